@@ -1,0 +1,1 @@
+"""tcore_cpu: the CPU backend of tcore: C code generator, native runtime, BLAS."""

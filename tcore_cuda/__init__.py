@@ -1,0 +1,1 @@
+"""tcore_cuda: the CUDA backend of tcore: generated CUDA C, compiled by NVRTC."""

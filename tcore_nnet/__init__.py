@@ -1,0 +1,1 @@
+"""tcore_nnet: neural-network ops for tcore, mounted as tcore.tensor.nnet."""

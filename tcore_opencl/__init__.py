@@ -1,0 +1,1 @@
+"""tcore_opencl: the OpenCL backend of tcore: generated OpenCL C, run through pyopencl."""

@@ -1,0 +1,1 @@
+"""tcore_sparse: sparse matrices for tcore: types and ops on scipy.sparse."""
