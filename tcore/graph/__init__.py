@@ -4,6 +4,7 @@ from tcore.graph.apply import Apply, NoParams
 from tcore.graph.cloning import clone, clone_get_equiv, clone_replace
 from tcore.graph.comparison import equal_computations, is_same_graph
 from tcore.graph.conversion import as_variable, register_converter
+from tcore.graph.destroyhandler import DestroyHandler, fast_inplace_check
 from tcore.graph.errors import (
     BadOptimization,
     DebugModeError,
@@ -22,6 +23,7 @@ from tcore.graph.features import (
     Validator,
 )
 from tcore.graph.fgraph import FunctionGraph
+from tcore.graph.null_type import DisconnectedType, NullType
 from tcore.graph.observers import nodes_constructed
 from tcore.graph.op import Op, PureOp
 from tcore.graph.text import as_string, default_node_formatter, op_as_string
@@ -50,6 +52,8 @@ __all__ = [
     "Bookkeeper",
     "Constant",
     "DebugModeError",
+    "DestroyHandler",
+    "DisconnectedType",
     "Feature",
     "FunctionGraph",
     "Generic",
@@ -59,6 +63,7 @@ __all__ = [
     "MissingInputError",
     "NoParams",
     "NodeFinder",
+    "NullType",
     "Op",
     "PrintListener",
     "PureOp",
@@ -75,6 +80,7 @@ __all__ = [
     "clone_replace",
     "default_node_formatter",
     "equal_computations",
+    "fast_inplace_check",
     "general_toposort",
     "generic",
     "inputs",
