@@ -11,6 +11,7 @@ from tcore.graph.scratchpad import Scratchpad
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from tcore.graph.fgraph import FunctionGraph
     from tcore.graph.op import Op
     from tcore.graph.variable import Variable
 
@@ -40,6 +41,8 @@ class Apply:
     inputs : list of Variable
     outputs : list of Variable
         Each gets this node as ``owner`` and its place as ``index``.
+    fgraph : FunctionGraph or None
+        The graph that the node belongs to, if any.
 
     Raises
     ------
@@ -52,6 +55,7 @@ class Apply:
     op: Op
     inputs: list[Variable]
     outputs: list[Variable]
+    fgraph: FunctionGraph | None = field(default=None)
     _tag: Scratchpad | None = field(default=None)
 
     def __init__(self, op: Op, inputs: Sequence[Variable], outputs: Sequence[Variable]) -> None:
@@ -69,6 +73,7 @@ class Apply:
         self.op = op
         self.inputs = list(inputs)
         self.outputs = list(outputs)
+        self.fgraph = None
         self._tag = None
         for index, output in enumerate(self.outputs):
             if output.owner is None:
@@ -112,25 +117,48 @@ class Apply:
 
         Raises
         ------
-        ValueError
-            If there are several outputs and the op names none as default.
+        AttributeError
+            If there are several outputs and the op names none as default, or one that the node does not have.
         """
         index = getattr(self.op, "default_output", None)
         if index is None:
             if len(self.outputs) == 1:
                 return self.outputs[0]
-            raise ValueError(f"{self.op} has {len(self.outputs)} outputs and no default_output: choose one of .outputs")
+            raise AttributeError(f"{self.op} has {len(self.outputs)} outputs and no default_output: choose one of .outputs")
         if not 0 <= index < len(self.outputs):
-            raise ValueError(f"{self.op}.default_output is {index}, but there are {len(self.outputs)} outputs")
+            raise AttributeError(f"{self.op}.default_output is {index}, but there are {len(self.outputs)} outputs")
         return self.outputs[index]
+
+    @property
+    def params_type(self) -> Any:
+        """The Type of the op's parameters, or None."""
+        return self.op.params_type
 
     def run_params(self) -> Any:
         """The op's parameters for this node, or :data:`NoParams`."""
         return self.op.params_of(self)
 
+    def get_parents(self) -> list[Variable]:
+        """The inputs, as a list of its own."""
+        return list(self.inputs)
+
     def clone(self) -> Apply:
         """The same op on the same inputs, with new outputs."""
-        copy = Apply(self.op, self.inputs, [output.clone() for output in self.outputs])
+        return self._with_inputs(list(self.inputs))
+
+    def _with_inputs(self, inputs: list[Variable]) -> Apply:
+        # the copy of a node that was checked when it was made: its inputs have the same types
+        copy = object.__new__(type(self))
+        copy.op = self.op
+        copy.inputs = inputs
+        copy.outputs = outputs = []
+        copy.fgraph = None
+        copy._tag = None
+        for index, output in enumerate(self.outputs):
+            new = output.clone()
+            new.owner = copy
+            new.index = index
+            outputs.append(new)
         if self._tag is not None:
             copy.tag.update(self._tag)
         return copy
@@ -161,13 +189,12 @@ class Apply:
                 else:
                     remake = True
         if not remake:
-            copy = Apply(self.op, new_inputs, [output.clone() for output in self.outputs])
-        else:
-            copy = self.op.make_node(*new_inputs)
-            for old_output, new_output in zip(self.outputs, copy.outputs, strict=True):
-                new_output.name = old_output.name
-                if old_output.has_tag():
-                    new_output.tag.update(old_output.tag)
+            return self._with_inputs(new_inputs)
+        copy = self.op.make_node(*new_inputs)
+        for old_output, new_output in zip(self.outputs, copy.outputs, strict=True):
+            new_output.name = old_output.name
+            if old_output.has_tag():
+                new_output.tag.update(old_output.tag)
         if self._tag is not None:
             copy.tag.update(self._tag)
         return copy

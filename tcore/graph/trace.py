@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, NamedTuple
 from tcore.configuration import config
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from types import FrameType
 
     from tcore.graph.variable import Variable
 
-__all__ = ["Frame", "Trace", "format_trace", "note_trace", "user_trace"]
+__all__ = ["Frame", "Trace", "copy_trace", "creation_report", "format_trace", "note_trace", "user_trace"]
 
 _OWN_PACKAGES = frozenset({"tcore", "tcore_cpu", "tcore_cuda", "tcore_opencl", "tcore_sparse", "tcore_nnet"})
 
@@ -69,3 +70,30 @@ def format_trace(trace: Trace) -> str:
         if frame.line:
             lines.append(f"    {frame.line}")
     return "\n".join(lines)
+
+
+def creation_report(variable: Variable) -> str:
+    """Where the user made ``variable``, in one line; "" where that is not known."""
+    trace = getattr(variable.tag, "trace", None) if variable.has_tag() else None
+    if not trace:
+        return ""
+    frame = trace[0]
+    text = f"{frame.filename}, line {frame.lineno}, in {frame.name}"
+    return f"{text}: {frame.line}" if frame.line else text
+
+
+def copy_trace(source: Variable | Iterable[Variable], target: Variable) -> Variable:
+    """Give ``target`` the trace of ``source``, where it has none of its own; of several sources, all traces joined.
+
+    Returns ``target``.
+    """
+    if target.has_tag() and getattr(target.tag, "trace", None):
+        return target
+    sources = [source] if not isinstance(source, (list, tuple)) else source
+    joined: list[Frame] = []
+    for variable in sources:
+        if variable.has_tag():
+            joined.extend(frame for frame in getattr(variable.tag, "trace", ()) if frame not in joined)
+    if joined:
+        target.tag.trace = tuple(joined)
+    return target

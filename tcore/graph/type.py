@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from tcore.graph.c_interface import CLinkerType
+from tcore.graph.errors import MethodNotDefined
 from tcore.graph.props import add_props_methods, default_text
 from tcore.graph.trace import note_trace
 from tcore.graph.variable import Constant, Variable
 
-__all__ = ["Generic", "PureType", "Type", "generic"]
+__all__ = ["Generic", "PureType", "SingletonType", "Type", "generic"]
 
 
 class PureType:
@@ -35,7 +36,7 @@ class PureType:
         TypeError
             If ``value`` cannot stand for a value of this type.
         """
-        raise NotImplementedError(f"{type(self).__name__} defines no filter")
+        raise MethodNotDefined(f"{type(self).__name__} defines no filter", type(self), "filter")
 
     def filter_inplace(self, value: Any, storage: Any, strict: bool = False, allow_downcast: bool | None = None) -> Any:
         """As :meth:`filter`, reusing the memory of ``storage``; a type that can do so overrides it."""
@@ -147,10 +148,21 @@ class Type(PureType, CLinkerType):
         return getattr(self, "name", None) or type(self).__name__
 
 
-class Generic(Type):
-    """Any Python object, passed on without a check: the type of values that nothing else is known about."""
+class SingletonType(Type):
+    """Base of types without attributes: all instances of one class are equal."""
 
-    __props__ = ()
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other)
+
+    def __hash__(self) -> int:
+        return hash(type(self))
+
+    def __str__(self) -> str:
+        return type(self).__name__
+
+
+class Generic(SingletonType):
+    """Any Python object, passed on without a check: the type of values that nothing else is known about."""
 
     def filter(self, value: Any, strict: bool = False, allow_downcast: bool | None = None) -> Any:
         """``value`` itself."""
@@ -159,9 +171,6 @@ class Generic(Type):
     def is_valid_value(self, value: Any) -> bool:
         """True."""
         return True
-
-    def __str__(self) -> str:
-        return "Generic"
 
 
 generic = Generic()

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from attrs import define, field
 
+from tcore.configuration import config
 from tcore.graph.scratchpad import Scratchpad
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from tcore.graph.apply import Apply
+    from tcore.graph.fgraph import FunctionGraph
     from tcore.graph.type import Type
 
 __all__ = ["Constant", "Variable"]
@@ -36,20 +38,51 @@ class Variable:
         Which output of ``owner`` it is.
     name : str or None
         For people; has no meaning to the system.
+    fgraph : FunctionGraph or None
+        The graph that the variable belongs to: none for what users build, set while a function is compiled.
     """
 
     type: Type
     owner: Apply | None = None
     index: int | None = None
     name: str | None = None
-    auto_name: str = field(init=False, factory=lambda: f"auto_{next(_numbers)}")
+    fgraph: FunctionGraph | None = field(init=False, default=None)
+    _number: int = field(init=False, factory=_numbers.__next__)
     _tag: Scratchpad | None = field(init=False, default=None)
+    #: functions that are called with each new variable: see :func:`tcore.graph.nodes_constructed`
+    construction_observers: ClassVar[list[Callable[[Variable], None]]] = []
     # set by tcore.compile, which stands above: (variable, inputs_to_values) -> value
     evaluator: ClassVar[Callable[[Variable, Mapping[Any, Any]], Any] | None] = None
 
     def __attrs_post_init__(self) -> None:
         if self.name is not None and not isinstance(self.name, str):
             raise TypeError(f"the name of a variable is a string or None, got {self.name!r}")
+        if Variable.construction_observers:
+            self.notify_construction_observers()
+
+    def notify_construction_observers(self) -> None:
+        """Show this new variable to every observer in ``Variable.construction_observers``."""
+        for observer in tuple(Variable.construction_observers):
+            observer(self)
+
+    @property
+    def auto_name(self) -> str:
+        """A name of its own, in the order in which variables were made in this process."""
+        return f"auto_{self._number}"
+
+    @property
+    def clients(self) -> list[tuple[Any, int]]:
+        """Where the variable is used: pairs (node, input index) and ("output", output index).
+
+        Exists only in a FunctionGraph, since what users build can grow at any time.
+        """
+        if self.fgraph is None:
+            raise AttributeError(f"{self} belongs to no FunctionGraph: only there is it known who uses a variable")
+        return self.fgraph.clients(self)
+
+    def get_parents(self) -> list[Apply]:
+        """The owner, as a list; empty without one."""
+        return [] if self.owner is None else [self.owner]
 
     @property
     def tag(self) -> Scratchpad:
@@ -98,7 +131,16 @@ class Variable:
         return f"<{self.type}>"
 
     def __repr__(self) -> str:
-        return str(self)
+        """As ``str``; with ``config.print_test_value``, the test value follows on a line of its own."""
+        text = str(self)
+        if config.print_test_value:
+            from tcore.graph.testvalues import MissingTestValueError, get_test_value  # noqa: PLC0415 - rarely switched on
+
+            try:
+                return f"{text}\n{get_test_value(self)!r}"
+            except MissingTestValueError:
+                return text
+        return text
 
     def _as_output(self) -> str:
         assert self.owner is not None
@@ -140,13 +182,15 @@ class Constant(Variable):
         return isinstance(other, Constant) and self.signature() == other.signature()
 
     def clone(self) -> Constant:
-        copy = type(self)(self.type, self.data, self.name)
+        """A new constant of the same type and name that shares the data."""
+        # not through __init__: data was filtered when self was made, and the copy shares it
+        copy = object.__new__(type(self))
+        copy.__attrs_init__(self.type, None, None, self.name, self.data)  # type: ignore[attr-defined]
+        copy._signature = self._signature  # noqa: SLF001
         if self._tag is not None:
             copy.tag.update(self._tag)
         return copy
 
     def __str__(self) -> str:
-        if self.name is not None:
-            return self.name
         text = str(self.data)
         return f"{type(self).__name__}{{{text if len(text) <= 20 else text[:10] + '..' + text[-10:]}}}"
