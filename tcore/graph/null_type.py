@@ -1,77 +1,103 @@
-"""Types of variables that stand for the absence of a value."""
+"""Types of gradients that have no value: undefined ones and disconnected ones.
+
+They stand on this floor because every op's ``L_op`` may return them; :mod:`tcore.gradient` gives them to users.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from attrs import frozen
 
 from tcore.graph.errors import NullTypeError
-from tcore.graph.type import SingletonType, Type
+from tcore.graph.type import Type
 
-__all__ = ["DisconnectedType", "NullType", "disconnected_type", "null_type"]
+if TYPE_CHECKING:
+    from tcore.graph.op import Op
+    from tcore.graph.variable import Variable
+
+__all__ = [
+    "DisconnectedType",
+    "NullType",
+    "disconnected_type",
+    "grad_not_implemented",
+    "grad_undefined",
+    "null_type",
+]
 
 
-@frozen
+@frozen(str=False)
 class NullType(Type):
-    """The type of an undefined gradient: it has no values, and any use of one tells why.
+    """The type of an undefined value, such as a gradient that nobody knows or that does not exist.
 
     Attributes
     ----------
     why_null : str
-        What makes it undefined; shown in errors.
+        Shown when something asks for a value.
     """
 
     why_null: str = "(no explanation given)"
 
     def filter(self, value: Any, strict: bool = False, allow_downcast: bool | None = None) -> Any:
-        """Raises: there is no value."""
-        raise NullTypeError(f"an undefined gradient has no value: {self.why_null}")
+        """Refuse every value."""
+        raise NullTypeError(f"this value is undefined: {self.why_null}")
 
-    def filter_variable(self, other: Any, allow_convert: bool = True) -> Any:
-        """Raises: there is no value."""
-        raise NullTypeError(f"nothing can be converted to an undefined gradient: {self.why_null}")
-
-    def is_valid_value(self, value: Any) -> bool:
-        """False."""
-        return False
+    def filter_variable(self, other: Any, allow_convert: bool = True) -> Variable:
+        """Refuse every value."""
+        raise NullTypeError(f"this value is undefined: {self.why_null}")
 
     def values_eq(self, a: Any, b: Any, force_same_dtype: bool = True) -> bool:
-        """Raises: there is no value."""
-        raise NullTypeError(f"undefined gradients cannot be compared: {self.why_null}")
-
-    def __eq__(self, other: object) -> bool:
-        # why a gradient is undefined is no part of what it is
-        return type(self) is type(other)
-
-    def __hash__(self) -> int:
-        return hash(type(self))
+        """Refuse every value."""
+        raise NullTypeError("undefined values cannot be compared")
 
     def __str__(self) -> str:
         return "NullType"
 
 
-class DisconnectedType(SingletonType):
-    """The type of a gradient with respect to something that the cost does not depend on: mathematically zero."""
+null_type = NullType()
+
+
+@frozen(str=False)
+class DisconnectedType(Type):
+    """The type of a gradient with respect to something that the cost does not depend on through this path.
+
+    It differs from a gradient of zeros: asking for it is most often a mistake in the program.
+    """
 
     def filter(self, value: Any, strict: bool = False, allow_downcast: bool | None = None) -> Any:
-        """Raises: the variable only says that there is no path."""
-        raise TypeError(
-            "a variable of DisconnectedType has no value: it stands for a gradient along a path that does not exist"
-        )
+        """Refuse every value."""
+        raise NullTypeError(_NO_VALUE)
 
-    def filter_variable(self, other: Any, allow_convert: bool = True) -> Any:
-        """As :meth:`filter`."""
-        return self.filter(other)
+    def filter_variable(self, other: Any, allow_convert: bool = True) -> Variable:
+        """Refuse every value."""
+        raise NullTypeError(_NO_VALUE)
 
-    def is_valid_value(self, value: Any) -> bool:
-        """False."""
-        return False
+    def values_eq(self, a: Any, b: Any, force_same_dtype: bool = True) -> bool:
+        """Refuse every value."""
+        raise NullTypeError(_NO_VALUE)
 
-    def values_eq(self, a: Any, b: Any) -> bool:
-        """Raises: there is no value."""
-        raise TypeError("variables of DisconnectedType have no values to compare")
+    def __str__(self) -> str:
+        return "DisconnectedType"
 
 
-null_type = NullType()
+_NO_VALUE = (
+    "a disconnected gradient has no value: pass disconnected_inputs='ignore' to grad to get zeros in its place, "
+    "or leave out the input that the cost does not depend on"
+)
+
 disconnected_type = DisconnectedType()
+
+
+def grad_undefined(op: Op, x_pos: int, x: Variable, comment: str = "") -> Variable:
+    """A gradient that does not exist mathematically: whoever needs it gets an error that gives ``comment``."""
+    return NullType(
+        f"the gradient of {op} with respect to input {x_pos} ({x}) is mathematically undefined"
+        + (f": {comment}" if comment else "")
+    )()
+
+
+def grad_not_implemented(op: Op, x_pos: int, x: Variable, comment: str = "") -> Variable:
+    """A gradient that nobody wrote yet: whoever needs it gets an error that gives ``comment``."""
+    return NullType(
+        f"the gradient of {op} with respect to input {x_pos} ({x}) is not implemented" + (f": {comment}" if comment else "")
+    )()
