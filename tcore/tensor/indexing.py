@@ -211,7 +211,7 @@ def index(x: Any, args: Any) -> Variable:
         return _advanced(x, entries)
     new_axes = any(entry is None for entry in entries)
     kept = [entry for entry in entries if entry is not None]
-    if all(isinstance(entry, slice) and entry == slice(None) for entry in kept):
+    if new_axes and all(isinstance(entry, slice) and entry == slice(None) for entry in kept):
         result = x
     else:
         idx_list, scalars = index_list(kept)

@@ -247,8 +247,6 @@ def _tensor_parts(entry: slice) -> slice:
         number = constant_int(value)
         if number is not None:
             return number
-        if value.owner is not None and value.owner.op == scalar_from_tensor:
-            return value.owner.inputs[0]
         return tensor_from_scalar(value)
 
     return slice(part(entry.start), part(entry.stop), part(entry.step))
