@@ -1,0 +1,105 @@
+"""Graphs: Type, Variable, Constant, Apply, Op and FunctionGraph, and the walks over them."""
+
+from tcore.graph.apply import Apply, NoParams
+from tcore.graph.cloning import clone, clone_get_equiv, clone_replace
+from tcore.graph.comparison import equal_computations, is_same_graph
+from tcore.graph.conversion import as_variable, register_converter
+from tcore.graph.debugprint import debugprint
+from tcore.graph.destroyhandler import DestroyHandler, fast_inplace_check
+from tcore.graph.errors import (
+    BadOptimization,
+    DebugModeError,
+    InconsistencyError,
+    MethodNotDefined,
+    MissingInputError,
+)
+from tcore.graph.features import (
+    AlreadyThere,
+    Bookkeeper,
+    Feature,
+    History,
+    NodeFinder,
+    PrintListener,
+    ReplaceValidate,
+    Validator,
+)
+from tcore.graph.fgraph import FunctionGraph
+from tcore.graph.null_type import DisconnectedType, NullType
+from tcore.graph.observers import nodes_constructed
+from tcore.graph.op import Op, PureOp
+from tcore.graph.testvalues import get_test_value
+from tcore.graph.text import as_string, default_node_formatter, op_as_string
+from tcore.graph.traversal import (
+    ancestors,
+    general_toposort,
+    inputs,
+    io_connection_pattern,
+    io_toposort,
+    is_in_ancestors,
+    list_of_nodes,
+    ops,
+    orphans,
+    stack_search,
+    variables,
+    variables_and_orphans,
+    view_roots,
+)
+from tcore.graph.type import Generic, SingletonType, Type, generic
+from tcore.graph.variable import Constant, Variable
+
+__all__ = [
+    "AlreadyThere",
+    "Apply",
+    "BadOptimization",
+    "Bookkeeper",
+    "Constant",
+    "DebugModeError",
+    "DestroyHandler",
+    "DisconnectedType",
+    "Feature",
+    "FunctionGraph",
+    "Generic",
+    "History",
+    "InconsistencyError",
+    "MethodNotDefined",
+    "MissingInputError",
+    "NoParams",
+    "NodeFinder",
+    "NullType",
+    "Op",
+    "PrintListener",
+    "PureOp",
+    "ReplaceValidate",
+    "SingletonType",
+    "Type",
+    "Validator",
+    "Variable",
+    "ancestors",
+    "as_string",
+    "as_variable",
+    "clone",
+    "clone_get_equiv",
+    "clone_replace",
+    "debugprint",
+    "default_node_formatter",
+    "equal_computations",
+    "fast_inplace_check",
+    "general_toposort",
+    "generic",
+    "get_test_value",
+    "inputs",
+    "io_connection_pattern",
+    "io_toposort",
+    "is_in_ancestors",
+    "is_same_graph",
+    "list_of_nodes",
+    "nodes_constructed",
+    "op_as_string",
+    "ops",
+    "orphans",
+    "register_converter",
+    "stack_search",
+    "variables",
+    "variables_and_orphans",
+    "view_roots",
+]

@@ -1,0 +1,206 @@
+"""Apply nodes: one application of an Op to variables."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from attrs import define, field
+
+from tcore.graph.scratchpad import Scratchpad
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tcore.graph.fgraph import FunctionGraph
+    from tcore.graph.op import Op
+    from tcore.graph.variable import Variable
+
+__all__ = ["Apply", "NoParams"]
+
+
+class _NoParams:
+    """What :meth:`Apply.run_params` returns for an Op without parameters."""
+
+    def __repr__(self) -> str:
+        return "NoParams"
+
+    def __reduce__(self) -> str:
+        return "NoParams"
+
+
+NoParams = _NoParams()
+
+
+@define(eq=False, repr=False, slots=True, init=False)
+class Apply:
+    """``op`` applied to ``inputs``, giving ``outputs``.
+
+    Attributes
+    ----------
+    op : Op
+    inputs : list of Variable
+    outputs : list of Variable
+        Each gets this node as ``owner`` and its place as ``index``.
+    fgraph : FunctionGraph or None
+        The graph that the node belongs to, if any.
+
+    Raises
+    ------
+    TypeError
+        If an input or output is no Variable, or ``inputs`` or ``outputs`` no list or tuple.
+    ValueError
+        If an output already belongs to another node.
+    """
+
+    op: Op
+    inputs: list[Variable]
+    outputs: list[Variable]
+    fgraph: FunctionGraph | None = field(default=None)
+    _tag: Scratchpad | None = field(default=None)
+
+    def __init__(self, op: Op, inputs: Sequence[Variable], outputs: Sequence[Variable]) -> None:
+        from tcore.graph.variable import Variable  # noqa: PLC0415 - Variable speaks of Apply, too
+
+        for what, group in (("inputs", inputs), ("outputs", outputs)):
+            if not isinstance(group, (list, tuple)):
+                raise TypeError(f"the {what} of an Apply are a list or a tuple, got {type(group).__name__} for {op}")
+            for position, variable in enumerate(group):
+                if not isinstance(variable, Variable):
+                    raise TypeError(
+                        f"{what[:-1]} {position} of {op} is {variable!r}, of {type(variable).__name__}: "
+                        "an Apply holds Variables only; make_node converts what users give"
+                    )
+        self.op = op
+        self.inputs = list(inputs)
+        self.outputs = list(outputs)
+        self.fgraph = None
+        self._tag = None
+        for index, output in enumerate(self.outputs):
+            if output.owner is None:
+                output.owner = self
+                output.index = index
+            elif output.owner is not self or output.index != index:
+                raise ValueError(f"output {index} of {op}, {output}, already belongs to {output.owner}")
+
+    @property
+    def tag(self) -> Scratchpad:
+        """Notes about this node, made on first use."""
+        if self._tag is None:
+            self._tag = Scratchpad()
+        return self._tag
+
+    @tag.setter
+    def tag(self, tag: Scratchpad | None) -> None:
+        self._tag = tag
+
+    def has_tag(self) -> bool:
+        """Whether any note was ever made."""
+        return self._tag is not None
+
+    @property
+    def nin(self) -> int:
+        """Number of inputs."""
+        return len(self.inputs)
+
+    @property
+    def nout(self) -> int:
+        """Number of outputs."""
+        return len(self.outputs)
+
+    @property
+    def out(self) -> Variable:
+        """The only output, or the one that the op calls its default."""
+        return self.default_output()
+
+    def default_output(self) -> Variable:
+        """The output that stands for the node in expressions.
+
+        Raises
+        ------
+        AttributeError
+            If there are several outputs and the op names none as default, or one that the node does not have.
+        """
+        index = getattr(self.op, "default_output", None)
+        if index is None:
+            if len(self.outputs) == 1:
+                return self.outputs[0]
+            raise AttributeError(f"{self.op} has {len(self.outputs)} outputs and no default_output: choose one of .outputs")
+        if not 0 <= index < len(self.outputs):
+            raise AttributeError(f"{self.op}.default_output is {index}, but there are {len(self.outputs)} outputs")
+        return self.outputs[index]
+
+    @property
+    def params_type(self) -> Any:
+        """The Type of the op's parameters, or None."""
+        return self.op.params_type
+
+    def run_params(self) -> Any:
+        """The op's parameters for this node, or :data:`NoParams`."""
+        return self.op.params_of(self)
+
+    def get_parents(self) -> list[Variable]:
+        """The inputs, as a list of its own."""
+        return list(self.inputs)
+
+    def clone(self) -> Apply:
+        """The same op on the same inputs, with new outputs."""
+        return self._with_inputs(list(self.inputs))
+
+    def _with_inputs(self, inputs: list[Variable]) -> Apply:
+        # the copy of a node that was checked when it was made: its inputs have the same types
+        copy = object.__new__(type(self))
+        copy.op = self.op
+        copy.inputs = inputs
+        copy.outputs = outputs = []
+        copy.fgraph = None
+        copy._tag = None
+        for index, output in enumerate(self.outputs):
+            new = output.clone()
+            new.owner = copy
+            new.index = index
+            outputs.append(new)
+        if self._tag is not None:
+            copy.tag.update(self._tag)
+        return copy
+
+    def clone_with_new_inputs(self, inputs: Sequence[Variable], strict: bool = True) -> Apply:
+        """The same op on other inputs.
+
+        Parameters
+        ----------
+        inputs : list of Variable
+            As many as this node has.
+        strict : bool
+            True keeps the output types: an input of another type is converted to the old one (TypeError where that
+            cannot be done). False lets ``make_node`` find new types when an input's type differs.
+
+        Returns
+        -------
+        Apply
+        """
+        if len(inputs) != len(self.inputs):
+            raise TypeError(f"{self.op} has {len(self.inputs)} inputs here, got {len(inputs)}")
+        new_inputs = list(inputs)
+        remake = False
+        for position, (old, new) in enumerate(zip(self.inputs, inputs, strict=True)):
+            if old.type != new.type:
+                if strict:
+                    new_inputs[position] = old.type.filter_variable(new)
+                else:
+                    remake = True
+        if not remake:
+            return self._with_inputs(new_inputs)
+        copy = self.op.make_node(*new_inputs)
+        for old_output, new_output in zip(self.outputs, copy.outputs, strict=True):
+            new_output.name = old_output.name
+            if old_output.has_tag():
+                new_output.tag.update(old_output.tag)
+        if self._tag is not None:
+            copy.tag.update(self._tag)
+        return copy
+
+    def __str__(self) -> str:
+        return f"{self.op}({', '.join(map(str, self.inputs))})"
+
+    def __repr__(self) -> str:
+        return str(self)

@@ -1,0 +1,151 @@
+"""The documented C side of Ops and Types: what authors of C code may override.
+
+Every method that is not defined raises :class:`MethodNotDefined`; the C code generator of a backend asks for each
+and does without those that are missing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from tcore.graph.errors import MethodNotDefined
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from tcore.graph.apply import Apply
+
+__all__ = ["CLinkerObject", "CLinkerOp", "CLinkerType"]
+
+
+class CLinkerObject:
+    """What Ops and Types share: the surroundings of their C code."""
+
+    def _undefined(self, method: str) -> NoReturn:
+        raise MethodNotDefined(f"{type(self).__name__} defines no {method}", type(self), method)
+
+    def c_headers(self) -> Sequence[str]:
+        """Headers to include: ``"<math.h>"`` or ``"mine.h"`` (quotes are added where neither form is used)."""
+        self._undefined("c_headers")
+
+    def c_header_dirs(self) -> Sequence[str]:
+        """Folders in which to look for headers."""
+        self._undefined("c_header_dirs")
+
+    def c_libraries(self) -> Sequence[str]:
+        """Names of libraries to link, without ``-l``."""
+        self._undefined("c_libraries")
+
+    def c_lib_dirs(self) -> Sequence[str]:
+        """Folders in which to look for libraries."""
+        self._undefined("c_lib_dirs")
+
+    def c_support_code(self) -> str:
+        """C code outside any function, once per module."""
+        self._undefined("c_support_code")
+
+    def c_code_cache_version(self) -> tuple[Any, ...]:
+        """Version of the C code; ``()`` keeps it out of the store."""
+        return ()
+
+    def c_compile_args(self) -> Sequence[str]:
+        """Flags for the compiler."""
+        self._undefined("c_compile_args")
+
+    def c_no_compile_args(self) -> Sequence[str]:
+        """Flags that the compiler must not get."""
+        self._undefined("c_no_compile_args")
+
+    def c_init_code(self) -> Sequence[str]:
+        """C statements to run once, when the module is loaded."""
+        self._undefined("c_init_code")
+
+    def c_compiler(self) -> Any:
+        """The compiler that this code needs, or MethodNotDefined for any."""
+        self._undefined("c_compiler")
+
+
+class CLinkerOp(CLinkerObject):
+    """The C side of an Op. ``name`` is valid in identifiers and unique in its module."""
+
+    def c_code(
+        self, node: Apply, name: str, inputs: Sequence[str], outputs: Sequence[str], sub: Mapping[str, str]
+    ) -> str:
+        """C statements that compute ``outputs`` from ``inputs`` (names of C variables).
+
+        ``sub["fail"]`` is a statement that leaves with an error set; ``sub["params"]`` names the parameters, if any.
+        """
+        self._undefined("c_code")
+
+    def c_code_cache_version_apply(self, node: Apply) -> tuple[Any, ...]:
+        """As :meth:`c_code_cache_version`, for one node."""
+        return self.c_code_cache_version()
+
+    def c_code_cleanup(
+        self, node: Apply, name: str, inputs: Sequence[str], outputs: Sequence[str], sub: Mapping[str, str]
+    ) -> str:
+        """C statements to run after :meth:`c_code`, also when it failed."""
+        self._undefined("c_code_cleanup")
+
+    def c_support_code_apply(self, node: Apply, name: str) -> str:
+        """C code outside any function, once per node."""
+        self._undefined("c_support_code_apply")
+
+    def c_init_code_apply(self, node: Apply, name: str) -> str:
+        """C statements to run once per node, when the module is loaded."""
+        self._undefined("c_init_code_apply")
+
+    def c_init_code_struct(self, node: Apply, name: str, sub: Mapping[str, str]) -> str:
+        """C statements for the constructor of the struct that a node's code lives in."""
+        self._undefined("c_init_code_struct")
+
+    def c_support_code_struct(self, node: Apply, name: str) -> str:
+        """Members of the struct that a node's code lives in."""
+        self._undefined("c_support_code_struct")
+
+    def c_cleanup_code_struct(self, node: Apply, name: str) -> str:
+        """C statements for the destructor of the struct that a node's code lives in."""
+        self._undefined("c_cleanup_code_struct")
+
+
+class CLinkerType(CLinkerObject):
+    """The C side of a Type: how a Python value becomes C variables and back."""
+
+    def c_element_type(self) -> str:
+        """The C type of one element."""
+        self._undefined("c_element_type")
+
+    def c_is_simple(self) -> bool:
+        """Whether the C value is plain data, which needs no cleanup."""
+        return False
+
+    def c_literal(self, data: Any) -> str:
+        """C text of the value ``data``."""
+        self._undefined("c_literal")
+
+    def c_declare(self, name: str, sub: Mapping[str, str], check_input: bool = True) -> str:
+        """C declarations of the variables that hold a value called ``name``."""
+        self._undefined("c_declare")
+
+    def c_init(self, name: str, sub: Mapping[str, str]) -> str:
+        """C statements that put the variables into an empty state, from which cleanup is safe."""
+        self._undefined("c_init")
+
+    def c_extract(self, name: str, sub: Mapping[str, str], check_input: bool = True) -> str:
+        """C statements that fill the variables from ``py_<name>``."""
+        self._undefined("c_extract")
+
+    def c_extract_out(self, name: str, sub: Mapping[str, str], check_input: bool = True) -> str:
+        """As :meth:`c_extract`, for outputs, where ``py_<name>`` may be None: then as :meth:`c_init`."""
+        return (
+            f"if (py_{name} == Py_None)\n{{\n{self.c_init(name, sub)}\n}}\nelse\n{{\n"
+            f"{self.c_extract(name, sub, check_input)}\n}}"
+        )
+
+    def c_cleanup(self, name: str, sub: Mapping[str, str]) -> str:
+        """C statements that release what the variables hold."""
+        self._undefined("c_cleanup")
+
+    def c_sync(self, name: str, sub: Mapping[str, str]) -> str:
+        """C statements that put the variables' value into ``py_<name>``."""
+        self._undefined("c_sync")

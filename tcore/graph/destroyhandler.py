@@ -1,0 +1,440 @@
+"""In-place computation: which node may overwrite what, and what has to run before it does.
+
+An op says in ``destroy_map`` which inputs an output overwrites, and in ``view_map`` which inputs an output shares memory
+with. Variables that share memory form a tree of views below one *root*. A graph is consistent when
+
+- a root is destroyed by one node at most, and is no constant;
+- every other reader of the root or of a view of it can run before the destroyer, and none is an output of the graph;
+- the destroyer itself reads the root through no second input, unless the op tolerates that.
+
+:class:`DestroyHandler` keeps this up to date change by change. Each node has a *label* that is larger than the labels of
+all nodes that must run before it. A new "reader before destroyer" relation is free where the labels agree with it already;
+otherwise the destroyer and what follows it are raised, and meeting the reader on the way means a cycle.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from tcore.graph.errors import InconsistencyError
+from tcore.graph.features import AlreadyThere, Feature
+from tcore.graph.traversal import io_toposort
+from tcore.graph.variable import Constant
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from tcore.graph.apply import Apply
+    from tcore.graph.fgraph import FunctionGraph
+    from tcore.graph.variable import Variable
+
+__all__ = ["DestroyHandler", "fast_inplace_check"]
+
+# room between the labels of neighbours, for nodes that come in between later
+_GAP = 1 << 20
+# nodes that one relation may raise: a longer search costs more than one saved buffer, so the change is refused
+_SEARCH_LIMIT = 200
+
+
+def fast_inplace_check(inputs: list[Variable]) -> list[Variable]:
+    """Those of ``inputs`` that something may be able to overwrite; cycles are not looked for.
+
+    Parameters
+    ----------
+    inputs : list of Variable, not empty, of one FunctionGraph
+
+    Returns
+    -------
+    list of Variable
+        Without constants, outputs of the graph, protected inputs and what is destroyed already.
+    """
+    fgraph = inputs[0].fgraph
+    if fgraph is None:
+        raise ValueError(f"{inputs[0]} belongs to no FunctionGraph: only there can something be overwritten")
+    protected: set[Variable] = set()
+    for feature in fgraph.features:
+        protected.update(getattr(feature, "protected", ()))
+    has_destroyers = getattr(fgraph, "has_destroyers", None)
+    outputs = set(fgraph.outputs)
+    return [
+        variable
+        for variable in inputs
+        if not isinstance(variable, Constant)
+        and variable not in protected
+        and variable not in outputs
+        and not (has_destroyers is not None and has_destroyers([variable]))
+    ]
+
+
+def _views(node: Apply) -> dict[int, list[int]]:
+    """The view map of a node, without outputs that destroy what they view: those hold new values."""
+    views: dict[int, list[int]] = getattr(node.op, "view_map", None) or {}
+    if not views:
+        return {}
+    destroys = getattr(node.op, "destroy_map", None) or {}
+    return {o: [i for i in viewed if i not in destroys.get(o, ())] for o, viewed in views.items()}
+
+
+def _destroyed_inputs(node: Apply) -> list[int]:
+    """Positions of the inputs that ``node`` overwrites."""
+    destroys = getattr(node.op, "destroy_map", None)
+    return list(dict.fromkeys(i for inputs in destroys.values() for i in inputs)) if destroys else []
+
+
+class DestroyHandler(Feature):
+    """Lets a graph hold in-place ops: validates them and orders their readers before them.
+
+    Gives the graph ``destroyers(r)`` (the nodes that overwrite the memory of ``r``), ``has_destroyers(variables)`` and
+    ``destroy_handler``.
+    """
+
+    def __init__(self) -> None:
+        self.fgraph: FunctionGraph | None = None
+        self._forget()
+
+    def _forget(self) -> None:
+        self._label: dict[Apply, int] = {}
+        self._viewed: dict[Variable, list[Variable]] = {}  # view -> what it views
+        self._views: dict[Variable, dict[Variable, None]] = {}  # variable -> its views
+        self._roots_of: dict[Apply, list[Variable]] = {}  # destroyer -> roots that it overwrites
+        self._destroyers: dict[Variable, dict[Apply, None]] = {}  # root -> destroyers
+        self._direct: dict[Variable, dict[Apply, None]] = {}  # variable -> nodes that have it as destroyed input
+        self._before: dict[Apply, dict[Apply, None]] = {}  # destroyer -> readers that must run first
+        self._after: dict[Apply, dict[Apply, None]] = {}  # the same, from the reader's side
+        # what changed since the last successful validation
+        self._unchecked: dict[Apply, None] = {}
+        self._unread: dict[tuple[Any, Variable], None] = {}
+        self._cycle: str | None = None
+
+    def clone(self) -> DestroyHandler:
+        """A handler for a copy of the graph."""
+        return DestroyHandler()
+
+    # ------------------------------------------------------------ coming and going
+
+    def on_attach(self, fgraph: FunctionGraph) -> None:
+        if hasattr(fgraph, "destroy_handler"):
+            raise AlreadyThere("the graph has a DestroyHandler")
+        if self.fgraph is not None:
+            raise ValueError("a DestroyHandler serves one graph, and is attached to another already")
+        self.fgraph = fgraph
+        fgraph.destroy_handler = self  # type: ignore[attr-defined]
+        fgraph.destroyers = self.destroyers  # type: ignore[attr-defined]
+        fgraph.has_destroyers = self.has_destroyers  # type: ignore[attr-defined]
+        self._rebuild()
+
+    def on_detach(self, fgraph: FunctionGraph) -> None:
+        del fgraph.destroy_handler, fgraph.destroyers, fgraph.has_destroyers  # type: ignore[attr-defined]
+        self.fgraph = None
+        self._forget()
+
+    def _rebuild(self) -> None:
+        """Start anew from the graph as it is, by one exact sort."""
+        fgraph = self._graph()
+        self._forget()
+        nodes = io_toposort(fgraph.inputs, fgraph.outputs)
+        for node in nodes:
+            self.on_import(fgraph, node, "rebuild")
+        try:
+            nodes = io_toposort(fgraph.inputs, fgraph.outputs, self.orderings(fgraph))
+        except ValueError as error:
+            self._cycle = str(error)
+        for position, node in enumerate(nodes):
+            self._label[node] = (position + 1) * _GAP
+
+    def _graph(self) -> FunctionGraph:
+        assert self.fgraph is not None, "the handler is attached to no graph"
+        return self.fgraph
+
+    # ------------------------------------------------------------ questions
+
+    def roots(self, r: Variable) -> list[Variable]:
+        """The variables whose memory ``r`` uses: ``[r]``, unless it is a view."""
+        if r not in self._viewed:
+            return [r]
+        found: dict[Variable, None] = {}
+        stack = [r]
+        while stack:
+            variable = stack.pop()
+            above = self._viewed.get(variable)
+            if above:
+                stack.extend(above)
+            else:
+                found[variable] = None
+        return list(found)
+
+    def aliases(self, r: Variable) -> list[Variable]:
+        """``r``, and all variables that may share memory with it."""
+        found: dict[Variable, None] = {}
+        stack = self.roots(r)
+        while stack:
+            variable = stack.pop()
+            if variable not in found:
+                found[variable] = None
+                stack.extend(self._views.get(variable, ()))
+        return list(found)
+
+    def destroyers(self, r: Variable) -> list[Apply]:
+        """The nodes that overwrite memory of ``r``."""
+        return list(dict.fromkeys(node for root in self.roots(r) for node in self._destroyers.get(root, ())))
+
+    def has_destroyers(self, variables: Iterable[Variable]) -> bool:
+        """Whether anything overwrites memory of one of ``variables``."""
+        return bool(self._destroyers) and any(
+            root in self._destroyers for variable in variables for root in self.roots(variable)
+        )
+
+    # ------------------------------------------------------------ events
+
+    def on_import(self, fgraph: FunctionGraph, node: Apply, reason: Any) -> None:
+        label = self._label
+        self._label[node] = 1 + max((label[v.owner] for v in node.inputs if v.owner is not None), default=0)
+        for o, viewed in _views(node).items():
+            self._add_view(node.outputs[o], [node.inputs[i] for i in viewed])
+        destroyed = _destroyed_inputs(node)
+        for i in destroyed:
+            self._direct.setdefault(node.inputs[i], {})[node] = None
+        if destroyed:
+            self._add_destroyer(node)
+        if self._destroyers:
+            for variable in node.inputs:
+                self._unread[node, variable] = None
+
+    def on_prune(self, fgraph: FunctionGraph, node: Apply, reason: Any) -> None:
+        for o in _views(node):
+            self._drop_view(node.outputs[o])
+        for i in _destroyed_inputs(node):
+            self._drop_direct(node, node.inputs[i])
+        self._drop_destroyer(node)
+        self._unchecked.pop(node, None)
+        self._drop_reader(node)
+        del self._label[node]
+
+    def on_change_input(
+        self, fgraph: FunctionGraph, node: Any, i: int, r: Variable, new_r: Variable, reason: Any = None
+    ) -> None:
+        if self._cycle is not None:
+            return
+        self._unread[node, new_r] = None
+        if node == "output":
+            return
+        self._drop_reader(node)
+        if self._destroyers:
+            for variable in node.inputs:
+                self._unread[node, variable] = None
+        producer = new_r.owner
+        if producer is not None and self._label[producer] >= self._label[node]:
+            self._raise(node, self._label[producer] + 1, producer, limit=None)
+        moved = [node.outputs[o] for o, viewed in _views(node).items() if i in viewed]
+        for view in moved:
+            self._move_view(view)
+        if i in _destroyed_inputs(node):
+            if all(node.inputs[other] is not r for other in _destroyed_inputs(node)):
+                self._drop_direct(node, r)
+            self._direct.setdefault(new_r, {})[node] = None
+            self._drop_destroyer(node)
+            self._add_destroyer(node)
+
+    # ------------------------------------------------------------ views
+
+    def _add_view(self, view: Variable, viewed: list[Variable]) -> None:
+        if viewed:
+            self._viewed[view] = viewed
+            for variable in viewed:
+                self._views.setdefault(variable, {})[view] = None
+
+    def _drop_view(self, view: Variable) -> None:
+        for variable in self._viewed.pop(view, ()):
+            views = self._views.get(variable)
+            if views is not None:
+                views.pop(view, None)
+                if not views:
+                    del self._views[variable]
+
+    def _move_view(self, view: Variable) -> None:
+        """``view`` looks at other variables now: everything below it has other roots."""
+        node = view.owner
+        assert node is not None
+        assert view.index is not None
+        self._drop_view(view)
+        self._add_view(view, [node.inputs[i] for i in _views(node)[view.index]])
+        clients = self._graph()._clients  # noqa: SLF001 - read only; a copy for each variable is the larger cost
+        below: dict[Variable, None] = {}
+        stack = [view]
+        while stack:
+            variable = stack.pop()
+            if variable not in below:
+                below[variable] = None
+                stack.extend(self._views.get(variable, ()))
+        for variable in below:
+            for destroyer in list(self._direct.get(variable, ())):
+                self._drop_destroyer(destroyer)
+                self._add_destroyer(destroyer)
+        if self._destroyers:
+            for variable in below:
+                for reader, _ in clients[variable]:
+                    if reader != "output":
+                        self._drop_reader(reader)
+                        for argument in reader.inputs:
+                            self._unread[reader, argument] = None
+                    else:
+                        self._unread[reader, variable] = None
+
+    # ------------------------------------------------------------ destroyers and readers
+
+    def _add_destroyer(self, node: Apply) -> None:
+        roots = dict.fromkeys(root for i in _destroyed_inputs(node) for root in self.roots(node.inputs[i]))
+        self._roots_of[node] = list(roots)
+        for root in roots:
+            self._destroyers.setdefault(root, {})[node] = None
+        self._unchecked[node] = None
+
+    def _drop_destroyer(self, node: Apply) -> None:
+        for root in self._roots_of.pop(node, ()):
+            destroyers = self._destroyers[root]
+            del destroyers[node]
+            if not destroyers:
+                del self._destroyers[root]
+        for reader in self._before.pop(node, ()):
+            after = self._after[reader]
+            del after[node]
+            if not after:
+                del self._after[reader]
+
+    def _drop_direct(self, node: Apply, variable: Variable) -> None:
+        nodes = self._direct.get(variable)
+        if nodes is not None:
+            nodes.pop(node, None)
+            if not nodes:
+                del self._direct[variable]
+
+    def _drop_reader(self, node: Apply) -> None:
+        for destroyer in self._after.pop(node, ()):
+            before = self._before[destroyer]
+            del before[node]
+            if not before:
+                del self._before[destroyer]
+
+    # ------------------------------------------------------------ validation
+
+    def validate(self, fgraph: FunctionGraph) -> None:
+        """Check what changed since the last successful call.
+
+        Raises
+        ------
+        InconsistencyError
+            Says which destroyer and which reader cannot both be had.
+        """
+        if self._cycle is not None:
+            # a replacement made a cycle of data, or the graph had one when the handler came: only a new start can tell
+            self._rebuild()
+            if self._cycle is not None:
+                raise InconsistencyError(self._cycle)
+        if not self._unchecked and not self._unread:
+            return
+        nodes = fgraph.apply_nodes
+        for node in self._unchecked:
+            if node in nodes:
+                self._check_destroyer(node)
+        self._check_readers(fgraph)
+        self._unchecked.clear()
+        self._unread.clear()
+
+    def _check_readers(self, fgraph: FunctionGraph) -> None:
+        if not self._destroyers:
+            return
+        nodes, clients = fgraph.apply_nodes, fgraph._clients  # noqa: SLF001
+        for reader, variable in self._unread:
+            for root in self.roots(variable):
+                for destroyer in self._destroyers.get(root, ()):
+                    if destroyer in self._unchecked:
+                        continue  # was checked with all its readers
+                    if reader == "output":
+                        if any(client[0] == "output" for client in clients.get(variable, ())):
+                            raise InconsistencyError(f"{destroyer} overwrites {variable}, an output of the graph")
+                    elif reader is destroyer:
+                        self._check_destroyer(destroyer)
+                    elif reader in nodes and any(argument is variable for argument in reader.inputs):
+                        self._order(reader, destroyer)
+
+    def _check_destroyer(self, node: Apply) -> None:
+        clients = self._graph()._clients  # noqa: SLF001
+        op: Any = node.op
+        same = getattr(op, "destroyhandler_tolerate_same", None) or ()
+        aliased = getattr(op, "destroyhandler_tolerate_aliased", None) or ()
+        for i in _destroyed_inputs(node):
+            variable = node.inputs[i]
+            for root in self.roots(variable):
+                if isinstance(root, Constant):
+                    raise InconsistencyError(f"{node} overwrites the constant {root}")
+                others = [other for other in self._destroyers[root] if other is not node]
+                if others:
+                    raise InconsistencyError(f"{node} and {others[0]} both overwrite {root}")
+            for alias in self.aliases(variable):
+                for reader, j in clients[alias]:
+                    if reader == "output":
+                        raise InconsistencyError(f"{node} overwrites {alias}, an output of the graph")
+                    if reader is not node:
+                        self._order(reader, node)
+                    elif j != i:
+                        tolerated = (i, j) in aliased or (alias is variable and (i, j) in same)
+                        if not tolerated:
+                            raise InconsistencyError(f"{node} overwrites input {i}, whose memory input {j} uses, too")
+
+    def _order(self, reader: Apply, destroyer: Apply) -> None:
+        """``reader`` runs before ``destroyer`` from now on."""
+        if reader in self._before.get(destroyer, ()):
+            return
+        if self._label[reader] >= self._label[destroyer] and not self._raise(
+            destroyer, self._label[reader] + 1, reader, limit=_SEARCH_LIMIT
+        ):
+            raise InconsistencyError(f"{destroyer} overwrites what {reader} reads later")
+        self._before.setdefault(destroyer, {})[reader] = None
+        self._after.setdefault(reader, {})[destroyer] = None
+
+    def _raise(self, start: Apply, label: int, barrier: Apply, limit: int | None) -> bool:
+        """Raise ``start`` to ``label`` and what follows it as needed; False, with nothing done, if ``barrier`` follows.
+
+        Nodes are met in the order of their old labels, so that each is raised once.
+        """
+        labels, clients = self._label, self._graph()._clients  # noqa: SLF001
+        wanted = {start: label}
+        count = itertools.count()
+        heap: list[tuple[int, int, Apply]] = [(labels[start], next(count), start)]
+        raised: list[tuple[Apply, int]] = []
+        while heap:
+            _, _, node = heapq.heappop(heap)
+            if node is barrier or (limit is not None and len(raised) >= limit):
+                for changed, old in raised:
+                    labels[changed] = old
+                if limit is None:
+                    self._cycle = f"{barrier} needs its own result"
+                return False
+            raised.append((node, labels[node]))
+            new = labels[node] = wanted[node]
+            followers = [client for output in node.outputs for client, _ in clients[output] if client != "output"]
+            followers.extend(self._after.get(node, ()))
+            for follower in followers:
+                if labels[follower] <= new:
+                    if follower not in wanted:
+                        heapq.heappush(heap, (labels[follower], next(count), follower))
+                    wanted[follower] = max(wanted.get(follower, 0), new + 1)
+        return True
+
+    def orderings(self, fgraph: FunctionGraph) -> dict[Apply, list[Apply]]:
+        """Each destroyer, with the readers that must run before it."""
+        orderings: dict[Apply, list[Apply]] = {}
+        clients = fgraph._clients  # noqa: SLF001
+        for node in self._roots_of:
+            readers: dict[Apply, None] = {}
+            for i in _destroyed_inputs(node):
+                for alias in self.aliases(node.inputs[i]):
+                    for reader, _ in clients[alias]:
+                        if reader is not node and reader != "output":
+                            readers[reader] = None
+            if readers:
+                orderings[node] = list(readers)
+        return orderings

@@ -1,0 +1,233 @@
+"""Ops: what can be applied to variables."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from tcore.configuration import config
+from tcore.graph.apply import Apply, NoParams
+from tcore.graph.c_interface import CLinkerOp
+from tcore.graph.errors import MethodNotDefined
+from tcore.graph.props import add_props_methods, default_text
+from tcore.graph.trace import is_paused, user_trace
+from tcore.graph.variable import Variable
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tcore.graph.type import Type
+
+__all__ = ["Op", "PureOp", "ops_with_inner_function"]
+
+#: documented registry: Op class -> name of the attribute that holds its compiled inner function
+ops_with_inner_function: dict[type, str] = {}
+
+
+class PureOp:
+    """What an Op computes and how it differentiates; nothing about C."""
+
+    #: which output stands for the node in expressions, where there are several
+    default_output: int | None = None
+    #: {output index: [indices of inputs whose memory that output overwrites]}
+    destroy_map: dict[int, list[int]] = {}
+    #: {output index: [indices of inputs whose memory that output may share]}
+    view_map: dict[int, list[int]] = {}
+
+    # ------------------------------------------------------------ building
+
+    def make_node(self, *inputs: Any) -> Apply:
+        """An :class:`Apply` of this op on ``inputs``, which it checks and converts.
+
+        The default uses the attributes ``itypes`` and ``otypes`` (lists of Types), where the op has them.
+        """
+        itypes: Sequence[Type] | None = getattr(self, "itypes", None)
+        otypes: Sequence[Type] | None = getattr(self, "otypes", None)
+        if itypes is None or otypes is None:
+            raise NotImplementedError(f"{type(self).__name__} defines neither make_node nor itypes and otypes")
+        if len(inputs) != len(itypes):
+            raise ValueError(f"{self} takes {len(itypes)} inputs, got {len(inputs)}: {', '.join(map(str, inputs))}")
+        variables = [self._as_variable(value) for value in inputs]
+        wrong = [
+            f"input {position} is {variable.type}, needed {wanted}"
+            for position, (variable, wanted) in enumerate(zip(variables, itypes, strict=True))
+            if variable.type != wanted
+        ]
+        if wrong:
+            raise TypeError(f"{self} cannot be applied: {'; '.join(wrong)}")
+        return Apply(self, variables, [otype() for otype in otypes])  # type: ignore[arg-type]
+
+    @staticmethod
+    def _as_variable(value: Any) -> Variable:
+        if isinstance(value, Variable):
+            return value
+        from tcore.graph.conversion import as_variable  # noqa: PLC0415 - only for plain values
+
+        return as_variable(value)
+
+    def __call__(self, *inputs: Any, **kwargs: Any) -> Any:
+        """Apply the op: its output, or the list of its outputs when there are several and no default.
+
+        Keyword arguments go to :meth:`make_node`; ``return_list=True`` always gives a list.
+        """
+        return_list = kwargs.pop("return_list", False)
+        node = self.make_node(*inputs, **kwargs)
+        paused = is_paused()
+        limit = 0 if paused else config.traceback.limit
+        if limit:
+            trace = user_trace(limit)
+            for output in node.outputs:
+                output.tag.trace = trace
+        mode = config.compute_test_value_opt if paused else config.compute_test_value
+        if mode != "off":
+            from tcore.graph.testvalues import compute_test_value  # noqa: PLC0415 - rarely switched on
+
+            compute_test_value(node, mode)
+        if self.default_output is not None:
+            result = node.outputs[self.default_output]
+            return [result] if return_list else result
+        if return_list:
+            return list(node.outputs)
+        return node.outputs[0] if len(node.outputs) == 1 else node.outputs
+
+    # ------------------------------------------------------------ computing
+
+    def perform(
+        self, node: Apply, inputs: Sequence[Any], output_storage: Sequence[list[Any]], params: Any = None
+    ) -> None:
+        """Compute: store the value of output ``i`` into ``output_storage[i][0]``.
+
+        ``output_storage[i][0]`` may hold an earlier value of the right type, whose memory may be reused.
+        ``inputs`` must not change, but for those in ``destroy_map``.
+        """
+        raise MethodNotDefined(f"{type(self).__name__} defines no perform", type(self), "perform")
+
+    def do_constant_folding(self, node: Apply) -> bool:
+        """Whether a node whose inputs are all constants may be computed when its graph is optimized."""
+        return True
+
+    @property
+    def params_type(self) -> Any:
+        """The Type of this op's parameters; None for none."""
+        return None
+
+    def get_params(self, node: Apply) -> Any:
+        """The parameters of a node, when ``params_type`` is set."""
+        params_type = self.params_type
+        wrap = getattr(params_type, "wrap_op", None)
+        if wrap is not None:
+            return wrap(self, node)
+        raise MethodNotDefined(f"{type(self).__name__} has a params_type, but no get_params", type(self), "get_params")
+
+    def params_of(self, node: Apply) -> Any:
+        """The filtered parameters of ``node``, or :data:`NoParams`."""
+        params_type = self.params_type
+        return NoParams if params_type is None else params_type.filter(self.get_params(node))
+
+    def prepare_node(self, node: Apply, storage_map: Any, compute_map: Any, impl: str | None) -> None:
+        """Called once before thunks are made for ``node`` with implementation ``impl`` (``"py"``, ``"c"`` or None)."""
+
+    # ------------------------------------------------------------ differentiating
+
+    def L_op(  # noqa: N802 - the documented name
+        self, inputs: Sequence[Variable], outputs: Sequence[Variable], output_grads: Sequence[Variable]
+    ) -> Sequence[Variable]:
+        """Gradients of a scalar cost with respect to ``inputs``, from those with respect to ``outputs``.
+
+        One variable per input: a gradient of the input's type and shape, a ``DisconnectedType`` variable, or an undefined
+        one (``grad_undefined``, ``grad_not_implemented``). Defaults to :meth:`grad`.
+        """
+        return self.grad(inputs, output_grads)
+
+    def grad(self, inputs: Sequence[Variable], output_grads: Sequence[Variable]) -> Sequence[Variable]:
+        """As :meth:`L_op`, without the outputs."""
+        raise MethodNotDefined(f"{type(self).__name__} defines no grad", type(self), "grad")
+
+    def R_op(  # noqa: N802 - the documented name
+        self, inputs: Sequence[Variable], eval_points: Sequence[Variable | None]
+    ) -> Sequence[Variable | None]:
+        """Derivative of the outputs in the direction ``eval_points``; None stands for zero."""
+        raise MethodNotDefined(f"{type(self).__name__} defines no R_op", type(self), "R_op")
+
+    # ------------------------------------------------------------ text
+
+    @default_text
+    def __str__(self) -> str:
+        return getattr(self, "name", None) or type(self).__name__
+
+
+class Op(PureOp, CLinkerOp):
+    """What can be applied to variables: the base of all ops.
+
+    Ops compare by content: attrs-frozen classes by their fields, others by ``__props__`` or by their own ``__eq__``
+    and ``__hash__``. A plain ``Op()`` with methods set on the instance works, too, and equals only itself.
+
+    Optional methods that are looked for and not defined here: ``infer_shape(node, shapes)``, ``connection_pattern(node)``.
+    """
+
+    __props__: ClassVar[tuple[str, ...]]
+    #: False, where two threads must not run one node at once
+    thread_safe: bool = True
+    #: whether C code gets inputs that were checked
+    check_input: bool | None = None
+    _f16_ok: bool = False
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        add_props_methods(cls)
+
+    def make_thunk(
+        self,
+        node: Apply,
+        storage_map: dict[Variable, list[Any]],
+        compute_map: dict[Variable, list[bool]] | None,
+        no_recycling: Sequence[Variable],
+        impl: str | None = None,
+    ) -> Any:
+        """A callable without arguments that computes ``node`` from and into the cells of ``storage_map``.
+
+        Parameters
+        ----------
+        storage_map : dict from Variable to one-element list
+        compute_map : dict from Variable to one-element list of bool, or None
+            Which values are up to date; set for the outputs after a run.
+        no_recycling : sequence of Variable
+            Outputs whose old value must not be reused.
+        impl : {None, "py", "c"}
+            ``"py"`` insists on ``perform``; None and ``"c"`` leave the choice to a backend that wraps this.
+
+        Returns
+        -------
+        callable
+            With attributes ``inputs`` and ``outputs`` (lists of cells) and ``lazy`` (False).
+        """
+        self.prepare_node(node, storage_map, compute_map, impl)
+        return self.make_py_thunk(node, storage_map, compute_map, no_recycling)
+
+    def make_py_thunk(
+        self,
+        node: Apply,
+        storage_map: dict[Variable, list[Any]],
+        compute_map: dict[Variable, list[bool]] | None,
+        no_recycling: Sequence[Variable],
+    ) -> Any:
+        """As :meth:`make_thunk`, on ``perform``."""
+        input_cells = [storage_map[variable] for variable in node.inputs]
+        output_cells = [storage_map[variable] for variable in node.outputs]
+        computed = [] if compute_map is None else [compute_map[variable] for variable in node.outputs]
+        fresh = [storage_map[variable] for variable in node.outputs if variable in no_recycling]
+        perform = self.perform
+        params = self.params_of(node)
+        extra = () if params is NoParams else (params,)
+
+        def thunk() -> None:
+            for cell in fresh:
+                cell[0] = None
+            perform(node, [cell[0] for cell in input_cells], output_cells, *extra)
+            for flag in computed:
+                flag[0] = True
+
+        thunk.inputs = input_cells  # type: ignore[attr-defined]
+        thunk.outputs = output_cells  # type: ignore[attr-defined]
+        thunk.perform = perform  # type: ignore[attr-defined]
+        thunk.lazy = False  # type: ignore[attr-defined]
+        return thunk

@@ -1,0 +1,25 @@
+"""The ``tag`` of a node: a place for notes that are no part of the graph's meaning."""
+
+from __future__ import annotations
+
+from typing import Any
+
+__all__ = ["Scratchpad"]
+
+
+class Scratchpad:
+    """An object with whatever attributes its users set: ``tag.test_value``, ``tag.trace``, …"""
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self.__dict__.clear()
+
+    def update(self, other: Scratchpad) -> None:
+        """Take over every note of ``other``."""
+        self.__dict__.update(other.__dict__)
+
+    def __getattr__(self, name: str) -> Any:  # only for names that are not set: tells type checkers that any may be
+        raise AttributeError(f"the tag has no {name!r}; it has {sorted(self.__dict__) or 'nothing'}")
+
+    def __repr__(self) -> str:
+        return f"Scratchpad({', '.join(f'{k}={v!r}' for k, v in self.__dict__.items())})"

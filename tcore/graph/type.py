@@ -1,0 +1,176 @@
+"""Types: what values a variable may take."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from tcore.graph.c_interface import CLinkerType
+from tcore.graph.errors import MethodNotDefined
+from tcore.graph.props import add_props_methods, default_text
+from tcore.graph.trace import note_trace
+from tcore.graph.variable import Constant, Variable
+
+__all__ = ["Generic", "PureType", "SingletonType", "Type", "generic"]
+
+
+class PureType:
+    """The part of a Type that has nothing to do with C: checks, conversions and comparisons of values."""
+
+    #: classes of the variables and constants of this type
+    Variable: ClassVar[type[Variable]] = Variable
+    Constant: ClassVar[type[Constant]] = Constant
+
+    def filter(self, value: Any, strict: bool = False, allow_downcast: bool | None = None) -> Any:
+        """``value`` as a value of this type: itself if it already is one, a converted copy otherwise.
+
+        Parameters
+        ----------
+        value : object
+        strict : bool
+            True refuses every conversion.
+        allow_downcast : bool or None
+            True allows conversions that lose precision; None allows them for Python floats only.
+
+        Raises
+        ------
+        TypeError
+            If ``value`` cannot stand for a value of this type.
+        """
+        raise MethodNotDefined(f"{type(self).__name__} defines no filter", type(self), "filter")
+
+    def filter_inplace(self, value: Any, storage: Any, strict: bool = False, allow_downcast: bool | None = None) -> Any:
+        """As :meth:`filter`, reusing the memory of ``storage``; a type that can do so overrides it."""
+        raise NotImplementedError
+
+    def filter_variable(self, other: Any, allow_convert: bool = True) -> Variable:
+        """``other`` as a variable of this type: itself, a converted one, or a constant made of a plain value.
+
+        Raises
+        ------
+        TypeError
+            If the types differ and no conversion applies, or ``allow_convert`` is False.
+        """
+        if not isinstance(other, Variable):
+            other = self.Constant(type=self, data=other)  # type: ignore[arg-type]
+        if other.type != self and allow_convert:
+            converted = self.convert_variable(other)
+            if converted is not None:
+                return converted
+        if other.type != self:
+            raise TypeError(
+                f"cannot use {other} of type {other.type} where {self} is needed: convert it yourself, for instance with "
+                f"astype, dimshuffle or patternbroadcast"
+            )
+        return other  # type: ignore[no-any-return]
+
+    def convert_variable(self, var: Variable) -> Variable | None:
+        """``var`` patched to this type where that cannot lose anything, else None."""
+        return var if self.is_super(var.type) else None
+
+    def is_super(self, other: object) -> bool:
+        """Whether every value of ``other`` is one of this type."""
+        return self == other
+
+    def is_valid_value(self, value: Any) -> bool:
+        """Whether ``value`` is exactly as :meth:`filter` leaves values."""
+        try:
+            self.filter(value, strict=True)
+        except (TypeError, ValueError):
+            return False
+        return True
+
+    def value_validity_msg(self, value: Any) -> str:
+        """Why ``value`` is not valid, for error reports."""
+        try:
+            self.filter(value, strict=True)
+        except Exception as error:
+            return str(error)
+        return "value is valid"
+
+    def values_eq(self, a: Any, b: Any) -> bool:
+        """Whether two values are the same."""
+        return bool(a == b)
+
+    def values_eq_approx(self, a: Any, b: Any) -> bool:
+        """Whether two values are the same up to rounding."""
+        return self.values_eq(a, b)
+
+    def constant_signature(self, data: Any) -> Any:
+        """A hashable stand-in for ``data``: equal ones mean interchangeable constants."""
+        try:
+            hash(data)
+        except TypeError:
+            return (self, id(data))  # the constant keeps data alive, so the id stays its own
+        return (self, type(data), data)
+
+    def make_variable(self, name: str | None = None) -> Variable:
+        """A new variable of this type, without owner."""
+        return self.Variable(self, name=name)  # type: ignore[arg-type]
+
+    def make_constant(self, value: Any, name: str | None = None) -> Constant:
+        """A constant of this type."""
+        return self.Constant(self, value, name=name)  # type: ignore[arg-type]
+
+    def __call__(self, name: str | None = None) -> Variable:
+        variable = self.make_variable(name)
+        note_trace(variable)
+        return variable
+
+    @staticmethod
+    def may_share_memory(a: Any, b: Any) -> bool:
+        """Whether two values may overlap in memory."""
+        return a is b
+
+    def get_shape_info(self, obj: Any) -> Any:
+        """What :meth:`get_size` needs to know of a value, for memory profiles."""
+        raise NotImplementedError
+
+    def get_size(self, shape_info: Any) -> int:
+        """Bytes that a value with this shape takes."""
+        raise NotImplementedError
+
+
+class Type(PureType, CLinkerType):
+    """What values a variable may take: the base of all types.
+
+    Types compare by content: attrs-frozen classes by their fields, others by ``__eq__`` and ``__hash__`` that
+    they define, or by ``__props__``. A plain ``Type()`` with methods set on the instance works, too.
+    """
+
+    __props__: ClassVar[tuple[str, ...]]
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        add_props_methods(cls)
+
+    @default_text
+    def __str__(self) -> str:
+        return getattr(self, "name", None) or type(self).__name__
+
+
+class SingletonType(Type):
+    """Base of types without attributes: all instances of one class are equal."""
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other)
+
+    def __hash__(self) -> int:
+        return hash(type(self))
+
+    def __str__(self) -> str:
+        return type(self).__name__
+
+
+class Generic(SingletonType):
+    """Any Python object, passed on without a check: the type of values that nothing else is known about."""
+
+    def filter(self, value: Any, strict: bool = False, allow_downcast: bool | None = None) -> Any:
+        """``value`` itself."""
+        return value
+
+    def is_valid_value(self, value: Any) -> bool:
+        """True."""
+        return True
+
+
+generic = Generic()
