@@ -11,7 +11,7 @@ from tcore.link import Container
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["In", "Out", "SymbolicInput", "SymbolicOutput", "convert_function_input"]
+__all__ = ["In", "Out", "SymbolicInput", "SymbolicOutput", "convert_function_input", "convert_function_inputs"]
 
 
 class SymbolicInput:
@@ -53,6 +53,8 @@ class SymbolicInput:
         if implicit is None:
             raise TypeError("implicit is True or False")
         self.variable = variable
+        #: the variable that users know the input by, also where a copy of the graph has another one in its place
+        self.origin = variable
         self.name = variable.name if autoname and name is None else name
         self.autoname = autoname
         self.strict = strict

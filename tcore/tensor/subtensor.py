@@ -20,7 +20,7 @@ from tcore.tensor.constants import (
     vector_length_of,
 )
 from tcore.tensor.conversion import as_tensor_variable
-from tcore.tensor.scalar_conversion import scalar_from_tensor
+from tcore.tensor.scalars import scalar_from_tensor
 from tcore.tensor.shape import Shape, static_length
 from tcore.tensor.slices import slice_len_constant, slice_length
 from tcore.tensor.type import TensorType
@@ -239,7 +239,7 @@ def _check_known_index(x: Variable, axis: int, entry: Any) -> None:
 
 def _tensor_parts(entry: slice) -> slice:
     """The slice with tensors in place of scalar variables, for shape arithmetic."""
-    from tcore.tensor.scalar_conversion import tensor_from_scalar  # noqa: PLC0415
+    from tcore.tensor.scalars import tensor_from_scalar  # noqa: PLC0415
 
     def part(value: Any) -> Any:
         if value is None:
@@ -247,8 +247,6 @@ def _tensor_parts(entry: slice) -> slice:
         number = constant_int(value)
         if number is not None:
             return number
-        if value.owner is not None and value.owner.op == scalar_from_tensor:
-            return value.owner.inputs[0]
         return tensor_from_scalar(value)
 
     return slice(part(entry.start), part(entry.stop), part(entry.step))

@@ -97,7 +97,7 @@ def as_int_none_variable(x: Any) -> Variable:
     if x is None or x is NoneConst:
         return NoneConst
     from tcore.tensor.alloc import integer_scalar  # noqa: PLC0415 - arrays are made of more than index entries
-    from tcore.tensor.scalar_conversion import tensor_from_scalar  # noqa: PLC0415
+    from tcore.tensor.scalars import tensor_from_scalar  # noqa: PLC0415
 
     if isinstance(x, Variable) and not hasattr(x.type, "broadcastable"):
         raise TypeError(f"a part of a slice is an integer scalar or None, got {x} of type {x.type}")
