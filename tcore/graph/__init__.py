@@ -4,6 +4,7 @@ from tcore.graph.apply import Apply, NoParams
 from tcore.graph.cloning import clone, clone_get_equiv, clone_replace
 from tcore.graph.comparison import equal_computations, is_same_graph
 from tcore.graph.conversion import as_variable, register_converter
+from tcore.graph.debugprint import debugprint
 from tcore.graph.destroyhandler import DestroyHandler, fast_inplace_check
 from tcore.graph.errors import (
     BadOptimization,
@@ -26,6 +27,7 @@ from tcore.graph.fgraph import FunctionGraph
 from tcore.graph.null_type import DisconnectedType, NullType
 from tcore.graph.observers import nodes_constructed
 from tcore.graph.op import Op, PureOp
+from tcore.graph.testvalues import get_test_value
 from tcore.graph.text import as_string, default_node_formatter, op_as_string
 from tcore.graph.traversal import (
     ancestors,
@@ -78,11 +80,13 @@ __all__ = [
     "clone",
     "clone_get_equiv",
     "clone_replace",
+    "debugprint",
     "default_node_formatter",
     "equal_computations",
     "fast_inplace_check",
     "general_toposort",
     "generic",
+    "get_test_value",
     "inputs",
     "io_connection_pattern",
     "io_toposort",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from attrs import define, field
 
+from tcore.configuration import config
 from tcore.graph.scratchpad import Scratchpad
 
 if TYPE_CHECKING:
@@ -130,7 +131,16 @@ class Variable:
         return f"<{self.type}>"
 
     def __repr__(self) -> str:
-        return str(self)
+        """As ``str``; with ``config.print_test_value``, the test value follows on a line of its own."""
+        text = str(self)
+        if config.print_test_value:
+            from tcore.graph.testvalues import MissingTestValueError, get_test_value  # noqa: PLC0415 - rarely switched on
+
+            try:
+                return f"{text}\n{get_test_value(self)!r}"
+            except MissingTestValueError:
+                return text
+        return text
 
     def _as_output(self) -> str:
         assert self.owner is not None
@@ -182,7 +192,5 @@ class Constant(Variable):
         return copy
 
     def __str__(self) -> str:
-        if self.name is not None:
-            return self.name
         text = str(self.data)
         return f"{type(self).__name__}{{{text if len(text) <= 20 else text[:10] + '..' + text[-10:]}}}"

@@ -1,0 +1,104 @@
+"""Defaults that depend on the machine: compiler, folders. Each is worked out when its option is first read."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import struct
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tcore.configuration.tree import Config
+
+__all__ = ["COMPILEDIR_KEYS", "base_compiledir", "compiledir", "cxx", "kernel_store", "linker", "warns_about"]
+
+
+def _version_of(distribution: str) -> str:
+    from importlib.metadata import version  # 20 ms: only for a format that asks for it
+
+    return version(distribution)
+
+
+#: What ``compiledir_format`` may name. ``platform.processor`` would start a process, the machine's name does not.
+COMPILEDIR_KEYS: dict[str, Callable[[], str]] = {
+    "hostname": platform.node,
+    "numpy_version": lambda: _version_of("numpy"),
+    "platform": platform.platform,
+    "processor": platform.machine,
+    "python_bitwidth": lambda: str(struct.calcsize("P") * 8),
+    "python_int_bitwidth": lambda: str(struct.calcsize("l") * 8),
+    "python_version": platform.python_version,
+    "short_platform": lambda: platform.platform(terse=True),
+    "tcore_version": lambda: _version_of("tcore"),
+}
+
+
+class _Keys(Mapping[str, str]):
+    """:data:`COMPILEDIR_KEYS` with the values that a format asks for."""
+
+    def __getitem__(self, key: str) -> str:
+        try:
+            return COMPILEDIR_KEYS[key]()
+        except KeyError:
+            known = ", ".join(sorted(COMPILEDIR_KEYS))
+            raise ValueError(f"option compiledir_format names {key!r}; it may name {known}") from None
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(COMPILEDIR_KEYS)
+
+    def __len__(self) -> int:
+        return len(COMPILEDIR_KEYS)
+
+
+def cxx(_config: Config) -> str:
+    """Full path of g++ (clang++ first on macOS), or ``""`` where there is none."""
+    names = ("clang++", "g++") if sys.platform == "darwin" else ("g++",)
+    return next((path for name in names if (path := shutil.which(name))), "")
+
+
+def linker(config: Config) -> str:
+    """``cvm``, or ``vm`` without a compiler."""
+    return "cvm" if config.cxx else "vm"
+
+
+def base_compiledir(_config: Config) -> str:
+    """``~/.tcore``; on Windows ``Tcore`` below ``LOCALAPPDATA``."""
+    local = os.environ.get("LOCALAPPDATA")
+    if sys.platform == "win32" and local:
+        return str(Path(local) / "Tcore")
+    try:
+        return str(Path("~/.tcore").expanduser())
+    except RuntimeError:  # a user without home folder, as in some containers
+        import tempfile
+
+        return str(Path(tempfile.gettempdir()) / f"tcore-{os.getuid()}")
+
+
+def compiledir(config: Config) -> str:
+    """``base_compiledir`` and, below it, ``compiledir_format`` with its keys filled in."""
+    return str(Path(config.base_compiledir) / (config.compiledir_format % _Keys()))
+
+
+def kernel_store(config: Config) -> str:
+    """``kernels`` in ``base_compiledir``: the store is keyed by content, so that one folder serves every platform."""
+    return str(Path(config.base_compiledir) / "kernels")
+
+
+def warns_about(fixed_in: str) -> Callable[[Config], bool]:
+    """Whether to warn about a bug of old versions that was fixed in ``fixed_in``."""
+
+    def decide(config: Config) -> bool:
+        before = config.warn.ignore_bug_before
+        if before in ("None", "all"):
+            return before == "None"
+        return _parts(before) < _parts(fixed_in)
+
+    return decide
+
+
+def _parts(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split("."))

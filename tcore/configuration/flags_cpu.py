@@ -1,0 +1,55 @@
+"""Options for generated C code, its compiler, its store and BLAS."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tcore.configuration import defaults
+from tcore.configuration.option import Computed, Option, parse_int
+
+__all__ = ["CPU_OPTIONS"]
+
+
+def _not_negative(value: Any) -> int:
+    number = parse_int(value)
+    if number < 0:
+        raise ValueError("expected a whole number of at least 0")
+    return number
+
+
+CPU_OPTIONS: tuple[Option, ...] = (
+    Option(name="cxx", default=Computed(defaults.cxx, "full path of g++, empty where there is none"),
+           doc="C++ compiler, g++ or one with its interface; an empty text means that nothing is compiled."),
+    Option(name="gcc.cxxflags", default="", doc="More arguments for the compiler."),
+    Option(name="lib.amdlibm", default=False, doc="Use amdlibm in place of libm."),
+    Option(name="blas.ldflags", default="-lblas",
+           doc="Link arguments of a BLAS library. While this option has its default, the BLAS inside SciPy is used."),
+    Option(name="openmp", default=False, doc="Let ops that were written for it run in parallel."),
+    Option(name="openmp_elemwise_minsize", default=200000, parse=_not_negative,
+           doc="Elements below which elementwise work stays on one thread."),
+    Option(name="base_compiledir", frozen=True,
+           default=Computed(defaults.base_compiledir, "~/.tcore, on Windows %LOCALAPPDATA%\\Tcore"),
+           doc="Folder for everything that is compiled."),
+    Option(name="compiledir_format", frozen=True,
+           default="compiledir_%(platform)s-%(processor)s-%(python_version)s-%(python_bitwidth)s",
+           doc=f"Name of the folder of one platform; it may use {', '.join(f'%({key})s' for key in defaults.COMPILEDIR_KEYS)}."),
+    Option(name="compiledir", frozen=True, default=Computed(defaults.compiledir, "base_compiledir/compiledir_format"),
+           doc="Folder for modules compiled on this platform."),
+    Option(name="cpu.store", default=Computed(defaults.kernel_store, "base_compiledir/kernels"),
+           doc="Folder of the kernel store, which is keyed by content."),
+    Option(name="cpu.cache_bytes", default=1 << 28, parse=_not_negative,
+           doc="Bytes of freed buffers that the CPU backend keeps for the next call."),
+    Option(name="nocleanup", default=False, doc="Keep sources and folders of compilations that failed."),
+    Option(name="compile.wait", default=5, parse=_not_negative, doc="Seconds between two tries to get the compilation lock."),
+    Option(name="compile.timeout", parse=_not_negative,
+           default=Computed(lambda config: config.compile.wait * 24, "24 times compile.wait"),
+           doc="Seconds after which a lock that nobody refreshes is broken; 0 never breaks it."),
+    Option(name="cmodule.warn_no_version", default=False,
+           doc="Warn when an op's C code cannot be cached because it has no c_code_cache_version."),
+    Option(name="cmodule.remove_gxx_opt", default=False, doc="Compile without -O, for the debugger."),
+    Option(name="cmodule.compilation_warning", default=False, doc="Show the warnings of the compiler."),
+    Option(name="cmodule.preload_cache", default=False, doc="Read the whole module cache at the start."),
+    Option(name="cmodule.age_thresh_use", default=60 * 60 * 24 * 24, parse=_not_negative,
+           doc="Seconds after which a compiled module is not used any more; it is deleted 7 days later."),
+    Option(name="cmodule.debug", default=False, doc="Define the macro DEBUG in compiled C code."),
+)

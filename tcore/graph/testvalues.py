@@ -1,0 +1,90 @@
+"""Test values: computing a graph while it is being built, so that mistakes show at the line that makes them.
+
+``config.compute_test_value`` is ``off``, ``ignore``, ``warn`` or ``raise``: what happens where an input has no value.
+"""
+
+from __future__ import annotations
+
+import copy
+import warnings
+from typing import TYPE_CHECKING, Any
+
+from tcore.configuration import config
+from tcore.graph.trace import creation_report
+from tcore.graph.variable import Constant, Variable
+
+if TYPE_CHECKING:
+    from tcore.graph.apply import Apply
+
+__all__ = ["MissingTestValueError", "compute_test_value", "get_test_value"]
+
+
+class MissingTestValueError(AttributeError):
+    """A variable has no test value: neither ``tag.test_value`` nor a value of its own."""
+
+
+def get_test_value(v: Any) -> Any:
+    """The test value of a variable: data of a constant, value of a shared variable, else ``tag.test_value``.
+
+    The value is converted to the variable's type. A plain value becomes a constant first.
+
+    Raises
+    ------
+    MissingTestValueError
+        If there is none.
+    """
+    if not isinstance(v, Variable):
+        from tcore.graph.conversion import as_variable  # noqa: PLC0415 - only for plain values
+
+        v = as_variable(v)
+    if isinstance(v, Constant):
+        return v.data
+    if hasattr(v, "get_value"):
+        return v.get_value(borrow=True, return_internal_type=True)
+    if v.has_tag() and hasattr(v.tag, "test_value"):
+        return v.type.filter(v.tag.test_value)
+    created = creation_report(v)
+    raise MissingTestValueError(f"{v} has no test value{f', created: {created}' if created else ''}")
+
+
+def compute_test_value(node: Apply, mode: str | None = None) -> None:
+    """Compute ``node`` on the test values of its inputs and note the results in ``tag.test_value`` of its outputs.
+
+    Parameters
+    ----------
+    node : Apply
+    mode : {"off", "ignore", "warn", "raise"}, optional
+        What to do where an input has no test value; ``config.compute_test_value`` by default.
+
+    Raises
+    ------
+    MissingTestValueError
+        In mode ``"raise"``.
+    """
+    mode = config.compute_test_value if mode is None else mode
+    if mode == "off":
+        return
+    storage: dict[Variable, list[Any]] = {}
+    destroyed = {i for inputs in (getattr(node.op, "destroy_map", None) or {}).values() for i in inputs}
+    for position, variable in enumerate(node.inputs):
+        try:
+            value = get_test_value(variable)
+        except MissingTestValueError as error:
+            message = f"cannot compute the test value of {node.op}: input {position}, {error}"
+            if mode == "raise":
+                raise MissingTestValueError(message) from None
+            if mode == "warn":
+                warnings.warn(message, UserWarning, stacklevel=3)
+            return
+        storage[variable] = [copy.deepcopy(value) if position in destroyed else value]
+    computed: dict[Variable, list[bool]] = {variable: [True] for variable in storage}
+    for output in node.outputs:
+        storage[output] = [None]
+        computed[output] = [False]
+    thunk = node.op.make_thunk(node, storage, computed, [], impl="py")
+    thunk.inputs = [storage[variable] for variable in node.inputs]
+    thunk.outputs = [storage[variable] for variable in node.outputs]
+    required = thunk()
+    assert not required, "a lazy op asks for inputs that are there"
+    for output in node.outputs:
+        output.tag.test_value = storage[output][0]

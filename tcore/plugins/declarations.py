@@ -1,0 +1,308 @@
+"""What plugins declare: the records that their hooks return.
+
+Each is a value: frozen, compared by content, checked when it is made. Where a record has ``load``, it is a reference
+``"package.module:attribute"`` that the core follows when the thing is used for the first time, so that declaring costs
+nothing. References to other packages (``requires``) are names only.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, Protocol
+
+from attrs import field, frozen
+
+if TYPE_CHECKING:
+    from attrs import Attribute
+
+__all__ = [
+    "BackendSpec",
+    "CommandSpec",
+    "ConverterSpec",
+    "Declaration",
+    "DeviceSpec",
+    "LoweringGroup",
+    "Observer",
+    "OpSpec",
+    "ReportLine",
+    "RewriteGroup",
+    "SharedSpec",
+    "TransferSpec",
+    "TypeSpec",
+]
+
+_REFERENCE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
+_MODULE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
+_NAME = re.compile(r"[A-Za-z][\w.+-]*")
+_REPORT = ("ok", "missing", "problem", "info")
+
+
+def _reference(instance: object, attribute: Attribute[str], value: object) -> None:
+    if not isinstance(value, str) or not _REFERENCE.fullmatch(value):
+        raise ValueError(f"{type(instance).__name__}.{attribute.name} must read 'package.module:attribute', got {value!r}")
+
+
+def _name(instance: object, attribute: Attribute[str], value: object) -> None:
+    if not isinstance(value, str) or not _NAME.fullmatch(value):
+        raise ValueError(f"{type(instance).__name__}.{attribute.name} must be a plain name, got {value!r}")
+
+
+def _module(instance: object, attribute: Attribute[str], value: object) -> None:
+    if not isinstance(value, str) or not _MODULE.fullmatch(value):
+        raise ValueError(f"{type(instance).__name__}.{attribute.name} must be a dotted module name, got {value!r}")
+
+
+def _names(instance: object, attribute: Attribute[tuple[str, ...]], value: tuple[object, ...]) -> None:
+    for item in value:
+        if not isinstance(item, str) or not item:
+            raise ValueError(f"{type(instance).__name__}.{attribute.name} must hold names, got {value!r}")
+
+
+def _tuple(value: object) -> Any:
+    """A tuple of any sequence but text: ``tags="gpu"`` is a slip that would otherwise mean three tags."""
+    if isinstance(value, str) or not hasattr(value, "__iter__"):
+        raise ValueError(f"expected a tuple of names, got {value!r}")  # noqa: TRY004 - one class for every bad field
+    return tuple(value)
+
+
+class Declaration(Protocol):
+    """What all records share: under ``label`` they are listed, ``claims`` are the names that nobody else may claim."""
+
+    @property
+    def label(self) -> str: ...
+    @property
+    def claims(self) -> tuple[tuple[str, str], ...]: ...
+
+
+@frozen
+class TypeSpec:
+    """A Type of the plugin, listed under ``name``."""
+
+    name: str = field(validator=_name)
+    load: str = field(validator=_reference)
+    summary: str = ""
+
+    @property
+    def label(self) -> str:
+        return self.name
+
+    @property
+    def claims(self) -> tuple[tuple[str, str], ...]:
+        return (("type", self.name),)
+
+
+@frozen
+class ConverterSpec:
+    """Makes variables of foreign values, for ``as_variable``.
+
+    ``values`` is the module prefix of the classes it takes (``"scipy.sparse"``), which the plugin also lists in the
+    entry-point group ``tcore.values``. ``load`` names ``convert(value, name) -> Variable | None`` (None: not mine).
+    """
+
+    values: str = field(validator=_module)
+    load: str = field(validator=_reference)
+
+    @property
+    def label(self) -> str:
+        return f"converter of {self.values}"
+
+    @property
+    def claims(self) -> tuple[tuple[str, str], ...]:
+        return ()
+
+
+@frozen
+class SharedSpec:
+    """Makes shared variables of foreign values; ``load`` names a constructor of the documented protocol."""
+
+    values: str = field(validator=_module)
+    load: str = field(validator=_reference)
+
+    @property
+    def label(self) -> str:
+        return f"shared constructor of {self.values}"
+
+    @property
+    def claims(self) -> tuple[tuple[str, str], ...]:
+        return ()
+
+
+@frozen
+class TransferSpec:
+    """Moves variables to another Type; ``load`` names ``transfer(variable, target) -> Variable | None``."""
+
+    name: str = field(validator=_name)
+    load: str = field(validator=_reference)
+
+    @property
+    def label(self) -> str:
+        return f"transfer {self.name}"
+
+    @property
+    def claims(self) -> tuple[tuple[str, str], ...]:
+        return (("transfer", self.name),)
+
+
+@frozen
+class OpSpec:
+    """An Op class (or a ready-made Op) of the plugin, for listings, coverage tables and tests.
+
+    Ops work without being declared; pickles store classes by name and never ask here.
+    """
+
+    load: str = field(validator=_reference)
+    summary: str = ""
+
+    @property
+    def label(self) -> str:
+        return self.load.rpartition(":")[2]
+
+    @property
+    def claims(self) -> tuple[tuple[str, str], ...]:
+        return (("op", self.load),)
+
+
+@frozen
+class RewriteGroup:
+    """Rewrites of the plugin that belong together; ``load`` names a sequence of them (see :mod:`tcore.optimizer`).
+
+    Parameters
+    ----------
+    name : str
+    load : str
+    tags : tuple of str
+        Added to the tags of every rewrite of the group.
+    requires : tuple of str
+        Packages (``"tcore_nnet"``) or plugins without which the group is inactive; for ops of theirs that it names.
+    """
+
+    name: str = field(validator=_name)
+    load: str = field(validator=_reference)
+    tags: tuple[str, ...] = field(default=(), converter=_tuple, validator=_names)
+    requires: tuple[str, ...] = field(default=(), converter=_tuple, validator=_names)
+
+    @property
+    def label(self) -> str:
+        return self.name
+
+    @property
+    def claims(self) -> tuple[tuple[str, str], ...]:
+        return (("rewrite group", self.name),)
+
+
+@frozen
+class LoweringGroup:
+    """Lowerings of ops to the loop IR; ``load`` names a sequence of functions marked with ``@lowers``."""
+
+    name: str = field(validator=_name)
+    load: str = field(validator=_reference)
+    requires: tuple[str, ...] = field(default=(), converter=_tuple, validator=_names)
+
+    @property
+    def label(self) -> str:
+        return self.name
+
+    @property
+    def claims(self) -> tuple[tuple[str, str], ...]:
+        return (("lowering group", self.name),)
+
+
+@frozen
+class BackendSpec:
+    """A backend: ``load`` names its class (see ``tcore.link``), ``linkers`` the linker names that it answers to."""
+
+    name: str = field(validator=_name)
+    load: str = field(validator=_reference)
+    summary: str = ""
+    linkers: tuple[str, ...] = field(default=(), converter=_tuple, validator=_names)
+    languages: tuple[str, ...] = field(default=(), converter=_tuple, validator=_names)
+
+    @property
+    def label(self) -> str:
+        return self.name
+
+    @property
+    def claims(self) -> tuple[tuple[str, str], ...]:
+        return (("backend", self.name),)
+
+
+@frozen
+class DeviceSpec:
+    """A family of devices: ``DeviceSpec("cuda", ...)`` answers for ``cuda``, ``cuda0``, ``cuda1`` and so on.
+
+    ``load`` names its runtime class; ``backend`` is the backend that makes kernels for it.
+    """
+
+    family: str = field(validator=_name)
+    load: str = field(validator=_reference)
+    summary: str = ""
+    backend: str = ""
+
+    @property
+    def label(self) -> str:
+        return self.family
+
+    @property
+    def claims(self) -> tuple[tuple[str, str], ...]:
+        return (("device", self.family),)
+
+
+@frozen
+class CommandSpec:
+    """A subcommand of ``tcore``; ``load`` names a ``click`` command."""
+
+    name: str = field(validator=_name)
+    load: str = field(validator=_reference)
+    summary: str = ""
+
+    @property
+    def label(self) -> str:
+        return self.name
+
+    @property
+    def claims(self) -> tuple[tuple[str, str], ...]:
+        return (("command", self.name),)
+
+
+@frozen
+class ReportLine:
+    """One line of ``tcore doctor``.
+
+    ``status`` is ``ok``, ``info``, ``missing`` (something optional is not there) or ``problem``; for the last two
+    ``remedy`` says what to do, best as the line to type. ``device=True`` marks a device that was found and opened.
+    """
+
+    topic: str
+    status: str = field()
+    text: str
+    remedy: str = ""
+    device: bool = False
+
+    @status.validator
+    def _known(self, _attribute: Attribute[str], value: str) -> None:
+        if value not in _REPORT:
+            raise ValueError(f"ReportLine.status must be one of {', '.join(_REPORT)}, got {value!r}")
+
+    @property
+    def label(self) -> str:
+        return self.topic
+
+    @property
+    def claims(self) -> tuple[tuple[str, str], ...]:
+        return ()
+
+
+@frozen
+class Observer:
+    """A watcher of compilations and calls; ``load`` names an object with any of ``compiled``, ``called``, ``failed``."""
+
+    name: str = field(validator=_name)
+    load: str = field(validator=_reference)
+
+    @property
+    def label(self) -> str:
+        return self.name
+
+    @property
+    def claims(self) -> tuple[tuple[str, str], ...]:
+        return (("observer", self.name),)
