@@ -9,7 +9,7 @@ from tcore.graph.apply import Apply, NoParams
 from tcore.graph.c_interface import CLinkerOp
 from tcore.graph.errors import MethodNotDefined
 from tcore.graph.props import add_props_methods, default_text
-from tcore.graph.trace import user_trace
+from tcore.graph.trace import is_paused, user_trace
 from tcore.graph.variable import Variable
 
 if TYPE_CHECKING:
@@ -71,15 +71,17 @@ class PureOp:
         """
         return_list = kwargs.pop("return_list", False)
         node = self.make_node(*inputs, **kwargs)
-        limit = config.traceback.limit
+        paused = is_paused()
+        limit = 0 if paused else config.traceback.limit
         if limit:
             trace = user_trace(limit)
             for output in node.outputs:
                 output.tag.trace = trace
-        if config.compute_test_value != "off":
+        mode = config.compute_test_value_opt if paused else config.compute_test_value
+        if mode != "off":
             from tcore.graph.testvalues import compute_test_value  # noqa: PLC0415 - rarely switched on
 
-            compute_test_value(node)
+            compute_test_value(node, mode)
         if self.default_output is not None:
             result = node.outputs[self.default_output]
             return [result] if return_list else result

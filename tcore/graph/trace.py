@@ -8,19 +8,44 @@ from __future__ import annotations
 
 import linecache
 import sys
+import threading
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
 from tcore.configuration import config
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from types import FrameType
 
     from tcore.graph.variable import Variable
 
-__all__ = ["Frame", "Trace", "copy_trace", "creation_report", "format_trace", "note_trace", "user_trace"]
+__all__ = ["Frame", "Trace", "copy_trace", "creation_report", "format_trace", "is_paused", "note_trace", "traces_paused", "user_trace"]
 
 _OWN_PACKAGES = frozenset({"tcore", "tcore_cpu", "tcore_cuda", "tcore_opencl", "tcore_sparse", "tcore_nnet"})
+
+
+class _State(threading.local):
+    paused = False
+
+
+_state = _State()
+
+
+@contextmanager
+def traces_paused() -> Iterator[None]:
+    """A context in which this thread notes no traces: what optimizations make inherits that of what it replaces."""
+    before = _state.paused
+    _state.paused = True
+    try:
+        yield
+    finally:
+        _state.paused = before
+
+
+def is_paused() -> bool:
+    """Whether this thread is optimizing, see :func:`traces_paused`."""
+    return _state.paused
 
 
 class Frame(NamedTuple):
@@ -57,7 +82,7 @@ def user_trace(limit: int) -> Trace:
 
 def note_trace(variable: Variable) -> None:
     """Remember in ``variable.tag.trace`` where the user made it (``config.traceback.limit`` frames)."""
-    limit = config.traceback.limit
+    limit = 0 if _state.paused else config.traceback.limit
     if limit:
         variable.tag.trace = user_trace(limit)
 

@@ -1,0 +1,388 @@
+"""The scalar functions of the loop IR: dtype rules, meaning in NumPy, spelling in the C family.
+
+One row per function.  A spelling is a template: ``{0}, {1}`` are operands (plain names, so repeating
+one is free), ``{T}`` the type of the result and ``{U}`` the unsigned type of at least 32 bits in which
+integers wrap.  ``@name({0})`` is a routine of the language's mathematics library, for which the printer
+knows the suffix (``expf``); ``$name({0})`` is a helper of :data:`HELPERS`, printed once per source.
+
+Results that C leaves undefined are stated here and are the same in every language:
+
+* floor division and modulo by zero give 0; ``INT_MIN // -1`` is ``INT_MIN``, ``INT_MIN % -1`` is 0;
+* a shift by the width or more (or by a negative count, which counts as huge) gives 0, or -1 for a
+  negative number shifted right;
+* float to int8, int16, int32, uint8 or uint16: truncation to int32 (NaN and values outside give
+  ``INT32_MIN``), then the low bits; to int64 or uint32 the same through int64; to uint64 through int64
+  below 2**63, exact up to 2**64, 0 from there on;
+* signed arithmetic wraps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Literal
+
+import numpy as np
+from attrs import field, frozen
+
+from tcore.codegen.expr import Cast, Const, Expr, Fn, cast, select
+
+__all__ = ["ALIASES", "FUNCTIONS", "HELPERS", "Function", "Helper", "apply_function", "kind"]
+
+Rule = Literal["same", "compare", "test"]
+
+
+@frozen
+class Function:
+    """One scalar function.
+
+    ``rule`` says what happens to operands: ``same`` (converted to the result's dtype), ``compare``
+    (converted to their common dtype, the result is bool), ``test`` (kept; the result is bool).
+    ``spelling`` has one template per kind of operand: f(loat), i(nt), u(nsigned), b(ool).
+    ``cost`` is in additions; from 8 on it counts as a transcendental call.
+    """
+
+    name: str
+    arity: int
+    rule: Rule
+    numpy: Callable[..., Any]
+    spelling: dict[str, str] = field(eq=False)
+    cost: int = 1
+
+    @property
+    def transcendental(self) -> bool:
+        """Whether it is a call that kernels limit and never repeat for a test."""
+        return self.cost >= 8
+
+
+@frozen
+class Helper:
+    """A function printed into the source that uses it.
+
+    ``text`` has ``T`` (type), ``N`` (suffix of its name), ``U`` (unsigned type) and ``W`` (bits) to fill
+    in, and ``@name(`` for mathematics.
+    """
+
+    name: str
+    text: str
+
+
+def kind(dtype: str) -> str:
+    """f, i, u or b."""
+    return "b" if dtype == "bool" else dtype[0]
+
+
+def _float(template: str) -> dict[str, str]:
+    return {"f": template}
+
+
+def _wrapping(sign: str, boolean: str | None = None) -> dict[str, str]:
+    rows = {
+        "f": f"{{0}} {sign} {{1}}",
+        "i": f"({{T}})(({{U}}){{0}} {sign} ({{U}}){{1}})",
+        "u": f"({{T}})(({{U}}){{0}} {sign} ({{U}}){{1}})",
+    }
+    return rows | {"b": boolean} if boolean else rows
+
+
+def _every(template: str) -> dict[str, str]:
+    return dict.fromkeys("fiub", template)
+
+
+def _bits(sign: str) -> dict[str, str]:
+    return dict.fromkeys("iub", f"({{T}})({{0}} {sign} {{1}})")
+
+
+def _errstate(function: Callable[..., Any]) -> Callable[..., Any]:
+    def quiet(*args: Any) -> Any:
+        with np.errstate(all="ignore"):
+            return function(*args)
+
+    return quiet
+
+
+def _shift(function: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda a, b: function(a, b)
+
+
+def _round_away(x: Any) -> Any:
+    return np.copysign(np.floor(np.abs(x)) + (np.abs(x) - np.floor(np.abs(x)) >= 0.5), x)
+
+
+def _vector(name: str) -> Callable[..., Any]:
+    """A function of scipy.special, imported where it is first used."""
+
+    def function(*args: Any) -> Any:
+        import scipy.special
+
+        return getattr(scipy.special, name)(*args)
+
+    return function
+
+
+def _math(name: str, function: Callable[..., Any], cost: int = 10, arity: int = 1) -> Function:
+    operands = ", ".join(f"{{{k}}}" for k in range(arity))
+    return Function(name, arity, "same", function, _float(f"@{name}({operands})"), cost)
+
+
+def _compare(name: str, sign: str, function: Callable[..., Any]) -> Function:
+    return Function(name, 2, "compare", function, _every(f"{{0}} {sign} {{1}}"))
+
+
+_ROWS = [
+    Function("add", 2, "same", np.add, _wrapping("+", "{0} | {1}")),
+    Function("sub", 2, "same", np.subtract, _wrapping("-")),
+    Function("mul", 2, "same", np.multiply, _wrapping("*", "{0} & {1}")),
+    Function("true_div", 2, "same", np.true_divide, _float("{0} / {1}"), 4),
+    Function(
+        "floor_div",
+        2,
+        "same",
+        np.floor_divide,
+        dict.fromkeys("fiu", "$floordiv({0}, {1})"),
+        6,
+    ),
+    Function("mod", 2, "same", np.remainder, dict.fromkeys("fiu", "$mod({0}, {1})"), 6),
+    Function("fma", 3, "same", lambda a, b, c: a * b + c, _float("@fma({0}, {1}, {2})")),
+    Function("neg", 1, "same", np.negative, {"f": "-{0}", "i": "({T})(0 - ({U}){0})", "u": "({T})(0 - ({U}){0})"}),
+    Function("abs", 1, "same", np.abs, {"f": "@fabs({0})", "i": "{0} < 0 ? ({T})(0 - ({U}){0}) : {0}", "u": "{0}", "b": "{0}"}),
+    Function("sign", 1, "same", np.sign, {"f": "{0} > 0 ? 1 : {0} < 0 ? -1 : {0} == 0 ? 0 : {0}", "i": "({0} > 0) - ({0} < 0)", "u": "{0} > 0"}),
+    Function("maximum", 2, "same", np.maximum, {"f": "(({0} >= {1}) | ({0} != {0})) ? {0} : {1}"} | dict.fromkeys("iub", "{0} >= {1} ? {0} : {1}")),
+    Function("minimum", 2, "same", np.minimum, {"f": "(({0} <= {1}) | ({0} != {0})) ? {0} : {1}"} | dict.fromkeys("iub", "{0} <= {1} ? {0} : {1}")),
+    _compare("lt", "<", np.less),
+    _compare("gt", ">", np.greater),
+    _compare("le", "<=", np.less_equal),
+    _compare("ge", ">=", np.greater_equal),
+    _compare("eq", "==", np.equal),
+    _compare("ne", "!=", np.not_equal),
+    Function("isnan", 1, "test", np.isnan, {"f": "{0} != {0}"} | dict.fromkeys("iub", "0")),
+    Function("isinf", 1, "test", np.isinf, {"f": "@fabs({0}) == TC_INFINITY"} | dict.fromkeys("iub", "0")),
+    Function("and", 2, "same", np.bitwise_and, _bits("&")),
+    Function("or", 2, "same", np.bitwise_or, _bits("|")),
+    Function("xor", 2, "same", np.bitwise_xor, _bits("^")),
+    Function("invert", 1, "same", np.invert, {"i": "({T})~{0}", "u": "({T})~{0}", "b": "!{0}"}),
+    Function("shift_left", 2, "same", np.left_shift, dict.fromkeys("iu", "$shl({0}, {1})")),
+    Function("shift_right", 2, "same", np.right_shift, dict.fromkeys("iu", "$shr({0}, {1})")),
+    _math("sqrt", np.sqrt, 4),
+    _math("ceil", np.ceil, 1),
+    _math("floor", np.floor, 1),
+    _math("trunc", np.trunc, 1),
+    _math("rint", np.rint, 1),
+    _math("round", _round_away, 2),
+    _math("copysign", np.copysign, 1, 2),
+    *(
+        _math(name, function)
+        for name, function in [
+            ("exp", np.exp),
+            ("exp2", np.exp2),
+            ("expm1", np.expm1),
+            ("log", np.log),
+            ("log2", np.log2),
+            ("log10", np.log10),
+            ("log1p", np.log1p),
+            ("sin", np.sin),
+            ("cos", np.cos),
+            ("tan", np.tan),
+            ("asin", np.arcsin),
+            ("acos", np.arccos),
+            ("atan", np.arctan),
+            ("sinh", np.sinh),
+            ("cosh", np.cosh),
+            ("tanh", np.tanh),
+            ("asinh", np.arcsinh),
+            ("acosh", np.arccosh),
+            ("atanh", np.arctanh),
+            ("erf", _vector("erf")),
+            ("erfc", _vector("erfc")),
+            ("lgamma", _vector("gammaln")),
+            ("tgamma", _vector("gamma")),
+        ]
+    ),
+    _math("pow", np.power, 20, 2),
+    _math("atan2", np.arctan2, 15, 2),
+    _math("hypot", np.hypot, 12, 2),
+]
+
+FUNCTIONS: dict[str, Function] = {
+    row.name: Function(row.name, row.arity, row.rule, _errstate(row.numpy), row.spelling, row.cost)
+    for row in _ROWS
+}
+"""The scalar functions by name."""
+
+_SIGNED_DIVISION = """\
+TC_INLINE T tc_floordiv_N(T a, T b) {
+    if (b == 0) return 0;
+    if (b == -1) return (T)(0 - (U)a);
+    return (T)(a / b - (a % b != 0 && (a < 0) != (b < 0)));
+}
+"""
+_UNSIGNED_DIVISION = "TC_INLINE T tc_floordiv_N(T a, T b) { return b == 0 ? 0 : (T)(a / b); }\n"
+_FLOAT_DIVISION = """\
+TC_INLINE T tc_floordiv_N(T a, T b) {
+    if (b == 0) return a / b;
+    T mod = @fmod(a, b), quotient = (a - mod) / b;
+    if (mod != 0 && (b < 0) != (mod < 0)) quotient -= 1;
+    if (quotient == 0) return @copysign((T)0, a / b);
+    T whole = @floor(quotient);
+    return quotient - whole > (T)0.5 ? whole + 1 : whole;
+}
+"""
+_SIGNED_MODULO = """\
+TC_INLINE T tc_mod_N(T a, T b) {
+    if (b == 0 || b == -1) return 0;
+    T mod = (T)(a % b);
+    return (T)(mod != 0 && (mod < 0) != (b < 0) ? mod + b : mod);
+}
+"""
+_UNSIGNED_MODULO = "TC_INLINE T tc_mod_N(T a, T b) { return b == 0 ? 0 : (T)(a % b); }\n"
+_FLOAT_MODULO = """\
+TC_INLINE T tc_mod_N(T a, T b) {
+    T mod = @fmod(a, b);
+    if (b == 0) return mod;
+    if (mod == 0) return @copysign((T)0, b);
+    return (b < 0) != (mod < 0) ? mod + b : mod;
+}
+"""
+_SHIFTS = {
+    ("shl", "i"): "TC_INLINE T tc_shl_N(T a, T b) { return (b < 0 || b >= W) ? 0 : (T)((U)a << b); }\n",
+    ("shl", "u"): "TC_INLINE T tc_shl_N(T a, T b) { return b >= W ? 0 : (T)((U)a << b); }\n",
+    ("shr", "i"): "TC_INLINE T tc_shr_N(T a, T b) { return (b < 0 || b >= W) ? (T)(a < 0 ? -1 : 0) : (T)(a >> b); }\n",
+    ("shr", "u"): "TC_INLINE T tc_shr_N(T a, T b) { return b >= W ? 0 : (T)(a >> b); }\n",
+}
+# Float to integer: T is the float type, I the integer reached first, LOW and HIGH its open bounds.
+_TO_INT32 = """\
+TC_INLINE tc_i32 tc_to_i32_N(T x) {
+    return x > (T)-2147483649.0 && x < (T)2147483648.0 ? (tc_i32)x : (tc_i32)(-2147483647 - 1);
+}
+"""
+# float32 cannot tell -2147483649 from -2147483648, hence the closed bound there.
+_TO_INT32_FROM_FLOAT32 = _TO_INT32.replace("x > (T)-2147483649.0", "x >= (T)-2147483648.0")
+_TO_INT64 = """\
+TC_INLINE tc_i64 tc_to_i64_N(T x) {
+    return x >= (T)-9223372036854775808.0 && x < (T)9223372036854775808.0
+        ? (tc_i64)x : (tc_i64)(-TC_I64(9223372036854775807) - 1);
+}
+"""
+_TO_UINT64 = """\
+TC_INLINE tc_u64 tc_to_u64_N(T x) {
+    if (x >= (T)9223372036854775808.0) return x < (T)18446744073709551616.0 ? (tc_u64)x : 0;
+    return x >= (T)-9223372036854775808.0 ? (tc_u64)(tc_i64)x : (tc_u64)1 << 63;
+}
+"""
+
+HELPERS: dict[tuple[str, str], Helper] = {
+    (name, key): Helper(name, text)
+    for (name, key), text in (
+        {
+            ("floordiv", "i"): _SIGNED_DIVISION,
+            ("floordiv", "u"): _UNSIGNED_DIVISION,
+            ("floordiv", "f"): _FLOAT_DIVISION,
+            ("mod", "i"): _SIGNED_MODULO,
+            ("mod", "u"): _UNSIGNED_MODULO,
+            ("mod", "f"): _FLOAT_MODULO,
+            ("to_i32", "float64"): _TO_INT32,
+            ("to_i32", "float32"): _TO_INT32_FROM_FLOAT32,
+            ("to_i64", "f"): _TO_INT64,
+            ("to_u64", "f"): _TO_UINT64,
+        }
+        | _SHIFTS
+    ).items()
+}
+"""Helpers by name and dtype, or kind where all dtypes of a kind share one."""
+
+
+def cast_helper(source: str, target: str) -> str | None:
+    """Name of the helper that converts a float to an integer dtype; None where a C cast will do."""
+    if kind(source) != "f" or kind(target) not in "iu":
+        return None
+    if target == "uint64":
+        return "to_u64"
+    return "to_i64" if target in ("int64", "uint32") else "to_i32"
+
+
+def numpy_cast(value: Any, dtype: str) -> Any:
+    """``value`` as ``dtype`` by the stated rules: the reference for all printers."""
+    value = np.asarray(value)
+    if cast_helper(str(value.dtype), dtype) is None:
+        return value.astype(dtype)
+    with np.errstate(all="ignore"):
+        whole = np.trunc(value.astype("float64"))
+        width = 32 if cast_helper(str(value.dtype), dtype) == "to_i32" else 64
+        inside = (whole >= -(2.0 ** (width - 1))) & (whole < 2.0 ** (width - 1))
+        low = np.where(inside, whole, -(2.0 ** (width - 1))).astype("int64")
+        if dtype != "uint64":
+            return low.astype(dtype)
+        high = (whole >= 2.0**63) & (whole < 2.0**64)
+        upper = np.where(high, whole - 2.0**63, 0).astype("int64").astype("uint64") + np.uint64(2**63)
+        return np.where(high, upper, np.where(whole >= 2.0**64, np.uint64(0), low.astype("uint64")))
+
+
+def apply_function(name: str, args: tuple[Expr, ...], dtype: str) -> Expr:
+    """The named function of ``args``, converted by its rule, with a result of type ``dtype``.
+
+    Raises
+    ------
+    KeyError
+        If there is no such function.
+    """
+    row = FUNCTIONS[name]
+    if row.rule == "same":
+        args = tuple(cast(arg, dtype) for arg in args)
+        if kind(dtype) not in row.spelling:
+            raise KeyError(f"{name} of {dtype}")
+        return Fn(name, args, dtype)
+    if row.rule == "compare":
+        args = _comparable(name, args)
+        if len(args) != row.arity:
+            return args[0]
+    return cast(Fn(name, args, "bool"), dtype)
+
+
+def _comparable(name: str, args: tuple[Expr, ...]) -> tuple[Expr, ...]:
+    """Operands in their common dtype; int64 against uint64 is compared exactly, as NumPy does."""
+    dtypes = {arg.dtype for arg in args}
+    common = str(np.result_type(*dtypes))
+    signed = any(kind(dtype) == "i" for dtype in dtypes)
+    if "uint64" in dtypes and signed:
+        left, right = args
+        zero = Const(0, "int64")
+        unsigned = tuple(cast(arg, "uint64") for arg in args)
+        number, other = (left, right) if left.dtype != "uint64" else (right, left)
+        negative = Fn("lt", (cast(number, "int64"), zero), "bool")
+        # A negative left operand is less than every uint64, a negative right one greater than none.
+        decided = name in (("lt", "le", "ne") if number is left else ("gt", "ge", "ne"))
+        outcome = Const(int(decided), "bool")
+        return (select(negative, outcome, Fn(name, unsigned, "bool")),)
+    return tuple(cast(arg, common) for arg in args)
+
+
+ALIASES: dict[str, str] = {
+    "truediv": "true_div",
+    "intdiv": "floor_div",
+    "int_div": "floor_div",
+    "neq": "ne",
+    "sgn": "sign",
+    "abs_": "abs",
+    "scalarmaximum": "maximum",
+    "scalarminimum": "minimum",
+    "and_": "and",
+    "or_": "or",
+    "arcsin": "asin",
+    "arccos": "acos",
+    "arctan": "atan",
+    "arcsinh": "asinh",
+    "arccosh": "acosh",
+    "arctanh": "atanh",
+    "arctan2": "atan2",
+    "gammaln": "lgamma",
+    "gamma": "tgamma",
+    "roundhalftoeven": "rint",
+    "round_half_to_even": "rint",
+    "roundhalfawayfromzero": "round",
+    "round_half_away_from_zero": "round",
+}
+"""Names that scalar ops use in the documented vocabulary, to names of the table."""
+
+
+def is_integer_cast(expr: Expr) -> bool:
+    """Whether ``expr`` truncates a float: what it reads must not be computed twice."""
+    return isinstance(expr, Cast) and cast_helper(expr.operand.dtype, expr.dtype) is not None

@@ -1,0 +1,189 @@
+"""Reports of errors in running nodes: which node, with what inputs, built where, and what to do.
+
+The exception keeps its type; the text is added to its message. What does not fit into :data:`MAX_LINES` lines goes to a
+report file whose path is the last line.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from tcore.configuration import config
+from tcore.graph.trace import format_trace
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from tcore.graph import Apply
+    from tcore.graph.fgraph import FunctionGraph
+    from tcore.link.container import StorageMap
+
+__all__ = ["MAX_LINES", "raise_with_op", "report"]
+
+#: lines of a report that reach the terminal
+MAX_LINES = 25
+
+_MARK = "Apply node that caused the error: "
+
+ExcInfo = tuple["type[BaseException] | None", "BaseException | None", "TracebackType | None"]
+
+
+def raise_with_op(
+    fgraph: FunctionGraph | None,
+    node: Apply,
+    thunk: Any = None,
+    exc_info: ExcInfo | None = None,
+    storage_map: StorageMap | None = None,
+) -> NoReturn:
+    """Raise the exception of ``exc_info`` again, with a report on ``node`` added to its message.
+
+    Parameters
+    ----------
+    fgraph : FunctionGraph, optional
+        The graph that runs; tells the position of the node.
+    node : Apply
+        What failed.
+    thunk : callable, optional
+        Its thunk; ``thunk.inputs`` holds the cells of the inputs.
+    exc_info : tuple, optional
+        As ``sys.exc_info()`` gives it; the exception being handled by default.
+    storage_map : dict from Variable to cell, optional
+        Where the values are, if there is no thunk; also listed in the report file at high verbosity.
+    """
+    _, error, trace = exc_info or sys.exc_info()
+    assert error is not None
+    if not isinstance(error, Exception):  # KeyboardInterrupt, SystemExit: nothing that the node did
+        raise error.with_traceback(trace)
+    if _MARK not in str(error) and not any(_MARK in note for note in getattr(error, "__notes__", ())):
+        _add_text(error, report(fgraph, node, thunk, storage_map))
+    raise error.with_traceback(trace)
+
+
+def _add_text(error: Exception, text: str) -> None:
+    """Add ``text`` to the message where the class keeps it in ``args[0]``, as a note otherwise."""
+    keeps_message = type(error).__str__ in (BaseException.__str__, Exception.__str__) and not isinstance(error, KeyError)
+    if keeps_message and len(error.args) == 1 and isinstance(error.args[0], str):
+        error.args = (f"{error.args[0]}\n{text}",)
+    elif keeps_message and not error.args:
+        error.args = (text,)
+    else:
+        error.add_note(text)
+
+
+def report(
+    fgraph: FunctionGraph | None, node: Apply, thunk: Any = None, storage_map: StorageMap | None = None
+) -> str:
+    """The text about a failed node, at most :data:`MAX_LINES` lines; longer ones continue in a file."""
+    high = config.exception_verbosity == "high"
+    lines = [f"{_MARK}{node}"]
+    position = _position(fgraph, node)
+    if position is not None:
+        lines.append(f"Toposort index: {position}")
+    lines += _about_inputs(node, thunk, storage_map)
+    built = _where_built(node)
+    if built:
+        lines += ["", "Backtrace when the node is created:", *built]
+    rest: list[str] = []
+    if high:
+        rest += ["", "Debugprint of the apply node: ", *_tree(node)]
+    hints = []
+    if not built:
+        hints.append(
+            "HINT: Re-running with most optimizations disabled could give a back-trace of when this node was created: "
+            "set the flag 'optimizer=fast_compile', and if that does not help, 'optimizer=None'."
+        )
+    if not high:
+        hints.append("HINT: Use the flag 'exception_verbosity=high' for a debugprint and the storage map of this apply node.")
+    if hints:
+        hints.insert(0, "")
+    shown = [*lines, *rest, *hints]
+    kept_back = _storage_lines(storage_map) if high else []
+    if len(shown) <= MAX_LINES - bool(kept_back) and not kept_back:
+        return "\n".join(shown)
+    path = _write([*lines, *rest, *hints, *kept_back])
+    if len(shown) >= MAX_LINES:
+        room = MAX_LINES - 2 - len(hints)
+        shown = [*[*lines, *rest][: max(room, 1)], "...", *hints]
+    shown.append(f"The whole report is in {path}")
+    return "\n".join(shown)
+
+
+def _position(fgraph: FunctionGraph | None, node: Apply) -> int | None:
+    if fgraph is None:
+        return None
+    for position, candidate in enumerate(fgraph.toposort()):
+        if candidate is node:
+            return position
+    return None
+
+
+def _about_inputs(node: Apply, thunk: Any, storage_map: StorageMap | None) -> list[str]:
+    lines = [f"Inputs types: [{', '.join(str(variable.type) for variable in node.inputs)}]"]
+    cells = getattr(thunk, "inputs", None)
+    if cells is None and storage_map is not None:
+        cells = [storage_map.get(variable, [None]) for variable in node.inputs]
+    if cells is None:
+        return lines
+    values = [cell[0] for cell in cells]
+    shapes = [getattr(value, "shape", "No shapes") for value in values]
+    strides = [getattr(value, "strides", "No strides") for value in values]
+    return [
+        *lines,
+        f"Inputs shapes: {shapes}",
+        f"Inputs strides: {strides}",
+        f"Inputs scalar values: [{', '.join(map(_value_text, values))}]",
+    ]
+
+
+def _value_text(value: Any) -> str:
+    if value is None:
+        return "None"
+    if getattr(value, "size", 1) == 1:
+        text = repr(value)
+        return text if len(text) <= 80 and "\n" not in text else text[:77].replace("\n", " ") + "..."
+    return "'not scalar'"
+
+
+def _where_built(node: Apply) -> list[str]:
+    for variable in node.outputs:
+        trace = getattr(variable.tag, "trace", None) if variable.has_tag() else None
+        if not trace:
+            continue
+        # after rewrites a variable may carry the traces of several origins: a list of traces
+        if isinstance(trace, list):
+            trace = next((one for one in trace if one), ())
+        if trace:
+            limit = max(1, min(len(trace), 4))
+            return format_trace(tuple(trace)[:limit]).splitlines()
+    return []
+
+
+def _tree(node: Apply) -> list[str]:
+    from tcore.graph.debugprint import debugprint  # noqa: PLC0415 - only in reports
+
+    return str(debugprint(node, print_type=True, file="str")).splitlines()
+
+
+def _storage_lines(storage_map: StorageMap | None) -> list[str]:
+    if not storage_map:
+        return []
+    lines = ["", "Storage map footprint:"]
+    total = 0
+    for variable, cell in storage_map.items():
+        value = cell[0]
+        size = getattr(value, "nbytes", 0)
+        total += size
+        if value is not None:
+            lines.append(f" - {variable}, {variable.type}, shape {getattr(value, 'shape', None)}, {size} bytes")
+    lines.append(f" Total: {total} bytes")
+    return lines
+
+
+def _write(lines: list[str]) -> str:
+    with tempfile.NamedTemporaryFile(
+        "w", prefix="tcore_error_", suffix=".txt", delete=False, encoding="utf-8"
+    ) as file:
+        file.write("\n".join(lines) + "\n")
+        return file.name

@@ -1,0 +1,79 @@
+"""One rule, one node: try it, and put what it gives into the graph."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tcore.graph.errors import InconsistencyError
+from tcore.graph.variable import Variable
+from tcore.optimizer.tracing import inherit
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tcore.graph.apply import Apply
+    from tcore.graph.fgraph import FunctionGraph
+    from tcore.optimizer.base import LocalOptimizer
+
+__all__ = ["apply_rule"]
+
+
+def apply_rule(
+    fgraph: FunctionGraph,
+    node: Apply,
+    rule: LocalOptimizer,
+    on_error: Callable[[LocalOptimizer, Apply, Exception], None],
+) -> bool:
+    """Whether ``rule`` changed the graph at ``node``.
+
+    Replacements are validated, and taken back where a feature objects. Whatever else goes wrong, in the rule or with
+    what it returns, is given to ``on_error``.
+    """
+    try:
+        result = rule.transform(node)
+        if result is False or result is None:
+            return False
+        pairs, remove = _replacements(node, result)
+        if not pairs:
+            return False
+        for old, new in pairs:
+            inherit(old, new)
+        fgraph.replace_all_validate_remove(pairs, remove, reason=rule)  # type: ignore[attr-defined]
+    except InconsistencyError:
+        return False
+    except Exception as error:  # a rule is anybody's code: whatever it raises must not stop the compilation
+        on_error(rule, node, error)
+        return False
+    merge = getattr(fgraph, "merge_feature", None)
+    if merge is not None and merge.scheduled:
+        merge.process(fgraph)
+    return True
+
+
+def _replacements(node: Apply, result: Any) -> tuple[list[tuple[Variable, Variable]], list[Apply]]:
+    remove: list[Apply] = []
+    if isinstance(result, dict):
+        result = dict(result)
+        remove = list(result.pop("remove", ()))
+        pairs = [(old, new) for old, new in result.items() if isinstance(old, Variable)]
+        if len(pairs) != len(result):
+            odd = next(key for key in result if not isinstance(key, Variable))
+            raise TypeError(f"a rule's dict maps variables to replacements, and 'remove' to nodes; it has the key {odd!r}")
+    else:
+        if isinstance(result, Variable):
+            result = [result]
+        if not isinstance(result, (list, tuple)):
+            raise TypeError(f"a rule returns False, a list or a dict, got {result!r}")
+        if len(result) != len(node.outputs):
+            raise ValueError(f"a rule gave {len(result)} replacements for a node with {len(node.outputs)} outputs")
+        pairs = list(zip(node.outputs, result, strict=True))
+    kept = []
+    for old, new in pairs:
+        if new is None:
+            if old.fgraph is not None and old.fgraph.client_count(old):
+                raise ValueError(f"a rule drops {old}, which is used")
+        elif new is not old:
+            if not isinstance(new, Variable):
+                raise TypeError(f"a rule replaces {old} by {new!r}, which is no Variable")
+            kept.append((old, new))
+    return kept, remove
