@@ -112,7 +112,7 @@ class Loader:
         if not same:
             near = ", ".join(sorted({candidate.name for candidate in self.installed.candidates})) or "none"
             raise UnknownNameError(f"there is no plugin {name!r}; installed are: {near}")
-        return self._refusal(same[0]) or _state(same[0], INSTALLED)
+        return self._refusal(same[0]) or _state_of(same[0], INSTALLED)
 
     def states(self) -> tuple[PluginState, ...]:
         """The states of all plugins, built-in ones first; broken metadata has an entry, too."""
