@@ -141,6 +141,6 @@ def tcore_observers() -> Sequence[Observer]:
     """Watchers of compilations and calls.
 
     An observer may define ``compiled(function)``, ``called(function, seconds)`` and ``failed(function, error)``. Those of
-    a plugin watch the functions in whose compilation the plugin takes part.
+    every loaded plugin watch every function; they see graphs and change none.
     """
     raise NotImplementedError

@@ -1,0 +1,148 @@
+"""What grouping needs to know of one Apply: its stages, its iteration space, what it loads, what it costs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from attrs import frozen
+
+from tcore.codegen.expr import Axis, Buffer, Const, Expr, Load, flatten, index_const, substitute
+from tcore.codegen.kernel import cost, transcendentals
+from tcore.codegen.lowering import Lowered, LoweringTable, NotLowered
+from tcore.codegen.stages import Call, Loop, Map, Prefix, Reduce, Region, Regions, Scatter, Stage
+
+__all__ = ["NodeFacts", "node_facts"]
+
+
+@frozen(eq=False)
+class NodeFacts:
+    """One node, as grouping sees it.
+
+    ``outer`` and ``inner`` are its iteration axes without those of length 1; ``border`` says that it
+    has other stages than Maps and Reduces, or several reductions over different axes.  ``loads`` gives
+    every index at which each input is read.  ``produced`` gives, for each output of a Map or Reduce, its
+    own axes (None for those of length 1).
+    """
+
+    node: Any
+    lowered: Lowered
+    stages: tuple[Stage, ...]
+    outer: tuple[Axis, ...]
+    inner: tuple[Axis, ...]
+    border: bool
+    loads: dict[int, list[tuple[Expr, ...]]]
+    produced: dict[int, tuple[Axis | None, ...]]
+    view: bool
+    operations: int
+    calls: int
+
+
+def is_unit(axis: Axis) -> bool:
+    """Whether an axis has length 1."""
+    return isinstance(axis.extent, Const) and axis.extent.value == 1
+
+
+def _without_unit_reductions(stage: Stage) -> Stage:
+    """A Reduce over axes of length 1 only is a Map."""
+    if not isinstance(stage, Reduce) or not all(is_unit(axis) for axis in stage.reduced):
+        return stage
+    zero = index_const(0)
+    elements = substitute(stage.elements, {axis: zero for axis in stage.reduced})
+    results = stage.reduction.finish(stage.reduction.lift(elements[0], zero))
+    return Map(stage.outputs, stage.axes, results)
+
+
+def node_facts(node: Any, table: LoweringTable) -> NodeFacts:
+    """Lower one node and look at it.
+
+    Raises
+    ------
+    NotLowered
+        If it has no lowering.
+    """
+    lowered = table.lower(node)
+    stages = tuple(_without_unit_reductions(stage) for stage in lowered.stages)
+    border = any(isinstance(stage, (Regions, Scatter, Prefix, Call, Loop)) for stage in stages)
+    outer, inner, uniform = _space(stages)
+    positions = {op.buffer: k for k, op in enumerate(lowered.inputs) if op.buffer is not None}
+    loads: dict[int, list[tuple[Expr, ...]]] = {}
+    roots: list[Expr] = [expr for stage in stages for expr in stage.exprs]
+    for expr in flatten(roots):
+        if isinstance(expr, Load) and expr.buffer in positions:
+            loads.setdefault(positions[expr.buffer], []).append(expr.index)
+    for stage in stages:
+        whole = stage.inputs if isinstance(stage, Call) else ()
+        base = stage.base if isinstance(stage, (Regions, Scatter)) else None
+        for buffer in (*whole, *((base,) if base is not None else ())):
+            loads.setdefault(positions[buffer], [])
+    produced: dict[int, tuple[Axis | None, ...]] = {}
+    if not border:
+        number = {buffer: k for k, buffer in enumerate(lowered.outputs)}
+        for stage in stages:
+            assert isinstance(stage, (Map, Reduce))
+            for buffer in stage.outputs:
+                if buffer in number:
+                    produced[number[buffer]] = tuple(None if is_unit(a) else a for a in stage.axes)
+    return NodeFacts(
+        node,
+        lowered,
+        stages,
+        outer,
+        inner,
+        border or not uniform,
+        loads,
+        produced,
+        bool(getattr(node.op, "view_map", None)),
+        cost(roots),
+        transcendentals(roots),
+    )
+
+
+def _space(stages: tuple[Stage, ...]) -> tuple[tuple[Axis, ...], tuple[Axis, ...], bool]:
+    """Iteration axes of a node, and whether all of its stages share them."""
+    outer: tuple[Axis, ...] | None = None
+    inner: tuple[Axis, ...] = ()
+    uniform = True
+    for stage in stages:
+        if isinstance(stage, Reduce):
+            kept = tuple(axis for axis in stage.axes if not is_unit(axis))
+            reduced = tuple(axis for axis in stage.reduced if not is_unit(axis))
+            uniform = uniform and outer in (None, kept) and inner in ((), reduced)
+            outer, inner = kept, reduced
+    for stage in stages:
+        if isinstance(stage, Map):
+            axes = tuple(axis for axis in stage.axes if not is_unit(axis))
+            if outer is None:
+                outer = axes
+            elif set(axes) not in (set(outer), {*outer, *inner}):
+                uniform = False
+    return outer or (), inner, uniform
+
+
+def lower_all(nodes: list[Any], table: LoweringTable) -> tuple[dict[Any, NodeFacts], dict[Any, str]]:
+    """Facts of the nodes that have a lowering, and the reason for each of the others."""
+    facts: dict[Any, NodeFacts] = {}
+    reasons: dict[Any, str] = {}
+    for node in nodes:
+        try:
+            facts[node] = node_facts(node, table)
+        except NotLowered as error:
+            reasons[node] = str(error)
+    return facts, reasons
+
+
+def region_axes(stage: Stage) -> tuple[Axis, ...]:
+    """All axes of a border stage, those of its regions too."""
+    if isinstance(stage, Regions):
+        return tuple(axis for region in stage.regions for axis in region.axes)
+    return stage.loops
+
+
+def buffers_written(stages: tuple[Stage, ...]) -> tuple[Buffer, ...]:
+    """The buffers that stages write, in order."""
+    return tuple(dict.fromkeys(buffer for stage in stages for buffer in stage.outputs))
+
+
+def map_region(region: Region, axes: dict[Axis, Axis]) -> Region:
+    """The region over other axes (its expressions are rewritten apart)."""
+    return Region(tuple(axes.get(a, a) for a in region.axes), region.index, region.value, region.accumulate)

@@ -1,0 +1,494 @@
+"""Function: what :func:`tcore.function` returns."""
+
+from __future__ import annotations
+
+import copy
+import logging
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+from tcore.compile.aliasing import Supervisor, protect_inputs
+from tcore.compile.errors import AliasedMemoryError, UnusedInputError
+from tcore.compile.explanation import Explanation, explain
+from tcore.compile.frame import Frame, twin_containers
+from tcore.compile.io import SymbolicInput, SymbolicOutput
+from tcore.compile.lookup import AMBIGUOUS, Values, build_finder
+from tcore.compile.sharedvalue import SharedVariable
+from tcore.configuration import config
+from tcore.graph import MissingInputError
+from tcore.link import Container
+from tcore.link.locks import hold, release
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+__all__ = ["AliasedMemoryError", "Function", "MissingInputError", "UnusedInputError"]
+
+_log = logging.getLogger("tcore.compile.function_module")
+
+
+class Function:
+    """A compiled function.
+
+    Made by :func:`tcore.function` and :meth:`FunctionMaker.create`. Call it with one value for each input, by position or
+    by name; it returns outputs in the form in which they were asked for. ``f[key]`` reads and sets the value of an input,
+    by name, position or variable.
+
+    Functions may be called from several threads at once and from within themselves: a call that finds the storage busy
+    takes another frame.
+
+    Attributes
+    ----------
+    maker : FunctionMaker
+        How it was made; ``maker.fgraph`` is the optimized graph.
+    fn : callable
+        The thunk of the first frame, with ``storage_map``, ``thunks``, ``nodes``, ``position_of_error``.
+    input_storage, output_storage : list of Container
+    finder : dict from position, variable and name of each input to its Container
+    inv_finder : dict from Container to its In
+    trust_input : bool
+        True skips the checks of arguments.
+    name : str or None
+    profile : ProfileStats or None
+    """
+
+    def __init__(
+        self,
+        fn: Callable[..., Any],
+        input_storage: Sequence[Container],
+        output_storage: Sequence[Container],
+        indices: Sequence[SymbolicInput],
+        outputs: Sequence[SymbolicOutput],
+        defaults: Sequence[tuple[bool, bool, Any]],
+        unpack_single: bool,
+        return_none: bool,
+        output_keys: Sequence[str] | None,
+        maker: Any,
+        name: str | None = None,
+    ) -> None:
+        self.fn = fn
+        self.input_storage = list(input_storage)
+        self.output_storage = list(output_storage)
+        self.indices = list(indices)
+        self.outputs = list(outputs)
+        self.defaults = list(defaults)
+        self.unpack_single = unpack_single
+        self.return_none = return_none
+        self.output_keys = None if output_keys is None else list(output_keys)
+        self.maker = maker
+        self.name = name
+        self.trust_input = False
+        self.nodes_with_inner_function: list[Any] = []
+        self.finder, self.inv_finder = build_finder(self.indices, self.input_storage)
+        self._value = Values(self.finder, values=True)
+        self._container = Values(self.finder, values=False)
+        self._updated: list[int] = maker.updated_inputs
+        updated = set(self._updated)
+        #: whether the value of each input outlives a call
+        self._lasting = [entry.implicit or position in updated for position, entry in enumerate(self.indices)]
+        self._explicit = [position for position, entry in enumerate(self.indices) if not entry.implicit]
+        self._destroyed: frozenset[int] = maker.destroyed_positions()
+        writes = updated | self._destroyed
+        plan = {
+            container.lock.number: (container.lock, position in writes)
+            for position, (container, lasting) in enumerate(zip(self.input_storage, self._lasting, strict=True))
+            if lasting
+        }
+        self._lock_plan = [plan[number] for number in sorted(plan)]
+        #: output cells that are emptied after a call: the caller has their values now
+        inputs = {id(container.storage) for container in self.input_storage}
+        self._emptied = [
+            position
+            for position, container in enumerate(self.output_storage)
+            if id(container.storage) not in inputs
+            and (position >= len(self.outputs) or not self.outputs[position].borrow)
+        ]
+        self._required = [position for position, (required, _, _) in enumerate(self.defaults) if required]
+        self._refed = [
+            (position, value) for position, (_, refeed, value) in enumerate(self.defaults) if refeed
+        ]
+        self._first = Frame(fn, self.input_storage, self.output_storage)
+        self._spare: list[Frame] = []
+        self._busy = threading.Lock()
+        self._entry: Callable[..., Any] | None = None
+        self._copied_arguments = 0
+        self.profile = maker.profile
+        if self.profile is None:
+            self._entry = maker.linker.native_entry(self)
+
+    # ------------------------------------------------------------ calls
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Compute the outputs for these arguments and store the updates.
+
+        Parameters
+        ----------
+        *args
+            One value for each input, in order; inputs with a default value or an update may be left out at the end.
+        **kwargs
+            Values of inputs by name. ``output_subset``: list of positions (or keys) of the outputs to compute; updates are
+            always stored.
+
+        Returns
+        -------
+        value, list or dict
+            As ``outputs`` was given.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If arguments are missing, unknown, given twice or not what the input takes. Nothing was computed then.
+        """
+        entry = self._entry
+        if entry is not None and not kwargs:
+            result = entry(*args)
+            if result is not NotImplemented:
+                return result
+        busy = self._busy
+        if busy.acquire(blocking=False):
+            try:
+                return self._call(self._first, args, kwargs)
+            finally:
+                busy.release()
+        frame = self._take_frame()
+        try:
+            return self._call(frame, args, kwargs)
+        finally:
+            self._spare.append(frame)
+
+    def _take_frame(self) -> Frame:
+        try:
+            return self._spare.pop()
+        except IndexError:
+            containers = twin_containers(self.input_storage, self._lasting)
+            for position, value in self._refed:
+                containers[position].storage[0] = value
+            fn, outputs = self.maker.make_frame(containers)
+            return Frame(fn, containers, outputs)
+
+    def _call(self, frame: Frame, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        start = time.perf_counter() if self.profile is not None else 0.0
+        subset = None
+        if kwargs:
+            kwargs = dict(kwargs)
+            subset = self._subset(kwargs.pop("output_subset", None))
+        held = hold(self._lock_plan) if self._lock_plan else ()
+        try:
+            self._fill(frame, args, kwargs)
+            if self._destroyed:
+                self._make_room(frame)
+            in_graph = time.perf_counter() if self.profile is not None else 0.0
+            try:
+                if subset is None:
+                    frame.fn()
+                else:
+                    first_update = len(self.outputs)
+                    frame.fn(output_subset=[*subset, *range(first_update, first_update + len(self._updated))])
+            except Exception as error:
+                self._note_lost_values(error)
+                raise
+            if self.profile is not None:
+                in_graph = time.perf_counter() - in_graph
+            values = [cell[0] for cell in frame.output_cells]
+            if self._updated:
+                count = len(self.outputs)
+                for position, value in zip(self._updated, values[count:], strict=True):
+                    frame.input_cells[position][0] = value
+                del values[count:]
+        finally:
+            self._tidy(frame)
+            release(held)
+        if self.profile is not None:
+            self.profile.add_call(time.perf_counter() - start, in_graph)
+        if subset is not None:
+            return self._partial(subset, values)
+        if self.output_keys is not None:
+            return dict(zip(self.output_keys, values, strict=True))
+        return values[0] if self.unpack_single else values
+
+    def _partial(self, subset: list[int], values: list[Any]) -> Any:
+        chosen = [values[position] for position in subset]
+        if self.output_keys is not None:
+            return {self.output_keys[position]: value for position, value in zip(subset, chosen, strict=True)}
+        return chosen
+
+    def _subset(self, wanted: Sequence[Any] | None) -> list[int] | None:
+        if wanted is None:
+            return None
+        if self.output_keys is not None:
+            return [self.output_keys.index(key) if isinstance(key, str) else key for key in wanted]
+        return list(wanted)
+
+    def _fill(self, frame: Frame, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
+        """Put the arguments into the input cells; the frame stays as it was if one does not fit."""
+        explicit = self._explicit
+        if len(args) > len(explicit):
+            raise TypeError(f"{self._title()} takes {len(explicit)} arguments, got {len(args)}")
+        if kwargs or len(args) < len(explicit):
+            positions = explicit[: len(args)]
+            given = [*zip(positions, args, strict=True), *self._keywords(kwargs, positions)]
+            got = {position for position, _ in given}
+            for position in self._required:
+                if position not in got and (not self._lasting[position] or frame.input_cells[position][0] is None):
+                    raise TypeError(f"Missing required input: {self._input_name(position)}")
+        else:
+            given = list(zip(explicit, args, strict=True))
+        if self.trust_input:
+            for position, value in given:
+                frame.input_cells[position][0] = value
+            return
+        filtered = []
+        for position, value in given:
+            try:
+                filtered.append(frame.containers[position].filter(value))
+            except Exception as error:
+                self._explain_bad_argument(error, position, value)
+                raise
+        for (position, _), value in zip(given, filtered, strict=True):
+            frame.input_cells[position][0] = value
+
+    def _keywords(self, kwargs: Mapping[str, Any], taken: Sequence[int]) -> list[tuple[int, Any]]:
+        given = []
+        for name, value in kwargs.items():
+            container = self.finder.get(name)
+            if container is AMBIGUOUS:
+                raise TypeError(f"{self._title()} has several inputs with the name {name!r}: give them by position")
+            if container is None:
+                raise TypeError(self._unknown_name(name))
+            position = next(i for i, candidate in enumerate(self.input_storage) if candidate is container)
+            if position in taken:
+                raise TypeError(f"{self._title()} got the input {name!r} twice: by position and by name")
+            if self.indices[position].implicit:
+                raise TypeError(
+                    f"Tried to provide a value for the implicit input {name!r} of {self._title()}: change the value with "
+                    "set_value, or replace the variable with givens"
+                )
+            given.append((position, value))
+        return given
+
+    def _make_room(self, frame: Frame) -> None:
+        """Let each input that will be overwritten have memory of its own that may be written to."""
+        cells = frame.input_cells
+        for position in self._destroyed:
+            value = cells[position][0]
+            flags = getattr(value, "flags", None)
+            locked = flags is not None and not flags.writeable
+            is_default = any(value is default for other, default in self._refed if other == position)
+            kind = self.indices[position].variable.type
+            if (
+                locked
+                or is_default
+                or any(
+                    other != position and cell[0] is not None and kind.may_share_memory(value, cell[0])
+                    for other, cell in enumerate(cells)
+                )
+            ):
+                cells[position][0] = copy.deepcopy(value)
+                self._copied_arguments += 1
+
+    def _note_lost_values(self, error: Exception) -> None:
+        lost = [
+            str(self.indices[position].origin)
+            for position in self._destroyed
+            if self._lasting[position]
+        ]
+        if lost:
+            error.add_note(
+                f"The update of {', '.join(lost)} happens in place and may have begun: the value is unspecified now. "
+                "updates_transactional=True compiles without updates in place."
+            )
+
+    def _tidy(self, frame: Frame) -> None:
+        """Let go of arguments and results."""
+        for position in self._explicit:
+            if not self._lasting[position]:
+                frame.input_cells[position][0] = None
+        for position, value in self._refed:
+            frame.input_cells[position][0] = value
+        for position in self._emptied:
+            frame.output_cells[position][0] = None
+
+    # ------------------------------------------------------------ error texts
+
+    def _title(self) -> str:
+        return f'the function "{self.name}"' if self.name else "the function"
+
+    def _input_name(self, position: int) -> str:
+        entry = self.indices[position]
+        return str(entry.name if entry.name is not None else entry.origin)
+
+    def _unknown_name(self, name: str) -> str:
+        named = [str(entry.name) for entry in self.indices if entry.name is not None and not entry.implicit]
+        unnamed = sum(entry.name is None and not entry.implicit for entry in self.indices)
+        text = f"Unknown input or state: {name}. {self._title().capitalize()} has {len(named)} named input{'s' * (len(named) != 1)}"
+        if named:
+            text += f" ({', '.join(named)})"
+        if unnamed:
+            text += (
+                f", and {unnamed} unnamed input{'s' * (unnamed != 1)} which thus cannot be accessed through keyword argument "
+                "(use 'name=...' in a variable's constructor to give a name)"
+            )
+        return text + "."
+
+    def _explain_bad_argument(self, error: Exception, position: int, value: Any) -> None:
+        entry = self.indices[position]
+        number = self._explicit.index(position) if position in self._explicit else position
+        name = f' (called "{entry.name}")' if entry.name is not None else ""
+        have = type(value).__name__
+        if hasattr(value, "dtype") and hasattr(value, "shape"):
+            have = f"{have} of dtype {value.dtype} and shape {tuple(value.shape)}"
+        reason = str(error.args[0]) if error.args else ""
+        error.args = (
+            f"Bad input argument at index {number}{name} of {self._title()}: needed {entry.variable.type}, got {have}.\n  {reason}",
+        )
+
+    # ------------------------------------------------------------ values of inputs
+
+    @property
+    def value(self) -> Values:
+        """The values of the inputs, by position, name or variable: readable and writable."""
+        return self._value
+
+    @property
+    def container(self) -> Values:
+        """The containers of the inputs, by position, name or variable."""
+        return self._container
+
+    def __getitem__(self, key: Any) -> Any:
+        return self._value[key]
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        self._value[key] = value
+
+    def __contains__(self, key: Any) -> bool:
+        return key in self._value
+
+    def __getattr__(self, name: str) -> Any:
+        finder = self.__dict__.get("finder")
+        if finder is not None and not name.startswith("_") and name in finder:
+            return self._value[name]
+        raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
+
+    def __eq__(self, other: object) -> bool:
+        return self is other
+
+    def __hash__(self) -> int:
+        return id(self)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.name or ''} of {len(self._explicit)} inputs>"
+
+    # ------------------------------------------------------------ copies
+
+    def copy(
+        self,
+        share_memory: bool = False,
+        swap: Mapping[Any, Any] | None = None,
+        delete_updates: bool = False,
+        name: str | None = None,
+        profile: Any = None,
+    ) -> Function:
+        """Another function with the same optimized graph: nothing is optimized again.
+
+        Parameters
+        ----------
+        share_memory : bool
+            Use the same storage for intermediate values; useful with ``allow_gc=False``. The two then take turns.
+        swap : dict from SharedVariable to SharedVariable
+            Shared variables that stand in the place of others in the copy.
+        delete_updates : bool
+            The copy stores no updates and leaves every shared variable as it is.
+        name : str, optional
+            The old name with ``" copy"`` by default.
+        profile : None, bool or ProfileStats
+
+        Returns
+        -------
+        Function
+            Returns its outputs in the same form.
+        """
+        from tcore.compile.copies import copy_function  # noqa: PLC0415 - needs the maker, which needs this module
+
+        return copy_function(self, share_memory, swap, delete_updates, name, profile)
+
+    def __copy__(self) -> Function:
+        return self.copy()
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Function:
+        from tcore.compile.copies import deepcopy_function  # noqa: PLC0415 - as in copy
+
+        return deepcopy_function(self, memo)
+
+    def free(self) -> None:
+        """Empty the storage of intermediate values, which ``allow_gc=False`` keeps between calls."""
+        for frame in (self._first, *self._spare):
+            free = getattr(frame.fn, "free", None)
+            if free is not None:
+                free()
+        self._spare.clear()
+
+    def get_shared(self) -> list[SharedVariable]:
+        """The shared variables that the function reads or updates."""
+        return [entry.origin for entry in self.indices if isinstance(entry.origin, SharedVariable)]
+
+    def explain(self) -> Explanation:
+        """Which node runs where, and what the calls so far cost in copies."""
+        return explain(self)
+
+    # ------------------------------------------------------------ pickling
+
+    def __reduce__(self) -> Any:
+        values = [
+            None if refeed else container.storage[0]
+            for container, (_, refeed, _) in zip(self.input_storage, self.defaults, strict=True)
+        ]
+        self._check_aliases(values)
+        containers = [
+            container if entry.implicit else None
+            for container, entry in zip(self.input_storage, self.indices, strict=True)
+        ]
+        defaults = [value for _, _, value in self.defaults]
+        return _load, (self.maker, containers, values, defaults, self.trust_input)
+
+    def _check_aliases(self, values: Sequence[Any]) -> None:
+        strategy = config.pickle_aliased_memory_strategy
+        if strategy == "ignore":
+            return
+        for i, first in enumerate(values):
+            kind = self.indices[i].variable.type
+            for j in range(i + 1, len(values)):
+                second = values[j]
+                if first is None or second is None or not kind.may_share_memory(first, second):
+                    continue
+                if strategy == "raise":
+                    raise AliasedMemoryError(first, second)
+                _log.warning(
+                    "%s: the values of %s and %s share memory, which the unpickled function will not do",
+                    self._title(), self._input_name(i), self._input_name(j),
+                )  # fmt: skip
+
+
+def _load(
+    maker: Any, containers: list[Any], values: list[Any], defaults: list[Any], trust_input: bool
+) -> Function | None:
+    """A function from its pickled parts; None where ``config.unpickle_function`` says so."""
+    if not config.unpickle_function:
+        return None
+    storage = []
+    for container, value, default in zip(containers, values, defaults, strict=True):
+        if container is not None:
+            storage.append(container)
+        else:
+            storage.append(value if value is not None else default if not isinstance(default, Container) else None)
+    function = maker.create(storage, trustme=True)
+    function.trust_input = trust_input
+    return function  # type: ignore[no-any-return]
+
+
+def with_protected_inputs(fgraph: Any, protected: Sequence[Any], untouched: Sequence[Any]) -> None:
+    """Guard the inputs of a copied graph: ``untouched`` ones get copies to work on."""
+    protect_inputs(fgraph, untouched)
+    for feature in [feature for feature in fgraph.features if isinstance(feature, Supervisor)]:
+        fgraph.remove_feature(feature)
+    fgraph.attach_feature(Supervisor(protected))

@@ -1,0 +1,291 @@
+"""FunctionMaker: from inputs and outputs to a compiled function."""
+
+from __future__ import annotations
+
+import copy
+import time
+import warnings
+from typing import TYPE_CHECKING, Any
+
+from tcore.compile.aliasing import Supervisor, destroyed_inputs, insert_copies
+from tcore.compile.errors import UnusedInputError
+from tcore.compile.function_module import Function
+from tcore.compile.io import SymbolicInput, SymbolicOutput, convert_function_inputs
+from tcore.compile.mode import get_mode
+from tcore.compile.profiling import ProfileStats, profile_for
+from tcore.compile.rebuild import missing_or_unused
+from tcore.configuration import config
+from tcore.graph import FunctionGraph, MissingInputError, Variable
+from tcore.graph.destroyhandler import DestroyHandler
+from tcore.graph.trace import creation_report
+from tcore.link import Container, infer_reuse_pattern
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from tcore.link import Linker
+
+__all__ = ["FunctionMaker"]
+
+
+class FunctionMaker:
+    """Optimizes the graph between inputs and outputs, and makes functions of it.
+
+    Parameters
+    ----------
+    inputs : list of In, Variable or documented tuples
+        Everything that the outputs need; shared variables as implicit inputs (:func:`tcore.function` adds them).
+    outputs : Variable, Out, or list of them
+        One bare output makes functions that return one bare value.
+    mode : Mode, str or None
+    accept_inplace : bool
+        Take graphs that hold ops which overwrite their inputs.
+    function_builder : callable
+        What :meth:`create` calls; :class:`Function` by default.
+    profile : None, bool or ProfileStats
+    on_unused_input : {"raise", "warn", "ignore", None}
+        None follows ``config.on_unused_input``.
+    fgraph : FunctionGraph, optional
+        An optimized graph with these inputs and outputs: it is taken as it is.
+    output_keys : list of str, optional
+        Functions return a dict with these keys.
+    name : str, optional
+
+    Attributes
+    ----------
+    fgraph : FunctionGraph
+        The optimized graph: the outputs of the function, then one output for each update.
+    linker : Linker
+    """
+
+    def __init__(
+        self,
+        inputs: Sequence[Any],
+        outputs: Any,
+        mode: Any = None,
+        accept_inplace: bool = False,
+        function_builder: Callable[..., Any] | None = None,
+        profile: Any = None,
+        on_unused_input: str | None = None,
+        fgraph: FunctionGraph | None = None,
+        output_keys: Sequence[str] | None = None,
+        name: str | None = None,
+    ) -> None:
+        self.mode = get_mode(mode)
+        self.profile: ProfileStats | None = profile_for(profile, self.mode)
+        self.name = name
+        self.accept_inplace = accept_inplace
+        self.function_builder = Function if function_builder is None else function_builder
+        self.on_unused_input = config.on_unused_input if on_unused_input is None else on_unused_input
+        self.output_keys = None if output_keys is None else list(output_keys)
+        self.unpack_single = isinstance(outputs, (Variable, SymbolicOutput))
+        self.return_none = outputs is None
+        listed = [] if outputs is None else [outputs] if self.unpack_single else list(outputs)
+        self.outputs = [entry if isinstance(entry, SymbolicOutput) else SymbolicOutput(entry) for entry in listed]
+        self.inputs: list[SymbolicInput] = list(convert_function_inputs(inputs))
+        if fgraph is None:
+            fgraph = self._make_graph()
+            self._optimize(fgraph)
+        self.fgraph = fgraph
+        self.linker: Linker = self._accept()
+
+    # ------------------------------------------------------------ the graph
+
+    def _make_graph(self) -> FunctionGraph:
+        updated = [(position, entry.update) for position, entry in enumerate(self.inputs) if entry.update is not None]
+        roots = [entry.variable for entry in self.outputs] + [update for _, update in updated]
+        missing, unused = missing_or_unused(self.inputs, roots)
+        if missing:
+            raise _missing_input(missing[0], roots)
+        self._complain_of(unused)
+        fgraph = FunctionGraph(
+            [entry.variable for entry in self.inputs],
+            roots,
+            update_mapping={len(self.outputs) + k: position for k, (position, _) in enumerate(updated)},
+        )
+        in_place = [node for node in fgraph.apply_nodes if any(node.op.destroy_map.values())]
+        if in_place:
+            if not self.accept_inplace:
+                raise TypeError(
+                    f"the graph holds ops that overwrite their inputs, such as {in_place[0]}: optimizations put them there, "
+                    "users say accept_inplace=True if they mean it"
+                )
+            fgraph.attach_feature(DestroyHandler())
+        fgraph.attach_feature(Supervisor(self._protected(fgraph)))
+        return fgraph
+
+    def _protected(self, fgraph: FunctionGraph) -> list[Variable]:
+        """The inputs that nothing may overwrite."""
+        may = config.updates_transactional
+        return [
+            variable
+            for variable, entry in zip(fgraph.inputs, self.inputs, strict=True)
+            if not (entry.mutable or (getattr(entry, "borrow", False) and not getattr(entry, "shared", False)))
+            or (may and entry.update is not None)
+        ]
+
+    def _complain_of(self, unused: Sequence[SymbolicInput]) -> None:
+        unused = [entry for entry in unused if not getattr(entry, "shared", False) and entry.update is None]
+        if not unused or self.on_unused_input == "ignore":
+            return
+        entry = unused[0]
+        position = self.inputs.index(entry)
+        made = creation_report(entry.origin)
+        text = (
+            f"the input at position {position}, {entry.variable}, of type {entry.variable.type}, is not needed to compute the "
+            f"outputs. Leave it out, or give on_unused_input='warn' or 'ignore'."
+            + (f"\n  created: {made}" if made else "")
+        )
+        if self.on_unused_input == "warn":
+            warnings.warn(text, stacklevel=5)
+        elif self.on_unused_input == "raise":
+            raise UnusedInputError(text)
+        else:
+            raise ValueError(f"on_unused_input is 'raise', 'warn' or 'ignore', got {self.on_unused_input!r}")
+
+    def _optimize(self, fgraph: FunctionGraph) -> None:
+        start = time.perf_counter()
+        optimizer = self.mode.optimizer
+        with config.change_flags(traceback__limit=config.traceback.compile_limit, compute_test_value="off"):
+            if optimizer is not None:
+                optimizer.optimize(fgraph)
+            assert fgraph.update_mapping is not None
+            insert_copies(fgraph, self.outputs, fgraph.update_mapping, self.inputs)
+        if self.profile is not None:
+            self.profile.add_optimization(fgraph, time.perf_counter() - start)
+
+    def _accept(self) -> Linker:
+        fgraph = self.fgraph
+        kept = [variable for variable, entry in zip(fgraph.outputs, self.outputs, strict=False) if not entry.borrow]
+        updates = fgraph.outputs[len(self.outputs) :]
+        no_recycling = infer_reuse_pattern(fgraph, [*kept, *updates])
+        linker: Linker = self.mode.linker
+        return linker.clone().accept(fgraph, no_recycling, self.profile)
+
+    # ------------------------------------------------------------ functions
+
+    @property
+    def updated_inputs(self) -> list[int]:
+        """Positions of the inputs whose new values are the last outputs of :attr:`fgraph`, in the order of these."""
+        mapping = self.fgraph.update_mapping or {}
+        return [mapping[position] for position in sorted(mapping)]
+
+    def create(
+        self, input_storage: Sequence[Any] | None = None, trustme: bool = False, storage_map: dict[Any, Any] | None = None
+    ) -> Any:
+        """A function.
+
+        Parameters
+        ----------
+        input_storage : list, optional
+            For each input a Container to use, a value to start with, or None for the default of the input.
+        trustme : bool
+            Take the values as they are.
+        storage_map : dict from Variable of :attr:`fgraph` to cell, optional
+            Cells that the function shares with another one.
+        """
+        given = [None] * len(self.inputs) if input_storage is None else list(input_storage)
+        containers: list[Container] = []
+        defaults: list[tuple[bool, bool, Any]] = []
+        updated = set(self.updated_inputs)
+        for position, (entry, value) in enumerate(zip(self.inputs, given, strict=True)):
+            start = getattr(entry, "value", None) if value is None else value
+            if isinstance(start, Container):
+                containers.append(start)
+                defaults.append((start.storage[0] is None and not entry.implicit, False, start))
+                continue
+            container = Container(entry.variable, [None], strict=entry.strict, allow_downcast=entry.allow_downcast)
+            container.name = entry.name
+            container.implicit = entry.implicit
+            if start is not None:
+                if position in updated:
+                    start = copy.deepcopy(start)  # an update in place must not reach the caller's object
+                if trustme:
+                    container.storage[0] = start
+                else:
+                    container.value = start
+            refeed = start is not None and position not in updated
+            containers.append(container)
+            defaults.append((start is None, refeed, container.storage[0] if refeed else None))
+        start_time = time.perf_counter()
+        with config.change_flags(traceback__limit=config.traceback.compile_limit):
+            fn, _, output_storage = self.linker.make_thunk(containers, None, storage_map)
+        if self.profile is not None:
+            self.profile.add_linking(time.perf_counter() - start_time)
+        return self.function_builder(
+            fn,
+            containers,
+            output_storage,
+            self.inputs,
+            self.outputs,
+            defaults,
+            self.unpack_single,
+            self.return_none,
+            self.output_keys,
+            self,
+            name=self.name,
+        )
+
+    def make_frame(self, containers: Sequence[Container]) -> tuple[Any, list[Container]]:
+        """Another thunk for the same graph, on the given containers: (thunk, output containers)."""
+        linker = self.linker.clone().accept(self.fgraph, self.linker.no_recycling)
+        with config.change_flags(traceback__limit=config.traceback.compile_limit):
+            fn, _, output_storage = linker.make_thunk(containers)
+        return fn, output_storage
+
+    def destroyed_positions(self) -> frozenset[int]:
+        """Positions of the inputs that the function overwrites."""
+        destroyed = destroyed_inputs(self.fgraph)
+        return frozenset(position for position, variable in enumerate(self.fgraph.inputs) if variable in destroyed)
+
+    # ------------------------------------------------------------ pickling
+
+    def __getstate__(self) -> dict[str, Any]:
+        inputs = []
+        for entry in self.inputs:
+            twin = copy.copy(entry)
+            twin.update = None  # stands in fgraph
+            if twin.origin.owner is not None:
+                twin.origin = twin.variable
+            if isinstance(getattr(twin, "value", None), Container) and not twin.shared:  # type: ignore[attr-defined]
+                twin.value = None  # type: ignore[attr-defined]
+            inputs.append(twin)
+        return {
+            "inputs": inputs,
+            "borrowed": [entry.borrow for entry in self.outputs],
+            "fgraph": self.fgraph,
+            "mode": self.mode,
+            "accept_inplace": self.accept_inplace,
+            "function_builder": self.function_builder,
+            "profile": self.profile is not None,
+            "on_unused_input": self.on_unused_input,
+            "output_keys": self.output_keys,
+            "unpack_single": self.unpack_single,
+            "return_none": self.return_none,
+            "name": self.name,
+        }
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        borrowed = state.pop("borrowed")
+        profile = state.pop("profile")
+        self.__dict__.update(state)
+        fgraph = self.fgraph
+        for entry, variable in zip(self.inputs, fgraph.inputs, strict=True):
+            entry.variable = variable
+        self.outputs = [
+            SymbolicOutput(variable, borrow) for variable, borrow in zip(fgraph.outputs, borrowed, strict=False)
+        ]
+        self.profile = profile_for(profile, self.mode)
+        if config.reoptimize_unpickled_function:
+            self._optimize(fgraph)
+        self.linker = self._accept()
+
+
+def _missing_input(variable: Variable, roots: Sequence[Variable]) -> MissingInputError:
+    made = creation_report(variable)
+    return MissingInputError(
+        f"the outputs need {variable}, of type {variable.type}, which is not among the inputs: add it to the inputs, give it a "
+        "value with givens, or make it a shared variable."
+        + (f"\n  created: {made}" if made else ""),
+        variable=variable,
+    )

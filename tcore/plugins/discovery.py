@@ -1,0 +1,235 @@
+"""What is installed: one pass over the metadata of all distributions, which imports nothing of theirs.
+
+Names that can be asked for stand in entry points: groups ``tcore.plugins`` (name = module with the hooks), ``tcore.api``
+(name = ``v1:v1``), ``tcore.modules`` (``tensor.nnet`` = ``tcore_nnet``), ``tcore.backends``, ``tcore.devices``,
+``tcore.commands`` and ``tcore.values`` (any name = prefix of the modules of foreign values). One broken file spoils its own
+distribution and no other, which is why files are read one by one instead of through ``entry_points()``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
+
+from attrs import field, frozen
+
+__all__ = ["CLAIM_GROUPS", "Broken", "Candidate", "Claim", "Installed", "Source", "scan"]
+
+#: Groups whose names may be asked for.
+CLAIM_GROUPS = ("backends", "devices", "commands", "modules", "values")
+_PREFIX = "tcore."
+_REFERENCE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*(:[A-Za-z_]\w*(\.[A-Za-z_]\w*)*)?")
+
+
+@frozen
+class Source:
+    """The distribution that something comes from. Name and version are read when a message or a listing needs them."""
+
+    key: str
+    _distribution: Any = field(default=None, eq=False, repr=False)
+
+    @property
+    def name(self) -> str:
+        """Name of the distribution as its metadata spells it."""
+        if self._distribution is None:
+            return self.key
+        try:
+            return str(self._distribution.metadata["Name"] or self.key)
+        except Exception:  # metadata of strangers: anything may be wrong with it
+            return self.key
+
+    @property
+    def version(self) -> str:
+        """Version of the distribution, ``"?"`` if it cannot be read."""
+        if self._distribution is None:
+            return ""
+        try:
+            return str(self._distribution.metadata["Version"] or "?")
+        except Exception:
+            return "?"
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.version}".strip()
+
+
+@frozen
+class Claim:
+    """A name that a distribution says it answers to."""
+
+    group: str
+    name: str
+    value: str
+
+
+@frozen
+class Candidate:
+    """A plugin as its metadata describes it; nothing of it is imported."""
+
+    name: str
+    target: str
+    source: Source
+    api: str | None = None
+    claims: tuple[Claim, ...] = ()
+    builtin: bool = False
+
+    @property
+    def module(self) -> str:
+        """The module that holds the hooks."""
+        return self.target.partition(":")[0]
+
+    @property
+    def package(self) -> str:
+        """The package that the plugin lives in: Ops and Types below it load the plugin."""
+        parent, _, last = self.module.rpartition(".")
+        return parent if parent and last == "plugin" else self.module
+
+    def names(self, group: str) -> frozenset[str]:
+        """What it claims in a group."""
+        return frozenset(claim.name for claim in self.claims if claim.group == group)
+
+    def describe(self) -> str:
+        """The plugin and its distribution, for messages."""
+        return f"plugin {self.name!r} ({self.source})"
+
+
+@frozen
+class Broken:
+    """Metadata that cannot be used, and why."""
+
+    name: str
+    source: Source
+    problem: str
+
+
+@frozen
+class Installed:
+    """The result of a scan.
+
+    ``candidates`` holds every plugin; two of one name stand beside each other, and the manager refuses both.
+    """
+
+    candidates: tuple[Candidate, ...] = ()
+    broken: tuple[Broken, ...] = ()
+
+    def named(self, name: str) -> tuple[Candidate, ...]:
+        """Plugins of this name: none, one, or several that get in each other's way."""
+        return tuple(candidate for candidate in self.candidates if candidate.name == name)
+
+    def claiming(self, group: str, name: str) -> tuple[Candidate, ...]:
+        """Plugins that claim ``name`` in ``group``."""
+        return tuple(candidate for candidate in self.candidates if name in candidate.names(group))
+
+    def claimed(self, group: str) -> Mapping[str, tuple[Candidate, ...]]:
+        """All names of a group with their claimants."""
+        table: dict[str, tuple[Candidate, ...]] = {}
+        for candidate in self.candidates:
+            for name in sorted(candidate.names(group)):
+                table[name] = (*table.get(name, ()), candidate)
+        return MappingProxyType(table)
+
+
+def scan(path: Sequence[str] | None = None) -> Installed:
+    """Read the metadata of every distribution on ``path`` (``sys.path`` when omitted).
+
+    Where a distribution is found twice, the first counts, as for imports.
+    """
+    from importlib_metadata import distributions  # on first need only: importing it costs as much as a scan
+
+    candidates: list[Candidate] = []
+    broken: list[Broken] = []
+    seen: set[str] = set()
+    found: Iterable[Any] = distributions() if path is None else distributions(path=list(path))
+    for distribution in found:
+        try:
+            text = distribution.read_text("entry_points.txt")
+        except Exception as error:  # unreadable file of a stranger
+            broken.append(Broken(_key(distribution), Source(_key(distribution), distribution), f"cannot be read: {error}"))
+            continue
+        if not text or _PREFIX not in text:
+            continue
+        source = Source(_key(distribution), distribution)
+        if source.key in seen:
+            continue
+        seen.add(source.key)
+        new, bad = read_entry_points(text, source)
+        candidates.extend(new)
+        broken.extend(bad)
+    candidates.sort(key=lambda candidate: (candidate.source.key, candidate.name))
+    broken.sort(key=lambda item: (item.source.key, item.name))
+    return Installed(tuple(candidates), tuple(broken))
+
+
+def _key(distribution: Any) -> str:
+    """A normalized name. From the name of the folder, since the metadata proper would have to be parsed."""
+    folder = getattr(distribution, "_path", None)
+    stem = getattr(folder, "stem", "")
+    name = stem.partition("-")[0] if stem else str(distribution.metadata["Name"])
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def read_entry_points(text: str, source: Source) -> tuple[list[Candidate], list[Broken]]:
+    """The plugins that one ``entry_points.txt`` declares, and the lines of it that cannot be used."""
+    groups: dict[str, list[tuple[str, str]]] = {}
+    broken: list[Broken] = []
+    group = None
+    for number, raw in enumerate(text.splitlines(), 1):
+        line = raw.strip()
+        if not line or line[0] in "#;":
+            continue
+        if line.startswith("["):
+            group = line.strip("[]").strip() if line.endswith("]") else None
+            continue
+        if group is None or not group.startswith(_PREFIX):
+            continue
+        name, equals, value = (part.strip() for part in line.partition("="))
+        if not equals or not name or not value:
+            broken.append(Broken(name or "?", source, f"line {number} of entry_points.txt reads {line!r}, not name = value"))
+            continue
+        groups.setdefault(group[len(_PREFIX) :], []).append((name, value))
+
+    plugins: dict[str, str] = {}
+    for name, value in groups.get("plugins", []):
+        if name in plugins:
+            broken.append(Broken(name, source, f"is declared twice: {plugins[name]} and {value}"))
+        elif not _REFERENCE.fullmatch(value):
+            broken.append(Broken(name, source, f"entry point {name} = {value!r} names no module"))
+        else:
+            plugins[name] = value
+    levels = dict(groups.get("api", []))
+    claims: dict[str, list[Claim]] = {name: [] for name in plugins}
+    for kind in CLAIM_GROUPS:
+        for name, value in groups.get(kind, []):
+            if not _REFERENCE.fullmatch(value):
+                broken.append(Broken(name, source, f"entry point {name} = {value!r} in {_PREFIX}{kind} names no module"))
+                continue
+            owner = _owner(plugins, name, value)
+            if owner is None:
+                broken.append(Broken(name, source, f"{_PREFIX}{kind} claims {name!r}, but the distribution has no plugin for it"))
+                continue
+            # values are asked for by the module of the value, everything else by its own name
+            claims[owner].append(Claim(kind, value if kind == "values" else name, value))
+    candidates = [
+        Candidate(name, target, source, levels.get(name), tuple(claims[name])) for name, target in sorted(plugins.items())
+    ]
+    return candidates, broken
+
+
+def _owner(plugins: Mapping[str, str], name: str, value: str) -> str | None:
+    """Which plugin of a distribution a claim belongs to: the only one, its namesake, or the one that shares most of the path."""
+    if len(plugins) == 1:
+        return next(iter(plugins))
+    if name in plugins:
+        return name
+    parts = value.partition(":")[0].split(".")
+
+    def shared(plugin: str) -> int:
+        count = 0
+        for ours, theirs in zip(parts, plugins[plugin].partition(":")[0].split("."), strict=False):
+            if ours != theirs:
+                break
+            count += 1
+        return count
+
+    return max(sorted(plugins), key=shared, default=None)

@@ -1,0 +1,65 @@
+"""The manager of this process, and the questions that the rest of the core asks it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from tcore.configuration import config
+from tcore.plugins.manager import Manager
+
+__all__ = ["active_plugins_for", "converters_for", "load", "manager", "shared_constructors_for"]
+
+_lock = threading.Lock()
+_manager: Manager | None = None
+
+
+def manager() -> Manager:
+    """The manager that tcore uses."""
+    global _manager  # noqa: PLW0603 - made on first use, once
+    if _manager is None:
+        with _lock:
+            if _manager is None:
+                _manager = Manager(config)
+    return _manager
+
+
+def load(name: str) -> None:
+    """Load a plugin by its name (``tcore plugins`` lists them); raises ``PluginLoadError`` if it is off."""
+    manager().load(name)
+
+
+def active_plugins_for(
+    nodes: Iterable[Any], variables: Iterable[Any] = (), backends: Iterable[str] = (), devices: Iterable[str] = ()
+) -> tuple[str, ...]:
+    """The plugins that take part in work on a graph, in fixed order; loads those that are needed.
+
+    Parameters
+    ----------
+    nodes : Apply nodes of the graph
+    variables : further variables, such as inputs without any node
+    backends, devices : names that the function is compiled for
+
+    The answer depends on the graph and the names only, never on what else the program imported.
+    """
+    classes: set[type] = set()
+    for node in nodes:
+        classes.add(type(node.op))
+        for variable in node.inputs:
+            classes.add(type(variable.type))
+        for variable in node.outputs:
+            classes.add(type(variable.type))
+    classes.update(type(variable.type) for variable in variables)
+    ordered = sorted(classes, key=lambda cls: (cls.__module__, cls.__qualname__))
+    return manager().active_for(ordered, backends, devices)
+
+
+def converters_for(value: object) -> tuple[Callable[..., Any], ...]:
+    """Functions of plugins that may make a variable of a foreign value."""
+    return manager().converters_for(value)
+
+
+def shared_constructors_for(value: object) -> tuple[Callable[..., Any], ...]:
+    """Functions of plugins that may make a shared variable of a foreign value."""
+    return manager().shared_constructors_for(value)

@@ -1,0 +1,42 @@
+"""References ``"package.module:attribute"``: following them, and leaving those of packages that are not there alone."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import Any
+
+from tcore.plugins.errors import PluginError
+
+__all__ = ["package_of", "resolve", "resolve_foreign"]
+
+
+def resolve(reference: str) -> Any:
+    """The object that a reference names.
+
+    Raises
+    ------
+    PluginError
+        If the module cannot be imported or has no such attribute; the cause is attached.
+    """
+    module_name, _, path = reference.partition(":")
+    try:
+        found: Any = importlib.import_module(module_name)
+        for attribute in path.split("."):
+            found = getattr(found, attribute)
+    except (ImportError, AttributeError) as error:
+        raise PluginError(f"cannot follow the reference {reference!r}: {type(error).__name__}: {error}") from error
+    return found
+
+
+def package_of(reference: str) -> str:
+    """The top-level package of a reference."""
+    return reference.partition(":")[0].partition(".")[0]
+
+
+def resolve_foreign(reference: str) -> Any | None:
+    """The op (or other object) of another package, or None while that package is not imported.
+
+    Never imports the package itself: a graph that holds its op has imported it, and no other graph needs it.
+    """
+    return resolve(reference) if package_of(reference) in sys.modules else None

@@ -1,0 +1,141 @@
+"""Parts of complex numbers. A gradient is that of a real cost with respect to real and imaginary part, as one number."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tcore.scalar.arithmetic import abs_
+from tcore.scalar.basic import switch
+from tcore.scalar.comparison import eq
+from tcore.scalar.dtypes import complex_dtypes, discrete_dtypes
+from tcore.scalar.op import MathOp, number
+from tcore.scalar.preferences import complex_out, real_out, same_out
+from tcore.scalar.trigonometric import cos, sin
+from tcore.scalar.type import Scalar, get_scalar_type
+
+__all__ = [
+    "Angle",
+    "Complex",
+    "ComplexFromPolar",
+    "Conj",
+    "Imag",
+    "Real",
+    "angle",
+    "complex",
+    "complex_from_polar",
+    "conj",
+    "imag",
+    "real",
+]
+
+
+class _Part(MathOp):
+    nin = 1
+    output_types_preference = staticmethod(real_out)
+
+    def on_arrays(self, inputs: Any, dtypes: Any, out: Any) -> list[np.ndarray]:
+        value = np.asarray(self.impl(inputs[0]))
+        if out[0] is None:
+            return [value.astype(dtypes[0])]
+        out[0][...] = value
+        return [out[0]]
+
+
+class Real(_Part):
+    """The real part."""
+
+    def impl(self, x: Any) -> Any:
+        return np.real(x)
+
+    def pullback(self, g: Any, out: Any, x: Any) -> Any:
+        return complex(g, number(0, g)) if x.type.dtype in complex_dtypes else g
+
+
+class Imag(_Part):
+    """The imaginary part."""
+
+    def impl(self, x: Any) -> Any:
+        return np.imag(x)
+
+    def pullback(self, g: Any, out: Any, x: Any) -> Any:
+        return complex(number(0, g), g) if x.type.dtype in complex_dtypes else None
+
+
+class Angle(_Part):
+    """The argument, from -pi to pi."""
+
+    @staticmethod
+    def output_types_preference(x: Scalar) -> tuple[Scalar]:
+        if x.dtype in discrete_dtypes:
+            return (get_scalar_type("float64"),)
+        return real_out(x)
+
+    def impl(self, x: Any) -> Any:
+        return np.angle(x)
+
+    def pullback(self, g: Any, out: Any, x: Any) -> Any:
+        if x.type.dtype not in complex_dtypes:
+            return None
+        size = abs_(x)
+        square = switch(eq(size, number(0, size)), number(1, size), size * size)
+        return complex(-g * imag(x) / square, g * real(x) / square)
+
+
+class Conj(MathOp):
+    """The conjugate."""
+
+    nin = 1
+    numpy = np.conjugate
+    output_types_preference = staticmethod(same_out)
+
+    def pullback(self, g: Any, out: Any, x: Any) -> Any:
+        return conj(g)
+
+
+class Complex(MathOp):
+    """The number with real part x and imaginary part y."""
+
+    nin = 2
+    output_types_preference = staticmethod(complex_out)
+
+    def impl(self, x: Any, y: Any) -> Any:
+        return np.asarray(x) + 1j * np.asarray(y)
+
+    def on_arrays(self, inputs: Any, dtypes: Any, out: Any) -> list[np.ndarray]:
+        x, y = inputs
+        target = out[0] if out[0] is not None else np.empty(np.broadcast_shapes(x.shape, y.shape), dtypes[0])
+        target.real = x
+        target.imag = y
+        return [target]
+
+    def pullback(self, g: Any, out: Any, x: Any, y: Any) -> Any:
+        return real(g), imag(g)
+
+
+class ComplexFromPolar(MathOp):
+    """The number with absolute value r and argument theta."""
+
+    nin = 2
+    output_types_preference = staticmethod(complex_out)
+
+    def impl(self, r: Any, theta: Any) -> Any:
+        return r * np.cos(theta) + 1j * r * np.sin(theta)
+
+    def on_arrays(self, inputs: Any, dtypes: Any, out: Any) -> list[np.ndarray]:
+        r, theta = inputs
+        return complex.on_arrays([r * np.cos(theta), r * np.sin(theta)], dtypes, out)
+
+    def pullback(self, g: Any, out: Any, r: Any, theta: Any) -> Any:
+        along = real(g) * cos(theta) + imag(g) * sin(theta)
+        across = imag(g) * cos(theta) - real(g) * sin(theta)
+        return along, r * across
+
+
+real = Real(name="real")
+imag = Imag(name="imag")
+angle = Angle(name="angle")
+conj = Conj(name="conj")
+complex = Complex(name="complex")
+complex_from_polar = ComplexFromPolar(name="complex_from_polar")

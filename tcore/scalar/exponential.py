@@ -1,0 +1,163 @@
+"""Exponentials, logarithms, powers and roots."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from tcore.scalar.basic import switch
+from tcore.scalar.comparison import eq
+from tcore.scalar.dtypes import complex_dtypes
+from tcore.scalar.op import MathOp, number
+from tcore.scalar.preferences import upcast_out_min8, upgrade_to_float, upgrade_to_float_no_complex
+
+__all__ = [
+    "Exp",
+    "Exp2",
+    "Expm1",
+    "Log",
+    "Log1p",
+    "Log2",
+    "Log10",
+    "Pow",
+    "Sqr",
+    "Sqrt",
+    "exp",
+    "exp2",
+    "expm1",
+    "log",
+    "log1p",
+    "log2",
+    "log10",
+    "pow",
+    "sqr",
+    "sqrt",
+]
+
+
+class FloatFunction(MathOp):
+    """What functions into floats share: integers are brought to floats first."""
+
+    nin = 1
+    output_types_preference = staticmethod(upgrade_to_float)
+
+
+def conjugated(x: Any) -> Any:
+    """The conjugate, in formulas that complex values go through; real values unchanged."""
+    return x.conj() if x.type.dtype in complex_dtypes else x
+
+
+class Exp(FloatFunction):
+    """e ** x."""
+
+    numpy = np.exp
+
+    def pullback(self, g: Any, out: Any, x: Any) -> Any:
+        return g * conjugated(out)
+
+
+class Exp2(FloatFunction):
+    """2 ** x."""
+
+    numpy = np.exp2
+    output_types_preference = staticmethod(upgrade_to_float_no_complex)
+
+    def pullback(self, g: Any, out: Any, x: Any) -> Any:
+        return g * out * number(math.log(2), out)
+
+
+class Expm1(FloatFunction):
+    """e ** x - 1, accurate near zero."""
+
+    numpy = np.expm1
+
+    def pullback(self, g: Any, out: Any, x: Any) -> Any:
+        return g * conjugated(exp(x))
+
+
+class Log(FloatFunction):
+    """The natural logarithm."""
+
+    numpy = np.log
+
+    def pullback(self, g: Any, out: Any, x: Any) -> Any:
+        return g / conjugated(x)
+
+
+class Log2(FloatFunction):
+    """The logarithm to base 2."""
+
+    numpy = np.log2
+
+    def pullback(self, g: Any, out: Any, x: Any) -> Any:
+        return g / conjugated(x * number(math.log(2), out))
+
+
+class Log10(FloatFunction):
+    """The logarithm to base 10."""
+
+    numpy = np.log10
+
+    def pullback(self, g: Any, out: Any, x: Any) -> Any:
+        return g / conjugated(x * number(math.log(10), out))
+
+
+class Log1p(FloatFunction):
+    """The logarithm of 1 + x, accurate near zero."""
+
+    numpy = np.log1p
+
+    def pullback(self, g: Any, out: Any, x: Any) -> Any:
+        return g / (1 + conjugated(x))
+
+
+class Sqrt(FloatFunction):
+    """The square root; NaN of negative reals."""
+
+    numpy = np.sqrt
+
+    def pullback(self, g: Any, out: Any, x: Any) -> Any:
+        return g * number(0.5, out) / conjugated(out)
+
+
+class Sqr(MathOp):
+    """x * x."""
+
+    nin = 1
+    numpy = np.square
+    output_types_preference = staticmethod(upcast_out_min8)
+
+    def pullback(self, g: Any, out: Any, x: Any) -> Any:
+        return g * conjugated(x) * 2
+
+
+class Pow(MathOp):
+    """x ** y; of integers an integer, where a negative exponent is an error in NumPy."""
+
+    nin = 2
+    numpy = np.power
+    output_types_preference = staticmethod(upcast_out_min8)
+
+    def pullback(self, g: Any, out: Any, x: Any, y: Any) -> Any:
+        if out.type.dtype in complex_dtypes:
+            return g * conjugated(y * x ** (y - 1)), g * conjugated(out * log(x))
+        # where x is 0 the exponent has no effect: out does not change
+        log_x = switch(eq(x, number(0, x)), number(0, out), log(x))
+        return g * y * x ** (y - 1), g * out * log_x
+
+    def infix(self) -> str:
+        return "**"
+
+
+exp = Exp(name="exp")
+exp2 = Exp2(name="exp2")
+expm1 = Expm1(name="expm1")
+log = Log(name="log")
+log2 = Log2(name="log2")
+log10 = Log10(name="log10")
+log1p = Log1p(name="log1p")
+sqrt = Sqrt(name="sqrt")
+sqr = Sqr(name="sqr")
+pow = Pow(name="pow")

@@ -1,0 +1,296 @@
+"""Special functions; those beyond NumPy come from SciPy, which loads when one is first computed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from functools import cache
+from typing import Any, ClassVar
+
+import numpy as np
+
+from tcore.scalar.basic import switch
+from tcore.scalar.comparison import eq
+from tcore.scalar.exponential import FloatFunction, exp, sqr
+from tcore.scalar.op import MathOp, number
+from tcore.scalar.preferences import upgrade_to_float_no_complex
+
+__all__ = [
+    "I0",
+    "I1",
+    "J0",
+    "J1",
+    "Chi2SF",
+    "Erf",
+    "Erfc",
+    "Erfcinv",
+    "Erfcx",
+    "Erfinv",
+    "Gamma",
+    "GammaLn",
+    "PolyGamma",
+    "Psi",
+    "ScalarSigmoid",
+    "ScalarSoftplus",
+    "TriGamma",
+    "chi2sf",
+    "erf",
+    "erfc",
+    "erfcinv",
+    "erfcx",
+    "erfinv",
+    "gamma",
+    "gammaln",
+    "i0",
+    "i1",
+    "j0",
+    "j1",
+    "polygamma",
+    "psi",
+    "scalar_sigmoid",
+    "scalar_softplus",
+    "tri_gamma",
+]
+
+
+@cache
+def _scipy(name: str) -> Any:
+    import scipy.special  # noqa: PLC0415 - SciPy is slow to import, and seldom needed
+
+    return getattr(scipy.special, name)
+
+
+class SciPyFunction(FloatFunction):
+    """A function of :mod:`scipy.special`, named by ``scipy``."""
+
+    scipy: ClassVar[str]
+    output_types_preference = staticmethod(upgrade_to_float_no_complex)
+
+    def impl(self, *inputs: Any) -> Any:
+        return _scipy(self.scipy)(*inputs)
+
+    def on_arrays(
+        self, inputs: Sequence[np.ndarray], dtypes: Sequence[str], out: Sequence[np.ndarray | None]
+    ) -> list[np.ndarray]:
+        # SciPy has no half precision: such values are computed in single precision
+        wanted = "float32" if dtypes[0] == "float16" else dtypes[0]
+        value = np.asarray(self.impl(*[np.asarray(x, wanted) for x in inputs]))
+        if out[0] is None:
+            return [value.astype(dtypes[0], copy=False)]
+        out[0][...] = value
+        return [out[0]]
+
+
+class Erf(SciPyFunction):
+    """The error function."""
+
+    scipy = "erf"
+
+    def pullback(self, g: Any, out: Any, x: Any) -> Any:
+        return g * number(2 / math.sqrt(math.pi), out) * exp(-sqr(x))
+
+
+class Erfc(SciPyFunction):
+    """1 - erf(x), accurate for large x."""
+
+    scipy = "erfc"
+
+    def pullback(self, g: Any, out: Any, x: Any) -> Any:
+        return g * number(-2 / math.sqrt(math.pi), out) * exp(-sqr(x))
+
+
+class Erfcx(SciPyFunction):
+    """exp(x * x) * erfc(x)."""
+
+    scipy = "erfcx"
+
+    def pullback(self, g: Any, out: Any, x: Any) -> Any:
+        return g * (2 * x * out - number(2 / math.sqrt(math.pi), out))
+
+
+class Erfinv(SciPyFunction):
+    """The inverse of erf."""
+
+    scipy = "erfinv"
+
+    def pullback(self, g: Any, out: Any, x: Any) -> Any:
+        return g * number(math.sqrt(math.pi) / 2, out) * exp(sqr(out))
+
+
+class Erfcinv(SciPyFunction):
+    """The inverse of erfc."""
+
+    scipy = "erfcinv"
+
+    def pullback(self, g: Any, out: Any, x: Any) -> Any:
+        return g * number(-math.sqrt(math.pi) / 2, out) * exp(sqr(out))
+
+
+class Gamma(SciPyFunction):
+    """The gamma function."""
+
+    scipy = "gamma"
+
+    def pullback(self, g: Any, out: Any, x: Any) -> Any:
+        return g * out * psi(x)
+
+
+class GammaLn(SciPyFunction):
+    """The logarithm of the absolute value of the gamma function."""
+
+    scipy = "gammaln"
+    loop_name = "gammaln"
+
+    def pullback(self, g: Any, out: Any, x: Any) -> Any:
+        return g * psi(x)
+
+
+class Psi(SciPyFunction):
+    """The digamma function, the derivative of gammaln."""
+
+    scipy = "psi"
+
+    def pullback(self, g: Any, out: Any, x: Any) -> Any:
+        return g * tri_gamma(x)
+
+
+class TriGamma(SciPyFunction):
+    """The derivative of psi."""
+
+    scipy = "polygamma"
+
+    def impl(self, x: Any) -> Any:
+        return _scipy("zeta")(2, x)
+
+    def pullback(self, g: Any, out: Any, x: Any) -> Any:
+        return g * polygamma(number(2, out), x)
+
+
+class PolyGamma(SciPyFunction):
+    """The n-th derivative of psi at x, for whole n > 0; inputs n and x, no gradient with respect to n."""
+
+    nin = 2
+    scipy = "polygamma"
+    loop_name = "polygamma"
+
+    def impl(self, n: Any, x: Any) -> Any:
+        sign = np.where(np.asarray(n) % 2 == 0, -1.0, 1.0).astype(np.result_type(n, x))
+        return sign * _scipy("gamma")(n + 1) * _scipy("zeta")(n + 1, x)
+
+    def pullback(self, g: Any, out: Any, n: Any, x: Any) -> Any:
+        return None, g * polygamma(n + 1, x)
+
+
+class Chi2SF(SciPyFunction):
+    """The chance that a chi-square variable with k degrees of freedom exceeds x; inputs x and k, no gradient."""
+
+    nin = 2
+    scipy = "chdtrc"
+    loop_name = "chi2sf"
+    pullback = MathOp.pullback
+
+    def impl(self, x: Any, k: Any) -> Any:
+        return _scipy("chdtrc")(k, x)
+
+
+class J0(SciPyFunction):
+    """The Bessel function of the first kind of order 0."""
+
+    scipy = "j0"
+
+    def pullback(self, g: Any, out: Any, x: Any) -> Any:
+        return -g * j1(x)
+
+
+class J1(SciPyFunction):
+    """The Bessel function of the first kind of order 1."""
+
+    scipy = "j1"
+
+    def pullback(self, g: Any, out: Any, x: Any) -> Any:
+        return g * (j0(x) - _over(out, x))
+
+
+class I0(SciPyFunction):
+    """The modified Bessel function of the first kind of order 0."""
+
+    scipy = "i0"
+
+    def pullback(self, g: Any, out: Any, x: Any) -> Any:
+        return g * i1(x)
+
+
+class I1(SciPyFunction):
+    """The modified Bessel function of the first kind of order 1."""
+
+    scipy = "i1"
+
+    def pullback(self, g: Any, out: Any, x: Any) -> Any:
+        return g * (i0(x) - _over(out, x))
+
+
+def _over(out: Any, x: Any) -> Any:
+    """out / x for functions that are x / 2 near 0."""
+    at_zero = eq(x, number(0, x))
+    return switch(at_zero, number(0.5, out), out / switch(at_zero, number(1, x), x))
+
+
+class ScalarSigmoid(FloatFunction):
+    """1 / (1 + exp(-x))."""
+
+    loop_name = "sigmoid"
+    output_types_preference = staticmethod(upgrade_to_float_no_complex)
+
+    def impl(self, x: Any) -> Any:
+        return 1 / (1 + np.exp(-np.float64(x)))
+
+    def on_arrays(
+        self, inputs: Sequence[np.ndarray], dtypes: Sequence[str], out: Sequence[np.ndarray | None]
+    ) -> list[np.ndarray]:
+        # negating small unsigned integers would wrap, so the conversion comes first; exp overflows to inf, 1 / inf is 0
+        x = inputs[0].astype(dtypes[0], copy=False)
+        work = np.asarray(np.negative(x)) if out[0] is None else np.negative(x, out=out[0])
+        np.exp(work, out=work)
+        np.add(work, 1, out=work)
+        return [np.reciprocal(work, out=work)]
+
+    def pullback(self, g: Any, out: Any, x: Any) -> Any:
+        return g * out * (1 - out)
+
+
+class ScalarSoftplus(FloatFunction):
+    """log(1 + exp(x)), without overflow."""
+
+    loop_name = "softplus"
+    output_types_preference = staticmethod(upgrade_to_float_no_complex)
+
+    def impl(self, x: Any) -> Any:
+        return np.logaddexp(0.0, np.float64(x))
+
+    def on_arrays(
+        self, inputs: Sequence[np.ndarray], dtypes: Sequence[str], out: Sequence[np.ndarray | None]
+    ) -> list[np.ndarray]:
+        zero = np.zeros((), dtypes[0])
+        return [np.asarray(np.logaddexp(inputs[0], zero, out=out[0], dtype=dtypes[0], casting="unsafe"))]
+
+    def pullback(self, g: Any, out: Any, x: Any) -> Any:
+        return g * scalar_sigmoid(x)
+
+
+erf = Erf(name="erf")
+erfc = Erfc(name="erfc")
+erfcx = Erfcx(name="erfcx")
+erfinv = Erfinv(name="erfinv")
+erfcinv = Erfcinv(name="erfcinv")
+gamma = Gamma(name="gamma")
+gammaln = GammaLn(name="gammaln")
+psi = Psi(name="psi")
+tri_gamma = TriGamma(name="tri_gamma")
+polygamma = PolyGamma(name="polygamma")
+chi2sf = Chi2SF(name="chi2sf")
+j0 = J0(name="j0")
+j1 = J1(name="j1")
+i0 = I0(name="i0")
+i1 = I1(name="i1")
+scalar_sigmoid = ScalarSigmoid(name="scalar_sigmoid")
+scalar_softplus = ScalarSoftplus(name="scalar_softplus")

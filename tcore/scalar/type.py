@@ -1,0 +1,105 @@
+"""The Type of one number, and its variables' base."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from attrs import field, frozen
+
+from tcore.configuration import config
+from tcore.graph.type import Type
+from tcore.scalar.dtypes import all_dtypes
+from tcore.scalar.type_c import ScalarC
+
+__all__ = ["Scalar", "get_scalar_type"]
+
+
+def _known(dtype: str) -> str:
+    name = config.floatX if dtype == "floatX" else np.dtype(dtype).name if not isinstance(dtype, str) else dtype
+    if name not in all_dtypes:
+        raise TypeError(f"no such element type: {dtype!r}; there are {', '.join(all_dtypes)}")
+    return name
+
+
+@frozen(slots=False, repr=False)
+class Scalar(ScalarC, Type):
+    """One number: its values are NumPy scalars of ``dtype``.
+
+    Graphs of scalar variables say what an elementwise operation does to each element; values that users see are
+    0-d tensors.
+    """
+
+    dtype: str = field(converter=_known)
+
+    @property
+    def ndim(self) -> int:
+        """0, as for a 0-d tensor."""
+        return 0
+
+    @property
+    def broadcastable(self) -> tuple[bool, ...]:
+        """(), as for a 0-d tensor."""
+        return ()
+
+    def clone(self, dtype: str | None = None) -> Scalar:
+        """The same type, or that of ``dtype``."""
+        return self if dtype is None else get_scalar_type(dtype)
+
+    def dtype_specs(self) -> tuple[Any, str, str]:
+        """(NumPy scalar class, C type, C suffix) of ``dtype``."""
+        return np.dtype(self.dtype).type, self.c_element_type(), self.dtype
+
+    def filter(self, value: Any, strict: bool = False, allow_downcast: bool | None = None) -> Any:
+        """``value`` as a NumPy scalar of this dtype.
+
+        A conversion must keep the value; ``allow_downcast=True`` lifts that, None lifts it for Python floats where
+        this dtype is ``config.floatX``.
+        """
+        wanted = np.dtype(self.dtype).type
+        if isinstance(value, wanted):
+            return value
+        if strict:
+            raise TypeError(f"{self} strictly takes {wanted.__name__}, got {value!r} of {type(value).__name__}")
+        if isinstance(value, (str, bytes)):
+            raise TypeError(f"{self} takes numbers, got {value!r}")
+        try:
+            converted = np.asarray(value).astype(wanted)[()]
+        except (TypeError, ValueError, OverflowError) as error:
+            raise TypeError(f"{self} takes numbers, got {value!r}: {error}") from error
+        if np.ndim(converted) != 0:
+            raise TypeError(f"{self} takes one number, got an array of shape {np.shape(value)}")
+        lossless = (
+            allow_downcast
+            or (allow_downcast is None and type(value) is float and self.dtype == config.floatX)
+            or converted == value
+            or value != value
+        )
+        if not lossless:
+            raise TypeError(f"{self} cannot hold {value!r} exactly: it would become {converted!r}; pass allow_downcast=True")
+        return converted
+
+    def values_eq(self, a: Any, b: Any) -> bool:
+        """Equality, where NaN equals NaN."""
+        return bool(a == b) or bool(a != a and b != b)
+
+    def values_eq_approx(self, a: Any, b: Any, tolerance: float = 1e-4) -> bool:
+        """Equality up to a relative difference of ``tolerance``."""
+        return bool(np.allclose(a, b, rtol=tolerance, atol=tolerance * 1e-3, equal_nan=True))
+
+    def constant_signature(self, data: Any) -> Any:
+        """Type and bytes: tells 0.0 from -0.0 and makes NaN equal to itself."""
+        return (self, data.tobytes())
+
+    def __str__(self) -> str:
+        return self.dtype
+
+    def __repr__(self) -> str:
+        return f"Scalar({self.dtype})"
+
+
+@lru_cache(maxsize=64)
+def get_scalar_type(dtype: str) -> Scalar:
+    """The Scalar of ``dtype``: one object per dtype."""
+    return Scalar(dtype)

@@ -1,0 +1,420 @@
+"""Reductions by a commutative, associative scalar op: CAReduce, and those with accumulator dtypes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+from attrs import field, frozen
+
+from tcore import scalar
+from tcore.configuration import config
+from tcore.graph.apply import Apply
+from tcore.graph.op import Op
+from tcore.graph.variable import Variable
+from tcore.scalar.dtypes import discrete_dtypes
+from tcore.scalar.op import ScalarOp
+from tcore.tensor.conversion import as_tensor_variable
+from tcore.tensor.dimshuffle import DimShuffle
+from tcore.tensor.elemwise import elemwise_of
+from tcore.tensor.type import TensorType
+
+__all__ = [
+    "All",
+    "Any_",
+    "CAReduce",
+    "CAReduceDtype",
+    "Prod",
+    "ProdWithoutZeros",
+    "Sum",
+    "accumulator_dtype",
+    "normal_axes",
+    "spread_over",
+]
+
+
+def _axes(axis: Any) -> tuple[int, ...] | None:
+    if axis is None:
+        return None
+    if isinstance(axis, (int, np.integer)):
+        return (int(axis),)
+    if isinstance(axis, np.ndarray) and axis.ndim == 0:
+        return (int(axis),)
+    axes = []
+    for entry in axis:
+        if not isinstance(entry, (int, np.integer)) or isinstance(entry, bool):
+            raise TypeError(f"a reduction's axis is None, an integer or a sequence of integers, got {axis!r}")
+        axes.append(int(entry))
+    return tuple(sorted(set(axes)))
+
+
+def normal_axes(axis: tuple[int, ...] | None, ndim: int) -> tuple[int, ...]:
+    """The reduced axes, ascending, counted from the front; repeated ones collapse.
+
+    Raises
+    ------
+    ValueError
+        If an axis is out of range.
+    """
+    if axis is None:
+        return tuple(range(ndim))
+    for entry in axis:
+        if not -ndim <= entry < ndim:
+            raise ValueError(f"cannot reduce over axis {entry} of a tensor with {ndim} axes")
+    return tuple(sorted({entry % ndim for entry in axis}))
+
+
+def spread_over(g: Any, ndim: int, axes: Iterable[int]) -> Any:
+    """``g`` with broadcastable axes put back at the reduced positions ``axes`` of ``ndim``."""
+    axes = set(axes)
+    order: list[int | str] = []
+    position = 0
+    for axis in range(ndim):
+        if axis in axes:
+            order.append("x")
+        else:
+            order.append(position)
+            position += 1
+    return DimShuffle(g.type.broadcastable, order)(g)
+
+
+@frozen(slots=False, str=False, repr=False)
+class CAReduce(Op):
+    """Reduce over ``axis`` by a scalar op whose order of application does not matter.
+
+    Parameters
+    ----------
+    scalar_op : ScalarOp
+        Of two inputs, commutative and associative: ``scalar.maximum``, ``scalar.and_``, …
+    axis : None, int or sequence of int
+        None stands for all axes. The reduced axes are gone from the result.
+    """
+
+    scalar_op: ScalarOp
+    axis: tuple[int, ...] | None = field(default=None, converter=_axes)
+
+    _f16_ok = True
+
+    # ------------------------------------------------------------ building
+
+    def make_node(self, input: Any) -> Apply:  # noqa: A002 - the documented name
+        x = as_tensor_variable(input)
+        axes = normal_axes(self.axis, x.type.ndim)
+        op = self
+        if self.axis is not None and axes != self.axis:
+            op = self.clone(axis=axes)
+        flags = [flag for axis, flag in enumerate(x.type.broadcastable) if axis not in axes]
+        op = op.fitted(x.type.dtype)
+        return Apply(op, [x], [TensorType(op.output_dtype(x.type.dtype), flags)()])
+
+    def clone(self, **changes: Any) -> CAReduce:
+        """The same op with another ``axis``."""
+        return type(self)(self.scalar_op, changes.get("axis", self.axis))
+
+    def fitted(self, input_dtype: str) -> CAReduce:
+        """The op with everything decided that depends on the input's dtype."""
+        return self
+
+    def output_dtype(self, input_dtype: str) -> str:
+        """The dtype of the result."""
+        kind = scalar.get_scalar_type(input_dtype)
+        (out,) = self.scalar_op.output_types([kind, kind])
+        return out.dtype
+
+    # ------------------------------------------------------------ computing
+
+    def perform(
+        self, node: Apply, inputs: Sequence[Any], output_storage: Sequence[list[Any]], params: Any = None
+    ) -> None:
+        (x,) = inputs
+        axes = normal_axes(self.axis, x.ndim)
+        dtype = node.outputs[0].type.dtype  # type: ignore[attr-defined]
+        with np.errstate(all="ignore"):
+            output_storage[0][0] = np.asarray(self.reduced(x, axes), dtype)
+
+    def reduced(self, x: np.ndarray, axes: tuple[int, ...]) -> Any:
+        """The reduction of an array, in any dtype that holds it."""
+        function = getattr(self.scalar_op, "numpy", None)
+        if isinstance(function, np.ufunc):
+            return function.reduce(x, axis=axes)
+        return _fold(self.scalar_op, x, axes)
+
+    def infer_shape(self, node: Apply, shapes: Sequence[Any]) -> list[tuple[Any, ...]]:
+        axes = normal_axes(self.axis, node.inputs[0].type.ndim)  # type: ignore[attr-defined]
+        return [tuple(length for axis, length in enumerate(shapes[0]) if axis not in axes)]
+
+    # ------------------------------------------------------------ differentiating
+
+    def L_op(  # noqa: N802
+        self, inputs: Sequence[Any], outputs: Sequence[Any], output_grads: Sequence[Any]
+    ) -> list[Variable]:
+        """For extremes: the gradient goes to every element that equals the result; zero for bit operations."""
+        (x,), (out,), (g,) = inputs, outputs, output_grads
+        if out.type.dtype in discrete_dtypes:
+            return [x.zeros_like(dtype=config.floatX if x.type.dtype in discrete_dtypes else None)]
+        if not isinstance(self.scalar_op, (scalar.Maximum, scalar.Minimum)):
+            return super().L_op(inputs, outputs, output_grads)  # type: ignore[return-value]
+        axes = normal_axes(self.axis, x.type.ndim)
+        best = spread_over(out, x.type.ndim, axes)
+        return [elemwise_of(scalar.switch)(elemwise_of(scalar.eq)(x, best), spread_over(g, x.type.ndim, axes), 0)]
+
+    # ------------------------------------------------------------ text
+
+    def __str__(self) -> str:
+        return f"Reduce{{{self.scalar_op}}}{self._axis_text()}"
+
+    __repr__ = __str__
+
+    def _axis_text(self) -> str:
+        return "" if self.axis is None else f"{{{', '.join(map(str, self.axis))}}}"
+
+
+def _fold(op: ScalarOp, x: np.ndarray, axes: tuple[int, ...]) -> np.ndarray:
+    """Reduce with an op that is no ufunc: one slice after the other."""
+    kept = [axis for axis in range(x.ndim) if axis not in axes]
+    rows = x.transpose([*axes, *kept]).reshape([-1, *(x.shape[axis] for axis in kept)])
+    if not len(rows):
+        if op.identity is None:
+            raise ValueError(f"cannot reduce an empty array by {op}, which has no neutral element")
+        return np.full(rows.shape[1:], op.identity, x.dtype)
+    total = rows[0].copy()
+    for row in rows[1:]:
+        total = op.on_arrays([total, row], [x.dtype.name], [None])[0]
+    return total
+
+
+def accumulator_dtype(dtype: str) -> str:
+    """The widest dtype of the same kind, in which sums and products are accumulated."""
+    if dtype in discrete_dtypes:
+        return "uint64" if dtype.startswith("uint") else "int64"
+    return "complex128" if dtype.startswith("complex") else "float64"
+
+
+@frozen(slots=False, str=False, repr=False)
+class CAReduceDtype(CAReduce):
+    """A reduction with a dtype for the result and one for its accumulator.
+
+    Parameters
+    ----------
+    scalar_op, axis
+        As in :class:`CAReduce`.
+    dtype : str, optional
+        Of the result. None: that of the input, but int64 for smaller integers and bools, uint64 for unsigned ones.
+    acc_dtype : str, optional
+        Of the accumulator. None: at least int64, uint64, float64 or complex128, by kind.
+    """
+
+    dtype: str | None = None
+    acc_dtype: str | None = None
+
+    def clone(self, **changes: Any) -> CAReduce:
+        """The same op with another ``axis``, ``dtype`` or ``acc_dtype``."""
+        return self._made(
+            changes.get("axis", self.axis),
+            changes.get("dtype", self.dtype),
+            changes.get("acc_dtype", self.acc_dtype),
+        )
+
+    def _made(self, axis: Any, dtype: str | None, acc_dtype: str | None) -> CAReduce:
+        return type(self)(self.scalar_op, axis, dtype, acc_dtype)
+
+    def output_dtype(self, input_dtype: str) -> str:
+        if self.dtype is not None:
+            return config.floatX if self.dtype == "floatX" else self.dtype
+        if input_dtype in discrete_dtypes:
+            return accumulator_dtype(input_dtype)
+        return input_dtype
+
+    def accumulator(self, input_dtype: str) -> str:
+        """The dtype of the accumulator for an input dtype."""
+        if self.acc_dtype is not None:
+            return config.floatX if self.acc_dtype == "floatX" else self.acc_dtype
+        return scalar.upcast(accumulator_dtype(self.output_dtype(input_dtype)), self.output_dtype(input_dtype))
+
+    def fitted(self, input_dtype: str) -> CAReduce:
+        """The op with both dtypes filled in; it refuses accumulators that cannot hold the input."""
+        dtype = self.output_dtype(input_dtype)
+        acc_dtype = self.accumulator(input_dtype)
+        if input_dtype.startswith("complex") and not acc_dtype.startswith("complex"):
+            raise TypeError(f"{type(self).__name__} of {input_dtype} cannot accumulate in {acc_dtype}")
+        if input_dtype not in discrete_dtypes and acc_dtype in discrete_dtypes:
+            raise TypeError(f"{type(self).__name__} of {input_dtype} cannot accumulate in the integers {acc_dtype}")
+        if (self.dtype, self.acc_dtype) == (dtype, acc_dtype):
+            return self
+        return self.clone(dtype=dtype, acc_dtype=acc_dtype)
+
+    def reduced(self, x: np.ndarray, axes: tuple[int, ...]) -> Any:
+        function = getattr(self.scalar_op, "numpy", None)
+        acc_dtype = self.accumulator(x.dtype.name)
+        if isinstance(function, np.ufunc):
+            return function.reduce(x, axis=axes, dtype=acc_dtype)
+        return _fold(self.scalar_op, x.astype(acc_dtype), axes)
+
+
+class _Named(CAReduceDtype):
+    """A CAReduceDtype whose scalar op is fixed."""
+
+    kind: ClassVar[ScalarOp]
+
+    def __init__(self, axis: Any = None, dtype: str | None = None, acc_dtype: str | None = None) -> None:
+        super().__init__(self.kind, axis, dtype, acc_dtype)
+
+    def _made(self, axis: Any, dtype: str | None, acc_dtype: str | None) -> CAReduce:
+        return type(self)(axis, dtype, acc_dtype)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.axis, self.dtype, self.acc_dtype)
+
+
+class Sum(_Named):
+    """The sum over ``axis``; of nothing 0."""
+
+    kind = scalar.add
+
+    def L_op(  # noqa: N802
+        self, inputs: Sequence[Any], outputs: Sequence[Any], output_grads: Sequence[Any]
+    ) -> list[Variable]:
+        """The gradient of the sum, for each of its elements."""
+        (x,), (out,), (g,) = inputs, outputs, output_grads
+        if out.type.dtype in discrete_dtypes:
+            return [x.zeros_like(dtype=config.floatX if x.type.dtype in discrete_dtypes else None)]
+        axes = normal_axes(self.axis, x.type.ndim)
+        return [elemwise_of(scalar.second)(x, spread_over(g, x.type.ndim, axes))]
+
+    def R_op(self, inputs: Sequence[Any], eval_points: Sequence[Any]) -> list[Any]:  # noqa: N802
+        """The sum of the direction."""
+        return [None] if eval_points[0] is None else self(eval_points[0], return_list=True)
+
+    def __str__(self) -> str:
+        axis = "" if self.axis is None else f"axis=[{', '.join(map(str, self.axis))}], "
+        return f"Sum{{{axis}acc_dtype={self.acc_dtype}}}"
+
+    __repr__ = __str__
+
+
+@frozen(slots=False, str=False, repr=False, init=False)
+class Prod(_Named):
+    """The product over ``axis``; of nothing 1.
+
+    ``no_zeros_in_input=True`` promises that no element is zero: the gradient is simpler then, and wrong otherwise.
+    """
+
+    kind = scalar.mul
+    no_zeros_in_input: bool = False
+
+    def __init__(
+        self,
+        axis: Any = None,
+        dtype: str | None = None,
+        acc_dtype: str | None = None,
+        no_zeros_in_input: bool = False,
+    ) -> None:
+        self.__attrs_init__(self.kind, axis, dtype, acc_dtype, no_zeros_in_input)  # type: ignore[attr-defined]
+
+    def _made(self, axis: Any, dtype: str | None, acc_dtype: str | None) -> CAReduce:
+        return type(self)(axis, dtype, acc_dtype, self.no_zeros_in_input)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.axis, self.dtype, self.acc_dtype, self.no_zeros_in_input)
+
+    def L_op(  # noqa: N802
+        self, inputs: Sequence[Any], outputs: Sequence[Any], output_grads: Sequence[Any]
+    ) -> list[Variable]:
+        """The product of all other elements, times the gradient of the product.
+
+        In a group without zeros that is product / x. With one zero it is the product of the others at the zero and 0
+        elsewhere; with more it is 0 everywhere.
+        """
+        (x,), (out,), (g,) = inputs, outputs, output_grads
+        if out.type.dtype in discrete_dtypes:
+            return [x.zeros_like(dtype=config.floatX if x.type.dtype in discrete_dtypes else None)]
+        axes = normal_axes(self.axis, x.type.ndim)
+        ndim = x.type.ndim
+        switch, eq = elemwise_of(scalar.switch), elemwise_of(scalar.eq)
+        g_wide = spread_over(g, ndim, axes)
+        if self.no_zeros_in_input:
+            return [g_wide * spread_over(out, ndim, axes) / x]
+        is_zero = eq(x, 0)
+        zeros = spread_over(is_zero.sum(axis=axes), ndim, axes)
+        others = spread_over(ProdWithoutZeros(axis=axes, dtype=out.type.dtype)(x), ndim, axes)
+        without_zero = others / switch(is_zero, 1, x)
+        one_zero = switch(is_zero, others, 0)
+        return [g_wide * switch(eq(zeros, 0), without_zero, switch(eq(zeros, 1), one_zero, 0))]
+
+    def __str__(self) -> str:
+        return f"Prod{{axis={self.axis}, dtype={self.dtype!r}, acc_dtype={self.acc_dtype!r}}}"
+
+    __repr__ = __str__
+
+
+class ProdWithoutZeros(_Named):
+    """The product over ``axis`` of the elements that are not zero; of nothing 1."""
+
+    kind = scalar.mul
+
+    def reduced(self, x: np.ndarray, axes: tuple[int, ...]) -> Any:
+        return np.multiply.reduce(np.where(x == 0, x.dtype.type(1), x), axis=axes, dtype=self.accumulator(x.dtype.name))
+
+    def L_op(  # noqa: N802
+        self, inputs: Sequence[Any], outputs: Sequence[Any], output_grads: Sequence[Any]
+    ) -> list[Variable]:
+        """The product of the other elements, and 0 at zeros."""
+        (x,), (out,), (g,) = inputs, outputs, output_grads
+        if out.type.dtype in discrete_dtypes:
+            return [x.zeros_like(dtype=config.floatX if x.type.dtype in discrete_dtypes else None)]
+        axes = normal_axes(self.axis, x.type.ndim)
+        switch, eq = elemwise_of(scalar.switch), elemwise_of(scalar.eq)
+        is_zero = eq(x, 0)
+        total = spread_over(g * out, x.type.ndim, axes)
+        return [switch(is_zero, 0, total / switch(is_zero, 1, x))]
+
+    def __str__(self) -> str:
+        return f"ProdWithoutZeros{{axis={self.axis}, dtype={self.dtype!r}, acc_dtype={self.acc_dtype!r}}}"
+
+    __repr__ = __str__
+
+
+class _Logical(CAReduce):
+    """A reduction of truth values; a number counts as true unless it is zero."""
+
+    kind: ClassVar[ScalarOp]
+
+    def __init__(self, axis: Any = None) -> None:
+        super().__init__(self.kind, axis)
+
+    def clone(self, **changes: Any) -> CAReduce:
+        return type(self)(changes.get("axis", self.axis))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.axis,)
+
+    def make_node(self, input: Any) -> Apply:  # noqa: A002
+        x = as_tensor_variable(input)
+        return super().make_node(x if x.type.dtype == "bool" else elemwise_of(scalar.neq)(x, 0))
+
+    def output_dtype(self, input_dtype: str) -> str:
+        return "bool"
+
+    def __str__(self) -> str:
+        return f"{type(self).__name__.rstrip('_')}{self._axis_text()}"
+
+    __repr__ = __str__
+
+
+class All(_Logical):
+    """Whether all elements over ``axis`` are true; of nothing True."""
+
+    kind = scalar.and_
+
+    def reduced(self, x: np.ndarray, axes: tuple[int, ...]) -> Any:
+        return np.logical_and.reduce(x, axis=axes)
+
+
+class Any_(_Logical):  # noqa: N801 - Any is typing's here; exported as Any
+    """Whether any element over ``axis`` is true; of nothing False."""
+
+    kind = scalar.or_
+
+    def reduced(self, x: np.ndarray, axes: tuple[int, ...]) -> Any:
+        return np.logical_or.reduce(x, axis=axes)

@@ -1,0 +1,146 @@
+"""DimShuffle: axes in another order, new ones of length 1, and such ones dropped; always a view."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from attrs import field, frozen
+
+from tcore.graph.apply import Apply
+from tcore.graph.op import Op
+from tcore.graph.variable import Variable
+from tcore.scalar.dtypes import discrete_dtypes
+from tcore.tensor.conversion import as_tensor_variable
+from tcore.tensor.type import TensorType
+
+__all__ = ["DimShuffle", "dimshuffle"]
+
+
+def _flags(flags: Sequence[Any]) -> tuple[bool, ...]:
+    return tuple(map(bool, flags))
+
+
+def _axis(entry: Any) -> int | str:
+    if isinstance(entry, str):
+        if entry != "x":
+            raise ValueError(f"a dimshuffle pattern holds axis numbers and 'x', got {entry!r}")
+        return "x"
+    return int(entry)
+
+
+def _order(order: Sequence[Any]) -> tuple[int | str, ...]:
+    return tuple(map(_axis, order))
+
+
+@frozen(slots=False, init=False, str=False, repr=False)
+class DimShuffle(Op):
+    """A view with the axes in ``new_order``.
+
+    Parameters
+    ----------
+    input_broadcastable : sequence of bool
+        The flags of the input.
+    new_order : sequence of int and ``"x"``
+        Input axes in their new order; ``"x"`` is a new axis of length 1. Axes left out must be broadcastable.
+    inplace : bool
+        Kept for compatibility: the result is a view in any case.
+    """
+
+    input_broadcastable: tuple[bool, ...] = field(converter=_flags)
+    new_order: tuple[int | str, ...] = field(converter=_order)
+    shuffle: tuple[int, ...] = field(init=False, eq=False)
+    augment: tuple[int, ...] = field(init=False, eq=False)
+    drop: tuple[int, ...] = field(init=False, eq=False)
+
+    view_map = {0: [0]}
+    _f16_ok = True
+
+    def __init__(self, input_broadcastable: Sequence[Any], new_order: Sequence[Any], inplace: bool = True) -> None:
+        self.__attrs_init__(input_broadcastable, new_order)  # type: ignore[attr-defined]
+        ndim = len(self.input_broadcastable)
+        kept = [axis for axis in self.new_order if axis != "x"]
+        for axis in kept:
+            if not -ndim <= axis < ndim or axis < 0:  # type: ignore[operator]
+                raise ValueError(f"dimshuffle{self.new_order} names axis {axis}, but the input has {ndim} axes")
+        if len(set(kept)) != len(kept):
+            raise ValueError(f"dimshuffle{self.new_order} names an axis twice")
+        drop = tuple(axis for axis in range(ndim) if axis not in kept)
+        for axis in drop:
+            if not self.input_broadcastable[axis]:
+                raise ValueError(
+                    f"dimshuffle{self.new_order} drops axis {axis}, which is not broadcastable: its length may not be 1"
+                )
+        set_ = object.__setattr__
+        set_(self, "shuffle", tuple(kept))
+        set_(self, "drop", drop)
+        set_(self, "augment", tuple(i for i, axis in enumerate(self.new_order) if axis == "x"))
+
+    @property
+    def inplace(self) -> bool:
+        """True: the result is a view."""
+        return True
+
+    @property
+    def is_transpose(self) -> bool:
+        """Whether no axis is new or dropped."""
+        return not self.drop and not self.augment
+
+    def make_node(self, input: Any) -> Apply:  # noqa: A002 - the documented name
+        x = as_tensor_variable(input)
+        if x.type.broadcastable != self.input_broadcastable:
+            raise TypeError(
+                f"{self} takes the broadcast pattern {self.input_broadcastable}, got {x.type.broadcastable} of {x}"
+            )
+        flags = [axis == "x" or self.input_broadcastable[axis] for axis in self.new_order]  # type: ignore[index]
+        return Apply(self, [x], [TensorType(x.type.dtype, flags)()])
+
+    def perform(
+        self, node: Apply, inputs: Sequence[Any], output_storage: Sequence[list[Any]], params: Any = None
+    ) -> None:
+        (x,) = inputs
+        shape = x.shape
+        for axis in self.drop:
+            if shape[axis] != 1:
+                raise ValueError(f"{self} drops axis {axis}, whose length must be 1: got shape {shape}")
+        view = x.transpose(self.shuffle + self.drop) if self.shuffle + self.drop else x
+        output_storage[0][0] = view.reshape([1 if axis == "x" else shape[axis] for axis in self.new_order])
+
+    def infer_shape(self, node: Apply, shapes: Sequence[Any]) -> list[tuple[Any, ...]]:
+        (shape,) = shapes
+        return [tuple(1 if axis == "x" else shape[axis] for axis in self.new_order)]
+
+    def L_op(  # noqa: N802
+        self, inputs: Sequence[Variable], outputs: Sequence[Variable], output_grads: Sequence[Variable]
+    ) -> list[Variable]:
+        """The axes put back."""
+        (x,), (g,) = inputs, output_grads
+        if x.type.dtype in discrete_dtypes:  # type: ignore[attr-defined]
+            from tcore.tensor.alloc import zeros_like  # noqa: PLC0415
+
+            return [zeros_like(x, dtype="floatX")]
+        back: list[int | str] = ["x"] * len(self.input_broadcastable)
+        for position, axis in enumerate(self.new_order):
+            if axis != "x":
+                back[axis] = position  # type: ignore[index]
+        return [DimShuffle(g.type.broadcastable, back)(g)]  # type: ignore[attr-defined]
+
+    def R_op(self, inputs: Sequence[Variable], eval_points: Sequence[Variable | None]) -> list[Any]:  # noqa: N802
+        """The same shuffle of the direction."""
+        return [None if eval_points[0] is None else self(eval_points[0])]
+
+    def __str__(self) -> str:
+        return f"InplaceDimShuffle{{{','.join(map(str, self.new_order))}}}"
+
+    __repr__ = __str__
+
+
+def dimshuffle(x: Any, *pattern: Any) -> Variable:
+    """``x`` with its axes in the order ``pattern``: numbers, and ``"x"`` for new axes; as arguments or one sequence."""
+    if len(pattern) == 1 and isinstance(pattern[0], (list, tuple)):
+        pattern = tuple(pattern[0])
+    variable = as_tensor_variable(x)
+    ndim = variable.type.ndim
+    order = [axis + ndim if isinstance(axis, int) and -ndim <= axis < 0 else axis for axis in pattern]
+    return DimShuffle(variable.type.broadcastable, order)(variable)  # type: ignore[no-any-return]

@@ -1,0 +1,289 @@
+/* Matrix products through BLAS; transposes are absorbed by strides, other layouts are copied once. */
+
+static void *tc_blas[TC_NBLAS];
+
+void tc_set_blas(int routine, void *pointer)
+{
+    if (routine >= 0 && routine < TC_NBLAS)
+        tc_blas[routine] = pointer;
+}
+
+typedef void (*tc_gemm_fn)(const char *, const char *, const int *, const int *, const int *, const void *,
+                           const void *, const int *, const void *, const int *, const void *, void *, const int *);
+typedef void (*tc_gemv_fn)(const char *, const int *, const int *, const void *, const void *, const int *,
+                           const void *, const int *, const void *, void *, const int *);
+typedef void (*tc_ger_fn)(const int *, const int *, const void *, const void *, const int *, const void *,
+                          const int *, void *, const int *);
+typedef float (*tc_sdot_fn)(const int *, const float *, const int *, const float *, const int *);
+typedef double (*tc_ddot_fn)(const int *, const double *, const int *, const double *, const int *);
+
+/* A matrix as BLAS may take it: row major (transposed 0) or column major (1), leading dimension. */
+typedef struct {
+    char *data;
+    int64_t rows, cols;
+    int transposed, ld;
+    void *copy;
+} tc_matrix;
+
+static int tc_fits_rows(int64_t rows, int64_t cols, int64_t row_stride, int64_t col_stride, int size, int *ld)
+{
+    int64_t least = cols > 1 ? cols : 1;
+    if (cols > 1 && col_stride != size)
+        return 0;
+    if (rows <= 1) {
+        *ld = (int)least;
+        return 1;
+    }
+    if (row_stride < least * size || row_stride % size || row_stride / size > INT32_MAX)
+        return 0;
+    *ld = (int)(row_stride / size);
+    return 1;
+}
+
+/* -1 when memory ran out. */
+static int tc_as_matrix(tc_matrix *m, const tc_array *x, int size)
+{
+    m->data = x->data;
+    m->rows = x->dims[0];
+    m->cols = x->dims[1];
+    m->copy = NULL;
+    m->transposed = 0;
+    if (tc_fits_rows(m->rows, m->cols, x->strides[0], x->strides[1], size, &m->ld))
+        return 0;
+    m->transposed = 1;
+    if (tc_fits_rows(m->cols, m->rows, x->strides[1], x->strides[0], size, &m->ld))
+        return 0;
+    int64_t strides[2] = {m->cols * size, size};
+    m->copy = tc_block_get((size_t)(m->rows * m->cols * size) + 1);
+    if (!m->copy)
+        return -1;
+    tc_copy(m->copy, strides, x->data, x->strides, 2, x->dims, size);
+    m->data = m->copy;
+    m->transposed = 0;
+    m->ld = (int)(m->cols > 1 ? m->cols : 1);
+    return 0;
+}
+
+/* A vector as BLAS may take it. */
+typedef struct {
+    char *data;
+    int inc;
+    void *copy;
+} tc_vector;
+
+static int tc_as_vector(tc_vector *v, const tc_array *x, int size)
+{
+    int64_t n = x->dims[0], stride = x->strides[0];
+    v->copy = NULL;
+    v->data = x->data;
+    v->inc = 1;
+    if (n <= 1)
+        return 0;
+    if (stride && stride % size == 0 && llabs(stride / size) <= INT32_MAX) {
+        v->inc = (int)(stride / size);
+        /* BLAS starts a backward vector at its lowest address. */
+        if (stride < 0)
+            v->data += (n - 1) * stride;
+        return 0;
+    }
+    int64_t unit = size;
+    v->copy = tc_block_get((size_t)(n * size));
+    if (!v->copy)
+        return -1;
+    tc_copy(v->copy, &unit, x->data, x->strides, 1, x->dims, size);
+    v->data = v->copy;
+    return 0;
+}
+
+typedef union {
+    float f;
+    double d;
+} tc_scalar;
+
+static tc_scalar tc_scalar_of(const tc_array *x, double otherwise, int dtype)
+{
+    tc_scalar s;
+    double value = !x ? otherwise : x->dtype == TC_FLOAT32 ? *(float *)x->data : *(double *)x->data;
+    if (dtype == TC_FLOAT32)
+        s.f = (float)value;
+    else
+        s.d = value;
+    return s;
+}
+
+static double tc_scalar_value(tc_scalar s, int dtype)
+{
+    return dtype == TC_FLOAT32 ? s.f : s.d;
+}
+
+/* x *= beta, by elements; beta 0 does not read x. */
+static void tc_scale(const tc_array *x, double beta)
+{
+    int64_t total = 1;
+    for (int d = 0; d < x->ndim; d++)
+        total *= x->dims[d];
+    for (int64_t i = 0; i < total; i++) {
+        int64_t rest = i, offset = 0;
+        for (int d = x->ndim - 1; d >= 0; d--) {
+            offset += rest % x->dims[d] * x->strides[d];
+            rest /= x->dims[d];
+        }
+        if (x->dtype == TC_FLOAT32)
+            *(float *)(x->data + offset) = beta == 0 ? 0 : (float)beta * *(float *)(x->data + offset);
+        else
+            *(double *)(x->data + offset) = beta == 0 ? 0 : beta * *(double *)(x->data + offset);
+    }
+}
+
+static int tc_too_long(const tc_array *x)
+{
+    for (int d = 0; d < x->ndim; d++)
+        if (x->dims[d] > INT32_MAX)
+            return 1;
+    return 0;
+}
+
+/* These return 0 or an error code. */
+static int64_t tc_gemm(const tc_array *c, const tc_array *a, const tc_array *b, const tc_array *alpha, const tc_array *beta)
+{
+    int single = c->dtype == TC_FLOAT32, size = c->itemsize;
+    tc_scalar one = tc_scalar_of(alpha, 1, c->dtype), two = tc_scalar_of(beta, 0, c->dtype);
+    tc_gemm_fn gemm = (tc_gemm_fn)tc_blas[single ? TC_SGEMM : TC_DGEMM];
+    tc_matrix x, y, z;
+    if (!gemm || tc_too_long(a) || tc_too_long(b))
+        return TC_ERROR_BLAS;
+    if (c->dims[0] == 0 || c->dims[1] == 0)
+        return 0;
+    if (a->dims[1] == 0) {
+        tc_scale(c, tc_scalar_value(two, c->dtype));
+        return 0;
+    }
+    if (tc_as_matrix(&x, a, size))
+        return TC_ERROR_MEMORY;
+    if (tc_as_matrix(&y, b, size)) {
+        tc_block_free(x.copy);
+        return TC_ERROR_MEMORY;
+    }
+    if (tc_as_matrix(&z, c, size)) {
+        tc_block_free(x.copy);
+        tc_block_free(y.copy);
+        return TC_ERROR_MEMORY;
+    }
+    int m = (int)z.rows, n = (int)z.cols, k = (int)x.cols;
+    if (z.transposed)
+        /* Column major: c = a b; a row-major operand is the transposed one. */
+        gemm(x.transposed ? "N" : "T", y.transposed ? "N" : "T", &m, &n, &k, &one, x.data, &x.ld, y.data, &y.ld, &two,
+             z.data, &z.ld);
+    else
+        /* Row major: c' = b' a'. */
+        gemm(y.transposed ? "T" : "N", x.transposed ? "T" : "N", &n, &m, &k, &one, y.data, &y.ld, x.data, &x.ld, &two,
+             z.data, &z.ld);
+    if (z.copy) {
+        int64_t strides[2] = {z.cols * size, size};
+        tc_copy(c->data, c->strides, z.copy, strides, 2, c->dims, size);
+    }
+    tc_block_free(x.copy);
+    tc_block_free(y.copy);
+    tc_block_free(z.copy);
+    return 0;
+}
+
+static int64_t tc_gemv(const tc_array *y, const tc_array *a, const tc_array *x, const tc_array *alpha, const tc_array *beta)
+{
+    int single = y->dtype == TC_FLOAT32, size = y->itemsize;
+    tc_scalar one = tc_scalar_of(alpha, 1, y->dtype), two = tc_scalar_of(beta, 0, y->dtype);
+    tc_gemv_fn gemv = (tc_gemv_fn)tc_blas[single ? TC_SGEMV : TC_DGEMV];
+    tc_matrix m;
+    tc_vector u, v;
+    if (!gemv || tc_too_long(a))
+        return TC_ERROR_BLAS;
+    if (y->dims[0] == 0)
+        return 0;
+    if (x->dims[0] == 0) {
+        tc_scale(y, tc_scalar_value(two, y->dtype));
+        return 0;
+    }
+    if (tc_as_matrix(&m, a, size))
+        return TC_ERROR_MEMORY;
+    if (tc_as_vector(&u, x, size)) {
+        tc_block_free(m.copy);
+        return TC_ERROR_MEMORY;
+    }
+    if (tc_as_vector(&v, y, size)) {
+        tc_block_free(m.copy);
+        tc_block_free(u.copy);
+        return TC_ERROR_MEMORY;
+    }
+    int rows = (int)m.rows, cols = (int)m.cols;
+    if (m.transposed)
+        gemv("N", &rows, &cols, &one, m.data, &m.ld, u.data, &u.inc, &two, v.data, &v.inc);
+    else
+        gemv("T", &cols, &rows, &one, m.data, &m.ld, u.data, &u.inc, &two, v.data, &v.inc);
+    if (v.copy) {
+        int64_t unit = size;
+        tc_copy(y->data, y->strides, v.copy, &unit, 1, y->dims, size);
+    }
+    tc_block_free(m.copy);
+    tc_block_free(u.copy);
+    tc_block_free(v.copy);
+    return 0;
+}
+
+static int64_t tc_ger(const tc_array *a, const tc_array *x, const tc_array *y, const tc_array *alpha)
+{
+    int single = a->dtype == TC_FLOAT32, size = a->itemsize;
+    tc_scalar one = tc_scalar_of(alpha, 1, a->dtype);
+    tc_ger_fn ger = (tc_ger_fn)tc_blas[single ? TC_SGER : TC_DGER];
+    tc_matrix m;
+    tc_vector u, v;
+    if (!ger || tc_too_long(a))
+        return TC_ERROR_BLAS;
+    if (a->dims[0] == 0 || a->dims[1] == 0)
+        return 0;
+    if (tc_as_matrix(&m, a, size))
+        return TC_ERROR_MEMORY;
+    if (tc_as_vector(&u, x, size)) {
+        tc_block_free(m.copy);
+        return TC_ERROR_MEMORY;
+    }
+    if (tc_as_vector(&v, y, size)) {
+        tc_block_free(m.copy);
+        tc_block_free(u.copy);
+        return TC_ERROR_MEMORY;
+    }
+    int rows = (int)m.rows, cols = (int)m.cols;
+    if (m.transposed)
+        ger(&rows, &cols, &one, u.data, &u.inc, v.data, &v.inc, m.data, &m.ld);
+    else
+        ger(&cols, &rows, &one, v.data, &v.inc, u.data, &u.inc, m.data, &m.ld);
+    if (m.copy) {
+        int64_t strides[2] = {m.cols * size, size};
+        tc_copy(a->data, a->strides, m.copy, strides, 2, a->dims, size);
+    }
+    tc_block_free(m.copy);
+    tc_block_free(u.copy);
+    tc_block_free(v.copy);
+    return 0;
+}
+
+static int64_t tc_dot(const tc_array *z, const tc_array *x, const tc_array *y)
+{
+    int single = z->dtype == TC_FLOAT32, size = z->itemsize;
+    tc_vector u, v;
+    if (!tc_blas[single ? TC_SDOT : TC_DDOT] || tc_too_long(x))
+        return TC_ERROR_BLAS;
+    if (tc_as_vector(&u, x, size))
+        return TC_ERROR_MEMORY;
+    if (tc_as_vector(&v, y, size)) {
+        tc_block_free(u.copy);
+        return TC_ERROR_MEMORY;
+    }
+    int n = (int)x->dims[0];
+    if (single)
+        *(float *)z->data = ((tc_sdot_fn)tc_blas[TC_SDOT])(&n, (float *)u.data, &u.inc, (float *)v.data, &v.inc);
+    else
+        *(double *)z->data = ((tc_ddot_fn)tc_blas[TC_DDOT])(&n, (double *)u.data, &u.inc, (double *)v.data, &v.inc);
+    tc_block_free(u.copy);
+    tc_block_free(v.copy);
+    return 0;
+}

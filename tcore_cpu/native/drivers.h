@@ -1,0 +1,659 @@
+/* Drivers: how tile bodies are run over a domain.
+ *
+ *   map    no reduced axis: tiles of the merged domain
+ *   rows   reduced axes are walked for one kept index at a time (row programs, sums over inner axes)
+ *   lanes  the kept axis is innermost in memory: a tile of kept indices accumulates row after row
+ */
+
+typedef struct {
+    const tc_kernel *kernel;
+    const tc_launch *launch;
+    tc_loop kept, row;
+    int64_t per_run;  /* tiles of kept indices in one run of the innermost kept axis */
+    int64_t tile;     /* kept indices of one tile */
+    int linear;       /* map: tiles cross the ends of runs */
+    atomic_int failed;
+    /* One row in parallel: the phase in progress and the values of its blocks. */
+    const tc_phase *phase;
+    int64_t row_at;
+    char *cells;
+    char *rows;
+    tc_value *block_values;
+    int64_t *block_positions;
+} tc_job;
+
+/* Tiles in a block; blocks are summed by themselves, so that they may run on any thread. */
+#define TC_BLOCK 64
+
+static size_t tc_round64(size_t bytes)
+{
+    return (bytes + 63) & ~(size_t)63;
+}
+
+/* Bytes of tile scratch that a phase needs. */
+static size_t tc_phase_scratch(const tc_phase *phase)
+{
+    size_t bytes = 0;
+    for (int r = 0; r < phase->nrefs; r++)
+        if (phase->refs[r].kind == TC_REF_ARRAY || phase->refs[r].kind == TC_REF_TILE)
+            bytes += (size_t)phase->refs[r].itemsize * TC_TILE;
+    return bytes;
+}
+
+static size_t tc_tiles_scratch(const tc_kernel *kernel)
+{
+    size_t most = 0;
+    for (int p = 0; p < kernel->nphases; p++) {
+        size_t bytes = tc_phase_scratch(&kernel->phases[p]);
+        most = bytes > most ? bytes : most;
+    }
+    return most;
+}
+
+static int64_t tc_grain_of(const tc_kernel *kernel, int64_t elements_per_task)
+{
+    /* Chunks of about half the threshold; a task per chunk at least. */
+    int64_t cost = elements_per_task * (kernel->cost > 0 ? kernel->cost : 1000) / 1000;
+    int64_t grain = (tc_grain_ns / 2) / (cost > 0 ? cost : 1);
+    return grain < 1 ? 1 : grain;
+}
+
+static int tc_worth_threads(const tc_kernel *kernel, int64_t elements)
+{
+    return !kernel->serial && elements * (kernel->cost > 0 ? kernel->cost : 1000) / 1000 >= tc_grain_ns;
+}
+
+/* Pointers of a phase for n elements, runs of the innermost axis of `loop`. `base[r]` is where the run
+ * begins for ref r (operand data plus outer offsets), `at` the position in the run. */
+static void tc_fetch(const tc_job *job, const tc_phase *phase, const tc_loop *loop, char *const *base, int64_t at,
+                     int64_t n, char *scratch, void **ptr, uint8_t *tile, uint8_t *packed)
+{
+    int last = loop->nd - 1;
+    for (int r = 0; r < phase->nrefs; r++) {
+        const tc_ref *ref = &phase->refs[r];
+        tile[r] = packed[r] = 0;
+        switch (ref->kind) {
+        case TC_REF_ARRAY: {
+            const tc_operand *operand = &job->kernel->operands[ref->index];
+            int64_t stride = loop->str[ref->index][last];
+            char *memory = base[r] + at * stride;
+            tile[r] = 1;
+            if (operand->kind == TC_OPERAND_ARRAY && (stride == ref->itemsize || n == 1))
+                ptr[r] = memory;
+            else {
+                ptr[r] = scratch;
+                packed[r] = 1;
+                if (operand->kind == TC_OPERAND_IOTA)
+                    tc_iota_run((int64_t *)scratch, (int64_t)(intptr_t)memory, stride, n);
+                else if (ref->written != 1)
+                    tc_move_run(scratch, memory, stride, n, ref->itemsize, 0);
+            }
+            scratch += (size_t)ref->itemsize * TC_TILE;
+            break;
+        }
+        case TC_REF_TILE:
+            tile[r] = 1;
+            ptr[r] = scratch;
+            scratch += (size_t)ref->itemsize * TC_TILE;
+            break;
+        case TC_REF_SCALAR:
+        case TC_REF_BASE:
+            ptr[r] = job->launch->data[ref->index];
+            break;
+        default:
+            break;
+        }
+    }
+}
+
+static void tc_store_packed(const tc_phase *phase, const tc_loop *loop, char *const *base, int64_t at, int64_t n,
+                            void **ptr, const uint8_t *packed)
+{
+    for (int r = 0; r < phase->nrefs; r++)
+        if (packed[r] && phase->refs[r].written) {
+            int64_t stride = loop->str[phase->refs[r].index][loop->nd - 1];
+            tc_move_run(ptr[r], base[r] + at * stride, stride, n, phase->refs[r].itemsize, 1);
+        }
+}
+
+/* ---- map ------------------------------------------------------------------------------------- */
+
+static void tc_map_linear(tc_job *job, int64_t begin, int64_t end, char *scratch)
+{
+    const tc_phase *phase = &job->kernel->phases[0];
+    const tc_params params = {job->launch->ints, job->launch->error};
+    void *ptr[TC_MAXREFS];
+    uint8_t tile[TC_MAXREFS];
+    for (int64_t t = begin; t < end; t++) {
+        int64_t start = t * TC_TILE, n = job->kept.total - start;
+        char *free_ = scratch;
+        n = n < TC_TILE ? n : TC_TILE;
+        for (int r = 0; r < phase->nrefs; r++) {
+            const tc_ref *ref = &phase->refs[r];
+            tile[r] = ref->kind == TC_REF_ARRAY;
+            ptr[r] = tile[r] ? free_ : job->launch->data[ref->index];
+            if (!tile[r])
+                continue;
+            if (ref->written != 1)
+                tc_move_linear(&job->kept, ref->index, job->kernel->operands[ref->index].kind,
+                               job->launch->data[ref->index], start, n, free_, ref->itemsize, 0);
+            free_ += (size_t)ref->itemsize * TC_TILE;
+        }
+        tc_call_body(phase, n, ptr, tile, &params);
+        for (int r = 0; r < phase->nrefs; r++)
+            if (tile[r] && phase->refs[r].written)
+                tc_move_linear(&job->kept, phase->refs[r].index, TC_OPERAND_ARRAY,
+                               job->launch->data[phase->refs[r].index], start, n, ptr[r],
+                               phase->refs[r].itemsize, 1);
+    }
+}
+
+static void tc_map_runs(tc_job *job, int64_t begin, int64_t end, char *scratch)
+{
+    const tc_phase *phase = &job->kernel->phases[0];
+    const tc_params params = {job->launch->ints, job->launch->error};
+    const tc_loop *loop = &job->kept;
+    int64_t inner = tc_inner(loop), run = -1;
+    void *ptr[TC_MAXREFS];
+    char *base[TC_MAXREFS];
+    uint8_t tile[TC_MAXREFS], packed[TC_MAXREFS];
+    for (int64_t t = begin; t < end; t++) {
+        if (t / job->per_run != run) {
+            run = t / job->per_run;
+            for (int r = 0; r < phase->nrefs; r++)
+                if (phase->refs[r].kind == TC_REF_ARRAY) {
+                    int p = phase->refs[r].index;
+                    base[r] = job->launch->data[p] + tc_run_offset(loop, p, run);
+                }
+        }
+        int64_t at = t % job->per_run * TC_TILE;
+        int64_t n = inner - at < TC_TILE ? inner - at : TC_TILE;
+        tc_fetch(job, phase, loop, base, at, n, scratch, ptr, tile, packed);
+        tc_call_body(phase, n, ptr, tile, &params);
+        tc_store_packed(phase, loop, base, at, n, ptr, packed);
+    }
+}
+
+static void tc_map_task(void *context, int64_t begin, int64_t end)
+{
+    tc_job *job = context;
+    char *scratch = tc_scratch_get(tc_tiles_scratch(job->kernel));
+    if (!scratch)
+        atomic_store(&job->failed, 1);
+    else if (job->linear)
+        tc_map_linear(job, begin, end, scratch);
+    else
+        tc_map_runs(job, begin, end, scratch);
+}
+
+static void tc_run_map(tc_job *job)
+{
+    int64_t inner = tc_inner(&job->kept), tiles;
+    job->linear = job->kept.nd > 1 && inner < TC_SHORT;
+    job->per_run = (inner + TC_TILE - 1) / TC_TILE;
+    if (job->linear)
+        tiles = (job->kept.total + TC_TILE - 1) / TC_TILE;
+    else
+        tiles = job->kept.total / inner * job->per_run;
+    if (tc_worth_threads(job->kernel, job->kept.total))
+        tc_parallel_for(tiles, tc_grain_of(job->kernel, job->kept.total / tiles), tc_map_task, job);
+    else
+        tc_map_task(job, 0, tiles);
+}
+
+/* ---- rows ------------------------------------------------------------------------------------ */
+
+static char *tc_cell(char *cells, int cell)
+{
+    return cells + (size_t)cell * TC_TILE * TC_MAXITEM;
+}
+
+/* Tiles [begin, end) of one row under one phase; reductions go to the cascades. */
+static void tc_row_tiles(tc_job *job, const tc_phase *phase, int64_t kept_run, int64_t kept_at, int64_t batch,
+                         char *cells, char *rows, char *scratch, int64_t begin, int64_t end, tc_cascade *sums)
+{
+    const tc_kernel *kernel = job->kernel;
+    const tc_params params = {job->launch->ints, job->launch->error};
+    const tc_loop *loop = &job->row, *kept = &job->kept;
+    int64_t inner = tc_inner(loop), per_run = (inner + TC_TILE - 1) / TC_TILE, run = -1;
+    void *ptr[TC_MAXREFS];
+    char *origin[TC_MAXREFS], *base[TC_MAXREFS], *row[TC_MAXREFS];
+    uint8_t tile[TC_MAXREFS], packed[TC_MAXREFS];
+    for (int r = 0; r < phase->nrefs; r++) {
+        int p = phase->refs[r].index;
+        origin[r] = NULL;
+        if (phase->refs[r].kind == TC_REF_ARRAY)
+            origin[r] = job->launch->data[p] + tc_run_offset(kept, p, kept_run) + kept_at * kept->str[p][kept->nd - 1];
+        else if (phase->refs[r].kind == TC_REF_ROW) {
+            row[r] = rows;
+            for (int s = 0; s < p; s++)
+                row[r] += tc_round64((size_t)kernel->row_itemsizes[s] * (size_t)loop->total);
+        }
+    }
+    for (int64_t t = begin; t < end; t++) {
+        if (t / per_run != run) {
+            run = t / per_run;
+            for (int r = 0; r < phase->nrefs; r++)
+                if (origin[r] || phase->refs[r].kind == TC_REF_ARRAY)
+                    base[r] = origin[r] + tc_run_offset(loop, phase->refs[r].index, run);
+        }
+        int64_t at = t % per_run * TC_TILE;
+        int64_t n = inner - at < TC_TILE ? inner - at : TC_TILE;
+        tc_fetch(job, phase, loop, base, at, n, scratch, ptr, tile, packed);
+        for (int r = 0; r < phase->nrefs; r++) {
+            const tc_ref *ref = &phase->refs[r];
+            if (ref->kind == TC_REF_ROW) {
+                tile[r] = 1;
+                ptr[r] = row[r] + (run * inner + at) * ref->itemsize;
+            } else if (ref->kind == TC_REF_CELL)
+                ptr[r] = tc_cell(cells, ref->index) + batch * ref->itemsize;
+        }
+        if (phase->body) {
+            tc_call_body(phase, n, ptr, tile, &params);
+            tc_store_packed(phase, loop, base, at, n, ptr, packed);
+        }
+        for (int s = 0; s < phase->nreductions; s++) {
+            const tc_reduction *reduction = &phase->reductions[s];
+            tc_value value;
+            int64_t position = 0;
+            tc_fold_tile(reduction->op, reduction->dtype, ptr[reduction->value], n, &value);
+            if (reduction->op == TC_ARGMIN || reduction->op == TC_ARGMAX) {
+                int q = reduction->position;
+                int64_t step = loop->str[phase->refs[q].index][loop->nd - 1];
+                position = tc_find(reduction->dtype, ptr[reduction->value], n, &value);
+                position = (int64_t)(intptr_t)base[q] + (at + position) * step;
+            }
+            tc_cascade_push(&sums[s], reduction->op, reduction->dtype, &value, position);
+        }
+    }
+}
+
+static void tc_store_cells(const tc_phase *phase, const tc_cascade *sums, char *cells, int64_t batch)
+{
+    for (int s = 0; s < phase->nreductions; s++) {
+        const tc_reduction *reduction = &phase->reductions[s];
+        int size = tc_itemsize(reduction->dtype);
+        tc_value value;
+        int64_t position = tc_cascade_value(&sums[s], reduction->op, reduction->dtype, &value);
+        if (reduction->cell >= 0)
+            memcpy(tc_cell(cells, reduction->cell) + batch * size, &value, (size_t)size);
+        if (reduction->cell2 >= 0)
+            ((int64_t *)tc_cell(cells, reduction->cell2))[batch] = position;
+    }
+}
+
+static int64_t tc_row_tile_count(const tc_job *job)
+{
+    int64_t inner = tc_inner(&job->row);
+    return inner ? job->row.total / inner * ((inner + TC_TILE - 1) / TC_TILE) : 0;
+}
+
+/* One block of the row in progress, its values kept for the ordered sum. */
+static void tc_block_task(void *context, int64_t begin, int64_t end)
+{
+    tc_job *job = context;
+    const tc_phase *phase = job->phase;
+    int64_t tiles = tc_row_tile_count(job), kept_inner = tc_inner(&job->kept);
+    char *scratch = tc_scratch_get(tc_tiles_scratch(job->kernel));
+    tc_cascade sums[TC_MAXCELLS];
+    if (!scratch) {
+        atomic_store(&job->failed, 1);
+        return;
+    }
+    for (int64_t b = begin; b < end; b++) {
+        int64_t last = (b + 1) * TC_BLOCK;
+        for (int s = 0; s < phase->nreductions; s++)
+            sums[s].count = 0;
+        tc_row_tiles(job, phase, job->row_at / kept_inner, job->row_at % kept_inner, 0, job->cells, job->rows, scratch,
+                     b * TC_BLOCK, last < tiles ? last : tiles, sums);
+        for (int s = 0; s < phase->nreductions; s++) {
+            int64_t k = b * phase->nreductions + s;
+            job->block_positions[k] = tc_cascade_value(&sums[s], phase->reductions[s].op,
+                                                       phase->reductions[s].dtype, &job->block_values[k]);
+        }
+    }
+}
+
+/* A level-0 phase of one row, block by block, in this thread. */
+static void tc_row_phase(tc_job *job, const tc_phase *phase, int64_t run, int64_t at, int64_t batch, char *cells,
+                         char *rows, char *scratch)
+{
+    int64_t tiles = tc_row_tile_count(job);
+    tc_cascade total[TC_MAXCELLS], block[TC_MAXCELLS];
+    for (int s = 0; s < phase->nreductions; s++)
+        total[s].count = 0;
+    for (int64_t t = 0; t < tiles; t += TC_BLOCK) {
+        int64_t last = t + TC_BLOCK < tiles ? t + TC_BLOCK : tiles;
+        for (int s = 0; s < phase->nreductions; s++)
+            block[s].count = 0;
+        tc_row_tiles(job, phase, run, at, batch, cells, rows, scratch, t, last, block);
+        for (int s = 0; s < phase->nreductions; s++) {
+            const tc_reduction *reduction = &phase->reductions[s];
+            tc_value value;
+            int64_t position = tc_cascade_value(&block[s], reduction->op, reduction->dtype, &value);
+            tc_cascade_push(&total[s], reduction->op, reduction->dtype, &value, position);
+        }
+    }
+    tc_store_cells(phase, total, cells, batch);
+}
+
+/* A phase that runs once per row, for n rows of one run of the innermost kept axis. */
+static void tc_once_phase(tc_job *job, const tc_phase *phase, int64_t run, int64_t at, int64_t n, char *cells,
+                          char *scratch)
+{
+    const tc_params params = {job->launch->ints, job->launch->error};
+    void *ptr[TC_MAXREFS];
+    char *base[TC_MAXREFS];
+    uint8_t tile[TC_MAXREFS], packed[TC_MAXREFS];
+    for (int r = 0; r < phase->nrefs; r++)
+        if (phase->refs[r].kind == TC_REF_ARRAY) {
+            int p = phase->refs[r].index;
+            base[r] = job->launch->data[p] + tc_run_offset(&job->kept, p, run);
+        }
+    tc_fetch(job, phase, &job->kept, base, at, n, scratch, ptr, tile, packed);
+    for (int r = 0; r < phase->nrefs; r++)
+        if (phase->refs[r].kind == TC_REF_CELL) {
+            tile[r] = 1;
+            ptr[r] = tc_cell(cells, phase->refs[r].index);
+        }
+    tc_call_body(phase, n, ptr, tile, &params);
+    tc_store_packed(phase, &job->kept, base, at, n, ptr, packed);
+}
+
+static size_t tc_rows_bytes(const tc_job *job)
+{
+    size_t bytes = 0;
+    for (int s = 0; s < job->kernel->nrows; s++)
+        bytes += tc_round64((size_t)job->kernel->row_itemsizes[s] * (size_t)job->row.total);
+    return bytes;
+}
+
+#define TC_CELLS_BYTES ((size_t)TC_MAXCELLS * TC_TILE * TC_MAXITEM)
+
+/* Tiles of kept indices: all level-0 phases row by row, then the level-1 phases behind them at once. */
+static void tc_rows_task(void *context, int64_t begin, int64_t end)
+{
+    tc_job *job = context;
+    const tc_kernel *kernel = job->kernel;
+    size_t tiles_bytes = tc_round64(tc_tiles_scratch(kernel));
+    char *scratch = tc_scratch_get(tiles_bytes + TC_CELLS_BYTES + tc_rows_bytes(job));
+    if (!scratch) {
+        atomic_store(&job->failed, 1);
+        return;
+    }
+    char *cells = scratch + tiles_bytes, *rows = cells + TC_CELLS_BYTES;
+    int64_t inner = tc_inner(&job->kept);
+    int trailing = kernel->nphases;
+    while (trailing > 0 && kernel->phases[trailing - 1].level == 1)
+        trailing--;
+    for (int64_t t = begin; t < end; t++) {
+        int64_t run = t / job->per_run, at = t % job->per_run * job->tile;
+        int64_t n = inner - at < job->tile ? inner - at : job->tile;
+        for (int64_t b = 0; b < n; b++)
+            for (int p = 0; p < trailing; p++) {
+                const tc_phase *phase = &kernel->phases[p];
+                if (phase->level == 0)
+                    tc_row_phase(job, phase, run, at + b, b, cells, rows, scratch);
+                else
+                    tc_once_phase(job, phase, run, at + b, 1, cells, scratch);
+            }
+        for (int p = trailing; p < kernel->nphases; p++)
+            tc_once_phase(job, &kernel->phases[p], run, at, n, cells, scratch);
+    }
+}
+
+/* Few long rows: one after the other, each phase on all threads. */
+static void tc_long_rows(tc_job *job)
+{
+    const tc_kernel *kernel = job->kernel;
+    int64_t tiles = tc_row_tile_count(job), blocks = (tiles + TC_BLOCK - 1) / TC_BLOCK;
+    size_t once = tc_round64(tc_tiles_scratch(kernel));
+    size_t values = sizeof(tc_value) * TC_MAXCELLS * (size_t)blocks;
+    size_t positions = sizeof(int64_t) * TC_MAXCELLS * (size_t)blocks;
+    char *memory = tc_block_get(TC_CELLS_BYTES + once + tc_round64(values) + tc_round64(positions) + tc_rows_bytes(job));
+    if (!memory) {
+        atomic_store(&job->failed, 1);
+        return;
+    }
+    job->cells = memory;
+    char *scratch = memory + TC_CELLS_BYTES;
+    job->block_values = (tc_value *)(scratch + once);
+    job->block_positions = (int64_t *)(scratch + once + tc_round64(values));
+    job->rows = scratch + once + tc_round64(values) + tc_round64(positions);
+    int64_t inner = tc_inner(&job->kept);
+    for (job->row_at = 0; job->row_at < job->kept.total; job->row_at++)
+        for (int p = 0; p < kernel->nphases; p++) {
+            const tc_phase *phase = job->phase = &kernel->phases[p];
+            if (phase->level == 1) {
+                tc_once_phase(job, phase, job->row_at / inner, job->row_at % inner, 1, job->cells, scratch);
+                continue;
+            }
+            tc_parallel_for(blocks, 1, tc_block_task, job);
+            if (atomic_load(&job->failed))
+                break;
+            tc_cascade total[TC_MAXCELLS];
+            for (int s = 0; s < phase->nreductions; s++) {
+                total[s].count = 0;
+                for (int64_t b = 0; b < blocks; b++)
+                    tc_cascade_push(&total[s], phase->reductions[s].op, phase->reductions[s].dtype,
+                                    &job->block_values[b * phase->nreductions + s],
+                                    job->block_positions[b * phase->nreductions + s]);
+            }
+            tc_store_cells(phase, total, job->cells, 0);
+        }
+    tc_block_free(memory);
+}
+
+static void tc_run_rows(tc_job *job)
+{
+    int64_t inner = tc_inner(&job->kept), elements = job->kept.total * (job->row.total ? job->row.total : 1);
+    int threads = tc_worth_threads(job->kernel, elements) ? tc_get_threads() : 1;
+    if (threads > 1 && job->kept.total < threads && tc_row_tile_count(job) > TC_BLOCK) {
+        tc_long_rows(job);
+        return;
+    }
+    int interleaved = 0, seen = 0;
+    for (int p = 0; p < job->kernel->nphases; p++) {
+        seen |= job->kernel->phases[p].level;
+        interleaved |= seen && job->kernel->phases[p].level == 0;
+    }
+    job->tile = interleaved ? 1 : inner / (threads * 4);
+    job->tile = job->tile < 1 ? 1 : job->tile > 64 ? 64 : job->tile;
+    job->per_run = (inner + job->tile - 1) / job->tile;
+    int64_t tasks = job->kept.total / inner * job->per_run;
+    if (threads > 1)
+        tc_parallel_for(tasks, tc_grain_of(job->kernel, elements / tasks), tc_rows_task, job);
+    else
+        tc_rows_task(job, 0, tasks);
+}
+
+/* ---- lanes ----------------------------------------------------------------------------------- */
+
+/* Rows are added in groups of 64 and groups of 64 groups: rounding errors grow with the logarithm. */
+#define TC_LEVELS 3
+
+typedef struct {
+    char *level[TC_LEVELS];
+    int64_t count[TC_LEVELS];
+} tc_lane_sum;
+
+static void tc_lane_push(tc_lane_sum *sum, int level, int op, int dtype, const void *values, int64_t n, int itemsize)
+{
+    if (sum->count[level] == 0)
+        memcpy(sum->level[level], values, (size_t)(n * itemsize));
+    else
+        tc_fold_rows(op, dtype, sum->level[level], values, n);
+    if (++sum->count[level] == 64 && level + 1 < TC_LEVELS) {
+        sum->count[level] = 0;
+        tc_lane_push(sum, level + 1, op, dtype, sum->level[level], n, itemsize);
+    }
+}
+
+static void tc_lane_value(tc_lane_sum *sum, int op, int dtype, char *to, int64_t n, int itemsize)
+{
+    int found = 0;
+    for (int level = TC_LEVELS - 1; level >= 0; level--)
+        if (sum->count[level]) {
+            if (found)
+                tc_fold_rows(op, dtype, to, sum->level[level], n);
+            else
+                memcpy(to, sum->level[level], (size_t)(n * itemsize));
+            found = 1;
+        }
+    for (int64_t i = 0; !found && i < n; i++)
+        tc_identity(op, dtype, to + i * itemsize, itemsize);
+}
+
+static void tc_lanes_task(void *context, int64_t begin, int64_t end)
+{
+    tc_job *job = context;
+    const tc_kernel *kernel = job->kernel;
+    const tc_phase *phase = &kernel->phases[0];
+    const tc_params params = {job->launch->ints, job->launch->error};
+    size_t tiles_bytes = tc_round64(tc_tiles_scratch(kernel));
+    size_t sum_bytes = (size_t)TC_LEVELS * TC_TILE * TC_MAXITEM;
+    char *scratch = tc_scratch_get(tiles_bytes + TC_CELLS_BYTES + sum_bytes * (size_t)phase->nreductions);
+    if (!scratch) {
+        atomic_store(&job->failed, 1);
+        return;
+    }
+    char *cells = scratch + tiles_bytes, *sums_memory = cells + TC_CELLS_BYTES;
+    int64_t inner = tc_inner(&job->kept), row_inner = tc_inner(&job->row);
+    tc_lane_sum sums[TC_MAXCELLS];
+    void *ptr[TC_MAXREFS];
+    char *origin[TC_MAXREFS], *base[TC_MAXREFS];
+    uint8_t tile[TC_MAXREFS], packed[TC_MAXREFS];
+    for (int64_t t = begin; t < end; t++) {
+        int64_t run = t / job->per_run, at = t % job->per_run * TC_TILE;
+        int64_t n = inner - at < TC_TILE ? inner - at : TC_TILE;
+        for (int s = 0; s < phase->nreductions; s++)
+            for (int level = 0; level < TC_LEVELS; level++) {
+                sums[s].level[level] = sums_memory + (size_t)(s * TC_LEVELS + level) * TC_TILE * TC_MAXITEM;
+                sums[s].count[level] = 0;
+            }
+        for (int r = 0; r < phase->nrefs; r++)
+            if (phase->refs[r].kind == TC_REF_ARRAY) {
+                int p = phase->refs[r].index;
+                origin[r] = job->launch->data[p] + tc_run_offset(&job->kept, p, run);
+            }
+        for (int64_t k = 0; k < job->row.total; k++) {
+            for (int r = 0; r < phase->nrefs; r++)
+                if (phase->refs[r].kind == TC_REF_ARRAY) {
+                    int p = phase->refs[r].index;
+                    base[r] = origin[r] + k % row_inner * job->row.str[p][job->row.nd - 1];
+                    if (job->row.nd > 1)
+                        base[r] += tc_run_offset(&job->row, p, k / row_inner);
+                }
+            tc_fetch(job, phase, &job->kept, base, at, n, scratch, ptr, tile, packed);
+            if (phase->body) {
+                tc_call_body(phase, n, ptr, tile, &params);
+                tc_store_packed(phase, &job->kept, base, at, n, ptr, packed);
+            }
+            for (int s = 0; s < phase->nreductions; s++) {
+                const tc_reduction *reduction = &phase->reductions[s];
+                tc_lane_push(&sums[s], 0, reduction->op, reduction->dtype, ptr[reduction->value], n,
+                             tc_itemsize(reduction->dtype));
+            }
+        }
+        for (int s = 0; s < phase->nreductions; s++) {
+            const tc_reduction *reduction = &phase->reductions[s];
+            tc_lane_value(&sums[s], reduction->op, reduction->dtype, tc_cell(cells, reduction->cell), n,
+                          tc_itemsize(reduction->dtype));
+        }
+        for (int p = 1; p < kernel->nphases; p++)
+            tc_once_phase(job, &kernel->phases[p], run, at, n, cells, scratch);
+    }
+}
+
+/* Whether kept indices should be the lanes: they are nearer in memory, or rows are very short. */
+static int tc_wants_lanes(const tc_job *job)
+{
+    const tc_kernel *kernel = job->kernel;
+    const tc_phase *phase = &kernel->phases[0];
+    int64_t votes = 0;
+    if (phase->level != 0 || kernel->nrows || tc_inner(&job->kept) < 4)
+        return 0;
+    for (int p = 1; p < kernel->nphases; p++)
+        if (kernel->phases[p].level == 0)
+            return 0;
+    for (int s = 0; s < phase->nreductions; s++)
+        if (phase->reductions[s].op == TC_ARGMIN || phase->reductions[s].op == TC_ARGMAX)
+            return 0;
+    if (job->row.total <= 8)
+        return 1;
+    for (int p = 0; p < kernel->noperands; p++)
+        if (kernel->operands[p].kind == TC_OPERAND_ARRAY) {
+            int64_t a = llabs(job->row.str[p][job->row.nd - 1]), b = llabs(job->kept.str[p][job->kept.nd - 1]);
+            if (a && b)
+                votes += a > b ? 1 : -1;
+        }
+    return votes > 0;
+}
+
+static void tc_run_lanes(tc_job *job)
+{
+    int64_t inner = tc_inner(&job->kept);
+    job->per_run = (inner + TC_TILE - 1) / TC_TILE;
+    int64_t tasks = job->kept.total / inner * job->per_run;
+    int64_t elements = job->kept.total * (job->row.total ? job->row.total : 1);
+    if (tc_worth_threads(job->kernel, elements))
+        tc_parallel_for(tasks, tc_grain_of(job->kernel, elements / tasks), tc_lanes_task, job);
+    else
+        tc_lanes_task(job, 0, tasks);
+}
+
+/* ---- entry ----------------------------------------------------------------------------------- */
+
+/* A kernel over one element: no loop, no scratch. */
+static void tc_run_single(const tc_kernel *kernel, const tc_launch *launch)
+{
+    const tc_phase *phase = &kernel->phases[0];
+    const tc_params params = {launch->ints, launch->error};
+    void *ptr[TC_MAXREFS];
+    uint8_t tile[TC_MAXREFS];
+    int64_t iota[TC_MAXREFS];
+    for (int r = 0; r < phase->nrefs; r++) {
+        const tc_ref *ref = &phase->refs[r];
+        tile[r] = ref->kind == TC_REF_ARRAY;
+        ptr[r] = launch->data[ref->index];
+        if (tile[r] && kernel->operands[ref->index].kind == TC_OPERAND_IOTA) {
+            iota[r] = (int64_t)(intptr_t)ptr[r];
+            ptr[r] = &iota[r];
+        }
+    }
+    tc_call_body(phase, 1, ptr, tile, &params);
+}
+
+int tc_run_kernel(const tc_kernel *kernel, const tc_launch *launch)
+{
+    int simple = kernel->nphases == 1 && kernel->phases[0].level == 0 && kernel->phases[0].nreductions == 0 &&
+                 kernel->nrows == 0 && launch->reduced == 0;
+    if (simple) {
+        int64_t total = 1;
+        for (int d = 0; d < launch->ndim; d++)
+            total *= launch->extents[d];
+        if (total <= 0)
+            return 0;
+        if (total == 1) {
+            tc_run_single(kernel, launch);
+            return 0;
+        }
+    }
+    tc_job job; /* not cleared as a whole: the loops are large */
+    job.kernel = kernel;
+    job.launch = launch;
+    atomic_init(&job.failed, 0);
+    tc_plan_loop(&job.kept, kernel, launch, 0);
+    if (job.kept.total == 0)
+        return 0;
+    if (simple)
+        tc_run_map(&job);
+    else {
+        tc_plan_loop(&job.row, kernel, launch, 1);
+        if (tc_wants_lanes(&job))
+            tc_run_lanes(&job);
+        else
+            tc_run_rows(&job);
+    }
+    return atomic_load(&job.failed) ? -1 : 0;
+}

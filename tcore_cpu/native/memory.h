@@ -1,0 +1,156 @@
+/* Memory: blocks of 256 KiB and more live in a size-classed cache, with huge-page advice.
+ *
+ * A block is preceded by a header of one cache line, so that it can be given back by its address.
+ */
+#include <sys/mman.h>
+#include <time.h>
+
+#define TC_CACHED_FROM ((size_t)256 << 10)
+#define TC_CLASSES 120
+#define TC_HEADER 64
+/* Seconds after which an unused block goes back to the system. */
+#define TC_MAX_AGE 10
+
+typedef struct tc_block {
+    size_t bytes; /* the whole block, header included */
+    int class_;   /* -1: not cached */
+    time_t freed;
+    struct tc_block *next;
+} tc_block;
+
+static struct {
+    pthread_mutex_t lock;
+    tc_block *classes[TC_CLASSES];
+    int64_t held, limit;
+} tc_cache = {.lock = PTHREAD_MUTEX_INITIALIZER, .limit = (int64_t)1 << 30};
+
+/* Four size classes per power of two: at most a fifth of a block is unused. */
+static int tc_size_class(size_t bytes, size_t *rounded)
+{
+    int k = 0;
+    size_t size = TC_CACHED_FROM;
+    while (size * 2 <= bytes && k < TC_CLASSES - 4) {
+        size *= 2;
+        k += 4;
+    }
+    size_t step = size / 4;
+    size_t quarters = bytes <= size ? 0 : (bytes - size + step - 1) / step;
+    *rounded = size + quarters * step;
+    return k + (int)quarters;
+}
+
+static void tc_block_release(tc_block *block)
+{
+    if (block->class_ < 0)
+        free(block);
+    else
+        munmap(block, block->bytes);
+}
+
+void *tc_block_get(size_t bytes)
+{
+    tc_block *block;
+    size_t whole = bytes + TC_HEADER;
+    if (whole < TC_CACHED_FROM) {
+        if (posix_memalign((void **)&block, 64, whole))
+            return NULL;
+        block->bytes = whole;
+        block->class_ = -1;
+        return (char *)block + TC_HEADER;
+    }
+    int k = tc_size_class(whole, &whole);
+    pthread_mutex_lock(&tc_cache.lock);
+    block = k < TC_CLASSES ? tc_cache.classes[k] : NULL;
+    if (block) {
+        tc_cache.classes[k] = block->next;
+        tc_cache.held -= (int64_t)block->bytes;
+    }
+    pthread_mutex_unlock(&tc_cache.lock);
+    if (block)
+        return (char *)block + TC_HEADER;
+    block = mmap(NULL, whole, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (block == MAP_FAILED)
+        return NULL;
+#ifdef MADV_HUGEPAGE
+    madvise(block, whole, MADV_HUGEPAGE);
+#endif
+    block->bytes = whole;
+    block->class_ = k;
+    return (char *)block + TC_HEADER;
+}
+
+static time_t tc_now(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec;
+}
+
+/* Unlinks blocks that are too old, or all of them (`bytes` of room wanted: until there is room). */
+static tc_block *tc_cache_collect(time_t older_than, int64_t keep)
+{
+    tc_block *dropped = NULL;
+    for (int k = TC_CLASSES - 1; k >= 0; k--)
+        for (tc_block **at = &tc_cache.classes[k]; *at;) {
+            tc_block *block = *at;
+            if (block->freed < older_than || tc_cache.held > keep) {
+                *at = block->next;
+                tc_cache.held -= (int64_t)block->bytes;
+                block->next = dropped;
+                dropped = block;
+            } else
+                at = &block->next;
+        }
+    return dropped;
+}
+
+static void tc_blocks_release(tc_block *blocks)
+{
+    while (blocks) {
+        tc_block *next = blocks->next;
+        tc_block_release(blocks);
+        blocks = next;
+    }
+}
+
+void tc_block_free(void *memory)
+{
+    if (!memory)
+        return;
+    tc_block *block = (tc_block *)((char *)memory - TC_HEADER);
+    if (block->class_ < 0 || block->class_ >= TC_CLASSES) {
+        tc_block_release(block);
+        return;
+    }
+    time_t now = tc_now();
+    pthread_mutex_lock(&tc_cache.lock);
+    block->freed = now;
+    block->next = tc_cache.classes[block->class_];
+    tc_cache.classes[block->class_] = block;
+    tc_cache.held += (int64_t)block->bytes;
+    tc_block *dropped = tc_cache_collect(now - TC_MAX_AGE, tc_cache.limit);
+    pthread_mutex_unlock(&tc_cache.lock);
+    tc_blocks_release(dropped);
+}
+
+void tc_cache_limit(int64_t bytes)
+{
+    pthread_mutex_lock(&tc_cache.lock);
+    tc_cache.limit = bytes;
+    tc_block *dropped = tc_cache_collect(0, bytes);
+    pthread_mutex_unlock(&tc_cache.lock);
+    tc_blocks_release(dropped);
+}
+
+void tc_cache_trim(void)
+{
+    pthread_mutex_lock(&tc_cache.lock);
+    tc_block *dropped = tc_cache_collect(0, 0);
+    pthread_mutex_unlock(&tc_cache.lock);
+    tc_blocks_release(dropped);
+}
+
+int64_t tc_cache_held(void)
+{
+    return tc_cache.held;
+}

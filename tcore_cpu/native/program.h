@@ -1,0 +1,598 @@
+/* Programs: a flat table of instructions over slots (arrays) and integer registers.
+ *
+ * The core runs until it needs the host: for memory that the host owns, or for a step that only the
+ * host can make. `tc_frame_run` then returns an event, and is called again when that is done.
+ */
+
+/* Nanoseconds of work from which releasing the host's lock pays. */
+#define TC_LONG_NS 50000
+
+int tc_itemsize(int dtype)
+{
+    static const int8_t sizes[] = {1, 1, 1, 2, 2, 4, 4, 8, 8, 2, 4, 8, 8, 16, 0};
+    return dtype >= 0 && dtype < (int)sizeof sizes ? sizes[dtype] : 0;
+}
+
+typedef struct {
+    const int64_t *at, *end;
+    int bad;
+} tc_reader;
+
+static int64_t tc_read(tc_reader *r)
+{
+    if (r->at < r->end)
+        return *r->at++;
+    r->bad = 1;
+    return 0;
+}
+
+/* A count in [0, most]. */
+static int32_t tc_read_count(tc_reader *r, int64_t most)
+{
+    int64_t n = tc_read(r);
+    if (n < 0 || n > most)
+        r->bad = 1;
+    return r->bad ? 0 : (int32_t)n;
+}
+
+static int32_t *tc_read_ints(tc_reader *r, int64_t n)
+{
+    int32_t *ints = calloc((size_t)n + 1, sizeof *ints);
+    for (int64_t k = 0; ints && k < n; k++)
+        ints[k] = (int32_t)tc_read(r);
+    return ints;
+}
+
+static void tc_read_kernel(tc_reader *r, tc_kernel *kernel)
+{
+    int32_t nphases;
+    kernel->noperands = tc_read_count(r, TC_MAXREFS);
+    nphases = tc_read_count(r, 64);
+    kernel->nrows = tc_read_count(r, 64);
+    kernel->serial = (int32_t)tc_read(r);
+    kernel->ordered = (int32_t)tc_read(r);
+    kernel->cost = (int32_t)tc_read(r);
+    kernel->operands = (tc_operand *)tc_read_ints(r, 3 * (int64_t)kernel->noperands);
+    kernel->row_itemsizes = tc_read_ints(r, kernel->nrows);
+    tc_phase *phases = calloc((size_t)nphases + 1, sizeof *phases);
+    kernel->phases = phases;
+    for (int p = 0; phases && p < nphases && !r->bad; p++) {
+        phases[p].body = (tc_body)(intptr_t)tc_read(r);
+        phases[p].level = (int32_t)tc_read(r);
+        phases[p].lanes = (int32_t)tc_read(r);
+        phases[p].nrefs = tc_read_count(r, TC_MAXREFS);
+        phases[p].nreductions = tc_read_count(r, TC_MAXCELLS);
+        phases[p].refs = (tc_ref *)tc_read_ints(r, 4 * (int64_t)phases[p].nrefs);
+        phases[p].reductions = (tc_reduction *)tc_read_ints(r, 6 * (int64_t)phases[p].nreductions);
+        kernel->nphases = p + 1;
+    }
+}
+
+void tc_program_free(tc_program *program)
+{
+    if (!program)
+        return;
+    for (int k = 0; k < program->nkernels; k++) {
+        const tc_kernel *kernel = &program->kernels[k];
+        for (int p = 0; p < kernel->nphases; p++) {
+            free((void *)kernel->phases[p].refs);
+            free((void *)kernel->phases[p].reductions);
+        }
+        free((void *)kernel->phases);
+        free((void *)kernel->operands);
+        free((void *)kernel->row_itemsizes);
+    }
+    free((void *)program->kernels);
+    free((void *)program->slot_ndims);
+    free((void *)program->slot_dtypes);
+    free((void *)program->code);
+    free(program);
+}
+
+tc_program *tc_program_new(const int64_t *spec, int64_t length)
+{
+    tc_reader r = {spec, spec + length, 0};
+    tc_program *program = calloc(1, sizeof *program);
+    if (!program)
+        return NULL;
+    program->nslots = tc_read_count(&r, length);
+    program->nregs = tc_read_count(&r, INT32_MAX);
+    program->nbuffers = tc_read_count(&r, INT32_MAX);
+    int32_t nkernels = tc_read_count(&r, length);
+    program->ncode = tc_read_count(&r, length);
+    program->slot_ndims = tc_read_ints(&r, program->nslots);
+    program->slot_dtypes = tc_read_ints(&r, program->nslots);
+    int64_t *code = calloc((size_t)program->ncode + 1, sizeof *code);
+    tc_kernel *kernels = calloc((size_t)nkernels + 1, sizeof *kernels);
+    program->code = code;
+    program->kernels = kernels;
+    for (int k = 0; code && k < program->ncode; k++)
+        code[k] = tc_read(&r);
+    for (int k = 0; kernels && k < nkernels && !r.bad; k++) {
+        program->nkernels = k + 1;
+        tc_read_kernel(&r, &kernels[k]);
+    }
+    if (r.bad || r.at != r.end || !code || !kernels) {
+        tc_program_free(program);
+        return NULL;
+    }
+    return program;
+}
+
+tc_frame *tc_frame_new(const tc_program *program)
+{
+    size_t lengths = 0;
+    for (int s = 0; s < program->nslots; s++)
+        lengths += 2 * (size_t)program->slot_ndims[s];
+    tc_frame *f = calloc(1, sizeof *f);
+    if (!f)
+        return NULL;
+    f->program = program;
+    f->slots = calloc((size_t)program->nslots + 1, sizeof *f->slots);
+    f->regs = calloc((size_t)program->nregs + 1, sizeof *f->regs);
+    f->buffers = calloc((size_t)program->nbuffers + 1, sizeof *f->buffers);
+    f->capacities = calloc((size_t)program->nbuffers + 1, sizeof *f->capacities);
+    f->lengths = calloc(lengths + 1, sizeof *f->lengths);
+    if (!f->slots || !f->regs || !f->buffers || !f->capacities || !f->lengths) {
+        tc_frame_free(f);
+        return NULL;
+    }
+    int64_t *at = f->lengths;
+    for (int s = 0; s < program->nslots; s++) {
+        tc_array *slot = &f->slots[s];
+        slot->ndim = program->slot_ndims[s];
+        slot->dtype = program->slot_dtypes[s];
+        slot->itemsize = tc_itemsize(slot->dtype);
+        slot->buffer = -1;
+        slot->owner = s;
+        slot->dims = at;
+        slot->strides = at + slot->ndim;
+        at += 2 * slot->ndim;
+    }
+    return f;
+}
+
+void tc_frame_free(tc_frame *f)
+{
+    if (!f)
+        return;
+    for (int b = 0; f->buffers && b < f->program->nbuffers; b++)
+        tc_block_free(f->buffers[b]);
+    free(f->slots);
+    free(f->regs);
+    free(f->buffers);
+    free(f->capacities);
+    free(f->lengths);
+    free(f);
+}
+
+void tc_frame_start(tc_frame *f)
+{
+    if (f->pc)
+        /* The last run stopped halfway. */
+        for (int s = 0; s < f->program->nslots; s++)
+            f->slots[s].flags &= ~TC_SLOT_PENDING;
+    f->pc = 0;
+    f->error.code = TC_ERROR_NONE;
+}
+
+void tc_frame_release(tc_frame *f)
+{
+    for (int b = 0; b < f->program->nbuffers; b++)
+        if (f->capacities[b] >= TC_CACHED_FROM) {
+            tc_block_free(f->buffers[b]);
+            f->buffers[b] = NULL;
+            f->capacities[b] = 0;
+        }
+}
+
+static int tc_fail(tc_frame *f, int64_t code, int64_t apply, int64_t operand, int64_t axis, int64_t left, int64_t right)
+{
+    tc_error error = {code, apply, operand, axis, left, right};
+    f->error = error;
+    return TC_FAILED;
+}
+
+static int64_t tc_floor_div(int64_t a, int64_t b)
+{
+    if (b == 0)
+        return 0;
+    if (b == -1)
+        return (int64_t)(0 - (uint64_t)a);
+    int64_t q = a / b;
+    return q - (a % b != 0 && (a < 0) != (b < 0));
+}
+
+static int64_t tc_arith(int64_t function, int64_t a, int64_t b)
+{
+    switch (function) {
+    case TC_F_ADD: return (int64_t)((uint64_t)a + (uint64_t)b);
+    case TC_F_SUB: return (int64_t)((uint64_t)a - (uint64_t)b);
+    case TC_F_MUL: return (int64_t)((uint64_t)a * (uint64_t)b);
+    case TC_F_FLOORDIV: return tc_floor_div(a, b);
+    case TC_F_MOD: return b == 0 ? 0 : (int64_t)((uint64_t)a - (uint64_t)tc_floor_div(a, b) * (uint64_t)b);
+    case TC_F_MIN: return a < b ? a : b;
+    case TC_F_MAX: return a > b ? a : b;
+    case TC_F_LT: return a < b;
+    case TC_F_LE: return a <= b;
+    case TC_F_EQ: return a == b;
+    case TC_F_NE: return a != b;
+    case TC_F_GT: return a > b;
+    case TC_F_GE: return a >= b;
+    case TC_F_AND: return a && b;
+    case TC_F_OR: return a || b;
+    default: return 0;
+    }
+}
+
+static int64_t tc_integer_value(const tc_array *x)
+{
+    switch (x->dtype) {
+    case TC_BOOL: case TC_UINT8: return *(uint8_t *)x->data;
+    case TC_INT8: return *(int8_t *)x->data;
+    case TC_INT16: return *(int16_t *)x->data;
+    case TC_UINT16: return *(uint16_t *)x->data;
+    case TC_INT32: return *(int32_t *)x->data;
+    case TC_UINT32: return *(uint32_t *)x->data;
+    case TC_INT64: case TC_UINT64: return *(int64_t *)x->data;
+    case TC_FLOAT32: return (int64_t) * (float *)x->data;
+    case TC_FLOAT64: return (int64_t) * (double *)x->data;
+    default: return 0;
+    }
+}
+
+/* Strides for the slot's dims in the memory order of the slots `like`; -1 when the size overflows. */
+static int64_t tc_lay_out(tc_frame *f, tc_array *slot, int nlike, const int64_t *like)
+{
+    int order[TC_MAXDIM], nd = slot->ndim;
+    int64_t bytes = slot->itemsize;
+    slot->flags &= ~TC_SLOT_PERMUTED;
+    for (int d = 0; d < nd; d++) {
+        int at = d;
+        order[d] = d;
+        for (; nlike && at > 0; at--) {
+            int64_t votes = 0;
+            for (int k = 0; k < nlike; k++) {
+                const tc_array *x = &f->slots[like[k]];
+                if (x->ndim != nd || x->dims[order[at]] == 1 || x->dims[order[at - 1]] == 1)
+                    continue;
+                int64_t a = llabs(x->strides[order[at]]), b = llabs(x->strides[order[at - 1]]);
+                if (a && b)
+                    votes += a > b ? 1 : a < b ? -1 : 0;
+            }
+            if (votes <= 0)
+                break;
+            int o = order[at];
+            order[at] = order[at - 1];
+            order[at - 1] = o;
+            slot->flags |= TC_SLOT_PERMUTED;
+        }
+    }
+    int empty = 0;
+    for (int d = 0; d < nd; d++)
+        empty |= slot->dims[d] == 0;
+    for (int k = nd - 1; k >= 0; k--) {
+        int d = order[k];
+        slot->strides[d] = bytes;
+        if (__builtin_mul_overflow(bytes, slot->dims[d] > 0 ? slot->dims[d] : 1, &bytes))
+            return -1;
+    }
+    return empty ? 0 : bytes;
+}
+
+static int tc_take_buffer(tc_frame *f, tc_array *slot, int64_t buffer, int64_t bytes)
+{
+    if ((size_t)bytes > f->capacities[buffer] || !f->buffers[buffer]) {
+        tc_block_free(f->buffers[buffer]);
+        f->capacities[buffer] = 0;
+        f->buffers[buffer] = tc_block_get((size_t)bytes + 1);
+        if (!f->buffers[buffer])
+            return -1;
+        f->capacities[buffer] = (size_t)bytes;
+    }
+    slot->data = f->buffers[buffer];
+    slot->buffer = (int32_t)buffer;
+    return 0;
+}
+
+/* Memory for a slot whose dims are set: a TC_ALLOC event, TC_FAILED, or TC_DONE when it is there. */
+static int tc_allocate(tc_frame *f, int64_t s, int64_t buffer, int nlike, const int64_t *like)
+{
+    tc_array *slot = &f->slots[s];
+    int64_t bytes;
+    for (int d = 0; d < slot->ndim; d++)
+        if (slot->dims[d] < 0)
+            return tc_fail(f, TC_ERROR_NEGATIVE, -1, s, d, slot->dims[d], 0);
+    bytes = tc_lay_out(f, slot, nlike, like);
+    slot->owner = (int32_t)s;
+    slot->buffer = -1;
+    if (bytes < 0)
+        return tc_fail(f, TC_ERROR_MEMORY, -1, s, 0, bytes, 0);
+    if (buffer < 0) {
+        f->event_arg = s;
+        return TC_ALLOC;
+    }
+    if (tc_take_buffer(f, slot, buffer, bytes))
+        return tc_fail(f, TC_ERROR_MEMORY, -1, s, 0, bytes, 0);
+    return TC_DONE;
+}
+
+static int tc_is_contiguous(const tc_array *x)
+{
+    int64_t step = x->itemsize;
+    for (int d = x->ndim - 1; d >= 0; d--) {
+        if (x->dims[d] != 1 && x->strides[d] != step)
+            return x->dims[d] == 0;
+        step *= x->dims[d];
+    }
+    return 1;
+}
+
+/* Tells the host about long work; not 0: stop. */
+static int tc_long_work(tc_frame *f, double ns)
+{
+    return f->on_long && ns > TC_LONG_NS && f->on_long(f->host);
+}
+
+/* Runs TC_OP_KERNEL; *at is behind its opcode and moves behind the instruction. */
+static int tc_step_kernel(tc_frame *f, const int64_t **at)
+{
+    const int64_t *c = *at;
+    const tc_kernel *kernel = &f->program->kernels[c[0]];
+    int ndim = (int)c[1], noperands = (int)c[3], nints = (int)c[4];
+    uint32_t reduced = (uint32_t)c[2];
+    int64_t extents[TC_MAXDIM], strides[TC_MAXREFS * TC_MAXDIM], ints[256];
+    int64_t error[4] = {0, 0, 0, 0};
+    char *data[TC_MAXREFS];
+    double elements = 1;
+    c += 5;
+    for (int d = 0; d < ndim; d++) {
+        extents[d] = f->regs[*c++];
+        elements *= (double)extents[d];
+    }
+    for (int p = 0; p < noperands; p++) {
+        int64_t slot = *c++, nterms = *c++;
+        const tc_array *x = slot >= 0 ? &f->slots[slot] : NULL;
+        int64_t *own = strides + p * ndim;
+        data[p] = x ? x->data : NULL;
+        memset(own, 0, sizeof(int64_t) * (size_t)ndim);
+        for (; nterms > 0; nterms--, c += 3) {
+            int64_t step = (x ? x->strides[c[1]] : 1) * (c[2] >= 0 ? f->regs[c[2]] : 1);
+            if (c[0] >= 0)
+                own[c[0]] += step;
+            else
+                data[p] += step;
+        }
+    }
+    for (int k = 0; k < nints; k++)
+        ints[k] = f->regs[*c++];
+    *at = c;
+    tc_launch launch = {ndim, reduced, extents, data, strides, ints, error};
+    if (tc_long_work(f, elements * kernel->cost / 1000))
+        return tc_fail(f, TC_ERROR_STOPPED, -1, -1, 0, 0, 0);
+    if (tc_run_kernel(kernel, &launch))
+        return tc_fail(f, TC_ERROR_MEMORY, -1, -1, 0, 0, 0);
+    if (error[0])
+        return tc_fail(f, TC_ERROR_INDEX, error[0] - 1, -1, 0, error[1], error[2]);
+    return TC_DONE;
+}
+
+static void tc_step_view(tc_frame *f, const int64_t **at)
+{
+    const int64_t *c = *at;
+    tc_array *v = &f->slots[c[0]], *x = &f->slots[c[1]];
+    int64_t nstart = c[2], ndim = c[3];
+    char *data = x->data;
+    c += 4;
+    for (; nstart > 0; nstart--, c += 2)
+        data += x->strides[c[0]] * f->regs[c[1]];
+    int empty = 0;
+    for (int64_t d = 0; d < ndim; d++, c += 3) {
+        v->dims[d] = f->regs[c[0]];
+        v->strides[d] = c[1] < 0 ? 0 : x->strides[c[1]] * (c[2] < 0 ? 1 : f->regs[c[2]]);
+        empty |= v->dims[d] == 0;
+    }
+    /* An empty view must not point outside of its owner. */
+    v->data = empty ? x->data : data;
+    v->owner = x->owner;
+    v->buffer = x->buffer;
+    v->flags = x->flags & TC_SLOT_FOREIGN;
+    *at = c;
+}
+
+static int tc_step_reshape(tc_frame *f, const int64_t **at)
+{
+    const int64_t *c = *at;
+    int64_t s = c[0], buffer = c[2], apply = c[3], ndim = c[4], total = 1, known = 1;
+    tc_array *v = &f->slots[s], *x = &f->slots[c[1]];
+    int unknown = -1;
+    c += 5;
+    for (int d = 0; d < x->ndim; d++)
+        total *= x->dims[d];
+    for (int d = 0; d < ndim; d++) {
+        v->dims[d] = f->regs[*c++];
+        if (v->dims[d] == -1 && unknown < 0)
+            unknown = d;
+        else
+            known *= v->dims[d];
+    }
+    if (unknown >= 0) {
+        if (known <= 0 || total % known)
+            return tc_fail(f, TC_ERROR_RESHAPE, apply, 0, unknown, total, known);
+        v->dims[unknown] = total / known;
+    } else if (known != total)
+        return tc_fail(f, TC_ERROR_RESHAPE, apply, 0, -1, total, known);
+    if (!(v->flags & TC_SLOT_PENDING) && tc_is_contiguous(x)) {
+        int64_t step = v->itemsize;
+        for (int64_t d = ndim - 1; d >= 0; d--) {
+            v->strides[d] = step;
+            step *= v->dims[d];
+        }
+        v->data = x->data;
+        v->owner = x->owner;
+        v->buffer = x->buffer;
+        v->flags = x->flags & TC_SLOT_FOREIGN;
+        *at = c;
+        return TC_DONE;
+    }
+    if (!(v->flags & TC_SLOT_PENDING)) {
+        int event = tc_allocate(f, s, buffer, 0, NULL);
+        if (event == TC_ALLOC)
+            v->flags |= TC_SLOT_PENDING;
+        if (event != TC_DONE)
+            return event;
+    }
+    v->flags &= ~TC_SLOT_PENDING;
+    int64_t strides[TC_MAXDIM], step = x->itemsize;
+    for (int d = x->ndim - 1; d >= 0; d--) {
+        strides[d] = step;
+        step *= x->dims[d];
+    }
+    tc_copy(v->data, strides, x->data, x->strides, x->ndim, x->dims, x->itemsize);
+    *at = c;
+    return TC_DONE;
+}
+
+static int tc_step_private(tc_frame *f, const int64_t **at)
+{
+    const int64_t *c = *at;
+    tc_array *v = &f->slots[c[0]], *x = &f->slots[c[1]];
+    size_t lengths = sizeof(int64_t) * (size_t)x->ndim;
+    memcpy(v->dims, x->dims, lengths);
+    if (!(v->flags & TC_SLOT_PENDING)) {
+        if (!(x->flags & TC_SLOT_FOREIGN)) {
+            memcpy(v->strides, x->strides, lengths);
+            v->data = x->data;
+            v->owner = x->owner;
+            v->buffer = x->buffer;
+            *at = c + 2;
+            return TC_DONE;
+        }
+        int event = tc_allocate(f, c[0], -1, 0, NULL);
+        if (event == TC_ALLOC)
+            v->flags |= TC_SLOT_PENDING;
+        return event;
+    }
+    v->flags &= ~TC_SLOT_PENDING;
+    tc_copy(v->data, v->strides, x->data, x->strides, x->ndim, x->dims, x->itemsize);
+    *at = c + 2;
+    return TC_DONE;
+}
+
+static int tc_step_blas(tc_frame *f, int64_t instruction, const int64_t *c)
+{
+    const tc_array *s = f->slots;
+#define TC_SLOT_OR_NULL(k) ((k) >= 0 ? &s[k] : NULL)
+    int64_t code;
+    double rows = s[c[0]].ndim ? (double)s[c[0]].dims[0] : 1, work;
+    switch (instruction) {
+    case TC_OP_GEMM: work = rows * (double)s[c[0]].dims[1] * (double)s[c[1]].dims[1] * 0.05; break;
+    case TC_OP_GEMV: work = rows * (double)s[c[2]].dims[0] * 0.3; break;
+    case TC_OP_GER: work = rows * (double)s[c[0]].dims[1] * 0.5; break;
+    default: work = (double)s[c[1]].dims[0] * 0.3;
+    }
+    if (tc_long_work(f, work))
+        return tc_fail(f, TC_ERROR_STOPPED, -1, -1, 0, 0, 0);
+    switch (instruction) {
+    case TC_OP_GEMM: code = tc_gemm(&s[c[0]], &s[c[1]], &s[c[2]], TC_SLOT_OR_NULL(c[3]), TC_SLOT_OR_NULL(c[4])); break;
+    case TC_OP_GEMV: code = tc_gemv(&s[c[0]], &s[c[1]], &s[c[2]], TC_SLOT_OR_NULL(c[3]), TC_SLOT_OR_NULL(c[4])); break;
+    case TC_OP_GER: code = tc_ger(&s[c[0]], &s[c[1]], &s[c[2]], TC_SLOT_OR_NULL(c[3])); break;
+    default: code = tc_dot(&s[c[0]], &s[c[1]], &s[c[2]]);
+    }
+    return code ? tc_fail(f, code, -1, c[0], 0, 0, 0) : TC_DONE;
+}
+
+int tc_frame_run(tc_frame *f)
+{
+    const int64_t *code = f->program->code, *c = code + f->pc;
+    int64_t *regs = f->regs;
+    int event;
+    for (;;) {
+        const int64_t *start = c;
+        switch (*c++) {
+        case TC_OP_END:
+            f->pc = 0;
+            return TC_DONE;
+        case TC_OP_CONST:
+            regs[c[0]] = c[1];
+            c += 2;
+            break;
+        case TC_OP_DIM:
+            regs[c[0]] = f->slots[c[1]].dims[c[2]];
+            c += 3;
+            break;
+        case TC_OP_VALUE:
+            regs[c[0]] = tc_integer_value(&f->slots[c[1]]);
+            c += 2;
+            break;
+        case TC_OP_ARITH:
+            regs[c[0]] = tc_arith(c[1], regs[c[2]], regs[c[3]]);
+            c += 4;
+            break;
+        case TC_OP_SELECT:
+            regs[c[0]] = regs[c[1]] ? regs[c[2]] : regs[c[3]];
+            c += 4;
+            break;
+        case TC_OP_CHECK:
+            if (regs[c[4]] != regs[c[5]])
+                return tc_fail(f, c[0], c[1], c[2], c[3], regs[c[4]], regs[c[5]]);
+            c += 6;
+            break;
+        case TC_OP_REQUIRE:
+            if (!regs[c[4]])
+                return tc_fail(f, c[0], c[1], c[2], c[3], regs[c[4]], regs[c[5]]);
+            c += 6;
+            break;
+        case TC_OP_ALLOC: {
+            tc_array *slot = &f->slots[c[0]];
+            for (int64_t d = 0; d < c[2]; d++)
+                slot->dims[d] = regs[c[4 + d]];
+            event = tc_allocate(f, c[0], c[1], (int)c[3], c + 4 + c[2]);
+            c += 4 + c[2] + c[3];
+            if (event != TC_DONE) {
+                f->pc = c - code;
+                return event;
+            }
+            break;
+        }
+        case TC_OP_VIEW:
+            tc_step_view(f, &c);
+            break;
+        case TC_OP_RESHAPE:
+        case TC_OP_PRIVATE:
+            event = *start == TC_OP_RESHAPE ? tc_step_reshape(f, &c) : tc_step_private(f, &c);
+            if (event != TC_DONE) {
+                f->pc = start - code;
+                return event;
+            }
+            break;
+        case TC_OP_KERNEL:
+            event = tc_step_kernel(f, &c);
+            if (event != TC_DONE)
+                return event;
+            break;
+        case TC_OP_GEMM:
+        case TC_OP_GEMV:
+        case TC_OP_GER:
+        case TC_OP_DOT:
+            event = tc_step_blas(f, *start, c);
+            if (event != TC_DONE)
+                return event;
+            c += *start == TC_OP_DOT ? 3 : *start == TC_OP_GER ? 4 : 5;
+            break;
+        case TC_OP_COPY: {
+            const tc_array *to = &f->slots[c[0]], *from = &f->slots[c[1]];
+            tc_copy(to->data, to->strides, from->data, from->strides, to->ndim, to->dims, to->itemsize);
+            c += 2;
+            break;
+        }
+        case TC_OP_CALL:
+            f->event_arg = c[0];
+            c += 1;
+            f->pc = c - code;
+            return TC_CALL;
+        default:
+            return tc_fail(f, TC_ERROR_BLAS, -1, -1, 0, *start, 0);
+        }
+    }
+}

@@ -1,0 +1,262 @@
+/* Between Python values and slots of a frame. */
+
+/* Arrays from this size on take memory of the block cache. */
+#define TC_BIG ((npy_intp)256 << 10)
+
+typedef struct frame {
+    tc_frame *core;
+    PyObject **objects;   /* by slot: the array that holds its memory, where Python knows one */
+    npy_longlong *numbers; /* by input: room for a number that came without an array */
+    PyThreadState *released;
+    double checked;       /* when signals were last looked at, in seconds */
+    struct frame *next;
+} frame;
+
+/* How an input must look. */
+typedef struct {
+    int slot;
+    int dtype;
+    int ndim;
+    unsigned long long mask; /* bit k: axis k has length 1 */
+    int destroyed;
+} input_spec;
+
+/* tc_dtype by NumPy type number; -1: none. */
+static int dtype_of(PyArrayObject *array)
+{
+    static const signed char table[] = {
+        TC_BOOL, TC_INT8, TC_UINT8, TC_INT16, TC_UINT16, TC_INT32, TC_UINT32,
+        sizeof(long) == 8 ? TC_INT64 : TC_INT32, sizeof(long) == 8 ? TC_UINT64 : TC_UINT32,
+        TC_INT64, TC_UINT64, TC_FLOAT32, TC_FLOAT64, -1, TC_COMPLEX64, TC_COMPLEX128,
+    };
+    int number = PyArray_TYPE(array);
+    if (number == NPY_HALF)
+        return TC_FLOAT16;
+    return number >= 0 && number < (int)sizeof table ? table[number] : -1;
+}
+
+static int number_of(int dtype)
+{
+    static const int numbers[] = {NPY_BOOL, NPY_INT8, NPY_UINT8, NPY_INT16, NPY_UINT16, NPY_INT32, NPY_UINT32, NPY_INT64,
+                                  NPY_UINT64, NPY_FLOAT16, NPY_FLOAT32, NPY_FLOAT64, NPY_COMPLEX64, NPY_COMPLEX128,
+                                  NPY_OBJECT};
+    return numbers[dtype];
+}
+
+static void slot_from_array(tc_array *slot, PyArrayObject *array, int index)
+{
+    slot->data = PyArray_BYTES(array);
+    memcpy(slot->dims, PyArray_DIMS(array), sizeof(npy_intp) * (size_t)slot->ndim);
+    memcpy(slot->strides, PyArray_STRIDES(array), sizeof(npy_intp) * (size_t)slot->ndim);
+    slot->owner = index;
+    slot->buffer = -1;
+    slot->flags = 0;
+}
+
+static int array_fits(PyArrayObject *array, int dtype, int ndim, unsigned long long mask)
+{
+    if (PyArray_NDIM(array) != ndim || dtype_of(array) != dtype || !PyArray_ISNOTSWAPPED(array) ||
+        !PyArray_ISALIGNED(array))
+        return 0;
+    for (int k = 0; mask; k++, mask >>= 1)
+        if (mask & 1 && PyArray_DIM(array, k) != 1)
+            return 0;
+    return 1;
+}
+
+/* A Python or NumPy number into the 0-d slot of input k; 0 when it needs the general path. */
+static int slot_from_number(frame *f, int k, const input_spec *spec, PyObject *value)
+{
+    void *room = &f->numbers[k];
+    if (spec->dtype == TC_FLOAT64) {
+        if (PyFloat_CheckExact(value) || PyArray_IsScalar(value, Double))
+            *(double *)room = PyFloat_AS_DOUBLE(value);
+        else if (PyLong_CheckExact(value)) {
+            int overflow;
+            long long number = PyLong_AsLongLongAndOverflow(value, &overflow);
+            if (overflow || number > (1LL << 53) || number < -(1LL << 53))
+                return 0;
+            *(double *)room = (double)number;
+        } else
+            return 0;
+    } else if (spec->dtype == TC_INT64 || spec->dtype == TC_INT32) {
+        int overflow;
+        long long number;
+        if (!PyLong_CheckExact(value))
+            return 0;
+        number = PyLong_AsLongLongAndOverflow(value, &overflow);
+        if (overflow || (spec->dtype == TC_INT32 && (number > INT32_MAX || number < INT32_MIN)))
+            return 0;
+        if (spec->dtype == TC_INT64)
+            *(long long *)room = number;
+        else
+            *(int32_t *)room = (int32_t)number;
+    } else if (spec->dtype == TC_FLOAT32 && PyArray_IsScalar(value, Float))
+        *(float *)room = PyArrayScalar_VAL(value, Float);
+    else
+        return 0;
+    tc_array *slot = &f->core->slots[spec->slot];
+    slot->data = room;
+    slot->owner = spec->slot;
+    slot->buffer = -1;
+    slot->flags = 0;
+    return 1;
+}
+
+/* 1 when the value is in the slot, 0 when it needs the general path. */
+static int slot_from_value(frame *f, int k, const input_spec *spec, PyObject *value)
+{
+    if (spec->dtype == TC_OBJECT) {
+        Py_INCREF(value);
+        Py_XSETREF(f->objects[spec->slot], value);
+        return 1;
+    }
+    if (!PyArray_Check(value))
+        return spec->ndim == 0 && slot_from_number(f, k, spec, value);
+    PyArrayObject *array = (PyArrayObject *)value;
+    if (!array_fits(array, spec->dtype, spec->ndim, spec->mask))
+        return 0;
+    slot_from_array(&f->core->slots[spec->slot], array, spec->slot);
+    Py_INCREF(value);
+    Py_XSETREF(f->objects[spec->slot], value);
+    return 1;
+}
+
+/* Lowest and highest address of an array's elements. */
+static void span_of(PyArrayObject *array, char **low, char **high)
+{
+    *low = *high = PyArray_BYTES(array);
+    *high += PyArray_ITEMSIZE(array);
+    for (int k = 0; k < PyArray_NDIM(array); k++) {
+        npy_intp reach = (PyArray_DIM(array, k) - 1) * PyArray_STRIDE(array, k);
+        *(reach < 0 ? low : high) += reach;
+    }
+}
+
+/* Whether input k, which the program writes, may be written where it is. */
+static int may_write(frame *f, const input_spec *inputs, int ninputs, int k)
+{
+    PyObject *object = f->objects[inputs[k].slot];
+    if (!object || !PyArray_Check(object))
+        return 0;
+    PyArrayObject *array = (PyArrayObject *)object;
+    char *low, *high;
+    if (!PyArray_ISWRITEABLE(array))
+        return 0;
+    for (int d = 0; d < PyArray_NDIM(array); d++)
+        if (PyArray_STRIDE(array, d) == 0 && PyArray_DIM(array, d) > 1)
+            return 0;
+    if (PyArray_SIZE(array) == 0)
+        return 1;
+    span_of(array, &low, &high);
+    for (int j = 0; j < ninputs; j++) {
+        PyObject *other = f->objects[inputs[j].slot];
+        char *from, *to;
+        if (j == k || !other || !PyArray_Check(other) || PyArray_SIZE((PyArrayObject *)other) == 0)
+            continue;
+        span_of((PyArrayObject *)other, &from, &to);
+        if (from < high && low < to)
+            return 0;
+    }
+    return 1;
+}
+
+static void free_block(PyObject *capsule)
+{
+    tc_block_free(PyCapsule_GetPointer(capsule, "tcore_cpu.block"));
+}
+
+/* A new array with the dims and strides of a slot; the slot gets its memory. */
+static PyObject *new_array(tc_array *slot)
+{
+    npy_intp bytes = slot->itemsize;
+    PyArray_Descr *descr = PyArray_DescrFromType(number_of(slot->dtype));
+    PyObject *array;
+    for (int d = 0; d < slot->ndim; d++)
+        bytes *= slot->dims[d];
+    npy_intp *strides = slot->flags & TC_SLOT_PERMUTED ? (npy_intp *)slot->strides : NULL;
+    if (bytes < TC_BIG)
+        array = PyArray_NewFromDescr(&PyArray_Type, descr, slot->ndim, (npy_intp *)slot->dims, strides, NULL, 0, NULL);
+    else {
+        void *block = tc_block_get((size_t)bytes);
+        if (!block) {
+            Py_DECREF(descr);
+            return PyErr_Format(PyExc_MemoryError, "no memory for an array of %zd bytes", (Py_ssize_t)bytes);
+        }
+        PyObject *capsule = PyCapsule_New(block, "tcore_cpu.block", free_block);
+        if (!capsule) {
+            tc_block_free(block);
+            Py_DECREF(descr);
+            return NULL;
+        }
+        array = PyArray_NewFromDescr(&PyArray_Type, descr, slot->ndim, (npy_intp *)slot->dims, strides, block,
+                                     NPY_ARRAY_WRITEABLE, NULL);
+        if (!array)
+            Py_DECREF(capsule);
+        else if (PyArray_SetBaseObject((PyArrayObject *)array, capsule) < 0)
+            Py_CLEAR(array);
+    }
+    if (!array)
+        return NULL;
+    slot->data = PyArray_BYTES((PyArrayObject *)array);
+    memcpy(slot->strides, PyArray_STRIDES((PyArrayObject *)array), sizeof(npy_intp) * (size_t)slot->ndim);
+    return array;
+}
+
+/* The value of a slot as a Python object: the array that holds it, a view of that, or a copy. */
+static PyObject *object_of_slot(frame *f, int s)
+{
+    tc_array *slot = &f->core->slots[s];
+    PyObject *own = f->objects[s];
+    if (own)
+        return Py_NewRef(own);
+    if (slot->dtype == TC_OBJECT)
+        return PyErr_Format(PyExc_SystemError, "a step reads a value that no step made");
+    PyObject *owner = slot->owner != s ? f->objects[slot->owner] : NULL;
+    if (owner && PyArray_Check(owner)) {
+        int flags = PyArray_FLAGS((PyArrayObject *)owner) & NPY_ARRAY_WRITEABLE;
+        PyObject *view = PyArray_NewFromDescr(&PyArray_Type, PyArray_DescrFromType(number_of(slot->dtype)), slot->ndim,
+                                              (npy_intp *)slot->dims, (npy_intp *)slot->strides, slot->data, flags, NULL);
+        if (!view)
+            return NULL;
+        if (PyArray_SetBaseObject((PyArrayObject *)view, Py_NewRef(owner)) < 0)
+            Py_CLEAR(view);
+        return view;
+    }
+    tc_array copy = *slot;
+    npy_intp dims[NPY_MAXDIMS + 1], strides[NPY_MAXDIMS + 1];
+    memcpy(dims, slot->dims, sizeof(npy_intp) * (size_t)slot->ndim);
+    copy.dims = (int64_t *)dims;
+    copy.strides = (int64_t *)strides;
+    copy.flags = 0;
+    PyObject *array = new_array(&copy);
+    if (array)
+        tc_copy(copy.data, copy.strides, slot->data, slot->strides, slot->ndim, slot->dims, slot->itemsize);
+    return array;
+}
+
+/* Binds what a Python step returned to a slot. */
+static int slot_from_result(frame *f, int s, PyObject *value)
+{
+    tc_array *slot = &f->core->slots[s];
+    PyObject *array = NULL;
+    if (slot->dtype == TC_OBJECT)
+        array = Py_NewRef(value);
+    else if (PyArray_Check(value) && PyArray_NDIM((PyArrayObject *)value) == slot->ndim &&
+             dtype_of((PyArrayObject *)value) == slot->dtype)
+        array = PyArray_ISBEHAVED_RO((PyArrayObject *)value)
+                    ? Py_NewRef(value)
+                    : PyArray_FromArray((PyArrayObject *)value, PyArray_DescrFromType(number_of(slot->dtype)),
+                                        NPY_ARRAY_CARRAY);
+    else if (PyArray_IsAnyScalar(value) && slot->ndim == 0) {
+        array = PyArray_FromAny(value, PyArray_DescrFromType(number_of(slot->dtype)), 0, 0, NPY_ARRAY_CARRAY, NULL);
+    } else
+        PyErr_Format(PyExc_TypeError, "a step returned %R where an array of %d dimensions of its output's type belongs",
+                     (PyObject *)Py_TYPE(value), slot->ndim);
+    if (!array)
+        return -1;
+    Py_XSETREF(f->objects[s], array);
+    if (slot->dtype != TC_OBJECT)
+        slot_from_array(slot, (PyArrayObject *)array, s);
+    return 0;
+}

@@ -1,0 +1,307 @@
+/* The fixed reduction idioms, over tiles.
+ *
+ * A tile is summed in 16 interleaved accumulators and a tree; tiles are summed pairwise by a binary
+ * counter (`tc_cascade`). Both depend on lengths alone, never on threads or on the machine's vectors,
+ * so results repeat bit for bit. Extremes are a value plus a NaN flag.
+ */
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && defined(__linux__)
+#define TC_CLONES __attribute__((target_clones("avx512f", "avx2", "default")))
+#else
+#define TC_CLONES
+#endif
+
+#define TC_WIDTH 16
+
+typedef union {
+    int64_t i;
+    uint64_t u;
+    float f;
+    double d;
+    float cf[2];
+    double cd[2];
+    char bytes[TC_MAXITEM];
+} tc_value;
+
+#define TC_ADD(a, b) ((a) + (b))
+#define TC_MUL(a, b) ((a) * (b))
+#define TC_BITAND(a, b) ((a) & (b))
+#define TC_BITOR(a, b) ((a) | (b))
+#define TC_BITXOR(a, b) ((a) ^ (b))
+
+#define TC_FOLD_TILE(NAME, T, W, IDENTITY, OP)                                  \
+    TC_CLONES static T NAME(const T *restrict x, int64_t n)                     \
+    {                                                                           \
+        W a[TC_WIDTH];                                                          \
+        int64_t i = 0;                                                          \
+        for (int j = 0; j < TC_WIDTH; j++)                                      \
+            a[j] = (W)(IDENTITY);                                               \
+        for (; i + TC_WIDTH <= n; i += TC_WIDTH)                                \
+            for (int j = 0; j < TC_WIDTH; j++)                                  \
+                a[j] = (W)OP(a[j], (W)x[i + j]);                                \
+        for (int j = 0; i + j < n; j++)                                         \
+            a[j] = (W)OP(a[j], (W)x[i + j]);                                    \
+        for (int h = TC_WIDTH / 2; h; h /= 2)                                   \
+            for (int j = 0; j < h; j++)                                         \
+                a[j] = (W)OP(a[j], a[j + h]);                                   \
+        return (T)a[0];                                                         \
+    }                                                                           \
+    TC_CLONES static void NAME##_rows(T *restrict to, const T *restrict x, int64_t n) \
+    {                                                                           \
+        for (int64_t i = 0; i < n; i++)                                         \
+            to[i] = (T)(W)OP((W)to[i], (W)x[i]);                                \
+    }
+
+/* Extremes: BETTER(x, a) picks the new value; NaN is collected apart (0 for integers). */
+#define TC_EXTREME_TILE(NAME, T, LESS, ISNAN)                                   \
+    TC_CLONES static T NAME(const T *restrict x, int64_t n)                     \
+    {                                                                           \
+        T a[TC_WIDTH];                                                          \
+        int bad[TC_WIDTH];                                                      \
+        int64_t i = 0;                                                          \
+        for (int j = 0; j < TC_WIDTH; j++) {                                    \
+            a[j] = x[0];                                                        \
+            bad[j] = 0;                                                         \
+        }                                                                       \
+        for (; i + TC_WIDTH <= n; i += TC_WIDTH)                                \
+            for (int j = 0; j < TC_WIDTH; j++) {                                \
+                T v = x[i + j];                                                 \
+                bad[j] |= ISNAN(v);                                             \
+                a[j] = LESS(v, a[j]) ? v : a[j];                                \
+            }                                                                   \
+        for (; i < n; i++) {                                                    \
+            T v = x[i];                                                         \
+            bad[0] |= ISNAN(v);                                                 \
+            a[0] = LESS(v, a[0]) ? v : a[0];                                    \
+        }                                                                       \
+        T best = a[0];                                                          \
+        int any = 0;                                                            \
+        for (int j = 0; j < TC_WIDTH; j++) {                                    \
+            best = LESS(a[j], best) ? a[j] : best;                              \
+            any |= bad[j];                                                      \
+        }                                                                       \
+        if (any)                                                                \
+            for (i = 0; i < n; i++)                                             \
+                if (ISNAN(x[i]))                                                \
+                    return x[i];                                                \
+        return best;                                                            \
+    }                                                                           \
+    TC_CLONES static void NAME##_rows(T *restrict to, const T *restrict x, int64_t n) \
+    {                                                                           \
+        for (int64_t i = 0; i < n; i++) {                                       \
+            T v = x[i], a = to[i];                                              \
+            to[i] = ISNAN(a) ? a : (ISNAN(v) || LESS(v, a)) ? v : a;            \
+        }                                                                       \
+    }                                                                           \
+    static inline int64_t NAME##_where(const T *restrict x, int64_t n, T best)         \
+    {                                                                           \
+        if (ISNAN(best)) {                                                      \
+            for (int64_t i = 0; i < n; i++)                                     \
+                if (ISNAN(x[i]))                                                \
+                    return i;                                                   \
+        } else                                                                  \
+            for (int64_t i = 0; i < n; i++)                                     \
+                if (x[i] == best)                                               \
+                    return i;                                                   \
+        return 0;                                                               \
+    }                                                                           \
+    /* Whether (v, p) beats (a, q): NaN first, then the extreme, then the lower position. */ \
+    static int NAME##_wins(T v, int64_t p, T a, int64_t q)                      \
+    {                                                                           \
+        int vn = ISNAN(v), an = ISNAN(a);                                       \
+        if (vn != an)                                                           \
+            return vn;                                                          \
+        if (vn || v == a)                                                       \
+            return p < q;                                                       \
+        return LESS(v, a);                                                      \
+    }
+
+#define TC_LT(a, b) ((a) < (b))
+#define TC_GT(a, b) ((a) > (b))
+#define TC_ISNAN(x) ((x) != (x))
+#define TC_NEVER(x) 0
+
+#define TC_ALL_INTEGER(T, W, S)                                                 \
+    TC_FOLD_TILE(tc_sum_##S, T, W, 0, TC_ADD)                                   \
+    TC_FOLD_TILE(tc_prod_##S, T, W, 1, TC_MUL)                                  \
+    TC_FOLD_TILE(tc_and_##S, T, W, ~(W)0, TC_BITAND)                            \
+    TC_FOLD_TILE(tc_or_##S, T, W, 0, TC_BITOR)                                  \
+    TC_FOLD_TILE(tc_xor_##S, T, W, 0, TC_BITXOR)                                \
+    TC_EXTREME_TILE(tc_min_##S, T, TC_LT, TC_NEVER)                             \
+    TC_EXTREME_TILE(tc_max_##S, T, TC_GT, TC_NEVER)
+
+#define TC_ALL_FLOAT(T, S)                                                      \
+    TC_FOLD_TILE(tc_sum_##S, T, T, 0, TC_ADD)                                   \
+    TC_FOLD_TILE(tc_prod_##S, T, T, 1, TC_MUL)                                  \
+    TC_EXTREME_TILE(tc_min_##S, T, TC_LT, TC_ISNAN)                             \
+    TC_EXTREME_TILE(tc_max_##S, T, TC_GT, TC_ISNAN)
+
+TC_ALL_INTEGER(int8_t, uint8_t, i8)
+TC_ALL_INTEGER(uint8_t, uint8_t, u8)
+TC_ALL_INTEGER(int16_t, uint32_t, i16)
+TC_ALL_INTEGER(uint16_t, uint32_t, u16)
+TC_ALL_INTEGER(int32_t, uint32_t, i32)
+TC_ALL_INTEGER(uint32_t, uint32_t, u32)
+TC_ALL_INTEGER(int64_t, uint64_t, i64)
+TC_ALL_INTEGER(uint64_t, uint64_t, u64)
+TC_ALL_FLOAT(float, f32)
+TC_ALL_FLOAT(double, f64)
+
+/* Calls DO(type, suffix) for a dtype; FLOATS likewise for those that are no integers. */
+#define TC_DISPATCH(dtype, DO)                                                  \
+    switch (dtype) {                                                            \
+    case TC_INT8: DO(int8_t, i8) break;                                         \
+    case TC_BOOL: case TC_UINT8: DO(uint8_t, u8) break;                         \
+    case TC_INT16: DO(int16_t, i16) break;                                      \
+    case TC_UINT16: DO(uint16_t, u16) break;                                    \
+    case TC_INT32: DO(int32_t, i32) break;                                      \
+    case TC_UINT32: DO(uint32_t, u32) break;                                    \
+    case TC_INT64: DO(int64_t, i64) break;                                      \
+    case TC_UINT64: DO(uint64_t, u64) break;                                    \
+    case TC_FLOAT32: DO(float, f32) break;                                      \
+    case TC_FLOAT64: DO(double, f64) break;                                     \
+    default: break;                                                             \
+    }
+#define TC_DISPATCH_INTEGER(dtype, DO)                                          \
+    switch (dtype) {                                                            \
+    case TC_INT8: DO(int8_t, i8) break;                                         \
+    case TC_BOOL: case TC_UINT8: DO(uint8_t, u8) break;                         \
+    case TC_INT16: DO(int16_t, i16) break;                                      \
+    case TC_UINT16: DO(uint16_t, u16) break;                                    \
+    case TC_INT32: DO(int32_t, i32) break;                                      \
+    case TC_UINT32: DO(uint32_t, u32) break;                                    \
+    case TC_INT64: DO(int64_t, i64) break;                                      \
+    case TC_UINT64: DO(uint64_t, u64) break;                                    \
+    default: break;                                                             \
+    }
+
+/* The value of a tile of at least one element. */
+static void tc_fold_tile(int op, int dtype, const void *x, int64_t n, void *to)
+{
+#define TC_DO(KIND) TC_DO_##KIND
+#define TC_DO_SUM(T, S) *(T *)to = tc_sum_##S(x, n);
+#define TC_DO_PROD(T, S) *(T *)to = tc_prod_##S(x, n);
+#define TC_DO_MIN(T, S) *(T *)to = tc_min_##S(x, n);
+#define TC_DO_MAX(T, S) *(T *)to = tc_max_##S(x, n);
+#define TC_DO_AND(T, S) *(T *)to = tc_and_##S(x, n);
+#define TC_DO_OR(T, S) *(T *)to = tc_or_##S(x, n);
+#define TC_DO_XOR(T, S) *(T *)to = tc_xor_##S(x, n);
+    switch (op) {
+    case TC_SUM: TC_DISPATCH(dtype, TC_DO_SUM) break;
+    case TC_PROD: TC_DISPATCH(dtype, TC_DO_PROD) break;
+    case TC_MIN: case TC_ARGMIN: TC_DISPATCH(dtype, TC_DO_MIN) break;
+    case TC_MAX: case TC_ARGMAX: TC_DISPATCH(dtype, TC_DO_MAX) break;
+    case TC_AND: TC_DISPATCH_INTEGER(dtype, TC_DO_AND) break;
+    case TC_OR: TC_DISPATCH_INTEGER(dtype, TC_DO_OR) break;
+    case TC_XOR: TC_DISPATCH_INTEGER(dtype, TC_DO_XOR) break;
+    }
+}
+
+/* to[i] = to[i] op x[i] */
+static void tc_fold_rows(int op, int dtype, void *to, const void *x, int64_t n)
+{
+#define TC_ROWS_SUM(T, S) tc_sum_##S##_rows(to, x, n);
+#define TC_ROWS_PROD(T, S) tc_prod_##S##_rows(to, x, n);
+#define TC_ROWS_MIN(T, S) tc_min_##S##_rows(to, x, n);
+#define TC_ROWS_MAX(T, S) tc_max_##S##_rows(to, x, n);
+#define TC_ROWS_AND(T, S) tc_and_##S##_rows(to, x, n);
+#define TC_ROWS_OR(T, S) tc_or_##S##_rows(to, x, n);
+#define TC_ROWS_XOR(T, S) tc_xor_##S##_rows(to, x, n);
+    switch (op) {
+    case TC_SUM: TC_DISPATCH(dtype, TC_ROWS_SUM) break;
+    case TC_PROD: TC_DISPATCH(dtype, TC_ROWS_PROD) break;
+    case TC_MIN: TC_DISPATCH(dtype, TC_ROWS_MIN) break;
+    case TC_MAX: TC_DISPATCH(dtype, TC_ROWS_MAX) break;
+    case TC_AND: TC_DISPATCH_INTEGER(dtype, TC_ROWS_AND) break;
+    case TC_OR: TC_DISPATCH_INTEGER(dtype, TC_ROWS_OR) break;
+    case TC_XOR: TC_DISPATCH_INTEGER(dtype, TC_ROWS_XOR) break;
+    }
+}
+
+/* Position of the first NaN or extreme in a tile whose extreme is *best. */
+static int64_t tc_find(int dtype, const void *x, int64_t n, const void *best)
+{
+#define TC_WHERE_MIN(T, S) return tc_min_##S##_where(x, n, *(const T *)best);
+    TC_DISPATCH(dtype, TC_WHERE_MIN)
+    return 0;
+}
+
+static int tc_wins(int op, int dtype, const void *v, int64_t p, const void *a, int64_t q)
+{
+#define TC_WINS_MIN(T, S) return tc_min_##S##_wins(*(const T *)v, p, *(const T *)a, q);
+#define TC_WINS_MAX(T, S) return tc_max_##S##_wins(*(const T *)v, p, *(const T *)a, q);
+    if (op == TC_ARGMIN) {
+        TC_DISPATCH(dtype, TC_WINS_MIN)
+    } else {
+        TC_DISPATCH(dtype, TC_WINS_MAX)
+    }
+    return 0;
+}
+
+/* The value of no element, where there is one. */
+static void tc_identity(int op, int dtype, void *to, int itemsize)
+{
+    memset(to, op == TC_AND && dtype != TC_BOOL ? 0xff : 0, (size_t)itemsize);
+    if (op == TC_AND && dtype == TC_BOOL)
+        *(uint8_t *)to = 1;
+    if (op == TC_PROD) {
+#define TC_ONE(T, S) *(T *)to = (T)1;
+        TC_DISPATCH(dtype, TC_ONE)
+    }
+}
+
+/* Pairwise combination by a binary counter: level k holds the value of 2^k parts. */
+typedef struct {
+    int64_t count;
+    tc_value level[40];
+    int64_t position[40];
+} tc_cascade;
+
+static void tc_combine(int op, int dtype, tc_value *a, int64_t *q, const tc_value *b, int64_t p)
+{
+    if (op == TC_ARGMIN || op == TC_ARGMAX) {
+        if (tc_wins(op, dtype, b, p, a, *q)) {
+            *a = *b;
+            *q = p;
+        }
+    } else
+        tc_fold_rows(op, dtype, a, b, 1);
+}
+
+static void tc_cascade_push(tc_cascade *c, int op, int dtype, const tc_value *value, int64_t position)
+{
+    int k = 0;
+    tc_value v = *value;
+    for (int64_t bits = c->count; bits & 1; bits >>= 1, k++) {
+        tc_value left = c->level[k];
+        int64_t at = c->position[k];
+        tc_combine(op, dtype, &left, &at, &v, position);
+        v = left;
+        position = at;
+    }
+    c->level[k] = v;
+    c->position[k] = position;
+    c->count++;
+}
+
+static int64_t tc_cascade_value(const tc_cascade *c, int op, int dtype, tc_value *to)
+{
+    int found = 0, k = 0;
+    int64_t at = 0;
+    for (int64_t bits = c->count; bits; bits >>= 1, k++)
+        if (bits & 1) {
+            if (!found) {
+                *to = c->level[k];
+                at = c->position[k];
+                found = 1;
+            } else {
+                tc_value left = c->level[k];
+                int64_t p = c->position[k];
+                tc_combine(op, dtype, &left, &p, to, at);
+                *to = left;
+                at = p;
+            }
+        }
+    if (!found)
+        tc_identity(op, dtype, to, TC_MAXITEM);
+    return at;
+}

@@ -1,0 +1,172 @@
+/* One thread pool per process: parallel_for over ranges, in chunks that poll a cancel flag.
+ *
+ * One parallel region runs at a time; a region that is asked for meanwhile (or from within one) runs
+ * serially in its own thread. After fork the child starts a fresh pool: its parent's threads are gone.
+ */
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define TC_MAXTHREADS 256
+
+static struct {
+    pthread_mutex_t lock;
+    pthread_cond_t wake;
+    pthread_cond_t done;
+    int workers;      /* threads that exist beside the callers */
+    int wanted;       /* threads of a region, the caller's included; 0: not yet known */
+    int64_t round;    /* number of the region in progress */
+    int running;      /* workers that have not finished it */
+    int admitted;     /* workers that may still join it */
+    tc_task task;
+    void *context;
+    int64_t n, grain;
+    atomic_llong next;
+} tc_pool = {.lock = PTHREAD_MUTEX_INITIALIZER, .wake = PTHREAD_COND_INITIALIZER, .done = PTHREAD_COND_INITIALIZER};
+
+static atomic_flag tc_region = ATOMIC_FLAG_INIT;
+static atomic_int tc_cancelled;
+static pthread_once_t tc_fork_once = PTHREAD_ONCE_INIT;
+static int64_t tc_grain_ns = 40000;
+
+static void tc_after_fork(void)
+{
+    pthread_mutex_init(&tc_pool.lock, NULL);
+    pthread_cond_init(&tc_pool.wake, NULL);
+    pthread_cond_init(&tc_pool.done, NULL);
+    tc_pool.workers = tc_pool.running = tc_pool.admitted = 0;
+    atomic_flag_clear(&tc_region);
+}
+
+static void tc_install_fork_handler(void)
+{
+    pthread_atfork(NULL, NULL, tc_after_fork);
+}
+
+void tc_cancel(int on)
+{
+    atomic_store(&tc_cancelled, on);
+}
+
+void tc_set_grain(int64_t ns)
+{
+    tc_grain_ns = ns;
+}
+
+void tc_set_threads(int n)
+{
+    if (n <= 0) {
+        const char *text = getenv("OMP_NUM_THREADS");
+        n = text ? atoi(text) : 0;
+        if (n <= 0)
+            n = (int)sysconf(_SC_NPROCESSORS_ONLN);
+    }
+    if (n < 1)
+        n = 1;
+    if (n > TC_MAXTHREADS)
+        n = TC_MAXTHREADS;
+    pthread_mutex_lock(&tc_pool.lock);
+    tc_pool.wanted = n;
+    pthread_mutex_unlock(&tc_pool.lock);
+}
+
+int tc_get_threads(void)
+{
+    if (!tc_pool.wanted)
+        tc_set_threads(0);
+    return tc_pool.wanted;
+}
+
+static void tc_take_chunks(tc_task task, void *context, int64_t n, int64_t grain)
+{
+    for (;;) {
+        int64_t begin = atomic_fetch_add(&tc_pool.next, grain);
+        if (begin >= n || atomic_load_explicit(&tc_cancelled, memory_order_relaxed))
+            return;
+        task(context, begin, begin + grain < n ? begin + grain : n);
+    }
+}
+
+static void *tc_worker(void *unused)
+{
+    int64_t seen = 0;
+    (void)unused;
+    pthread_mutex_lock(&tc_pool.lock);
+    for (;;) {
+        while (tc_pool.round == seen || tc_pool.admitted == 0) {
+            seen = tc_pool.round;
+            pthread_cond_wait(&tc_pool.wake, &tc_pool.lock);
+        }
+        seen = tc_pool.round;
+        tc_pool.admitted--;
+        tc_task task = tc_pool.task;
+        void *context = tc_pool.context;
+        int64_t n = tc_pool.n, grain = tc_pool.grain;
+        pthread_mutex_unlock(&tc_pool.lock);
+        tc_take_chunks(task, context, n, grain);
+        pthread_mutex_lock(&tc_pool.lock);
+        if (--tc_pool.running == 0)
+            pthread_cond_signal(&tc_pool.done);
+    }
+    return NULL;
+}
+
+/* Starts workers up to `wanted`; called with the lock held. Fewer are fine: the caller works, too. */
+static void tc_grow_pool(int wanted)
+{
+    pthread_attr_t attributes;
+    sigset_t all, old;
+    pthread_attr_init(&attributes);
+    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+    pthread_attr_setstacksize(&attributes, 2 << 20);
+    /* Signals belong to the host's threads. */
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &old);
+    while (tc_pool.workers < wanted) {
+        pthread_t thread;
+        if (pthread_create(&thread, &attributes, tc_worker, NULL))
+            break;
+        tc_pool.workers++;
+    }
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    pthread_attr_destroy(&attributes);
+}
+
+void tc_parallel_for(int64_t n, int64_t grain, tc_task task, void *context)
+{
+    int threads = tc_get_threads();
+    if (grain < 1)
+        grain = 1;
+    if (threads == 1 || n <= grain || atomic_flag_test_and_set(&tc_region)) {
+        if (n > 0)
+            task(context, 0, n);
+        return;
+    }
+    pthread_once(&tc_fork_once, tc_install_fork_handler);
+    pthread_mutex_lock(&tc_pool.lock);
+    int64_t chunks = (n + grain - 1) / grain;
+    int helpers = chunks < threads ? (int)chunks - 1 : threads - 1;
+    tc_grow_pool(helpers);
+    if (helpers > tc_pool.workers)
+        helpers = tc_pool.workers;
+    tc_pool.task = task;
+    tc_pool.context = context;
+    tc_pool.n = n;
+    tc_pool.grain = grain;
+    atomic_store(&tc_pool.next, 0);
+    tc_pool.running = tc_pool.admitted = helpers;
+    tc_pool.round++;
+    pthread_cond_broadcast(&tc_pool.wake);
+    pthread_mutex_unlock(&tc_pool.lock);
+    tc_take_chunks(task, context, n, grain);
+    pthread_mutex_lock(&tc_pool.lock);
+    /* Workers that did not wake in time have nothing left to do: they need not be waited for. */
+    tc_pool.running -= tc_pool.admitted;
+    tc_pool.admitted = 0;
+    while (tc_pool.running > 0)
+        pthread_cond_wait(&tc_pool.done, &tc_pool.lock);
+    pthread_mutex_unlock(&tc_pool.lock);
+    atomic_flag_clear(&tc_region);
+}

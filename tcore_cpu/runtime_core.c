@@ -1,0 +1,20 @@
+/* The native runtime core: threads, memory, reductions, drivers, BLAS and programs, without Python.
+ *
+ * Built into the extension module, and alone as a shared library where there are no Python headers.
+ */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include <signal.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime_core.h"
+#include "native/threads.h"
+#include "native/memory.h"
+#include "native/reductions.h"
+#include "native/loops.h"
+#include "native/drivers.h"
+#include "native/blas.h"
+#include "native/program.h"

@@ -1,0 +1,244 @@
+/* Interface of the native runtime core: no Python here.
+ *
+ * The part between the TC_INTERFACE marks is plain C declarations, which the cffi form of the runtime
+ * reads as they stand; macros live outside it.
+ */
+#ifndef TCORE_RUNTIME_CORE_H
+#define TCORE_RUNTIME_CORE_H
+
+#include <stdint.h>
+#include <stddef.h>
+
+/* Raised whenever kernels compiled for an older runtime must not be loaded any more. */
+#define TC_ABI 1
+
+/* Elements in one call of a tile body; also the size of scratch tiles. */
+#define TC_TILE 512
+/* Bodies with vector functions always see a multiple of this many elements. */
+#define TC_LANES 64
+#define TC_MAXDIM 32
+/* Array references of one phase. */
+#define TC_MAXREFS 40
+#define TC_MAXCELLS 16
+/* Size of the largest element: complex128. */
+#define TC_MAXITEM 16
+
+/* TC_INTERFACE begin */
+
+/* What a body gets beside its pointers: integers (strides, lengths) and the error word. */
+typedef struct {
+    const int64_t *ints;
+    int64_t *error;
+} tc_params;
+
+typedef void (*tc_body)(int64_t n, void *const *ptr, const tc_params *params);
+
+/* How a phase sees one pointer of its body. */
+enum tc_ref_kind {
+    TC_REF_ARRAY = 0,  /* one element per index, through a tile; index: operand of the kernel */
+    TC_REF_SCALAR = 1, /* pointer to the only element of an operand */
+    TC_REF_BASE = 2,   /* pointer to the first element; the body indexes by itself */
+    TC_REF_ROW = 3,    /* scratch as long as a row; index: number of the scratch row */
+    TC_REF_CELL = 4,   /* result of a reduction; index: number of the cell */
+    TC_REF_TILE = 5    /* tile that only this phase's reductions read */
+};
+
+typedef struct {
+    int32_t kind;
+    int32_t index;
+    int32_t itemsize;
+    int32_t written; /* 0 read, 1 written, 2 both */
+} tc_ref;
+
+enum tc_reduce_op {
+    TC_SUM = 0, TC_PROD = 1, TC_MIN = 2, TC_MAX = 3, TC_ARGMIN = 4, TC_ARGMAX = 5,
+    TC_AND = 6, TC_OR = 7, TC_XOR = 8
+};
+
+/* One reduction of a phase: reads ref `value` (and ref `position` for argmin, argmax), leaves its
+ * result in cell `cell` (and the position in cell `cell2`). */
+typedef struct {
+    int32_t op;
+    int32_t dtype;
+    int32_t value;
+    int32_t position;
+    int32_t cell;
+    int32_t cell2;
+} tc_reduction;
+
+typedef struct {
+    tc_body body; /* NULL: the reductions read the operands themselves */
+    int32_t level; /* 0: once per element; 1: once per row */
+    int32_t lanes; /* 1: call with whole vectors only */
+    int32_t nrefs;
+    int32_t nreductions;
+    const tc_ref *refs;
+    const tc_reduction *reductions;
+} tc_phase;
+
+enum tc_operand_kind { TC_OPERAND_ARRAY = 0, TC_OPERAND_IOTA = 1 };
+
+typedef struct {
+    int32_t kind;
+    int32_t itemsize;
+    int32_t written;
+} tc_operand;
+
+typedef struct {
+    int32_t noperands;
+    int32_t nphases;
+    int32_t nrows;   /* scratch rows */
+    int32_t serial;  /* 1: one thread, in index order */
+    int32_t ordered; /* 1: axes keep their order (scatter) */
+    int32_t cost;    /* estimated picoseconds per element */
+    const tc_operand *operands;
+    const tc_phase *phases;
+    const int32_t *row_itemsizes;
+} tc_kernel;
+
+/* One launch: extents of the axes, kept ones and reduced ones, and where the operands are. */
+typedef struct {
+    int32_t ndim;
+    uint32_t reduced; /* bit d: axis d is reduced */
+    const int64_t *extents;
+    char *const *data;
+    const int64_t *strides; /* bytes, [operand][axis]; of an IOTA operand: its steps */
+    const int64_t *ints;
+    int64_t *error;
+} tc_launch;
+
+/* 0, or -1 when scratch could not be allocated. */
+int tc_run_kernel(const tc_kernel *kernel, const tc_launch *launch);
+
+void tc_set_threads(int n); /* 0: as OMP_NUM_THREADS or the machine says */
+int tc_get_threads(void);
+void tc_set_grain(int64_t ns); /* work (nanoseconds) from which a kernel uses threads */
+typedef void (*tc_task)(void *context, int64_t begin, int64_t end);
+void tc_parallel_for(int64_t n, int64_t grain, tc_task task, void *context);
+void tc_cancel(int on);
+
+void *tc_block_get(size_t bytes); /* 64-byte aligned, cached from 256 KiB on */
+void tc_block_free(void *block);
+void tc_cache_limit(int64_t bytes);
+int64_t tc_cache_held(void);
+void tc_cache_trim(void);
+
+void tc_copy(char *to, const int64_t *to_strides, const char *from, const int64_t *from_strides,
+             int ndim, const int64_t *extents, int itemsize);
+
+/* BLAS: routines by number, pointers given by the host (Fortran calling convention). */
+enum tc_blas_routine {
+    TC_SGEMM = 0, TC_DGEMM = 1, TC_SGEMV = 2, TC_DGEMV = 3, TC_SGER = 4, TC_DGER = 5, TC_SDOT = 6, TC_DDOT = 7,
+    TC_NBLAS = 8
+};
+void tc_set_blas(int routine, void *pointer);
+
+/* Arrays of a program. */
+typedef struct {
+    char *data;
+    int64_t *dims;
+    int64_t *strides; /* bytes */
+    int32_t ndim;
+    int32_t dtype;
+    int32_t itemsize;
+    int32_t buffer; /* number of the temporary buffer that holds it, or -1 */
+    int32_t owner;  /* slot whose memory a view shows, or itself */
+    int32_t flags;  /* see tc_slot_flag */
+} tc_array;
+
+enum tc_slot_flag {
+    TC_SLOT_PERMUTED = 1, /* memory order is not C order */
+    TC_SLOT_FOREIGN = 2,  /* must not be written: read-only, overlapping or not ours */
+    TC_SLOT_PENDING = 4   /* the host was asked for memory */
+};
+
+typedef struct {
+    int64_t code;    /* 0: none; see tc_error_code */
+    int64_t apply;   /* number of the Apply */
+    int64_t operand;
+    int64_t axis;
+    int64_t left;
+    int64_t right;
+} tc_error;
+
+enum tc_error_code {
+    TC_ERROR_NONE = 0, TC_ERROR_SHAPE = 1, TC_ERROR_INDEX = 2, TC_ERROR_EMPTY = 3, TC_ERROR_MEMORY = 4,
+    TC_ERROR_NEGATIVE = 5, TC_ERROR_RESHAPE = 6, TC_ERROR_BLAS = 7, TC_ERROR_STOPPED = 8
+};
+
+enum tc_event { TC_DONE = 0, TC_ALLOC = 1, TC_CALL = 2, TC_FAILED = 3 };
+
+typedef struct {
+    int32_t nslots;
+    int32_t nregs;
+    int32_t nbuffers;
+    int32_t nkernels;
+    int32_t ncode;
+    const int32_t *slot_ndims;
+    const int32_t *slot_dtypes;
+    const int64_t *code;
+    const tc_kernel *kernels;
+} tc_program;
+
+typedef struct {
+    const tc_program *program;
+    tc_array *slots;
+    int64_t *regs;
+    char **buffers;
+    size_t *capacities;
+    int64_t *lengths;   /* memory of the slots' dims and strides */
+    int64_t pc;
+    int64_t event_arg; /* slot of TC_ALLOC, step of TC_CALL */
+    tc_error error;
+    void *host;
+    int (*on_long)(void *host); /* before work that is worth releasing the host's lock; not 0: stop */
+} tc_frame;
+
+/* A program from its flat description (see tcore_cpu/assembler.py); NULL when it is malformed. */
+tc_program *tc_program_new(const int64_t *spec, int64_t length);
+void tc_program_free(tc_program *program);
+tc_frame *tc_frame_new(const tc_program *program);
+void tc_frame_free(tc_frame *frame);
+void tc_frame_start(tc_frame *frame);
+int tc_frame_run(tc_frame *frame); /* a tc_event */
+void tc_frame_release(tc_frame *frame); /* gives large temporaries back */
+int tc_itemsize(int dtype);
+
+/* TC_INTERFACE end */
+
+enum tc_dtype {
+    TC_BOOL, TC_INT8, TC_UINT8, TC_INT16, TC_UINT16, TC_INT32, TC_UINT32, TC_INT64, TC_UINT64,
+    TC_FLOAT16, TC_FLOAT32, TC_FLOAT64, TC_COMPLEX64, TC_COMPLEX128, TC_OBJECT
+};
+
+/* Instructions of a program. Registers hold int64; every operand is one int64 of `code`. */
+enum tc_instruction {
+    TC_OP_END = 0,       /* */
+    TC_OP_CONST = 1,     /* r value */
+    TC_OP_DIM = 2,       /* r slot axis */
+    TC_OP_VALUE = 3,     /* r slot           value of a 0-d integer array */
+    TC_OP_ARITH = 4,     /* r function a b */
+    TC_OP_SELECT = 5,    /* r condition a b */
+    TC_OP_CHECK = 6,     /* code apply operand axis a b      error unless a == b */
+    TC_OP_REQUIRE = 7,   /* code apply operand axis a b      error unless a; b is reported */
+    TC_OP_ALLOC = 8,     /* slot buffer ndim nlike (register)*ndim (slot)*nlike    buffer -1: the host's */
+    TC_OP_VIEW = 9,      /* slot source nstart ndim (axis register)*nstart (register axis step)*ndim */
+    TC_OP_RESHAPE = 10,  /* slot source buffer apply ndim (register)*ndim    a view where the source allows it */
+    TC_OP_KERNEL = 11,   /* kernel ndim reduced noperands nints (register)*ndim operands (register)*nints
+                            operand: slot nterms (axis source_axis coefficient)*nterms; axis -1: offset,
+                            coefficient: register or -1; slot -1: an index, source_axis unused */
+    TC_OP_GEMM = 12,     /* c a b alpha beta       c = alpha a b + beta c; alpha and beta 0-d, or -1: 1 and 0 */
+    TC_OP_GEMV = 13,     /* y a x alpha beta       y = alpha a x + beta y */
+    TC_OP_GER = 14,      /* a x y alpha            a += alpha x y' */
+    TC_OP_DOT = 15,      /* z x y */
+    TC_OP_COPY = 16,     /* to from                of equal shapes */
+    TC_OP_CALL = 17,     /* step                   the host runs it */
+    TC_OP_PRIVATE = 18   /* slot source            the source itself where it may be written, else a copy */
+};
+
+enum tc_function {
+    TC_F_ADD, TC_F_SUB, TC_F_MUL, TC_F_FLOORDIV, TC_F_MOD, TC_F_MIN, TC_F_MAX,
+    TC_F_LT, TC_F_LE, TC_F_EQ, TC_F_NE, TC_F_AND, TC_F_OR, TC_F_GT, TC_F_GE
+};
+
+#endif

@@ -1,0 +1,349 @@
+/* The extension module tcore_cpu._runtime: arguments, arrays and Python steps around the runtime core.
+ *
+ * Multi-phase initialisation, no Python object in static storage. A Program owns a pool of frames; a
+ * call takes one, so that concurrent and recursive calls each have their own.
+ */
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+#include <structmember.h>
+#define NPY_NO_DEPRECATED_API NPY_1_7_API_VERSION
+#include <numpy/arrayobject.h>
+#include <numpy/arrayscalars.h>
+#include <string.h>
+#include <time.h>
+
+#include "runtime_core.h"
+#include "native/python_arrays.h"
+
+#ifndef TC_SOURCE_HASH
+#define TC_SOURCE_HASH "unknown"
+#endif
+
+/* Seconds between two looks at signals during long calls. */
+#define TC_SIGNALS 0.05
+
+typedef struct {
+    PyObject_HEAD
+    vectorcallfunc vectorcall;
+    tc_program *program;
+    int ninputs, nconstants, noutputs, nsteps;
+    input_spec *inputs;
+    int *constant_slots;
+    int *outputs;
+    int object_slots;      /* slots whose object is kept only during a call */
+    int *touched;
+    PyObject *constants;   /* tuple of arrays */
+    PyObject *steps;       /* tuple of (callable, slots read, slots written) */
+    PyObject *on_error;    /* called with the error record; raises */
+    PyObject *keep;        /* what must live as long as the program: its libraries */
+    frame *frames;
+} Program;
+
+/* ---- frames ---------------------------------------------------------------------------------- */
+
+static void frame_free(Program *p, frame *f)
+{
+    if (!f)
+        return;
+    for (int s = 0; f->objects && s < p->program->nslots; s++)
+        Py_XDECREF(f->objects[s]);
+    tc_frame_free(f->core);
+    PyMem_Free(f->objects);
+    PyMem_Free(f->numbers);
+    PyMem_Free(f);
+}
+
+static double seconds(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+/* Long work is coming: give the lock back, after a look at signals from time to time. */
+static int before_long_work(void *host)
+{
+    frame *f = host;
+    double now = seconds();
+    if (f->released && now - f->checked > TC_SIGNALS) {
+        PyEval_RestoreThread(f->released);
+        f->released = NULL;
+        f->checked = now;
+        if (PyErr_CheckSignals())
+            return 1;
+    }
+    if (!f->released) {
+        f->checked = now;
+        f->released = PyEval_SaveThread();
+    }
+    return 0;
+}
+
+static void retake_lock(frame *f)
+{
+    if (f->released) {
+        PyEval_RestoreThread(f->released);
+        f->released = NULL;
+    }
+}
+
+static frame *frame_take(Program *p)
+{
+    frame *f = p->frames;
+    if (f) {
+        p->frames = f->next;
+        return f;
+    }
+    f = PyMem_Calloc(1, sizeof *f);
+    if (!f || !(f->core = tc_frame_new(p->program)) ||
+        !(f->objects = PyMem_Calloc((size_t)p->program->nslots + 1, sizeof *f->objects)) ||
+        !(f->numbers = PyMem_Calloc((size_t)p->ninputs + 1, sizeof *f->numbers))) {
+        if (f)
+            frame_free(p, f);
+        PyErr_NoMemory();
+        return NULL;
+    }
+    f->core->host = f;
+    f->core->on_long = before_long_work;
+    for (int k = 0; k < p->nconstants; k++) {
+        PyObject *value = PyTuple_GET_ITEM(p->constants, k);
+        int s = p->constant_slots[k];
+        f->objects[s] = Py_NewRef(value);
+        if (f->core->slots[s].dtype != TC_OBJECT)
+            slot_from_array(&f->core->slots[s], (PyArrayObject *)value, s);
+    }
+    return f;
+}
+
+static void frame_give_back(Program *p, frame *f)
+{
+    for (int k = 0; k < p->object_slots; k++)
+        Py_CLEAR(f->objects[p->touched[k]]);
+    tc_frame_release(f->core);
+    f->next = p->frames;
+    p->frames = f;
+}
+
+/* ---- running --------------------------------------------------------------------------------- */
+
+static int run_step(Program *p, frame *f, Py_ssize_t k)
+{
+    PyObject *step = PyTuple_GET_ITEM(p->steps, k), *callable = PyTuple_GET_ITEM(step, 0);
+    PyObject *reads = PyTuple_GET_ITEM(step, 1), *writes = PyTuple_GET_ITEM(step, 2);
+    Py_ssize_t nreads = PyTuple_GET_SIZE(reads), nwrites = PyTuple_GET_SIZE(writes);
+    PyObject *arguments = PyTuple_New(nreads), *results = NULL;
+    int status = -1;
+    for (Py_ssize_t i = 0; arguments && i < nreads; i++) {
+        PyObject *value = object_of_slot(f, (int)PyLong_AsLong(PyTuple_GET_ITEM(reads, i)));
+        if (!value)
+            goto done;
+        PyTuple_SET_ITEM(arguments, i, value);
+    }
+    if (!arguments)
+        goto done;
+    results = PyObject_CallObject(callable, arguments);
+    if (!results)
+        goto done;
+    if (!PyTuple_Check(results) || PyTuple_GET_SIZE(results) != nwrites) {
+        PyErr_Format(PyExc_TypeError, "a step returned %R instead of a tuple of %zd", results, nwrites);
+        goto done;
+    }
+    for (Py_ssize_t i = 0; i < nwrites; i++)
+        if (slot_from_result(f, (int)PyLong_AsLong(PyTuple_GET_ITEM(writes, i)), PyTuple_GET_ITEM(results, i)))
+            goto done;
+    status = 0;
+done:
+    Py_XDECREF(arguments);
+    Py_XDECREF(results);
+    return status;
+}
+
+/* Raises what on_error makes of the record; it gets the values of the inputs, too. */
+static void raise_record(Program *p, frame *f)
+{
+    const tc_error *e = &f->core->error;
+    PyObject *values = PyTuple_New(p->ninputs), *result;
+    for (int k = 0; values && k < p->ninputs; k++) {
+        PyObject *value = object_of_slot(f, p->inputs[k].slot);
+        if (!value)
+            Py_CLEAR(values);
+        else
+            PyTuple_SET_ITEM(values, k, value);
+    }
+    if (!values)
+        return;
+    result = PyObject_CallFunction(p->on_error, "(LLLLLL)O", (long long)e->code, (long long)e->apply,
+                                   (long long)e->operand, (long long)e->axis, (long long)e->left, (long long)e->right,
+                                   values);
+    Py_DECREF(values);
+    if (result) {
+        Py_DECREF(result);
+        PyErr_Format(PyExc_RuntimeError, "native code failed with record (%lld, %lld)", (long long)e->code,
+                     (long long)e->apply);
+    }
+}
+
+/* One call: 0 with new references in results, -1 with an exception, 1 when an argument needs the general path. */
+static int execute(Program *p, PyObject *const *values, PyObject **results)
+{
+    int status = -1;
+    frame *f = frame_take(p);
+    if (!f)
+        return -1;
+    for (int k = 0; k < p->ninputs; k++)
+        if (!slot_from_value(f, k, &p->inputs[k], values[k])) {
+            frame_give_back(p, f);
+            return 1;
+        }
+    for (int k = 0; k < p->ninputs; k++)
+        if (p->inputs[k].destroyed && !may_write(f, p->inputs, p->ninputs, k))
+            f->core->slots[p->inputs[k].slot].flags |= TC_SLOT_FOREIGN;
+    tc_frame_start(f->core);
+    for (;;) {
+        int event = tc_frame_run(f->core);
+        if (event == TC_DONE)
+            break;
+        retake_lock(f);
+        if (event == TC_ALLOC) {
+            PyObject *array = new_array(&f->core->slots[f->core->event_arg]);
+            if (!array)
+                goto done;
+            Py_XSETREF(f->objects[f->core->event_arg], array);
+        } else if (event == TC_CALL) {
+            if (run_step(p, f, f->core->event_arg))
+                goto done;
+        } else {
+            if (!PyErr_Occurred())
+                raise_record(p, f);
+            goto done;
+        }
+    }
+    retake_lock(f);
+    for (int k = 0; k < p->noutputs; k++)
+        if (!(results[k] = object_of_slot(f, p->outputs[k]))) {
+            while (k-- > 0)
+                Py_CLEAR(results[k]);
+            goto done;
+        }
+    status = 0;
+done:
+    frame_give_back(p, f);
+    return status;
+}
+
+/* program(*values): a list of all outputs; TypeError where a value is not as its input's type says. */
+static PyObject *program_call(PyObject *self, PyObject *const *args, size_t nargsf, PyObject *kwnames)
+{
+    Program *p = (Program *)self;
+    Py_ssize_t nargs = PyVectorcall_NARGS(nargsf);
+    if (nargs != p->ninputs || (kwnames && PyTuple_GET_SIZE(kwnames)))
+        return PyErr_Format(PyExc_TypeError, "program takes %d values, got %zd", p->ninputs, nargs);
+    PyObject *list = PyList_New(p->noutputs);
+    if (!list)
+        return NULL;
+    int status = execute(p, args, ((PyListObject *)list)->ob_item);
+    if (status) {
+        Py_DECREF(list);
+        if (status > 0)
+            PyErr_SetString(PyExc_TypeError, "a value has not the dtype, dimensions or memory layout of its input");
+        return NULL;
+    }
+    return list;
+}
+
+#include "native/python_types.h"
+
+/* ---- module ---------------------------------------------------------------------------------- */
+
+static PyObject *module_set_threads(PyObject *module, PyObject *arg)
+{
+    long n = PyLong_AsLong(arg);
+    (void)module;
+    if (n == -1 && PyErr_Occurred())
+        return NULL;
+    tc_set_threads((int)n);
+    return PyLong_FromLong(tc_get_threads());
+}
+
+static PyObject *module_set_grain(PyObject *module, PyObject *arg)
+{
+    long long ns = PyLong_AsLongLong(arg);
+    (void)module;
+    if (ns == -1 && PyErr_Occurred())
+        return NULL;
+    tc_set_grain(ns);
+    Py_RETURN_NONE;
+}
+
+static PyObject *module_set_blas(PyObject *module, PyObject *args)
+{
+    int routine;
+    unsigned long long address;
+    (void)module;
+    if (!PyArg_ParseTuple(args, "iK", &routine, &address))
+        return NULL;
+    tc_set_blas(routine, (void *)(uintptr_t)address);
+    Py_RETURN_NONE;
+}
+
+static PyObject *module_cache_limit(PyObject *module, PyObject *arg)
+{
+    long long bytes = PyLong_AsLongLong(arg);
+    (void)module;
+    if (bytes == -1 && PyErr_Occurred())
+        return NULL;
+    tc_cache_limit(bytes);
+    Py_RETURN_NONE;
+}
+
+static PyObject *module_cache_held(PyObject *module, PyObject *unused)
+{
+    (void)module;
+    (void)unused;
+    return PyLong_FromLongLong(tc_cache_held());
+}
+
+static PyMethodDef module_methods[] = {
+    {"set_threads", module_set_threads, METH_O, "Threads of tcore's own loops; 0: as OMP_NUM_THREADS or the machine says."},
+    {"set_grain", module_set_grain, METH_O, "Work in nanoseconds from which a kernel uses threads."},
+    {"set_blas", module_set_blas, METH_VARARGS, "set_blas(routine, address)"},
+    {"cache_limit", module_cache_limit, METH_O, "Most bytes that the block cache keeps."},
+    {"cache_held", module_cache_held, METH_NOARGS, "Bytes that the block cache holds now."},
+    {NULL, NULL, 0, NULL},
+};
+
+static int module_exec(PyObject *module)
+{
+    if (_import_array() < 0)
+        return -1;
+    PyObject *program = PyType_FromModuleAndSpec(module, &program_spec, NULL);
+    if (!program || PyModule_AddObjectRef(module, "Program", program) < 0)
+        return -1;
+    PyObject *entry = PyType_FromModuleAndSpec(module, &entry_spec, NULL);
+    if (!entry || PyModule_AddObjectRef(module, "Entry", entry) < 0)
+        return -1;
+    Py_DECREF(program);
+    Py_DECREF(entry);
+    return PyModule_AddIntConstant(module, "ABI", TC_ABI) < 0 ||
+                   PyModule_AddStringConstant(module, "SOURCE_HASH", TC_SOURCE_HASH) < 0
+               ? -1
+               : 0;
+}
+
+static PyModuleDef_Slot module_slots[] = {
+    {Py_mod_exec, module_exec},
+#ifdef Py_GIL_DISABLED
+    {Py_mod_gil, Py_MOD_GIL_USED},
+#endif
+    {0, NULL},
+};
+
+static PyModuleDef module_def = {
+    PyModuleDef_HEAD_INIT, "tcore_cpu._runtime", "The native runtime of tcore_cpu.", 0, module_methods, module_slots,
+    NULL, NULL, NULL,
+};
+
+PyMODINIT_FUNC PyInit__runtime(void)
+{
+    return PyModuleDef_Init(&module_def);
+}
