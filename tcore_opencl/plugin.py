@@ -18,4 +18,4 @@ def tcore_backends() -> list[BackendSpec]:
 @hookimpl
 def tcore_devices() -> list[DeviceSpec]:
     """``opencl``, ``opencl0:0``, ``opencl0:1`` and so on: platform and device."""
-    return [DeviceSpec("opencl", load="tcore_opencl.runtime:OpenCLRuntime", summary="OpenCL devices", backend="opencl")]
+    return [DeviceSpec("opencl", load="tcore_opencl.runtime:OpenCLContext", summary="OpenCL devices", backend="opencl")]

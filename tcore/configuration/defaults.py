@@ -92,7 +92,7 @@ def warns_about(fixed_in: str) -> Callable[[Config], bool]:
     """Whether to warn about a bug of old versions that was fixed in ``fixed_in``."""
 
     def decide(config: Config) -> bool:
-        before = config.warn.ignore_bug_before
+        before: str = config.warn.ignore_bug_before
         if before in ("None", "all"):
             return before == "None"
         return _parts(before) < _parts(fixed_in)

@@ -11,12 +11,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from attrs import field, frozen
-
-if TYPE_CHECKING:
-    from importlib_metadata import Distribution as MetadataDistribution
 
 __all__ = ["CLAIM_GROUPS", "Broken", "Candidate", "Claim", "Installed", "Source", "scan"]
 
@@ -143,7 +140,7 @@ def scan(path: Sequence[str] | None = None) -> Installed:
     candidates: list[Candidate] = []
     broken: list[Broken] = []
     seen: set[str] = set()
-    found: Iterable[MetadataDistribution] = distributions() if path is None else distributions(path=list(path))
+    found: Iterable[Any] = distributions() if path is None else distributions(path=list(path))
     for distribution in found:
         try:
             text = distribution.read_text("entry_points.txt")
@@ -164,7 +161,7 @@ def scan(path: Sequence[str] | None = None) -> Installed:
     return Installed(tuple(candidates), tuple(broken))
 
 
-def _key(distribution: MetadataDistribution) -> str:
+def _key(distribution: Any) -> str:
     """A normalized name. From the name of the folder, since the metadata proper would have to be parsed."""
     folder = getattr(distribution, "_path", None)
     stem = getattr(folder, "stem", "")

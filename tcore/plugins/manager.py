@@ -12,13 +12,15 @@ from tcore.plugins.declarations import (
     DeviceSpec,
     LoweringGroup,
     Observer,
+    ReportLine,
     RewriteGroup,
     SharedSpec,
 )
 from tcore.plugins.discovery import Candidate
 from tcore.plugins.errors import DuplicateNameError, PluginLoadError, UnknownNameError
+from tcore.plugins.finders import MountError
 from tcore.plugins.known import install_hint, supplier
-from tcore.plugins.loader import Loader
+from tcore.plugins.loader import Loader, one_line
 from tcore.plugins.references import resolve
 from tcore.plugins.state import ACTIVE
 
@@ -71,6 +73,30 @@ class Manager(Loader):
         if candidate is None or not self._config.plugins.autoload or not self._try(candidate):
             return None
         return self._get("backends", name, BackendSpec)
+
+    def mounted(self, name: str) -> str | None:
+        """The package mounted below ``tcore`` as ``name`` (``"tensor.nnet"``); its plugin is loaded. None: there is none.
+
+        Raises
+        ------
+        MountError
+            If it is one of ours that is not installed; its text says how to get it.
+        PluginLoadError
+            If its plugin is off.
+        """
+        candidate = self.owner("modules", name)
+        if candidate is not None:
+            self._require(candidate)
+            return next(claim.value for claim in candidate.claims if (claim.group, claim.name) == ("modules", name))
+        package = supplier("modules", name)
+        if package is None:
+            return None
+        module = package.replace("-", "_")
+        raise MountError(
+            f"No module named {module!r}: tcore.{name} is part of the package {package}, which is not installed; "
+            f"{install_hint(package)}",
+            name=module,
+        )
 
     def _get(self, group: str, name: str, kind: type[S]) -> S:
         """The record of a name.
@@ -179,6 +205,20 @@ class Manager(Loader):
             missing = tuple(name for name in group.requires if name not in present)
             if missing:
                 yield plugin, group, missing
+
+    def report(self, name: str) -> tuple[ReportLine, ...]:
+        """The lines of a loaded plugin for ``tcore doctor``; may open devices, so call it in a process of its own."""
+        from tcore.plugins.loading import import_plugin, report_hook
+
+        candidate = self._candidate(name)
+        self._require(candidate)
+        lines: list[ReportLine] = []
+        try:
+            for function in report_hook(candidate, import_plugin(candidate)):
+                lines.extend(function())
+        except Exception as error:
+            lines.append(ReportLine(name, "problem", f"tcore_report failed: {one_line(error)}"))
+        return tuple(lines)
 
     def observers(self) -> tuple[Any, ...]:
         """The observers of all loaded plugins."""

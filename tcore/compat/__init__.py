@@ -1,0 +1,1 @@
+"""Doors for programs written against the documented interface: its dotted paths, and ``import theano``."""

@@ -1,0 +1,35 @@
+"""Documented dotted paths that tcore's layout does not have: path -> where its content really is.
+
+One concept has one name; this table is the only place with two. A text makes the path another name of that module; a
+tuple makes a module whose names are looked up in those modules, in turn. Nothing here has logic of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+__all__ = ["PATHS"]
+
+_GRAPH = "tcore.graph"
+_OPTIMIZER = "tcore.optimizer"
+_LINK = "tcore.link"
+
+PATHS: Mapping[str, str | tuple[str, ...]] = MappingProxyType(
+    {
+        "tcore.configparser": "tcore.configuration",
+        "tcore.configdefaults": "tcore.configuration.flags",
+        # the graph package
+        "tcore.gof": (_GRAPH, _OPTIMIZER, _LINK),
+        "tcore.gof.graph": (_GRAPH,),
+        "tcore.gof.op": (_GRAPH, "tcore.graph.op"),
+        "tcore.gof.type": (_GRAPH, "tcore.graph.type"),
+        "tcore.gof.fg": (_GRAPH, "tcore.graph.fgraph", "tcore.graph.errors"),
+        "tcore.gof.utils": (_GRAPH, "tcore.graph.errors"),
+        "tcore.gof.toolbox": ("tcore.graph.features",),
+        "tcore.gof.destroyhandler": "tcore.graph.destroyhandler",
+        "tcore.gof.opt": (_OPTIMIZER,),
+        "tcore.gof.link": (_LINK,),
+        "tcore.gof.vm": "tcore.link.vm",
+    }
+)

@@ -1,0 +1,140 @@
+"""Which host ops have a device form, and which op that is.
+
+Ops whose lowering gives kernels become :class:`~tcore.gpuarray.lowered.GpuOp` (or the documented subclass of it); matrix products
+have ops of their own. Everything else stays on the host.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+
+from tcore.gpuarray.lowered import GpuOp, stays_on_host
+from tcore.graph import Op
+from tcore.tensor.advanced_subtensor import (
+    AdvancedIncSubtensor,
+    AdvancedIncSubtensor1,
+    AdvancedSubtensor,
+    AdvancedSubtensor1,
+)
+from tcore.tensor.alloc import Alloc
+from tcore.tensor.careduce import CAReduce
+from tcore.tensor.dimshuffle import DimShuffle
+from tcore.tensor.elemwise import Elemwise
+from tcore.tensor.join import Join, Split
+from tcore.tensor.reshape import Reshape
+from tcore.tensor.softmax import LogSoftmax, Softmax
+from tcore.tensor.subtensor import IncSubtensor, Subtensor
+
+__all__ = [
+    "GpuAlloc",
+    "GpuCAReduce",
+    "GpuDimShuffle",
+    "GpuElemwise",
+    "GpuIncSubtensor",
+    "GpuJoin",
+    "GpuReshape",
+    "GpuSplit",
+    "GpuSubtensor",
+    "device_form",
+]
+
+
+class GpuElemwise(GpuOp):
+    """Elementwise on the device: ``GpuElemwise(Elemwise(scalar_op))``."""
+
+    @property
+    def scalar_op(self) -> Op:
+        """What is computed for each element."""
+        return self.host_op.scalar_op  # type: ignore[attr-defined, no-any-return]
+
+
+class GpuDimShuffle(GpuOp):
+    """Axes reordered, dropped and added on the device: a view."""
+
+    def __str__(self) -> str:
+        return str(self.host_op).replace("DimShuffle", "GpuDimShuffle", 1)
+
+
+class GpuCAReduce(GpuOp):
+    """Sums, products, extremes, all and any over axes, on the device."""
+
+
+class GpuSubtensor(GpuOp):
+    """Basic indexing on the device: a view."""
+
+
+class GpuIncSubtensor(GpuOp):
+    """Setting or incrementing a basic index on the device."""
+
+
+class GpuJoin(GpuOp):
+    """Concatenation on the device."""
+
+
+class GpuSplit(GpuOp):
+    """Split on the device."""
+
+
+class GpuReshape(GpuOp):
+    """Reshape on the device."""
+
+
+class GpuAlloc(GpuOp):
+    """A value broadcast to a shape, in device memory. ``memset_0`` in the text says that the value is always 0."""
+
+    def __str__(self) -> str:
+        return f"GpuAlloc<{self.context_name}>"
+
+
+@stays_on_host(Subtensor, Reshape, Alloc)
+def _all_but_the_first(op: Op, count: int) -> Sequence[int]:
+    """Indices, and lengths of axes."""
+    return range(1, count)
+
+
+@stays_on_host(IncSubtensor)
+def _indices_after_the_value(op: Op, count: int) -> Sequence[int]:
+    return range(2, count)
+
+
+@stays_on_host(Join)
+def _axis(op: Op, count: int) -> Sequence[int]:
+    return (0,)
+
+
+@stays_on_host(Split)
+def _axis_and_lengths(op: Op, count: int) -> Sequence[int]:
+    return (1, 2)
+
+
+_FORMS: dict[type[Op], type[GpuOp]] = {
+    Elemwise: GpuElemwise,
+    DimShuffle: GpuDimShuffle,
+    CAReduce: GpuCAReduce,
+    Subtensor: GpuSubtensor,
+    IncSubtensor: GpuIncSubtensor,
+    Alloc: GpuAlloc,
+    Reshape: GpuReshape,
+    Join: GpuJoin,
+    Split: GpuSplit,
+    Softmax: GpuOp,
+    LogSoftmax: GpuOp,
+    AdvancedSubtensor1: GpuOp,
+    AdvancedSubtensor: GpuOp,
+    AdvancedIncSubtensor1: GpuOp,
+    AdvancedIncSubtensor: GpuOp,
+}
+
+
+def device_form(op: Op, context_name: Hashable) -> Op | None:
+    """The op that does on the device what ``op`` does on the host, or None."""
+    from tcore.gpuarray.products import product_form  # noqa: PLC0415 - products are forms, too
+
+    product = product_form(op)
+    if product is not None:
+        return product
+    for cls in type(op).__mro__:
+        form = _FORMS.get(cls)
+        if form is not None:
+            return form(op, context_name)
+    return None

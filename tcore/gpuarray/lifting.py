@@ -1,0 +1,133 @@
+"""Moves the work of a graph to a device.
+
+Floating inputs of one axis or more go to the device first; then, in one walk from inputs to outputs, a node with a device form follows
+when what it needs is there. Integers, shapes and single numbers stay where they are, and so does a variable whose ``tag.target`` is
+``"cpu"``. What the user gets back is moved to the host, unless it was asked for on the device.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable
+from typing import Any
+
+from tcore.configuration import config
+from tcore.gpuarray.forms import device_form
+from tcore.gpuarray.lowered import GpuOp, host_positions
+from tcore.gpuarray.products import GpuProduct, takes
+from tcore.gpuarray.transfer import GpuFromHost, HostFromGpu, as_gpuarray_variable, host_from_gpu
+from tcore.gpuarray.type import GpuArrayType, move_to_gpu
+from tcore.graph import Apply, Constant, Variable
+from tcore.graph.features import ReplaceValidate
+from tcore.optimizer.base import Optimizer
+from tcore.tensor.shape import Shape, Shape_i
+from tcore.tensor.type import TensorType
+
+__all__ = ["GpuLifting", "lifts"]
+
+
+class GpuLifting(Optimizer):
+    """Lift to the device of ``context_name``, or to ``config.device`` where that is set.
+
+    Parameters
+    ----------
+    context_name : hashable
+        A context, or the name of a device such as ``"opencl0:0"``.
+    """
+
+    def __init__(self, context_name: Hashable) -> None:
+        self.context_name = context_name
+        self.name = f"lift_to_{context_name}"
+
+    def add_requirements(self, fgraph: Any) -> None:
+        """Replacements are validated."""
+        fgraph.attach_feature(ReplaceValidate())
+
+    def apply(self, fgraph: Any, *args: Any, **kwargs: Any) -> int:
+        """Change the graph; the number of nodes that were lifted."""
+        context = None if config.device != "cpu" else self.context_name
+        on_device: dict[Variable, Variable] = {}  # host variable -> the same value on the device
+        for variable in self._sources(fgraph):
+            if _moves(variable):
+                on_device[variable] = GpuFromHost(_target(variable, context))(variable)
+        lifted = 0
+        for node in fgraph.toposort():
+            if isinstance(node.op, HostFromGpu):
+                on_device[node.outputs[0]] = node.inputs[0]
+            elif isinstance(node.op, (Shape, Shape_i)) and node.inputs[0] in on_device and node.inputs[0].owner is not None:
+                self._replace(fgraph, node, [node.op(on_device[node.inputs[0]])])
+            elif lifts(node, on_device):
+                outputs = self._lift(node, on_device, context)
+                if outputs is not None:
+                    lifted += 1
+                    on_device.update(zip(node.outputs, outputs, strict=True))
+        self._bring_back(fgraph, on_device)
+        return lifted
+
+    @staticmethod
+    def _sources(fgraph: Any) -> Iterable[Variable]:
+        yield from fgraph.inputs
+        yield from (v for v in fgraph.variables if v.owner is None and isinstance(v, Constant))
+
+    @staticmethod
+    def _lift(node: Apply, on_device: dict[Variable, Variable], context: Hashable) -> list[Variable] | None:
+        places = {v.type.context_name for i in node.inputs if (v := on_device.get(i)) is not None}
+        if len(places) > 1:
+            raise ValueError(f"the inputs of {node} live on different contexts ({sorted(map(str, places))}): move them to one")
+        context = places.pop() if places else context
+        op = device_form(node.op, context)
+        if op is None:
+            return None
+        host = host_positions(node.op, len(node.inputs))
+        inputs = [
+            variable if position in host else on_device.get(variable) or as_gpuarray_variable(variable, context)
+            for position, variable in enumerate(node.inputs)
+        ]
+        made = op.make_node(*inputs)
+        if any((m.type.dtype, m.type.broadcastable) != (o.type.dtype, o.type.broadcastable) for m, o in zip(made.outputs, node.outputs, strict=True)):
+            return None
+        return made.outputs
+
+    @staticmethod
+    def _replace(fgraph: Any, node: Apply, outputs: list[Variable]) -> None:
+        fgraph.replace_all_validate(list(zip(node.outputs, outputs, strict=True)), reason="GpuLifting")
+
+    @staticmethod
+    def _bring_back(fgraph: Any, on_device: dict[Variable, Variable]) -> None:
+        """Whatever of the host still reads a lifted value gets it by a transfer."""
+        pairs = []
+        for variable, moved in on_device.items():
+            if variable.owner is None or variable not in fgraph.variables or isinstance(variable.owner.op, HostFromGpu):
+                continue
+            pairs.append((variable, host_from_gpu(moved)))
+        fgraph.replace_all_validate(pairs, reason="GpuLifting")
+
+
+def lifts(node: Apply, on_device: Any) -> bool:
+    """Whether a node belongs on the device: it has a form there, no output is a mere number that other host work needs, and an array that it
+    reads is there already."""
+    form = device_form(node.op, None)
+    if form is None or isinstance(node.op, GpuOp):
+        return False
+    host = host_positions(node.op, len(node.inputs))
+    arrays = [v for position, v in enumerate(node.inputs) if position not in host]
+    if any(not isinstance(v.type, TensorType) or not _possible(v) for v in (*arrays, *node.outputs)):
+        return False
+    if isinstance(form, GpuProduct) and not takes([v.type.dtype for v in (*arrays, *node.outputs)]):
+        return False
+    return any(v in on_device for v in arrays if not isinstance(v, Constant))
+
+
+def _possible(variable: Variable) -> bool:
+    return isinstance(variable.type, GpuArrayType) or variable.type.dtype not in ("complex64", "complex128", "float16")
+
+
+def _moves(variable: Variable) -> bool:
+    """Whether a source goes to the device: floating, one axis or more, and not tagged to stay."""
+    kind = variable.type
+    if not isinstance(kind, TensorType) or not kind.dtype.startswith("float") or not move_to_gpu(kind) or not _possible(variable):
+        return False
+    return not (variable.has_tag() and getattr(variable.tag, "target", None) == "cpu")
+
+
+def _target(variable: Variable, context: Hashable) -> Hashable:
+    return getattr(variable.tag, "target", context) if variable.has_tag() else context

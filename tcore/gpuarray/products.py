@@ -1,0 +1,126 @@
+"""Matrix products on devices: the forms of Dot22, Gemm, Gemv and Ger, on the kernel of :mod:`tcore.gpuarray.gemm`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from tcore.gpuarray import array
+from tcore.gpuarray.array import GpuArray
+from tcore.gpuarray.gemm import gemm
+from tcore.gpuarray.lowered import GpuOp, stays_on_host
+from tcore.graph import Apply, Op
+from tcore.tensor.blas import Dot22, Dot22Scalar, Gemm, Gemv, Ger
+from tcore.tensor.dot import Dot
+
+__all__ = ["GpuDot22", "GpuGemm", "GpuGemv", "GpuGer", "product_form"]
+
+
+class GpuProduct(GpuOp):
+    """A product that runs by a kernel of its own: ``perform`` launches it and returns without waiting."""
+
+    def make_thunk(self, node: Apply, storage_map: Any, compute_map: Any, no_recycling: Any, impl: str | None = None) -> Any:
+        """A thunk on :meth:`perform`."""
+        return self.make_py_thunk(node, storage_map, compute_map, no_recycling)
+
+    def _accumulator(self, y: GpuArray) -> GpuArray:
+        """Where to add: ``y`` itself for ops that destroy it, else a copy."""
+        return y if self.destroy_map else y.copy()
+
+
+class GpuDot22(GpuProduct):
+    """Matrix times matrix, vector times matrix, matrix times vector or vector times vector."""
+
+    def perform(self, node: Apply, inputs: Sequence[Any], output_storage: Sequence[list[Any]], params: Any = None) -> None:
+        """One product; the inner lengths must agree."""
+        x, y = inputs
+        left = x.reshape((1, -1)) if x.ndim == 1 else x
+        right = y.reshape((-1, 1)) if y.ndim == 1 else y
+        if left.shape[1] != right.shape[0]:
+            raise ValueError(f"shapes {x.shape} and {y.shape} cannot be multiplied: inner lengths {left.shape[1]} and {right.shape[0]}")
+        result = array.empty((left.shape[0], right.shape[1]), x.dtype, context=x.context)
+        gemm(1, left, right, 0, result)
+        output_storage[0][0] = result.reshape(x.shape[:-1] + y.shape[1:])
+
+
+class GpuDot22Scalar(GpuProduct):
+    """``scalar * (x · y)``; inputs x, y, scalar (on the host)."""
+
+    def perform(self, node: Apply, inputs: Sequence[Any], output_storage: Sequence[list[Any]], params: Any = None) -> None:
+        """One product."""
+        x, y, scalar = inputs
+        result = array.empty((x.shape[0], y.shape[1]), x.dtype, context=x.context)
+        gemm(scalar, x, y, 0, result)
+        output_storage[0][0] = result
+
+
+class GpuGemm(GpuProduct):
+    """``beta * z + alpha * (x · y)``; inputs z, alpha, x, y, beta, the two numbers on the host."""
+
+    def perform(self, node: Apply, inputs: Sequence[Any], output_storage: Sequence[list[Any]], params: Any = None) -> None:
+        """One product, into z for the in-place form."""
+        z, alpha, x, y, beta = inputs
+        result = self._accumulator(z)
+        gemm(alpha, x, y, beta, result)
+        output_storage[0][0] = result
+
+
+class GpuGemv(GpuProduct):
+    """``beta * y + alpha * (A · x)``; inputs y, alpha, A, x, beta, the two numbers on the host."""
+
+    def perform(self, node: Apply, inputs: Sequence[Any], output_storage: Sequence[list[Any]], params: Any = None) -> None:
+        """A product with one column."""
+        y, alpha, matrix, x, beta = inputs
+        result = self._accumulator(y)
+        gemm(alpha, matrix, _column(x), beta, _column(result))
+        output_storage[0][0] = result
+
+
+class GpuGer(GpuProduct):
+    """``A + alpha * outer(x, y)``; inputs A, alpha, x, y, alpha on the host."""
+
+    def perform(self, node: Apply, inputs: Sequence[Any], output_storage: Sequence[list[Any]], params: Any = None) -> None:
+        """A product over an inner axis of length 1."""
+        matrix, alpha, x, y = inputs
+        result = self._accumulator(matrix)
+        gemm(alpha, _column(x), _column(y).T, 1, result)
+        output_storage[0][0] = result
+
+
+def _column(vector: GpuArray) -> GpuArray:
+    return vector.view((vector.shape[0], 1), (vector.strides[0], vector.dtype.itemsize), vector.offset)
+
+
+@stays_on_host(Dot22Scalar)
+def _scalar(op: Op, count: int) -> Sequence[int]:
+    return (2,)
+
+
+@stays_on_host(Gemm, Gemv)
+def _alpha_and_beta(op: Op, count: int) -> Sequence[int]:
+    return (1, 4)
+
+
+@stays_on_host(Ger)
+def _alpha(op: Op, count: int) -> Sequence[int]:
+    return (1,)
+
+
+_PRODUCTS: dict[type[Op], Callable[..., GpuProduct]] = {
+    Dot: GpuDot22, Dot22: GpuDot22, Dot22Scalar: GpuDot22Scalar, Gemm: GpuGemm, Gemv: GpuGemv, Ger: GpuGer,
+}  # fmt: skip
+
+
+def product_form(op: Op) -> GpuProduct | None:
+    """The device's form of a product op, or None for other ops."""
+    for cls in type(op).__mro__:
+        if cls in _PRODUCTS:
+            return _PRODUCTS[cls](op)
+    return None
+
+
+def takes(dtypes: Sequence[str]) -> bool:
+    """Whether the kernel multiplies these dtypes: one floating dtype of 4 or 8 bytes throughout."""
+    return len(set(dtypes)) == 1 and np.dtype(dtypes[0]).name in ("float32", "float64")
