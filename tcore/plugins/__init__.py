@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 from tcore.plugins.markers import hookimpl
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from tcore.configuration.option import Computed, Option
     from tcore.plugins.declarations import (
         BackendSpec,
@@ -81,7 +83,7 @@ _HOMES = {
 
 if not TYPE_CHECKING:
 
-    def __getattr__(name):
+    def __getattr__(name: str) -> "Any":
         if name not in __all__:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         import importlib
