@@ -9,7 +9,7 @@ from tcore.compile.function_module import Function, with_protected_inputs
 from tcore.compile.io import In, SymbolicOutput
 from tcore.compile.maker import FunctionMaker
 from tcore.compile.sharedvalue import SharedVariable
-from tcore.graph import Constant
+from tcore.graph import Constant, FunctionGraph, clone_get_equiv
 from tcore.link import Container
 
 if TYPE_CHECKING:
@@ -29,7 +29,8 @@ def copy_function(
     """See :meth:`Function.copy`."""
     maker = source.maker
     swap = _checked_swap(source, swap or {})
-    fgraph, equiv = maker.fgraph.clone_get_equiv(attach_feature=True)
+    count = len(maker.outputs)
+    fgraph, equiv = _copied_graph(maker.fgraph, count if delete_updates else None)
     inputs: list[In] = []
     for entry, variable in zip(maker.inputs, fgraph.inputs, strict=True):
         twin = copy.copy(entry)
@@ -43,9 +44,6 @@ def copy_function(
             twin.update = None
             twin.mutable = False
         inputs.append(twin)
-    count = len(maker.outputs)
-    if delete_updates:
-        _drop_outputs(fgraph, count)
     # what the source protects, the copy protects; what is not updated any more must stay as it is
     no_longer = [fgraph.inputs[position] for position in source._updated] if delete_updates else []  # noqa: SLF001
     protected = [
@@ -98,11 +96,20 @@ def _checked_swap(source: Function, swap: Mapping[Any, Any]) -> dict[SharedVaria
     return dict(swap)
 
 
-def _drop_outputs(fgraph: Any, count: int) -> None:
-    """Keep the first ``count`` outputs of the graph."""
-    while len(fgraph.outputs) > count:
-        fgraph.remove_output(len(fgraph.outputs) - 1)
-    fgraph.update_mapping = {}
+def _copied_graph(fgraph: FunctionGraph, count: int | None) -> tuple[FunctionGraph, dict[Any, Any]]:
+    """A copy of the graph, with its first ``count`` outputs only (None: with all), and the dict from old to new."""
+    outputs = fgraph.outputs if count is None else fgraph.outputs[:count]
+    equiv = clone_get_equiv(fgraph.inputs, outputs)
+    copied = FunctionGraph(
+        [equiv[variable] for variable in fgraph.inputs],
+        [equiv[variable] for variable in outputs],
+        clone=False,
+        update_mapping=dict(fgraph.update_mapping or {}) if count is None else {},
+    )
+    for feature in fgraph.features:
+        # features that order in-place ops look at the graph as it is: the order of the source is not lost
+        copied.attach_feature(feature.clone() if hasattr(feature, "clone") else feature)
+    return copied, equiv
 
 
 def _shared_cells(source: Function, equiv: dict[Any, Any]) -> dict[Any, Any]:

@@ -145,7 +145,7 @@ class FunctionMaker:
 
     def _optimize(self, fgraph: FunctionGraph) -> None:
         start = time.perf_counter()
-        optimizer = self.mode.optimizer
+        optimizer = self.mode.optimizer_for(fgraph)
         with config.change_flags(traceback__limit=config.traceback.compile_limit, compute_test_value="off"):
             if optimizer is not None:
                 optimizer.optimize(fgraph)

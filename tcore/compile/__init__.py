@@ -1,0 +1,83 @@
+"""From graphs to functions: ``function``, shared variables, inputs and outputs, modes."""
+
+from tcore.compile.backends import BackendError, BackendWarning
+from tcore.compile.errors import AliasedMemoryError, UnusedInputError
+from tcore.compile.evaluate import evaluate
+from tcore.compile.function import function, function_dump
+from tcore.compile.function_module import Function
+from tcore.compile.io import In, Out, SymbolicInput, SymbolicOutput
+from tcore.compile.maker import FunctionMaker
+from tcore.compile.mode import (
+    FAST_COMPILE,
+    FAST_RUN,
+    AddDestroyHandler,
+    Mode,
+    get_default_mode,
+    get_mode,
+    optdb,
+    predefined_linkers,
+    predefined_modes,
+    predefined_optimizers,
+    register_linker,
+    register_mode,
+    register_optimizer,
+)
+from tcore.compile.ops import (
+    DeepCopyOp,
+    FromFunctionOp,
+    OutputGuard,
+    ViewOp,
+    as_op,
+    deep_copy_op,
+    register_deep_copy_op_c_code,
+    register_view_op_c_code,
+    view_op,
+)
+from tcore.compile.profiling import ProfileStats
+from tcore.compile.sharedvalue import SharedVariable, shared, shared_constructor
+
+#: the documented second name
+Param = In
+
+__all__ = [
+    "FAST_COMPILE",
+    "FAST_RUN",
+    "AddDestroyHandler",
+    "AliasedMemoryError",
+    "BackendError",
+    "BackendWarning",
+    "DeepCopyOp",
+    "FromFunctionOp",
+    "Function",
+    "FunctionMaker",
+    "In",
+    "Mode",
+    "Out",
+    "OutputGuard",
+    "Param",
+    "ProfileStats",
+    "SharedVariable",
+    "SymbolicInput",
+    "SymbolicOutput",
+    "UnusedInputError",
+    "ViewOp",
+    "as_op",
+    "deep_copy_op",
+    "evaluate",
+    "function",
+    "function_dump",
+    "get_default_mode",
+    "get_mode",
+    "optdb",
+    "predefined_linkers",
+    "predefined_modes",
+    "predefined_optimizers",
+    "register_deep_copy_op_c_code",
+    "register_linker",
+    "register_mode",
+    "register_optimizer",
+    "register_view_op_c_code",
+    "shared",
+    "shared_constructor",
+    "view_op",
+]

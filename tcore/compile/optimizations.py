@@ -1,0 +1,88 @@
+"""Which optimizations a function gets: the predefined choices, and what the ops of its graph bring along."""
+
+from __future__ import annotations
+
+import math
+import threading
+from typing import TYPE_CHECKING, Any
+
+from tcore.configuration import config
+from tcore.optimizer import AddDestroyHandler, Query, optdb, register_rewrites
+
+if TYPE_CHECKING:
+    from tcore.compile.backends import Backend
+    from tcore.graph import FunctionGraph
+
+__all__ = ["AddDestroyHandler", "active_optimizer", "optdb", "predefined_optimizers", "register_optimizer"]
+
+_O1 = Query(include=["fast_compile"])
+_O3 = Query(include=["fast_run"], exclude=["inplace"])
+_O4 = Query(include=["fast_run"])
+
+#: name -> Query: what ``Mode(optimizer=name)`` and ``config.optimizer`` mean
+predefined_optimizers: dict[str | None, Any] = {
+    None: Query(include=[]),
+    "None": Query(include=[]),
+    "merge": Query(include=["merge"]),
+    "o1": _O1,
+    "o2": Query(include=["fast_compile", "fusion"]),
+    "o3": _O3,
+    "o4": _O4,
+    "fast_compile": _O1,
+    "fast_run": _O4,
+    "fast_run_stable": Query(include=["fast_run"], require=["stable"]),
+    # everything up to the stabilizations, which stand at position 1.5
+    "stabilize": Query(include=["fast_run"], position_cutoff=1.5000001),
+    "stabilization": Query(include=["fast_run"], position_cutoff=1.5000001),
+    "unsafe": Query(include=["fast_run", "unsafe"], exclude=["inplace"]),
+}
+
+_lock = threading.Lock()
+_registered: set[tuple[str, str]] = set()
+
+
+def register_optimizer(name: str, opt: Any) -> None:
+    """Let ``opt``, a Query or an Optimizer, be known by ``name`` in modes.
+
+    Raises
+    ------
+    ValueError
+        If the name is taken.
+    """
+    if name in predefined_optimizers:
+        raise ValueError(f"there is an optimizer named {name!r} already")
+    predefined_optimizers[name] = opt
+
+
+def active_optimizer(query: Query, fgraph: FunctionGraph | None, backend: Backend | None) -> Any:
+    """What the database gives for ``query`` on this graph and backend.
+
+    Optimizations of a plugin take part where an op or a type of it is in the graph, or where the function runs on its
+    backend or device: whatever else a program has imported changes nothing.
+    """
+    from tcore.plugins import active_plugins_for, manager  # noqa: PLC0415 - found when needed, not on import
+    from tcore.plugins.references import resolve  # noqa: PLC0415
+
+    if not query.include and not query.extra_optimizations:
+        return optdb.query(query)
+    nodes = list(fgraph.apply_nodes) if fgraph is not None else []
+    variables = list(fgraph.inputs) if fgraph is not None else []
+    backends = () if backend is None else (backend.name,)
+    devices = () if backend is None or config.device == "cpu" else (config.device,)
+    active = active_plugins_for(nodes, variables, backends, devices)
+    with _lock:
+        tables = manager().tables
+        for plugin, group in manager().rewrite_groups(active):
+            if (plugin, group.name) in _registered:
+                continue
+            declared = tables.declared_by(plugin)
+            ours = declared is not None and not declared.order[0]  # a plugin of the core itself
+            register_rewrites(optdb, resolve(group.load), group.tags, origin=None if ours else plugin)
+            _registered.add((plugin, group.name))
+        if backend is not None:
+            query = query.including(*backend.tags())
+        if math.isinf(query.position_cutoff) and not math.isinf(config.optdb.position_cutoff):
+            from attrs import evolve  # noqa: PLC0415 - rarely used
+
+            query = evolve(query, position_cutoff=config.optdb.position_cutoff)
+        return optdb.query(query.with_origins(active))

@@ -1,0 +1,70 @@
+"""Constant folding: what depends on constants alone is computed once, when the graph is optimized."""
+
+from __future__ import annotations
+
+import copy
+import logging
+from typing import TYPE_CHECKING, Any
+
+from tcore.graph.errors import MethodNotDefined
+from tcore.graph.variable import Constant
+from tcore.optimizer.base import local_optimizer
+from tcore.optimizer.tracing import copy_stack_trace
+
+if TYPE_CHECKING:
+    from tcore.graph.apply import Apply
+    from tcore.graph.variable import Variable
+
+__all__ = ["constant_folding"]
+
+logger = logging.getLogger("tcore.optimizer")
+
+
+@local_optimizer(None)
+def constant_folding(node: Apply) -> list[Variable] | bool:
+    """``op(constant, …) -> constant``, for ops that allow it (``do_constant_folding``).
+
+    Uses ``perform``, so that no compiler starts. Where it fails, for want of a ``perform`` or because the values do not
+    fit, the node stays, and the error shows when the function is called.
+    """
+    for variable in node.inputs:
+        if not isinstance(variable, Constant):
+            return False
+    if not node.inputs or not node.op.do_constant_folding(node):
+        return False
+    values = compute(node)
+    if values is None:
+        return False
+    folded = []
+    for output, value in zip(node.outputs, values, strict=True):
+        constant = output.type.make_constant(value)
+        copy_stack_trace(output, constant)
+        folded.append(constant)
+    return folded
+
+
+def compute(node: Apply) -> list[Any] | None:
+    """The values of a node whose inputs are constants, or None if they cannot be had."""
+    op = node.op
+    destroyed = {i for inputs in (getattr(op, "destroy_map", None) or {}).values() for i in inputs}
+    storage: dict[Variable, list[Any]] = {}
+    for position, variable in enumerate(node.inputs):
+        assert isinstance(variable, Constant)
+        storage[variable] = [copy.deepcopy(variable.data) if position in destroyed else variable.data]
+    computed = {variable: [True] for variable in storage}
+    for output in node.outputs:
+        storage[output] = [None]
+        computed[output] = [False]
+    try:
+        thunk = op.make_thunk(node, storage, computed, [], impl="py")
+        required = thunk()
+    except (MethodNotDefined, NotImplementedError):
+        return None
+    except Exception as error:  # the values are the user's: the run-time error comes with all its details
+        logger.debug("constant folding of %s failed: %s", node, error)
+        return None
+    if required:
+        return None
+    viewed = (getattr(op, "view_map", None) or {}) and True
+    # a constant must not share memory that someone else may change
+    return [copy.copy(storage[output][0]) if viewed else storage[output][0] for output in node.outputs]

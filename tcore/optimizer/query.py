@@ -1,0 +1,98 @@
+"""Query: which optimizations of a database to take."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from attrs import evolve, field, frozen
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+__all__ = ["Query"]
+
+
+def _tags(value: Iterable[str] | None) -> frozenset[str]:
+    if isinstance(value, str):
+        raise TypeError(f"tags come as a list, got the string {value!r}")
+    return frozenset(value or ())
+
+
+def _subqueries(value: Mapping[str, Query] | None) -> dict[str, Query]:
+    return dict(value or {})
+
+
+@frozen(eq=False)
+class Query:
+    """A choice by tags. The name of an optimization counts as one of its tags.
+
+    Parameters
+    ----------
+    include : iterable of str
+        An optimization must have at least one of these.
+    require : iterable of str
+        It must have all of these.
+    exclude : iterable of str
+        It must have none of these.
+    subquery : dict, optional
+        Name of a database inside the one that is asked -> the Query for it; the others get this Query.
+    position_cutoff : float
+        In a sequence, only what stands before this position.
+    extra_optimizations : iterable of (optimizer, position), optional
+        Further members for a sequence.
+    origins : iterable of str, optional
+        Plugins whose optimizations take part beside those of the core; None for all.
+    """
+
+    include: frozenset[str] = field(converter=_tags)
+    require: frozenset[str] = field(default=None, converter=_tags)
+    exclude: frozenset[str] = field(default=None, converter=_tags)
+    subquery: dict[str, Query] = field(default=None, converter=_subqueries)
+    position_cutoff: float = math.inf
+    extra_optimizations: tuple[tuple[Any, float], ...] = field(default=(), converter=tuple)
+    origins: frozenset[str] | None = field(default=None, converter=lambda o: None if o is None else frozenset(o))
+
+    def including(self, *tags: str) -> Query:
+        """A query that includes ``tags`` as well."""
+        return evolve(self, include=self.include | set(tags))
+
+    def excluding(self, *tags: str) -> Query:
+        """A query that excludes ``tags`` as well."""
+        return evolve(self, exclude=self.exclude | set(tags))
+
+    def requiring(self, *tags: str) -> Query:
+        """A query that requires ``tags`` as well."""
+        return evolve(self, require=self.require | set(tags))
+
+    def register(self, *optimizations: tuple[Any, float]) -> Query:
+        """A query with further members: pairs of optimizer and position."""
+        return evolve(self, extra_optimizations=(*self.extra_optimizations, *optimizations))
+
+    def with_origins(self, origins: Iterable[str] | None) -> Query:
+        """A query with the optimizations of these plugins only (None: of all)."""
+        return evolve(self, origins=origins)
+
+    def matches(self, tags: Iterable[str]) -> bool:
+        """Whether something with these tags is taken."""
+        tags = frozenset(tags)
+        return bool(self.include & tags) and self.require <= tags and not self.exclude & tags
+
+    def key(self) -> Any:
+        """A hashable stand-in: equal keys mean equal choices."""
+        subqueries = tuple(sorted((name, query.key()) for name, query in self.subquery.items()))
+        return (
+            tuple(sorted(self.include)),
+            tuple(sorted(self.require)),
+            tuple(sorted(self.exclude)),
+            subqueries,
+            self.position_cutoff,
+            self.extra_optimizations,
+            None if self.origins is None else tuple(sorted(self.origins)),
+        )
+
+    def __str__(self) -> str:
+        return (
+            f"Query{{inc={sorted(self.include)},ex={sorted(self.exclude)},require={sorted(self.require)},"
+            f"subquery={self.subquery},position_cutoff={self.position_cutoff}}}"
+        )

@@ -1,0 +1,205 @@
+"""Rewrites as values: what a module declares, and a plugin's ``RewriteGroup`` loads.
+
+A *rewrite* is one rule, with its name, its tags and the stages in which it takes part. Declaring it has no effect;
+:func:`register_rewrites` puts a group of them into the database.
+
+>>> @rewrite(Stage.CANONICALIZE, Stage.SPECIALIZE, tracks=[Neg])
+... def local_neg_neg(node):
+...     \"\"\"neg(neg(x)) -> x\"\"\"
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import TYPE_CHECKING, Any
+
+from attrs import evolve, field, frozen
+
+from tcore.optimizer.base import FromFunctionLocalOptimizer, LocalOptimizer, Optimizer
+from tcore.optimizer.database import DB, EquilibriumDB, LocalGroupDB, SequenceDB, TopoDB
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from tcore.graph.apply import Apply
+    from tcore.graph.op import Op
+
+__all__ = ["GlobalRewrite", "Rewrite", "Stage", "register_rewrites", "rewrite"]
+
+
+class Stage(Enum):
+    """The stages for rules, by the names that they have in the database, in order."""
+
+    USELESS = "useless"
+    CANONICALIZE = "canonicalize"
+    STABILIZE = "stabilize"
+    SPECIALIZE = "specialize"
+    UNCANONICALIZE = "uncanonicalize"
+    SPECIALIZE_DEVICE = "specialize_device"
+
+
+def _names(value: Iterable[str]) -> tuple[str, ...]:
+    if isinstance(value, str):
+        raise TypeError(f"a tuple of names is needed, got the string {value!r}")
+    return tuple(value)
+
+
+@frozen(eq=False)
+class Rewrite:
+    """A rule for one node, and where it takes part.
+
+    Attributes
+    ----------
+    rule : LocalOptimizer
+    stages : tuple of Stage
+    tags : tuple of str
+        ``fast_run`` is always there; ``fast_compile`` for rules that every compilation wants.
+    name : str
+    """
+
+    rule: LocalOptimizer
+    stages: tuple[Stage, ...] = field(converter=tuple)
+    tags: tuple[str, ...] = field(default=(), converter=_names)
+    name: str = field(default="", kw_only=True)
+
+    def __attrs_post_init__(self) -> None:
+        if not self.name:
+            object.__setattr__(self, "name", str(self.rule))
+
+    @property
+    def summary(self) -> str:
+        """What it does, ``before -> after``: the first line of the rule's docstring."""
+        return (self.rule.__doc__ or "").strip().partition("\n")[0]
+
+    def transform(self, node: Apply) -> Any:
+        """Try the rule on a node."""
+        return self.rule.transform(node)
+
+    def __call__(self, node: Apply) -> Any:
+        """As :meth:`transform`."""
+        return self.rule.transform(node)
+
+
+@frozen(eq=False)
+class GlobalRewrite:
+    """An optimizer (or a database of some) at a position of the sequence.
+
+    Attributes
+    ----------
+    name : str
+    optimizer : Optimizer or DB
+    position : float
+        The documented position, or any between.
+    tags : tuple of str
+        Nothing is added: ``fast_run`` must be given.
+    after : tuple of str
+        Names that come before it, where positions are equal.
+    into : str
+        The sequence to put it into: ``""`` for the principal one.
+    """
+
+    name: str
+    optimizer: Optimizer | DB
+    position: float
+    tags: tuple[str, ...] = field(default=(), converter=_names)
+    after: tuple[str, ...] = field(default=(), converter=_names)
+    into: str = ""
+
+    @property
+    def summary(self) -> str:
+        """What it does: the first line of the optimizer's docstring."""
+        return (self.optimizer.__doc__ or "").strip().partition("\n")[0]
+
+
+def rewrite(
+    *stages: Stage,
+    tracks: Sequence[Op | type[Op]] | None,
+    tags: Iterable[str] = (),
+    requirements: Sequence[Callable[[], Any]] = (),
+    name: str | None = None,
+) -> Callable[[Callable[[Apply], Any]], Rewrite]:
+    """Decorator: a function of a node as a :class:`Rewrite`.
+
+    Parameters
+    ----------
+    stages : Stage
+        None for a rule that only an explicit registration uses.
+    tracks : list of ops and op classes, or None
+        The nodes that it wants to see; None for all.
+    tags : iterable of str
+    requirements : sequence of callables
+        Each makes a feature that the rule needs.
+    name : str, optional
+        The documented name, where the function has another.
+    """
+    if tracks is not None and not list(tracks):
+        raise ValueError("tracks is an empty list, so that the rule would never be asked: use None for all nodes")
+
+    def decorate(fn: Callable[[Apply], Any]) -> Rewrite:
+        rule = FromFunctionLocalOptimizer(fn, None if tracks is None else list(tracks), requirements, name=name)
+        return Rewrite(rule, stages, tuple(tags))
+
+    return decorate
+
+
+def _sequence(optdb: SequenceDB, into: str) -> SequenceDB:
+    if not into:
+        return optdb
+    db = optdb[into]
+    if not isinstance(db, SequenceDB):
+        raise TypeError(f"'{into}' is no sequence, so that nothing can be put into it at a position")
+    return db
+
+
+def _stage(optdb: SequenceDB, stage: Stage) -> EquilibriumDB | LocalGroupDB:
+    db = optdb[stage.value]
+    if isinstance(db, TopoDB):
+        db = db.db
+    assert isinstance(db, (EquilibriumDB, LocalGroupDB))
+    return db
+
+
+def register_rewrites(
+    optdb: SequenceDB,
+    rewrites: Iterable[Rewrite | GlobalRewrite],
+    tags: Iterable[str] = (),
+    origin: str | None = None,
+) -> None:
+    """Put a group of rewrites into the database: all, or none and an error.
+
+    Parameters
+    ----------
+    optdb : SequenceDB
+    rewrites : Rewrite and GlobalRewrite
+    tags : iterable of str
+        Added to those of each.
+    origin : str, optional
+        The plugin that they come from; None for tcore itself.
+    """
+    tags = tuple(tags)
+    done: list[tuple[DB, str]] = []
+    try:
+        for each in rewrites:
+            if isinstance(each, Rewrite):
+                own = ("fast_run", *each.tags, *tags)
+                for stage in each.stages:
+                    db = _stage(optdb, stage)
+                    db.register(each.name, each.rule, *own, origin=origin)
+                    done.append((db, each.name))
+            elif isinstance(each, GlobalRewrite):
+                sequence = _sequence(optdb, each.into)
+                sequence.register(
+                    each.name, each.optimizer, each.position, *each.tags, *tags, after=each.after, origin=origin
+                )
+                done.append((sequence, each.name))
+            else:
+                raise TypeError(f"a group of rewrites holds Rewrite and GlobalRewrite records, got {each!r}")
+    except BaseException:
+        for db, name in reversed(done):
+            db.unregister(name)
+        raise
+
+
+def with_tags(group: Iterable[Rewrite], *tags: str) -> list[Rewrite]:
+    """The same rewrites with further tags."""
+    return [evolve(each, tags=(*each.tags, *tags)) for each in group]

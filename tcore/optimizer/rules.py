@@ -1,0 +1,58 @@
+"""Which of many rules want to see a node: an index by op and by op class."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from tcore.graph.op import Op
+
+__all__ = ["RuleIndex"]
+
+
+class RuleIndex:
+    """Answers ``rules_for(op)`` in the order in which the rules were given, from what they say in ``tracks()``."""
+
+    def __init__(self, rules: Iterable[Any]) -> None:
+        self.rules = list(rules)
+        self._everywhere: list[int] = []
+        self._by_class: dict[type, list[int]] = {}
+        self._by_op: dict[Any, list[int]] = {}
+        for number, rule in enumerate(self.rules):
+            tracked = rule.tracks()
+            if tracked is None:
+                self._everywhere.append(number)
+                continue
+            for each in tracked:
+                table: dict[Any, list[int]] = self._by_class if isinstance(each, type) else self._by_op
+                numbers = table.setdefault(each, [])
+                if number not in numbers:
+                    numbers.append(number)
+        self._tracked_classes = {type(op) for op in self._by_op}
+        self._found: dict[Any, list[Any]] = {}
+
+    def rules_for(self, op: Op) -> list[Any]:
+        """The rules that want to see nodes of ``op``."""
+        cls = type(op)
+        # only where single ops of the class are tracked does the answer depend on more than the class
+        key: Any = op if cls in self._tracked_classes else cls
+        try:
+            found = self._found.get(key)
+        except TypeError:  # an op that cannot be hashed
+            return self._search(op, cls)
+        if found is None:
+            found = self._found[key] = self._search(op, cls)
+        return found
+
+    def _search(self, op: Op, cls: type) -> list[Any]:
+        numbers = set(self._everywhere)
+        for base in cls.__mro__:
+            numbers.update(self._by_class.get(base, ()))
+        if cls in self._tracked_classes:
+            try:
+                numbers.update(self._by_op.get(op, ()))
+            except TypeError:
+                numbers.update(n for each, tracked in self._by_op.items() if each == op for n in tracked)
+        return [self.rules[number] for number in sorted(numbers)]
