@@ -123,7 +123,7 @@ class Config(Section):
         option = self.options.get(full)
         if option is None:
             raise UnknownOptionError(self._unknown(full))
-        given = self._given.get(full) or self._given.get(full.lower())
+        given = self.given(full)
         if given is not None:
             value = self._converted(option, given.text, given.source)
             source = given.source
@@ -172,6 +172,10 @@ class Config(Section):
         """Assign to the option with this dotted name."""
         section, last = self._locate(name)
         setattr(section, last, value)
+
+    def given(self, name: str) -> Given | None:
+        """What the environment or an rc file says about an option, as written."""
+        return self._given.get(name) or self._given.get(name.lower())
 
     def source(self, name: str) -> str:
         """Where the value comes from: ``'code'``, ``'TCORE_FLAGS'``, the path of an rc file or ``'default'``."""

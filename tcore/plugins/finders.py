@@ -54,7 +54,7 @@ class Facade(ModuleType):
         names = set(super().__dir__())
         for source in self._sources:
             module = importlib.import_module(source)
-            names.update(getattr(module, "__all__", None) or dir(module))
+            names.update(name for name in getattr(module, "__all__", None) or dir(module) if not name.startswith("__"))
         return sorted(names)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from tcore.configuration.tree import Config
 
-__all__ = ["BUILTIN_PLUGINS", "Loader"]
+__all__ = ["BUILTIN_PLUGINS", "Loader", "one_line"]
 
 #: The core's own packages that register through the hooks, always loaded first.
 BUILTIN_PLUGINS: tuple[tuple[str, str], ...] = (("tensor", "tcore.tensor.plugin"),)
@@ -310,17 +310,18 @@ def _why(error: BaseException) -> str:
     elif isinstance(error, PluginError):
         return " ".join(str(error).split())
     else:
-        reason = _one_line(error)
+        reason = one_line(error)
     root = error
     while (deeper := root.__cause__) is not None and deeper is not error:
         root = deeper
     if root is not error:
-        reason += f", caused by {_one_line(root)}"
+        reason += f", caused by {one_line(root)}"
     frames = traceback.extract_tb(root.__traceback__)
     outside = [frame for frame in frames if not frame.filename.startswith("<frozen")]
     return f"{reason} ({outside[-1].filename}, line {outside[-1].lineno})" if outside else reason
 
 
-def _one_line(error: BaseException) -> str:
+def one_line(error: BaseException) -> str:
+    """Class and text of an error, on one line."""
     text = " ".join(str(error).split())
     return f"{type(error).__name__}: {text}" if text else type(error).__name__

@@ -12,6 +12,7 @@ from tcore.plugins.declarations import (
     DeviceSpec,
     LoweringGroup,
     Observer,
+    ReportLine,
     RewriteGroup,
     SharedSpec,
 )
@@ -19,7 +20,7 @@ from tcore.plugins.discovery import Candidate
 from tcore.plugins.errors import DuplicateNameError, PluginLoadError, UnknownNameError
 from tcore.plugins.finders import MountError
 from tcore.plugins.known import install_hint, supplier
-from tcore.plugins.loader import Loader
+from tcore.plugins.loader import Loader, one_line
 from tcore.plugins.references import resolve
 from tcore.plugins.state import ACTIVE
 
@@ -204,6 +205,20 @@ class Manager(Loader):
             missing = tuple(name for name in group.requires if name not in present)
             if missing:
                 yield plugin, group, missing
+
+    def report(self, name: str) -> tuple[ReportLine, ...]:
+        """The lines of a loaded plugin for ``tcore doctor``; may open devices, so call it in a process of its own."""
+        from tcore.plugins.loading import import_plugin, report_hook
+
+        candidate = self._candidate(name)
+        self._require(candidate)
+        lines: list[ReportLine] = []
+        try:
+            for function in report_hook(candidate, import_plugin(candidate)):
+                lines.extend(function())
+        except Exception as error:
+            lines.append(ReportLine(name, "problem", f"tcore_report failed: {one_line(error)}"))
+        return tuple(lines)
 
     def observers(self) -> tuple[Any, ...]:
         """The observers of all loaded plugins."""

@@ -45,8 +45,6 @@ def tensor(*args: Any, **kwargs: Any) -> Variable:
 class Untyped:
     """A constructor of variables of one kind, ``config.floatX`` unless a ``dtype`` is given."""
 
-    __slots__ = ("__doc__", "__name__", "broadcastable")
-
     def __init__(self, kind: str) -> None:
         self.__name__ = kind
         self.broadcastable = KINDS[kind]
@@ -61,8 +59,6 @@ class Untyped:
 
 class Plural:
     """A constructor of several variables: ``vectors('x', 'y')``, ``vectors(3)``, ``vectors('xyz')``."""
-
-    __slots__ = ("__doc__", "__name__", "make")
 
     def __init__(self, name: str, make: Callable[[str | None], Variable]) -> None:
         self.__name__ = name

@@ -126,7 +126,7 @@ def _variable_of(x: Variable) -> Any:
     if isinstance(kind, TensorType):
         return x
     if isinstance(kind, Scalar):
-        from tcore.tensor.scalar_conversion import tensor_from_scalar  # noqa: PLC0415 - an op, on the same floor
+        from tcore.tensor.scalars import tensor_from_scalar  # noqa: PLC0415 - an op, on the same floor
 
         return tensor_from_scalar(x)
     converter = getattr(x, "_as_TensorVariable", None)

@@ -15,7 +15,7 @@ from tcore.scalar.dtypes import discrete_dtypes
 from tcore.tensor.conversion import as_tensor_variable
 from tcore.tensor.type import TensorType
 
-__all__ = ["DimShuffle", "dimshuffle"]
+__all__ = ["DimShuffle", "dimshuffle", "moveaxis", "squeeze", "swapaxes", "transpose"]
 
 
 def _flags(flags: Sequence[Any]) -> tuple[bool, ...]:
@@ -144,3 +144,48 @@ def dimshuffle(x: Any, *pattern: Any) -> Variable:
     ndim = variable.type.ndim
     order = [axis + ndim if isinstance(axis, int) and -ndim <= axis < 0 else axis for axis in pattern]
     return DimShuffle(variable.type.broadcastable, order)(variable)  # type: ignore[no-any-return]
+
+
+def transpose(x: Any, axes: Sequence[int] | None = None) -> Variable:
+    """``x`` with its axes in the order ``axes``, or reversed."""
+    variable = as_tensor_variable(x)
+    ndim = variable.type.ndim
+    if axes is None:
+        order = list(range(ndim - 1, -1, -1))
+    else:
+        order = [int(axis) for axis in axes]
+        if len(order) != ndim:
+            raise ValueError(f"transpose of {ndim} axes got {len(order)} axes: {order}")
+    result = dimshuffle(variable, order)
+    if variable.name and axes is None:
+        result.name = f"{variable.name}.T"
+    return result
+
+
+def swapaxes(x: Any, axis1: int, axis2: int) -> Variable:
+    """``x`` with two axes exchanged."""
+    variable = as_tensor_variable(x)
+    order = list(range(variable.type.ndim))
+    order[axis1], order[axis2] = order[axis2], order[axis1]
+    return dimshuffle(variable, order)
+
+
+def moveaxis(x: Any, source: int | Sequence[int], destination: int | Sequence[int]) -> Variable:
+    """``x`` with the axes ``source`` moved to the places ``destination``, the others kept in order."""
+    variable = as_tensor_variable(x)
+    ndim = variable.type.ndim
+    froms = [axis % ndim for axis in ([source] if isinstance(source, int) else source)]
+    tos = [axis % ndim for axis in ([destination] if isinstance(destination, int) else destination)]
+    if len(froms) != len(tos) or len(set(froms)) != len(froms) or len(set(tos)) != len(tos):
+        raise ValueError(f"moveaxis takes as many different destinations as sources, got {source} and {destination}")
+    order = [axis for axis in range(ndim) if axis not in froms]
+    for place, axis in sorted(zip(tos, froms, strict=True)):
+        order.insert(place, axis)
+    return dimshuffle(variable, order)
+
+
+def squeeze(x: Any) -> Variable:
+    """``x`` without its broadcastable axes; other axes stay, also if their length turns out to be 1."""
+    variable = as_tensor_variable(x)
+    flags = variable.type.broadcastable
+    return dimshuffle(variable, [axis for axis, flag in enumerate(flags) if not flag])

@@ -1,0 +1,228 @@
+"""The same elements in other places: ``transpose``, ``swapaxes``, ``roll``, ``tile``, ``repeat``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from attrs import field, frozen
+
+from tcore.configuration import config
+from tcore.graph import Apply, Op, Variable
+from tcore.graph.null_type import disconnected_type
+from tcore.scalar.dtypes import discrete_dtypes
+from tcore.tensor._lengths import as_length, times
+from tcore.tensor.alloc import alloc, integer_scalar
+from tcore.tensor.constants import constant_int
+from tcore.tensor.conversion import as_tensor_variable
+from tcore.tensor.join import join
+from tcore.tensor.type import TensorType
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["Repeat", "moveaxis", "repeat", "roll", "squeeze", "swapaxes", "tile", "transpose"]
+
+
+def transpose(x: Any, axes: Any = None) -> Variable:
+    """``x`` with its axes in another order, reversed when ``axes`` is omitted: a view."""
+    x = as_tensor_variable(x)
+    order = list(range(x.type.ndim - 1, -1, -1)) if axes is None else [_axis("transpose", axis, x) for axis in axes]
+    if sorted(order) != list(range(x.type.ndim)):
+        raise ValueError(f"transpose needs every axis of {x} once, {x.type.ndim} in number, got {axes}")
+    result = x.dimshuffle(*order)
+    if axes is None and x.name is not None and x.type.ndim >= 2:
+        result.name = f"{x.name}.T"
+    return result
+
+
+def _axis(name: str, axis: Any, x: Variable) -> int:
+    if not isinstance(axis, (int, np.integer)):
+        raise TypeError(f"{name}: an axis is an int, got {axis!r}")
+    if not -x.type.ndim <= axis < x.type.ndim:
+        raise ValueError(f"{name}: axis {axis} does not exist in {x} with {x.type.ndim} dimensions")
+    return int(axis) % x.type.ndim
+
+
+def swapaxes(y: Any, axis1: int, axis2: int) -> Variable:
+    """``y`` with two axes exchanged: a view."""
+    y = as_tensor_variable(y)
+    order = list(range(y.type.ndim))
+    first, second = _axis("swapaxes", axis1, y), _axis("swapaxes", axis2, y)
+    order[first], order[second] = second, first
+    return y.dimshuffle(*order)
+
+
+def moveaxis(x: Any, source: int, destination: int) -> Variable:
+    """``x`` with the axis ``source`` at the place ``destination``, the others in their order: a view."""
+    x = as_tensor_variable(x)
+    source, destination = _axis("moveaxis", source, x), _axis("moveaxis", destination, x)
+    order = [axis for axis in range(x.type.ndim) if axis != source]
+    order.insert(destination, source)
+    return x.dimshuffle(*order)
+
+
+def squeeze(x: Any) -> Variable:
+    """``x`` without its broadcastable axes: itself or a view."""
+    x = as_tensor_variable(x)
+    kept = [axis for axis, mark in enumerate(x.type.broadcastable) if not mark]
+    return x if len(kept) == x.type.ndim else x.dimshuffle(*kept)
+
+
+def roll(x: Any, shift: Any, axis: Any = None) -> Variable:
+    """``x`` with its elements moved by ``shift`` places along ``axis``; those that leave at the end enter at the start.
+
+    Parameters
+    ----------
+    x : tensor
+    shift : integer or integer scalar
+    axis : int or constant, optional
+        Without it the flattened ``x`` is moved and brought back to its shape.
+    """
+    x = as_tensor_variable(x)
+    if axis is None:
+        if x.type.ndim == 1:
+            return roll(x, shift, 0)
+        return roll(x.flatten(), shift, 0).reshape(x.shape, ndim=x.type.ndim)
+    number = constant_int(axis)
+    if number is None:
+        return _roll_along(x, shift, axis)
+    number = _axis("roll", number, x)
+    length = as_length(x.shape[number])
+    # an empty axis has no place to move to: counting modulo 1 leaves it
+    steps = as_length(shift) % (max(length, 1) if isinstance(length, int) else length.clip(1, 2**62))
+    before = (slice(None),) * number
+    return join(number, x[(*before, slice(length - steps, None))], x[(*before, slice(None, length - steps))])
+
+
+def _roll_along(x: Variable, shift: Any, axis: Any) -> Variable:
+    """:func:`roll` along an axis that is known only when the function runs: by index vectors, one per axis."""
+    from tcore.tensor.math import eq, switch  # noqa: PLC0415 - only for symbolic axes
+    from tcore.tensor.ranges import arange  # noqa: PLC0415
+
+    axis = integer_scalar(axis, "the axis of roll")
+    places = []
+    for place in range(x.type.ndim):
+        moved = switch(eq(axis % x.type.ndim, place), shift, 0)
+        length = x.shape[place]
+        order = (arange(length) - moved) % length.clip(1, 2**62)
+        places.append(order.dimshuffle(*["x"] * place, 0, *["x"] * (x.type.ndim - place - 1)))
+    return x[tuple(places)]
+
+
+def tile(x: Any, reps: Any, ndim: int | None = None) -> Variable:
+    """``x`` repeated ``reps[i]`` times along axis ``i``.
+
+    Parameters
+    ----------
+    x : tensor
+    reps : integer, integer scalar, or sequence of these
+        Missing entries count as 1 and stand first, as in NumPy.
+    ndim : int, optional
+        Number of axes of the result, at least that of ``x`` and of ``reps``.
+
+    Raises
+    ------
+    ValueError
+        If ``ndim`` is too small, or the length of ``reps`` is not known.
+    """
+    from tcore.tensor.constants import get_vector_length  # noqa: PLC0415
+
+    x = as_tensor_variable(x)
+    if isinstance(reps, Variable) and reps.type.ndim == 1:
+        count = ndim if ndim is not None else get_vector_length(reps)
+        reps = [reps[place] for place in range(count)]
+    counts = list(reps) if isinstance(reps, (list, tuple, np.ndarray)) else [reps]
+    wanted = max(x.type.ndim, len(counts)) if ndim is None else ndim
+    if wanted < max(x.type.ndim, len(counts)):
+        raise ValueError(f"tile: ndim={ndim} is less than the {x.type.ndim} axes of {x} or the {len(counts)} entries of reps")
+    if wanted > x.type.ndim:
+        x = x.dimshuffle(*["x"] * (wanted - x.type.ndim), *range(x.type.ndim))
+    factors = [as_length(integer_scalar(count, "an entry of reps")) for count in [1] * (wanted - len(counts)) + counts]
+    if all(isinstance(factor, int) and factor == 1 for factor in factors):
+        return x.copy()
+    lengths = [1 if mark else x.shape[axis] for axis, mark in enumerate(x.type.broadcastable)]
+    # each axis becomes a pair (copy, element), then the pairs are merged
+    spread = x.dimshuffle(*[entry for axis in range(wanted) for entry in ("x", axis)])
+    pairs = [entry for factor, length in zip(factors, lengths, strict=True) for entry in (factor, length)]
+    return alloc(spread, *pairs).reshape(
+        [times(factor, length) for factor, length in zip(factors, lengths, strict=True)], ndim=wanted
+    )
+
+
+@frozen
+class Repeat(Op):
+    """Elements repeated along an axis, each its own number of times: ``Repeat(axis)(x, repeats)``, ``repeats`` a vector."""
+
+    axis: int = field(converter=int)
+
+    def make_node(self, x: Any, repeats: Any) -> Apply:
+        x, repeats = as_tensor_variable(x), as_tensor_variable(repeats)
+        if repeats.type.ndim != 1 or repeats.type.dtype not in discrete_dtypes:
+            raise TypeError(f"repeat takes an integer vector of counts, got {repeats} of type {repeats.type}")
+        if not 0 <= self.axis < x.type.ndim:
+            raise ValueError(f"repeat: axis {self.axis} does not exist in {x} with {x.type.ndim} dimensions")
+        marks = [mark and axis != self.axis for axis, mark in enumerate(x.type.broadcastable)]
+        return Apply(self, [x, repeats], [TensorType(x.type.dtype, marks)()])
+
+    def perform(self, node: Apply, inputs: Sequence[Any], output_storage: Sequence[list[Any]], params: Any = None) -> None:
+        x, repeats = inputs
+        if len(repeats) not in (1, x.shape[self.axis]):
+            raise ValueError(f"repeat: axis {self.axis} has length {x.shape[self.axis]}, there are {len(repeats)} counts")
+        output_storage[0][0] = np.repeat(x, repeats, axis=self.axis)
+
+    def infer_shape(self, node: Apply, shapes: Sequence[Any]) -> list[tuple[Any, ...]]:
+        x, repeats = node.inputs
+        lengths = list(shapes[0])
+        total = repeats.sum(dtype="int64")
+        lengths[self.axis] = total * lengths[self.axis] if repeats.type.broadcastable[0] else total
+        return [tuple(lengths)]
+
+    def connection_pattern(self, node: Apply) -> list[list[bool]]:
+        return [[True], [False]]
+
+    def grad(self, inputs: Sequence[Variable], output_grads: Sequence[Variable]) -> list[Variable]:
+        """The sum of the gradient over the copies of each element."""
+        from tcore.tensor.indexing import inc_subtensor  # noqa: PLC0415
+        from tcore.tensor.ranges import arange  # noqa: PLC0415
+
+        (x, repeats), (g,) = inputs, output_grads
+        if x.type.dtype in discrete_dtypes:
+            return [x.zeros_like(dtype=config.floatX), disconnected_type()]
+        counts = alloc(repeats, x.shape[self.axis]) if repeats.type.broadcastable[0] else repeats
+        source = Repeat(0)(arange(x.shape[self.axis]), counts)
+        place = (slice(None),) * self.axis
+        return [inc_subtensor(x.zeros_like()[(*place, source)], g), disconnected_type()]
+
+    def R_op(self, inputs: Sequence[Variable], eval_points: Sequence[Variable | None]) -> list[Variable | None]:
+        return [None] if eval_points[0] is None else [self(eval_points[0], *inputs[1:])]
+
+    def __str__(self) -> str:
+        return f"Repeat{{{self.axis}}}"
+
+
+def repeat(x: Any, repeats: Any, axis: int | None = None) -> Variable:
+    """``x`` with its elements repeated along ``axis``; of the flattened ``x`` without ``axis``.
+
+    Parameters
+    ----------
+    x : tensor
+    repeats : integer, integer scalar or integer vector
+        How often: one number for all, or one for each element along the axis.
+    axis : int, optional
+    """
+    x = as_tensor_variable(x)
+    repeats = as_tensor_variable(repeats)
+    if repeats.type.dtype not in discrete_dtypes or repeats.type.ndim > 1:
+        raise TypeError(f"repeat takes an integer or an integer vector, got {repeats} of type {repeats.type}")
+    if axis is None:
+        x, axis = x.flatten(), 0
+    axis = _axis("repeat", axis, x)
+    if repeats.type.ndim == 1 and not repeats.type.broadcastable[0]:
+        return Repeat(axis)(x, repeats)
+    count = as_length(repeats if repeats.type.ndim == 0 else repeats[0])
+    lengths = [1 if mark else x.shape[place] for place, mark in enumerate(x.type.broadcastable)]
+    spread = x.dimshuffle(*range(axis + 1), "x", *range(axis + 1, x.type.ndim))
+    copied = alloc(spread, *lengths[: axis + 1], count, *lengths[axis + 1 :])
+    lengths[axis] = times(lengths[axis], count)
+    return copied.reshape(lengths, ndim=x.type.ndim)
