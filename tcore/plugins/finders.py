@@ -126,9 +126,7 @@ class MissingFinder:
         self._mounted = mounted
         self._here = threading.local()
 
-    def find_spec(
-        self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
-    ) -> ModuleSpec | None:
+    def find_spec(self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None) -> ModuleSpec | None:
         """The spec of a documented path or of a mount."""
         below = fullname[len(_ROOT) + 1 :]
         if not fullname.startswith(_ROOT + ".") or below.startswith("_") or "._" in below:
@@ -205,7 +203,7 @@ def lazy_submodules(package: str) -> Callable[[str], Any]:
                 return importlib.import_module(full)
             except ModuleNotFoundError as error:
                 if isinstance(error, MountError):
-                    raise AttributeError(f"module {package!r} has no attribute {name!r}: {error}") from error
+                    raise AttributeError(f"module {package!r} has no attribute {name!r}: {error}") from error  # noqa: TRY004 - attribute access
                 if error.name != full:  # a module that is there needs one that is not
                     raise
         raise AttributeError(f"module {package!r} has no attribute {name!r}")

@@ -30,9 +30,7 @@ class Folder:
         env.update({"PYTHONPATH": str(self.path), "COLUMNS": "200", "HOME": str(self.path)})
         env.update({key.upper(): value for key, value in environ.items()})
         program = "import sys; from tcore.cli import main; sys.argv[0] = 'tcore'; main()"
-        return subprocess.run(
-            [sys.executable, "-c", program, *arguments], env=env, capture_output=True, text=True, timeout=200, check=False
-        )
+        return subprocess.run([sys.executable, "-c", program, *arguments], env=env, capture_output=True, text=True, timeout=200, check=False)
 
 
 @pytest.fixture
@@ -161,8 +159,7 @@ def test_config(folder: Folder) -> None:
     """All options, those of a section, those that were changed; plugins' options among them."""
     folder.plugin(
         "opts",
-        "from tcore.plugins import Option, hookimpl\n@hookimpl\ndef tcore_config():\n"
-        "    return [Option(name='opts.level', default=1, doc='A level.')]\n",
+        "from tcore.plugins import Option, hookimpl\n@hookimpl\ndef tcore_config():\n    return [Option(name='opts.level', default=1, doc='A level.')]\n",
     )
     done = folder.tcore("config", "--changed", "--json", tcore_flags="opts.level=4,scan.debug=True")
     rows = {row["name"]: row for row in json.loads(done.stdout)}

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 import tcore
 from tcore.configuration import (
     Computed,
@@ -120,7 +121,7 @@ def test_malformed_flags() -> None:
 def test_malformed_rc_file(tmp_path: Path) -> None:
     """An rc file that cannot be read is an error that names the file."""
     (tmp_path / "rc").write_text("floatX = float32\n")
-    with pytest.raises(ConfigValueError, match="cannot read the rc file .*rc: File contains no section headers"):
+    with pytest.raises(ConfigValueError, match=r"cannot read the rc file .*rc: File contains no section headers"):
         read_sources({"TCORERC": str(tmp_path / "rc")})
 
 
@@ -230,7 +231,7 @@ def test_top_level_change_flags() -> None:
 def test_register(fresh: Config) -> None:
     """Registering is all or nothing; an equal declaration may come twice; names given earlier count from then on."""
     new = Option(name="new.option", default=1, doc="New.")
-    with pytest.raises(DuplicateOptionError, match="option 'level' is declared already: 'A level.'"):
+    with pytest.raises(DuplicateOptionError, match=r"option 'level' is declared already: 'A level\.'"):
         fresh.register(new, Option(name="level", default=4, doc="Another."))
     assert "new.option" not in fresh.options
     fresh.register(new, new)

@@ -6,7 +6,7 @@ import importlib
 import sys
 
 import pytest
-import tcore
+
 from tcore.compat.paths import PATHS
 from tcore.plugins.finders import Facade
 
@@ -28,7 +28,9 @@ def mount(site):
 
 def test_one_module_under_two_names(mount) -> None:
     """The mount, its submodules and what is imported from them are the real ones; specs and pickles stay real."""
-    assert mount.output(USE_M + """
+    assert mount.output(
+        USE_M
+        + """
 import pickle
 import tcore.extra.deep.ops
 import pk_extra.deep.ops
@@ -38,39 +40,49 @@ print(tcore.extra is sys.modules["pk_extra"], tcore.extra.deep.ops is real, sys.
 print(real.__spec__.name, real.__name__, Median.__module__, pk_extra.__spec__.name)
 print(pickle.loads(pickle.dumps(Median)) is Median, b"tcore" in pickle.dumps(Median))
 print(m.state("extra").status)
-""") == ["True True True", "pk_extra.deep.ops pk_extra.deep.ops pk_extra.deep.ops pk_extra", "True False", "loaded"]
+"""
+    ) == ["True True True", "pk_extra.deep.ops pk_extra.deep.ops pk_extra.deep.ops pk_extra", "True False", "loaded"]
 
 
 def test_real_package_first(mount) -> None:
     """The order in which the two names are imported does not matter."""
-    assert mount.output(USE_M + """
+    assert mount.output(
+        USE_M
+        + """
 import pk_extra.deep.ops as real
 import tcore.extra.deep.ops as mounted
 print(mounted is real)
 from tcore import extra
 print(extra is pk_extra if "pk_extra" in globals() else extra.__name__)
-""") == ["True", "pk_extra"]
+"""
+    ) == ["True", "pk_extra"]
 
 
 def test_attribute_without_import(mount) -> None:
     """``tcore.extra`` works as an attribute, and reload leaves the identity alone."""
-    assert mount.output(USE_M + """
+    assert mount.output(
+        USE_M
+        + """
 import importlib
 print(tcore.extra.__name__)
 print(importlib.reload(tcore.extra) is sys.modules["pk_extra"])
-""") == ["pk_extra", "True"]
+"""
+    ) == ["pk_extra", "True"]
 
 
 def test_missing_and_broken_submodules(mount) -> None:
     """A submodule that is not there is a ModuleNotFoundError; one that is broken tells why."""
-    lines = mount.output(USE_M + """
+    lines = mount.output(
+        USE_M
+        + """
 for name in ("tcore.extra.absent", "tcore.extra.broken", "tcore.absent"):
     try:
         __import__(name)
     except ModuleNotFoundError as error:
         print(error)
 print(hasattr(tcore, "absent"), hasattr(tcore, "_absent"))
-""")
+"""
+    )
     assert lines[0] == "No module named 'tcore.extra.absent'"
     assert lines[1] == "No module named 'nothing_like_this'"
     assert lines[2] == "No module named 'tcore.absent'"
@@ -79,7 +91,9 @@ print(hasattr(tcore, "absent"), hasattr(tcore, "_absent"))
 
 def test_mount_of_a_package_that_is_not_installed(site) -> None:
     """The error names the real package and what to type, for ``import``, ``from`` and attributes."""
-    lines = site.output(USE_M + """
+    lines = site.output(
+        USE_M
+        + """
 for line in ("import tcore.sparse", "from tcore import sparse", "import tcore.sparse.basic"):
     try:
         exec(line)
@@ -89,7 +103,8 @@ try:
     tcore.sparse
 except AttributeError as error:
     print(error)
-""")
+"""
+    )
     for line in lines[:3]:
         assert line.startswith("tcore_sparse | No module named 'tcore_sparse': tcore.sparse is part of the package tcore-sparse")
         assert "pip install ./tcore ./tcore_sparse" in line
@@ -98,15 +113,15 @@ except AttributeError as error:
 
 def test_mount_of_a_plugin_that_is_off(mount) -> None:
     """A disabled plugin's mount names the switch."""
-    (line,) = mount.output(
-        USE_M + "try:\n    import tcore.extra\nexcept ImportError as error:\n    print(error)\n", tcore_flags="plugins.disabled=extra"
-    )
+    (line,) = mount.output(USE_M + "try:\n    import tcore.extra\nexcept ImportError as error:\n    print(error)\n", tcore_flags="plugins.disabled=extra")
     assert "the option plugins.disabled leaves it out" in line
 
 
 def test_two_threads_import_a_mount(mount) -> None:
     """A mount that two threads import at once is one module."""
-    assert mount.output(USE_M + """
+    assert mount.output(
+        USE_M
+        + """
 import threading
 got = []
 def ask():
@@ -116,7 +131,8 @@ threads = [threading.Thread(target=ask, daemon=True) for _ in range(8)]
 for t in threads: t.start()
 for t in threads: t.join(20)
 print(len(got), len(set(map(id, got))))
-""") == ["8 1"]
+"""
+    ) == ["8 1"]
 
 
 @pytest.mark.parametrize("path", sorted(PATHS))

@@ -151,8 +151,7 @@ def test_switches(site) -> None:
         """
     assert site.output(program, tcore_flags="plugins.disabled=one") == [
         "[('one', 'disabled'), ('two', 'installed')]",
-        "the graph holds Median of plugin 'one' (tcore-one 1.0), but the option plugins.disabled leaves it out: "
-        "take it off plugins.disabled to use it",
+        ("the graph holds Median of plugin 'one' (tcore-one 1.0), but the option plugins.disabled leaves it out: take it off plugins.disabled to use it"),
         "True",
     ]
     assert site.output(program, tcore_flags="plugins.only=one:three") == [
