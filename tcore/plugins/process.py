@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from tcore.configuration import config
-from tcore.plugins.manager import Manager
+from tcore.plugins.core import Manager
 
 __all__ = ["active_plugins_for", "converters_for", "load", "manager", "shared_constructors_for"]
 
@@ -30,9 +30,7 @@ def load(name: str) -> None:
     manager().load(name)
 
 
-def active_plugins_for(
-    nodes: Iterable[Any], variables: Iterable[Any] = (), backends: Iterable[str] = (), devices: Iterable[str] = ()
-) -> tuple[str, ...]:
+def active_plugins_for(nodes: Iterable[Any], variables: Iterable[Any] = (), backends: Iterable[str] = (), devices: Iterable[str] = ()) -> tuple[str, ...]:
     """The plugins that take part in work on a graph, in fixed order; loads those that are needed.
 
     Parameters

@@ -12,6 +12,7 @@ import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -49,7 +50,7 @@ def pytest_configure(config: pytest.Config) -> None:
     # Tests that start processes pass the environment on; this process may have read its options already.
     from tcore.configuration import config as options
 
-    options.cpu.store = os.path.join(os.environ["TCORE_FLAGS"].partition("=")[2], "kernels")
+    options.cpu.store = str(Path(os.environ["TCORE_FLAGS"].partition("=")[2], "kernels"))
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
