@@ -37,7 +37,7 @@ if TYPE_CHECKING:
         PluginWarning,
         UnknownNameError,
     )
-    from tcore.plugins.manager import Manager
+    from tcore.plugins.core import Manager
     from tcore.plugins.process import active_plugins_for, load, manager
 
 __all__ = [
@@ -71,7 +71,7 @@ _HOMES = {
     "Computed": "tcore.configuration.option",
     "Option": "tcore.configuration.option",
     "DuplicateNameError": "tcore.plugins.errors",
-    "Manager": "tcore.plugins.manager",
+    "Manager": "tcore.plugins.core",
     "PluginError": "tcore.plugins.errors",
     "PluginLoadError": "tcore.plugins.errors",
     "PluginWarning": "tcore.plugins.errors",

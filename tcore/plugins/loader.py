@@ -33,7 +33,7 @@ _UNINSTALL = "tell its author, or uninstall it"
 
 
 class Loader:
-    """The part of :class:`~tcore.plugins.manager.Manager` that loads plugins.
+    """The part of :class:`~tcore.plugins.core.Manager` that loads plugins.
 
     Parameters
     ----------

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from tcore.configuration import config
-from tcore.plugins.manager import Manager
+from tcore.plugins.core import Manager
 
 __all__ = ["active_plugins_for", "converters_for", "load", "manager", "shared_constructors_for"]
 

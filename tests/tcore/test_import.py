@@ -30,7 +30,7 @@ FORBIDDEN = (
     "tcore_opencl",
     "tcore_sparse",
     "tcore_nnet",
-    "tcore.plugins.manager",
+    "tcore.plugins.core",
     "tcore.plugins.discovery",
     "tcore.tensor",
     "tcore.graph",

@@ -47,7 +47,7 @@ class Site:
         prelude = f"""
             import sys, warnings
             from tcore.configuration import config
-            from tcore.plugins.manager import Manager
+            from tcore.plugins.core import Manager
             from tcore.plugins import PluginError, PluginLoadError, PluginWarning
             from tcore.plugins.discovery import scan
             m = Manager(config, builtins=(), scan=lambda: scan([{str(self.folder)!r}]))

@@ -36,7 +36,7 @@ _OURS = frozenset({"tcore", "builtins", "__main__", "abc", "typing"})
 
 
 class Manager(Loader):
-    """The plugins of one process. :func:`tcore.plugins.manager` gives the one that tcore uses; tests make their own."""
+    """The plugins of one process. :func:`tcore.plugins.core` gives the one that tcore uses; tests make their own."""
 
     # -- asking for a name --------------------------------------------------------------------------------------------
 
