@@ -1,8 +1,8 @@
 """What the tensor package declares: it registers through the hooks, as every plugin does."""
 
-from tcore.plugins import LoweringGroup, OpSpec, TypeSpec, hookimpl
+from tcore.plugins import LoweringGroup, OpSpec, RewriteGroup, TypeSpec, hookimpl
 
-__all__ = ["tcore_lowerings", "tcore_ops", "tcore_types"]
+__all__ = ["tcore_lowerings", "tcore_ops", "tcore_optimizations", "tcore_types"]
 
 #: file -> op classes in it
 _OPS = {
@@ -45,6 +45,12 @@ def tcore_types() -> list[TypeSpec]:
 def tcore_ops() -> list[OpSpec]:
     """The ops on tensors."""
     return [OpSpec(f"tcore.tensor.{module}:{name}") for module, names in _OPS.items() for name in names]
+
+
+@hookimpl
+def tcore_optimizations() -> list[RewriteGroup]:
+    """Rewrites by family; each family is a file of :mod:`tcore.tensor.rewrites`."""
+    return []
 
 
 @hookimpl
