@@ -29,9 +29,9 @@ from tcore.plugins import (
     hookimpl,
 )
 from tcore.plugins.api import API_LEVEL, OLDEST_API_LEVEL, api_problem
+from tcore.plugins.core import device_family
 from tcore.plugins.errors import PluginError
 from tcore.plugins.loading import new_pluggy_manager
-from tcore.plugins.manager import device_family
 from tcore.plugins.references import resolve
 from tcore.plugins.tables import HOOK_RECORDS, Declared, Tables
 
@@ -73,7 +73,7 @@ def test_marking_imports_nothing() -> None:
     """A module with marked hooks can be imported without pluggy, attrs or the manager."""
     program = (
         "import sys\nfrom tcore.plugins import hookimpl\nimport tcore.hookspecs\n@hookimpl\ndef tcore_ops(): return []\n"
-        "print([n for n in ('pluggy', 'attr', 'importlib_metadata', 'tcore.plugins.manager') if n in sys.modules])"
+        "print([n for n in ('pluggy', 'attr', 'importlib_metadata', 'tcore.plugins.core') if n in sys.modules])"
     )
     assert subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout == "[]\n"
 
