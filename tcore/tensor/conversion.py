@@ -178,7 +178,7 @@ class NumericAutocast:
         for dtype in self.dtypes:
             with np.errstate(over="ignore"):
                 array = np.array(value, dtype)
-            if value != value or array == value:
+            if value != value or float(array) == value:
                 break
         return array
 
