@@ -213,7 +213,7 @@ class _Builder:
             tuple(self.python),
             tuple(self.nodes),
             len(self.assembler.kernels),
-            self.reasons,
+            {step.node: self.reasons.get(step.node, "its op has no native form") for step in self.python},
         )
 
     def stays_out(self, node: Any) -> bool:
