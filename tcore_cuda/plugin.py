@@ -14,4 +14,4 @@ def tcore_backends() -> list[BackendSpec]:
 @hookimpl
 def tcore_devices() -> list[DeviceSpec]:
     """``cuda``, ``cuda0``, ``cuda1`` and so on."""
-    return [DeviceSpec("cuda", load="tcore_cuda.runtime:CudaRuntime", summary="NVIDIA GPUs", backend="cuda")]
+    return [DeviceSpec("cuda", load="tcore_cuda.runtime", summary="NVIDIA GPUs", backend="cuda")]

@@ -8,14 +8,10 @@ __all__ = ["tcore_backends", "tcore_devices"]
 @hookimpl
 def tcore_backends() -> list[BackendSpec]:
     """The OpenCL backend."""
-    return [
-        BackendSpec(
-            "opencl", load="tcore_opencl.backend:OpenCLBackend", summary="OpenCL devices, OpenCL C", languages=("opencl",)
-        )
-    ]
+    return [BackendSpec("opencl", load="tcore_opencl.backend:OpenCLBackend", summary="OpenCL devices, OpenCL C", languages=("opencl",))]
 
 
 @hookimpl
 def tcore_devices() -> list[DeviceSpec]:
     """``opencl``, ``opencl0:0``, ``opencl0:1`` and so on: platform and device."""
-    return [DeviceSpec("opencl", load="tcore_opencl.runtime:OpenCLContext", summary="OpenCL devices", backend="opencl")]
+    return [DeviceSpec("opencl", load="tcore_opencl.runtime", summary="OpenCL devices", backend="opencl")]

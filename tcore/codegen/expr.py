@@ -310,10 +310,7 @@ class Cast(Expr):
 
 @frozen(eq=False)
 class Select(Expr):
-    """``then`` where ``condition`` (bool) holds, else ``otherwise``; loads of the other branch are not made.
-
-    That is why a Select may guard an index that is valid on one side only (joins, padding).
-    """
+    """``then`` where ``condition`` (bool) holds, else ``otherwise``; both are computed, loads too."""
 
     condition: Expr
     then: Expr

@@ -100,10 +100,6 @@ def _errstate(function: Callable[..., Any]) -> Callable[..., Any]:
     return quiet
 
 
-def _shift(function: Callable[..., Any]) -> Callable[..., Any]:
-    return lambda a, b: function(a, b)
-
-
 def _round_away(x: Any) -> Any:
     return np.copysign(np.floor(np.abs(x)) + (np.abs(x) - np.floor(np.abs(x)) >= 0.5), x)
 
@@ -122,6 +118,14 @@ def _vector(name: str) -> Callable[..., Any]:
 def _math(name: str, function: Callable[..., Any], cost: int = 10, arity: int = 1) -> Function:
     operands = ", ".join(f"{{{k}}}" for k in range(arity))
     return Function(name, arity, "same", function, _float(f"@{name}({operands})"), cost)
+
+
+def _bounded(index: Any, length: Any) -> Any:
+    index = np.asarray(index)
+    bad = (index < -length) | (index >= length)
+    if bad.any():
+        raise IndexError(f"index {index[bad].flat[0]} is out of bounds for axis of length {length}")
+    return np.where(index < 0, index + length, index)
 
 
 def _compare(name: str, sign: str, function: Callable[..., Any]) -> Function:
@@ -162,6 +166,9 @@ _ROWS = [
     Function("invert", 1, "same", np.invert, {"i": "({T})~{0}", "u": "({T})~{0}", "b": "!{0}"}),
     Function("shift_left", 2, "same", np.left_shift, dict.fromkeys("iu", "$shl({0}, {1})")),
     Function("shift_right", 2, "same", np.right_shift, dict.fromkeys("iu", "$shr({0}, {1})")),
+    # A user's index: counts from the end when negative.  Outside of the length the kernel notes an
+    # IndexError and the value is -1, at which loads give 0.
+    Function("bounded", 2, "same", _bounded, {"i": "tc_bounded({0}, {1}, tc_error)"}, 2),
     _math("sqrt", np.sqrt, 4),
     _math("ceil", np.ceil, 1),
     _math("floor", np.floor, 1),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from tcore.graph import Variable, generic
 from tcore.graph.trace import note_trace
 from tcore.link import Container
+from tcore.plugins.process import shared_constructors_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -204,7 +205,7 @@ def shared(
             f"shared() needs a value, got the symbolic {value}: evaluate it first, or use it in a function as an update"
         )
     refused: list[str] = []
-    for ctor in reversed(constructors):
+    for ctor in (*shared_constructors_for(value), *reversed(constructors)):
         if kwargs and not _takes(ctor, kwargs):
             continue
         try:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import define, field
 
+from tcore.graph.pickling import reduce_node
 from tcore.graph.scratchpad import Scratchpad
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ class _NoParams:
 NoParams = _NoParams()
 
 
-@define(eq=False, repr=False, slots=True, init=False)
+@define(eq=False, repr=False, slots=True, init=False, getstate_setstate=False)
 class Apply:
     """``op`` applied to ``inputs``, giving ``outputs``.
 
@@ -198,6 +199,12 @@ class Apply:
         if self._tag is not None:
             copy.tag.update(self._tag)
         return copy
+
+    def __reduce_ex__(self, protocol: object) -> tuple[Any, ...]:
+        return reduce_node(self)
+
+    def __copy__(self) -> Apply:
+        return self.clone()
 
     def __str__(self) -> str:
         return f"{self.op}({', '.join(map(str, self.inputs))})"

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tcore.graph.variable import Variable
+from tcore.plugins.process import converters_for
 
 __all__ = ["as_variable", "register_converter"]
 
@@ -36,7 +37,7 @@ def as_variable(value: Any, name: str | None = None) -> Variable:
     """
     if isinstance(value, Variable):
         return value
-    for converter in _converters:
+    for converter in (*converters_for(value), *_converters):
         variable = converter(value, name)
         if variable is not None:
             return variable

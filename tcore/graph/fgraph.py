@@ -9,6 +9,7 @@ from tcore.configuration import config
 from tcore.graph.cloning import clone_get_equiv
 from tcore.graph.errors import BadOptimization, MissingInputError
 from tcore.graph.features import AlreadyThere, Feature, ReplaceValidate
+from tcore.graph.pickling import forget_table
 from tcore.graph.trace import creation_report
 from tcore.graph.traversal import io_toposort
 from tcore.graph.variable import Constant, Variable
@@ -243,6 +244,8 @@ class FunctionGraph:
         if new_r.fgraph is not self:
             self._import([new_r], reason)
         self._order = None
+        if not isinstance(node, str):
+            forget_table(node)
         group[i] = new_r
         client = (node, i)
         self._clients[new_r][client] = None
@@ -444,6 +447,15 @@ class FunctionGraph:
                 cloned = feature.clone() if hasattr(feature, "clone") else feature
                 copy.attach_feature(cloned)
         return copy, equiv
+
+    def __reduce_ex__(self, protocol: object) -> tuple[Any, ...]:
+        # features that can make a fresh copy of themselves come along; others hold what they found in this graph
+        features = [feature.clone() for feature in self._features if hasattr(feature, "clone")]
+        return object.__new__, (type(self),), (self.inputs, self.outputs, features, self.update_mapping)
+
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        inputs, outputs, features, update_mapping = state
+        FunctionGraph.__init__(self, inputs, outputs, features, clone=False, update_mapping=update_mapping)
 
     def check_integrity(self) -> None:
         """Compare what the graph knows about itself with what is there.

@@ -8,7 +8,10 @@ __all__ = ["Scratchpad"]
 
 
 class Scratchpad:
-    """An object with whatever attributes its users set: ``tag.test_value``, ``tag.trace``, …"""
+    """An object with whatever attributes its users set: ``tag.test_value``, ``tag.trace``, …
+
+    Names that start with an underscore are for this process: they are neither pickled nor handed on to copies.
+    """
 
     def clear(self) -> None:
         """Forget everything."""
@@ -16,7 +19,13 @@ class Scratchpad:
 
     def update(self, other: Scratchpad) -> None:
         """Take over every note of ``other``."""
-        self.__dict__.update(other.__dict__)
+        self.__dict__.update(other.__getstate__())
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if not name.startswith("_")}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
 
     def __getattr__(self, name: str) -> Any:  # only for names that are not set: tells type checkers that any may be
         raise AttributeError(f"the tag has no {name!r}; it has {sorted(self.__dict__) or 'nothing'}")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from attrs import define, field
 
 from tcore.configuration import config
+from tcore.graph.pickling import leaf_state, reduce_variable, set_leaf_state
 from tcore.graph.scratchpad import Scratchpad
 
 if TYPE_CHECKING:
@@ -22,7 +23,12 @@ __all__ = ["Constant", "Variable"]
 _numbers = itertools.count()
 
 
-@define(eq=False, repr=False, slots=True)
+def fresh_number() -> int:
+    """A number that no variable has had in this process."""
+    return next(_numbers)
+
+
+@define(eq=False, repr=False, slots=True, getstate_setstate=False)
 class Variable:
     """A value in a graph: an input, a constant, or one output of an :class:`~tcore.graph.apply.Apply`.
 
@@ -106,6 +112,23 @@ class Variable:
             copy.tag.update(self._tag)
         return copy
 
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        # attrs writes pickling methods for slotted subclasses, which know neither tables nor attributes outside slots
+        if getattr(cls.__dict__.get("__setstate__"), "__name__", "") == "slots_setstate":
+            cls.__setstate__ = Variable.__setstate__  # type: ignore[method-assign]
+
+    def __reduce_ex__(self, protocol: object) -> tuple[Any, ...]:
+        if self.owner is not None:
+            return reduce_variable(self)
+        return object.__new__, (type(self),), leaf_state(self)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        set_leaf_state(self, state)
+
+    def __copy__(self) -> Variable:
+        return self.clone()
+
     def eval(self, inputs_to_values: Mapping[Any, Any] | None = None) -> Any:
         """The value of this variable, given values for the inputs that it needs.
 
@@ -150,7 +173,7 @@ class Variable:
         return f"{op}.{self.index}"
 
 
-@define(eq=False, repr=False, slots=True, init=False)
+@define(eq=False, repr=False, slots=True, init=False, getstate_setstate=False)
 class Constant(Variable):
     """A variable with a fixed value, ``data``, that no function may change.
 

@@ -96,12 +96,7 @@ class Tables:
 
     def of(self, kind: type[D], plugins: Sequence[str] | None = None) -> tuple[tuple[str, D], ...]:
         """Pairs (plugin, record) of one kind, of the named plugins or of all."""
-        return tuple(
-            (declared.plugin, record)
-            for declared in self.plugins
-            if plugins is None or declared.plugin in plugins
-            for record in declared.of(kind)
-        )
+        return tuple((declared.plugin, record) for declared in self.plugins if plugins is None or declared.plugin in plugins for record in declared.of(kind))
 
     def declared_by(self, plugin: str) -> Declared | None:
         """What a loaded plugin declares."""

@@ -6,7 +6,7 @@ from tcore.scalar.arithmetic import *
 from tcore.scalar.basic import *
 from tcore.scalar.bitwise import *
 from tcore.scalar.comparison import *
-from tcore.scalar.complex import *
+from tcore.scalar.complex_parts import *
 from tcore.scalar.composite import Composite
 from tcore.scalar.conversion import as_scalar, autocast, constant
 from tcore.scalar.dtypes import *

@@ -521,6 +521,10 @@ int tc_frame_run(tc_frame *f)
             regs[c[0]] = f->slots[c[1]].dims[c[2]];
             c += 3;
             break;
+        case TC_OP_STRIDE:
+            regs[c[0]] = f->slots[c[1]].strides[c[2]];
+            c += 3;
+            break;
         case TC_OP_VALUE:
             regs[c[0]] = tc_integer_value(&f->slots[c[1]]);
             c += 2;

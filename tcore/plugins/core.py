@@ -36,7 +36,7 @@ _OURS = frozenset({"tcore", "builtins", "__main__", "abc", "typing"})
 
 
 class Manager(Loader):
-    """The plugins of one process. :func:`tcore.plugins.manager` gives the one that tcore uses; tests make their own."""
+    """The plugins of one process. :func:`tcore.plugins.core` gives the one that tcore uses; tests make their own."""
 
     # -- asking for a name --------------------------------------------------------------------------------------------
 
@@ -62,6 +62,10 @@ class Manager(Loader):
     def device(self, name: str) -> DeviceSpec:
         """The declaration of the family of a device such as ``cuda0``; loads its plugin."""
         return self._get("devices", device_family(name), DeviceSpec)
+
+    def device_runtime(self, name: str) -> Any:
+        """The runtime of a device's family, as its declaration's ``load`` names it; loads the plugin, opens no device."""
+        return resolve(self.device(name).load)
 
     def command(self, name: str) -> CommandSpec:
         """The declaration of a subcommand; loads its plugin."""
@@ -93,8 +97,7 @@ class Manager(Loader):
             return None
         module = package.replace("-", "_")
         raise MountError(
-            f"No module named {module!r}: tcore.{name} is part of the package {package}, which is not installed; "
-            f"{install_hint(package)}",
+            f"No module named {module!r}: tcore.{name} is part of the package {package}, which is not installed; {install_hint(package)}",
             name=module,
         )
 
@@ -144,9 +147,7 @@ class Manager(Loader):
                 package = package.rpartition(".")[0]
         return tuple(found.values())
 
-    def active_for(
-        self, classes: Iterable[type], backends: Iterable[str] = (), devices: Iterable[str] = ()
-    ) -> tuple[str, ...]:
+    def active_for(self, classes: Iterable[type], backends: Iterable[str] = (), devices: Iterable[str] = ()) -> tuple[str, ...]:
         """The plugins that take part in work on a graph, in fixed order; loads those that are needed.
 
         Parameters
@@ -178,9 +179,7 @@ class Manager(Loader):
     def _takes_part(self, candidate: Candidate, cls: type) -> bool:
         if not self._wanted(candidate.name):
             state = self.state(candidate.name)
-            raise PluginLoadError(
-                f"the graph holds {cls.__name__} of {candidate.describe()}, but {state.reason}: {state.remedy}"
-            )
+            raise PluginLoadError(f"the graph holds {cls.__name__} of {candidate.describe()}, but {state.reason}: {state.remedy}")
         return self._status(candidate.name) == ACTIVE or (self._config.plugins.autoload and self._try(candidate))
 
     def rewrite_groups(self, active: Iterable[str]) -> tuple[tuple[str, RewriteGroup], ...]:
@@ -242,9 +241,7 @@ class Manager(Loader):
                 if self._config.plugins.autoload and self._wanted(candidate.name):
                     self._try(candidate)
         return tuple(
-            resolve(record.load)
-            for plugin, record in self.tables.of(kind)
-            if any(_below(module, record.values) for module in modules) and self._wanted(plugin)
+            resolve(record.load) for plugin, record in self.tables.of(kind) if any(_below(module, record.values) for module in modules) and self._wanted(plugin)
         )
 
 

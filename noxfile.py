@@ -1,0 +1,223 @@
+"""Sessions: `nox -s demo`, `nox -s tests`, `nox --list` for all.
+
+Our own distributions are always installed by path: PyPI has a tcore of another owner. A session that tests what an
+installed copy does (`core`, `build`) runs away from the checkout; the others use editable installs, which put the
+checkout on the path.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from pathlib import Path
+
+import nox
+
+ROOT = Path(__file__).parent.resolve()
+DISTRIBUTIONS = ("tcore", "tcore_cpu", "tcore_cuda", "tcore_opencl", "tcore_sparse", "tcore_nnet")
+BUILD_REQUIREMENTS = ("hatchling>=1.27", "setuptools>=77", "numpy>=2", "editables")
+OTHER_PYTHONS = ("3.11", "3.12", "3.13", "3.14")
+
+nox.needs_version = ">=2024.10"
+nox.options.default_venv_backend = "venv"
+nox.options.sessions = ["tests"]
+
+
+# ------------------------------------------------------------------------------------------------------------- helpers
+
+
+def groups(*names: str) -> tuple[str, ...]:
+    """Requirements of dependency groups of the root pyproject.toml."""
+    return nox.project.dependency_groups(nox.project.load_toml(ROOT / "pyproject.toml"), *names)
+
+
+def install_editable(session: nox.Session, *names: str) -> None:
+    """Install the six distributions editable, with dependency groups.
+
+    The build tools come first, once, instead of once per distribution into throw-away environments.
+    """
+    session.install(*BUILD_REQUIREMENTS, *groups(*names))
+    paths = [argument for name in DISTRIBUTIONS for argument in ("-e", f"./{name}")]
+    session.install("--no-build-isolation", *paths)
+
+
+def third_party() -> list[str]:
+    """Run-time requirements of the six that are not ours."""
+    found = set()
+    for name in DISTRIBUTIONS:
+        project = nox.project.load_toml(ROOT / name / "pyproject.toml")["project"]
+        found.update(requirement for requirement in project["dependencies"] if not requirement.startswith("tcore"))
+    return sorted(found)
+
+
+def build_wheels(session: nox.Session, folder: Path, *names: str) -> list[Path]:
+    """Build wheels of the named distributions into ``folder`` with the tools that the session has installed."""
+    session.run(
+        "python", "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "--wheel-dir", str(folder), *(f"./{name}" for name in names)
+    )
+    return sorted(folder.glob("*.whl"))
+
+
+def run_pytest(session: nox.Session, *arguments: str, default: tuple[str, ...] = (), env: dict[str, str] | None = None) -> None:
+    """Run pytest on all cores; arguments after `--` are pytest's and come last."""
+    given = list(session.posargs)
+    parallel = [] if any(word == "-n" or word.startswith(("-n=", "--numprocesses", "--pdb")) for word in given) else ["-n", "logical"]
+    session.run("python", "-P", "-m", "pytest", *parallel, *arguments, *(given or default), env=env)
+
+
+def outside(session: nox.Session) -> Path:
+    """An empty folder away from the checkout: nothing of ours can be imported from there by accident."""
+    folder = Path(session.create_tmp()) / "outside"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    return folder
+
+
+# ----------------------------------------------------------------------------------------------------------- every day
+
+
+@nox.session
+def dev(session: nox.Session) -> None:
+    """Editable install of all six into .venv, with every tool; the development install."""
+    target = ROOT / ".venv"
+    python = target / ("Scripts" if os.name == "nt" else "bin") / "python"
+    if not python.exists():
+        session.run(sys.executable, "-m", "venv", str(target), external=True)
+    pip = (str(python), "-m", "pip", "install")
+    session.run(*pip, "--quiet", *BUILD_REQUIREMENTS, external=True)
+    paths = [argument for name in DISTRIBUTIONS for argument in ("-e", f"./{name}")]
+    session.run(*pip, "--no-build-isolation", *paths, *groups("dev"), external=True)
+
+
+@nox.session
+def demo(session: nox.Session) -> None:
+    """Train two models on scikit-learn's handwritten digits; `-- --backend cpu|numpy|opencl` picks the backend."""
+    install_editable(session, "demo")
+    session.run("python", "-P", str(ROOT / "examples" / "digits"), *session.posargs)
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """The whole test suite on the running Python; `-- --backend cpu` limits the backends, all four by default."""
+    install_editable(session, "test", "demo")
+    run_pytest(session)
+
+
+def _tests_on(version: str) -> None:
+    @nox.session(name=f"tests-{version}", python=version)
+    def tests_on(session: nox.Session) -> None:
+        install_editable(session, "test")
+        run_pytest(session)
+
+    tests_on.__doc__ = f"The test suite on Python {version}."
+
+
+for _version in OTHER_PYTHONS:
+    _tests_on(_version)
+
+
+@nox.session
+def coverage(session: nox.Session) -> None:
+    """The test suite with branch coverage, as a table and as htmlcov/."""
+    install_editable(session, "test", "demo", "coverage")
+    run_pytest(session, "--cov", "--cov-report=term", "--cov-report=html")
+
+
+# ------------------------------------------------------------------------------------------------------- the core alone
+
+
+@nox.session
+def core(session: nox.Session) -> None:
+    """The tcore wheel alone, away from the checkout: tests/tcore on the NumPy backend."""
+    folder = outside(session)
+    session.install(*BUILD_REQUIREMENTS, *groups("test"))
+    (wheel,) = build_wheels(session, folder / "wheels", "tcore")
+    session.install(str(wheel))
+    for name in ("tests/tcore", "tests/conftest.py"):
+        source, target = ROOT / name, folder / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        (shutil.copytree if source.is_dir() else shutil.copy)(source, target)
+    shutil.copy(ROOT / "pyproject.toml", folder)
+    session.chdir(folder)
+    session.run(
+        "python",
+        "-P",
+        "-c",
+        "import importlib.metadata as m, tcore; "
+        "assert 'site-packages' in tcore.__file__, tcore.__file__; "
+        "ours = sorted(d.name for d in m.distributions() if d.name.startswith('tcore')); assert ours == ['tcore'], ours",
+    )
+    run_pytest(session, "--backend=numpy", "-p", "no:cacheprovider", default=("tests/tcore",))
+
+
+# --------------------------------------------------------------------------------------------------------------- checks
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Ruff on everything; `-- --fix` repairs what can be repaired."""
+    session.install(*groups("lint"))
+    session.run("ruff", "check", *session.posargs, ".")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Mypy on the six packages."""
+    session.install(*groups("types"), *third_party())
+    session.run("mypy", *session.posargs)
+
+
+@nox.session
+def architecture(session: nox.Session) -> None:
+    """Import contracts: the floors of tcore, tcore imports no plugin, plugins stay apart."""
+    session.install(*groups("architecture"))
+    session.run("lint-imports", "--no-logo", *session.posargs, env={"PYTHONPATH": str(ROOT), "PYTHONSAFEPATH": "1"})
+
+
+# ----------------------------------------------------------------------------------------------------------------- build
+
+
+@nox.session
+def build(session: nox.Session) -> None:
+    """Wheels of all six into dist/: contents, installation and imports away from the checkout, resolution by name."""
+    dist = ROOT / "dist"
+    shutil.rmtree(dist, ignore_errors=True)
+    session.install(*BUILD_REQUIREMENTS)
+    wheels = build_wheels(session, dist, *DISTRIBUTIONS)
+    session.run("python", str(ROOT / ".ci" / "wheels.py"), "contents", str(dist))
+    # every third-party wheel, fetched once: the install and the resolution by name see this folder and nothing else
+    folder = outside(session)
+    house = folder / "wheelhouse"
+    session.run("python", "-m", "pip", "wheel", "--quiet", "--wheel-dir", str(house), *third_party())
+    session.install("--no-index", "--find-links", str(house), *map(str, wheels))
+    session.chdir(folder)
+    session.run("python", "-P", str(ROOT / ".ci" / "wheels.py"), "imports")
+    session.run("python", "-P", str(ROOT / ".ci" / "wheels.py"), "smoke")
+    session.run("python", "-P", str(ROOT / ".ci" / "wheels.py"), "resolve", str(dist), str(house))
+
+
+@nox.session
+def plugins(session: nox.Session) -> None:
+    """The outside plugin of examples/plugin, installed by path: its tests on every backend."""
+    install_editable(session, "test")
+    session.install("--no-build-isolation", "./examples/plugin")
+    session.chdir("examples/plugin")
+    run_pytest(session, "-c", "pyproject.toml", "--import-mode=importlib", default=("tests",))
+
+
+# ------------------------------------------------------------------------------------------------------- docs and bench
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """The manual as HTML in docs/_build/html; warnings are errors."""
+    install_editable(session, "docs")
+    session.run("sphinx-build", "-W", "--keep-going", "-b", "html", "docs", "docs/_build/html", *session.posargs)
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Ratios of pairs of workloads as JSON, Markdown and PNG in benchmarks/results; `-- --list` names them."""
+    install_editable(session, "bench")
+    session.run("python", "-P", str(ROOT / "benchmarks"), *session.posargs)

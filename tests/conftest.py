@@ -1,0 +1,32 @@
+"""Settings of the whole test run; the option `--backend` and the fixture `backend` come from tcore.testing."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+
+pytest_plugins = ["tcore.testing.plugin"]
+
+RUNTIME_BUILD = Path(__file__).parents[1] / "tcore_cpu" / "runtime_build.py"
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Stop when the compiled runtime was built from other sources than those of this checkout."""
+    if not RUNTIME_BUILD.exists() or importlib.util.find_spec("tcore_cpu") is None:
+        return  # a run away from the checkout, or of the core alone
+    try:
+        from tcore_cpu import _runtime
+    except ImportError:
+        return  # built without Python's headers: the runtime works through cffi
+    spec = importlib.util.spec_from_file_location("runtime_build", RUNTIME_BUILD)
+    build = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(build)
+    wanted = build.source_hash()
+    if wanted != _runtime.SOURCE_HASH:
+        pytest.exit(
+            f"{_runtime.__file__} was built from other sources ({_runtime.SOURCE_HASH}) than {RUNTIME_BUILD.parent} has ({wanted}); "
+            "install again: pip install --no-build-isolation -e ./tcore_cpu",
+            returncode=3,
+        )

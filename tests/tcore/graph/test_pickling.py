@@ -1,0 +1,116 @@
+"""Pickles and deep copies."""
+
+import copy
+import pickle
+
+import pytest
+
+from tcore.graph import FunctionGraph, Variable, is_same_graph
+from tcore.scalar import add, exp, float64, mul, neg
+
+
+class Stateful(Variable):
+    """A variable with an attribute that may be computed from the variable itself."""
+
+
+def copies(value):
+    """The value through pickles of several protocols and through deepcopy."""
+    return [*(pickle.loads(pickle.dumps(value, p)) for p in (2, pickle.HIGHEST_PROTOCOL)), copy.deepcopy(value)]
+
+
+def test_identity_is_kept():
+    """Variables and nodes that occur together stay the same objects, in any order."""
+    x, y = float64("x"), float64("y")
+    product = mul(x, y)
+    total = add(product, exp(product))
+    for order in ([total, product, x, product.owner], [x, product, product.owner, total]):
+        for made in copies(order):
+            by_old = dict(zip(map(id, order), made, strict=True))
+            new = by_old[id(total)]
+            assert new.owner.inputs[0] is by_old[id(product)]
+            assert by_old[id(product)].owner is by_old[id(product.owner)]
+            assert by_old[id(product)].owner.inputs[0] is by_old[id(x)]
+            assert new.owner.inputs[1].owner.inputs[0] is by_old[id(product)]
+
+
+def test_names_tags_and_traces():
+    """Notes come along, other variables in them included; private ones stay."""
+    x = float64("x")
+    y = neg(x)
+    y.name = "y"
+    y.tag.other = exp(y)
+    y.tag._cache = object()
+    for made in copies(y):
+        assert made.name == "y"
+        assert made.tag.other.owner.inputs[0] is made
+        assert made.tag.trace == y.tag.trace
+        assert not hasattr(made.tag, "_cache")
+
+
+def test_inputs_that_refer_to_what_uses_them():
+    """A shared variable's default update is computed from the variable."""
+    s = Stateful(float64, name="s")
+    s.default_update = add(s, 1.0)
+    for made in copies(s):
+        assert made.default_update.owner.inputs[0] is made
+        assert type(made) is Stateful
+    for made in copies(s.default_update):
+        assert made.owner.inputs[0].default_update is made
+
+
+def test_changed_graphs():
+    """A table of before a change is not used afterwards."""
+    x = float64("x")
+    graph = FunctionGraph([x], [neg(exp(x))])
+    stream = pickle.Pickler(NullFile())
+    stream.dump(graph.outputs[0])
+    graph.replace(graph.outputs[0].owner.inputs[0], graph.inputs[0])
+    made = pickle.loads(pickle.dumps(graph.outputs[0]))
+    assert made.owner.inputs[0].owner is None
+
+
+class NullFile:
+    """Takes what is written."""
+
+    def write(self, data):
+        return len(data)
+
+
+def test_function_graphs():
+    """A graph comes back whole, and works."""
+    x = float64("x")
+    graph = FunctionGraph([x], [neg(exp(x))])
+    for made in copies(graph):
+        assert str(made) == str(graph)
+        made.check_integrity()
+        made.replace_validate(made.outputs[0], exp(made.inputs[0]))
+        assert str(made) == "[exp(x)]"
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_chains_of_any_length(whole):
+    """50,000 nodes within the default recursion limit, the last alone or all of them."""
+    x = float64("x")
+    chain = [x]
+    for _ in range(50_000):
+        chain.append(neg(chain[-1]))
+    made = pickle.loads(pickle.dumps(chain if whole else chain[-1], pickle.HIGHEST_PROTOCOL))
+    if whole:
+        assert made[-1].owner.inputs[0] is made[-2]
+        made = made[-1]
+    else:
+        assert is_same_graph(copy.deepcopy(chain[-1]), made) is False
+    count = 0
+    while made.owner is not None:
+        made = made.owner.inputs[0]
+        count += 1
+    assert count == 50_000
+
+
+def test_shallow_copies_are_clones():
+    """copy.copy gives a variable of its own, without owner."""
+    x = float64("x")
+    y = neg(x)
+    assert copy.copy(x) is not x
+    assert copy.copy(y).owner is None
+    assert copy.copy(y.owner).inputs == [x]
