@@ -14,6 +14,7 @@ from attrs import evolve, frozen
 from tcore.codegen.expr import Axis, Buffer, Expr, Extent, Load, flatten, index_const, substitute
 from tcore.codegen.facts import NodeFacts, is_unit, map_region, region_axes
 from tcore.codegen.kernel import Check, Kernel
+from tcore.codegen.lowering import axis_name
 from tcore.codegen.scratch import place_scratch
 from tcore.codegen.stages import Call, Loop, Map, Prefix, Reduce, Regions, Scatter, Stage
 
@@ -143,9 +144,8 @@ class _Builder:
                     for k, made in enumerate(axes):
                         if made is not None and (root := self.find(made)) in roots:
                             self.lengths.setdefault(root, []).append(Extent(self.target(variable), k))
-        names = iter("ijklmnopqrstuvwabcdefgh")
-        for root in (*self.roots_outer, *self.roots_inner):
-            self.canonical[root] = Axis.fresh(next(names, "ax"), self.lengths[root][0])
+        for number, root in enumerate((*self.roots_outer, *self.roots_inner)):
+            self.canonical[root] = Axis.fresh(axis_name(number), self.lengths[root][0])
 
     def settle(self) -> None:
         """Replace lengths that are stated in terms of vanished arrays."""

@@ -238,6 +238,11 @@ class LoweringTable:
         return Lowered(inputs, tuple(target.buffer for target in targets), stages)
 
 
+def axis_name(number: int) -> str:
+    """i, j, k, … for the axes of an array."""
+    return "ijklmnop"[number] if number < 8 else f"i{number}"
+
+
 def _place(lowering: Lowering) -> str:
     return f"{lowering.function.__module__}.{lowering.name}"
 
@@ -269,7 +274,7 @@ def _target(position: int, variable: Any) -> Target:
     buffer = _buffer(f"z{position}", variable.type)
     if buffer is None:
         raise NotLowered(f"output of type {variable.type} is no array")
-    axes = tuple(Axis.fresh("ijklmnopq"[k % 9], extent(buffer, k)) for k in range(buffer.ndim))
+    axes = tuple(Axis.fresh(axis_name(k), extent(buffer, k)) for k in range(buffer.ndim))
     return Target(variable.type, buffer, axes)
 
 

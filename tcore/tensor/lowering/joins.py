@@ -31,7 +31,7 @@ def lower_join(op: Any, out: Target, axis: Operand, *tensors: Operand) -> Region
         for k in range(out.ndim):
             if k != place:
                 shape[k] = next((t.shape[k] for t in tensors if not t.broadcastable[k]), shape[k])
-        axes = tuple(Axis.fresh(f"r{number}{'ijklmnop'[k % 8]}", length) for k, length in enumerate(shape))
+        axes = tuple(Axis.fresh(f"r{number}_{k}", length) for k, length in enumerate(shape))
         index = tuple(offset + axes[k] if k == place else axes[k] for k in range(out.ndim))
         regions.append(Region(axes, index, cast(x[axes], out.dtype)))
         offset = offset + x.shape[place]
