@@ -119,6 +119,14 @@ def as_tensor_variable(x: Any, name: str | None = None, ndim: int | None = None)
     return _with_ndim(variable, ndim)
 
 
+def convert(value: Any, name: str | None = None) -> TensorVariable | None:
+    """``value`` as a constant, for :func:`tcore.as_variable`; None where it is not numeric."""
+    try:
+        return as_tensor_variable(value, name)
+    except AsTensorError:
+        return None
+
+
 def _variable_of(x: Variable) -> Any:
     kind = x.type
     if isinstance(kind, TensorType):
