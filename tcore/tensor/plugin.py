@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from tcore.plugins import RewriteGroup, TypeSpec, hookimpl
+from tcore.plugins import RewriteGroup, SharedSpec, TypeSpec, hookimpl
 
 __all__ = ["tcore_optimizations", "tcore_types"]
 
 
 @hookimpl
-def tcore_types() -> list[TypeSpec]:
-    """Arrays on the host."""
-    return [TypeSpec("TensorType", "tcore.tensor.type:TensorType", "NumPy arrays of one dtype and broadcast pattern")]
+def tcore_types() -> list[TypeSpec | SharedSpec]:
+    """Arrays on the host, and the shared variables that hold arrays and numbers."""
+    return [
+        TypeSpec("TensorType", "tcore.tensor.type:TensorType", "NumPy arrays of one dtype and broadcast pattern"),
+        SharedSpec("numpy", "tcore.tensor.sharedvar:tensor_constructor"),
+        SharedSpec("numpy", "tcore.tensor.sharedvar:scalar_constructor"),
+        SharedSpec("builtins", "tcore.tensor.sharedvar:scalar_constructor"),
+    ]
 
 
 @hookimpl
