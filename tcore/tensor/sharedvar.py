@@ -77,9 +77,7 @@ def scalar_constructor(
     if target != "cpu" or not isinstance(value, (bool, int, float, complex, np.number, np.bool_)):
         raise TypeError(f"a scalar shared variable holds a number, got {type(value).__name__}")
     array = np.asarray(value)
-    return ScalarSharedVariable(
-        type=TensorType(array.dtype.name, ()), value=array, name=name, strict=strict, allow_downcast=allow_downcast
-    )
+    return ScalarSharedVariable(type=TensorType(array.dtype.name, ()), value=array, name=name, strict=strict, allow_downcast=allow_downcast)
 
 
 shared_constructor(tensor_constructor)
