@@ -17,6 +17,8 @@ import pyopencl as cl
 
 from tcore.configuration import config
 from tcore.gpuarray.runtime import DeviceError, DeviceInfo, LaunchShape
+from tcore.plugins.process import load
+from tcore_opencl.printer import OpenCLDialect
 
 __all__ = ["OpenCLBuffer", "OpenCLContext", "OpenCLKernel", "devices", "open"]
 
@@ -58,6 +60,7 @@ _opening = threading.Lock()
 
 
 def _open(platform_number: int, device_number: int) -> OpenCLContext:
+    load("opencl")  # brings the options of this backend
     with _opening:
         return _opened(platform_number, device_number)
 
@@ -123,6 +126,7 @@ class OpenCLContext:
     """One OpenCL device: implements :class:`tcore.gpuarray.runtime.GpuContext`."""
 
     kind = "opencl"
+    dialect = OpenCLDialect()
 
     def __init__(self, name: str, device: Any) -> None:
         self.device_name = name
