@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import threading
+import warnings
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -202,7 +203,9 @@ class OpenCLContext:
             program = self._programs.get(key)
             if program is None:
                 try:
-                    program = cl.Program(self.cl_context, source).build(options=options)
+                    with warnings.catch_warnings():  # of the compiler about code that is right
+                        warnings.simplefilter("ignore", cl.CompilerWarning)
+                        program = cl.Program(self.cl_context, source).build(options=options)
                 except cl.RuntimeError as error:
                     raise DeviceError(f"the OpenCL compiler of {self.device_name} refused kernel {name!r}:\n{error}") from error
                 self._programs[key] = program

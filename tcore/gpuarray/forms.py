@@ -16,6 +16,7 @@ from tcore.tensor.alloc import Alloc
 from tcore.tensor.careduce import CAReduce
 from tcore.tensor.dimshuffle import DimShuffle
 from tcore.tensor.elemwise import Elemwise
+from tcore.tensor.extremes import Argmax, Argmin, MaxAndArgmax
 from tcore.tensor.incsubtensor import IncSubtensor
 from tcore.tensor.join import Join, Split
 from tcore.tensor.reshape import Reshape
@@ -116,6 +117,9 @@ _FORMS: dict[type[Op], type[GpuOp]] = {
     Split: GpuSplit,
     Softmax: GpuOp,
     LogSoftmax: GpuOp,
+    MaxAndArgmax: GpuOp,
+    Argmax: GpuOp,
+    Argmin: GpuOp,
     AdvancedSubtensor1: GpuOp,
     AdvancedSubtensor: GpuOp,
     AdvancedIncSubtensor1: GpuOp,
