@@ -9,16 +9,16 @@ from typing import Any
 import numpy as np
 
 from tcore.codegen.assemble import Group
-from tcore.codegen.expr import Buffer, Extent, Expr, flatten
+from tcore.codegen.expr import Buffer, Expr, Extent, flatten
 from tcore.codegen.grouping import group
-from tcore.codegen.lowering import LoweringTable
 from tcore.codegen.schedule_gpu import GpuProgram, evaluate_length, schedule
+from tcore.codegen.tables import lowering_table
 from tcore.gpuarray import array
 from tcore.gpuarray.array import GpuArray
 from tcore.gpuarray.runtime import GpuContext, LaunchShape
 from tcore.gpuarray.shapes import ShapeRule
 
-__all__ = ["GroupLauncher", "ShapeMismatchError", "lowering_table", "node_thunk"]
+__all__ = ["GroupLauncher", "ShapeMismatchError", "group_thunk", "node_thunk"]
 
 _BLOCK = 256
 _MAX_BLOCKS = 4096  # more work than that is done by the grid-stride loop
@@ -26,13 +26,6 @@ _MAX_BLOCKS = 4096  # more work than that is done by the grid-stride loop
 
 class ShapeMismatchError(ValueError):
     """Operands whose lengths must agree do not."""
-
-
-def lowering_table() -> LoweringTable:
-    """The lowerings of the core and of every loaded plugin."""
-    from tcore.codegen.tables import current_table  # noqa: PLC0415 - asks the plugin manager
-
-    return current_table()
 
 
 class GroupLauncher:
@@ -145,7 +138,7 @@ def _mentions(shape: Sequence[Expr], buffers: set[Buffer]) -> bool:
 def node_thunk(node: Any, storage_map: Any, compute_map: Any, no_recycling: Any) -> Any:
     """A thunk that runs one device node as a kernel of its own."""
     context = node.outputs[0].type.context
-    (step,) = group([node], node.outputs, lowering_table(), granularity="node").steps
+    (step,) = group([node], node.outputs, lowering_table([node]), granularity="node").steps
     if not isinstance(step, Group):
         raise NotImplementedError(f"{node.op} has no lowering, so it cannot run on {context.device_name}")
     return group_thunk(GroupLauncher(step, context), storage_map, compute_map)

@@ -155,6 +155,8 @@ class TensorType(TensorTypeC, Type):
         given = np.asarray(value)
         if given.dtype.kind not in "biufc":
             raise TypeError(f"{self} takes numbers, got {value!r} of {type(value).__name__}")
+        if given.dtype.kind == "c" and wanted.kind != "c":
+            raise TypeError(f"{self} takes real numbers, got {_short(value)}")
         with np.errstate(all="ignore"):
             array = given.astype(wanted)
         if allow_downcast or given.dtype == wanted:
