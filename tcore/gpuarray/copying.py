@@ -15,15 +15,15 @@ __all__ = ["copy_strided"]
 @functools.lru_cache(maxsize=256)
 def _launcher(dtype: str, ndim: int, context: GpuContext) -> GroupLauncher:
     from tcore.codegen.grouping import group  # noqa: PLC0415
+    from tcore.codegen.tables import lowering_table  # noqa: PLC0415
     from tcore.gpuarray.forms import GpuElemwise  # noqa: PLC0415 - ops stand above arrays
-    from tcore.gpuarray.launching import lowering_table  # noqa: PLC0415
     from tcore.gpuarray.type import GpuArrayType  # noqa: PLC0415
     from tcore.scalar import identity  # noqa: PLC0415
     from tcore.tensor.elemwise import Elemwise  # noqa: PLC0415
 
     x = GpuArrayType(dtype, (False,) * ndim, context.device_name)()
     node = GpuElemwise(Elemwise(identity), context.device_name).make_node(x)
-    (step,) = group([node], node.outputs, lowering_table(), granularity="node").steps
+    (step,) = group([node], node.outputs, lowering_table([node]), granularity="node").steps
     assert isinstance(step, Group)
     return GroupLauncher(step, context)
 

@@ -9,16 +9,16 @@ from typing import Any
 import numpy as np
 
 from tcore.codegen.assemble import Group
-from tcore.codegen.expr import Buffer, Extent, Expr, flatten
+from tcore.codegen.expr import Buffer, Expr, Extent, flatten
 from tcore.codegen.grouping import group
-from tcore.codegen.lowering import LoweringTable
 from tcore.codegen.schedule_gpu import GpuProgram, evaluate_length, schedule
+from tcore.codegen.tables import lowering_table
 from tcore.gpuarray import array
 from tcore.gpuarray.array import GpuArray
 from tcore.gpuarray.runtime import GpuContext, LaunchShape
 from tcore.gpuarray.shapes import ShapeRule
 
-__all__ = ["GroupLauncher", "ShapeMismatchError", "lowering_table", "node_thunk"]
+__all__ = ["GroupLauncher", "ShapeMismatchError", "group_thunk", "node_thunk"]
 
 _BLOCK = 256
 _MAX_BLOCKS = 4096  # more work than that is done by the grid-stride loop
@@ -26,13 +26,6 @@ _MAX_BLOCKS = 4096  # more work than that is done by the grid-stride loop
 
 class ShapeMismatchError(ValueError):
     """Operands whose lengths must agree do not."""
-
-
-def lowering_table() -> LoweringTable:
-    """The lowerings of the core and of every loaded plugin."""
-    from tcore.codegen.tables import current_table  # noqa: PLC0415 - asks the plugin manager
-
-    return current_table()
 
 
 class GroupLauncher:
@@ -49,7 +42,9 @@ class GroupLauncher:
         self.group = group
         self.context = context
         self.program: GpuProgram = schedule(group.kernel, context.dialect)
-        self.kernels = [context.compile(self.program.source, launch.name) for launch in self.program.launches]
+        # the schedule is right for blocks of any size; a strict context may try another one
+        source = f"/* TC_ANY_BLOCK */\n{self.program.source}"
+        self.kernels = [context.compile(source, launch.name) for launch in self.program.launches]
         self.dtypes = [np.dtype(buffer.dtype) for buffer in group.kernel.outputs]
         self.input_number = {buffer: k for k, buffer in enumerate(group.kernel.inputs)}
         own = set(group.kernel.outputs)
@@ -60,16 +55,18 @@ class GroupLauncher:
         self.errors = array.zeros((3,), "int64", context=context) if self.program.checks else None
         self.lock = threading.Lock()
 
-    def __call__(self, inputs: Sequence[GpuArray], lookup: Callable[[Any], Any]) -> list[GpuArray]:
+    def __call__(self, inputs: Sequence[Any], lookup: Callable[[Any], Any]) -> list[GpuArray]:
         """Start the kernel; the outputs, whose content is there once the work is done.
 
         Parameters
         ----------
-        inputs : list of GpuArray
+        inputs : list of GpuArray or host arrays
             Values of ``group.inputs``.
         lookup : callable
             From a Variable of the graph to its value, for shapes that depend on numbers.
         """
+        # numbers that stayed on the host (indices, lengths) travel with the launch
+        inputs = [v if isinstance(v, GpuArray) else array.asarray(v, context=self.context) for v in inputs]
         lengths = {buffer: value.shape for buffer, value in zip(self.group.kernel.inputs, inputs, strict=True)}
         self._check(inputs, lengths)
         outputs = []
@@ -145,7 +142,7 @@ def _mentions(shape: Sequence[Expr], buffers: set[Buffer]) -> bool:
 def node_thunk(node: Any, storage_map: Any, compute_map: Any, no_recycling: Any) -> Any:
     """A thunk that runs one device node as a kernel of its own."""
     context = node.outputs[0].type.context
-    (step,) = group([node], node.outputs, lowering_table(), granularity="node").steps
+    (step,) = group([node], node.outputs, lowering_table([node]), granularity="node").steps
     if not isinstance(step, Group):
         raise NotImplementedError(f"{node.op} has no lowering, so it cannot run on {context.device_name}")
     return group_thunk(GroupLauncher(step, context), storage_map, compute_map)

@@ -11,7 +11,8 @@ from typing import Any, ClassVar, Literal
 
 from tcore.codegen.assemble import Group
 from tcore.codegen.grouping import Grouping, group
-from tcore.gpuarray.launching import GroupLauncher, group_thunk, lowering_table
+from tcore.codegen.tables import lowering_table
+from tcore.gpuarray.launching import GroupLauncher, group_thunk
 from tcore.gpuarray.lowered import GpuOp
 from tcore.gpuarray.products import GpuProduct
 from tcore.gpuarray.views import view_thunk
@@ -52,7 +53,7 @@ class DeviceLinker(LocalLinker):
         found = group(
             nodes,
             fgraph.outputs,
-            lowering_table(),
+            lowering_table(nodes),
             granularity=self.grain,
             orderings=fgraph.orderings(),
             keep=lambda node: not isinstance(node.op, GpuOp) or isinstance(node.op, GpuProduct),

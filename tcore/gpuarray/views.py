@@ -10,7 +10,7 @@ from tcore.gpuarray.array import GpuArray
 from tcore.graph import Apply
 from tcore.tensor.dimshuffle import DimShuffle
 from tcore.tensor.reshape import Reshape
-from tcore.tensor.slices import index_from_inputs
+from tcore.tensor.subtensor import run_time_index
 from tcore.tensor.subtensor import Subtensor
 
 __all__ = ["view_thunk"]
@@ -60,7 +60,7 @@ def _dimshuffle(op: Any, x: GpuArray) -> GpuArray:
 
 
 def _subtensor(op: Any, x: GpuArray, *numbers: Any) -> GpuArray:
-    return x[index_from_inputs(op.idx_list, [int(number) for number in numbers])]
+    return x[run_time_index(op.idx_list, [int(number) for number in numbers])]
 
 
 def _reshape(op: Any, x: GpuArray, shape: Any) -> GpuArray:
