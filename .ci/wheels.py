@@ -61,8 +61,12 @@ def imports() -> None:
     """Every module of every package can be imported from the installed wheels."""
     problems, count = [], 0
     for package in PACKAGES:
-        module = importlib.import_module(package)
-        if ROOT in Path(module.__file__).resolve().parents and "site-packages" not in module.__file__:
+        try:
+            module = importlib.import_module(package)
+        except Exception as error:
+            problems.append(f"{package}: {type(error).__name__}: {error}")
+            continue
+        if "site-packages" not in module.__file__:
             sys.exit(f"{package} was imported from the checkout: {module.__file__}")
         for found in pkgutil.walk_packages(module.__path__, f"{package}.", onerror=lambda name: problems.append(f"{name}: not importable")):
             if found.name.endswith(".__main__"):

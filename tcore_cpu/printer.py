@@ -123,24 +123,28 @@ class UnitPrinter:
         text += "    for (tc_i64 i = 0; i < n; i++) {\n" + "".join(f"        {line}\n" for line in lines) + "    }\n"
         return self.bodies.setdefault(text, len(self.bodies))
 
-    def unit(self) -> Unit:
-        """The translation unit."""
-        cplusplus = bool(self.source.user)
-        dialect = self.source.dialect
+    def units(self, most: int) -> list[Unit]:
+        """The bodies in translation units of at most ``most`` (0: one unit), in order."""
+        texts = list(self.bodies)
+        size = most if most and not self.source.user else len(texts)
+        return [self._unit(texts[k : k + size]) for k in range(0, len(texts), size)]
+
+    def _unit(self, texts: Sequence[str]) -> Unit:
+        source = Source(self.source.dialect, dict(self.source.helpers), self.source.user)
+        dialect = source.dialect
         assert isinstance(dialect, CDialect)
-        if not cplusplus:  # C++ text includes math.h
+        if not source.user:  # C++ text includes math.h
             declared = "".join(self._declaration(s, *dialect.calls[s]) for s in sorted(dialect.calls))
-            self.source.helpers = {"calls": declared, **self.source.helpers}
-        bodies = [
+            source.helpers = {"calls": declared, **source.helpers}
+        source.kernels += [
             f"static void tc_body{number}(tc_i64 n, void *const *p, const tc_params *q) {{\n{text}}}"
-            for text, number in self.bodies.items()
+            for number, text in enumerate(texts)
         ]
-        table = ", ".join(f"(void *)tc_body{number}" for number in self.bodies.values())
-        linkage = 'extern "C" ' if cplusplus else ""
+        table = ", ".join(f"(void *)tc_body{number}" for number in range(len(texts)))
+        linkage = 'extern "C" ' if source.user else ""
         mark = '__attribute__((visibility("default")))'
-        bodies.append(f"{linkage}{mark} void *tc_table[] = {{{table}}};")
-        self.source.kernels = bodies
-        return Unit(self.source.text(), len(self.bodies), cplusplus=cplusplus)
+        source.kernels.append(f"{linkage}{mark} void *tc_table[] = {{{table}}};")
+        return Unit(source.text(), len(texts), cplusplus=bool(source.user))
 
     def _declaration(self, spelled: str, name: str, dtype: str) -> str:
         arity = FUNCTIONS[name].arity if name in FUNCTIONS else 1

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from tcore.configuration.option import Computed, Option
+    from tcore.plugins.core import Manager
     from tcore.plugins.declarations import (
         BackendSpec,
         CommandSpec,
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
         PluginWarning,
         UnknownNameError,
     )
-    from tcore.plugins.core import Manager
     from tcore.plugins.process import active_plugins_for, load, manager
 
 __all__ = [

@@ -206,7 +206,10 @@ class Manager(Loader):
                 yield plugin, group, missing
 
     def report(self, name: str) -> tuple[ReportLine, ...]:
-        """The lines of a loaded plugin for ``tcore doctor``; may open devices, so call it in a process of its own."""
+        """The lines of a loaded plugin for ``tcore doctor``, and one for each of its devices.
+
+        Loads drivers and opens devices, so call it in a process of its own.
+        """
         from tcore.plugins.loading import import_plugin, report_hook
 
         candidate = self._candidate(name)
@@ -216,7 +219,9 @@ class Manager(Loader):
             for function in report_hook(candidate, import_plugin(candidate)):
                 lines.extend(function())
         except Exception as error:
-            lines.append(ReportLine(name, "problem", f"tcore_report failed: {one_line(error)}"))
+            lines.append(ReportLine(name, "problem", f"tcore_report failed: {one_line(error)}", "tell the plugin's author"))
+        for _, spec in self.tables.of(DeviceSpec, (name,)):
+            lines.extend(_device_lines(spec))
         return tuple(lines)
 
     def observers(self) -> tuple[Any, ...]:
@@ -235,7 +240,9 @@ class Manager(Loader):
 
     def _for_value(self, kind: type[ConverterSpec] | type[SharedSpec], value: object) -> tuple[Callable[..., Any], ...]:
         modules = {base.__module__ for base in type(value).__mro__ if base is not object}
-        prefixes = [prefix for prefix in self.names("values") if any(_below(module, prefix) for module in modules)]
+        # numbers and arrays are the business of the core's own packages: for them no metadata is read
+        claimed = self.names("values") if any(module.partition(".")[0] not in PLAIN_MODULES for module in modules) else ()
+        prefixes = [prefix for prefix in claimed if any(_below(module, prefix) for module in modules)]
         for prefix in prefixes:
             for candidate in self.installed.claiming("values", prefix):
                 if self._config.plugins.autoload and self._wanted(candidate.name):
@@ -243,6 +250,28 @@ class Manager(Loader):
         return tuple(
             resolve(record.load) for plugin, record in self.tables.of(kind) if any(_below(module, record.values) for module in modules) and self._wanted(plugin)
         )
+
+
+def _device_lines(spec: DeviceSpec) -> Iterator[ReportLine]:
+    """The devices that a family's runtime finds; drivers may raise anything."""
+    found = False
+    try:
+        for device in resolve(spec.load).devices():
+            found = True
+            memory = f", {device.memory / 2**30:.1f} GiB" if device.memory else ""
+            yield ReportLine(spec.family, "ok", f"{device.name}: {device.description}{memory}", device=True)
+    except Exception as error:
+        yield ReportLine(spec.family, "missing", one_line(error), _NO_DEVICE)
+        return
+    if not found:
+        yield ReportLine(spec.family, "missing", f"the driver finds no {spec.family} device", _NO_DEVICE)
+
+
+_NO_DEVICE = "install the driver of the device; everything else works without it"
+
+
+#: classes of these packages never belong to a plugin
+PLAIN_MODULES = frozenset({"builtins", "numpy", "tcore", "collections"})
 
 
 def device_family(name: str) -> str:

@@ -109,7 +109,7 @@ class ConverterSpec:
 
     @property
     def label(self) -> str:
-        return f"converter of {self.values}"
+        return self.values
 
     @property
     def claims(self) -> tuple[tuple[str, str], ...]:
@@ -125,7 +125,7 @@ class SharedSpec:
 
     @property
     def label(self) -> str:
-        return f"shared constructor of {self.values}"
+        return self.values
 
     @property
     def claims(self) -> tuple[tuple[str, str], ...]:
@@ -141,7 +141,7 @@ class TransferSpec:
 
     @property
     def label(self) -> str:
-        return f"transfer {self.name}"
+        return self.name
 
     @property
     def claims(self) -> tuple[tuple[str, str], ...]:

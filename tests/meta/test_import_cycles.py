@@ -49,13 +49,13 @@ def cycles(edges: dict[str, set[str]]) -> list[list[str]]:
     stack: list[str] = []
     on_stack: set[str] = set()
     found = []
-    for root in edges:
+    for root, first in edges.items():
         if root in index:
             continue
         index[root] = low[root] = len(index)
         stack.append(root)
         on_stack.add(root)
-        work = [(root, iter(sorted(edges[root])))]
+        work = [(root, iter(sorted(first)))]
         while work:
             name, following = work[-1]
             step = next(following, None)

@@ -47,20 +47,28 @@ def tcore_ops():
 
 @hookimpl
 def tcore_devices():
-    return [DeviceSpec("fpga", load="pk_opens.runtime:Runtime")]
+    return [DeviceSpec("fpga", load="pk_opens:Runtime"), DeviceSpec("absent", load="pk_opens:NoRuntime")]
+
+class Runtime:
+    @staticmethod
+    def devices():
+        from tcore.gpuarray.runtime import DeviceInfo
+        yield DeviceInfo("fpga0", "a board", memory=2**31)
+
+class NoRuntime:
+    @staticmethod
+    def devices():
+        raise OSError("no driver")
 
 @hookimpl
 def tcore_report():
-    return [
-        ReportLine("fpga", "ok", "fpga0: a board", device=True),
-        ReportLine("fpga", "missing", "no second board", remedy="buy one"),
-    ]
+    return [ReportLine("boards", "missing", "no second board", remedy="buy one")]
 """
 
 
 def fill(folder: Folder) -> None:
     """One plugin that works, one that raises, one that kills the process, one that writes to stdout, one too new."""
-    folder.plugin("opens", OPENS, "[tcore.devices]\nfpga = pk_opens\n")
+    folder.plugin("opens", OPENS, "[tcore.devices]\nfpga = pk_opens\nabsent = pk_opens\n")
     folder.plugin("raises", "raise ValueError('boom')\n")
     folder.plugin("crashes", "import os, signal\nos.kill(os.getpid(), signal.SIGSEGV)\n")
     folder.plugin("talks", "print('noise')\n")
@@ -75,7 +83,7 @@ def test_plugins_json(folder: Folder) -> None:
     rows = {row["name"]: row for row in json.loads(done.stdout)}
     assert rows["opens"]["status"] == "loaded"
     assert (rows["opens"]["distribution"], rows["opens"]["version"]) == ("tcore-opens", "1.5")
-    assert rows["opens"]["declares"] == {"ops": ["Median"], "devices": ["fpga"]}
+    assert rows["opens"]["declares"] == {"ops": ["Median"], "devices": ["fpga", "absent"]}
     assert rows["opens"]["device_found"] is True
     assert rows["raises"]["status"] == "failed"
     assert "ValueError: boom" in rows["raises"]["reason"]
@@ -108,9 +116,9 @@ def test_doctor(folder: Folder) -> None:
     assert topics["tcore"]["status"] == "ok"
     assert topics["blas"]["status"] == "ok"
     assert topics["store"]["text"].startswith(str(folder.path))
-    boards = [line for line in lines if line["topic"] == "fpga"]
-    assert [line["text"] for line in boards] == ["fpga0: a board", "no second board"]
-    assert boards[1]["remedy"] == "buy one"
+    assert topics["fpga"]["text"] == "fpga0: a board, 2.0 GiB"
+    assert topics["boards"]["remedy"] == "buy one"
+    assert (topics["absent"]["status"], topics["absent"]["text"]) == ("missing", "OSError: no driver")
     assert topics["plugin crashes"]["status"] == "problem"
     assert all(line["remedy"] for line in lines if line["status"] in ("missing", "problem"))
     text = folder.tcore("doctor").stdout
