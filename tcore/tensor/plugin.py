@@ -1,8 +1,12 @@
 """What the tensor package declares: it registers through the hooks, as every plugin does."""
 
-from tcore.plugins import LoweringGroup, OpSpec, RewriteGroup, TypeSpec, hookimpl
+from tcore.plugins import ConverterSpec, LoweringGroup, OpSpec, RewriteGroup, SharedSpec, TypeSpec, hookimpl
 
+<<<<<<< HEAD
 __all__ = ["tcore_lowerings", "tcore_ops", "tcore_optimizations", "tcore_types"]
+=======
+from tcore.plugins import RewriteGroup, SharedSpec, TypeSpec, hookimpl
+>>>>>>> compile
 
 #: file -> op classes in it
 _OPS = {
@@ -32,9 +36,15 @@ _OPS = {
 
 
 @hookimpl
-def tcore_types() -> list[TypeSpec]:
-    """The Types of arrays, slices and None."""
+<<<<<<< HEAD
+def tcore_types() -> list[TypeSpec | ConverterSpec | SharedSpec]:
+    """The Types of arrays, slices and None; numbers and arrays as constants and as shared variables."""
     return [
+        ConverterSpec("builtins", load="tcore.tensor.conversion:convert"),
+        ConverterSpec("numpy", load="tcore.tensor.conversion:convert"),
+        SharedSpec("builtins", load="tcore.tensor.sharedvar:scalar_constructor"),
+        SharedSpec("numpy", load="tcore.tensor.sharedvar:scalar_constructor"),
+        SharedSpec("numpy", load="tcore.tensor.sharedvar:tensor_constructor"),
         TypeSpec("TensorType", load="tcore.tensor.type:TensorType", summary="arrays of one dtype and broadcast pattern"),
         TypeSpec("SliceType", load="tcore.tensor.type_other:SliceType", summary="slices as values"),
         TypeSpec("NoneTypeT", load="tcore.tensor.type_other:NoneTypeT", summary="None as a value"),
@@ -45,6 +55,16 @@ def tcore_types() -> list[TypeSpec]:
 def tcore_ops() -> list[OpSpec]:
     """The ops on tensors."""
     return [OpSpec(f"tcore.tensor.{module}:{name}") for module, names in _OPS.items() for name in names]
+=======
+def tcore_types() -> list[TypeSpec | SharedSpec]:
+    """Arrays on the host, and the shared variables that hold arrays and numbers."""
+    return [
+        TypeSpec("TensorType", "tcore.tensor.type:TensorType", "NumPy arrays of one dtype and broadcast pattern"),
+        SharedSpec("numpy", "tcore.tensor.sharedvar:tensor_constructor"),
+        SharedSpec("numpy", "tcore.tensor.sharedvar:scalar_constructor"),
+        SharedSpec("builtins", "tcore.tensor.sharedvar:scalar_constructor"),
+    ]
+>>>>>>> compile
 
 
 @hookimpl
