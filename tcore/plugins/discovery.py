@@ -213,7 +213,8 @@ def _in_archive(archive: str) -> Iterable[Any]:
 def _known_to(finder: Any) -> Iterable[Any]:
     import importlib_metadata
 
-    found: Iterable[Any] = finder.find_distributions(importlib_metadata.DistributionFinder.Context())
+    context: Any = importlib_metadata.DistributionFinder.Context
+    found: Iterable[Any] = finder.find_distributions(context())
     return found
 
 
