@@ -38,7 +38,7 @@ from tcore.tensor.subtensor import *
 from tcore.tensor.transfer import *
 from tcore.tensor.type_other import *
 
-import tcore.tensor.constant_rules  # isort: skip
+import tcore.tensor.constant_rules  # noqa: F401 - adds rules  # isort: skip
 
 # ruff: noqa: F403 - each family lists its names in __all__
 
