@@ -143,6 +143,10 @@ class Type(PureType, CLinkerType):
 
     __props__: ClassVar[tuple[str, ...]]
 
+    if TYPE_CHECKING:  # types have attributes of their own, such as dtype and ndim; nodes know them as Type only
+
+        def __getattr__(self, name: str) -> Any: ...
+
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         add_props_methods(cls)

@@ -6,6 +6,8 @@ from importlib import import_module as _import_module
 from types import ModuleType as _ModuleType
 from typing import TYPE_CHECKING as _TYPE_CHECKING
 
+from tcore.plugins.finders import lazy_submodules as _lazy_submodules
+
 # the variable classes first: the modules below make constants
 from tcore.tensor.var import *  # isort: skip
 from tcore.tensor.advanced_incsubtensor import *
@@ -63,11 +65,12 @@ _ELSEWHERE = {
 }
 
 if not _TYPE_CHECKING:
+    _submodule = _lazy_submodules(__name__)
 
     def __getattr__(name):  # noqa: ANN001, ANN202 - type checkers see the imports
         home = None if name.startswith("_") else _ELSEWHERE.get(name)
         if home is None:
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+            return _submodule(name)  # a module of ours or one that a plugin mounts: nnet, …
         value = getattr(_import_module(home), name)
         globals()[name] = value
         return value
