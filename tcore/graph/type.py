@@ -16,10 +16,6 @@ __all__ = ["Generic", "PureType", "SingletonType", "Type", "generic"]
 class PureType:
     """The part of a Type that has nothing to do with C: checks, conversions and comparisons of values."""
 
-    if TYPE_CHECKING:  # attributes differ from class to class: dtype, ndim, broadcastable
-
-        def __getattr__(self, name: str) -> Any: ...
-
     #: classes of the variables and constants of this type
     Variable: ClassVar[type[Variable]] = Variable
     Constant: ClassVar[type[Constant]] = Constant

@@ -60,11 +60,7 @@ class Variable:
     # set by tcore.compile, which stands above: (variable, inputs_to_values) -> value
     evaluator: ClassVar[Callable[[Variable, Mapping[Any, Any]], Any] | None] = None
 
-<<<<<<< HEAD
-    if TYPE_CHECKING:  # what else a variable has is up to its Type: dtype, ndim, methods
-=======
     if TYPE_CHECKING:  # what more a variable has depends on its type: tensors have ndim, shape, operators, …
->>>>>>> main
 
         def __getattr__(self, name: str) -> Any: ...
 
