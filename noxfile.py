@@ -7,9 +7,12 @@ checkout on the path.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import nox
@@ -18,6 +21,14 @@ ROOT = Path(__file__).parent.resolve()
 DISTRIBUTIONS = ("tcore", "tcore_cpu", "tcore_cuda", "tcore_opencl", "tcore_sparse", "tcore_nnet")
 BUILD_REQUIREMENTS = ("hatchling>=1.27", "setuptools>=77", "numpy>=2", "editables")
 OTHER_PYTHONS = ("3.11", "3.12", "3.13", "3.14")
+
+#: the program that makes sure that the core alone is under test
+ALONE = """
+import importlib.metadata, tcore
+assert "site-packages" in tcore.__file__, tcore.__file__
+ours = sorted(each.name for each in importlib.metadata.distributions() if each.name.startswith("tcore"))
+assert ours == ["tcore"], ours
+"""
 
 nox.needs_version = ">=2024.10"
 nox.options.default_venv_backend = "venv"
@@ -66,12 +77,15 @@ def run_pytest(session: nox.Session, *arguments: str, default: tuple[str, ...] =
     session.run("python", "-P", "-m", "pytest", *parallel, *arguments, *(given or default), env=env)
 
 
-def outside(session: nox.Session) -> Path:
-    """An empty folder away from the checkout: nothing of ours can be imported from there by accident."""
-    folder = Path(session.create_tmp()) / "outside"
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    return folder
+@contextlib.contextmanager
+def outside() -> Iterator[Path]:
+    """An empty folder away from the checkout, for as long as the block runs: nothing of ours is importable from there by accident."""
+    folder = Path(tempfile.mkdtemp(prefix="tcore-nox-")).resolve()
+    try:
+        yield folder
+    finally:
+        os.chdir(ROOT)
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 # ----------------------------------------------------------------------------------------------------------- every day
@@ -130,25 +144,17 @@ def coverage(session: nox.Session) -> None:
 @nox.session
 def core(session: nox.Session) -> None:
     """The tcore wheel alone, away from the checkout: tests/tcore on the NumPy backend."""
-    folder = outside(session)
     session.install(*BUILD_REQUIREMENTS, *groups("test"))
-    (wheel,) = build_wheels(session, folder / "wheels", "tcore")
-    session.install(str(wheel))
-    for name in ("tests/tcore", "tests/conftest.py"):
-        source, target = ROOT / name, folder / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        (shutil.copytree if source.is_dir() else shutil.copy)(source, target)
-    shutil.copy(ROOT / "pyproject.toml", folder)
-    session.chdir(folder)
-    session.run(
-        "python",
-        "-P",
-        "-c",
-        "import importlib.metadata as m, tcore; "
-        "assert 'site-packages' in tcore.__file__, tcore.__file__; "
-        "ours = sorted(d.name for d in m.distributions() if d.name.startswith('tcore')); assert ours == ['tcore'], ours",
-    )
-    run_pytest(session, "--backend=numpy", "-p", "no:cacheprovider", default=("tests/tcore",))
+    with outside() as folder:
+        (wheel,) = build_wheels(session, folder / "wheels", "tcore")
+        session.install(str(wheel))
+        (folder / "tests").mkdir()
+        shutil.copytree(ROOT / "tests" / "tcore", folder / "tests" / "tcore")
+        shutil.copy(ROOT / "tests" / "conftest.py", folder / "tests")
+        shutil.copy(ROOT / "pyproject.toml", folder)
+        session.chdir(folder)
+        session.run("python", "-P", "-c", ALONE)
+        run_pytest(session, "--backend=numpy", "-p", "no:cacheprovider", default=("tests/tcore",))
 
 
 # --------------------------------------------------------------------------------------------------------------- checks
@@ -186,15 +192,14 @@ def build(session: nox.Session) -> None:
     session.install(*BUILD_REQUIREMENTS)
     wheels = build_wheels(session, dist, *DISTRIBUTIONS)
     session.run("python", str(ROOT / ".ci" / "wheels.py"), "contents", str(dist))
-    # every third-party wheel, fetched once: the install and the resolution by name see this folder and nothing else
-    folder = outside(session)
-    house = folder / "wheelhouse"
-    session.run("python", "-m", "pip", "wheel", "--quiet", "--wheel-dir", str(house), *third_party())
-    session.install("--no-index", "--find-links", str(house), *map(str, wheels))
-    session.chdir(folder)
-    session.run("python", "-P", str(ROOT / ".ci" / "wheels.py"), "imports")
-    session.run("python", "-P", str(ROOT / ".ci" / "wheels.py"), "smoke")
-    session.run("python", "-P", str(ROOT / ".ci" / "wheels.py"), "resolve", str(dist), str(house))
+    with outside() as folder:
+        # every third-party wheel, fetched once: the install and the resolution by name see this folder and nothing else
+        house = folder / "wheelhouse"
+        session.run("python", "-m", "pip", "wheel", "--quiet", "--wheel-dir", str(house), *third_party())
+        session.install("--no-index", "--find-links", str(house), *map(str, wheels))
+        session.chdir(folder)
+        for check in (("imports",), ("smoke",), ("resolve", str(dist), str(house))):
+            session.run("python", "-P", str(ROOT / ".ci" / "wheels.py"), *check)
 
 
 @nox.session

@@ -79,7 +79,7 @@ def _compiler() -> Iterator[ReportLine]:
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder) / "probe.c"
         source.write_text("int tc_probe(void) { return 42; }\n")
-        run = subprocess.run(  # noqa: S603 - the compiler that tcore itself would start
+        run = subprocess.run(
             [compiler, "-shared", "-fPIC", "-o", str(Path(folder) / "probe.so"), str(source)],
             capture_output=True,
             text=True,
@@ -90,9 +90,7 @@ def _compiler() -> Iterator[ReportLine]:
         first = (run.stderr.strip().splitlines() or ["no message"])[0]
         yield ReportLine("compiler", "problem", f"{compiler} does not compile: {first}", "install gcc with its C library headers")
     else:
-        version = subprocess.run(  # noqa: S603
-            [compiler, "-dumpfullversion"], capture_output=True, text=True, timeout=60, check=False
-        ).stdout.strip()
+        version = subprocess.run([compiler, "-dumpfullversion"], capture_output=True, text=True, timeout=60, check=False).stdout.strip()
         yield ReportLine("compiler", "ok", f"{compiler} {version}".strip())
 
 

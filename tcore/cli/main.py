@@ -47,9 +47,7 @@ class _Commands(click.Group):
         from tcore.plugins import manager
 
         rows = [(name, importlib.import_module(module).command.get_short_help_str()) for name, module in sorted(_OWN.items())]
-        rows += [
-            (name, f"from plugin {candidates[0].name}") for name, candidates in sorted(manager().names("commands").items())
-        ]
+        rows += [(name, f"from plugin {candidates[0].name}") for name, candidates in sorted(manager().names("commands").items())]
         with formatter.section("Commands"):
             formatter.write_dl(rows)
 

@@ -70,7 +70,8 @@ def command(as_json: bool, devices: bool) -> None:
     console.print(table)
     for row in rows:
         if row["reason"]:
-            console.print(f"{row['name']}: {row['reason']}. {row['remedy']}", markup=False, highlight=False, soft_wrap=True)
+            remedy = row["remedy"]
+            console.print(f"{row['name']}: {row['reason']}. {remedy[:1].upper()}{remedy[1:]}", markup=False, highlight=False, soft_wrap=True)
 
 
 def _state_text(row: dict[str, Any]) -> str:

@@ -53,7 +53,7 @@ def _run_child(names: list[str], report: bool) -> tuple[list[dict[str, Any]], st
         answers = Path(folder) / "answers"
         answers.touch()
         flags = [f"--answers={answers}", *(["--report"] if report else [])]
-        child = subprocess.Popen(  # noqa: S603 - our own module in our own Python
+        child = subprocess.Popen(
             [sys.executable, "-P", "-m", "tcore.cli.probe", *flags, *names],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,

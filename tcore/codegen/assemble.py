@@ -14,6 +14,7 @@ from attrs import evolve, frozen
 from tcore.codegen.expr import Axis, Buffer, Expr, Extent, Load, flatten, index_const, substitute
 from tcore.codegen.facts import NodeFacts, is_unit, map_region, region_axes
 from tcore.codegen.kernel import Check, Kernel
+from tcore.codegen.lowering import axis_name
 from tcore.codegen.scratch import place_scratch
 from tcore.codegen.stages import Call, Loop, Map, Prefix, Reduce, Regions, Scatter, Stage
 
@@ -137,15 +138,22 @@ class _Builder:
                     for k, item in enumerate(index):
                         if isinstance(item, Axis) and not is_unit(item) and (root := self.find(item)) in roots:
                             self.lengths.setdefault(root, []).insert(0, Extent(self.operand(variable), k))
-        names = iter("ijklmnopqrstuvwabcdefgh")
-        for root in (*self.roots_outer, *self.roots_inner):
-            self.canonical[root] = Axis.fresh(next(names, "ax"), self.lengths[root][0])
+            for position, axes in facts.produced.items():
+                variable = facts.node.outputs[position]
+                if variable in self.stored:
+                    for k, made in enumerate(axes):
+                        if made is not None and (root := self.find(made)) in roots:
+                            self.lengths.setdefault(root, []).append(Extent(self.target(variable), k))
+        for number, root in enumerate((*self.roots_outer, *self.roots_inner)):
+            self.canonical[root] = Axis.fresh(axis_name(number), self.lengths[root][0])
 
     def settle(self) -> None:
         """Replace lengths that are stated in terms of vanished arrays."""
         for root, axis in list(self.canonical.items()):
             known = [self.extent_rule([length]) for length in self.lengths[root]]
-            best = next((k[0] for k in known if not self.vanished(k[0])), known[0][0])
+            alive = [k[0] for k in known if not self.vanished(k[0])]
+            # Best a length that the host knows before the launch, worst one that depends on an operand's value.
+            best = next((k for k in alive if not reads_elements(k)), alive[0] if alive else known[0][0])
             if best is not axis.extent:
                 self.canonical[root] = Axis.fresh(axis.name, best)
 
@@ -358,13 +366,14 @@ class _Builder:
         stages = (*plan.stages, *self.borders)
         read: dict[Buffer, None] = {}
         for stage in stages:
-            for expr in flatten(stage.exprs):
+            for expr in flatten([*stage.exprs, *(a.extent for a in region_axes(stage))]):
                 if isinstance(expr, Load):
                     read[expr.buffer] = None
             whole = stage.inputs if isinstance(stage, Call) else ()
             base = getattr(stage, "base", None)
             read.update(dict.fromkeys(whole) | ({base: None} if base is not None else {}))
-        order = [b for b in self.inputs.values() if b in read or b in self.length_sources(outer, inner, stages)]
+        measured = self.length_sources(outer, inner, stages)
+        order = [b for b in self.inputs.values() if b in read or b in measured]
         return Kernel(outer, inner, stages, tuple(order), outputs, plan.outer_scratch, plan.row_scratch)
 
     def length_sources(self, outer: tuple[Axis, ...], inner: tuple[Axis, ...], stages: tuple[Stage, ...]) -> set[Buffer]:
@@ -375,7 +384,15 @@ class _Builder:
             roots += stage.exprs
             if isinstance(stage, Scatter):
                 roots += [length for _, length in stage.checked]
+        # checks run before the kernel, and arrays that are only measured are needed for them and for the outputs' shapes
+        roots += [expr for check in self.checks for expr in (check.actual, check.expected)]
+        roots += [e for v in self.stored for e in self.extent_rule(list(self.shapes.get(v, ())))]
         return {e.buffer for e in flatten(roots) if isinstance(e, Extent)}
+
+
+def reads_elements(length: Expr) -> bool:
+    """Whether a length depends on the value of an operand."""
+    return any(isinstance(expr, Load) for expr in flatten([length]))
 
 
 def _in_order(facts: Sequence[NodeFacts]) -> list[NodeFacts]:

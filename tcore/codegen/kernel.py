@@ -131,7 +131,10 @@ def body(roots: Iterable[Expr], prefix: str = "v") -> dict[Expr, Binding]:
     plain = set()
     for expr in flatten(roots):
         if isinstance(expr, (Axis, Const, Extent)) or (
-            expr.dtype == "int64" and isinstance(expr, Fn) and all(arg in plain for arg in expr.args)
+            isinstance(expr, Fn)
+            and expr.dtype == "int64"
+            and expr.name != "bounded"
+            and all(arg in plain for arg in expr.args)
         ):
             plain.add(expr)
     for expr in flatten(roots):

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from attrs import field, frozen
 
-from tcore.codegen.expr import Axis, Buffer, Const, Expr, Load, const, extent, index_const, load
+from tcore.codegen.expr import Axis, Buffer, Const, Expr, const, extent, index_const, load
 from tcore.codegen.stages import Stage
 
 __all__ = [
@@ -220,22 +220,30 @@ class LoweringTable:
     def lower(self, node: Any) -> Lowered:
         """The stages of one Apply.
 
+        An op with an attribute ``host_op`` (the form of another op on a device) is lowered as that op.
+
         Raises
         ------
         NotLowered
             If its op, in this form, has no lowering.
         """
-        lowering = self.find(node.op)
+        op = getattr(node.op, "host_op", node.op)
+        lowering = self.find(op)
         if lowering is None:
-            raise NotLowered(f"{type(node.op).__name__} has no lowering")
+            raise NotLowered(f"{type(op).__name__} has no lowering")
         inputs = tuple(_operand(k, variable) for k, variable in enumerate(node.inputs))
         targets = tuple(_target(k, variable) for k, variable in enumerate(node.outputs))
         for buffer in (*(i.buffer for i in inputs), *(t.buffer for t in targets)):
             if buffer is not None and buffer.dtype not in STORED:
                 raise NotLowered(f"{buffer.dtype} arrays are not computed in kernels")
-        stages = lowering(node.op, targets[0] if len(targets) == 1 else targets, *inputs)
+        stages = lowering(op, targets[0] if len(targets) == 1 else targets, *inputs)
         stages = (stages,) if isinstance(stages, Stage) else tuple(stages)
         return Lowered(inputs, tuple(target.buffer for target in targets), stages)
+
+
+def axis_name(number: int) -> str:
+    """i, j, k, … for the axes of an array."""
+    return "ijklmnop"[number] if number < 8 else f"i{number}"
 
 
 def _place(lowering: Lowering) -> str:
@@ -250,14 +258,26 @@ def _buffer(name: str, type_: Any) -> Buffer | None:
 
 
 def _operand(position: int, variable: Any) -> Operand:
-    return Operand(variable.type, _buffer(f"x{position}", variable.type), getattr(variable, "data", None))
+    return Operand(variable.type, _buffer(f"x{position}", variable.type), _known_value(variable))
+
+
+def _known_value(variable: Any) -> Any:
+    """The value of a constant, or of a view of a constant of one element (2 as a matrix of one element)."""
+    while variable.owner is not None:
+        op = variable.owner.op
+        if not getattr(op, "view_map", None) or len(variable.owner.inputs) != 1 or variable.owner.outputs[0] is not variable:
+            return None
+        if not all(getattr(variable.type, "broadcastable", (False,))):
+            return None
+        variable = variable.owner.inputs[0]
+    return getattr(variable, "data", None)
 
 
 def _target(position: int, variable: Any) -> Target:
     buffer = _buffer(f"z{position}", variable.type)
     if buffer is None:
         raise NotLowered(f"output of type {variable.type} is no array")
-    axes = tuple(Axis.fresh("ijklmnopq"[k % 9], extent(buffer, k)) for k in range(buffer.ndim))
+    axes = tuple(Axis.fresh(axis_name(k), extent(buffer, k)) for k in range(buffer.ndim))
     return Target(variable.type, buffer, axes)
 
 
@@ -275,8 +295,3 @@ def merge(kept: Sequence[Axis], reduced: Sequence[Axis], axes: int | Iterable[in
     places = {axis % total for axis in chosen} if total else set()
     inner, outer = iter(reduced), iter(kept)
     return tuple(next(inner) if k in places else next(outer) for k in range(total))
-
-
-def loads(expr: Expr) -> bool:
-    """Whether ``expr`` is an element of a buffer."""
-    return isinstance(expr, Load)

@@ -253,7 +253,7 @@ def is_data(expr: Expr) -> bool:
     stack = [expr]
     while stack:
         top = stack.pop()
-        if isinstance(top, (Load, Opaque)):
+        if isinstance(top, (Load, Opaque)) or (isinstance(top, Fn) and top.name == "bounded"):
             return True
         if not isinstance(top, (Axis, Const, Extent, Param)):
             stack.extend(top.args)

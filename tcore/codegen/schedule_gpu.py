@@ -14,6 +14,7 @@ argument block of int64: lengths, then for each array its offset and strides, in
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
@@ -21,7 +22,7 @@ from attrs import frozen
 
 from tcore.codegen.expr import Axis, Buffer, Const, Expr, Extent, Fn, Load, flatten, index_const
 from tcore.codegen.kernel import Kernel, extents_of, inline_scratch
-from tcore.codegen.lowering import NotLowered
+from tcore.codegen.lowering import NotLowered, axis_name
 from tcore.codegen.printer import Dialect, Source, address, is_data
 from tcore.codegen.reductions import linear_index
 from tcore.codegen.stages import Map, Reduce, Regions, Scatter, Stage
@@ -177,15 +178,16 @@ class _Scheduler:
     def function(self, suffix: str, mode: Literal["thread", "block"], work: Sequence[Expr], lines: list[str]) -> None:
         """Add a device function around ``lines``."""
         dialect = self.dialect
-        used = set(" ".join(lines).replace("[", " ").replace("(", " ").replace(")", " ").replace(";", " ").split())
+        used = set(re.findall(r"\w+", "\n".join(lines)))
         name = f"{self.name}{suffix}"
         pointers = [
             f"{dialect.pointer} {'' if buffer in self.kernel.outputs else 'const '}{dialect.type(buffer.dtype)} *{buffer}"
             for buffer in self.arrays
         ]
-        parameters = ", ".join([*pointers, f"{dialect.pointer} tc_i64 *tc_error", "tc_arguments tc_a"])
+        pointers.append(f"{dialect.pointer} tc_i64 *tc_error")
+        parameters = ", ".join([*(text.strip() for text in pointers), "tc_arguments tc_args"])
         unpack = [
-            f"const tc_i64 {text} = tc_a.v[{k}];" for k, text in enumerate(self._block_names()) if text in used
+            f"const tc_i64 {text} = tc_args.v[{k}];" for k, text in enumerate(self._block_names()) if text in used
         ]
         inner = "\n".join(f"    {line}" if line else "" for line in [*unpack, *lines])
         self.source.kernels.append(f"{dialect.kernel} void {name}({parameters}) {{\n{inner}\n}}")
@@ -224,15 +226,15 @@ class _Scheduler:
         if not axes:
             return []
         if len(axes) == 1:
-            names[axes[0]] = f"tc_{axes[0]}"
-            return [f"const tc_i64 tc_{axes[0]} = {linear};"]
+            names[axes[0]] = f"ax_{axes[0]}"
+            return [f"const tc_i64 ax_{axes[0]} = {linear};"]
         lines = [f"tc_i64 {integer} = {linear};"]
         for axis in reversed(axes[1:]):
-            names[axis] = f"tc_{axis}"
+            names[axis] = f"ax_{axis}"
             length = self.source.index(axis.extent, self.names)
-            lines += [f"const tc_i64 tc_{axis} = {integer} % {length};", f"{integer} /= {length};"]
-        names[axes[0]] = f"tc_{axes[0]}"
-        return [*lines, f"const tc_i64 tc_{axes[0]} = {integer};"]
+            lines += [f"const tc_i64 ax_{axis} = {integer} % {length};", f"{integer} /= {length};"]
+        names[axes[0]] = f"ax_{axes[0]}"
+        return [*lines, f"const tc_i64 ax_{axes[0]} = {integer};"]
 
     def total(self, axes: Sequence[Axis]) -> str:
         """Number of indices."""
@@ -414,7 +416,9 @@ class _Scheduler:
         """Values per index of all axes."""
         inside = dict(names)
         code = self.split("tc_u", self.kernel.inner, inside, "tc_w") + self.store(stage, inside)
-        return self._inner_loop(code, block, "tc_u", inside)
+        lines = self._inner_loop(code, block, "tc_u", inside)
+        # What a thread stores here another one may read in a later phase.
+        return [*lines, self.dialect.barrier] if block else lines
 
     # -- borders
 
@@ -441,9 +445,17 @@ class _Scheduler:
             return
         flags = stage.output.broadcastable
         axes = tuple(
-            Axis.fresh("ijklmnop"[k % 8], self._length(stage.output, k)) for k, flag in enumerate(flags) if not flag
+            Axis.fresh(axis_name(k), self._length(stage.output, k)) for k, flag in enumerate(flags) if not flag
         )
         self.elements(Map((stage.output,), axes, (Load(stage.base, full_index(stage.base, axes)),)), "_copy")
+
+    def guarded(self, index: Sequence[Expr], names: dict[Expr, str]) -> str:
+        """A condition in front of a store whose place comes from data: nothing is stored outside of the array."""
+        data = [item for item in index if is_data(item)]
+        if not data:
+            return ""
+        self.checks = True
+        return "if (" + " && ".join(f"{self.source.index(item, names)} >= 0" for item in data) + ") "
 
     def _length(self, buffer: Buffer, axis: int) -> Expr:
         extent = Extent(buffer, axis)
@@ -456,7 +468,7 @@ class _Scheduler:
         names = dict(self.names)
         code = self.split("tc_t", axes, names)
         code += self.source.statements([*(i for i in index if is_data(i)), value], names, self.load(names))
-        code.append(f"{self.place(output, index, names)} = {self.source.name_of(value, names)};")
+        code.append(self.guarded(index, names) + f"{self.place(output, index, names)} = {self.source.name_of(value, names)};")
         dialect = self.dialect
         lines = [
             f"for (tc_i64 tc_t = {dialect.thread}; tc_t < {self.total(axes)}; tc_t += {dialect.threads}) {{",
@@ -502,7 +514,8 @@ class _Scheduler:
         if stage.combine == "inc":
             value = Fn("add", (Load(stage.output, tuple(index)), value), value.dtype)
         inner += self.source.statements([*(i for i in index if is_data(i)), value], names, self.load(names))
-        inner.append(f"{self.place(stage.output, index, names)} = {self.source.name_of(value, names)};")
+        place = self.place(stage.output, index, names)
+        inner.append(self.guarded(index, names) + f"{place} = {self.source.name_of(value, names)};")
         dialect = self.dialect
         lines = [
             "if (tc_error[0] != 0) return;",

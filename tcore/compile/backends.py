@@ -86,7 +86,7 @@ def current_backend() -> Backend | None:
     BackendError
         If a backend asked for by name cannot run here.
     """
-    from tcore.plugins import manager  # noqa: PLC0415 - plugins are looked for when they are needed, not on import
+    from tcore.plugins.process import manager  # noqa: PLC0415 - plugins are looked for when they are needed, not on import
 
     name = config.backend
     if name == "auto" and config.device != "cpu":
@@ -99,20 +99,29 @@ def current_backend() -> Backend | None:
         return None
     backend = _backends.get(found.name)
     if backend is None:
-        from tcore.plugins.references import resolve  # noqa: PLC0415 - as above
+        from tcore.plugins.errors import PluginError  # noqa: PLC0415 - as above
+        from tcore.plugins.references import resolve  # noqa: PLC0415
 
-        backend = _backends[found.name] = resolve(found.load)()
+        try:
+            backend = _backends[found.name] = resolve(found.load)()
+        except PluginError as error:
+            if name != "auto":
+                raise
+            _warn_once(found.name, str(error))
+            return None
     reason = backend.unavailable()
     if reason is None:
         return backend
     if found.name != "cpu":
         raise BackendError(f"the backend {found.name!r} cannot run: {reason}")
-    if found.name not in _warned:
-        _warned.add(found.name)
-        warnings.warn(
-            f"the backend {found.name!r} cannot run, so functions run on NumPy, slower: {reason}", BackendWarning, stacklevel=2
-        )
+    _warn_once(found.name, reason)
     return None
+
+
+def _warn_once(name: str, reason: str) -> None:
+    if name not in _warned:
+        _warned.add(name)
+        warnings.warn(f"the backend {name!r} cannot run, so functions run on NumPy, slower: {reason}", BackendWarning, stacklevel=3)
 
 
 def linker_named(name: str, backend: Backend | None = None) -> Linker:

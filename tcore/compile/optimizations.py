@@ -60,7 +60,7 @@ def active_optimizer(query: Query, fgraph: FunctionGraph | None, backend: Backen
     Optimizations of a plugin take part where an op or a type of it is in the graph, or where the function runs on its
     backend or device: whatever else a program has imported changes nothing.
     """
-    from tcore.plugins import active_plugins_for, manager  # noqa: PLC0415 - found when needed, not on import
+    from tcore.plugins.process import active_plugins_for, manager  # noqa: PLC0415 - found when needed, not on import
     from tcore.plugins.references import resolve  # noqa: PLC0415
 
     if not query.include and not query.extra_optimizations:
@@ -76,7 +76,7 @@ def active_optimizer(query: Query, fgraph: FunctionGraph | None, backend: Backen
             if (plugin, group.name) in _registered:
                 continue
             declared = tables.declared_by(plugin)
-            ours = declared is not None and not declared.order[0]  # a plugin of the core itself
+            ours = declared is not None and declared.builtin
             register_rewrites(optdb, resolve(group.load), group.tags, origin=None if ours else plugin)
             _registered.add((plugin, group.name))
         if backend is not None:

@@ -144,8 +144,7 @@ class Config(Section):
         converted = self._converted(option, value, "code")
         if option.frozen and converted != getattr(section, name):
             raise ConfigFrozenError(
-                f"option {full} cannot be changed while the program runs (it is {getattr(section, name)!r}): "
-                f"start Python with TCORE_FLAGS={full}={value}"
+                f"option {full} cannot be changed while the program runs (it is {getattr(section, name)!r}): start Python with TCORE_FLAGS={full}={value}"
             )
         with self._lock:
             section.__dict__[name] = converted
@@ -224,9 +223,7 @@ class Config(Section):
         """Values that were given for options that nobody has declared (so far)."""
         lower = {name.lower() for name in self.options}
         return [
-            given
-            for given in self._given.values()
-            if given.name not in self.options and (given.source == "TCORE_FLAGS" or given.name.lower() not in lower)
+            given for given in self._given.values() if given.name not in self.options and (given.source == "TCORE_FLAGS" or given.name.lower() not in lower)
         ]
 
     def warn_of_misspelt_names(self) -> None:
@@ -253,9 +250,7 @@ class Config(Section):
 def change_flags_of(config: Config) -> Callable[..., contextlib.AbstractContextManager[None]]:
     """``config.change_flags`` as a function of its own, usable as context manager and as decorator."""
 
-    def change_flags(
-        changes: Mapping[str, Any] | Iterable[tuple[str, Any]] = (), **flags: Any
-    ) -> contextlib.AbstractContextManager[None]:
+    def change_flags(changes: Mapping[str, Any] | Iterable[tuple[str, Any]] = (), **flags: Any) -> contextlib.AbstractContextManager[None]:
         return config.change_flags(changes, **flags)
 
     change_flags.__doc__ = Config.change_flags.__doc__

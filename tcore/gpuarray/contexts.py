@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 import threading
 from collections.abc import Hashable, Iterable
 
-from tcore import plugins
 from tcore.configuration import config
 from tcore.gpuarray.runtime import GpuContext
+from tcore.plugins import manager
+from tcore.plugins.references import resolve
 
 __all__ = ["ContextNotDefined", "get_context", "list_contexts", "open_device", "reg_context"]
 
@@ -30,9 +30,7 @@ def open_device(device: str) -> GpuContext:
     DeviceError
         If the driver or the device is missing.
     """
-    family = re.match(r"[A-Za-z_]+", device)
-    runtime = plugins.manager().device_runtime(family.group() if family else device)
-    return runtime.open(device)
+    return resolve(manager().device(device).load).open(device)  # type: ignore[no-any-return]
 
 
 def reg_context(name: Hashable, context: GpuContext) -> None:
@@ -65,6 +63,8 @@ def get_context(name: Hashable = None) -> GpuContext:
     if found is not None:
         return found
     device = _configured().get(name)
+    if device is None and isinstance(name, str) and name.startswith(("cuda", "opencl")):
+        return open_device(name)  # no context may be called so: it is a device
     if device is None:
         raise ContextNotDefined(
             f"no context is called {name!r}: set device=… for the default one or contexts='{name}->…' (known: "

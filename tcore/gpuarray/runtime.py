@@ -13,6 +13,8 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from attrs import field, frozen
 
+from tcore.codegen.schedule_gpu import GpuDialect
+
 __all__ = ["Buffer", "DeviceError", "DeviceInfo", "GpuContext", "KernelHandle", "LaunchShape", "Runtime"]
 
 
@@ -71,6 +73,7 @@ class GpuContext(Protocol):
     has_double: bool
     max_block: int
     local_memory: int  #: bytes that a group may share
+    dialect: GpuDialect  #: how kernels made from the loop IR are spelled for it
 
     def allocate(self, nbytes: int) -> Buffer:
         """New memory with unspecified content."""

@@ -13,7 +13,10 @@ from typing import TYPE_CHECKING
 from tcore.plugins.markers import hookimpl
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from tcore.configuration.option import Computed, Option
+    from tcore.plugins.core import Manager
     from tcore.plugins.declarations import (
         BackendSpec,
         CommandSpec,
@@ -35,7 +38,6 @@ if TYPE_CHECKING:
         PluginWarning,
         UnknownNameError,
     )
-    from tcore.plugins.manager import Manager
     from tcore.plugins.process import active_plugins_for, load, manager
 
 __all__ = [
@@ -69,7 +71,7 @@ _HOMES = {
     "Computed": "tcore.configuration.option",
     "Option": "tcore.configuration.option",
     "DuplicateNameError": "tcore.plugins.errors",
-    "Manager": "tcore.plugins.manager",
+    "Manager": "tcore.plugins.core",
     "PluginError": "tcore.plugins.errors",
     "PluginLoadError": "tcore.plugins.errors",
     "PluginWarning": "tcore.plugins.errors",
@@ -81,7 +83,7 @@ _HOMES = {
 
 if not TYPE_CHECKING:
 
-    def __getattr__(name):
+    def __getattr__(name: str) -> "Any":
         if name not in __all__:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         import importlib

@@ -42,6 +42,11 @@ def _reference(instance: object, attribute: Attribute[str], value: object) -> No
         raise ValueError(f"{type(instance).__name__}.{attribute.name} must read 'package.module:attribute', got {value!r}")
 
 
+def _module_or_reference(instance: object, attribute: Attribute[str], value: object) -> None:
+    if not isinstance(value, str) or not (_MODULE.fullmatch(value) or _REFERENCE.fullmatch(value)):
+        raise ValueError(f"{type(instance).__name__}.{attribute.name} must read 'package.module' or 'package.module:attribute', got {value!r}")
+
+
 def _name(instance: object, attribute: Attribute[str], value: object) -> None:
     if not isinstance(value, str) or not _NAME.fullmatch(value):
         raise ValueError(f"{type(instance).__name__}.{attribute.name} must be a plain name, got {value!r}")
@@ -61,7 +66,7 @@ def _names(instance: object, attribute: Attribute[tuple[str, ...]], value: tuple
 def _tuple(value: object) -> Any:
     """A tuple of any sequence but text: ``tags="gpu"`` is a slip that would otherwise mean three tags."""
     if isinstance(value, str) or not hasattr(value, "__iter__"):
-        raise ValueError(f"expected a tuple of names, got {value!r}")  # noqa: TRY004 - one class for every bad field
+        raise ValueError(f"expected a tuple of names, got {value!r}")
     return tuple(value)
 
 
@@ -104,7 +109,7 @@ class ConverterSpec:
 
     @property
     def label(self) -> str:
-        return f"converter of {self.values}"
+        return self.values
 
     @property
     def claims(self) -> tuple[tuple[str, str], ...]:
@@ -120,7 +125,7 @@ class SharedSpec:
 
     @property
     def label(self) -> str:
-        return f"shared constructor of {self.values}"
+        return self.values
 
     @property
     def claims(self) -> tuple[tuple[str, str], ...]:
@@ -136,7 +141,7 @@ class TransferSpec:
 
     @property
     def label(self) -> str:
-        return f"transfer {self.name}"
+        return self.name
 
     @property
     def claims(self) -> tuple[tuple[str, str], ...]:
@@ -230,11 +235,11 @@ class BackendSpec:
 class DeviceSpec:
     """A family of devices: ``DeviceSpec("cuda", ...)`` answers for ``cuda``, ``cuda0``, ``cuda1`` and so on.
 
-    ``load`` names its runtime class; ``backend`` is the backend that makes kernels for it.
+    ``load`` names its runtime, a module or an object with ``open`` and ``devices``; ``backend`` is the backend that makes kernels for it.
     """
 
     family: str = field(validator=_name)
-    load: str = field(validator=_reference)
+    load: str = field(validator=_module_or_reference)
     summary: str = ""
     backend: str = ""
 

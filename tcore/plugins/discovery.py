@@ -210,9 +210,7 @@ def read_entry_points(text: str, source: Source) -> tuple[list[Candidate], list[
                 continue
             # values are asked for by the module of the value, everything else by its own name
             claims[owner].append(Claim(kind, value if kind == "values" else name, value))
-    candidates = [
-        Candidate(name, target, source, levels.get(name), tuple(claims[name])) for name, target in sorted(plugins.items())
-    ]
+    candidates = [Candidate(name, target, source, levels.get(name), tuple(claims[name])) for name, target in sorted(plugins.items())]
     return candidates, broken
 
 

@@ -54,7 +54,7 @@ class Facade(ModuleType):
         names = set(super().__dir__())
         for source in self._sources:
             module = importlib.import_module(source)
-            names.update(getattr(module, "__all__", None) or dir(module))
+            names.update(name for name in getattr(module, "__all__", None) or dir(module) if not name.startswith("__"))
         return sorted(names)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -126,9 +126,7 @@ class MissingFinder:
         self._mounted = mounted
         self._here = threading.local()
 
-    def find_spec(
-        self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
-    ) -> ModuleSpec | None:
+    def find_spec(self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None) -> ModuleSpec | None:
         """The spec of a documented path or of a mount."""
         below = fullname[len(_ROOT) + 1 :]
         if not fullname.startswith(_ROOT + ".") or below.startswith("_") or "._" in below:
@@ -205,7 +203,7 @@ def lazy_submodules(package: str) -> Callable[[str], Any]:
                 return importlib.import_module(full)
             except ModuleNotFoundError as error:
                 if isinstance(error, MountError):
-                    raise AttributeError(f"module {package!r} has no attribute {name!r}: {error}") from error
+                    raise AttributeError(f"module {package!r} has no attribute {name!r}: {error}") from error  # noqa: TRY004 - attribute access
                 if error.name != full:  # a module that is there needs one that is not
                     raise
         raise AttributeError(f"module {package!r} has no attribute {name!r}")

@@ -33,7 +33,7 @@ _UNINSTALL = "tell its author, or uninstall it"
 
 
 class Loader:
-    """The part of :class:`~tcore.plugins.manager.Manager` that loads plugins.
+    """The part of :class:`~tcore.plugins.core.Manager` that loads plugins.
 
     Parameters
     ----------
@@ -51,9 +51,7 @@ class Loader:
         scan: Callable[[], Installed] = scan,
     ) -> None:
         self._config = config
-        self._builtins = tuple(
-            Candidate(name, module, Source("tcore"), api=None, builtin=True) for name, module in builtins
-        )
+        self._builtins = tuple(Candidate(name, module, Source("tcore"), api=None, builtin=True) for name, module in builtins)
         self._scan = scan
         self._lock = threading.RLock()
         self._here = threading.local()
@@ -118,10 +116,7 @@ class Loader:
         """The states of all plugins, built-in ones first; broken metadata has an entry, too."""
         names = [candidate.name for candidate in self._builtins]
         names += [candidate.name for candidate in self.installed.candidates if candidate.name not in names]
-        broken = [
-            PluginState(item.name, item.source, BROKEN, item.problem, _UNINSTALL)
-            for item in self.installed.broken
-        ]
+        broken = [PluginState(item.name, item.source, BROKEN, item.problem, _UNINSTALL) for item in self.installed.broken]
         return (*(self.state(name) for name in dict.fromkeys(names)), *broken)
 
     def _refusal(self, candidate: Candidate) -> PluginState | None:
@@ -198,9 +193,7 @@ class Loader:
 
     def _candidate(self, name: str) -> Candidate:
         self.state(name)  # raises for an unknown name
-        return next(
-            candidate for candidate in (*self._builtins, *self.installed.candidates) if candidate.name == name
-        )
+        return next(candidate for candidate in (*self._builtins, *self.installed.candidates) if candidate.name == name)
 
     def _status(self, name: str) -> str:
         state = self._states.get(name)
@@ -257,7 +250,7 @@ class Loader:
                 return self._states[candidate.name]
         except KeyboardInterrupt:
             raise
-        except BaseException as error:  # noqa: BLE001 - SystemExit of a plugin must not end the program
+        except BaseException as error:
             return self._failed(candidate, error)
 
     def _commit(self, candidate: Candidate, module: Any, declared: Declared) -> None:
@@ -297,9 +290,7 @@ class Loader:
             warnings.warn(state.message(), PluginWarning, stacklevel=2)
 
 
-def _state_of(
-    candidate: Candidate, status: str, reason: str = "", remedy: str = "", cause: BaseException | None = None
-) -> PluginState:
+def _state_of(candidate: Candidate, status: str, reason: str = "", remedy: str = "", cause: BaseException | None = None) -> PluginState:
     return PluginState(candidate.name, candidate.source, status, reason, remedy, cause)
 
 

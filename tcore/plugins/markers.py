@@ -20,9 +20,7 @@ F = TypeVar("F", bound=Callable[..., object])
 def hookimpl(function: F) -> F: ...
 @overload
 def hookimpl(*, optionalhook: bool = False, specname: str | None = None) -> Callable[[F], F]: ...
-def hookimpl(
-    function: F | None = None, *, optionalhook: bool = False, specname: str | None = None
-) -> F | Callable[[F], F]:
+def hookimpl(function: F | None = None, *, optionalhook: bool = False, specname: str | None = None) -> F | Callable[[F], F]:
     """Mark a function (or a method of a plugin object) as the implementation of the hook that has its name.
 
     Parameters

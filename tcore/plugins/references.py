@@ -1,4 +1,4 @@
-"""References ``"package.module:attribute"``: following them, and leaving those of packages that are not there alone."""
+"""References ``"package.module:attribute"`` or ``"package.module"``: following them, and leaving those of packages that are not there alone."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def resolve(reference: str) -> Any:
     module_name, _, path = reference.partition(":")
     try:
         found: Any = importlib.import_module(module_name)
-        for attribute in path.split("."):
+        for attribute in filter(None, path.split(".")):
             found = getattr(found, attribute)
     except (ImportError, AttributeError) as error:
         raise PluginError(f"cannot follow the reference {reference!r}: {type(error).__name__}: {error}") from error

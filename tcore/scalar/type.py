@@ -64,17 +64,18 @@ class Scalar(ScalarC, Type):
             raise TypeError(f"{self} strictly takes {wanted.__name__}, got {value!r} of {type(value).__name__}")
         if isinstance(value, (str, bytes)):
             raise TypeError(f"{self} takes numbers, got {value!r}")
-        try:
-            converted = np.asarray(value).astype(wanted)[()]
-        except (TypeError, ValueError, OverflowError) as error:
-            raise TypeError(f"{self} takes numbers, got {value!r}: {error}") from error
-        if np.ndim(converted) != 0:
-            raise TypeError(f"{self} takes one number, got an array of shape {np.shape(value)}")
+        given = np.asarray(value)
+        if given.dtype.kind not in "biufc" or given.ndim:
+            raise TypeError(f"{self} takes one number, got {value!r} of {type(value).__name__}")
+        if given.dtype.kind == "c" and "complex" not in self.dtype:
+            raise TypeError(f"{self} takes real numbers, got {value!r}")
+        with np.errstate(all="ignore"):
+            converted = given.astype(wanted)[()]
         lossless = (
             allow_downcast
             or (allow_downcast is None and type(value) is float and self.dtype == config.floatX)
-            or converted == value
-            or value != value
+            # as arrays: a Python number would be rounded before the comparison
+            or np.array_equal(np.asarray(converted), given, equal_nan=given.dtype.kind in "fc")
         )
         if not lossless:
             raise TypeError(f"{self} cannot hold {value!r} exactly: it would become {converted!r}; pass allow_downcast=True")

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from tcore.graph.variable import Constant, Variable
-from tcore.scalar import arithmetic, basic, bitwise, comparison, complex, exponential, rounding
+from tcore.scalar import arithmetic, basic, bitwise, comparison, complex_parts, exponential, rounding
 from tcore.scalar.conversion import constant
 from tcore.scalar.type import Scalar
 
 __all__ = ["ScalarConstant", "ScalarVariable"]
 
 
-class _scalar_py_operators:  # noqa: N801 - the documented manner
+class _scalar_py_operators:
     """Operators of scalar variables. ``==`` compares identity, as for all variables."""
 
     __slots__ = ()
@@ -34,16 +34,16 @@ class _scalar_py_operators:  # noqa: N801 - the documented manner
     @property
     def real(self) -> Any:
         """The real part; the variable itself where it is real."""
-        return complex.real(self) if self.dtype.startswith("complex") else self
+        return complex_parts.real(self) if self.dtype.startswith("complex") else self
 
     @property
     def imag(self) -> Any:
         """The imaginary part."""
-        return complex.imag(self) if self.dtype.startswith("complex") else self.zeros_like()
+        return complex_parts.imag(self) if self.dtype.startswith("complex") else self.zeros_like()
 
     def conj(self) -> Any:
         """The conjugate."""
-        return complex.conj(self)
+        return complex_parts.conj(self)
 
     def astype(self, dtype: str) -> Any:
         """Converted to ``dtype``."""

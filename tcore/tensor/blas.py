@@ -39,8 +39,11 @@ blas_dtypes = frozenset({"float32", "float64", "complex64", "complex128"})
 def _operands(op: Op, operands: Sequence[tuple[str, Any, int]]) -> list[Variable]:
     """The operands as tensors of one BLAS dtype with the right numbers of axes."""
     variables = []
-    for name, value, ndim in operands:
-        variable = as_tensor_variable(value)
+    arrays = [value for _, value, _ in operands if isinstance(value, Variable) and getattr(value.type, "ndim", 0)]
+    for name, given, ndim in operands:
+        # a Python number as a factor takes the dtype of the arrays
+        plain = isinstance(given, (int, float)) and not isinstance(given, (bool, np.generic)) and arrays
+        variable = as_tensor_variable(np.array(given, arrays[0].type.dtype) if plain else given)
         if variable.type.ndim != ndim:
             raise TypeError(f"{op} takes {name} with {ndim} dimensions, got {variable} with {variable.type.ndim}")
         variables.append(variable)

@@ -25,9 +25,7 @@ class AsTensorError(TypeError):
     """A value cannot be made a tensor variable."""
 
 
-def constant(
-    x: Any, name: str | None = None, ndim: int | None = None, dtype: str | None = None
-) -> TensorConstant:
+def constant(x: Any, name: str | None = None, ndim: int | None = None, dtype: str | None = None) -> TensorConstant:
     """``x`` as a tensor constant, holding a copy of it.
 
     Python numbers get the smallest dtype that holds them (see :func:`tcore.scalar.autocast`), arrays keep theirs.
@@ -111,7 +109,7 @@ def as_tensor_variable(x: Any, name: str | None = None, ndim: int | None = None)
         elif isinstance(x, Apply):
             variable = as_tensor_variable(x.default_output())
         elif isinstance(x, (list, tuple)) and _holds_variables(x):
-            from tcore.tensor.join import stack  # noqa: PLC0415 - made of ops that use this module
+            from tcore.tensor.join import stack
 
             variable = stack(_nested(x))
         else:
@@ -121,12 +119,20 @@ def as_tensor_variable(x: Any, name: str | None = None, ndim: int | None = None)
     return _with_ndim(variable, ndim)
 
 
+def convert(value: Any, name: str | None = None) -> TensorVariable | None:
+    """``value`` as a constant, for :func:`tcore.as_variable`; None where it is not numeric."""
+    try:
+        return as_tensor_variable(value, name)
+    except AsTensorError:
+        return None
+
+
 def _variable_of(x: Variable) -> Any:
     kind = x.type
     if isinstance(kind, TensorType):
         return x
     if isinstance(kind, Scalar):
-        from tcore.tensor.scalars import tensor_from_scalar  # noqa: PLC0415 - an op, on the same floor
+        from tcore.tensor.scalars import tensor_from_scalar
 
         return tensor_from_scalar(x)
     converter = getattr(x, "_as_TensorVariable", None)
@@ -178,7 +184,7 @@ class NumericAutocast:
         for dtype in self.dtypes:
             with np.errstate(over="ignore"):
                 array = np.array(value, dtype)
-            if value != value or array == value:
+            if value != value or float(array) == value:
                 break
         return array
 
@@ -190,7 +196,7 @@ _policy = autocast_float = NumericAutocast()
 autocast_int = autocast
 
 
-class autocast_float_as:  # noqa: N801 - the documented name
+class autocast_float_as:
     """Let Python floats become the given dtypes only, as a context: ``with autocast_float_as("float32"): …``"""
 
     def __init__(self, *dtypes: str) -> None:
@@ -203,7 +209,5 @@ class autocast_float_as:  # noqa: N801 - the documented name
         self._old = _policy.dtypes
         _policy.dtypes = self.dtypes
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         _policy.dtypes = self._old

@@ -28,7 +28,17 @@ from tcore.tensor.type_other import NoneTypeT, SliceType
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-__all__ = ["MaskIndices", "inc_subtensor", "index", "mask_indices", "nonzero", "set_subtensor", "take"]
+__all__ = [
+    "MaskIndices",
+    "flatnonzero",
+    "inc_subtensor",
+    "index",
+    "mask_indices",
+    "nonzero",
+    "nonzero_values",
+    "set_subtensor",
+    "take",
+]
 
 
 @frozen
@@ -231,10 +241,10 @@ def index(x: Any, args: Any) -> Variable:
 
 
 def _advanced(x: Variable, entries: list[Any]) -> Variable:
-    if any(entry is None for entry in entries):
-        x, entries = _with_new_axes(x, entries)
     if any(_is_mask(entry) for entry in entries):
         entries = _without_masks(x, entries)
+    if any(entry is None for entry in entries):
+        return _with_new_axes(x, entries)
     while entries and isinstance(entries[-1], slice) and entries[-1] == slice(None):
         entries.pop()
     if len(entries) == 1 and not isinstance(entries[0], slice):
@@ -246,19 +256,38 @@ def _advanced(x: Variable, entries: list[Any]) -> Variable:
     return advanced_subtensor(x, *entries)
 
 
-def _with_new_axes(x: Variable, entries: list[Any]) -> tuple[Variable, list[Any]]:
-    """None in an index is an axis of length 1 and a full slice."""
-    order: list[Any] = []
+def _takes_slice(entry: Any) -> bool:
+    return isinstance(entry, slice) or (isinstance(entry, Variable) and isinstance(entry.type, SliceType))
+
+
+def _axis_labels(entries: list[Any], made: int, rest: int) -> list[Any]:
+    """The axes of an indexing result, by where they come from: an array axis, an indexed axis, or None."""
+    arrays = [place for place, entry in enumerate(entries) if entry is not None and not _takes_slice(entry)]
+    together = arrays == list(range(arrays[0], arrays[-1] + 1))
+    array_axes = [("array", place) for place in range(made)]
+    labels: list[Any] = [] if together else list(array_axes)
     axis = 0
-    for entry in entries:
+    for place, entry in enumerate(entries):
         if entry is None:
-            order.append("x")
-        else:
-            width = _consumed(entry)
-            order += range(axis, axis + width)
-            axis += width
-    order += range(axis, x.type.ndim)
-    return x.dimshuffle(*order), [slice(None) if entry is None else entry for entry in entries]
+            labels.append("x")
+            continue
+        if _takes_slice(entry):
+            labels.append(("axis", axis))
+        elif together and place == arrays[0]:
+            labels += array_axes
+        axis += 1
+    return labels + [("axis", place) for place in range(axis, axis + rest)]
+
+
+def _with_new_axes(x: Variable, entries: list[Any]) -> Variable:
+    """Index without the entries None, then add axes; None between arrays also brings their axes to the front."""
+    kept = [entry for entry in entries if entry is not None]
+    result = _advanced(x, list(kept))
+    made = max(getattr(entry, "ndim", 0) for entry in kept if not _takes_slice(entry))
+    rest = x.type.ndim - len(kept)
+    now = _axis_labels(kept, made, rest)
+    wanted = _axis_labels(entries, made, rest)
+    return result.dimshuffle(*["x" if label == "x" else now.index(label) for label in wanted])
 
 
 def _without_masks(x: Variable, entries: list[Any]) -> list[Any]:

@@ -1,4 +1,4 @@
-"""The same elements in other places: ``transpose``, ``swapaxes``, ``roll``, ``tile``, ``repeat``."""
+"""The same elements in other places and more often: ``roll``, ``tile``, ``repeat``."""
 
 from __future__ import annotations
 
@@ -21,19 +21,7 @@ from tcore.tensor.type import TensorType
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["Repeat", "moveaxis", "repeat", "roll", "squeeze", "swapaxes", "tile", "transpose"]
-
-
-def transpose(x: Any, axes: Any = None) -> Variable:
-    """``x`` with its axes in another order, reversed when ``axes`` is omitted: a view."""
-    x = as_tensor_variable(x)
-    order = list(range(x.type.ndim - 1, -1, -1)) if axes is None else [_axis("transpose", axis, x) for axis in axes]
-    if sorted(order) != list(range(x.type.ndim)):
-        raise ValueError(f"transpose needs every axis of {x} once, {x.type.ndim} in number, got {axes}")
-    result = x.dimshuffle(*order)
-    if axes is None and x.name is not None and x.type.ndim >= 2:
-        result.name = f"{x.name}.T"
-    return result
+__all__ = ["Repeat", "repeat", "roll", "tile"]
 
 
 def _axis(name: str, axis: Any, x: Variable) -> int:
@@ -42,31 +30,6 @@ def _axis(name: str, axis: Any, x: Variable) -> int:
     if not -x.type.ndim <= axis < x.type.ndim:
         raise ValueError(f"{name}: axis {axis} does not exist in {x} with {x.type.ndim} dimensions")
     return int(axis) % x.type.ndim
-
-
-def swapaxes(y: Any, axis1: int, axis2: int) -> Variable:
-    """``y`` with two axes exchanged: a view."""
-    y = as_tensor_variable(y)
-    order = list(range(y.type.ndim))
-    first, second = _axis("swapaxes", axis1, y), _axis("swapaxes", axis2, y)
-    order[first], order[second] = second, first
-    return y.dimshuffle(*order)
-
-
-def moveaxis(x: Any, source: int, destination: int) -> Variable:
-    """``x`` with the axis ``source`` at the place ``destination``, the others in their order: a view."""
-    x = as_tensor_variable(x)
-    source, destination = _axis("moveaxis", source, x), _axis("moveaxis", destination, x)
-    order = [axis for axis in range(x.type.ndim) if axis != source]
-    order.insert(destination, source)
-    return x.dimshuffle(*order)
-
-
-def squeeze(x: Any) -> Variable:
-    """``x`` without its broadcastable axes: itself or a view."""
-    x = as_tensor_variable(x)
-    kept = [axis for axis, mark in enumerate(x.type.broadcastable) if not mark]
-    return x if len(kept) == x.type.ndim else x.dimshuffle(*kept)
 
 
 def roll(x: Any, shift: Any, axis: Any = None) -> Variable:

@@ -103,8 +103,9 @@ def apply_rebroadcast_opt(rval: Variable) -> Variable:
     changes = [(axis, mark) for axis, mark in sorted(marks.items()) if mark != base.type.broadcastable[axis]]
     if not changes:
         return base
-    if len(chain) == 1 and tuple(changes) == chain[0].owner.op.axis:
-        return rval
+    innermost = chain[-1]
+    if tuple(changes) == innermost.owner.op.axis:
+        return innermost
     return Rebroadcast(*changes)(base)
 
 

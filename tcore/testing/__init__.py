@@ -2,3 +2,27 @@
 
 Switch the pytest part on in the top ``conftest.py`` with ``pytest_plugins = ["tcore.testing.plugin"]``.
 """
+
+from tcore.testing.conformance import (
+    OpCase,
+    check_backend,
+    check_declared_changes,
+    check_gradient,
+    check_infer_shape,
+    check_op,
+    check_values,
+    same_values,
+)
+from tcore.testing.plugins import isolated_manager
+
+__all__ = [
+    "OpCase",
+    "check_backend",
+    "check_declared_changes",
+    "check_gradient",
+    "check_infer_shape",
+    "check_op",
+    "check_values",
+    "isolated_manager",
+    "same_values",
+]

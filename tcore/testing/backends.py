@@ -13,9 +13,13 @@ BACKENDS: tuple[str, ...] = ("numpy", "cpu", "opencl", "cuda-compile")
 @functools.cache
 def unavailable(name: str) -> str | None:
     """Why backend ``name`` cannot run on this machine, and what to do about it; None when it can."""
-    from tcore.compile.backends import get_backend
+    if name == "numpy":
+        return None
+    from tcore.plugins import PluginError, manager
+    from tcore.plugins.references import resolve
 
     try:
-        return get_backend(name).unavailable()
-    except (LookupError, ImportError) as error:
-        return " ".join(str(error).split())
+        reason: str | None = resolve(manager().backend(name).load)().unavailable()
+    except (PluginError, ImportError) as error:
+        reason = str(error)
+    return None if reason is None else " ".join(reason.split())

@@ -12,11 +12,15 @@ import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tcore.testing.backends import BACKENDS, unavailable
+
+if TYPE_CHECKING:
+    from tcore.plugins import Manager
 
 __all__ = ["backend", "plugin_manager"]
 
@@ -49,7 +53,7 @@ def pytest_configure(config: pytest.Config) -> None:
     # Tests that start processes pass the environment on; this process may have read its options already.
     from tcore.configuration import config as options
 
-    options.cpu.store = os.path.join(os.environ["TCORE_FLAGS"].partition("=")[2], "kernels")
+    options.cpu.store = str(Path(os.environ["TCORE_FLAGS"].partition("=")[2], "kernels"))
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -92,10 +96,11 @@ def backend(request: pytest.FixtureRequest) -> Iterator[str]:
 
 
 @pytest.fixture
-def plugin_manager(tmp_path: Any) -> Any:
-    """A plugin manager of the test's own, over what is installed in ``tmp_path/site`` only."""
+def plugin_manager(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Manager:
+    """A plugin manager of the test's own, over what it puts into ``tmp_path/site`` only."""
     from tcore.testing.plugins import isolated_manager
 
+    monkeypatch.syspath_prepend(str(tmp_path / "site"))
     return isolated_manager(tmp_path / "site")
 
 

@@ -47,7 +47,7 @@ class Site:
         prelude = f"""
             import sys, warnings
             from tcore.configuration import config
-            from tcore.plugins.manager import Manager
+            from tcore.plugins.core import Manager
             from tcore.plugins import PluginError, PluginLoadError, PluginWarning
             from tcore.plugins.discovery import scan
             m = Manager(config, builtins=(), scan=lambda: scan([{str(self.folder)!r}]))
@@ -60,9 +60,7 @@ class Site:
         env = {key: value for key, value in os.environ.items() if not key.startswith("TCORE")}
         env["PYTHONPATH"] = os.pathsep.join([str(self.folder), *filter(None, [env.get("PYTHONPATH", "")])])
         env.update({key.upper(): value for key, value in environ.items()})
-        return subprocess.run(
-            [sys.executable, *arguments], env=env, capture_output=True, text=True, timeout=120, check=False
-        )
+        return subprocess.run([sys.executable, *arguments], env=env, capture_output=True, text=True, timeout=120, check=False)
 
     def output(self, program: str, *arguments: str, **environ: str) -> list[str]:
         """The lines that a program prints; fails where it fails."""

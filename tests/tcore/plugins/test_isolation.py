@@ -134,8 +134,7 @@ def test_half_registering(site) -> None:
             "OpSpec.load must read 'package.module:attribute', got 'Median'",
         ),
         (
-            "from tcore.plugins import Option, hookimpl\n@hookimpl\ndef tcore_config():\n"
-            "    return [Option(name='floatX', default='x', doc='Mine now.')]\n",
+            ("from tcore.plugins import Option, hookimpl\n@hookimpl\ndef tcore_config():\n    return [Option(name='floatX', default='x', doc='Mine now.')]\n"),
             "option 'floatX' is declared already",
         ),
     ],
@@ -180,10 +179,10 @@ def test_one_backend_in_two_plugins(site) -> None:
         config.plugins.disabled = "two"
         print(m.backend("fpga").load)
         """)
+    both = "backend 'fpga' is claimed by plugin 'one' (tcore-one 1.0) and by plugin 'two' (tcore-two 1.0)"
     assert lines == [
-        "backend 'fpga' is claimed by plugin 'one' (tcore-one 1.0) and by plugin 'two' (tcore-two 1.0); "
-        "disable one with plugins.disabled",
-        "backend 'fpga' is claimed by plugin 'one' (tcore-one 1.0) and by plugin 'two' (tcore-two 1.0)",
+        f"{both}; disable one with plugins.disabled",
+        both,
         "pk_one.backend:Backend",
     ]
 

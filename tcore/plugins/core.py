@@ -36,7 +36,7 @@ _OURS = frozenset({"tcore", "builtins", "__main__", "abc", "typing"})
 
 
 class Manager(Loader):
-    """The plugins of one process. :func:`tcore.plugins.manager` gives the one that tcore uses; tests make their own."""
+    """The plugins of one process. :func:`tcore.plugins.core` gives the one that tcore uses; tests make their own."""
 
     # -- asking for a name --------------------------------------------------------------------------------------------
 
@@ -62,6 +62,10 @@ class Manager(Loader):
     def device(self, name: str) -> DeviceSpec:
         """The declaration of the family of a device such as ``cuda0``; loads its plugin."""
         return self._get("devices", device_family(name), DeviceSpec)
+
+    def device_runtime(self, name: str) -> Any:
+        """The runtime of a device's family, as its declaration's ``load`` names it; loads the plugin, opens no device."""
+        return resolve(self.device(name).load)
 
     def command(self, name: str) -> CommandSpec:
         """The declaration of a subcommand; loads its plugin."""
@@ -93,8 +97,7 @@ class Manager(Loader):
             return None
         module = package.replace("-", "_")
         raise MountError(
-            f"No module named {module!r}: tcore.{name} is part of the package {package}, which is not installed; "
-            f"{install_hint(package)}",
+            f"No module named {module!r}: tcore.{name} is part of the package {package}, which is not installed; {install_hint(package)}",
             name=module,
         )
 
@@ -144,9 +147,7 @@ class Manager(Loader):
                 package = package.rpartition(".")[0]
         return tuple(found.values())
 
-    def active_for(
-        self, classes: Iterable[type], backends: Iterable[str] = (), devices: Iterable[str] = ()
-    ) -> tuple[str, ...]:
+    def active_for(self, classes: Iterable[type], backends: Iterable[str] = (), devices: Iterable[str] = ()) -> tuple[str, ...]:
         """The plugins that take part in work on a graph, in fixed order; loads those that are needed.
 
         Parameters
@@ -178,9 +179,7 @@ class Manager(Loader):
     def _takes_part(self, candidate: Candidate, cls: type) -> bool:
         if not self._wanted(candidate.name):
             state = self.state(candidate.name)
-            raise PluginLoadError(
-                f"the graph holds {cls.__name__} of {candidate.describe()}, but {state.reason}: {state.remedy}"
-            )
+            raise PluginLoadError(f"the graph holds {cls.__name__} of {candidate.describe()}, but {state.reason}: {state.remedy}")
         return self._status(candidate.name) == ACTIVE or (self._config.plugins.autoload and self._try(candidate))
 
     def rewrite_groups(self, active: Iterable[str]) -> tuple[tuple[str, RewriteGroup], ...]:
@@ -207,7 +206,10 @@ class Manager(Loader):
                 yield plugin, group, missing
 
     def report(self, name: str) -> tuple[ReportLine, ...]:
-        """The lines of a loaded plugin for ``tcore doctor``; may open devices, so call it in a process of its own."""
+        """The lines of a loaded plugin for ``tcore doctor``, and one for each of its devices.
+
+        Loads drivers and opens devices, so call it in a process of its own.
+        """
         from tcore.plugins.loading import import_plugin, report_hook
 
         candidate = self._candidate(name)
@@ -217,7 +219,9 @@ class Manager(Loader):
             for function in report_hook(candidate, import_plugin(candidate)):
                 lines.extend(function())
         except Exception as error:
-            lines.append(ReportLine(name, "problem", f"tcore_report failed: {one_line(error)}"))
+            lines.append(ReportLine(name, "problem", f"tcore_report failed: {one_line(error)}", "tell the plugin's author"))
+        for _, spec in self.tables.of(DeviceSpec, (name,)):
+            lines.extend(_device_lines(spec))
         return tuple(lines)
 
     def observers(self) -> tuple[Any, ...]:
@@ -236,16 +240,38 @@ class Manager(Loader):
 
     def _for_value(self, kind: type[ConverterSpec] | type[SharedSpec], value: object) -> tuple[Callable[..., Any], ...]:
         modules = {base.__module__ for base in type(value).__mro__ if base is not object}
-        prefixes = [prefix for prefix in self.names("values") if any(_below(module, prefix) for module in modules)]
+        # numbers and arrays are the business of the core's own packages: for them no metadata is read
+        claimed = self.names("values") if any(module.partition(".")[0] not in PLAIN_MODULES for module in modules) else ()
+        prefixes = [prefix for prefix in claimed if any(_below(module, prefix) for module in modules)]
         for prefix in prefixes:
             for candidate in self.installed.claiming("values", prefix):
                 if self._config.plugins.autoload and self._wanted(candidate.name):
                     self._try(candidate)
         return tuple(
-            resolve(record.load)
-            for plugin, record in self.tables.of(kind)
-            if any(_below(module, record.values) for module in modules) and self._wanted(plugin)
+            resolve(record.load) for plugin, record in self.tables.of(kind) if any(_below(module, record.values) for module in modules) and self._wanted(plugin)
         )
+
+
+def _device_lines(spec: DeviceSpec) -> Iterator[ReportLine]:
+    """The devices that a family's runtime finds; drivers may raise anything."""
+    found = False
+    try:
+        for device in resolve(spec.load).devices():
+            found = True
+            memory = f", {device.memory / 2**30:.1f} GiB" if device.memory else ""
+            yield ReportLine(spec.family, "ok", f"{device.name}: {device.description}{memory}", device=True)
+    except Exception as error:
+        yield ReportLine(spec.family, "missing", one_line(error), _NO_DEVICE)
+        return
+    if not found:
+        yield ReportLine(spec.family, "missing", f"the driver finds no {spec.family} device", _NO_DEVICE)
+
+
+_NO_DEVICE = "install the driver of the device; everything else works without it"
+
+
+#: classes of these packages never belong to a plugin
+PLAIN_MODULES = frozenset({"builtins", "numpy", "tcore", "collections"})
 
 
 def device_family(name: str) -> str:

@@ -1,0 +1,90 @@
+"""The linker of device backends: device work in grouped kernels, host work by ``perform``.
+
+Nothing waits between launches: the order of work follows from the buffers that it shares, and the host waits where a value is
+moved to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, ClassVar, Literal
+
+from tcore.codegen.assemble import Group
+from tcore.codegen.grouping import Grouping, group
+from tcore.codegen.tables import lowering_table
+from tcore.gpuarray.launching import GroupLauncher, group_thunk
+from tcore.gpuarray.lowered import GpuOp
+from tcore.gpuarray.products import GpuProduct
+from tcore.gpuarray.views import view_thunk
+from tcore.graph import Apply
+from tcore.link.linker import LocalLinker
+
+__all__ = ["DeviceLinker"]
+
+
+class DeviceLinker(LocalLinker):
+    """Kernels for groups of device nodes, thunks for the rest.
+
+    Parameters
+    ----------
+    allow_gc : bool, optional
+        Drop intermediate values during the call.
+    granularity : {"segment", "node"}
+        ``"node"`` makes one kernel for each node, so that every value can be looked at.
+    """
+
+    granularity: ClassVar[str] = "segment"
+
+    def __init__(
+        self,
+        allow_gc: bool | None = None,
+        schedule: Callable[[Any], list[Apply]] | None = None,
+        granularity: Literal["segment", "node"] = "segment",
+    ) -> None:
+        super().__init__(allow_gc, schedule)
+        self.grain: Literal["segment", "node"] = granularity
+        self._grouping: Grouping | None = None
+        self._group_of: dict[Apply, Group] = {}
+
+    def order(self) -> list[Apply]:
+        """The nodes with those of one kernel next to each other."""
+        fgraph = self._accepted()
+        nodes = super().order()
+        found = group(
+            nodes,
+            fgraph.outputs,
+            lowering_table(nodes),
+            granularity=self.grain,
+            orderings=fgraph.orderings(),
+            keep=lambda node: not isinstance(node.op, GpuOp) or isinstance(node.op, GpuProduct),
+        )
+        self._grouping, self._group_of = found, {}
+        order: list[Apply] = []
+        for step in found.steps:
+            members = step.nodes if isinstance(step, Group) else (step,)
+            order.extend(members)
+            if isinstance(step, Group):
+                self._group_of.update(dict.fromkeys(members, step))
+        return order
+
+    def _make_node_thunk(self, node: Apply, storage_map: Any, compute_map: Any) -> Callable[[], Any]:
+        """The first node of a kernel launches it; the others have nothing left to do."""
+        step = self._group_of.get(node)
+        if step is None:
+            if isinstance(node.op, GpuOp) and node.op.view_map:
+                return view_thunk(node, storage_map, compute_map)
+            return super()._make_node_thunk(node, storage_map, compute_map)
+        if step.nodes[0] is node:
+            return group_thunk(GroupLauncher(step, node.outputs[0].type.context), storage_map, compute_map)
+
+        def nothing() -> None:
+            """Computed with the first node of its kernel."""
+
+        nothing.inputs = [storage_map[v] for v in node.inputs]  # type: ignore[attr-defined]
+        nothing.outputs = [storage_map[v] for v in node.outputs]  # type: ignore[attr-defined]
+        nothing.lazy = False  # type: ignore[attr-defined]
+        return nothing
+
+    def kernels(self) -> list[Group]:
+        """The kernels of the accepted graph, in order; for ``explain`` and for tests."""
+        return [step for step in (self._grouping.steps if self._grouping else ()) if isinstance(step, Group)]

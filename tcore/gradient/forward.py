@@ -1,0 +1,145 @@
+"""Derivatives in a direction, by going forwards through the graph."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+from tcore.gradient.connection import as_list, checked_variables, connection_pattern, format_as, is_discrete, is_null
+from tcore.gradient.errors import DisconnectedInputError
+from tcore.gradient.reverse import float_zeros, graph_gradients
+from tcore.graph import Apply, MethodNotDefined, Variable, io_toposort
+from tcore.graph.null_type import disconnected_type
+from tcore.graph.trace import creation_report
+from tcore.tensor.conversion import as_tensor_variable
+from tcore.tensor.math import cast
+
+__all__ = ["Rop"]
+
+
+def Rop(  # noqa: N802 - the documented name
+    f: Any, wrt: Any, eval_points: Any, disconnected_outputs: str = "raise", return_disconnected: str = "zero"
+) -> Any:
+    """The Jacobian times a vector: the sum over j of ``d f[i] / d wrt[j] * eval_points[j]``.
+
+    Parameters
+    ----------
+    f : Variable, or list or tuple of them
+    wrt : Variable, or list or tuple of them
+    eval_points : one variable for each of ``wrt``, of its shape
+    disconnected_outputs : {"raise", "warn", "ignore"}
+        What to do about a member of ``f`` that depends on none of ``wrt``.
+    return_disconnected : {"zero", "None", "Disconnected"}
+        What stands for its derivative.
+
+    Returns
+    -------
+    Variable, list or tuple
+        In the form of ``f``.
+
+    Notes
+    -----
+    Ops without ``R_op`` are taken through their ``L_op``, which is linear in the output gradients: differentiating it with
+    respect to these gives the Jacobian again.
+    """
+    if disconnected_outputs not in ("raise", "warn", "ignore"):
+        raise ValueError(f"disconnected_outputs is one of ignore, warn, raise, got {disconnected_outputs!r}")
+    if return_disconnected not in ("zero", "None", "Disconnected"):
+        raise ValueError(f"return_disconnected is one of zero, None, Disconnected, got {return_disconnected!r}")
+    functions = checked_variables(as_list(f), "f")
+    targets = checked_variables(as_list(wrt), "the variables to differentiate with respect to")
+    points = [point if isinstance(point, Variable) else as_tensor_variable(point) for point in as_list(eval_points)]
+    if len(points) != len(targets):
+        raise ValueError(f"Rop needs one evaluation point for each of {len(targets)} variables, got {len(points)}")
+    tangents: dict[Variable, Variable | None] = {}
+    for target, point in zip(targets, points, strict=True):
+        have, needed = getattr(point.type, "ndim", None), getattr(target.type, "ndim", None)
+        if have != needed:
+            raise ValueError(f"the evaluation point of {target} has {have} dimensions, {target} has {needed}: they must agree")
+        tangents[target] = _of_dtype(point, target)
+    # nodes above a target are not left out: a target may depend on another one
+    for node in io_toposort(targets, functions):
+        _through(node, tangents)
+    results = []
+    for function in functions:
+        tangent = tangents.get(function)
+        if tangent is None:
+            tangent = _disconnected(function, disconnected_outputs, return_disconnected)
+        results.append(tangent)
+    return format_as(isinstance(f, list), isinstance(f, tuple), results)
+
+
+def _through(node: Apply, tangents: dict[Variable, Variable | None]) -> None:
+    points = [tangents.get(variable) for variable in node.inputs]
+    if all(point is None for point in points):
+        return
+    pattern = connection_pattern(node)
+    if pattern is not None:
+        points = [p if p is not None and any(row) else None for p, row in zip(points, pattern, strict=True)]
+        if all(point is None for point in points):
+            return
+    if all(is_discrete(output) for output in node.outputs):
+        return  # constant almost everywhere
+    try:
+        found = list(node.op.R_op(list(node.inputs), points))
+    except (MethodNotDefined, NotImplementedError):
+        found = _by_reverse(node, points)
+    if len(found) != len(node.outputs):
+        raise ValueError(f"R_op of {node.op} returned {len(found)} derivatives for {len(node.outputs)} outputs of {node}")
+    for output, tangent in zip(node.outputs, found, strict=True):
+        if tangent is None or output in tangents:
+            continue
+        tangents[output] = _of_dtype(tangent, output)
+
+
+def _by_reverse(node: Apply, points: list[Variable | None]) -> list[Variable | None]:
+    """The derivative in a direction from the op's ``L_op``: u -> u.J is linear in u, and its transpose is J."""
+    seeds = [output.type() if not is_discrete(output) else None for output in node.outputs]
+    given = [disconnected_type() if seed is None else seed for seed in seeds]
+    backward = node.op.L_op(list(node.inputs), list(node.outputs), given)
+    pairs = []
+    for gradient, point in zip(backward, points, strict=True):
+        if point is None or gradient is None:
+            continue
+        if is_null(gradient):
+            raise ValueError(f"the derivative of {node} in a direction cannot be computed: {gradient.type.why_null}")
+        if hasattr(gradient.type, "dtype"):
+            pairs.append((gradient, _of_dtype(point, gradient)))
+    wanted = [seed for seed in seeds if seed is not None]
+    if not pairs or not wanted:
+        return [None] * len(node.outputs)
+    merged: dict[Variable, Variable] = {}
+    for gradient, point in pairs:  # an op may hand the same variable to several inputs
+        merged[gradient] = merged[gradient] + point if gradient in merged else point  # type: ignore[operator]
+    found = iter(graph_gradients(list(merged.items()), wanted))
+    result: list[Variable | None] = []
+    for seed in seeds:
+        tangent = None if seed is None else next(found)
+        result.append(tangent if tangent is not None and hasattr(tangent.type, "dtype") else None)
+    return result
+
+
+def _of_dtype(tangent: Variable, variable: Variable) -> Variable:
+    have, needed = getattr(tangent.type, "dtype", None), getattr(variable.type, "dtype", None)
+    if have is None or needed is None or have == needed or is_discrete(variable):
+        return tangent
+    if have.startswith("complex") and not needed.startswith("complex"):
+        return tangent
+    return cast(tangent, needed)  # type: ignore[no-any-return]
+
+
+def _disconnected(function: Variable, on_disconnected: str, as_what: str) -> Any:
+    made = creation_report(function)
+    text = (
+        f"{function}, of type {function.type}, does not depend differentiably on any of the variables: its derivative in their "
+        "direction is zero. Leave it out, or give disconnected_outputs='ignore'." + (f"\n  created: {made}" if made else "")
+    )
+    if on_disconnected == "raise":
+        raise DisconnectedInputError(text)
+    if on_disconnected == "warn":
+        warnings.warn(text, stacklevel=3)
+    if as_what == "None":
+        return None
+    if as_what == "Disconnected":
+        return disconnected_type()
+    return float_zeros(function)

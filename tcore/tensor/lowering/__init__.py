@@ -1,0 +1,18 @@
+"""Lowerings of the tensor ops to the loop IR, one file per family; :data:`LOWERINGS` lists them all."""
+
+from __future__ import annotations
+
+from tcore.codegen.lowering import Lowering
+from tcore.tensor.lowering import allocation, elementwise, indexing, joins, reductions, rows, views
+
+__all__ = ["LOWERINGS"]
+
+LOWERINGS: tuple[Lowering, ...] = (
+    *elementwise.LOWERINGS,
+    *views.LOWERINGS,
+    *reductions.LOWERINGS,
+    *rows.LOWERINGS,
+    *indexing.LOWERINGS,
+    *joins.LOWERINGS,
+    *allocation.LOWERINGS,
+)

@@ -1,0 +1,56 @@
+"""Lowerings of ops that make arrays: fills, ranges, unit matrices."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tcore.codegen.expr import Const, Expr, cast, const, select
+from tcore.codegen.functions import apply_function
+from tcore.codegen.lowering import Operand, Target, lowers
+from tcore.codegen.stages import Map
+from tcore.tensor.alloc import Alloc, Eye
+from tcore.tensor.ranges import ARange
+
+__all__ = ["LOWERINGS"]
+
+
+def _length(number: Operand, default: Expr) -> Expr:
+    """A length that is a literal, else that of the output."""
+    value = number.scalar()
+    return cast(value, "int64") if isinstance(value, Const) else default
+
+
+@lowers(Alloc)
+def lower_alloc(op: Any, out: Target, value: Operand, *lengths: Operand) -> Map:
+    """``out[i, j] = value[j]``."""
+    axes = out.over(_length(number, own) for number, own in zip(lengths, out.shape, strict=True))
+    return Map((out.buffer,), axes, (value[axes[out.ndim - value.ndim :]],))
+
+
+@lowers(Eye)
+def lower_eye(op: Any, out: Target, n: Operand, m: Operand, k: Operand) -> Map:
+    """``out[i, j] = 1 if j == i + k else 0``."""
+    axes = out.over((_length(n, out.shape[0]), _length(m, out.shape[1])))
+    row, column = axes
+    on = apply_function("eq", (column, row + cast(k.scalar(), "int64")), "bool")
+    return Map((out.buffer,), axes, (select(on, const(1, out.dtype), const(0, out.dtype)),))
+
+
+@lowers(ARange)
+def lower_arange(op: Any, out: Target, start: Operand, stop: Operand, step: Operand) -> Map:
+    """``out[i] = start + i * ((start + step) - start)`` in the output's dtype, as NumPy fills ranges."""
+    (axis,) = out.axes
+    dtype = out.dtype
+    first = cast(start.scalar(), dtype)
+    second = cast(_sum(start.scalar(), step.scalar()), dtype)
+    difference = apply_function("sub", (second, first), dtype)
+    return Map((out.buffer,), out.axes, (apply_function("add", (first, apply_function("mul", (cast(axis, dtype), difference), dtype)), dtype),))
+
+
+def _sum(left: Expr, right: Expr) -> Expr:
+    """In the operands' common dtype: integers stay exact."""
+    wide = "float64" if "float" in left.dtype + right.dtype else "int64"
+    return apply_function("add", (left, right), wide)
+
+
+LOWERINGS = (lower_alloc, lower_eye, lower_arange)

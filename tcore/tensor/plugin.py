@@ -1,0 +1,64 @@
+"""What the tensor package declares: it registers through the hooks, as every plugin does."""
+
+from tcore.plugins import ConverterSpec, LoweringGroup, OpSpec, RewriteGroup, SharedSpec, TypeSpec, hookimpl
+
+__all__ = ["tcore_lowerings", "tcore_ops", "tcore_optimizations", "tcore_types"]
+
+#: file -> op classes in it
+_OPS = {
+    "advanced_incsubtensor": ("AdvancedIncSubtensor", "AdvancedIncSubtensor1"),
+    "advanced_subtensor": ("AdvancedSubtensor", "AdvancedSubtensor1"),
+    "alloc": ("Alloc", "AllocEmpty", "Eye"),
+    "blas": ("Dot22", "Dot22Scalar", "Gemm", "Gemv", "Ger"),
+    "careduce": ("All", "Any_", "CAReduce", "CAReduceDtype", "Prod", "ProdWithoutZeros", "Sum"),
+    "diagonals": ("AllocDiag", "ExtractDiag"),
+    "dimshuffle": ("DimShuffle",),
+    "dot": ("BatchedDot", "Dot"),
+    "elemwise": ("Elemwise",),
+    "extremes": ("Argmax", "Argmin", "MaxAndArgmax"),
+    "incsubtensor": ("IncSubtensor",),
+    "indexing": ("MaskIndices",),
+    "join": ("Join", "MakeVector", "Split"),
+    "manipulation": ("Repeat",),
+    "ranges": ("ARange",),
+    "rebroadcast": ("Rebroadcast",),
+    "reshape": ("Reshape",),
+    "scalars": ("ScalarFromTensor", "TensorFromScalar"),
+    "shape": ("Shape", "Shape_i", "SpecifyShape"),
+    "softmax": ("LogSoftmax", "Softmax", "SoftmaxGrad"),
+    "subtensor": ("Subtensor",),
+    "type_other": ("MakeSlice",),
+}
+
+
+@hookimpl
+def tcore_types() -> list[TypeSpec | ConverterSpec | SharedSpec]:
+    """The Types of arrays, slices and None; numbers and arrays as constants and as shared variables."""
+    return [
+        ConverterSpec("builtins", load="tcore.tensor.conversion:convert"),
+        ConverterSpec("numpy", load="tcore.tensor.conversion:convert"),
+        SharedSpec("builtins", load="tcore.tensor.sharedvar:scalar_constructor"),
+        SharedSpec("numpy", load="tcore.tensor.sharedvar:scalar_constructor"),
+        SharedSpec("numpy", load="tcore.tensor.sharedvar:tensor_constructor"),
+        TypeSpec("TensorType", load="tcore.tensor.type:TensorType", summary="arrays of one dtype and broadcast pattern"),
+        TypeSpec("SliceType", load="tcore.tensor.type_other:SliceType", summary="slices as values"),
+        TypeSpec("NoneTypeT", load="tcore.tensor.type_other:NoneTypeT", summary="None as a value"),
+    ]
+
+
+@hookimpl
+def tcore_ops() -> list[OpSpec]:
+    """The ops on tensors."""
+    return [OpSpec(f"tcore.tensor.{module}:{name}") for module, names in _OPS.items() for name in names]
+
+
+@hookimpl
+def tcore_optimizations() -> list[RewriteGroup]:
+    """Rewrites by family; each family is a file of :mod:`tcore.tensor.rewrites`."""
+    return []
+
+
+@hookimpl
+def tcore_lowerings() -> list[LoweringGroup]:
+    """Their lowerings to the loop IR."""
+    return [LoweringGroup("tensor", load="tcore.tensor.lowering:LOWERINGS")]

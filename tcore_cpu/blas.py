@@ -1,0 +1,96 @@
+"""BLAS for the runtime: pointers from SciPy's extension file, or from the libraries that ``blas.ldflags`` names.
+
+The extension file is loaded by path: importing ``scipy.linalg`` takes ten times as long.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import ctypes.util
+import importlib.machinery
+import importlib.util
+import shlex
+from pathlib import Path
+from typing import Any
+
+from tcore.configuration import config
+
+__all__ = ["ROUTINES", "BlasError", "pointers"]
+
+ROUTINES = ("sgemm", "dgemm", "sgemv", "dgemv", "sger", "dger", "sdot", "ddot")
+"""In the order of the runtime's numbers."""
+_SCIPY = "-lblas"  # the default of the flag means: the BLAS that SciPy brings
+
+
+class BlasError(RuntimeError):
+    """No BLAS could be loaded; the message says what was tried."""
+
+
+def pointers() -> dict[str, int]:
+    """Addresses of the routines, Fortran calling convention.
+
+    Empty where ``blas.ldflags`` is empty: then products run on NumPy.
+
+    Raises
+    ------
+    BlasError
+    """
+    flags = config.blas.ldflags.strip()
+    if not flags:
+        return {}
+    return _from_scipy() if flags == _SCIPY else _from_flags(flags)
+
+
+def _from_scipy() -> dict[str, int]:
+    module = _load_by_path() or _load_by_import()
+    table = module.__pyx_capi__
+    get_name, get_pointer = ctypes.pythonapi.PyCapsule_GetName, ctypes.pythonapi.PyCapsule_GetPointer
+    get_name.restype, get_name.argtypes = ctypes.c_char_p, [ctypes.py_object]
+    get_pointer.restype, get_pointer.argtypes = ctypes.c_void_p, [ctypes.py_object, ctypes.c_char_p]
+    return {name: get_pointer(table[name], get_name(table[name])) for name in ROUTINES}
+
+
+def _load_by_path() -> Any:
+    spec = importlib.util.find_spec("scipy")
+    if spec is None or spec.origin is None:
+        return None
+    folder = Path(spec.origin).parent / "linalg"
+    for suffix in importlib.machinery.EXTENSION_SUFFIXES:
+        path = folder / f"cython_blas{suffix}"
+        if path.exists():
+            name = "scipy.linalg.cython_blas"
+            loader = importlib.machinery.ExtensionFileLoader(name, str(path))
+            try:
+                module = importlib.util.module_from_spec(importlib.util.spec_from_loader(name, loader))
+                loader.exec_module(module)
+            except ImportError:
+                return None
+            return module
+    return None
+
+
+def _load_by_import() -> Any:
+    try:
+        import scipy.linalg.cython_blas as module
+    except ImportError as error:
+        raise BlasError(f"SciPy's BLAS cannot be loaded ({error}): install scipy, or name a BLAS in blas.ldflags") from error
+    return module
+
+
+def _from_flags(flags: str) -> dict[str, int]:
+    words = shlex.split(flags)
+    folders = [Path(word[2:]) for word in words if word.startswith("-L")]
+    tried = []
+    for word in words:
+        if not word.startswith("-l"):
+            continue
+        candidates = [str(path) for folder in folders if (path := folder / f"lib{word[2:]}.so").exists()]
+        found = ctypes.util.find_library(word[2:])
+        for candidate in [*candidates, *([found] if found else [])]:
+            tried.append(candidate)
+            library = ctypes.CDLL(candidate, mode=ctypes.RTLD_GLOBAL)
+            if all(hasattr(library, f"{name}_") for name in ROUTINES):
+                return {
+                    name: ctypes.cast(getattr(library, f"{name}_"), ctypes.c_void_p).value or 0 for name in ROUTINES
+                }
+    raise BlasError(f"blas.ldflags is {flags!r}, and no library there has BLAS (looked at: {', '.join(tried) or 'none'})")

@@ -1,0 +1,211 @@
+"""The C compiler: finding it, and turning translation units into libraries of the kernel store.
+
+Nothing here starts a program unless a library is missing from the store.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from attrs import frozen
+from tcore.configuration import config
+
+from tcore_cpu.runtime_abi import RUNTIME_ABI
+from tcore_cpu.store import Library, Store, open_store
+
+__all__ = ["CompileError", "Compiler", "Unit", "find_compiler", "load_units", "platform_abi", "vector_math"]
+
+SEMANTIC_FLAGS = ("-ffp-contract=off", "-fwrapv", "-fno-math-errno", "-fno-strict-aliasing", "-fno-trapping-math")
+"""Flags that decide what results are: part of every key."""
+_SPEED_FLAGS = ("-O2", "-ftree-vectorize", "-fopenmp-simd", "-march=native")
+_SHAPE_FLAGS = ("-std=gnu11", "-fPIC", "-shared", "-w", "-fvisibility=hidden")
+_CPLUSPLUS_SHAPE_FLAGS = ("-std=gnu++14", "-fPIC", "-shared", "-w", "-fvisibility=hidden", "-fpermissive")
+_IDENTITIES = "compilers.json"
+
+
+class CompileError(RuntimeError):
+    """The compiler refused a translation unit; the message has its output."""
+
+
+@frozen
+class Compiler:
+    """A C compiler.
+
+    Attributes
+    ----------
+    command : tuple of str
+        What starts it.
+    path : str
+        Its file.
+    """
+
+    command: tuple[str, ...]
+    path: str
+
+    def stamp(self) -> str:
+        """A text that changes when the compiler's file does; starts no program."""
+        info = os.stat(self.path)
+        return f"{self.path}:{info.st_size}:{info.st_mtime_ns}"
+
+    def identity(self, store: Store) -> str:
+        """First line of its version text, cached in the store."""
+        stamp = self.stamp()
+        known = store.read_json(_IDENTITIES) or {}
+        if not isinstance(known, dict) or stamp not in known:
+            text = subprocess.run([*self.command, "--version"], capture_output=True, text=True, check=False).stdout
+            known = {**(known if isinstance(known, dict) else {}), stamp: text.partition("\n")[0]}
+            store.write_json(_IDENTITIES, known)
+        return str(known[stamp])
+
+
+@frozen
+class Unit:
+    """A translation unit: ``source`` defines a pointer table ``tc_table`` of ``count`` bodies."""
+
+    source: str
+    count: int
+    cplusplus: bool = False
+
+    @property
+    def key(self) -> str:
+        """What the library is found under."""
+        parts = (self.source, "c++" if self.cplusplus else "c", *SEMANTIC_FLAGS, platform_abi(), str(RUNTIME_ABI))
+        return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:40]
+
+
+def _which(command: str) -> Compiler | None:
+    words = shlex.split(command)
+    path = shutil.which(words[0]) if words else None
+    return Compiler((path, *words[1:]), path) if path else None
+
+
+def find_compiler() -> Compiler | None:
+    """The C compiler: that of ``CC``, else the C part of ``config.cxx``, else gcc, clang or cc on the path."""
+    if os.environ.get("CC"):
+        return _which(os.environ["CC"])
+    if not config.cxx:
+        return None
+    folder, name = os.path.split(config.cxx)
+    for other, own in (("clang++", "clang"), ("g++", "gcc"), ("c++", "cc")):
+        if name.startswith(other):
+            found = _which(os.path.join(folder, own + name[len(other) :]))
+            if found is not None:
+                return found
+    return _which("gcc") or _which("clang") or _which("cc") or _which(config.cxx)
+
+
+def platform_abi() -> str:
+    """Machine, word size and C library: what a library must agree with beside CPU features."""
+    return f"{platform.machine()}-{sys.maxsize.bit_length() + 1}-{_libc()}"
+
+
+def _libc() -> str:
+    try:
+        return os.confstr("CS_GNU_LIBC_VERSION") or "unknown"
+    except (ValueError, AttributeError, OSError):
+        return "unknown"
+
+
+_OLD_VECTOR_MATH = frozenset(["exp", "log", "pow", "sin", "cos"])
+_NEW_VECTOR_MATH = _OLD_VECTOR_MATH | frozenset(
+    "acos acosh asin asinh atan atan2 atanh cbrt cosh erf erfc exp2 expm1 hypot log10 log1p log2 sinh tan tanh".split()
+)
+
+
+def vector_math() -> frozenset[str]:
+    """The functions of which this C library has vector forms."""
+    name, _, version = _libc().partition(" ")
+    try:
+        major, minor = (int(part) for part in version.split(".")[:2])
+    except ValueError:
+        return frozenset()
+    if name != "glibc":
+        return frozenset()
+    if platform.machine() == "x86_64":
+        return _NEW_VECTOR_MATH if (major, minor) >= (2, 35) else _OLD_VECTOR_MATH
+    if platform.machine() == "aarch64" and (major, minor) >= (2, 38):
+        return frozenset(["exp", "log", "sin", "cos"])
+    return frozenset()
+
+
+def _command(compiler: Compiler, unit: Unit, source: Path, target: Path) -> list[str]:
+    command = list(compiler.command)
+    shape: Sequence[str] = _SHAPE_FLAGS
+    language = "c"
+    if unit.cplusplus:
+        language, shape = "c++", _CPLUSPLUS_SHAPE_FLAGS
+        if config.cxx:
+            command = shlex.split(config.cxx)
+    libraries = ["-lmvec"] if vector_math() else []
+    return [
+        *command, *_SPEED_FLAGS, *SEMANTIC_FLAGS, *shape, "-x", language, str(source), "-o", str(target), *libraries, "-lm"
+    ]  # fmt: skip
+
+
+def _fail(compiler: Compiler, command: Sequence[str], output: str) -> CompileError:
+    lines = output.strip().splitlines()
+    return CompileError(
+        "\n".join([f"{compiler.path} could not compile a kernel:", *lines[:30], f"command: {shlex.join(command)}"])
+    )
+
+
+def load_units(units: Iterable[Unit]) -> list[Library]:
+    """The libraries of some units, those that the store lacks compiled side by side.
+
+    Raises
+    ------
+    CompileError
+        If there is no compiler, or it refuses a unit.
+    """
+    units = list(units)
+    store = open_store(config.cpu.store)
+    found: list[Library | None] = [store.find(unit.key) for unit in units]
+    missing = [k for k, library in enumerate(found) if library is None]
+    if missing:
+        compiler = find_compiler()
+        if compiler is None:
+            raise CompileError("a kernel must be compiled and there is no C compiler: install gcc, or name one in CC")
+        with store.workplace() as folder:
+            built = _compile_all(compiler, {k: units[k] for k in missing}, folder)
+            about: dict[str, Any] = {"compiler": compiler.identity(store), "flags": [*_SPEED_FLAGS, *SEMANTIC_FLAGS]}
+            for k, path in built.items():
+                found[k] = store.put(units[k].key, path, about)
+    return [library for library in found if library is not None]
+
+
+def _compile_all(compiler: Compiler, units: Mapping[int, Unit], folder: Path) -> dict[int, Path]:
+    jobs = max(1, min(len(units), len(os.sched_getaffinity(0))))
+    waiting = list(units.items())
+    running: list[tuple[int, list[str], Path, subprocess.Popen[str]]] = []
+    built: dict[int, Path] = {}
+    try:
+        while waiting or running:
+            while waiting and len(running) < jobs:
+                k, unit = waiting.pop(0)
+                source = folder / f"{k}.{'cpp' if unit.cplusplus else 'c'}"
+                target = folder / f"{k}.so"
+                source.write_text(unit.source, encoding="utf-8")
+                command = _command(compiler, unit, source, target)
+                process = subprocess.Popen(
+                    command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+                )
+                running.append((k, command, target, process))
+            k, command, target, process = running.pop(0)
+            output, _ = process.communicate()
+            if process.returncode:
+                raise _fail(compiler, command, output)
+            built[k] = target
+    finally:
+        for *_, process in running:
+            process.kill()
+            process.communicate()
+    return built

@@ -1,0 +1,420 @@
+"""From the nodes of a graph to a program of the runtime.
+
+The nodes are grouped into kernels; each step (kernel, view, BLAS call, Python step) becomes instructions. Values that
+only kernels see live in buffers that the program owns and shares between values whose lives do not overlap; what
+Python sees lives in arrays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from attrs import define, field, frozen
+from tcore.codegen.expr import Buffer, Expr, Extent, Load, flatten
+from tcore.codegen.grouping import Group, Limits, group
+from tcore.codegen.lowering import LoweringTable, NotLowered
+from tcore.codegen.stages import Reduce
+from tcore.graph import Constant
+
+from tcore_cpu.assembler import HOST, Assembler
+from tcore_cpu.lengths import Lengths
+from tcore_cpu.printer import UnitPrinter
+from tcore_cpu.runtime_abi import DTYPES, Failure, Instruction, IntegerFunction
+from tcore_cpu.schedule import CopyPlan, KernelPlan, NotScheduled, schedule
+
+__all__ = ["Draft", "PythonStep", "build", "is_array"]
+
+_NEEDS_ELEMENTS = frozenset(["min", "max", "argmin", "argmax", "maxandargmax"])
+_LIMITS = Limits(operands=16)
+
+NativeStep = Callable[["_Builder", Any], None]
+
+
+def is_array(type_: Any) -> bool:
+    """Whether values of a type are dense arrays (or scalars) of an element type that slots hold."""
+    from tcore.scalar.type import Scalar
+    from tcore.tensor.type import TensorType
+
+    return isinstance(type_, (TensorType, Scalar)) and type_.dtype in DTYPES
+
+
+def _ndim(type_: Any) -> int:
+    return int(getattr(type_, "ndim", 0)) if is_array(type_) else 0
+
+
+def _mask(type_: Any) -> int:
+    flags = getattr(type_, "broadcastable", ()) if is_array(type_) else ()
+    return sum(1 << k for k, flag in enumerate(flags) if flag)
+
+
+@frozen(eq=False)
+class PythonStep:
+    """A node that runs in Python, and the slots that it reads and writes."""
+
+    node: Any
+    reads: tuple[int, ...]
+    writes: tuple[int, ...]
+
+
+@define(eq=False)
+class Draft:
+    """A program without addresses: what :meth:`tcore_cpu.linker` needs to make it run.
+
+    ``applies`` numbers the nodes for error records; ``reasons`` says why nodes run in Python.
+    """
+
+    assembler: Assembler
+    inputs: tuple[tuple[int, int, int, int, int], ...]
+    constants: tuple[tuple[int, Any], ...]
+    outputs: tuple[int, ...]
+    steps: tuple[PythonStep, ...]
+    applies: tuple[Any, ...]
+    kernels: int
+    reasons: Mapping[Any, str]
+
+
+def build(
+    inputs: Sequence[Any],
+    nodes: Sequence[Any],
+    outputs: Sequence[Any],
+    table: LoweringTable,
+    printer: UnitPrinter,
+    native: Mapping[type, NativeStep],
+    *,
+    granularity: str = "segment",
+    orderings: Mapping[Any, Sequence[Any]] | None = None,
+) -> Draft:
+    """The program that computes ``outputs`` from ``inputs`` by ``nodes``, which are in a legal order.
+
+    Parameters
+    ----------
+    printer : UnitPrinter
+        Takes the bodies.
+    native : mapping from Op class
+        Functions that emit instructions for a node (views, BLAS).
+    granularity : {"segment", "node"}
+    orderings : mapping from Apply to Applies, optional
+        What must run before.
+    """
+    return _Builder(inputs, nodes, outputs, table, printer, native).build(granularity, orderings or {})
+
+
+def _aliases(node: Any) -> dict[int, int]:
+    """Output position to the input whose memory it shows or takes over."""
+    found: dict[int, int] = {}
+    for name in ("view_map", "destroy_map"):
+        for out, shown in (getattr(node.op, name, None) or {}).items():
+            if shown:
+                found[out] = shown[0]
+    return found
+
+
+class _Builder:
+    def __init__(
+        self,
+        inputs: Sequence[Any],
+        nodes: Sequence[Any],
+        outputs: Sequence[Any],
+        table: LoweringTable,
+        printer: UnitPrinter,
+        native: Mapping[type, NativeStep],
+    ) -> None:
+        self.inputs, self.nodes, self.outputs = list(inputs), list(nodes), list(outputs)
+        self.table, self.printer, self.native = table, printer, native
+        self.assembler = Assembler()
+        self.slots: dict[Any, int] = {}
+        self.constants: dict[Any, int] = {}
+        self.python: list[PythonStep] = []
+        self.number = {node: k for k, node in enumerate(self.nodes)}
+        self.reasons: dict[Any, str] = {}
+        self.root: dict[Any, Any] = {}
+        self.host: set[Any] = set()
+        self.last: dict[Any, int] = {}
+        self.free: list[int] = []
+        self.held: dict[Any, list[int]] = {}
+        self.position = 0
+        self.destroyed: set[Any] = set()
+        self.available: set[Any] = set(self.inputs)
+        self.buffers: dict[Any, Buffer] = {}
+        self.variables: dict[Buffer, Any] = {}
+
+    # -- variables
+
+    def slot(self, variable: Any) -> int:
+        """The slot of a variable."""
+        found = self.slots.get(variable)
+        if found is None:
+            dtype = variable.type.dtype if is_array(variable.type) else "object"
+            found = self.slots[variable] = self.assembler.slot(_ndim(variable.type), dtype)
+            if isinstance(variable, Constant):
+                self.constants[variable] = found
+        return found
+
+    def array_slot(self, variable: Any) -> int:
+        """The slot of a variable that must be an array."""
+        if not is_array(variable.type):
+            raise NotScheduled(f"{variable.type} is no array")
+        return self.slot(variable)
+
+    def integer(self, variable: Any) -> int:
+        """A register with the value of a 0-d integer variable."""
+        if isinstance(variable, Constant):
+            return self.assembler.constant(int(variable.data))
+        return self.assembler.value(self.array_slot(variable))
+
+    def new(self, variable: Any, lengths: Sequence[int], like: Sequence[int] = ()) -> int:
+        """Memory for a variable; returns its slot."""
+        slot = self.slot(variable)
+        self.assembler.allocate(slot, self.buffer(variable), lengths, like)
+        return slot
+
+    def buffer(self, variable: Any) -> int:
+        """The buffer in which a variable is made: its own while anybody reads it, or the host's."""
+        if self.root.get(variable, variable) in self.host:
+            return HOST
+        if self.free:
+            number = self.free.pop()
+        else:
+            number = self.assembler.buffers
+            self.assembler.buffers += 1
+        self.held.setdefault(self.root.get(variable, variable), []).append(number)
+        return number
+
+    # -- planning
+
+    def build(self, granularity: str, orderings: Mapping[Any, Sequence[Any]]) -> Draft:
+        """All steps in order."""
+        grouping = group(
+            self.nodes,
+            self.outputs,
+            self.table,
+            limits=_LIMITS,
+            granularity="node" if granularity == "node" else "segment",
+            orderings=orderings,
+            keep=self.stays_out,
+        )
+        self.reasons.update(grouping.reasons)
+        steps = list(grouping.steps)
+        self.plan_memory(steps)
+        for variable in self.inputs:
+            self.slot(variable)
+        for self.position, step in enumerate(steps):
+            self.lengths = Lengths(self.made)
+            self.step(step)
+            self.available.update(v for node in getattr(step, "nodes", (step,)) for v in node.outputs if v in self.slots)
+            self.release()
+        outputs = tuple(self.slot(variable) for variable in self.outputs)
+        return Draft(
+            self.assembler,
+            tuple(self.input_spec(variable) for variable in self.inputs),
+            tuple((slot, variable.data) for variable, slot in self.constants.items()),
+            outputs,
+            tuple(self.python),
+            tuple(self.nodes),
+            len(self.assembler.kernels),
+            {step.node: self.reasons.get(step.node, "its op has no native form") for step in self.python},
+        )
+
+    def stays_out(self, node: Any) -> bool:
+        """BLAS is faster than any kernel; views are cheap alone, but may vanish in kernels."""
+        known = type(node.op) in self.native and not getattr(node.op, "view_map", None)
+        return known or not all(is_array(variable.type) for variable in node.outputs)
+
+    def input_spec(self, variable: Any) -> tuple[int, int, int, int, int]:
+        """How the runtime checks an input."""
+        type_ = variable.type
+        dtype = DTYPES[type_.dtype if is_array(type_) else "object"]
+        return self.slots[variable], dtype, _ndim(type_), _mask(type_), int(variable in self.destroyed)
+
+    def plan_memory(self, steps: Sequence[Any]) -> None:
+        """Who shares memory with whom, until when it is read, and what Python sees."""
+        for node in self.nodes:
+            for out, shown in _aliases(node).items():
+                source = node.inputs[shown]
+                self.root[node.outputs[out]] = self.root.get(source, source)
+        inputs = set(self.inputs)
+        for node in self.nodes:
+            for shown in (getattr(node.op, "destroy_map", None) or {}).values():
+                for k in shown:
+                    origin = self.root.get(node.inputs[k], node.inputs[k])
+                    if origin in inputs:
+                        self.destroyed.add(origin)
+        for position, step in enumerate(steps):
+            members = step.nodes if isinstance(step, Group) else (step,)
+            for node in members:
+                for variable in (*node.inputs, *node.outputs):
+                    self.last[self.root.get(variable, variable)] = position
+            if not isinstance(step, Group) and type(step.op) not in self.native:
+                self.show(step)
+        self.host.update(self.root.get(variable, variable) for variable in self.outputs)
+
+    def show(self, node: Any) -> None:
+        """Let Python see what a node reads."""
+        self.host.update(self.root.get(variable, variable) for variable in (*node.inputs, *node.outputs))
+
+    def release(self) -> None:
+        """Take back the buffers that nobody reads any more."""
+        for root in [root for root, buffers in self.held.items() if self.last.get(root, -1) <= self.position]:
+            self.free += self.held.pop(root)
+
+    # -- steps
+
+    def step(self, step: Any) -> None:
+        """The instructions of one step, in Python where there is no other way."""
+        if isinstance(step, Group):
+            try:
+                self.kernel(step)
+            except (NotScheduled, NotLowered) as reason:
+                for node in step.nodes:
+                    self.reasons[node] = str(reason)
+                    self.single(node)
+            return
+        self.single(step)
+
+    def single(self, node: Any) -> None:
+        """One node by itself."""
+        native = self.native.get(type(node.op))
+        if native is not None:
+            mark = len(self.assembler.code)
+            try:
+                native(self, node)
+                return
+            except NotScheduled as reason:
+                assert mark <= len(self.assembler.code)
+                self.reasons[node] = str(reason)
+        self.call(node)
+
+    def call(self, node: Any) -> None:
+        """A Python step."""
+        reads = []
+        destroyed = {k for shown in (getattr(node.op, "destroy_map", None) or {}).values() for k in shown}
+        for k, variable in enumerate(node.inputs):
+            slot = self.slot(variable)
+            if k in destroyed and self.root.get(variable, variable) in self.destroyed:
+                own = self.assembler.slot(_ndim(variable.type), variable.type.dtype)
+                self.assembler.emit(Instruction.PRIVATE, own, slot)
+                slot = own
+            reads.append(slot)
+        writes = tuple(self.slot(variable) for variable in node.outputs)
+        self.assembler.emit(Instruction.CALL, len(self.python))
+        self.python.append(PythonStep(node, tuple(reads), writes))
+
+    # -- kernels
+
+    def kernel(self, step: Group) -> None:
+        """Checks, memory and launches of a group."""
+        kernel, assembler = step.kernel, self.assembler
+        variables = dict(zip(kernel.inputs, step.inputs, strict=True))
+        variables |= dict(zip(kernel.outputs, step.outputs, strict=True))
+        equal = [(check.actual, check.expected) for check in step.checks]
+        shapes = [self.shape(step, k) for k in range(len(step.outputs))]
+        plans = schedule(kernel, self.printer, equal)
+        assembler.site = site = self.site(step)
+
+        def slot_of(buffer: Buffer) -> int:
+            return self.array_slot(variables[buffer] if buffer in variables else self.variables[buffer])
+
+        stated = set(kernel.outputs)
+        for check in step.checks:
+            if any(isinstance(e, Extent) and e.buffer in stated for e in flatten([check.actual, check.expected])):
+                continue  # nothing to compare with before the output is there
+            left, right = assembler.index(check.actual, slot_of), assembler.index(check.expected, slot_of)
+            if left != right:
+                number = self.number[check.node]
+                assembler.emit(Instruction.CHECK, Failure.SHAPE, number, check.operand, check.axis, left, right)
+        self.demand_elements(step, slot_of)
+        inplace = self.taken_over(step, plans)
+        for k, variable in enumerate(step.outputs):
+            if k in inplace:
+                source = self.slot(step.inputs[step.inplace[k]])
+                assembler.emit(Instruction.PRIVATE, self.slot(variable), source)
+                continue
+            flags = variable.type.broadcastable if hasattr(variable.type, "broadcastable") else ()
+            lengths = [
+                assembler.constant(1) if flag else assembler.index(length, slot_of)
+                for flag, length in zip(flags, shapes[k], strict=True)
+            ]
+            like = [self.slot(v) for v in step.inputs if _ndim(v.type) == len(lengths) > 1]
+            self.new(variable, lengths, like)
+        for plan in plans:
+            if isinstance(plan, CopyPlan):
+                if slot_of(plan.target) not in {self.slot(step.outputs[k]) for k in inplace}:
+                    assembler.emit(Instruction.COPY, slot_of(plan.target), slot_of(plan.source))
+            else:
+                assembler.kernel(plan, slot_of, site)
+
+    def shape(self, step: Group, k: int) -> tuple[Expr, ...]:
+        """Lengths of an output, in terms of what is there before the kernel runs."""
+        if k in step.inplace:
+            return ()
+        variable, lengths, kernel = step.outputs[k], step.shapes[k], step.kernel
+        known = {*kernel.inputs, *kernel.outputs[:k]}
+        if len(lengths) == kernel.outputs[k].ndim and all(
+            e.buffer in known for e in flatten(lengths) if isinstance(e, (Extent, Load))
+        ):
+            return lengths
+        for stage in kernel.stages:
+            base = getattr(stage, "base", None)
+            if base is not None and stage.outputs[0] is kernel.outputs[k]:
+                return tuple(Extent(base, axis) for axis in range(base.ndim))
+        return self.lengths.of(variable)
+
+    def made(self, variable: Any) -> Buffer | None:
+        """The buffer under which the lengths of a variable are known that is computed already."""
+        if variable not in self.available and not isinstance(variable, Constant) or not is_array(variable.type):
+            return None
+        found = self.buffers.get(variable)
+        if found is None:
+            flags = tuple(getattr(variable.type, "broadcastable", ()))
+            found = self.buffers[variable] = Buffer("made", variable.type.dtype, flags)
+            self.variables[found] = variable
+        return found
+
+    def taken_over(self, step: Group, plans: Sequence[KernelPlan | CopyPlan]) -> set[int]:
+        """Outputs that take over the memory of an input: not where several passes might still read it."""
+        kernels = [plan for plan in plans if isinstance(plan, KernelPlan)]
+        forced = any(getattr(stage, "inplace", False) for stage in step.kernel.stages)
+        if not forced and (len(kernels) != 1 or len(kernels[0].phases) != 1):
+            return set()
+        return set(step.inplace)
+
+    def site(self, step: Group) -> int:
+        """The Apply that a failed index check names."""
+        for node in step.nodes:
+            if "Subtensor" in type(node.op).__name__:
+                return self.number[node]
+        return self.number[step.nodes[0]]
+
+    def demand_elements(self, step: Group, slot_of: Callable[[Buffer], int]) -> None:
+        """Extremes of no element are an error before anything runs."""
+        for stage in step.kernel.stages:
+            if not isinstance(stage, Reduce) or stage.reduction.name not in _NEEDS_ELEMENTS:
+                continue
+            assembler = self.assembler
+            some = self.product([axis.extent for axis in stage.reduced], slot_of)
+            wanted = self.product([axis.extent for axis in stage.axes], slot_of)
+            zero = assembler.constant(0)
+            fine = assembler.arith(
+                IntegerFunction.OR,
+                assembler.arith(IntegerFunction.NE, some, zero),
+                assembler.arith(IntegerFunction.EQ, wanted, zero),
+            )
+            node = next((n for n in step.nodes if type(n.op).__name__ != "Elemwise"), step.nodes[0])
+            assembler.emit(Instruction.REQUIRE, Failure.EMPTY, self.number[node], 0, 0, fine, some)
+
+    def product(self, lengths: Iterable[Expr], slot_of: Callable[[Buffer], int]) -> int:
+        """A register with the product of lengths."""
+        total = self.assembler.constant(1)
+        for length in lengths:
+            total = self.assembler.arith(IntegerFunction.MUL, total, self.assembler.index(length, slot_of))
+        return total
+
+    # -- for native steps
+
+    def check(self, node: Any, operand: int, axis: int, left: int, right: int) -> None:
+        """Two lengths must be equal."""
+        if left != right:
+            number = self.number[node]
+            self.assembler.emit(Instruction.CHECK, Failure.SHAPE, number, operand, axis, left, right)
+

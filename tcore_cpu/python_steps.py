@@ -1,0 +1,162 @@
+"""Python inside native programs: nodes that run ``perform``, and the errors of native nodes.
+
+A native failure is a record (code, Apply, operand, axis, lengths). Its report is made by computing the operands of the
+node again from the inputs and letting ``perform`` raise what NumPy says about them, so that all backends give the same
+errors; a message of our own stands in where ``perform`` finds nothing wrong.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+from tcore.graph import Constant, Op
+from tcore.graph.traversal import io_toposort
+from tcore.link.errors import raise_with_op
+
+from tcore_cpu.program import Draft
+from tcore_cpu.runtime_abi import Failure
+
+__all__ = ["ErrorReports", "ThunkView", "step_of"]
+
+
+class ThunkView:
+    """The cells of a node's operands, as :func:`raise_with_op` looks at them."""
+
+    def __init__(self, values: Sequence[Any], outputs: int) -> None:
+        self.inputs = [[value] for value in values]
+        self.outputs: list[list[Any]] = [[None] for _ in range(outputs)]
+
+
+def step_of(node: Any, fgraph: Any) -> Any:
+    """A callable from the values of a node's inputs to the tuple of its outputs."""
+    if type(node.op).make_thunk is not Op.make_thunk:
+        return _ThunkStep(node, fgraph)
+    return _PerformStep(node, fgraph)
+
+
+class _PerformStep:
+    """Runs ``Op.perform`` on fresh cells."""
+
+    def __init__(self, node: Any, fgraph: Any) -> None:
+        self.node, self.fgraph = node, fgraph
+        self._perform = node.op.perform
+        self._outputs = range(len(node.outputs))
+        params = node.run_params() if hasattr(node, "run_params") else None
+        self._params = () if params is None else (params,)
+        self._lock = None if getattr(node.op, "thread_safe", True) else threading.RLock()
+
+    def __call__(self, *values: Any) -> tuple[Any, ...]:
+        storage: list[list[Any]] = [[None] for _ in self._outputs]
+        try:
+            if self._lock is None:
+                self._perform(self.node, list(values), storage, *self._params)
+            else:
+                with self._lock:
+                    self._perform(self.node, list(values), storage, *self._params)
+        except Exception:
+            raise_with_op(self.fgraph, self.node, ThunkView(values, len(storage)), sys.exc_info())
+        return tuple(cell[0] for cell in storage)
+
+
+class _ThunkStep:
+    """Runs the thunk of an op that makes its own; it has one set of cells, so calls wait for each other."""
+
+    def __init__(self, node: Any, fgraph: Any) -> None:
+        self.node, self.fgraph = node, fgraph
+        cells: dict[Any, list[Any]] = {
+            v: [v.data if isinstance(v, Constant) else None] for v in (*node.inputs, *node.outputs)
+        }
+        computed = {v: [v.owner is not node] for v in cells}
+        self._inputs = [cells[v] for v in node.inputs]
+        self._outputs = [cells[v] for v in node.outputs]
+        self._thunk = node.op.make_thunk(node, cells, computed, list(node.outputs))
+        self._lock = threading.RLock()
+
+    def __call__(self, *values: Any) -> tuple[Any, ...]:
+        with self._lock:
+            for cell, value in zip(self._inputs, values, strict=True):
+                cell[0] = value
+            for cell in self._outputs:
+                cell[0] = None
+            try:
+                self._thunk()
+                return tuple(cell[0] for cell in self._outputs)
+            except Exception:
+                raise_with_op(self.fgraph, self.node, ThunkView(values, len(self._outputs)), sys.exc_info())
+            finally:
+                for cell in (*self._inputs, *self._outputs):
+                    cell[0] = None
+
+
+class ErrorReports:
+    """Turns the records of failed native steps into exceptions; called by the runtime."""
+
+    def __init__(self, fgraph: Any, draft: Draft) -> None:
+        self.fgraph, self.applies = fgraph, draft.applies
+
+    def __call__(self, record: tuple[int, ...], values: tuple[Any, ...]) -> None:
+        """Raise what ``record`` means; ``values`` are those of the program's inputs."""
+        code, apply, operand, axis, left, right = record
+        if code == Failure.MEMORY:
+            raise MemoryError(f"no memory for an array of {left} bytes" if left > 0 else "no memory for a call")
+        if not 0 <= apply < len(self.applies):
+            raise RuntimeError(f"native code failed with record {record}")
+        node = self.applies[apply]
+        operands = self.operands(node, values)
+        storage: list[list[Any]] = [[None] for _ in node.outputs]
+        try:
+            if all(value is not _LOST for value in operands):
+                node.op.perform(node, list(operands), storage)
+            raise _own_error(Failure(code), operand, axis, left, right)
+        except Exception:
+            shown = [None if value is _LOST else value for value in operands]
+            raise_with_op(self.fgraph, node, ThunkView(shown, len(storage)), sys.exc_info())
+
+    def operands(self, node: Any, values: Sequence[Any]) -> list[Any]:
+        """The values of a node's inputs, computed again with ``perform`` where the program did not keep them."""
+        inputs = list(self.fgraph.inputs)
+        if len(inputs) != len(values) or not set(node.inputs) <= {*inputs, *self.fgraph.variables}:
+            inputs = [v for v in dict.fromkeys(node.inputs) if not isinstance(v, Constant)]
+        known: dict[Any, Any] = dict(zip(inputs, values, strict=False))
+
+        def value_of(variable: Any) -> Any:
+            if isinstance(variable, Constant):
+                return variable.data
+            return known.get(variable, _LOST)
+
+        wanted = [v for v in node.inputs if value_of(v) is _LOST]
+        for ancestor in io_toposort(list(known), wanted) if wanted else ():
+            arguments = [value_of(v) for v in ancestor.inputs]
+            cells: list[list[Any]] = [[None] for _ in ancestor.outputs]
+            if getattr(ancestor.op, "destroy_map", None):
+                arguments = [a.copy() if hasattr(a, "copy") else a for a in arguments]
+            try:
+                if any(a is _LOST for a in arguments):
+                    continue
+                ancestor.op.perform(ancestor, arguments, cells)
+            except Exception:  # noqa: BLE001, S112 - the report goes on without this value
+                continue
+            known.update(zip(ancestor.outputs, (cell[0] for cell in cells), strict=True))
+        return [value_of(v) for v in node.inputs]
+
+
+_LOST = object()
+
+
+def _own_error(code: Failure, operand: int, axis: int, left: int, right: int) -> Exception:
+    if code is Failure.SHAPE:
+        return ValueError(
+            f"Input dimension mis-match: input {operand} has length {left} along axis {axis}, where {right} is needed"
+        )
+    if code is Failure.INDEX:
+        return IndexError(f"index {left} is out of bounds for an axis of length {right}")
+    if code is Failure.EMPTY:
+        return ValueError("zero-size array to a reduction which has no identity")
+    if code is Failure.NEGATIVE:
+        return ValueError(f"negative dimensions are not allowed: length {left} along axis {axis}")
+    if code is Failure.RESHAPE:
+        return ValueError(f"cannot reshape an array of {left} elements: {right} does not fit")
+    return RuntimeError(f"native code failed: {code.name.lower()}")

@@ -1,0 +1,84 @@
+"""The native runtime: the extension module where it was built, else the same core loaded through cffi.
+
+Both have the classes ``Program`` and ``Entry`` and the functions ``set_threads``, ``set_grain``, ``set_blas``,
+``cache_limit``, ``cache_held``.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import threading
+from typing import Any
+
+from tcore.configuration import config
+
+from tcore_cpu.runtime_abi import RUNTIME_ABI
+
+__all__ = ["RuntimeMissingError", "load_blas", "runtime", "runtime_kind"]
+
+
+class RuntimeMissingError(RuntimeError):
+    """Neither form of the native runtime works here; the message says why and what helps."""
+
+
+
+_lock = threading.RLock()
+_loaded: Any = None
+_blas_done = False
+
+
+def _load() -> Any:
+    if os.environ.get("TCORE_CPU_RUNTIME", "") != "cffi":
+        try:
+            from tcore_cpu import _runtime
+        except ImportError:
+            pass
+        else:
+            if _runtime.ABI == RUNTIME_ABI:
+                return _runtime
+    from tcore_cpu import fallback
+
+    try:
+        return fallback.load()
+    except (ImportError, OSError, subprocess.CalledProcessError) as error:
+        raise RuntimeMissingError(
+            f"tcore_cpu was installed without its extension module, and the cffi form of the runtime does not work ({error}): "
+            "install Python's headers (Debian: apt install python3-dev) and reinstall tcore-cpu"
+        ) from error
+
+
+def runtime() -> Any:
+    """The runtime, loaded and set up on first use."""
+    global _loaded  # noqa: PLW0603 - loaded once per process
+    if _loaded is None:
+        with _lock:
+            if _loaded is None:
+                found = _load()
+                found.set_threads(config.threads)
+                found.cache_limit(config.cpu.cache_bytes)
+                if config.openmp:
+                    # A nanosecond is about what an element of a cheap loop takes.
+                    found.set_grain(config.openmp_elemwise_minsize)
+                _loaded = found
+    return _loaded
+
+
+def load_blas() -> bool:
+    """Give BLAS to the runtime, once; whether there is one."""
+    global _blas_done  # noqa: PLW0603 - loaded once per process
+    from tcore_cpu.blas import ROUTINES, pointers
+
+    with _lock:
+        if not _blas_done:
+            found = pointers()
+            for number, name in enumerate(ROUTINES):
+                if name in found:
+                    runtime().set_blas(number, found[name])
+            _blas_done = bool(found)
+    return _blas_done
+
+
+def runtime_kind() -> str:
+    """``"extension"`` or ``"cffi"``."""
+    return "extension" if runtime().__name__.endswith("_runtime") else "cffi"

@@ -1,0 +1,117 @@
+"""Numbers that Python and the C runtime must agree on; a test compares them with ``runtime_core.h``."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+__all__ = ["DTYPES", "RUNTIME_ABI", "Event", "Failure", "Instruction", "IntegerFunction", "ReduceOp", "RefKind"]
+
+RUNTIME_ABI = 1
+"""``TC_ABI``: part of the keys of the kernel store."""
+
+TILE = 512
+MAX_REFS = 40
+MAX_CELLS = 16
+MAX_AXES = 32
+
+DTYPES: dict[str, int] = {
+    name: number
+    for number, name in enumerate(
+        "bool int8 uint8 int16 uint16 int32 uint32 int64 uint64 float16 float32 float64 complex64 complex128 object".split()
+    )
+}
+"""Number of each element type."""
+
+
+class RefKind(IntEnum):
+    """How a phase sees a pointer of its body."""
+
+    ARRAY = 0
+    SCALAR = 1
+    BASE = 2
+    ROW = 3
+    CELL = 4
+    TILE = 5
+
+
+class ReduceOp(IntEnum):
+    """Reductions of the runtime."""
+
+    SUM = 0
+    PROD = 1
+    MIN = 2
+    MAX = 3
+    ARGMIN = 4
+    ARGMAX = 5
+    AND = 6
+    OR = 7
+    XOR = 8
+
+
+class Instruction(IntEnum):
+    """Instructions of a program."""
+
+    END = 0
+    CONST = 1
+    DIM = 2
+    VALUE = 3
+    ARITH = 4
+    SELECT = 5
+    CHECK = 6
+    REQUIRE = 7
+    ALLOC = 8
+    VIEW = 9
+    RESHAPE = 10
+    KERNEL = 11
+    GEMM = 12
+    GEMV = 13
+    GER = 14
+    DOT = 15
+    COPY = 16
+    CALL = 17
+    PRIVATE = 18
+    STRIDE = 19
+    STORE = 20
+
+
+class IntegerFunction(IntEnum):
+    """Functions of register arithmetic."""
+
+    ADD = 0
+    SUB = 1
+    MUL = 2
+    FLOORDIV = 3
+    MOD = 4
+    MIN = 5
+    MAX = 6
+    LT = 7
+    LE = 8
+    EQ = 9
+    NE = 10
+    AND = 11
+    OR = 12
+    GT = 13
+    GE = 14
+
+
+class Failure(IntEnum):
+    """Codes of the error record."""
+
+    NONE = 0
+    SHAPE = 1
+    INDEX = 2
+    EMPTY = 3
+    MEMORY = 4
+    NEGATIVE = 5
+    RESHAPE = 6
+    BLAS = 7
+    STOPPED = 8
+
+
+class Event(IntEnum):
+    """Why the core returns to the host."""
+
+    DONE = 0
+    ALLOC = 1
+    CALL = 2
+    FAILED = 3

@@ -1,0 +1,214 @@
+"""The kernel store: compiled libraries under the hash of what they were made from.
+
+An entry is a library and a record beside it with the hash of the library, the CPU features that it needs, the
+compiler and the flags. The record is written last, and a library is loaded only if its bytes have the recorded
+hash: a truncated or foreign file is made again. Names are private until a rename, so no lock is needed. Layers below
+the user's own store are read-only.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import ctypes
+import hashlib
+import json
+import os
+import shutil
+import stat
+import tempfile
+import warnings
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from attrs import field, frozen
+
+__all__ = ["Library", "Store", "StoreWarning", "cpu_features", "open_store"]
+
+_FORMAT = 1
+_opened: dict[tuple[str, ...], Store] = {}
+
+
+class StoreWarning(RuntimeWarning):
+    """The kernel store cannot be used as asked; the message says why, what is done instead and what helps."""
+
+
+class Library:
+    """A loaded kernel library; it is closed when the last reference goes.
+
+    Parameters
+    ----------
+    path : Path
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._library: ctypes.CDLL | None = ctypes.CDLL(str(path))
+        self.path = path
+
+    def table(self, symbol: str, length: int) -> list[int]:
+        """The addresses in the pointer table ``symbol``."""
+        return [int(address or 0) for address in (ctypes.c_void_p * length).in_dll(self._library, symbol)]
+
+    def __del__(self) -> None:
+        library, self._library = getattr(self, "_library", None), None
+        if library is not None and ctypes is not None:
+            with contextlib.suppress(Exception):
+                import _ctypes
+
+                _ctypes.dlclose(library._handle)
+
+
+def cpu_features() -> frozenset[str]:
+    """The features that this CPU states (on Linux), for ``-march=native`` code."""
+    try:
+        with open("/proc/cpuinfo", encoding="ascii", errors="replace") as file:
+            for line in file:
+                name, _, value = line.partition(":")
+                if name.strip() in ("flags", "Features"):
+                    return frozenset(value.split())
+    except OSError:
+        pass
+    return frozenset()
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def _tag(features: Iterable[str]) -> str:
+    return _digest(" ".join(sorted(features)).encode())[:12]
+
+
+@frozen(eq=False)
+class Store:
+    """A folder of compiled libraries, with read-only layers below it.
+
+    Parameters
+    ----------
+    root : Path
+        The layer that is written.
+    layers : tuple of Path
+        Further layers that are only read, best first.
+    features : frozenset of str
+        What this CPU can do.
+    """
+
+    root: Path
+    layers: tuple[Path, ...] = ()
+    features: frozenset[str] = field(factory=cpu_features)
+
+    def find(self, key: str) -> Library | None:
+        """The verified library of ``key`` that uses the most of this CPU, from any layer; None where there is none."""
+        for layer in (self.root, *self.layers):
+            best = layer / f"{key}.{_tag(self.features)}.json"
+            found = self._load(best)
+            if found is not None:
+                return found
+            for path in layer.glob(f"{key}.*.json"):
+                found = None if path == best else self._load(path)
+                if found is not None:
+                    return found
+        return None
+
+    def _load(self, record_path: Path) -> Library | None:
+        library_path = record_path.with_suffix(".so")
+        try:
+            record = json.loads(record_path.read_bytes())
+            if record["format"] != _FORMAT or not self.features.issuperset(record["features"]):
+                return None
+            owner = library_path.stat()
+            # A library that others could have written would run with this user's rights.
+            if owner.st_uid not in (os.getuid(), 0) or owner.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+                return None
+            if _digest(library_path.read_bytes()) != record["sha256"]:
+                return None
+            return Library(library_path)
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
+    def put(self, key: str, built: Path, about: dict[str, Any]) -> Library:
+        """Move the library ``built`` (in :meth:`workplace`) into the store, and load it."""
+        built.chmod(0o600)
+        name = f"{key}.{_tag(self.features)}"
+        record = {"format": _FORMAT, "sha256": _digest(built.read_bytes()), "features": sorted(self.features), **about}
+        target = self.root / f"{name}.so"
+        built.replace(target)
+        self.write_json(f"{name}.json", record)
+        return Library(target)
+
+    def write_json(self, name: str, value: Any) -> None:
+        """Write a small file atomically."""
+        handle, private = tempfile.mkstemp(dir=self.root, prefix=".tmp-")
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            json.dump(value, file)
+        os.replace(private, self.root / name)
+
+    def read_json(self, name: str) -> Any:
+        """The value of a small file; None where it is missing or damaged."""
+        try:
+            return json.loads((self.root / name).read_bytes())
+        except (OSError, ValueError):
+            return None
+
+    @contextlib.contextmanager
+    def workplace(self) -> Any:
+        """A private folder on the file system of the store, removed at the end."""
+        folder = tempfile.mkdtemp(dir=self.root, prefix=".work-")
+        try:
+            yield Path(folder)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def entries(self) -> int:
+        """How many libraries the written layer holds."""
+        return sum(1 for _ in self.root.glob("*.so"))
+
+
+def _objection(root: Path) -> str | None:
+    """Why ``root`` cannot be the store, None if it can."""
+    try:
+        root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        info = root.stat()
+    except OSError as error:
+        return f"cannot be made ({error.strerror})"
+    if not stat.S_ISDIR(info.st_mode):
+        return "is no folder"
+    if info.st_uid != os.getuid():
+        return "belongs to another user"
+    if info.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        return f"can be written by others (mode {stat.S_IMODE(info.st_mode):o}; chmod go-w makes it yours alone)"
+    try:
+        handle, name = tempfile.mkstemp(dir=root, prefix=".tmp-")
+        os.close(handle)
+        os.unlink(name)
+    except OSError as error:
+        return f"cannot be written ({error.strerror})"
+    return None
+
+
+def open_store(root: str | os.PathLike[str], layers: Sequence[str | os.PathLike[str]] = ()) -> Store:
+    """The store in the folder ``root``, opened once per process.
+
+    Where ``root`` cannot be written, or others could write it, a :class:`StoreWarning` says so and a private temporary
+    folder takes its place until the process ends.
+    """
+    asked = (os.fspath(root), *map(os.fspath, layers))
+    store = _opened.get(asked)
+    if store is not None and store.root.is_dir():
+        return store
+    path = Path(root).expanduser()
+    lower = tuple(Path(layer) for layer in layers)
+    objection = _objection(path)
+    if objection is not None:
+        temporary = Path(tempfile.mkdtemp(prefix="tcore-kernels-"))
+        atexit.register(shutil.rmtree, temporary, ignore_errors=True)
+        message = (
+            f"the kernel store {path} {objection}: kernels of this process go to {temporary} and are lost when it ends; "
+            f"set the flag cpu.store to a folder of your own"
+        )
+        _opened[asked] = Store(temporary, lower)
+        warnings.warn(message, StoreWarning, stacklevel=2)
+    else:
+        _opened[asked] = Store(path, lower)
+    return _opened[asked]

@@ -1,0 +1,45 @@
+"""The CUDA C++ dialect, for NVRTC: no header is included."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from tcore.codegen.schedule_gpu import GpuDialect
+
+__all__ = ["CudaDialect"]
+
+
+class CudaDialect(GpuDialect):
+    """CUDA C++."""
+
+    name: ClassVar[str] = "cuda"
+    function: ClassVar[str] = "TC_INLINE"
+    preamble: ClassVar[str] = """\
+typedef unsigned char tc_b8; typedef signed char tc_i8; typedef unsigned char tc_u8; typedef short tc_i16;
+typedef unsigned short tc_u16; typedef int tc_i32; typedef unsigned int tc_u32; typedef long long tc_i64;
+typedef unsigned long long tc_u64; typedef float tc_f32; typedef double tc_f64;
+#define TC_INLINE static __device__ inline
+#define TC_ERROR tc_i64 *
+#define TC_I64(x) x##LL
+#define TC_U64(x) x##ULL
+#define TC_INFINITY __longlong_as_double(0x7ff0000000000000LL)
+#define TC_NAN __longlong_as_double(0x7ff8000000000000LL)
+#ifndef TC_GROUP_ID
+#define TC_GROUP_ID(d) ((d) == 0 ? blockIdx.x : (d) == 1 ? blockIdx.y : blockIdx.z)
+#endif
+"""
+    user_code: ClassVar[str] = """\
+typedef tc_i8 npy_int8; typedef tc_u8 npy_uint8; typedef tc_i16 npy_int16; typedef tc_u16 npy_uint16;
+typedef tc_i32 npy_int32; typedef tc_u32 npy_uint32; typedef tc_i64 npy_int64; typedef tc_u64 npy_uint64;
+typedef tc_f32 npy_float32; typedef tc_f64 npy_float64; typedef tc_b8 npy_bool; typedef tc_i64 npy_intp;
+"""
+    kernel = 'extern "C" __global__'
+    pointer = ""
+    shared = "__shared__"
+    barrier = "__syncthreads();"
+    thread = "(tc_i64)TC_GROUP_ID(0) * blockDim.x + threadIdx.x"
+    threads = "(tc_i64)gridDim.x * blockDim.x"
+    lane = "(tc_i64)threadIdx.x"
+    lanes = "(tc_i64)blockDim.x"
+    block = "(tc_i64)TC_GROUP_ID(0)"
+    blocks = "(tc_i64)gridDim.x"

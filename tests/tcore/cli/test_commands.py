@@ -1,0 +1,202 @@
+"""The command ``tcore``, run as users run it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+
+class Folder:
+    """Throw-away distributions and a shell to run ``tcore`` in."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        path.mkdir()
+
+    def plugin(self, name: str, source: str, more: str = "", api: str = "v1:v1") -> None:
+        info = self.path / f"tcore_{name}-1.5.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: tcore-{name}\nVersion: 1.5\n")
+        (info / "entry_points.txt").write_text(f"[tcore.plugins]\n{name} = pk_{name}\n[tcore.api]\n{name} = {api}\n{more}")
+        (self.path / f"pk_{name}.py").write_text(source)
+
+    def tcore(self, *arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
+        env = {key: value for key, value in os.environ.items() if not key.startswith("TCORE")}
+        env.update({"PYTHONPATH": str(self.path), "COLUMNS": "200", "HOME": str(self.path)})
+        env.update({key.upper(): value for key, value in environ.items()})
+        program = "import sys; from tcore.cli import main; sys.argv[0] = 'tcore'; main()"
+        return subprocess.run([sys.executable, "-c", program, *arguments], env=env, capture_output=True, text=True, timeout=200, check=False)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Folder:
+    return Folder(tmp_path / "site")
+
+
+OPENS = """
+from tcore.plugins import DeviceSpec, OpSpec, ReportLine, hookimpl
+
+@hookimpl
+def tcore_ops():
+    return [OpSpec("pk_opens.ops:Median")]
+
+@hookimpl
+def tcore_devices():
+    return [DeviceSpec("fpga", load="pk_opens:Runtime"), DeviceSpec("absent", load="pk_opens:NoRuntime")]
+
+class Runtime:
+    @staticmethod
+    def devices():
+        from tcore.gpuarray.runtime import DeviceInfo
+        yield DeviceInfo("fpga0", "a board", memory=2**31)
+
+class NoRuntime:
+    @staticmethod
+    def devices():
+        raise OSError("no driver")
+
+@hookimpl
+def tcore_report():
+    return [ReportLine("boards", "missing", "no second board", remedy="buy one")]
+"""
+
+
+def fill(folder: Folder) -> None:
+    """One plugin that works, one that raises, one that kills the process, one that writes to stdout, one too new."""
+    folder.plugin("opens", OPENS, "[tcore.devices]\nfpga = pk_opens\nabsent = pk_opens\n")
+    folder.plugin("raises", "raise ValueError('boom')\n")
+    folder.plugin("crashes", "import os, signal\nos.kill(os.getpid(), signal.SIGSEGV)\n")
+    folder.plugin("talks", "print('noise')\n")
+    folder.plugin("new", "", api="v7:v8")
+
+
+def test_plugins_json(folder: Folder) -> None:
+    """Every plugin has a record: a crash, an error and a wrong API level are told, and the others are not hurt."""
+    fill(folder)
+    done = folder.tcore("plugins", "--json", tcore_flags="plugins.disabled=nnet")
+    assert done.returncode == 0, done.stderr
+    rows = {row["name"]: row for row in json.loads(done.stdout)}
+    assert rows["opens"]["status"] == "loaded"
+    assert (rows["opens"]["distribution"], rows["opens"]["version"]) == ("tcore-opens", "1.5")
+    assert rows["opens"]["declares"] == {"ops": ["Median"], "devices": ["fpga", "absent"]}
+    assert rows["opens"]["device_found"] is True
+    assert rows["raises"]["status"] == "failed"
+    assert "ValueError: boom" in rows["raises"]["reason"]
+    assert rows["crashes"]["reason"] == "the process that loaded it was killed by SIGSEGV"
+    assert rows["talks"]["status"] == "loaded"
+    assert rows["new"]["status"] == "incompatible"
+    assert rows["nnet"]["status"] == "disabled"
+    assert rows["tensor"]["status"] == "loaded"
+
+
+def test_plugins_table(folder: Folder) -> None:
+    """The table shows the same, with one line for each plugin that is off."""
+    fill(folder)
+    done = folder.tcore("plugins")
+    assert done.returncode == 0, done.stderr
+    assert "tcore-opens" in done.stdout
+    assert "loadable, device found" in done.stdout
+    assert "crashes: the process that loaded it was killed by SIGSEGV." in done.stdout
+    assert "new: needs API level v7, this core has v1." in done.stdout
+
+
+def test_doctor(folder: Folder) -> None:
+    """Compiler, BLAS, store and devices have a line each; what is missing has a remedy; a problem sets the status."""
+    fill(folder)
+    done = folder.tcore("doctor", "--json")
+    assert done.returncode == 1
+    lines = json.loads(done.stdout)
+    topics = {line["topic"]: line for line in lines}
+    assert {"python", "tcore", "compiler", "blas", "store"} <= set(topics)
+    assert topics["tcore"]["status"] == "ok"
+    assert topics["blas"]["status"] == "ok"
+    assert topics["store"]["text"].startswith(str(folder.path))
+    assert topics["fpga"]["text"] == "fpga0: a board, 2.0 GiB"
+    assert topics["boards"]["remedy"] == "buy one"
+    assert (topics["absent"]["status"], topics["absent"]["text"]) == ("missing", "OSError: no driver")
+    assert topics["plugin crashes"]["status"] == "problem"
+    assert all(line["remedy"] for line in lines if line["status"] in ("missing", "problem"))
+    text = folder.tcore("doctor").stdout
+    assert "-> buy one" in text
+
+
+def test_doctor_without_compiler(folder: Folder) -> None:
+    """No compiler is something missing, with the line that gets one."""
+    lines = json.loads(folder.tcore("doctor", "--json", path=str(folder.path)).stdout)
+    (line,) = [line for line in lines if line["topic"] == "compiler"]
+    assert line["status"] == "missing"
+    assert "NumPy linker" in line["text"]
+    assert "apt-get install gcc" in line["remedy"]
+
+
+def test_doctor_store_that_cannot_be_made(folder: Folder) -> None:
+    """A store below a file is a problem with a remedy."""
+    (folder.path / "file").write_text("")
+    done = folder.tcore("doctor", "--json", tcore_flags=f"cpu.store={folder.path}/file/store")
+    (line,) = [line for line in json.loads(done.stdout) if line["topic"] == "store"]
+    assert line["status"] == "problem"
+    assert "TCORE_FLAGS=cpu.store=" in line["remedy"]
+
+
+def test_doctor_finds_a_stranger(folder: Folder) -> None:
+    """A distribution of the same name that is not ours is reported, with what to type."""
+    info = folder.path / "tcore-0.2.3.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: tcore\nVersion: 0.2.3\n")
+    done = folder.tcore("doctor", "--json")
+    (line,) = [line for line in json.loads(done.stdout) if line["topic"] == "tcore"]
+    assert line["status"] == "problem"
+    assert line["text"] == "the installed distribution tcore 0.2.3 is a stranger's of the same name"
+    assert "pip install ./tcore" in line["remedy"]
+
+
+def test_doctor_reports_options(folder: Folder) -> None:
+    """A value that an option does not take, and a name that nobody has."""
+    done = folder.tcore("doctor", "--json", tcore_flags="floatX=float31,unknown.name=1")
+    texts = [line["text"] for line in json.loads(done.stdout) if line["topic"] == "options"]
+    assert texts[0].startswith("option floatX cannot be 'float31' (from TCORE_FLAGS)")
+    assert texts[1] == "TCORE_FLAGS sets 'unknown.name', which the core does not have"
+
+
+def test_config(folder: Folder) -> None:
+    """All options, those of a section, those that were changed; plugins' options among them."""
+    folder.plugin(
+        "opts",
+        "from tcore.plugins import Option, hookimpl\n@hookimpl\ndef tcore_config():\n    return [Option(name='opts.level', default=1, doc='A level.')]\n",
+    )
+    done = folder.tcore("config", "--changed", "--json", tcore_flags="opts.level=4,scan.debug=True")
+    rows = {row["name"]: row for row in json.loads(done.stdout)}
+    assert set(rows) == {"opts.level", "scan.debug"}
+    assert (rows["opts.level"]["value"], rows["opts.level"]["source"]) == (4, "TCORE_FLAGS")
+    done = folder.tcore("config", "scan")
+    assert "scan.allow_gc = False    [default]" in done.stdout
+    assert "floatX" not in done.stdout
+    done = folder.tcore("config", "floatx")
+    assert done.returncode == 1
+    assert "tcore has no option 'floatx': did you mean floatX?" in done.stderr
+
+
+def test_commands_of_plugins(folder: Folder) -> None:
+    """A plugin's command runs; help lists it without loading the plugin; an error is one line."""
+    folder.plugin(
+        "hello",
+        "import click\nfrom tcore.plugins import CommandSpec, hookimpl\n"
+        "@click.command()\ndef greet():\n    click.echo('hello')\n"
+        "@hookimpl\ndef tcore_commands():\n    return [CommandSpec('greet', load='pk_hello:greet')]\n",
+        "[tcore.commands]\ngreet = pk_hello\n",
+    )
+    folder.plugin("raises", "raise ValueError('boom')\n", "[tcore.commands]\nexplode = pk_raises\n")
+    assert folder.tcore("greet").stdout == "hello\n"
+    text = folder.tcore("--help").stdout
+    assert "from plugin hello" in text
+    assert "from plugin raises" in text
+    done = folder.tcore("explode")
+    assert done.returncode == 1
+    assert "ValueError: boom" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "No such command 'nothing'" in folder.tcore("nothing").stderr

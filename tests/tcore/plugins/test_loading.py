@@ -1,0 +1,263 @@
+"""Plugins are loaded by need: by name, by the Ops and Types of a graph, by values; and by nothing else."""
+
+from __future__ import annotations
+
+PLUGIN = """
+    from tcore.plugins import BackendSpec, DeviceSpec, RewriteGroup, hookimpl
+
+    @hookimpl
+    def tcore_backends():
+        return [BackendSpec("{0}_backend", load="pk_{0}.backend:Backend", linkers=["cvm"])]
+
+    @hookimpl
+    def tcore_devices():
+        return [DeviceSpec("{0}dev", load="pk_{0}.runtime:Runtime")]
+
+    @hookimpl
+    def tcore_optimizations():
+        return [RewriteGroup("{0}_rules", load="pk_{0}.rewrites:GROUP", requires={1})]
+"""
+
+OPS = """
+    class Op: pass
+    class Median(Op): pass
+"""
+
+
+def add(site, name: str, requires: tuple[str, ...] = ()) -> None:
+    """A plugin with a backend, a device family, a rewrite group and a module of ops."""
+    site.plugin(
+        name,
+        PLUGIN.format(name, requires),
+        more=f"[tcore.backends]\n{name}_backend = pk_{name}.backend\n[tcore.devices]\n{name}dev = pk_{name}.runtime\n",
+        **{f"pk_{name}__ops": OPS},
+    )
+
+
+def test_scan_imports_nothing(site) -> None:
+    """Listing what is installed imports no plugin, and reads names and versions for messages only."""
+    add(site, "one")
+    assert site.output("""
+        print([(c.name, c.package, c.api) for c in m.installed.candidates])
+        print(list(m.names("backends")), list(m.names("devices")))
+        print([name for name in sys.modules if name.startswith("pk_")], m.state("one").status)
+        """) == ["[('one', 'pk_one', 'v1:v1')]", "['one_backend'] ['onedev']", "[] installed"]
+
+
+def test_by_backend_and_device(site) -> None:
+    """A name that is asked for loads its plugin, and no other one."""
+    add(site, "one")
+    add(site, "two")
+    assert site.output("""
+        print(m.backend("one_backend").linkers)
+        print(m.device("onedev3:1").family)
+        print(m.state("one").status, m.state("two").status)
+        """) == ["('cvm',)", "onedev", "loaded installed"]
+
+
+def test_unknown_names(site) -> None:
+    """The error says which package supplies the name, or what there is."""
+    add(site, "one")
+    lines = site.output("""
+        from tcore.plugins import UnknownNameError
+        for ask in (lambda: m.backend("cuda"), lambda: m.device("cuda1"), lambda: m.backend("fpga"), lambda: m.load("none")):
+            try:
+                ask()
+            except UnknownNameError as error:
+                print(error)
+        """)
+    assert lines[0].startswith("backend 'cuda' is supplied by the package tcore-cuda, which is not installed: install tcore-cuda")
+    assert "./tcore_cuda" in lines[0]
+    assert lines[1].startswith("device 'cuda' is supplied by the package tcore-cuda")
+    assert lines[2].startswith("no installed package has a backend 'fpga'; installed are: one_backend")
+    assert lines[3] == "there is no plugin 'none'; installed are: one"
+
+
+def test_by_graph(site) -> None:
+    """The plugins of a graph depend on its classes, never on what was imported or loaded before."""
+    for name in ("one", "two", "three"):
+        add(site, name)
+    lines = site.output("""
+        from pk_one.ops import Median
+        import pk_two.ops
+        class Mine(Median): pass
+        print(m.active_for([int]))
+        print(m.state("one").status)
+        print(m.active_for([Median]), m.active_for([Mine]))
+        m.load("three")
+        print(m.active_for([Median]), [g.name for _, g in m.rewrite_groups(m.active_for([Median]))])
+        print(m.active_for([Median], backends=["two_backend"], devices=["onedev0"]))
+        """)
+    assert lines == [
+        "()",
+        "installed",
+        "('one',) ('one',)",
+        "('one',) ['one_rules']",
+        "('one', 'two')",
+    ]
+
+
+def test_order_of_loading_changes_nothing(site) -> None:
+    """Groups come in one order, by distribution and name, however the plugins were loaded."""
+    for name in ("bb", "aa", "cc"):
+        add(site, name)
+    program = """
+        for name in sys.argv[1:]:
+            m.load(name)
+        print([g.name for _, g in m.rewrite_groups({"aa", "bb", "cc"})])
+        """
+    expected = ["['aa_rules', 'bb_rules', 'cc_rules']"]
+    assert site.output(program, "aa", "bb", "cc") == expected
+    assert site.output(program, "cc", "bb", "aa") == expected
+
+
+def test_requires(site) -> None:
+    """A group that requires a package takes part where that package does; without it, it is listed as inactive."""
+    add(site, "one")
+    add(site, "two", requires=("pk_one",))
+    add(site, "three", requires=("pk_absent",))
+    assert site.output("""
+        m.load("two"), m.load("three"), m.load("one")
+        print([g.name for _, g in m.rewrite_groups(["two"])])
+        print([g.name for _, g in m.rewrite_groups(["two", "one"])])
+        print([(plugin, group.name, missing) for plugin, group, missing in m.inactive_groups()])
+        """) == ["[]", "['one_rules', 'two_rules']", "[('three', 'three_rules', ('pk_absent',))]"]
+
+
+def test_foreign_reference(site) -> None:
+    """A reference to an op of another package is followed when that package is there, and never imports it."""
+    add(site, "one")
+    assert site.output("""
+        from tcore.plugins.references import resolve_foreign
+        print(resolve_foreign("pk_one.ops:Median"))
+        import pk_one
+        print(resolve_foreign("pk_one.ops:Median").__name__)
+        """) == ["None", "Median"]
+
+
+def test_switches(site) -> None:
+    """disabled, only and autoload act before anything is loaded; an op of a disabled plugin names the switch."""
+    add(site, "one")
+    add(site, "two")
+    program = """
+        from pk_one.ops import Median
+        warnings.simplefilter("error")
+        print([(s.name, s.status) for s in m.states()])
+        try:
+            print(m.active_for([Median]))
+        except PluginLoadError as error:
+            print(error)
+        print(m.find_backend("two_backend") is not None)
+        """
+    assert site.output(program, tcore_flags="plugins.disabled=one") == [
+        "[('one', 'disabled'), ('two', 'installed')]",
+        ("the graph holds Median of plugin 'one' (tcore-one 1.0), but the option plugins.disabled leaves it out: take it off plugins.disabled to use it"),
+        "True",
+    ]
+    assert site.output(program, tcore_flags="plugins.only=one:three") == [
+        "[('one', 'installed'), ('two', 'disabled')]",
+        "('one',)",
+        "False",
+    ]
+    assert site.output(program, tcore_flags="plugins.autoload=False")[1:] == ["()", "False"]
+
+
+def test_values(site) -> None:
+    """A value of a listed module loads the plugin, whose converters then take it."""
+    site.plugin(
+        "units",
+        """
+        from tcore.plugins import ConverterSpec, SharedSpec, hookimpl
+        @hookimpl
+        def tcore_types():
+            return [ConverterSpec("quantity", load="pk_units.convert:convert"), SharedSpec("quantity", load="pk_units.convert:share")]
+        """,
+        more="[tcore.values]\nunits = quantity\n",
+        pk_units__convert="def convert(value, name): return 'converted'\ndef share(value, **kw): return 'shared'\n",
+        quantity="class Metre: pass\nclass Foot(Metre): pass\n",
+    )
+    assert site.output("""
+        import quantity
+        print(m.converters_for(3.0), m.state("units").status)
+        print([c(None, None) for c in m.converters_for(quantity.Foot())], m.state("units").status)
+        print([c(None) for c in m.shared_constructors_for(quantity.Metre())])
+        """) == ["() installed", "['converted'] loaded", "['shared']"]
+
+
+def test_fifty_idle_plugins(site) -> None:
+    """Plugins that nobody asks for cost a line of metadata each: none is imported, and the scan stays fast."""
+    for number in range(50):
+        site.plugin(f"idle{number}", "raise AssertionError('imported')\n")
+    add(site, "one")
+    (line,) = site.output("""
+        import time
+        import importlib_metadata
+        start = time.process_time()
+        m.load("one")
+        print(len(m.installed.candidates), m.state("idle7").status, time.process_time() - start)
+        """)
+    count, status, seconds = line.split()
+    assert (count, status) == ("51", "installed")
+    assert float(seconds) < 1.0
+
+
+def test_two_threads_at_once(site) -> None:
+    """Two threads that ask for one plugin while it is being imported both get it; it is registered once."""
+    site.plugin(
+        "slow",
+        """
+        import time
+        time.sleep(0.2)
+        from tcore.plugins import OpSpec, hookimpl
+        @hookimpl
+        def tcore_ops():
+            time.sleep(0.1)
+            return [OpSpec("pk_slow.ops:Median")]
+        """,
+    )
+    assert site.output("""
+        import threading
+        failures = []
+        def ask():
+            try:
+                m.load("slow")
+                m.tables.declared_by("slow").records[0]
+            except BaseException as error:
+                failures.append(error)
+        threads = [threading.Thread(target=ask, daemon=True) for _ in range(8)]
+        for thread in threads: thread.start()
+        for thread in threads: thread.join(20)
+        print(failures, any(thread.is_alive() for thread in threads), len(m.tables.plugins), m.pluggy.list_name_plugin()[0][0])
+        """) == ["[] False 1 slow"]
+
+
+def test_plugins_that_import_each_other_from_two_threads(site) -> None:
+    """No lock of ours is held during an import, so two plugins may ask for each other from two threads."""
+    for name, other in (("aa", "bb"), ("bb", "aa")):
+        site.plugin(name, f"import time\ntime.sleep(0.1)\nimport sys\nsys.modules['shared_manager'].m.load('{other}')\n")
+    (line,) = site.output("""
+        import threading, types
+        holder = types.ModuleType("shared_manager"); holder.m = m; sys.modules["shared_manager"] = holder
+        threads = [threading.Thread(target=m.load, args=(name,), daemon=True) for name in ("aa", "bb")]
+        for thread in threads: thread.start()
+        for thread in threads: thread.join(20)
+        print([thread.is_alive() for thread in threads], m.state("aa").status, m.state("bb").status)
+        """)
+    assert line == "[False, False] loaded loaded"
+
+
+def test_rescan(site) -> None:
+    """What is installed while a session runs is found after a rescan."""
+    site.plugin("first", "")
+    assert site.output("""
+        import pathlib
+        m.load("first")
+        site = pathlib.Path(sys.path[1] if sys.path[0] == "" else sys.path[0])
+        info = site / "late-1.0.dist-info"; info.mkdir()
+        (info / "METADATA").write_text("Name: late\\nVersion: 1.0\\n")
+        (info / "entry_points.txt").write_text("[tcore.plugins]\\nlate = late_plugin\\n[tcore.api]\\nlate = v1:v1\\n")
+        (site / "late_plugin.py").write_text("")
+        m.rescan()
+        m.load("late")
+        print(sorted(s.name for s in m.states() if s.status == "loaded"))
+        """) == ["['first', 'late']"]

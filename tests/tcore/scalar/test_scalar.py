@@ -1,0 +1,229 @@
+"""Scalar graphs: types, constants, operators, ops, Composite."""
+
+import pickle
+
+import numpy as np
+import pytest
+
+from tcore import scalar
+from tcore.configuration import config
+from tcore.graph import Apply, MethodNotDefined
+from tcore.scalar import Composite, Scalar, ScalarOp, UnaryScalarOp
+from tcore.scalar.conversion import as_scalar
+
+
+def run(variable, values):
+    """The value of a scalar graph, node by node."""
+    known = dict(values)
+    stack = [variable]
+    while stack:
+        v = stack[-1]
+        if v in known:
+            stack.pop()
+        elif v.owner is None:
+            known[v] = v.data
+        else:
+            missing = [i for i in v.owner.inputs if i not in known]
+            stack.extend(missing)
+            if not missing:
+                cells = [[None] for _ in v.owner.outputs]
+                v.owner.op.perform(v.owner, [known[i] for i in v.owner.inputs], cells)
+                known.update(zip(v.owner.outputs, (c[0] for c in cells), strict=True))
+    return known[variable]
+
+
+def test_type():
+    """One type per dtype, equal by dtype, printed by it."""
+    assert Scalar("float64") == scalar.float64
+    assert hash(Scalar("int8")) == hash(scalar.int8)
+    assert str(scalar.float32) == "float32"
+    assert repr(scalar.float32) == "Scalar(float32)"
+    assert pickle.loads(pickle.dumps(scalar.float64)) == scalar.float64
+    assert scalar.float64("x").type is scalar.float64
+    assert [v.name for v in scalar.floats("a", "b")] == ["a", "b"]
+    with pytest.raises(TypeError, match="no such element type"):
+        Scalar("text")
+
+
+def test_filter():
+    """Values become NumPy scalars where nothing is lost."""
+    assert type(scalar.float64.filter(1)) is np.float64
+    assert scalar.float64.filter(0.1) == 0.1
+    assert type(scalar.int8.filter(100)) is np.int8
+    assert scalar.float32.filter(0.1, allow_downcast=True) == np.float32(0.1)
+    assert np.isnan(scalar.float32.filter(float("nan")))
+    for kind, value in [(scalar.int8, 300), (scalar.int32, 1.5), (scalar.float32, 0.1), (scalar.float64, "1"), (scalar.float64, [1.0]), (scalar.float64, 1j)]:
+        with pytest.raises(TypeError):
+            kind.filter(value)
+    with pytest.raises(TypeError, match="strictly"):
+        scalar.float64.filter(1.0, strict=True)
+    with config.change_flags(floatX="float32"):
+        assert scalar.float32.filter(0.1) == np.float32(0.1)
+
+
+def test_values_eq():
+    """NaN equals NaN, and approximate equality forgives rounding."""
+    assert scalar.float64.values_eq(np.float64("nan"), np.float64("nan"))
+    assert scalar.float64.values_eq_approx(1.0, 1.0 + 1e-7)
+    assert not scalar.float64.values_eq_approx(1.0, 1.01)
+
+
+def test_c_interface():
+    """The documented C methods give text for a plain number."""
+    kind = scalar.float64
+    assert kind.c_element_type() == "npy_float64"
+    assert kind.c_is_simple()
+    assert "npy_float64 x;" in kind.c_declare("x", {"fail": ""})
+    assert "typedef npy_float64 dtype_x;" in kind.c_declare("x", {"fail": ""})
+    assert "goto out;" in kind.c_extract("x", {"fail": "goto out;"})
+    assert "goto out;" not in kind.c_extract("x", {"fail": "goto out;"}, check_input=False)
+    assert "PyArray_Scalar" in kind.c_sync("x", {"fail": "goto out;"})
+    assert scalar.int64.c_literal(-(2**63)) == "((npy_int64)(-9223372036854775807LL - 1))"
+    assert float.fromhex(kind.c_literal(0.1).split(")", 1)[1][:-1]) == 0.1
+    assert "NPY_NAN" in kind.c_literal(float("nan"))
+    assert "-NPY_INFINITY" in kind.c_literal(-np.inf)
+
+
+def test_upcast():
+    """Common dtypes, by name."""
+    assert scalar.upcast("int8", "float32") == "float32"
+    assert scalar.upcast("int32", "float32") == "float64"
+    assert scalar.upcast("int64", "uint64") == "float64"
+    assert scalar.upcast("bool", "int8") == "int8"
+    assert scalar.upcast("float32") == "float32"
+
+
+def test_operators():
+    """Python's operators build scalar graphs; constants print as numbers do."""
+    x, y = scalar.float64("x"), scalar.float64("y")
+    z = (x + 2) * y - x / y + x**2 - (-y) + x % y + x // y
+    values = {x: np.float64(3.5), y: np.float64(1.25)}
+    a, b = 3.5, 1.25
+    assert run(z, values) == (a + 2) * b - a / b + a**2 + b + a % b + a // b
+    assert str(scalar.constant(3)) == "Constant{3}"
+    assert str((x + y).owner) == "add(x, y)"
+    assert (x < y).dtype == "bool"
+    assert run(abs(-x), values) == 3.5
+    i = scalar.int64("i")
+    assert run((i & 6) | 1 ^ ~i, {i: np.int64(5)}) == (5 & 6) | 1 ^ ~5
+    assert x.astype("float64") is x
+    assert x.astype("float32").dtype == "float32"
+    assert run(x.zeros_like() + x.ones_like(), values) == 1
+
+
+def test_as_scalar():
+    """Numbers become constants; anything else is refused."""
+    assert as_scalar(0.5).dtype == "float32"
+    assert as_scalar(300).dtype == "int16"
+    for value in ("text", np.zeros(2), object()):
+        with pytest.raises(TypeError):
+            as_scalar(value)
+
+
+def test_op_equality():
+    """Equal by class and by a preference given to the instance; names do not count."""
+    assert scalar.Add() == scalar.add
+    assert scalar.Add(scalar.upgrade_to_float) != scalar.add
+    assert scalar.cast_op("float32") == scalar.Cast(scalar.float32)
+    assert scalar.cast_op("float32") != scalar.cast_op("float64")
+    assert scalar.inopenrange != scalar.inclosedrange
+    assert len({scalar.add, scalar.Add(), scalar.mul}) == 2
+    for op in (scalar.add, scalar.cast_op("int8"), scalar.inopenrange, scalar.second, scalar.abs_):
+        assert pickle.loads(pickle.dumps(op)) == op
+
+
+def test_every_op_pickles_and_names_its_loop_function():
+    """Ops of the package survive a pickle and have a name for loop code."""
+    found = [v for v in vars(scalar).values() if isinstance(v, ScalarOp)]
+    assert len(found) > 70
+    for op in found:
+        assert pickle.loads(pickle.dumps(op)) == op
+        assert op.loop_name.isidentifier()
+        assert op.loop_name.islower() or op.loop_name.isalnum()
+    assert scalar.true_div.loop_name == "true_div"
+    assert scalar.round_half_to_even.loop_name == "round_half_to_even"
+    assert scalar.eq.loop_name == "eq"
+
+
+def test_wrong_number_of_inputs():
+    """A count that does not fit is named."""
+    with pytest.raises(TypeError, match="takes 2 inputs, got 1"):
+        scalar.sub(scalar.float64())
+
+
+def test_undefined_parts():
+    """An op without impl, gradient or C code says so."""
+
+    class Nothing(UnaryScalarOp):
+        pass
+
+    op = Nothing(scalar.same_out)
+    x = scalar.float64("x")
+    node = op.make_node(x)
+    assert isinstance(node, Apply)
+    with pytest.raises(MethodNotDefined):
+        op.impl(1.0)
+    with pytest.raises(MethodNotDefined):
+        op.L_op([x], node.outputs, [x])
+    with pytest.raises(NotImplementedError, match="output_types_preference"):
+        Nothing()(x)
+    assert not op.supports_c_code([x], node.outputs)
+    with pytest.raises(TypeError, match="callable"):
+        Nothing(3)
+
+
+def test_supports_c_code():
+    """C code of the documented form is recognised."""
+
+    class WithC(UnaryScalarOp):
+        def c_code(self, node, name, inputs, outputs, sub):
+            (x,), (z,) = inputs, outputs
+            return f"{z} = {x} + 1;"
+
+    op = WithC(scalar.same_out)
+    x = scalar.float64("x")
+    assert op.supports_c_code([x], op.make_node(x).outputs)
+
+
+def test_composite_text_and_values():
+    """A Composite prints its formula, computes it, and unfolds others inside it."""
+    x, y = scalar.float64("x"), scalar.float64("y")
+    inner = Composite([x, y], [x * y])
+    outer = Composite([x, y], [x + inner(x, y)])
+    assert str(outer) == "Composite{(i0 + (i0 * i1))}"
+    assert outer == Composite([y, x], [y + y * x])
+    assert hash(outer) == hash(Composite([y, x], [y + y * x]))
+    assert run(outer(x, y), {x: np.float64(2), y: np.float64(3)}) == 8
+    gt = Composite([x, y], [scalar.gt(scalar.scalar_sigmoid(-((-x) - y)), y)])
+    assert str(gt) == "Composite{GT(scalar_sigmoid((-((-i0) - i1))), i1)}"
+    assert str(Composite([x], [scalar.sqr(x) + 2.0])) == "Composite{(sqr(i0) + 2.0)}"
+    two = Composite([x], [x + 1, scalar.exp(x)])
+    assert str(two) == "Composite{(i0 + 1), exp(i0)}"
+    copy = pickle.loads(pickle.dumps(two))
+    assert copy == two
+    assert copy.nout == 2
+
+
+def test_composite_shares_and_checks():
+    """Equal steps are kept once; unknown variables and other dtypes are refused."""
+    x, y = scalar.float64("x"), scalar.float64("y")
+    op = Composite([x], [scalar.exp(x) + scalar.exp(x)])
+    assert len(op.steps) == 2
+    with pytest.raises(ValueError, match="not among its inputs"):
+        Composite([x], [x + y])
+    with pytest.raises(TypeError, match="takes float64"):
+        op(scalar.float32())
+    assert op.L_op([y], op.make_node(y).outputs, [x])[0].dtype == "float64"
+
+
+def test_composite_is_iterative():
+    """A chain of thousands of operations is built, printed, pickled and computed without recursion."""
+    x = scalar.float64("x")
+    v = x
+    for _ in range(5_000):
+        v = v + x
+    op = Composite([x], [v])
+    assert len(str(op)) < 10_000
+    copy = pickle.loads(pickle.dumps(op))
+    assert copy == op
+    assert op.impl(1.0) == 5_001

@@ -1,0 +1,84 @@
+"""``import tcore``: what it costs, what it loads, what it offers."""
+
+from __future__ import annotations
+
+import os
+import re
+import statistics
+import subprocess
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+
+import tcore
+
+FORBIDDEN = (
+    "scipy",
+    "pluggy",
+    "importlib_metadata",
+    "importlib.metadata",
+    "attr",
+    "attrs",
+    "numpy",
+    "click",
+    "rich",
+    "configparser",
+    "tcore_cpu",
+    "tcore_cuda",
+    "tcore_opencl",
+    "tcore_sparse",
+    "tcore_nnet",
+    "tcore.plugins.core",
+    "tcore.plugins.discovery",
+    "tcore.tensor",
+    "tcore.graph",
+)
+
+
+def test_loads_nothing() -> None:
+    """``import tcore`` imports no plugin, no SciPy and none of what finds plugins, and prints nothing."""
+    program = f"import sys, tcore; print([name for name in {FORBIDDEN!r} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout == "[]\n"
+    assert done.stderr == ""
+
+
+def _cpu_seconds(program: str, times: int) -> float:
+    """Median CPU time of a Python process."""
+    results = []
+    for _ in range(times):
+        before = os.times()
+        subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
+        after = os.times()
+        results.append(after.children_user + after.children_system - before.children_user - before.children_system)
+    return statistics.median(results)
+
+
+def test_costs_no_more_than_numpy() -> None:
+    """CPU time of ``import tcore`` is at most 1.5 times that of ``import numpy`` (medians of fresh processes)."""
+    _cpu_seconds("import tcore, numpy", 1)  # bytecode
+    assert _cpu_seconds("import tcore", 5) <= 1.5 * _cpu_seconds("import numpy", 5)
+
+
+def test_version_is_that_of_the_distribution() -> None:
+    """The number in the package is the one in the metadata."""
+    text = Path(tcore.__file__).parent / "pyproject.toml"
+    if text.exists():
+        assert re.search(r'^version = "(.*)"', text.read_text(), re.MULTILINE)[1] == tcore.__version__
+    assert version("tcore") == tcore.__version__
+
+
+@pytest.mark.parametrize("name", sorted(tcore._HOMES))
+def test_every_name_resolves(name: str) -> None:
+    """The top level holds what it lists, and each is the object of its home."""
+    home = sys.modules.get(tcore._HOMES[name]) or __import__(tcore._HOMES[name], fromlist=[name])
+    assert getattr(tcore, name) is getattr(home, name)
+    assert name in dir(tcore)
+
+
+def test_unknown_name() -> None:
+    """An unknown name is an AttributeError that names it."""
+    with pytest.raises(AttributeError, match="module 'tcore' has no attribute 'functoin'"):
+        _ = tcore.functoin
