@@ -56,7 +56,7 @@ def _real_only(preference: Any, what: str) -> Any:
         for t in types:
             if t.dtype in complex_dtypes:
                 raise TypeError(f"{what} is not defined for complex values, got {t.dtype}")
-        return preference(*types)  # type: ignore[no-any-return]
+        return preference(*types)
 
     return staticmethod(checked)
 
@@ -256,9 +256,7 @@ class Clip(MathOp):
     def impl(self, x: Any, low: Any, high: Any) -> Any:
         return np.minimum(np.maximum(x, low), high)
 
-    def on_arrays(
-        self, inputs: Sequence[np.ndarray], dtypes: Sequence[str], out: Sequence[np.ndarray | None]
-    ) -> list[np.ndarray]:
+    def on_arrays(self, inputs: Sequence[np.ndarray], dtypes: Sequence[str], out: Sequence[np.ndarray | None]) -> list[np.ndarray]:
         x, low, high = inputs
         options: dict[str, Any] = {"casting": "unsafe", "dtype": dtypes[0]}
         raised = np.maximum(x, low, **options)

@@ -128,9 +128,7 @@ class InRange(Comparison):
         below = np.less(x, high) if self.openhi else np.less_equal(x, high)
         return above & below
 
-    def on_arrays(
-        self, inputs: Sequence[np.ndarray], dtypes: Sequence[str], out: Sequence[np.ndarray | None]
-    ) -> list[np.ndarray]:
+    def on_arrays(self, inputs: Sequence[np.ndarray], dtypes: Sequence[str], out: Sequence[np.ndarray | None]) -> list[np.ndarray]:
         inside = self.impl(*inputs)
         if out[0] is None:
             return [np.asarray(inside)]
@@ -138,7 +136,7 @@ class InRange(Comparison):
         return [out[0]]
 
     def __eq__(self, other: object) -> bool:
-        return type(self) is type(other) and (self.openlow, self.openhi) == (other.openlow, other.openhi)  # type: ignore[attr-defined]
+        return type(self) is type(other) and (self.openlow, self.openhi) == (other.openlow, other.openhi)
 
     def __hash__(self) -> int:
         return hash((InRange, self.openlow, self.openhi))

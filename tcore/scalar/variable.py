@@ -12,14 +12,14 @@ from tcore.scalar.type import Scalar
 __all__ = ["ScalarConstant", "ScalarVariable"]
 
 
-class _scalar_py_operators:  # noqa: N801 - the documented manner
+class _scalar_py_operators:
     """Operators of scalar variables. ``==`` compares identity, as for all variables."""
 
     __slots__ = ()
     #: NumPy scalars on the left leave the operation to us
     __array_priority__ = 1000
     __array_ufunc__ = None
-    type: Scalar
+    type: Any
 
     @property
     def dtype(self) -> str:

@@ -25,9 +25,7 @@ class AsTensorError(TypeError):
     """A value cannot be made a tensor variable."""
 
 
-def constant(
-    x: Any, name: str | None = None, ndim: int | None = None, dtype: str | None = None
-) -> TensorConstant:
+def constant(x: Any, name: str | None = None, ndim: int | None = None, dtype: str | None = None) -> TensorConstant:
     """``x`` as a tensor constant, holding a copy of it.
 
     Python numbers get the smallest dtype that holds them (see :func:`tcore.scalar.autocast`), arrays keep theirs.
@@ -50,19 +48,7 @@ def constant(
         if value.ndim > ndim:
             raise ValueError(f"the value has {value.ndim} axes, more than ndim={ndim}")
         value = value.reshape((1,) * (ndim - value.ndim) + value.shape)
-    if value.ndim == 0 and name is None:
-        key = (value.dtype.str, value.tobytes())
-        cached = _scalars.get(key)
-        if cached is None:
-            cached = _new_constant(value, None)
-            if len(_scalars) < _CACHE_LIMIT:
-                _scalars[key] = cached
-        return cached
     return _new_constant(value, name)
-
-
-_CACHE_LIMIT = 10_000
-_scalars: dict[tuple[str, bytes], TensorConstant] = {}
 
 
 def _new_constant(value: np.ndarray, name: str | None) -> TensorConstant:
@@ -111,14 +97,22 @@ def as_tensor_variable(x: Any, name: str | None = None, ndim: int | None = None)
         elif isinstance(x, Apply):
             variable = as_tensor_variable(x.default_output())
         elif isinstance(x, (list, tuple)) and _holds_variables(x):
-            from tcore.tensor.join import stack  # noqa: PLC0415 - made of ops that use this module
+            from tcore.tensor.join import stack
 
             variable = stack(_nested(x))
         else:
             return constant(x, name, ndim)  # type: ignore[return-value]
     if ndim is None or variable.type.ndim == ndim:
-        return variable  # type: ignore[no-any-return]
+        return variable
     return _with_ndim(variable, ndim)
+
+
+def convert(value: Any, name: str | None = None) -> TensorVariable | None:
+    """``value`` as a constant, for :func:`tcore.as_variable`; None where it is not numeric."""
+    try:
+        return as_tensor_variable(value, name)
+    except AsTensorError:
+        return None
 
 
 def _variable_of(x: Variable) -> Any:
@@ -126,7 +120,7 @@ def _variable_of(x: Variable) -> Any:
     if isinstance(kind, TensorType):
         return x
     if isinstance(kind, Scalar):
-        from tcore.tensor.scalars import tensor_from_scalar  # noqa: PLC0415 - an op, on the same floor
+        from tcore.tensor.scalars import tensor_from_scalar
 
         return tensor_from_scalar(x)
     converter = getattr(x, "_as_TensorVariable", None)
@@ -178,7 +172,7 @@ class NumericAutocast:
         for dtype in self.dtypes:
             with np.errstate(over="ignore"):
                 array = np.array(value, dtype)
-            if value != value or float(array) == value:
+            if np.isnan(value) or float(array) == value:
                 break
         return array
 
@@ -190,7 +184,7 @@ _policy = autocast_float = NumericAutocast()
 autocast_int = autocast
 
 
-class autocast_float_as:  # noqa: N801 - the documented name
+class autocast_float_as:
     """Let Python floats become the given dtypes only, as a context: ``with autocast_float_as("float32"): …``"""
 
     def __init__(self, *dtypes: str) -> None:
@@ -203,7 +197,5 @@ class autocast_float_as:  # noqa: N801 - the documented name
         self._old = _policy.dtypes
         _policy.dtypes = self.dtypes
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         _policy.dtypes = self._old

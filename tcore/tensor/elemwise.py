@@ -23,7 +23,7 @@ from tcore.tensor.dimshuffle import DimShuffle
 from tcore.tensor.elemwise_grad import gradient_steps
 from tcore.tensor.type import TensorType
 
-__all__ = ["Elemwise", "elemwise_of"]
+__all__ = ["Elemwise"]
 
 
 def _pattern_key(pattern: Mapping[int, int]) -> tuple[tuple[int, int], ...]:
@@ -66,7 +66,7 @@ class Elemwise(Op):
         nfunc_spec: tuple[str, int, int] | None = None,
         openmp: bool | None = None,
     ) -> None:
-        self.__attrs_init__(scalar_op, dict(inplace_pattern or {}), name, nfunc_spec, openmp)  # type: ignore[attr-defined]
+        self.__attrs_init__(scalar_op, dict(inplace_pattern or {}), name, nfunc_spec, openmp)
         if len(set(self.inplace_pattern.values())) < len(self.inplace_pattern):
             raise ValueError(f"inplace_pattern {self.inplace_pattern} overwrites one input with two outputs")
 
@@ -77,9 +77,7 @@ class Elemwise(Op):
 
     # ------------------------------------------------------------ building
 
-    def get_output_info(
-        self, dim_shuffle: Callable[..., Op], *inputs: Any
-    ) -> tuple[list[str], list[tuple[bool, ...]], list[Variable]]:
+    def get_output_info(self, dim_shuffle: Callable[..., Op], *inputs: Any) -> tuple[list[str], list[tuple[bool, ...]], list[Variable]]:
         """Output dtypes, output broadcast patterns, and the inputs brought to one number of axes by ``dim_shuffle``."""
         variables: list[Any] = [x if isinstance(x, Variable) else as_tensor_variable(x) for x in inputs]
         dtypes = self._output_dtypes(tuple(x.type.dtype for x in variables))
@@ -94,35 +92,27 @@ class Elemwise(Op):
             given = variables[position].type
             if given.broadcastable != flags:
                 raise ValueError(
-                    f"{self} cannot overwrite input {position}, {variables[position]}: it has the broadcast pattern "
-                    f"{given.broadcastable}, the output {flags}"
+                    f"{self} cannot overwrite input {position}, {variables[position]}: it has the broadcast pattern {given.broadcastable}, the output {flags}"
                 )
             if given.dtype != dtypes[output]:
-                raise TypeError(
-                    f"{self} cannot overwrite input {position}, {variables[position]}: it has dtype {given.dtype}, "
-                    f"the output {dtypes[output]}"
-                )
+                raise TypeError(f"{self} cannot overwrite input {position}, {variables[position]}: it has dtype {given.dtype}, the output {dtypes[output]}")
         return dtypes, [flags] * len(dtypes), variables
 
     def _output_dtypes(self, dtypes: tuple[str, ...]) -> list[str]:
         node = self.scalar_op.make_node(*[get_scalar_type(dtype)() for dtype in dtypes])
-        return [output.type.dtype for output in node.outputs]  # type: ignore[attr-defined]
+        return [output.type.dtype for output in node.outputs]
 
     def make_node(self, *inputs: Any) -> Apply:
         """Apply to tensors, arrays and numbers."""
-        dtypes, patterns, variables = self.get_output_info(
-            DimShuffle, *[as_tensor_variable(x) for x in inputs]
-        )
+        dtypes, patterns, variables = self.get_output_info(DimShuffle, *[as_tensor_variable(x) for x in inputs])
         outputs = [TensorType(dtype, flags)() for dtype, flags in zip(dtypes, patterns, strict=True)]
         return Apply(self, variables, outputs)
 
     # ------------------------------------------------------------ computing
 
-    def perform(
-        self, node: Apply, inputs: Sequence[Any], output_storage: Sequence[list[Any]], params: Any = None
-    ) -> None:
+    def perform(self, node: Apply, inputs: Sequence[Any], output_storage: Sequence[list[Any]], params: Any = None) -> None:
         shape = common_shape(node, inputs)
-        dtypes = [output.type.dtype for output in node.outputs]  # type: ignore[attr-defined]
+        dtypes = [output.type.dtype for output in node.outputs]
         out: list[Any] = []
         for index, (cell, dtype) in enumerate(zip(output_storage, dtypes, strict=True)):
             source = self.inplace_pattern.get(index)
@@ -137,10 +127,10 @@ class Elemwise(Op):
     def infer_shape(self, node: Apply, shapes: Sequence[Any]) -> list[tuple[Any, ...]]:
         """In each axis the length of the first input that is not broadcastable there, else 1."""
         found: list[Any] = []
-        for axis in range(node.outputs[0].type.ndim):  # type: ignore[attr-defined]
+        for axis in range(node.outputs[0].type.ndim):
             length: Any = 1
             for x, shape in zip(node.inputs, shapes, strict=True):
-                if not x.type.broadcastable[axis]:  # type: ignore[attr-defined]
+                if not x.type.broadcastable[axis]:
                     length = shape[axis]
                     break
             found.append(length)
@@ -148,7 +138,7 @@ class Elemwise(Op):
 
     def python_constant_folding(self, node: Apply) -> bool:
         """True where the outputs are 0-d: NumPy is then faster than any compiler."""
-        return all(output.type.ndim == 0 for output in node.outputs)  # type: ignore[attr-defined]
+        return all(output.type.ndim == 0 for output in node.outputs)
 
     def prepare_node(self, node: Apply, storage_map: Any, compute_map: Any, impl: str | None) -> None:
         """Let the scalar op prepare, too."""
@@ -160,12 +150,10 @@ class Elemwise(Op):
         """That of the scalar op; everything where it has none."""
         pattern = getattr(self.scalar_op, "connection_pattern", None)
         if pattern is not None:
-            return pattern(node)  # type: ignore[no-any-return]
+            return pattern(node)
         return [[True] * len(node.outputs) for _ in node.inputs]
 
-    def L_op(  # noqa: N802
-        self, inputs: Sequence[Variable], outputs: Sequence[Variable], output_grads: Sequence[Variable]
-    ) -> list[Variable]:
+    def L_op(self, inputs: Sequence[Variable], outputs: Sequence[Variable], output_grads: Sequence[Variable]) -> list[Variable]:
         """The scalar op's gradients, elementwise, summed over the axes in which an input was broadcast."""
         gradients = self._elementwise_gradients(inputs, outputs, output_grads)
         results: list[Variable] = []
@@ -173,25 +161,16 @@ class Elemwise(Op):
             if not isinstance(gradient.type, TensorType):
                 results.append(gradient)
                 continue
-            flags = x.type.broadcastable  # type: ignore[attr-defined]
-            spread = [
-                axis
-                for axis, (narrow, wide) in enumerate(zip(flags, outputs[0].type.broadcastable, strict=True))  # type: ignore[attr-defined]
-                if narrow and not wide
-            ]
+            flags = x.type.broadcastable
+            spread = [axis for axis, (narrow, wide) in enumerate(zip(flags, outputs[0].type.broadcastable, strict=True)) if narrow and not wide]
             results.append(_summed(gradient, spread, outputs[0]) if spread else _widened(gradient, x))
         return results
 
-    def _elementwise_gradients(
-        self, inputs: Sequence[Any], outputs: Sequence[Any], output_grads: Sequence[Any]
-    ) -> list[Any]:
+    def _elementwise_gradients(self, inputs: Sequence[Any], outputs: Sequence[Any], output_grads: Sequence[Any]) -> list[Any]:
         for gradient in output_grads:
             if isinstance(gradient.type, NullType):
                 return [gradient.type() for _ in inputs]
-        filled = [
-            output.zeros_like() if isinstance(g.type, DisconnectedType) else g
-            for g, output in zip(output_grads, outputs, strict=True)
-        ]
+        filled = [output.zeros_like() if isinstance(g.type, DisconnectedType) else g for g, output in zip(output_grads, outputs, strict=True)]
         if all(output.type.dtype in discrete_dtypes for output in outputs):
             return [x.zeros_like(dtype=config.floatX if x.type.dtype in discrete_dtypes else None) for x in inputs]
         # gradients may come without the flags of the output, or with fewer axes from users' ops
@@ -203,7 +182,7 @@ class Elemwise(Op):
         )
         return steps.apply(elemwise_of, inputs, outputs, filled)
 
-    def R_op(self, inputs: Sequence[Variable], eval_points: Sequence[Variable | None]) -> list[Any]:  # noqa: N802
+    def R_op(self, inputs: Sequence[Variable], eval_points: Sequence[Variable | None]) -> list[Any]:
         """The sum over inputs of the scalar op's gradient, which is linear, in the direction of that input."""
         node = self.make_node(*inputs)
         if len(node.outputs) > 1:
@@ -214,8 +193,8 @@ class Elemwise(Op):
         for position, point in enumerate(eval_points):
             if point is None or not pattern[position][0] or isinstance(point.type, DisconnectedType):
                 continue
-            complex_valued = output.type.dtype in complex_dtypes  # type: ignore[attr-defined]
-            direction: Any = point.conj() if complex_valued else point  # type: ignore[attr-defined]
+            complex_valued = output.type.dtype in complex_dtypes
+            direction: Any = point.conj() if complex_valued else point
             term = self._elementwise_gradients(node.inputs, node.outputs, [direction])[position]
             term = term.conj() if complex_valued else term
             total = term if total is None else total + term
@@ -270,7 +249,7 @@ def common_shape(node: Apply, inputs: Sequence[np.ndarray]) -> tuple[int, ...]:
         if x.shape != shape:
             break
     else:
-        flagged = node.outputs[0].type.broadcastable  # type: ignore[attr-defined]
+        flagged = node.outputs[0].type.broadcastable
         if not any(flagged) or all(n == 1 for n, flag in zip(shape, flagged, strict=True) if flag):
             return shape
     found: list[int] = []
@@ -278,18 +257,16 @@ def common_shape(node: Apply, inputs: Sequence[np.ndarray]) -> tuple[int, ...]:
         first: int | None = None
         for position, x in enumerate(inputs):
             length = x.shape[axis]
-            if node.inputs[position].type.broadcastable[axis]:  # type: ignore[attr-defined]
+            if node.inputs[position].type.broadcastable[axis]:
                 if length != 1:
                     raise ValueError(
-                        f"Input dimension mis-match. (input[{position}].shape[{axis}] = {length}, but it is broadcastable "
-                        "there, so that it must be 1)"
+                        f"Input dimension mis-match. (input[{position}].shape[{axis}] = {length}, but it is broadcastable there, so that it must be 1)"
                     )
             elif first is None:
                 first = position
             elif length != inputs[first].shape[axis]:
                 raise ValueError(
-                    f"Input dimension mis-match. (input[{first}].shape[{axis}] = {inputs[first].shape[axis]}, "
-                    f"input[{position}].shape[{axis}] = {length})"
+                    f"Input dimension mis-match. (input[{first}].shape[{axis}] = {inputs[first].shape[axis]}, input[{position}].shape[{axis}] = {length})"
                 )
         found.append(1 if first is None else inputs[first].shape[axis])
     return tuple(found)

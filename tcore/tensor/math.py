@@ -13,15 +13,103 @@ from tcore.tensor.conversion import as_tensor_variable
 from tcore.tensor.elemwise import Elemwise, elemwise_of
 
 __all__ = [
-    "abs_", "add", "and_", "angle", "arccos", "arccosh", "arcsin", "arcsinh", "arctan", "arctan2", "arctanh",
-    "bitwise_and", "bitwise_not", "bitwise_or", "bitwise_xor", "cast", "ceil", "ceil_intdiv", "chi2sf", "clip",
-    "complex", "complex_from_polar", "conj", "conjugate", "cos", "cosh", "deg2rad", "divmod", "eq", "erf", "erfc",
-    "erfcinv", "erfcx", "erfinv", "exp", "exp2", "expm1", "fill", "floor", "floor_div", "gamma", "gammaln", "ge",
-    "gt", "i0", "i1", "identity", "imag", "int_div", "inv", "invert", "iround", "isclose", "isinf", "isnan", "j0",
-    "j1", "le", "log", "log10", "log1p", "log2", "lt", "maximum", "minimum", "mod", "mul", "neg", "neq", "or_",
-    "polygamma", "pow", "psi", "rad2deg", "real", "round", "round_half_away_from_zero", "round_half_to_even",
-    "second", "sgn", "sigmoid", "sin", "sinh", "softplus", "sqr", "sqrt", "square", "sub", "switch", "tan", "tanh",
-    "tensor_copy", "tri_gamma", "true_div", "trunc", "where", "xor",
+    "abs_",
+    "add",
+    "and_",
+    "angle",
+    "arccos",
+    "arccosh",
+    "arcsin",
+    "arcsinh",
+    "arctan",
+    "arctan2",
+    "arctanh",
+    "bitwise_and",
+    "bitwise_not",
+    "bitwise_or",
+    "bitwise_xor",
+    "cast",
+    "ceil",
+    "ceil_intdiv",
+    "chi2sf",
+    "clip",
+    "complex",
+    "complex_from_polar",
+    "conj",
+    "conjugate",
+    "cos",
+    "cosh",
+    "deg2rad",
+    "divmod",
+    "eq",
+    "erf",
+    "erfc",
+    "erfcinv",
+    "erfcx",
+    "erfinv",
+    "exp",
+    "exp2",
+    "expm1",
+    "fill",
+    "floor",
+    "floor_div",
+    "gamma",
+    "gammaln",
+    "ge",
+    "gt",
+    "i0",
+    "i1",
+    "identity",
+    "imag",
+    "int_div",
+    "inv",
+    "invert",
+    "iround",
+    "isclose",
+    "isinf",
+    "isnan",
+    "j0",
+    "j1",
+    "le",
+    "log",
+    "log1p",
+    "log2",
+    "log10",
+    "lt",
+    "maximum",
+    "minimum",
+    "mod",
+    "mul",
+    "neg",
+    "neq",
+    "or_",
+    "polygamma",
+    "pow",
+    "psi",
+    "rad2deg",
+    "real",
+    "round",
+    "round_half_away_from_zero",
+    "round_half_to_even",
+    "second",
+    "sgn",
+    "sigmoid",
+    "sin",
+    "sinh",
+    "softplus",
+    "sqr",
+    "sqrt",
+    "square",
+    "sub",
+    "switch",
+    "tan",
+    "tanh",
+    "tensor_copy",
+    "tri_gamma",
+    "true_div",
+    "trunc",
+    "where",
+    "xor",
 ]  # fmt: skip
 
 
@@ -38,7 +126,7 @@ mul = _elemwise(scalar.mul, "mul")
 true_div = _elemwise(scalar.true_div, "true_div")
 int_div = _elemwise(scalar.int_div, "int_div")
 mod = _elemwise(scalar.mod, "mod")
-pow = _elemwise(scalar.pow, "pow")  # noqa: A001 - the documented name
+pow = _elemwise(scalar.pow, "pow")
 neg = _elemwise(scalar.neg, "neg")
 abs_ = _elemwise(scalar.abs_, "abs_")
 sgn = _elemwise(scalar.sgn, "sgn")
@@ -121,7 +209,7 @@ _real = _elemwise(scalar.real, "real")
 _imag = _elemwise(scalar.imag, "imag")
 angle = _elemwise(scalar.angle, "angle")
 _conj = _elemwise(scalar.conj, "conj")
-complex = _elemwise(scalar.complex, "complex")  # noqa: A001 - the documented name
+complex = _elemwise(scalar.complex, "complex")
 complex_from_polar = _elemwise(scalar.complex_from_polar, "complex_from_polar")
 
 # moving values
@@ -132,19 +220,19 @@ identity = tensor_copy = Elemwise(scalar.identity, name="Elemwise{identity}")
 def real(x: Any) -> Variable:
     """The real part; ``x`` itself where it is real."""
     variable = as_tensor_variable(x)
-    return _real(variable) if variable.dtype in complex_dtypes else variable  # type: ignore[no-any-return]
+    return _real(variable) if variable.dtype in complex_dtypes else variable
 
 
 def imag(x: Any) -> Variable:
     """The imaginary part; zeros where ``x`` is real."""
     variable = as_tensor_variable(x)
-    return _imag(variable) if variable.dtype in complex_dtypes else variable.zeros_like()  # type: ignore[no-any-return]
+    return _imag(variable) if variable.dtype in complex_dtypes else variable.zeros_like()
 
 
 def conj(x: Any) -> Variable:
     """The complex conjugate; ``x`` itself where it is real."""
     variable = as_tensor_variable(x)
-    return _conj(variable) if variable.dtype in complex_dtypes else variable  # type: ignore[no-any-return]
+    return _conj(variable) if variable.dtype in complex_dtypes else variable
 
 
 conjugate = conj
@@ -154,16 +242,16 @@ def isnan(a: Any) -> Variable:
     """Whether each element is NaN: bool. Integers never are."""
     variable = as_tensor_variable(a)
     if variable.dtype in discrete_dtypes:
-        return variable.zeros_like(dtype="bool")  # type: ignore[no-any-return]
-    return _isnan(variable)  # type: ignore[no-any-return]
+        return variable.zeros_like(dtype="bool")
+    return _isnan(variable)
 
 
 def isinf(a: Any) -> Variable:
     """Whether each element is infinite, of either sign: bool. Integers never are."""
     variable = as_tensor_variable(a)
     if variable.dtype in discrete_dtypes:
-        return variable.zeros_like(dtype="bool")  # type: ignore[no-any-return]
-    return _isinf(variable)  # type: ignore[no-any-return]
+        return variable.zeros_like(dtype="bool")
+    return _isinf(variable)
 
 
 def cast(x: Any, dtype: str) -> Variable:
@@ -180,10 +268,10 @@ def cast(x: Any, dtype: str) -> Variable:
         return variable
     if variable.dtype in complex_dtypes and wanted not in complex_dtypes:
         raise TypeError("casting from complex to real is ambiguous: take real, imag, abs_ or angle")
-    return elemwise_of(scalar.cast_op(wanted))(variable)  # type: ignore[no-any-return]
+    return elemwise_of(scalar.cast_op(wanted))(variable)
 
 
-def round(a: Any, mode: str | None = None) -> Variable:  # noqa: A001 - the documented name
+def round(a: Any, mode: str | None = None) -> Variable:
     """The nearest whole numbers, in the dtype of ``a``.
 
     Parameters
@@ -193,9 +281,9 @@ def round(a: Any, mode: str | None = None) -> Variable:  # noqa: A001 - the docu
         What to do with halves; None means ``"half_to_even"``, as NumPy does.
     """
     if mode in (None, "half_to_even"):
-        return round_half_to_even(a)  # type: ignore[no-any-return]
+        return round_half_to_even(a)
     if mode == "half_away_from_zero":
-        return round_half_away_from_zero(a)  # type: ignore[no-any-return]
+        return round_half_away_from_zero(a)
     raise ValueError(f"round has the modes 'half_to_even' and 'half_away_from_zero', got {mode!r}")
 
 
@@ -207,7 +295,7 @@ def iround(a: Any, mode: str | None = None) -> Variable:
 floor_div = int_div
 
 
-def divmod(x: Any, y: Any) -> tuple[Variable, Variable]:  # noqa: A001 - the documented name
+def divmod(x: Any, y: Any) -> tuple[Variable, Variable]:
     """``(x // y, x % y)``."""
     return int_div(x, y), mod(x, y)
 
@@ -231,4 +319,4 @@ def isclose(a: Any, b: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: b
     close = or_(eq(a, b), and_(near, and_(invert(isinf(a)), invert(isinf(b)))))
     if equal_nan:
         close = or_(close, and_(isnan(a), isnan(b)))
-    return close  # type: ignore[no-any-return]
+    return close

@@ -31,7 +31,7 @@ def _known_dtype(dtype: Any) -> str:
     name = config.floatX if dtype == "floatX" else dtype if dtype in all_dtypes else np.dtype(dtype).name
     if name not in all_dtypes:
         raise TypeError(f"no such element type for tensors: {dtype!r}; there are {', '.join(all_dtypes)}")
-    return name  # type: ignore[no-any-return]
+    return name
 
 
 def _flags(broadcastable: Iterable[Any]) -> tuple[bool, ...]:
@@ -74,7 +74,7 @@ class TensorType(TensorTypeC, Type):
         flags = _flags(broadcastable)
         if shape is not None and len(shape) != len(flags):
             raise ValueError(f"shape {tuple(shape)} has {len(shape)} entries for {len(flags)} axes")
-        self.__attrs_init__(dtype, flags, name or None, sparse_grad, None if shape is None else tuple(shape))  # type: ignore[attr-defined]
+        self.__attrs_init__(dtype, flags, name or None, sparse_grad, None if shape is None else tuple(shape))
 
     @property
     def ndim(self) -> int:
@@ -121,9 +121,7 @@ class TensorType(TensorTypeC, Type):
         else:
             array = self._converted(value, allow_downcast)
         if array.ndim != len(self.broadcastable):
-            raise TypeError(
-                f"wrong number of dimensions: expected {self.ndim} for {self}, got {array.ndim} with shape {array.shape}"
-            )
+            raise TypeError(f"wrong number of dimensions: expected {self.ndim} for {self}, got {array.ndim} with shape {array.shape}")
         if not array.flags.aligned:
             array = array.copy(order="K")
         for axis, (flag, length) in enumerate(zip(self.broadcastable, array.shape, strict=True)):
@@ -151,7 +149,7 @@ class TensorType(TensorTypeC, Type):
                 "or pass allow_input_downcast=True to function"
             )
         if isinstance(value, (str, bytes)):
-            raise ValueError(f"{self} takes numbers, got {value!r}")
+            raise ValueError(f"{self} takes numbers, got {value!r}")  # noqa: TRY004 - documented for texts
         given = np.asarray(value)
         if given.dtype.kind not in "biufc":
             raise TypeError(f"{self} takes numbers, got {value!r} of {type(value).__name__}")
@@ -175,7 +173,7 @@ class TensorType(TensorTypeC, Type):
             return var
         if not self.is_super(var.type):
             return None
-        from tcore.tensor.rebroadcast import patternbroadcast  # noqa: PLC0415 - an op, on the same floor
+        from tcore.tensor.rebroadcast import patternbroadcast
 
         return patternbroadcast(var, self.broadcastable)
 
@@ -193,8 +191,13 @@ class TensorType(TensorTypeC, Type):
         return values_eq(a, b, force_same_dtype)
 
     def values_eq_approx(
-        self, a: Any, b: Any, allow_remove_inf: bool = False, allow_remove_nan: bool = False,
-        rtol: float | None = None, atol: float | None = None,
+        self,
+        a: Any,
+        b: Any,
+        allow_remove_inf: bool = False,
+        allow_remove_nan: bool = False,
+        rtol: float | None = None,
+        atol: float | None = None,
     ) -> bool:
         """Whether two arrays are equal up to rounding: by default 1e-5 relative, 1e-8 absolute (1e-5 for float32)."""
         return values_eq_approx(a, b, allow_remove_inf, allow_remove_nan, rtol, atol)
@@ -251,7 +254,7 @@ class _ContentKey:
 
     __slots__ = ("_hash", "data", "type")
 
-    def __init__(self, type: TensorType, data: np.ndarray) -> None:  # noqa: A002 - the word of the graph floor
+    def __init__(self, type: TensorType, data: np.ndarray) -> None:
         self.type = type
         self.data = data
         sample = data[tuple(slice(None, None, max(1, n // 4)) for n in data.shape)]
@@ -261,10 +264,7 @@ class _ContentKey:
         if not isinstance(other, _ContentKey):
             return False
         return self.data is other.data or (
-            self._hash == other._hash
-            and self.type == other.type
-            and self.data.shape == other.data.shape
-            and self.data.tobytes() == other.data.tobytes()
+            self._hash == other._hash and self.type == other.type and self.data.shape == other.data.shape and self.data.tobytes() == other.data.tobytes()
         )
 
     def __hash__(self) -> int:
