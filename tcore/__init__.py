@@ -11,6 +11,48 @@ from tcore.plugins import finders as _finders
 if TYPE_CHECKING:
     from typing import Any
 
+    from tcore.compile import FunctionMaker as FunctionMaker
+    from tcore.compile import In as In
+    from tcore.compile import Mode as Mode
+    from tcore.compile import Out as Out
+    from tcore.compile import Param as Param
+    from tcore.compile import ProfileStats as ProfileStats
+    from tcore.compile import SymbolicInput as SymbolicInput
+    from tcore.compile import SymbolicOutput as SymbolicOutput
+    from tcore.compile import as_op as as_op
+    from tcore.compile import function as function  # type: ignore[no-redef]  # the package has a module of that name
+    from tcore.compile import function_dump as function_dump
+    from tcore.compile import predefined_linkers as predefined_linkers
+    from tcore.compile import predefined_modes as predefined_modes
+    from tcore.compile import predefined_optimizers as predefined_optimizers
+    from tcore.compile import shared as shared
+    from tcore.configuration import change_flags as change_flags
+    from tcore.configuration import config as config
+    from tcore.gradient import Lop as Lop
+    from tcore.gradient import Rop as Rop
+    from tcore.gradient import grad as grad
+    from tcore.gradient import subgraph_grad as subgraph_grad
+    from tcore.graph import Apply as Apply
+    from tcore.graph import Constant as Constant
+    from tcore.graph import FunctionGraph as FunctionGraph
+    from tcore.graph import Generic as Generic
+    from tcore.graph import InconsistencyError as InconsistencyError
+    from tcore.graph import Op as Op
+    from tcore.graph import Type as Type
+    from tcore.graph import Variable as Variable
+    from tcore.graph import as_variable as as_variable
+    from tcore.graph import clone as clone
+    from tcore.graph import generic as generic
+    from tcore.link import Container as Container
+    from tcore.link import Linker as Linker
+    from tcore.link import LocalLinker as LocalLinker
+    from tcore.link import PerformLinker as PerformLinker
+    from tcore.printing import debugprint as debugprint
+    from tcore.printing import pp as pp
+    from tcore.printing import pprint as pprint
+    from tcore.tensor import dot as dot  # type: ignore[no-redef]  # as above
+    from tcore.tensor import get_scalar_constant_value as get_scalar_constant_value
+
 __version__ = "1.0.0"
 
 #: name -> module that has it. Other names are submodules, mounted packages and documented paths.

@@ -13,7 +13,7 @@ from typing import Any
 from attrs import define, field
 from tcore.codegen.expr import Buffer, Cast, Const, Expr, Extent, Fn, Load, Select, flatten
 
-from tcore_cpu.runtime_abi import DTYPES, Instruction, IntegerFunction
+from tcore_cpu.runtime_abi import DTYPES, Failure, Instruction, IntegerFunction
 from tcore_cpu.schedule import SITE, KernelPlan, NotScheduled, Stride
 
 __all__ = ["Assembler"]
@@ -47,6 +47,8 @@ class Assembler:
     code: list[int] = field(factory=list)
     kernels: list[KernelPlan] = field(factory=list)
     buffers: int = 0
+    #: number of the Apply that failed checks of index expressions name
+    site: int = 0
     _registers: int = 0
     _constants: dict[int, int] = field(factory=dict)
     _known: dict[tuple[Any, ...], int] = field(factory=dict)
@@ -145,12 +147,27 @@ class Assembler:
         if isinstance(item, Select):
             return self.select(*(registers[arg] for arg in item.args))
         if isinstance(item, Fn):
+            if item.name == "bounded":
+                return self.bounded(*(registers[arg] for arg in item.args))
             if item.name == "neg":
                 return self.arith(IntegerFunction.SUB, self.constant(0), registers[item.args[0]])
             function = _FUNCTIONS.get(item.name, _BOOLEAN.get(item.name) if item.dtype == "bool" else None)
             if function is not None and all(not arg.dtype.startswith("float") for arg in item.args):
                 return self.arith(function, *(registers[arg] for arg in item.args))
         raise NotScheduled(f"{item!r} is no integer arithmetic of the runtime")
+
+    def bounded(self, index: int, length: int) -> int:
+        """A register with an index counted from the start; one outside of the axis is an error of :attr:`site`."""
+        zero = self.constant(0)
+        negative = self.arith(IntegerFunction.LT, index, zero)
+        place = self.select(negative, self.arith(IntegerFunction.ADD, index, length), index)
+        fine = self.arith(
+            IntegerFunction.AND,
+            self.arith(IntegerFunction.GE, place, zero),
+            self.arith(IntegerFunction.LT, place, length),
+        )
+        self.emit(Instruction.REQUIRE, Failure.INDEX, self.site, 0, 0, fine, index)
+        return place
 
     # -- instructions with structure
 

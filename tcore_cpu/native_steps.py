@@ -23,21 +23,29 @@ _BLAS_DTYPES = ("float32", "float64")
 
 def native_steps(*, blas: bool) -> dict[type, NativeStep]:
     """The functions by Op class; those of BLAS only where it is there."""
+    from tcore.compile.ops import DeepCopyOp, ViewOp
     from tcore.tensor.blas import Dot22, Dot22Scalar, Gemm, Gemv, Ger
     from tcore.tensor.dimshuffle import DimShuffle
     from tcore.tensor.dot import Dot
+    from tcore.tensor.join import MakeVector
     from tcore.tensor.rebroadcast import Rebroadcast
     from tcore.tensor.reshape import Reshape
     from tcore.tensor.scalars import ScalarFromTensor, TensorFromScalar
+    from tcore.tensor.shape import Shape, Shape_i
     from tcore.tensor.subtensor import Subtensor
 
     steps: dict[type, NativeStep] = {
+        DeepCopyOp: _copy,
         DimShuffle: _dimshuffle,
+        MakeVector: _make_vector,
         Rebroadcast: _rebroadcast,
         Reshape: _reshape,
         ScalarFromTensor: _same,
+        Shape: _shape,
+        Shape_i: _shape_i,
         Subtensor: _subtensor,
         TensorFromScalar: _same,
+        ViewOp: _whole,
     }
     if blas:
         steps |= {Dot: _dot, Dot22: _dot22, Dot22Scalar: _dot22scalar, Gemm: _gemm, Gemv: _gemv, Ger: _ger}
@@ -49,6 +57,19 @@ def native_steps(*, blas: bool) -> dict[type, NativeStep]:
 
 def _same(builder: _Builder, node: Any) -> None:
     builder.assembler.view(builder.array_slot(node.outputs[0]), builder.array_slot(node.inputs[0]), [])
+
+
+def _whole(builder: _Builder, node: Any) -> None:
+    source, assembler = builder.array_slot(node.inputs[0]), builder.assembler
+    axes = [(assembler.length(source, k), k, -1) for k in range(assembler.ndims[source])]
+    assembler.view(builder.array_slot(node.outputs[0]), source, axes)
+
+
+def _copy(builder: _Builder, node: Any) -> None:
+    source, assembler = builder.array_slot(node.inputs[0]), builder.assembler
+    lengths = [assembler.length(source, k) for k in range(assembler.ndims[source])]
+    slot = builder.new(node.outputs[0], lengths, [source])
+    assembler.emit(Instruction.COPY, slot, source)
 
 
 def _dimshuffle(builder: _Builder, node: Any) -> None:
@@ -71,6 +92,31 @@ def _rebroadcast(builder: _Builder, node: Any) -> None:
     assembler.view(
         builder.array_slot(node.outputs[0]), source, [(assembler.length(source, k), k, -1) for k in range(ndim)]
     )
+
+
+def _shape(builder: _Builder, node: Any) -> None:
+    assembler = builder.assembler
+    source = builder.array_slot(node.inputs[0])
+    lengths = [assembler.length(source, k) for k in range(assembler.ndims[source])]
+    slot = builder.new(node.outputs[0], [assembler.constant(len(lengths))])
+    assembler.emit(Instruction.STORE, slot, len(lengths), *lengths)
+
+
+def _shape_i(builder: _Builder, node: Any) -> None:
+    source, i = builder.array_slot(node.inputs[0]), node.op.i
+    if i >= builder.assembler.ndims[source]:
+        raise NotScheduled("an axis that the array does not have")
+    slot = builder.new(node.outputs[0], [])
+    builder.assembler.emit(Instruction.STORE, slot, 1, builder.assembler.length(source, i))
+
+
+def _make_vector(builder: _Builder, node: Any) -> None:
+    (out,), assembler = node.outputs, builder.assembler
+    if out.type.dtype != "int64" or any(v.type.dtype != "int64" and not isinstance(v, Constant) for v in node.inputs):
+        raise NotScheduled("a vector of other than int64")
+    values = [builder.integer(v) for v in node.inputs]
+    slot = builder.new(out, [assembler.constant(len(values))])
+    assembler.emit(Instruction.STORE, slot, len(values), *values)
 
 
 def _shape_registers(builder: _Builder, shape: Any, ndim: int) -> list[int]:
@@ -146,18 +192,8 @@ def _register(builder: _Builder, value: Any) -> int:
 
 def _point(builder: _Builder, node: Any, entry: Any, length: int) -> int:
     """A register with an index, counted from the start and checked."""
-    assembler = builder.assembler
-    zero = assembler.constant(0)
-    index = _register(builder, entry)
-    negative = assembler.arith(IntegerFunction.LT, index, zero)
-    index_up = assembler.select(negative, assembler.arith(IntegerFunction.ADD, index, length), index)
-    fine = assembler.arith(
-        IntegerFunction.AND,
-        assembler.arith(IntegerFunction.GE, index_up, zero),
-        assembler.arith(IntegerFunction.LT, index_up, length),
-    )
-    assembler.emit(Instruction.REQUIRE, Failure.INDEX, builder.number[node], 0, 0, fine, index)
-    return index_up
+    builder.assembler.site = builder.number[node]
+    return builder.assembler.bounded(_register(builder, entry), length)
 
 
 def _slice(builder: _Builder, entry: slice, length: int) -> tuple[int, int, int]:

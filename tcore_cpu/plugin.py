@@ -1,8 +1,8 @@
-"""What tcore_cpu declares: the backend ``cpu``."""
+"""What tcore_cpu declares: the backend ``cpu`` and its lines for ``tcore doctor``."""
 
-from tcore.plugins import BackendSpec, hookimpl
+from tcore.plugins import BackendSpec, ReportLine, hookimpl
 
-__all__ = ["tcore_backends"]
+__all__ = ["tcore_backends", "tcore_report"]
 
 
 @hookimpl
@@ -17,3 +17,11 @@ def tcore_backends() -> list[BackendSpec]:
             languages=("c",),
         )
     ]
+
+
+@hookimpl
+def tcore_report() -> list[ReportLine]:
+    """Compiler, runtime, BLAS, vector mathematics, kernel store, and what users' C ops need."""
+    from tcore_cpu.report import lines
+
+    return lines()

@@ -18,6 +18,7 @@ from tcore.codegen.stages import Reduce
 from tcore.graph import Constant
 
 from tcore_cpu.assembler import HOST, Assembler
+from tcore_cpu.lengths import Lengths
 from tcore_cpu.printer import UnitPrinter
 from tcore_cpu.runtime_abi import DTYPES, Failure, Instruction, IntegerFunction
 from tcore_cpu.schedule import CopyPlan, KernelPlan, NotScheduled, schedule
@@ -134,6 +135,9 @@ class _Builder:
         self.held: dict[Any, list[int]] = {}
         self.position = 0
         self.destroyed: set[Any] = set()
+        self.available: set[Any] = set(self.inputs)
+        self.buffers: dict[Any, Buffer] = {}
+        self.variables: dict[Buffer, Any] = {}
 
     # -- variables
 
@@ -196,7 +200,9 @@ class _Builder:
         for variable in self.inputs:
             self.slot(variable)
         for self.position, step in enumerate(steps):
+            self.lengths = Lengths(self.made)
             self.step(step)
+            self.available.update(v for node in getattr(step, "nodes", (step,)) for v in node.outputs if v in self.slots)
             self.release()
         outputs = tuple(self.slot(variable) for variable in self.outputs)
         return Draft(
@@ -207,7 +213,7 @@ class _Builder:
             tuple(self.python),
             tuple(self.nodes),
             len(self.assembler.kernels),
-            self.reasons,
+            {step.node: self.reasons.get(step.node, "its op has no native form") for step in self.python},
         )
 
     def stays_out(self, node: Any) -> bool:
@@ -302,13 +308,17 @@ class _Builder:
         variables = dict(zip(kernel.inputs, step.inputs, strict=True))
         variables |= dict(zip(kernel.outputs, step.outputs, strict=True))
         equal = [(check.actual, check.expected) for check in step.checks]
+        shapes = [self.shape(step, k) for k in range(len(step.outputs))]
         plans = schedule(kernel, self.printer, equal)
-        self.refuse_unknown(step)
+        assembler.site = site = self.site(step)
 
         def slot_of(buffer: Buffer) -> int:
-            return self.array_slot(variables[buffer])
+            return self.array_slot(variables[buffer] if buffer in variables else self.variables[buffer])
 
+        stated = set(kernel.outputs)
         for check in step.checks:
+            if any(isinstance(e, Extent) and e.buffer in stated for e in flatten([check.actual, check.expected])):
+                continue  # nothing to compare with before the output is there
             left, right = assembler.index(check.actual, slot_of), assembler.index(check.expected, slot_of)
             if left != right:
                 number = self.number[check.node]
@@ -323,11 +333,10 @@ class _Builder:
             flags = variable.type.broadcastable if hasattr(variable.type, "broadcastable") else ()
             lengths = [
                 assembler.constant(1) if flag else assembler.index(length, slot_of)
-                for flag, length in zip(flags, step.shapes[k], strict=True)
+                for flag, length in zip(flags, shapes[k], strict=True)
             ]
             like = [self.slot(v) for v in step.inputs if _ndim(v.type) == len(lengths) > 1]
             self.new(variable, lengths, like)
-        site = self.site(step)
         for plan in plans:
             if isinstance(plan, CopyPlan):
                 if slot_of(plan.target) not in {self.slot(step.outputs[k]) for k in inplace}:
@@ -335,18 +344,32 @@ class _Builder:
             else:
                 assembler.kernel(plan, slot_of, site)
 
-    def refuse_unknown(self, step: Group) -> None:
-        """Outputs must have lengths in terms of inputs, or of outputs before them."""
-        known: set[Buffer] = set(step.kernel.inputs)
-        for k, (buffer, lengths) in enumerate(zip(step.kernel.outputs, step.shapes, strict=True)):
-            if k in step.inplace:
-                known.add(buffer)
-                continue
-            if len(lengths) != buffer.ndim:
-                raise NotScheduled("an output whose shape is not known")
-            if any(isinstance(e, (Extent, Load)) and e.buffer not in known for e in flatten(lengths)):
-                raise NotScheduled("an output whose shape is not known before it is computed")
-            known.add(buffer)
+    def shape(self, step: Group, k: int) -> tuple[Expr, ...]:
+        """Lengths of an output, in terms of what is there before the kernel runs."""
+        if k in step.inplace:
+            return ()
+        variable, lengths, kernel = step.outputs[k], step.shapes[k], step.kernel
+        known = {*kernel.inputs, *kernel.outputs[:k]}
+        if len(lengths) == kernel.outputs[k].ndim and all(
+            e.buffer in known for e in flatten(lengths) if isinstance(e, (Extent, Load))
+        ):
+            return lengths
+        for stage in kernel.stages:
+            base = getattr(stage, "base", None)
+            if base is not None and stage.outputs[0] is kernel.outputs[k]:
+                return tuple(Extent(base, axis) for axis in range(base.ndim))
+        return self.lengths.of(variable)
+
+    def made(self, variable: Any) -> Buffer | None:
+        """The buffer under which the lengths of a variable are known that is computed already."""
+        if variable not in self.available and not isinstance(variable, Constant) or not is_array(variable.type):
+            return None
+        found = self.buffers.get(variable)
+        if found is None:
+            flags = tuple(getattr(variable.type, "broadcastable", ()))
+            found = self.buffers[variable] = Buffer("made", variable.type.dtype, flags)
+            self.variables[found] = variable
+        return found
 
     def taken_over(self, step: Group, plans: Sequence[KernelPlan | CopyPlan]) -> set[int]:
         """Outputs that take over the memory of an input: not where several passes might still read it."""

@@ -7,6 +7,7 @@ Both have the classes ``Program`` and ``Entry`` and the functions ``set_threads`
 from __future__ import annotations
 
 import os
+import subprocess
 import threading
 from typing import Any
 
@@ -14,7 +15,13 @@ from tcore.configuration import config
 
 from tcore_cpu.runtime_abi import RUNTIME_ABI
 
-__all__ = ["runtime", "runtime_kind"]
+__all__ = ["RuntimeMissingError", "load_blas", "runtime", "runtime_kind"]
+
+
+class RuntimeMissingError(RuntimeError):
+    """Neither form of the native runtime works here; the message says why and what helps."""
+
+
 
 _lock = threading.RLock()
 _loaded: Any = None
@@ -32,7 +39,13 @@ def _load() -> Any:
                 return _runtime
     from tcore_cpu import fallback
 
-    return fallback.load()
+    try:
+        return fallback.load()
+    except (ImportError, OSError, subprocess.CalledProcessError) as error:
+        raise RuntimeMissingError(
+            f"tcore_cpu was installed without its extension module, and the cffi form of the runtime does not work ({error}): "
+            "install Python's headers (Debian: apt install python3-dev) and reinstall tcore-cpu"
+        ) from error
 
 
 def runtime() -> Any:

@@ -71,6 +71,7 @@ class Instruction(IntEnum):
     CALL = 17
     PRIVATE = 18
     STRIDE = 19
+    STORE = 20
 
 
 class IntegerFunction(IntEnum):

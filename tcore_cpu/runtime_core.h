@@ -234,7 +234,8 @@ enum tc_instruction {
     TC_OP_COPY = 16,     /* to from                of equal shapes */
     TC_OP_CALL = 17,     /* step                   the host runs it */
     TC_OP_PRIVATE = 18,  /* slot source            the source itself where it may be written, else a copy */
-    TC_OP_STRIDE = 19    /* r slot axis */
+    TC_OP_STRIDE = 19,   /* r slot axis */
+    TC_OP_STORE = 20     /* slot n (register)*n    into a contiguous int64 array */
 };
 
 enum tc_function {

@@ -369,8 +369,6 @@ class _Builder:
             parts = affine(index)
             if parts is None or any(axis not in self.number or axis in self.local_axes for axis in parts[1]):
                 return None
-            if any(isinstance(e, Load) and e.buffer.ndim for e in flatten([parts[0], *parts[1].values()])):
-                return None
             if guarded and not self._inside(load.buffer, k, index):
                 return None
             if not _is_zero(parts[0]):
@@ -515,10 +513,10 @@ class _Builder:
             accumulators = self.fold(stage)
         else:
             raise NotScheduled(f"the reduction {reduction.name}")
-        names = {}
-        slots = reduction.params(f"tc_acc{self.ncells}_") if len(accumulators) == len(reduction.slots) else ()
-        for param, (cell, dtype) in zip(slots, accumulators, strict=True):
-            names[param] = (cell, dtype)
+        names: dict[Expr, tuple[int, str]] = {}
+        slots = tuple(Param(f"tc_acc{self.ncells}_{k}", dtype) for k, (_, dtype) in enumerate(accumulators))
+        for param, accumulator in zip(slots, accumulators, strict=True):
+            names[param] = accumulator
         results = reduction.finish(slots)
         for buffer, value in zip(stage.outputs, results, strict=True):
             if isinstance(value, Param) and buffer not in outputs and value.dtype == buffer.dtype:

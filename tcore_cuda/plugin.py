@@ -1,8 +1,8 @@
-"""What tcore_cuda declares: the backend and the device family ``cuda``."""
+"""What tcore_cuda declares: the backend, the device family ``cuda``, its lifting and its report."""
 
-from tcore.plugins import BackendSpec, DeviceSpec, hookimpl
+from tcore.plugins import BackendSpec, DeviceSpec, ReportLine, RewriteGroup, hookimpl
 
-__all__ = ["tcore_backends", "tcore_devices"]
+__all__ = ["tcore_backends", "tcore_devices", "tcore_optimizations", "tcore_report"]
 
 
 @hookimpl
@@ -15,3 +15,17 @@ def tcore_backends() -> list[BackendSpec]:
 def tcore_devices() -> list[DeviceSpec]:
     """``cuda``, ``cuda0``, ``cuda1`` and so on."""
     return [DeviceSpec("cuda", load="tcore_cuda.runtime", summary="NVIDIA GPUs", backend="cuda")]
+
+
+@hookimpl
+def tcore_optimizations() -> list[RewriteGroup]:
+    """Lifting of host work to the GPU."""
+    return [RewriteGroup("cuda", load="tcore_cuda.rewrites:GROUP")]
+
+
+@hookimpl
+def tcore_report() -> list[ReportLine]:
+    """The compiler and the driver, each with what to do where it is missing."""
+    from tcore_cuda.report import report
+
+    return report()

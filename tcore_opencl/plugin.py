@@ -1,8 +1,8 @@
 """What tcore_opencl declares: the backend and the device family ``opencl``."""
 
-from tcore.plugins import BackendSpec, DeviceSpec, RewriteGroup, hookimpl
+from tcore.plugins import BackendSpec, DeviceSpec, Option, RewriteGroup, hookimpl
 
-__all__ = ["tcore_backends", "tcore_devices", "tcore_optimizations"]
+__all__ = ["tcore_backends", "tcore_config", "tcore_devices", "tcore_optimizations"]
 
 
 @hookimpl
@@ -21,3 +21,15 @@ def tcore_devices() -> list[DeviceSpec]:
 def tcore_optimizations() -> list[RewriteGroup]:
     """Lifting of host work to the device."""
     return [RewriteGroup("opencl", load="tcore_opencl.rewrites:GROUP")]
+
+
+@hookimpl
+def tcore_config() -> list[Option]:
+    """Options of this backend."""
+    return [
+        Option(
+            name="opencl.strict",
+            default=False,
+            doc="Run every launch under several legal schedules, compare the results, and fill new memory with NaN: for tests.",
+        )
+    ]

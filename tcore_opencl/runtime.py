@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import threading
+import warnings
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -17,6 +18,8 @@ import pyopencl as cl
 
 from tcore.configuration import config
 from tcore.gpuarray.runtime import DeviceError, DeviceInfo, LaunchShape
+from tcore.plugins.process import load
+from tcore_opencl.printer import OpenCLDialect
 
 __all__ = ["OpenCLBuffer", "OpenCLContext", "OpenCLKernel", "devices", "open"]
 
@@ -58,6 +61,7 @@ _opening = threading.Lock()
 
 
 def _open(platform_number: int, device_number: int) -> OpenCLContext:
+    load("opencl")  # brings the options of this backend
     with _opening:
         return _opened(platform_number, device_number)
 
@@ -123,6 +127,7 @@ class OpenCLContext:
     """One OpenCL device: implements :class:`tcore.gpuarray.runtime.GpuContext`."""
 
     kind = "opencl"
+    dialect = OpenCLDialect()
 
     def __init__(self, name: str, device: Any) -> None:
         self.device_name = name
@@ -198,7 +203,9 @@ class OpenCLContext:
             program = self._programs.get(key)
             if program is None:
                 try:
-                    program = cl.Program(self.cl_context, source).build(options=options)
+                    with warnings.catch_warnings():  # of the compiler about code that is right
+                        warnings.simplefilter("ignore", cl.CompilerWarning)
+                        program = cl.Program(self.cl_context, source).build(options=options)
                 except cl.RuntimeError as error:
                     raise DeviceError(f"the OpenCL compiler of {self.device_name} refused kernel {name!r}:\n{error}") from error
                 self._programs[key] = program

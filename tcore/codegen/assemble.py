@@ -372,7 +372,8 @@ class _Builder:
             whole = stage.inputs if isinstance(stage, Call) else ()
             base = getattr(stage, "base", None)
             read.update(dict.fromkeys(whole) | ({base: None} if base is not None else {}))
-        order = [b for b in self.inputs.values() if b in read or b in self.length_sources(outer, inner, stages)]
+        measured = self.length_sources(outer, inner, stages)
+        order = [b for b in self.inputs.values() if b in read or b in measured]
         return Kernel(outer, inner, stages, tuple(order), outputs, plan.outer_scratch, plan.row_scratch)
 
     def length_sources(self, outer: tuple[Axis, ...], inner: tuple[Axis, ...], stages: tuple[Stage, ...]) -> set[Buffer]:
@@ -383,6 +384,9 @@ class _Builder:
             roots += stage.exprs
             if isinstance(stage, Scatter):
                 roots += [length for _, length in stage.checked]
+        # checks run before the kernel, and arrays that are only measured are needed for them and for the outputs' shapes
+        roots += [expr for check in self.checks for expr in (check.actual, check.expected)]
+        roots += [e for v in self.stored for e in self.extent_rule(list(self.shapes.get(v, ())))]
         return {e.buffer for e in flatten(roots) if isinstance(e, Extent)}
 
 

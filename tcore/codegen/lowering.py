@@ -220,20 +220,23 @@ class LoweringTable:
     def lower(self, node: Any) -> Lowered:
         """The stages of one Apply.
 
+        An op with an attribute ``host_op`` (the form of another op on a device) is lowered as that op.
+
         Raises
         ------
         NotLowered
             If its op, in this form, has no lowering.
         """
-        lowering = self.find(node.op)
+        op = getattr(node.op, "host_op", node.op)
+        lowering = self.find(op)
         if lowering is None:
-            raise NotLowered(f"{type(node.op).__name__} has no lowering")
+            raise NotLowered(f"{type(op).__name__} has no lowering")
         inputs = tuple(_operand(k, variable) for k, variable in enumerate(node.inputs))
         targets = tuple(_target(k, variable) for k, variable in enumerate(node.outputs))
         for buffer in (*(i.buffer for i in inputs), *(t.buffer for t in targets)):
             if buffer is not None and buffer.dtype not in STORED:
                 raise NotLowered(f"{buffer.dtype} arrays are not computed in kernels")
-        stages = lowering(node.op, targets[0] if len(targets) == 1 else targets, *inputs)
+        stages = lowering(op, targets[0] if len(targets) == 1 else targets, *inputs)
         stages = (stages,) if isinstance(stages, Stage) else tuple(stages)
         return Lowered(inputs, tuple(target.buffer for target in targets), stages)
 

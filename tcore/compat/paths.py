@@ -31,5 +31,8 @@ PATHS: Mapping[str, str | tuple[str, ...]] = MappingProxyType(
         "tcore.gof.opt": (_OPTIMIZER,),
         "tcore.gof.link": (_LINK,),
         "tcore.gof.vm": "tcore.link.vm",
+        # tensors
+        "tcore.tensor.basic": ("tcore.tensor",),
+        "tcore.tensor.extra_ops": ("tcore.tensor",),
     }
 )

@@ -76,7 +76,7 @@ def active_optimizer(query: Query, fgraph: FunctionGraph | None, backend: Backen
             if (plugin, group.name) in _registered:
                 continue
             declared = tables.declared_by(plugin)
-            ours = declared is not None and not declared.order[0]  # a plugin of the core itself
+            ours = declared is not None and declared.builtin
             register_rewrites(optdb, resolve(group.load), group.tags, origin=None if ours else plugin)
             _registered.add((plugin, group.name))
         if backend is not None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from tcore.graph import Variable, generic
 from tcore.graph.trace import note_trace
 from tcore.link import Container
-from tcore.plugins.process import shared_constructors_for
+from tcore.plugins.process import manager
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -205,7 +205,10 @@ def shared(
             f"shared() needs a value, got the symbolic {value}: evaluate it first, or use it in a function as an update"
         )
     refused: list[str] = []
-    for ctor in (*shared_constructors_for(value), *reversed(constructors)):
+    # plugins say what values they take; asking loads those that have something to say about this one, tensors among them
+    declared = manager().shared_constructors_for(value)
+    last, *registered = constructors
+    for ctor in (*reversed(registered), *(ctor for ctor in declared if ctor not in registered), last):
         if kwargs and not _takes(ctor, kwargs):
             continue
         try:

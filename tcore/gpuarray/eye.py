@@ -17,7 +17,7 @@ from tcore.gpuarray.kernel import GpuKernelBase, Kernel
 from tcore.gpuarray.type import GpuArrayType, gpu_context_type
 from tcore.gpuarray.typecodes import SIZE, SSIZE, dtype_to_ctype, dtype_to_typecode
 from tcore.graph import Apply, Op, Variable
-from tcore.tensor.variable import as_tensor_variable
+from tcore.tensor.conversion import as_tensor_variable
 
 __all__ = ["GpuEye"]
 

@@ -10,20 +10,18 @@ from collections.abc import Hashable, Sequence
 
 from tcore.gpuarray.lowered import GpuOp, stays_on_host
 from tcore.graph import Op
-from tcore.tensor.advanced_subtensor import (
-    AdvancedIncSubtensor,
-    AdvancedIncSubtensor1,
-    AdvancedSubtensor,
-    AdvancedSubtensor1,
-)
+from tcore.tensor.advanced_incsubtensor import AdvancedIncSubtensor, AdvancedIncSubtensor1
+from tcore.tensor.advanced_subtensor import AdvancedSubtensor, AdvancedSubtensor1
 from tcore.tensor.alloc import Alloc
 from tcore.tensor.careduce import CAReduce
 from tcore.tensor.dimshuffle import DimShuffle
 from tcore.tensor.elemwise import Elemwise
+from tcore.tensor.extremes import Argmax, Argmin, MaxAndArgmax
+from tcore.tensor.incsubtensor import IncSubtensor
 from tcore.tensor.join import Join, Split
 from tcore.tensor.reshape import Reshape
 from tcore.tensor.softmax import LogSoftmax, Softmax
-from tcore.tensor.subtensor import IncSubtensor, Subtensor
+from tcore.tensor.subtensor import Subtensor
 
 __all__ = [
     "GpuAlloc",
@@ -119,6 +117,9 @@ _FORMS: dict[type[Op], type[GpuOp]] = {
     Split: GpuSplit,
     Softmax: GpuOp,
     LogSoftmax: GpuOp,
+    MaxAndArgmax: GpuOp,
+    Argmax: GpuOp,
+    Argmin: GpuOp,
     AdvancedSubtensor1: GpuOp,
     AdvancedSubtensor: GpuOp,
     AdvancedIncSubtensor1: GpuOp,

@@ -42,7 +42,9 @@ class GroupLauncher:
         self.group = group
         self.context = context
         self.program: GpuProgram = schedule(group.kernel, context.dialect)
-        self.kernels = [context.compile(self.program.source, launch.name) for launch in self.program.launches]
+        # the schedule is right for blocks of any size; a strict context may try another one
+        source = f"/* TC_ANY_BLOCK */\n{self.program.source}"
+        self.kernels = [context.compile(source, launch.name) for launch in self.program.launches]
         self.dtypes = [np.dtype(buffer.dtype) for buffer in group.kernel.outputs]
         self.input_number = {buffer: k for k, buffer in enumerate(group.kernel.inputs)}
         own = set(group.kernel.outputs)
@@ -53,16 +55,18 @@ class GroupLauncher:
         self.errors = array.zeros((3,), "int64", context=context) if self.program.checks else None
         self.lock = threading.Lock()
 
-    def __call__(self, inputs: Sequence[GpuArray], lookup: Callable[[Any], Any]) -> list[GpuArray]:
+    def __call__(self, inputs: Sequence[Any], lookup: Callable[[Any], Any]) -> list[GpuArray]:
         """Start the kernel; the outputs, whose content is there once the work is done.
 
         Parameters
         ----------
-        inputs : list of GpuArray
+        inputs : list of GpuArray or host arrays
             Values of ``group.inputs``.
         lookup : callable
             From a Variable of the graph to its value, for shapes that depend on numbers.
         """
+        # numbers that stayed on the host (indices, lengths) travel with the launch
+        inputs = [v if isinstance(v, GpuArray) else array.asarray(v, context=self.context) for v in inputs]
         lengths = {buffer: value.shape for buffer, value in zip(self.group.kernel.inputs, inputs, strict=True)}
         self._check(inputs, lengths)
         outputs = []

@@ -13,7 +13,7 @@ from tcore.gpuarray.transfer import as_gpuarray_variable, infer_context_name
 from tcore.gpuarray.type import GpuArrayType
 from tcore.graph import Apply, MethodNotDefined, Op, Variable
 from tcore.tensor.type import TensorType
-from tcore.tensor.variable import as_tensor_variable
+from tcore.tensor.conversion import as_tensor_variable
 
 __all__ = ["GpuOp", "host_positions", "stays_on_host"]
 

@@ -12,7 +12,7 @@ from tcore.gpuarray.contexts import list_contexts
 from tcore.gpuarray.type import GpuArrayType
 from tcore.graph import Apply, Op, Variable
 from tcore.tensor.type import TensorType
-from tcore.tensor.variable import as_tensor_variable
+from tcore.tensor.conversion import as_tensor_variable
 
 __all__ = [
     "GpuFromHost",

@@ -16,7 +16,7 @@ from tcore.gpuarray.runtime import GpuContext
 from tcore.gpuarray.typecodes import TYPECODES, device_ctype
 from tcore.gpuarray.type_c import GpuArrayTypeC
 from tcore.tensor.type import TensorType
-from tcore.tensor.variable import _tensor_py_operators
+from tcore.tensor.operators import _tensor_py_operators
 
 __all__ = [
     "GpuArrayConstant",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from tcore.graph.c_interface import CLinkerType
 from tcore.graph.errors import MethodNotDefined
@@ -138,6 +138,10 @@ class Type(PureType, CLinkerType):
     """
 
     __props__: ClassVar[tuple[str, ...]]
+
+    if TYPE_CHECKING:  # types have attributes of their own, such as dtype and ndim; nodes know them as Type only
+
+        def __getattr__(self, name: str) -> Any: ...
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)

@@ -60,6 +60,10 @@ class Variable:
     # set by tcore.compile, which stands above: (variable, inputs_to_values) -> value
     evaluator: ClassVar[Callable[[Variable, Mapping[Any, Any]], Any] | None] = None
 
+    if TYPE_CHECKING:  # what more a variable has depends on its type: tensors have ndim, shape, operators, …
+
+        def __getattr__(self, name: str) -> Any: ...
+
     def __attrs_post_init__(self) -> None:
         if self.name is not None and not isinstance(self.name, str):
             raise TypeError(f"the name of a variable is a string or None, got {self.name!r}")

@@ -240,7 +240,9 @@ class Manager(Loader):
 
     def _for_value(self, kind: type[ConverterSpec] | type[SharedSpec], value: object) -> tuple[Callable[..., Any], ...]:
         modules = {base.__module__ for base in type(value).__mro__ if base is not object}
-        prefixes = [prefix for prefix in self.names("values") if any(_below(module, prefix) for module in modules)]
+        # numbers and arrays are the business of the core's own packages: for them no metadata is read
+        claimed = self.names("values") if any(module.partition(".")[0] not in PLAIN_MODULES for module in modules) else ()
+        prefixes = [prefix for prefix in claimed if any(_below(module, prefix) for module in modules)]
         for prefix in prefixes:
             for candidate in self.installed.claiming("values", prefix):
                 if self._config.plugins.autoload and self._wanted(candidate.name):
@@ -266,6 +268,10 @@ def _device_lines(spec: DeviceSpec) -> Iterator[ReportLine]:
 
 
 _NO_DEVICE = "install the driver of the device; everything else works without it"
+
+
+#: classes of these packages never belong to a plugin
+PLAIN_MODULES = frozenset({"builtins", "numpy", "tcore", "collections"})
 
 
 def device_family(name: str) -> str:

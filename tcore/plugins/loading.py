@@ -56,8 +56,7 @@ def collect(candidate: Candidate, plugin: Any) -> Declared:
             else:
                 records.extend(declared)
     _compare_with_metadata(candidate, records)
-    order = (not candidate.builtin, candidate.source.key, candidate.name)
-    return Declared(candidate.name, candidate.describe(), order, options, tuple(records))
+    return Declared(candidate, options, tuple(records))
 
 
 def report_hook(candidate: Candidate, plugin: Any) -> Sequence[Callable[[], Any]]:

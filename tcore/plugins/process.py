@@ -53,23 +53,11 @@ def active_plugins_for(nodes: Iterable[Any], variables: Iterable[Any] = (), back
     return manager().active_for(ordered, backends, devices)
 
 
-#: classes of these packages never belong to a plugin: for them, nothing is read or loaded
-_PLAIN = frozenset({"builtins", "numpy", "tcore", "collections"})
-
-
-def _foreign(value: object) -> bool:
-    return any(base.__module__.partition(".")[0] not in _PLAIN for base in type(value).__mro__)
-
-
 def converters_for(value: object) -> tuple[Callable[..., Any], ...]:
-    """Functions of plugins that may make a variable of a foreign value; loads the plugins that list its class."""
-    if not _foreign(value):
-        return ()
+    """Functions of plugins that may make a variable of ``value``; loads the plugins that list its class."""
     return manager().converters_for(value)
 
 
 def shared_constructors_for(value: object) -> tuple[Callable[..., Any], ...]:
-    """Functions of plugins that may make a shared variable of a foreign value."""
-    if not _foreign(value):
-        return ()
+    """Functions of plugins that may make a shared variable of ``value``."""
     return manager().shared_constructors_for(value)

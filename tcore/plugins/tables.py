@@ -23,6 +23,7 @@ from tcore.plugins.declarations import (
     TransferSpec,
     TypeSpec,
 )
+from tcore.plugins.discovery import Candidate
 from tcore.plugins.errors import DuplicateNameError
 
 __all__ = ["HOOK_RECORDS", "Declared", "Owned", "Tables"]
@@ -49,11 +50,24 @@ HOOK_RECORDS: Mapping[str, tuple[type, ...]] = MappingProxyType(
 class Declared:
     """Everything that one plugin declares, in the order of its hooks."""
 
-    plugin: str
-    owner: str  # plugin and distribution, for messages
-    order: tuple[bool, str, str]  # built-in plugins first, then by distribution and name
+    candidate: Candidate
     options: tuple[Option, ...] = ()
     records: tuple[Declaration, ...] = ()
+
+    @property
+    def plugin(self) -> str:
+        """Name of the plugin."""
+        return self.candidate.name
+
+    @property
+    def builtin(self) -> bool:
+        """Whether it is a part of the core itself."""
+        return self.candidate.builtin
+
+    @property
+    def order(self) -> tuple[bool, str, str]:
+        """Built-in plugins first, then by distribution and name."""
+        return (not self.candidate.builtin, self.candidate.source.key, self.candidate.name)
 
     def of(self, kind: type[D]) -> tuple[D, ...]:
         """Its records of one kind."""
@@ -73,8 +87,8 @@ class Tables:
     """The declarations of the loaded plugins, always in the same order whatever the order of loading was."""
 
     plugins: tuple[Declared, ...] = ()
-    #: (kind, name) -> what to call its owner
-    _claims: Mapping[tuple[str, str], str] = field(factory=lambda: MappingProxyType({}), eq=False, repr=False)
+    #: (kind, name) -> its owner
+    _claims: Mapping[tuple[str, str], Candidate] = field(factory=lambda: MappingProxyType({}), eq=False, repr=False)
 
     def with_plugin(self, declared: Declared) -> Tables:
         """New tables that hold one more plugin.
@@ -89,8 +103,8 @@ class Tables:
             for kind, name in record.claims:
                 other = claims.get((kind, name))
                 if other is not None:
-                    raise DuplicateNameError(f"{kind} {name!r} is declared by {other} and by {declared.owner}")
-                claims[kind, name] = declared.owner
+                    raise DuplicateNameError(f"{kind} {name!r} is declared by {other.describe()} and by {declared.candidate.describe()}")
+                claims[kind, name] = declared.candidate
         plugins = tuple(sorted((*self.plugins, declared), key=lambda item: item.order))
         return Tables(plugins, MappingProxyType(claims))
 

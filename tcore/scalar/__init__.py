@@ -7,19 +7,19 @@ from tcore.scalar.basic import *
 from tcore.scalar.bitwise import *
 from tcore.scalar.comparison import *
 from tcore.scalar.complex_parts import *
-from tcore.scalar.composite import Composite
-from tcore.scalar.conversion import as_scalar, autocast, constant
+from tcore.scalar.composite import *
+from tcore.scalar.conversion import *
 from tcore.scalar.dtypes import *
 from tcore.scalar.exponential import *
-from tcore.scalar.op import BinaryScalarOp, MathOp, ScalarOp, UnaryScalarOp
+from tcore.scalar.op import *
 from tcore.scalar.preferences import *
 from tcore.scalar.rounding import *
 from tcore.scalar.special import *
 from tcore.scalar.trigonometric import *
-from tcore.scalar.type import Scalar, get_scalar_type
-from tcore.scalar.variable import ScalarConstant, ScalarVariable
+from tcore.scalar.type import *
+from tcore.scalar.variable import *
 
-# ruff: noqa: F403, F405 - each family lists its names in __all__
+# ruff: noqa: F403 - each family lists its names in __all__
 
 bool = get_scalar_type("bool")
 int8 = get_scalar_type("int8")

@@ -256,9 +256,7 @@ class Clip(MathOp):
     def impl(self, x: Any, low: Any, high: Any) -> Any:
         return np.minimum(np.maximum(x, low), high)
 
-    def on_arrays(
-        self, inputs: Sequence[np.ndarray], dtypes: Sequence[str], out: Sequence[np.ndarray | None]
-    ) -> list[np.ndarray]:
+    def on_arrays(self, inputs: Sequence[np.ndarray], dtypes: Sequence[str], out: Sequence[np.ndarray | None]) -> list[np.ndarray]:
         x, low, high = inputs
         options: dict[str, Any] = {"casting": "unsafe", "dtype": dtypes[0]}
         raised = np.maximum(x, low, **options)

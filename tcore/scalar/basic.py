@@ -27,9 +27,7 @@ class Identity(MathOp):
     def impl(self, x: Any) -> Any:
         return x
 
-    def on_arrays(
-        self, inputs: Sequence[np.ndarray], dtypes: Sequence[str], out: Sequence[np.ndarray | None]
-    ) -> list[np.ndarray]:
+    def on_arrays(self, inputs: Sequence[np.ndarray], dtypes: Sequence[str], out: Sequence[np.ndarray | None]) -> list[np.ndarray]:
         return [_copied(inputs[0], dtypes[0], out[0])]
 
     def pullback(self, g: Any, out: Any, x: Any) -> Any:
@@ -45,9 +43,7 @@ class Second(MathOp):
     def impl(self, x: Any, y: Any) -> Any:
         return y
 
-    def on_arrays(
-        self, inputs: Sequence[np.ndarray], dtypes: Sequence[str], out: Sequence[np.ndarray | None]
-    ) -> list[np.ndarray]:
+    def on_arrays(self, inputs: Sequence[np.ndarray], dtypes: Sequence[str], out: Sequence[np.ndarray | None]) -> list[np.ndarray]:
         x, y = inputs
         if out[0] is None:
             shape = np.broadcast_shapes(x.shape, y.shape)
@@ -77,9 +73,7 @@ class Switch(MathOp):
     def impl(self, condition: Any, if_true: Any, if_false: Any) -> Any:
         return if_true if condition else if_false
 
-    def on_arrays(
-        self, inputs: Sequence[np.ndarray], dtypes: Sequence[str], out: Sequence[np.ndarray | None]
-    ) -> list[np.ndarray]:
+    def on_arrays(self, inputs: Sequence[np.ndarray], dtypes: Sequence[str], out: Sequence[np.ndarray | None]) -> list[np.ndarray]:
         condition, if_true, if_false = inputs
         chosen = np.where(condition != 0 if condition.dtype != bool else condition, if_true, if_false)
         if out[0] is None:
@@ -110,9 +104,7 @@ class Cast(MathOp):
     def impl(self, x: Any) -> Any:
         return np.asarray(x).astype(self.o_type.dtype)[()]
 
-    def on_arrays(
-        self, inputs: Sequence[np.ndarray], dtypes: Sequence[str], out: Sequence[np.ndarray | None]
-    ) -> list[np.ndarray]:
+    def on_arrays(self, inputs: Sequence[np.ndarray], dtypes: Sequence[str], out: Sequence[np.ndarray | None]) -> list[np.ndarray]:
         return [_copied(inputs[0], dtypes[0], out[0])]
 
     def pullback(self, g: Any, out: Any, x: Any) -> Any:

@@ -128,9 +128,7 @@ class InRange(Comparison):
         below = np.less(x, high) if self.openhi else np.less_equal(x, high)
         return above & below
 
-    def on_arrays(
-        self, inputs: Sequence[np.ndarray], dtypes: Sequence[str], out: Sequence[np.ndarray | None]
-    ) -> list[np.ndarray]:
+    def on_arrays(self, inputs: Sequence[np.ndarray], dtypes: Sequence[str], out: Sequence[np.ndarray | None]) -> list[np.ndarray]:
         inside = self.impl(*inputs)
         if out[0] is None:
             return [np.asarray(inside)]

@@ -76,7 +76,7 @@ class Composite(ScalarOp):
     @property
     def inputs(self) -> list[Variable]:
         """New scalar variables of the input types."""
-        from tcore.scalar.type import get_scalar_type  # noqa: PLC0415 - cheap, and Composite is loaded by that package
+        from tcore.scalar.type import get_scalar_type
 
         return [get_scalar_type(dtype)() for dtype in self.input_dtypes]
 
@@ -105,9 +105,7 @@ class Composite(ScalarOp):
         values = tuple(slots[i] for i in self.results)
         return values[0] if self.nout == 1 else values
 
-    def on_arrays(
-        self, inputs: Sequence[np.ndarray], dtypes: Sequence[str], out: Sequence[np.ndarray | None]
-    ) -> list[np.ndarray]:
+    def on_arrays(self, inputs: Sequence[np.ndarray], dtypes: Sequence[str], out: Sequence[np.ndarray | None]) -> list[np.ndarray]:
         """Step by step, each on whole arrays; temporaries are dropped after their last use."""
         slots: list[Any] = [*inputs, *(np.asarray(c.data) for c in self.constants)]
         last_use = {slot: number for number, step in enumerate(self.steps) for slot in step.args}
@@ -133,7 +131,7 @@ class Composite(ScalarOp):
 
     # ------------------------------------------------------------ differentiating
 
-    def L_op(  # noqa: N802
+    def L_op(
         self, inputs: Sequence[Any], outputs: Sequence[Any], output_grads: Sequence[Any]
     ) -> list[Any]:
         """By the inner ops, from the last step to the first."""
@@ -166,9 +164,7 @@ class Composite(ScalarOp):
             pattern = getattr(step.op, "connection_pattern", None)
             linked = pattern(None) if pattern is not None else None
             for output in range(len(step.dtypes)):
-                reach.append(
-                    set().union(*(reach[s] for i, s in enumerate(step.args) if linked is None or linked[i][output]))
-                )
+                reach.append(set().union(*(reach[s] for i, s in enumerate(step.args) if linked is None or linked[i][output])))
         return [[i in reach[slot] for slot in self.results] for i in range(self.nin)]
 
     # ------------------------------------------------------------ identity and text
@@ -222,9 +218,7 @@ def _restore(cls: type[Composite], name: str | None, *parts: Any) -> Composite:
     return op
 
 
-def _flatten(
-    inputs: Sequence[Variable], outputs: Sequence[Variable]
-) -> tuple[tuple[Constant, ...], tuple[Step, ...], tuple[int, ...]]:
+def _flatten(inputs: Sequence[Variable], outputs: Sequence[Variable]) -> tuple[tuple[Constant, ...], tuple[Step, ...], tuple[int, ...]]:
     """Number the values of a graph: inputs, constants, step outputs. Equal steps are merged, Composites unfolded."""
     nodes = _sorted_nodes(inputs, outputs)
     slot_of: dict[Variable, Any] = {variable: i for i, variable in enumerate(inputs)}

@@ -48,12 +48,7 @@ def upcast(dtype: str, *dtypes: str) -> str:
     """
     names = (str(dtype), *map(str, dtypes))
     common = _common(names)
-    if (
-        common == "float64"
-        and config.cast_policy == "numpy+floatX"
-        and config.floatX == "float32"
-        and "float64" not in names
-    ):
+    if common == "float64" and config.cast_policy == "numpy+floatX" and config.floatX == "float32" and "float64" not in names:
         return "float32"
     return common
 

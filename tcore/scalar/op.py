@@ -53,15 +53,11 @@ class ScalarOp(Op):
 
     output_types_preference: Callable[..., Sequence[Scalar]] | None = None
 
-    def __init__(
-        self, output_types_preference: Callable[..., Sequence[Scalar]] | None = None, name: str | None = None
-    ) -> None:
+    def __init__(self, output_types_preference: Callable[..., Sequence[Scalar]] | None = None, name: str | None = None) -> None:
         self.name = name
         if output_types_preference is not None:
             if not callable(output_types_preference):
-                raise TypeError(
-                    f"output_types_preference of {type(self).__name__} must be callable, got {output_types_preference!r}"
-                )
+                raise TypeError(f"output_types_preference of {type(self).__name__} must be callable, got {output_types_preference!r}")
             self.output_types_preference = output_types_preference
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -93,9 +89,7 @@ class ScalarOp(Op):
         """The value for NumPy scalars or Python numbers."""
         raise MethodNotDefined(f"{type(self).__name__} defines no impl", type(self), "impl")
 
-    def perform(
-        self, node: Apply, inputs: Sequence[Any], output_storage: Sequence[list[Any]], params: Any = None
-    ) -> None:
+    def perform(self, node: Apply, inputs: Sequence[Any], output_storage: Sequence[list[Any]], params: Any = None) -> None:
         """Apply :meth:`impl` and give the results the output types."""
         with np.errstate(all="ignore"):
             results = self.impl(*inputs)
@@ -104,9 +98,7 @@ class ScalarOp(Op):
         for cell, result, output in zip(output_storage, results, node.outputs, strict=True):
             cell[0] = np.asarray(result).astype(output.type.dtype)[()]
 
-    def on_arrays(
-        self, inputs: Sequence[np.ndarray], dtypes: Sequence[str], out: Sequence[np.ndarray | None]
-    ) -> list[np.ndarray]:
+    def on_arrays(self, inputs: Sequence[np.ndarray], dtypes: Sequence[str], out: Sequence[np.ndarray | None]) -> list[np.ndarray]:
         """Apply to whole arrays, which broadcast as in NumPy.
 
         ``dtypes`` are those of the outputs; output ``i`` is written into ``out[i]`` where that is an array, which may
@@ -124,7 +116,7 @@ class ScalarOp(Op):
 
     # ------------------------------------------------------------ differentiating
 
-    def R_op(self, inputs: Sequence[Variable], eval_points: Sequence[Variable | None]) -> list[Any]:  # noqa: N802
+    def R_op(self, inputs: Sequence[Variable], eval_points: Sequence[Variable | None]) -> list[Any]:
         """Derivative along ``eval_points``, by :meth:`L_op`, which is linear in the output gradient."""
         if None in eval_points:
             return [None] * self.nout
@@ -141,8 +133,7 @@ class ScalarOp(Op):
 
     def __eq__(self, other: object) -> bool:
         return (
-            type(self) is type(other)
-            and self.output_types_preference_key() == other.output_types_preference_key()  # type: ignore[attr-defined]
+            type(self) is type(other) and self.output_types_preference_key() == other.output_types_preference_key()  # type: ignore[attr-defined]
         )
 
     def __hash__(self) -> int:
@@ -244,9 +235,7 @@ class MathOp(ScalarOp):
             result = function(result, value)
         return result
 
-    def on_arrays(
-        self, inputs: Sequence[np.ndarray], dtypes: Sequence[str], out: Sequence[np.ndarray | None]
-    ) -> list[np.ndarray]:
+    def on_arrays(self, inputs: Sequence[np.ndarray], dtypes: Sequence[str], out: Sequence[np.ndarray | None]) -> list[np.ndarray]:
         """By the ufunc, pairwise where there are more inputs than it takes."""
         function = self.numpy
         if not isinstance(function, np.ufunc):
@@ -271,7 +260,7 @@ class MathOp(ScalarOp):
         """Gradients with respect to the inputs: one value, or a tuple of them."""
         raise MethodNotDefined(f"{type(self).__name__} defines no gradient", type(self), "grad")
 
-    def L_op(  # noqa: N802
+    def L_op(
         self, inputs: Sequence[Any], outputs: Sequence[Any], output_grads: Sequence[Any]
     ) -> list[Any]:
         """Gradients by :meth:`pullback`: zero where the output is an integer, real where the input is."""

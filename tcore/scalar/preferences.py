@@ -22,8 +22,8 @@ __all__ = [
     "specific_out",
     "transfer_type",
     "upcast_out",
-    "upcast_out_nobool",
     "upcast_out_min8",
+    "upcast_out_nobool",
     "upcast_to_bitwise",
     "upgrade_to_float",
     "upgrade_to_float64",
@@ -52,19 +52,19 @@ def upcast_out_min8(*types: Scalar) -> tuple[Scalar]:
     return (get_scalar_type("int8"),) if out[0].dtype == "bool" else out
 
 
-def same_out(type: Scalar, *others: Scalar) -> tuple[Scalar]:  # noqa: A002 - the word of this floor
+def same_out(type: Scalar, *others: Scalar) -> tuple[Scalar]:
     """The dtype of the first input."""
     return (type,)
 
 
-def same_out_nocomplex(type: Scalar) -> tuple[Scalar]:  # noqa: A002
+def same_out_nocomplex(type: Scalar) -> tuple[Scalar]:
     """The dtype of the input, which must be real."""
     if type.dtype in complex_dtypes:
         raise TypeError(f"not defined for complex values, got {type.dtype}")
     return (type,)
 
 
-def same_out_float_only(type: Scalar) -> tuple[Scalar]:  # noqa: A002
+def same_out_float_only(type: Scalar) -> tuple[Scalar]:
     """The dtype of the input, which must be a float."""
     if type.dtype not in ("float16", "float32", "float64"):
         raise TypeError(f"only defined for floats, got {type.dtype}")
@@ -109,7 +109,7 @@ def complex_out(*types: Scalar) -> tuple[Scalar]:
     return (get_scalar_type("complex64" if upcast(*(t.dtype for t in types)) == "float32" else "complex128"),)
 
 
-def real_out(type: Scalar) -> tuple[Scalar]:  # noqa: A002
+def real_out(type: Scalar) -> tuple[Scalar]:
     """The dtype of the input's real part."""
     return (get_scalar_type(real_of(type.dtype)),)
 
@@ -129,7 +129,7 @@ def upcast_to_bitwise(*types: Scalar) -> tuple[Scalar]:
     return upcast_out(*types)
 
 
-class specific_out:  # noqa: N801 - the documented name
+class specific_out:
     """Always the given types: ``specific_out(float32)``."""
 
     __slots__ = ("spec",)
@@ -147,7 +147,7 @@ class specific_out:  # noqa: N801 - the documented name
         return hash((specific_out, self.spec))
 
 
-class transfer_type:  # noqa: N801 - the documented name
+class transfer_type:
     """Output ``i`` has the type of input ``transfer[i]``; None stands for the common type of all inputs."""
 
     __slots__ = ("transfer",)

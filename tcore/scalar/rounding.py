@@ -31,9 +31,7 @@ class Rounding(MathOp):
     nin = 1
     output_types_preference = staticmethod(same_out_nocomplex)
 
-    def on_arrays(
-        self, inputs: Sequence[np.ndarray], dtypes: Sequence[str], out: Sequence[np.ndarray | None]
-    ) -> list[np.ndarray]:
+    def on_arrays(self, inputs: Sequence[np.ndarray], dtypes: Sequence[str], out: Sequence[np.ndarray | None]) -> list[np.ndarray]:
         if dtypes[0] in discrete_dtypes:
             if out[0] is None:
                 return [inputs[0].copy(order="K")]
@@ -77,9 +75,7 @@ class RoundHalfAwayFromZero(Rounding):
         # x - whole is exact, where x + 0.5 would round 0.49999999999999994 up
         return whole + np.copysign(np.abs(x - whole) >= 0.5, x)
 
-    def on_arrays(
-        self, inputs: Sequence[np.ndarray], dtypes: Sequence[str], out: Sequence[np.ndarray | None]
-    ) -> list[np.ndarray]:
+    def on_arrays(self, inputs: Sequence[np.ndarray], dtypes: Sequence[str], out: Sequence[np.ndarray | None]) -> list[np.ndarray]:
         if dtypes[0] in discrete_dtypes:
             return super().on_arrays(inputs, dtypes, out)
         (x,) = inputs

@@ -55,7 +55,7 @@ __all__ = [
 
 @cache
 def _scipy(name: str) -> Any:
-    import scipy.special  # noqa: PLC0415 - SciPy is slow to import, and seldom needed
+    import scipy.special
 
     return getattr(scipy.special, name)
 
@@ -69,9 +69,7 @@ class SciPyFunction(FloatFunction):
     def impl(self, *inputs: Any) -> Any:
         return _scipy(self.scipy)(*inputs)
 
-    def on_arrays(
-        self, inputs: Sequence[np.ndarray], dtypes: Sequence[str], out: Sequence[np.ndarray | None]
-    ) -> list[np.ndarray]:
+    def on_arrays(self, inputs: Sequence[np.ndarray], dtypes: Sequence[str], out: Sequence[np.ndarray | None]) -> list[np.ndarray]:
         # SciPy has no half precision: such values are computed in single precision
         wanted = "float32" if dtypes[0] == "float16" else dtypes[0]
         value = np.asarray(self.impl(*[np.asarray(x, wanted) for x in inputs]))
@@ -244,9 +242,7 @@ class ScalarSigmoid(FloatFunction):
     def impl(self, x: Any) -> Any:
         return 1 / (1 + np.exp(-np.float64(x)))
 
-    def on_arrays(
-        self, inputs: Sequence[np.ndarray], dtypes: Sequence[str], out: Sequence[np.ndarray | None]
-    ) -> list[np.ndarray]:
+    def on_arrays(self, inputs: Sequence[np.ndarray], dtypes: Sequence[str], out: Sequence[np.ndarray | None]) -> list[np.ndarray]:
         # negating small unsigned integers would wrap, so the conversion comes first; exp overflows to inf, 1 / inf is 0
         x = inputs[0].astype(dtypes[0], copy=False)
         work = np.asarray(np.negative(x)) if out[0] is None else np.negative(x, out=out[0])
@@ -267,9 +263,7 @@ class ScalarSoftplus(FloatFunction):
     def impl(self, x: Any) -> Any:
         return np.logaddexp(0.0, np.float64(x))
 
-    def on_arrays(
-        self, inputs: Sequence[np.ndarray], dtypes: Sequence[str], out: Sequence[np.ndarray | None]
-    ) -> list[np.ndarray]:
+    def on_arrays(self, inputs: Sequence[np.ndarray], dtypes: Sequence[str], out: Sequence[np.ndarray | None]) -> list[np.ndarray]:
         zero = np.zeros((), dtypes[0])
         return [np.asarray(np.logaddexp(inputs[0], zero, out=out[0], dtype=dtypes[0], casting="unsafe"))]
 

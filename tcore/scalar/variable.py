@@ -12,7 +12,7 @@ from tcore.scalar.type import Scalar
 __all__ = ["ScalarConstant", "ScalarVariable"]
 
 
-class _scalar_py_operators:  # noqa: N801 - the documented manner
+class _scalar_py_operators:
     """Operators of scalar variables. ``==`` compares identity, as for all variables."""
 
     __slots__ = ()

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from importlib import import_module as _import_module
+from types import ModuleType as _ModuleType
+from typing import TYPE_CHECKING as _TYPE_CHECKING
+
+from tcore.plugins.finders import lazy_submodules as _lazy_submodules
 
 # the variable classes first: the modules below make constants
-from tcore.tensor.var import TensorConstant, TensorVariable, _tensor_py_operators  # isort: skip
+from tcore.tensor.var import *  # isort: skip
 from tcore.tensor.advanced_incsubtensor import *
 from tcore.tensor.advanced_subtensor import *
 from tcore.tensor.alloc import *
 from tcore.tensor.blas import *
-from tcore.tensor.careduce import All, CAReduce, CAReduceDtype, Prod, ProdWithoutZeros, Sum
-from tcore.tensor.careduce import Any_ as Any_
+from tcore.tensor.careduce import *
 from tcore.tensor.constants import *
 from tcore.tensor.constructors import *
 from tcore.tensor.conversion import *
 from tcore.tensor.diagonals import *
 from tcore.tensor.dimshuffle import *
 from tcore.tensor.dot import *
-from tcore.tensor.elemwise import Elemwise
+from tcore.tensor.elemwise import *
 from tcore.tensor.errors import *
 from tcore.tensor.extremes import *
 from tcore.tensor.incsubtensor import *
@@ -35,8 +37,44 @@ from tcore.tensor.scalars import *
 from tcore.tensor.shape import *
 from tcore.tensor.softmax import *
 from tcore.tensor.subtensor import *
+from tcore.tensor.transfer import *
 from tcore.tensor.type_other import *
 
 import tcore.tensor.constant_rules  # isort: skip
+import tcore.tensor.sharedvar  # isort: skip - registers what shared() makes of arrays and numbers
 
-# ruff: noqa: F403, F405 - each family lists its names in __all__
+# ruff: noqa: F403 - each family lists its names in __all__
+
+__all__ = sorted(  # noqa: PLE0605 - what the families list
+    name for name, value in globals().items() if not name.startswith("_") and not isinstance(value, _ModuleType) and name != "annotations"
+)
+
+#: documented names that live elsewhere: on floors above this one, or too seldom used to load at once
+_ELSEWHERE = {
+    "Constant": "tcore.graph",
+    "Lop": "tcore.gradient",
+    "Rop": "tcore.gradient",
+    "ScalarSharedVariable": "tcore.tensor.sharedvar",
+    "TensorSharedVariable": "tcore.tensor.sharedvar",
+    "Variable": "tcore.graph",
+    "consider_constant": "tcore.gradient",
+    "grad": "tcore.gradient",
+    "hessian": "tcore.gradient",
+    "jacobian": "tcore.gradient",
+    "numeric_grad": "tcore.gradient",
+    "verify_grad": "tcore.gradient",
+}
+
+if not _TYPE_CHECKING:
+    _submodule = _lazy_submodules(__name__)
+
+    def __getattr__(name):  # noqa: ANN001, ANN202 - type checkers see the imports
+        home = None if name.startswith("_") else _ELSEWHERE.get(name)
+        if home is None:
+            return _submodule(name)  # a module of ours or one that a plugin mounts: nnet, …
+        value = getattr(_import_module(home), name)
+        globals()[name] = value
+        return value
+
+    def __dir__():  # noqa: ANN202
+        return sorted({*globals(), *_ELSEWHERE})

@@ -20,18 +20,7 @@ from tcore.tensor.dimshuffle import DimShuffle
 from tcore.tensor.elemwise import elemwise_of
 from tcore.tensor.type import TensorType
 
-__all__ = [
-    "All",
-    "Any_",
-    "CAReduce",
-    "CAReduceDtype",
-    "Prod",
-    "ProdWithoutZeros",
-    "Sum",
-    "accumulator_dtype",
-    "normal_axes",
-    "spread_over",
-]
+__all__ = ["All", "Any_", "CAReduce", "CAReduceDtype", "Prod", "ProdWithoutZeros", "Sum"]
 
 
 def _axes(axis: Any) -> tuple[int, ...] | None:
@@ -98,7 +87,7 @@ class CAReduce(Op):
 
     # ------------------------------------------------------------ building
 
-    def make_node(self, input: Any) -> Apply:  # noqa: A002 - the documented name
+    def make_node(self, input: Any) -> Apply:
         x = as_tensor_variable(input)
         axes = normal_axes(self.axis, x.type.ndim)
         op = self
@@ -124,9 +113,7 @@ class CAReduce(Op):
 
     # ------------------------------------------------------------ computing
 
-    def perform(
-        self, node: Apply, inputs: Sequence[Any], output_storage: Sequence[list[Any]], params: Any = None
-    ) -> None:
+    def perform(self, node: Apply, inputs: Sequence[Any], output_storage: Sequence[list[Any]], params: Any = None) -> None:
         (x,) = inputs
         axes = normal_axes(self.axis, x.ndim)
         dtype = node.outputs[0].type.dtype  # type: ignore[attr-defined]
@@ -146,7 +133,7 @@ class CAReduce(Op):
 
     # ------------------------------------------------------------ differentiating
 
-    def L_op(  # noqa: N802
+    def L_op(
         self, inputs: Sequence[Any], outputs: Sequence[Any], output_grads: Sequence[Any]
     ) -> list[Variable]:
         """For extremes: the gradient goes to every element that equals the result; zero for bit operations."""
@@ -272,7 +259,7 @@ class Sum(_Named):
 
     kind = scalar.add
 
-    def L_op(  # noqa: N802
+    def L_op(
         self, inputs: Sequence[Any], outputs: Sequence[Any], output_grads: Sequence[Any]
     ) -> list[Variable]:
         """The gradient of the sum, for each of its elements."""
@@ -282,7 +269,7 @@ class Sum(_Named):
         axes = normal_axes(self.axis, x.type.ndim)
         return [elemwise_of(scalar.second)(x, spread_over(g, x.type.ndim, axes))]
 
-    def R_op(self, inputs: Sequence[Any], eval_points: Sequence[Any]) -> list[Any]:  # noqa: N802
+    def R_op(self, inputs: Sequence[Any], eval_points: Sequence[Any]) -> list[Any]:
         """The sum of the direction."""
         return [None] if eval_points[0] is None else self(eval_points[0], return_list=True)
 
@@ -318,7 +305,7 @@ class Prod(_Named):
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self.axis, self.dtype, self.acc_dtype, self.no_zeros_in_input)
 
-    def L_op(  # noqa: N802
+    def L_op(
         self, inputs: Sequence[Any], outputs: Sequence[Any], output_grads: Sequence[Any]
     ) -> list[Variable]:
         """The product of all other elements, times the gradient of the product.
@@ -356,7 +343,7 @@ class ProdWithoutZeros(_Named):
     def reduced(self, x: np.ndarray, axes: tuple[int, ...]) -> Any:
         return np.multiply.reduce(np.where(x == 0, x.dtype.type(1), x), axis=axes, dtype=self.accumulator(x.dtype.name))
 
-    def L_op(  # noqa: N802
+    def L_op(
         self, inputs: Sequence[Any], outputs: Sequence[Any], output_grads: Sequence[Any]
     ) -> list[Variable]:
         """The product of the other elements, and 0 at zeros."""
@@ -389,7 +376,7 @@ class _Logical(CAReduce):
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self.axis,)
 
-    def make_node(self, input: Any) -> Apply:  # noqa: A002
+    def make_node(self, input: Any) -> Apply:
         x = as_tensor_variable(input)
         return super().make_node(x if x.type.dtype == "bool" else elemwise_of(scalar.neq)(x, 0))
 
@@ -411,7 +398,7 @@ class All(_Logical):
         return np.logical_and.reduce(x, axis=axes)
 
 
-class Any_(_Logical):  # noqa: N801 - Any is typing's here; exported as Any
+class Any_(_Logical):
     """Whether any element over ``axis`` is true; of nothing False."""
 
     kind = scalar.or_

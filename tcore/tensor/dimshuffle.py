@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 from attrs import field, frozen
 
 from tcore.graph.apply import Apply
@@ -69,9 +68,7 @@ class DimShuffle(Op):
         drop = tuple(axis for axis in range(ndim) if axis not in kept)
         for axis in drop:
             if not self.input_broadcastable[axis]:
-                raise ValueError(
-                    f"dimshuffle{self.new_order} drops axis {axis}, which is not broadcastable: its length may not be 1"
-                )
+                raise ValueError(f"dimshuffle{self.new_order} drops axis {axis}, which is not broadcastable: its length may not be 1")
         set_ = object.__setattr__
         set_(self, "shuffle", tuple(kept))
         set_(self, "drop", drop)
@@ -87,18 +84,14 @@ class DimShuffle(Op):
         """Whether no axis is new or dropped."""
         return not self.drop and not self.augment
 
-    def make_node(self, input: Any) -> Apply:  # noqa: A002 - the documented name
+    def make_node(self, input: Any) -> Apply:
         x = as_tensor_variable(input)
         if x.type.broadcastable != self.input_broadcastable:
-            raise TypeError(
-                f"{self} takes the broadcast pattern {self.input_broadcastable}, got {x.type.broadcastable} of {x}"
-            )
+            raise TypeError(f"{self} takes the broadcast pattern {self.input_broadcastable}, got {x.type.broadcastable} of {x}")
         flags = [axis == "x" or self.input_broadcastable[axis] for axis in self.new_order]  # type: ignore[index]
         return Apply(self, [x], [TensorType(x.type.dtype, flags)()])
 
-    def perform(
-        self, node: Apply, inputs: Sequence[Any], output_storage: Sequence[list[Any]], params: Any = None
-    ) -> None:
+    def perform(self, node: Apply, inputs: Sequence[Any], output_storage: Sequence[list[Any]], params: Any = None) -> None:
         (x,) = inputs
         shape = x.shape
         for axis in self.drop:
@@ -111,13 +104,13 @@ class DimShuffle(Op):
         (shape,) = shapes
         return [tuple(1 if axis == "x" else shape[axis] for axis in self.new_order)]
 
-    def L_op(  # noqa: N802
+    def L_op(
         self, inputs: Sequence[Variable], outputs: Sequence[Variable], output_grads: Sequence[Variable]
     ) -> list[Variable]:
         """The axes put back."""
         (x,), (g,) = inputs, output_grads
         if x.type.dtype in discrete_dtypes:  # type: ignore[attr-defined]
-            from tcore.tensor.alloc import zeros_like  # noqa: PLC0415
+            from tcore.tensor.alloc import zeros_like
 
             return [zeros_like(x, dtype="floatX")]
         back: list[int | str] = ["x"] * len(self.input_broadcastable)
@@ -126,7 +119,7 @@ class DimShuffle(Op):
                 back[axis] = position  # type: ignore[index]
         return [DimShuffle(g.type.broadcastable, back)(g)]  # type: ignore[attr-defined]
 
-    def R_op(self, inputs: Sequence[Variable], eval_points: Sequence[Variable | None]) -> list[Any]:  # noqa: N802
+    def R_op(self, inputs: Sequence[Variable], eval_points: Sequence[Variable | None]) -> list[Any]:
         """The same shuffle of the direction."""
         return [None if eval_points[0] is None else self(eval_points[0])]
 

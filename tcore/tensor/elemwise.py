@@ -23,7 +23,7 @@ from tcore.tensor.dimshuffle import DimShuffle
 from tcore.tensor.elemwise_grad import gradient_steps
 from tcore.tensor.type import TensorType
 
-__all__ = ["Elemwise", "elemwise_of"]
+__all__ = ["Elemwise"]
 
 
 def _pattern_key(pattern: Mapping[int, int]) -> tuple[tuple[int, int], ...]:
@@ -77,9 +77,7 @@ class Elemwise(Op):
 
     # ------------------------------------------------------------ building
 
-    def get_output_info(
-        self, dim_shuffle: Callable[..., Op], *inputs: Any
-    ) -> tuple[list[str], list[tuple[bool, ...]], list[Variable]]:
+    def get_output_info(self, dim_shuffle: Callable[..., Op], *inputs: Any) -> tuple[list[str], list[tuple[bool, ...]], list[Variable]]:
         """Output dtypes, output broadcast patterns, and the inputs brought to one number of axes by ``dim_shuffle``."""
         variables: list[Any] = [x if isinstance(x, Variable) else as_tensor_variable(x) for x in inputs]
         dtypes = self._output_dtypes(tuple(x.type.dtype for x in variables))
@@ -94,14 +92,10 @@ class Elemwise(Op):
             given = variables[position].type
             if given.broadcastable != flags:
                 raise ValueError(
-                    f"{self} cannot overwrite input {position}, {variables[position]}: it has the broadcast pattern "
-                    f"{given.broadcastable}, the output {flags}"
+                    f"{self} cannot overwrite input {position}, {variables[position]}: it has the broadcast pattern {given.broadcastable}, the output {flags}"
                 )
             if given.dtype != dtypes[output]:
-                raise TypeError(
-                    f"{self} cannot overwrite input {position}, {variables[position]}: it has dtype {given.dtype}, "
-                    f"the output {dtypes[output]}"
-                )
+                raise TypeError(f"{self} cannot overwrite input {position}, {variables[position]}: it has dtype {given.dtype}, the output {dtypes[output]}")
         return dtypes, [flags] * len(dtypes), variables
 
     def _output_dtypes(self, dtypes: tuple[str, ...]) -> list[str]:
@@ -110,17 +104,13 @@ class Elemwise(Op):
 
     def make_node(self, *inputs: Any) -> Apply:
         """Apply to tensors, arrays and numbers."""
-        dtypes, patterns, variables = self.get_output_info(
-            DimShuffle, *[as_tensor_variable(x) for x in inputs]
-        )
+        dtypes, patterns, variables = self.get_output_info(DimShuffle, *[as_tensor_variable(x) for x in inputs])
         outputs = [TensorType(dtype, flags)() for dtype, flags in zip(dtypes, patterns, strict=True)]
         return Apply(self, variables, outputs)
 
     # ------------------------------------------------------------ computing
 
-    def perform(
-        self, node: Apply, inputs: Sequence[Any], output_storage: Sequence[list[Any]], params: Any = None
-    ) -> None:
+    def perform(self, node: Apply, inputs: Sequence[Any], output_storage: Sequence[list[Any]], params: Any = None) -> None:
         shape = common_shape(node, inputs)
         dtypes = [output.type.dtype for output in node.outputs]  # type: ignore[attr-defined]
         out: list[Any] = []
@@ -163,7 +153,7 @@ class Elemwise(Op):
             return pattern(node)  # type: ignore[no-any-return]
         return [[True] * len(node.outputs) for _ in node.inputs]
 
-    def L_op(  # noqa: N802
+    def L_op(
         self, inputs: Sequence[Variable], outputs: Sequence[Variable], output_grads: Sequence[Variable]
     ) -> list[Variable]:
         """The scalar op's gradients, elementwise, summed over the axes in which an input was broadcast."""
@@ -182,16 +172,11 @@ class Elemwise(Op):
             results.append(_summed(gradient, spread, outputs[0]) if spread else _widened(gradient, x))
         return results
 
-    def _elementwise_gradients(
-        self, inputs: Sequence[Any], outputs: Sequence[Any], output_grads: Sequence[Any]
-    ) -> list[Any]:
+    def _elementwise_gradients(self, inputs: Sequence[Any], outputs: Sequence[Any], output_grads: Sequence[Any]) -> list[Any]:
         for gradient in output_grads:
             if isinstance(gradient.type, NullType):
                 return [gradient.type() for _ in inputs]
-        filled = [
-            output.zeros_like() if isinstance(g.type, DisconnectedType) else g
-            for g, output in zip(output_grads, outputs, strict=True)
-        ]
+        filled = [output.zeros_like() if isinstance(g.type, DisconnectedType) else g for g, output in zip(output_grads, outputs, strict=True)]
         if all(output.type.dtype in discrete_dtypes for output in outputs):
             return [x.zeros_like(dtype=config.floatX if x.type.dtype in discrete_dtypes else None) for x in inputs]
         # gradients may come without the flags of the output, or with fewer axes from users' ops
@@ -203,7 +188,7 @@ class Elemwise(Op):
         )
         return steps.apply(elemwise_of, inputs, outputs, filled)
 
-    def R_op(self, inputs: Sequence[Variable], eval_points: Sequence[Variable | None]) -> list[Any]:  # noqa: N802
+    def R_op(self, inputs: Sequence[Variable], eval_points: Sequence[Variable | None]) -> list[Any]:
         """The sum over inputs of the scalar op's gradient, which is linear, in the direction of that input."""
         node = self.make_node(*inputs)
         if len(node.outputs) > 1:
@@ -281,15 +266,13 @@ def common_shape(node: Apply, inputs: Sequence[np.ndarray]) -> tuple[int, ...]:
             if node.inputs[position].type.broadcastable[axis]:  # type: ignore[attr-defined]
                 if length != 1:
                     raise ValueError(
-                        f"Input dimension mis-match. (input[{position}].shape[{axis}] = {length}, but it is broadcastable "
-                        "there, so that it must be 1)"
+                        f"Input dimension mis-match. (input[{position}].shape[{axis}] = {length}, but it is broadcastable there, so that it must be 1)"
                     )
             elif first is None:
                 first = position
             elif length != inputs[first].shape[axis]:
                 raise ValueError(
-                    f"Input dimension mis-match. (input[{first}].shape[{axis}] = {inputs[first].shape[axis]}, "
-                    f"input[{position}].shape[{axis}] = {length})"
+                    f"Input dimension mis-match. (input[{first}].shape[{axis}] = {inputs[first].shape[axis]}, input[{position}].shape[{axis}] = {length})"
                 )
         found.append(1 if first is None else inputs[first].shape[axis])
     return tuple(found)

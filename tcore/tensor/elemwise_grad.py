@@ -48,9 +48,7 @@ class GradientSteps:
 
 
 @lru_cache(maxsize=2048)
-def gradient_steps(
-    scalar_op: ScalarOp, input_dtypes: tuple[str, ...], grad_dtypes: tuple[str, ...]
-) -> GradientSteps:
+def gradient_steps(scalar_op: ScalarOp, input_dtypes: tuple[str, ...], grad_dtypes: tuple[str, ...]) -> GradientSteps:
     """The steps for inputs and output gradients of these dtypes."""
     inputs = [get_scalar_type(dtype)() for dtype in input_dtypes]
     outputs = scalar_op.make_node(*inputs).outputs

@@ -35,7 +35,7 @@ class _Extreme(Op):
 
     _f16_ok = True
 
-    def _reduced(self, input: Any) -> tuple[Any, list[bool]]:  # noqa: A002
+    def _reduced(self, input: Any) -> tuple[Any, list[bool]]:
         x = as_tensor_variable(input)
         if x.type.dtype in complex_dtypes:
             raise TypeError(f"complex values have no order, got {x.type.dtype}")
@@ -71,13 +71,11 @@ class MaxAndArgmax(_Extreme):
 
     nin = 2
 
-    def make_node(self, input: Any) -> Apply:  # noqa: A002 - the documented name
+    def make_node(self, input: Any) -> Apply:
         x, flags = self._reduced(input)
         return Apply(self, [x], [TensorType(x.type.dtype, flags)("max"), TensorType("int64", flags)("argmax")])
 
-    def perform(
-        self, node: Apply, inputs: Sequence[Any], output_storage: Sequence[list[Any]], params: Any = None
-    ) -> None:
+    def perform(self, node: Apply, inputs: Sequence[Any], output_storage: Sequence[list[Any]], params: Any = None) -> None:
         rows = self._rows(inputs[0])
         index = np.asarray(rows.argmax(axis=-1), "int64")
         output_storage[0][0] = np.asarray(np.take_along_axis(rows, index[..., None], -1)[..., 0])
@@ -87,7 +85,7 @@ class MaxAndArgmax(_Extreme):
         """The index has no gradient."""
         return [[True, False]]
 
-    def L_op(  # noqa: N802
+    def L_op(
         self, inputs: Sequence[Any], outputs: Sequence[Any], output_grads: Sequence[Any]
     ) -> list[Variable]:
         """The gradient goes to every element that equals the largest."""
@@ -98,7 +96,7 @@ class MaxAndArgmax(_Extreme):
         best = elemwise_of(scalar.eq)(spread_over(outputs[0], ndim, self.axis), x)
         return [best * spread_over(g, ndim, self.axis)]
 
-    def R_op(self, inputs: Sequence[Any], eval_points: Sequence[Any]) -> list[Any]:  # noqa: N802
+    def R_op(self, inputs: Sequence[Any], eval_points: Sequence[Any]) -> list[Any]:
         """The direction at the largest element; the mean over equal ones."""
         if eval_points[0] is None:
             return [None, None]
@@ -113,22 +111,20 @@ class _Arg(_Extreme):
 
     function: ClassVar[Any]
 
-    def make_node(self, input: Any) -> Apply:  # noqa: A002
+    def make_node(self, input: Any) -> Apply:
         x, flags = self._reduced(input)
         return Apply(self, [x], [TensorType("int64", flags)()])
 
-    def perform(
-        self, node: Apply, inputs: Sequence[Any], output_storage: Sequence[list[Any]], params: Any = None
-    ) -> None:
+    def perform(self, node: Apply, inputs: Sequence[Any], output_storage: Sequence[list[Any]], params: Any = None) -> None:
         output_storage[0][0] = np.asarray(self.function(self._rows(inputs[0]), axis=-1), "int64")
 
-    def L_op(  # noqa: N802
+    def L_op(
         self, inputs: Sequence[Any], outputs: Sequence[Any], output_grads: Sequence[Any]
     ) -> list[Variable]:
         """Zero: small changes do not move the index."""
         return [self._zeros(inputs[0])]
 
-    def R_op(self, inputs: Sequence[Any], eval_points: Sequence[Any]) -> list[Any]:  # noqa: N802
+    def R_op(self, inputs: Sequence[Any], eval_points: Sequence[Any]) -> list[Any]:
         """None: zero."""
         return [None]
 

@@ -13,15 +13,103 @@ from tcore.tensor.conversion import as_tensor_variable
 from tcore.tensor.elemwise import Elemwise, elemwise_of
 
 __all__ = [
-    "abs_", "add", "and_", "angle", "arccos", "arccosh", "arcsin", "arcsinh", "arctan", "arctan2", "arctanh",
-    "bitwise_and", "bitwise_not", "bitwise_or", "bitwise_xor", "cast", "ceil", "ceil_intdiv", "chi2sf", "clip",
-    "complex", "complex_from_polar", "conj", "conjugate", "cos", "cosh", "deg2rad", "divmod", "eq", "erf", "erfc",
-    "erfcinv", "erfcx", "erfinv", "exp", "exp2", "expm1", "fill", "floor", "floor_div", "gamma", "gammaln", "ge",
-    "gt", "i0", "i1", "identity", "imag", "int_div", "inv", "invert", "iround", "isclose", "isinf", "isnan", "j0",
-    "j1", "le", "log", "log10", "log1p", "log2", "lt", "maximum", "minimum", "mod", "mul", "neg", "neq", "or_",
-    "polygamma", "pow", "psi", "rad2deg", "real", "round", "round_half_away_from_zero", "round_half_to_even",
-    "second", "sgn", "sigmoid", "sin", "sinh", "softplus", "sqr", "sqrt", "square", "sub", "switch", "tan", "tanh",
-    "tensor_copy", "tri_gamma", "true_div", "trunc", "where", "xor",
+    "abs_",
+    "add",
+    "and_",
+    "angle",
+    "arccos",
+    "arccosh",
+    "arcsin",
+    "arcsinh",
+    "arctan",
+    "arctan2",
+    "arctanh",
+    "bitwise_and",
+    "bitwise_not",
+    "bitwise_or",
+    "bitwise_xor",
+    "cast",
+    "ceil",
+    "ceil_intdiv",
+    "chi2sf",
+    "clip",
+    "complex",
+    "complex_from_polar",
+    "conj",
+    "conjugate",
+    "cos",
+    "cosh",
+    "deg2rad",
+    "divmod",
+    "eq",
+    "erf",
+    "erfc",
+    "erfcinv",
+    "erfcx",
+    "erfinv",
+    "exp",
+    "exp2",
+    "expm1",
+    "fill",
+    "floor",
+    "floor_div",
+    "gamma",
+    "gammaln",
+    "ge",
+    "gt",
+    "i0",
+    "i1",
+    "identity",
+    "imag",
+    "int_div",
+    "inv",
+    "invert",
+    "iround",
+    "isclose",
+    "isinf",
+    "isnan",
+    "j0",
+    "j1",
+    "le",
+    "log",
+    "log1p",
+    "log2",
+    "log10",
+    "lt",
+    "maximum",
+    "minimum",
+    "mod",
+    "mul",
+    "neg",
+    "neq",
+    "or_",
+    "polygamma",
+    "pow",
+    "psi",
+    "rad2deg",
+    "real",
+    "round",
+    "round_half_away_from_zero",
+    "round_half_to_even",
+    "second",
+    "sgn",
+    "sigmoid",
+    "sin",
+    "sinh",
+    "softplus",
+    "sqr",
+    "sqrt",
+    "square",
+    "sub",
+    "switch",
+    "tan",
+    "tanh",
+    "tensor_copy",
+    "tri_gamma",
+    "true_div",
+    "trunc",
+    "where",
+    "xor",
 ]  # fmt: skip
 
 
@@ -38,7 +126,7 @@ mul = _elemwise(scalar.mul, "mul")
 true_div = _elemwise(scalar.true_div, "true_div")
 int_div = _elemwise(scalar.int_div, "int_div")
 mod = _elemwise(scalar.mod, "mod")
-pow = _elemwise(scalar.pow, "pow")  # noqa: A001 - the documented name
+pow = _elemwise(scalar.pow, "pow")
 neg = _elemwise(scalar.neg, "neg")
 abs_ = _elemwise(scalar.abs_, "abs_")
 sgn = _elemwise(scalar.sgn, "sgn")
@@ -121,7 +209,7 @@ _real = _elemwise(scalar.real, "real")
 _imag = _elemwise(scalar.imag, "imag")
 angle = _elemwise(scalar.angle, "angle")
 _conj = _elemwise(scalar.conj, "conj")
-complex = _elemwise(scalar.complex, "complex")  # noqa: A001 - the documented name
+complex = _elemwise(scalar.complex, "complex")
 complex_from_polar = _elemwise(scalar.complex_from_polar, "complex_from_polar")
 
 # moving values
@@ -183,7 +271,7 @@ def cast(x: Any, dtype: str) -> Variable:
     return elemwise_of(scalar.cast_op(wanted))(variable)  # type: ignore[no-any-return]
 
 
-def round(a: Any, mode: str | None = None) -> Variable:  # noqa: A001 - the documented name
+def round(a: Any, mode: str | None = None) -> Variable:
     """The nearest whole numbers, in the dtype of ``a``.
 
     Parameters
@@ -207,7 +295,7 @@ def iround(a: Any, mode: str | None = None) -> Variable:
 floor_div = int_div
 
 
-def divmod(x: Any, y: Any) -> tuple[Variable, Variable]:  # noqa: A001 - the documented name
+def divmod(x: Any, y: Any) -> tuple[Variable, Variable]:
     """``(x // y, x % y)``."""
     return int_div(x, y), mod(x, y)
 

@@ -6,7 +6,7 @@ import builtins
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from tcore import scalar
-from tcore.tensor import alloc, dimshuffle, dot, indexing, math, reductions, reshape, shape
+from tcore.tensor import alloc, dimshuffle, dot, indexing, math, reductions, reshape, shape, transfer
 from tcore.tensor.constants import get_scalar_constant_value, get_vector_length
 from tcore.tensor.conversion import AsTensorError
 from tcore.tensor.elemwise import Elemwise
@@ -30,7 +30,7 @@ def _or_not_implemented(function: Callable[..., Any], *operands: Any) -> Any:
         return NotImplemented
 
 
-class _tensor_py_operators:  # noqa: N801 - the documented name
+class _tensor_py_operators:
     """Operators, attributes and methods of tensor variables, constants and shared variables.
 
     They follow NumPy's arrays, but for ``==`` and ``!=``, which compare identity (use ``eq`` and ``neq``).
@@ -80,10 +80,7 @@ class _tensor_py_operators:  # noqa: N801 - the documented name
     def __bool__(self) -> bool:
         owner = getattr(self, "owner", None)
         if owner is not None and isinstance(owner.op, Elemwise) and isinstance(owner.op.scalar_op, _ORDERINGS):
-            raise TypeError(
-                "the truth of a symbolic comparison is not known while the graph is built: "
-                "use switch, ifelse or all(...) on its value"
-            )
+            raise TypeError("the truth of a symbolic comparison is not known while the graph is built: use switch, ifelse or all(...) on its value")
         return True
 
     def __len__(self) -> NoReturn:
@@ -93,9 +90,7 @@ class _tensor_py_operators:  # noqa: N801 - the documented name
         try:
             length = get_vector_length(self) if self.ndim == 1 else self._known_length()
         except ValueError as error:
-            raise TypeError(
-                f"cannot iterate over {self}: its length is not known while the graph is built; use scan, or index it"
-            ) from error
+            raise TypeError(f"cannot iterate over {self}: its length is not known while the graph is built; use scan, or index it") from error
         return (self[i] for i in builtins.range(length))
 
     def _known_length(self) -> int:
@@ -237,7 +232,7 @@ class _tensor_py_operators:  # noqa: N801 - the documented name
     # ------------------------------------------------------------ axes
 
     @property
-    def T(self) -> Any:  # noqa: N802 - the documented name
+    def T(self) -> Any:
         """The transpose: axes in reverse order."""
         return dimshuffle.transpose(self)
 
@@ -323,15 +318,15 @@ class _tensor_py_operators:  # noqa: N801 - the documented name
         """Largest less smallest element over ``axis``."""
         return reductions.ptp(self, axis)
 
-    def norm(self, L: Any, axis: Any = None) -> Any:  # noqa: N803 - the documented name
+    def norm(self, L: Any, axis: Any = None) -> Any:
         """The norm of order ``L`` over ``axis``: 0 counts elements that are not zero, inf takes the largest magnitude."""
         if L is None:
             raise NotImplementedError("norm needs its order L: 2 for the Euclidean one")
         if L == 0:
             return math.neq(self, 0).sum(axis=axis)
-        if L == float("inf"):
+        if float("inf") == L:
             return math.abs_(self).max(axis=axis)
-        if L == float("-inf"):
+        if float("-inf") == L:
             return math.abs_(self).min(axis=axis)
         return math.pow(math.pow(math.abs_(self), L).sum(axis=axis), 1.0 / L)
 
@@ -382,6 +377,10 @@ class _tensor_py_operators:  # noqa: N801 - the documented name
         copied = math.tensor_copy(self)
         copied.name = name
         return copied
+
+    def transfer(self, target: str) -> Any:
+        """On another device, or back on the host (``"cpu"``)."""
+        return transfer.transfer(self, target)
 
     def dot(self, other: Any) -> Any:
         """The dot product with ``other``."""

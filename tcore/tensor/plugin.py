@@ -1,6 +1,6 @@
 """What the tensor package declares: it registers through the hooks, as every plugin does."""
 
-from tcore.plugins import LoweringGroup, OpSpec, RewriteGroup, TypeSpec, hookimpl
+from tcore.plugins import ConverterSpec, LoweringGroup, OpSpec, RewriteGroup, SharedSpec, TypeSpec, hookimpl
 
 __all__ = ["tcore_lowerings", "tcore_ops", "tcore_optimizations", "tcore_types"]
 
@@ -32,9 +32,14 @@ _OPS = {
 
 
 @hookimpl
-def tcore_types() -> list[TypeSpec]:
-    """The Types of arrays, slices and None."""
+def tcore_types() -> list[TypeSpec | ConverterSpec | SharedSpec]:
+    """The Types of arrays, slices and None; numbers and arrays as constants and as shared variables."""
     return [
+        ConverterSpec("builtins", load="tcore.tensor.conversion:convert"),
+        ConverterSpec("numpy", load="tcore.tensor.conversion:convert"),
+        SharedSpec("builtins", load="tcore.tensor.sharedvar:scalar_constructor"),
+        SharedSpec("numpy", load="tcore.tensor.sharedvar:scalar_constructor"),
+        SharedSpec("numpy", load="tcore.tensor.sharedvar:tensor_constructor"),
         TypeSpec("TensorType", load="tcore.tensor.type:TensorType", summary="arrays of one dtype and broadcast pattern"),
         TypeSpec("SliceType", load="tcore.tensor.type_other:SliceType", summary="slices as values"),
         TypeSpec("NoneTypeT", load="tcore.tensor.type_other:NoneTypeT", summary="None as a value"),

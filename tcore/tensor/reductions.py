@@ -27,7 +27,7 @@ __all__ = [
 ]  # fmt: skip
 
 
-def makeKeepDims(x: Any, y: Any, axis: Any) -> Variable:  # noqa: N802 - the documented name
+def makeKeepDims(x: Any, y: Any, axis: Any) -> Variable:
     """``y``, a reduction of ``x`` over ``axis``, with the reduced axes put back as broadcastable ones."""
     x, y = as_tensor_variable(x), as_tensor_variable(y)
     return spread_over(y, x.type.ndim, checked_axes(axis, x.type.ndim))  # type: ignore[no-any-return]
@@ -65,8 +65,8 @@ def _reduce(x: Any, axis: Any, keepdims: bool, op: Any) -> Any:
     return spread_over(out, x.type.ndim, axes) if keepdims else out
 
 
-def sum(  # noqa: A001 - the documented name
-    input: Any,  # noqa: A002
+def sum(
+    input: Any,
     axis: Any = None,
     dtype: str | None = None,
     keepdims: bool = False,
@@ -86,7 +86,7 @@ def sum(  # noqa: A001 - the documented name
 
 
 def prod(
-    input: Any,  # noqa: A002
+    input: Any,
     axis: Any = None,
     dtype: str | None = None,
     keepdims: bool = False,
@@ -102,12 +102,12 @@ def prod(
     return _reduce(x, axis, keepdims, lambda axes: Prod(axes, dtype, acc_dtype, no_zeros_in_input))  # type: ignore[no-any-return]
 
 
-def all(x: Any, axis: Any = None, keepdims: bool = False) -> Variable:  # noqa: A001 - the documented name
+def all(x: Any, axis: Any = None, keepdims: bool = False) -> Variable:
     """Whether all elements over ``axis`` are true (not zero): bool."""
     return _reduce(as_tensor_variable(x), axis, keepdims, careduce.All)  # type: ignore[no-any-return]
 
 
-def any(x: Any, axis: Any = None, keepdims: bool = False) -> Variable:  # noqa: A001 - the documented name
+def any(x: Any, axis: Any = None, keepdims: bool = False) -> Variable:
     """Whether any element over ``axis`` is true (not zero): bool."""
     return _reduce(as_tensor_variable(x), axis, keepdims, careduce.Any_)  # type: ignore[no-any-return]
 
@@ -120,7 +120,7 @@ def max_and_argmax(a: Any, axis: Any = None, keepdims: bool = False) -> list[Var
     return [spread_over(out, x.type.ndim, axes) for out in outputs] if keepdims else list(outputs)
 
 
-def max(x: Any, axis: Any = None, keepdims: bool = False) -> Variable:  # noqa: A001 - the documented name
+def max(x: Any, axis: Any = None, keepdims: bool = False) -> Variable:
     """The largest element over ``axis``; NaN where there is one.
 
     Raises (when computed)
@@ -136,7 +136,7 @@ def argmax(x: Any, axis: Any = None, keepdims: bool = False) -> Variable:
     return max_and_argmax(x, axis, keepdims)[1]
 
 
-def min(x: Any, axis: Any = None, keepdims: bool = False) -> Variable:  # noqa: A001 - the documented name
+def min(x: Any, axis: Any = None, keepdims: bool = False) -> Variable:
     """The smallest element over ``axis``; NaN where there is one."""
     return _reduce(  # type: ignore[no-any-return]
         as_tensor_variable(x), axis, keepdims, lambda axes: CAReduce(scalar.minimum, axes)
@@ -161,7 +161,7 @@ def _length(x: Any, axes: tuple[int, ...], dtype: str) -> Any:
 
 
 def mean(
-    input: Any,  # noqa: A002
+    input: Any,
     axis: Any = None,
     dtype: str | None = None,
     op: bool = False,
@@ -243,5 +243,3 @@ def ptp(a: Any, axis: Any = None) -> Variable:
 def allclose(a: Any, b: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> Variable:
     """Whether all elements are close as :func:`~tcore.tensor.math.isclose` says: a bool scalar."""
     return all(isclose(a, b, rtol, atol, equal_nan))
-
-

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from tcore.compile.sharedvalue import SharedVariable, shared_constructor
+from tcore.compile.sharedvalue import SharedVariable
 from tcore.graph.variable import Variable
 from tcore.tensor.operators import _tensor_py_operators
 from tcore.tensor.type import TensorType
@@ -77,10 +77,4 @@ def scalar_constructor(
     if target != "cpu" or not isinstance(value, (bool, int, float, complex, np.number, np.bool_)):
         raise TypeError(f"a scalar shared variable holds a number, got {type(value).__name__}")
     array = np.asarray(value)
-    return ScalarSharedVariable(
-        type=TensorType(array.dtype.name, ()), value=array, name=name, strict=strict, allow_downcast=allow_downcast
-    )
-
-
-shared_constructor(tensor_constructor)
-shared_constructor(scalar_constructor)
+    return ScalarSharedVariable(type=TensorType(array.dtype.name, ()), value=array, name=name, strict=strict, allow_downcast=allow_downcast)

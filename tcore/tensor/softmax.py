@@ -47,7 +47,7 @@ class _Rowwise(Op):
     def infer_shape(self, node: Apply, shapes: Sequence[Any]) -> Sequence[Any]:
         return shapes
 
-    def R_op(self, inputs: Sequence[Any], eval_points: Sequence[Any]) -> list[Any]:  # noqa: N802
+    def R_op(self, inputs: Sequence[Any], eval_points: Sequence[Any]) -> list[Any]:
         """The derivative of each row is applied to the direction; for softmax it is symmetric, as L_op uses."""
         if eval_points[0] is None:
             return [None]
@@ -65,9 +65,7 @@ def _shifted(x: np.ndarray) -> np.ndarray:
 class Softmax(_Rowwise):
     """exp(x) over its sum, for each row of a matrix."""
 
-    def perform(
-        self, node: Apply, inputs: Sequence[Any], output_storage: Sequence[list[Any]], params: Any = None
-    ) -> None:
+    def perform(self, node: Apply, inputs: Sequence[Any], output_storage: Sequence[list[Any]], params: Any = None) -> None:
         (x,) = inputs
         with np.errstate(all="ignore"):
             e = _shifted(x)
@@ -75,7 +73,7 @@ class Softmax(_Rowwise):
             e /= e.sum(axis=1, keepdims=True)
         output_storage[0][0] = e.astype(x.dtype, copy=False)
 
-    def L_op(self, inputs: Sequence[Any], outputs: Sequence[Any], output_grads: Sequence[Any]) -> list[Variable]:  # noqa: N802
+    def L_op(self, inputs: Sequence[Any], outputs: Sequence[Any], output_grads: Sequence[Any]) -> list[Variable]:
         """``sm * (g - sum(g * sm))``."""
         return [softmax_grad(output_grads[0], outputs[0])]
 
@@ -92,9 +90,7 @@ class SoftmaxGrad(Op):
         dy, sm = _rows(self, dy), _rows(self, sm)
         return Apply(self, [dy, sm], [sm.type()])
 
-    def perform(
-        self, node: Apply, inputs: Sequence[Any], output_storage: Sequence[list[Any]], params: Any = None
-    ) -> None:
+    def perform(self, node: Apply, inputs: Sequence[Any], output_storage: Sequence[list[Any]], params: Any = None) -> None:
         dy, sm = inputs
         if dy.shape != sm.shape:
             raise ValueError(f"{self} takes two matrices of one shape, got {dy.shape} and {sm.shape}")
@@ -106,7 +102,7 @@ class SoftmaxGrad(Op):
     def infer_shape(self, node: Apply, shapes: Sequence[Any]) -> list[Any]:
         return [shapes[1]]
 
-    def L_op(self, inputs: Sequence[Any], outputs: Sequence[Any], output_grads: Sequence[Any]) -> list[Variable]:  # noqa: N802
+    def L_op(self, inputs: Sequence[Any], outputs: Sequence[Any], output_grads: Sequence[Any]) -> list[Variable]:
         """Both inputs; with p = sm: d/d(dy) = p * (g - sum(g * p)), d/dp = g * (dy - sum(dy * p)) - dy * sum(g * p)."""
         (dy, sm), (g,) = inputs, output_grads
         along_g = (g * sm).sum(axis=1).dimshuffle(0, "x")
@@ -121,21 +117,19 @@ def _accumulator(x: np.ndarray) -> Any:
 class LogSoftmax(_Rowwise):
     """x less the logarithm of the sum of exp(x), for each row of a matrix."""
 
-    def perform(
-        self, node: Apply, inputs: Sequence[Any], output_storage: Sequence[list[Any]], params: Any = None
-    ) -> None:
+    def perform(self, node: Apply, inputs: Sequence[Any], output_storage: Sequence[list[Any]], params: Any = None) -> None:
         (x,) = inputs
         with np.errstate(all="ignore"):
             shifted = _shifted(x)
             shifted -= np.log(np.exp(shifted).sum(axis=1, keepdims=True))
         output_storage[0][0] = shifted.astype(x.dtype, copy=False)
 
-    def L_op(self, inputs: Sequence[Any], outputs: Sequence[Any], output_grads: Sequence[Any]) -> list[Variable]:  # noqa: N802
+    def L_op(self, inputs: Sequence[Any], outputs: Sequence[Any], output_grads: Sequence[Any]) -> list[Variable]:
         """``g - sum(g) * softmax(x)``."""
         (x,), (g,) = inputs, output_grads
         return [g - g.sum(axis=1).dimshuffle(0, "x") * softmax_op(x)]
 
-    def R_op(self, inputs: Sequence[Any], eval_points: Sequence[Any]) -> list[Any]:  # noqa: N802
+    def R_op(self, inputs: Sequence[Any], eval_points: Sequence[Any]) -> list[Any]:
         """``v - sum(softmax(x) * v)``."""
         if eval_points[0] is None:
             return [None]

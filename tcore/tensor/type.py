@@ -121,9 +121,7 @@ class TensorType(TensorTypeC, Type):
         else:
             array = self._converted(value, allow_downcast)
         if array.ndim != len(self.broadcastable):
-            raise TypeError(
-                f"wrong number of dimensions: expected {self.ndim} for {self}, got {array.ndim} with shape {array.shape}"
-            )
+            raise TypeError(f"wrong number of dimensions: expected {self.ndim} for {self}, got {array.ndim} with shape {array.shape}")
         if not array.flags.aligned:
             array = array.copy(order="K")
         for axis, (flag, length) in enumerate(zip(self.broadcastable, array.shape, strict=True)):
@@ -175,7 +173,7 @@ class TensorType(TensorTypeC, Type):
             return var
         if not self.is_super(var.type):
             return None
-        from tcore.tensor.rebroadcast import patternbroadcast  # noqa: PLC0415 - an op, on the same floor
+        from tcore.tensor.rebroadcast import patternbroadcast
 
         return patternbroadcast(var, self.broadcastable)
 
@@ -193,8 +191,13 @@ class TensorType(TensorTypeC, Type):
         return values_eq(a, b, force_same_dtype)
 
     def values_eq_approx(
-        self, a: Any, b: Any, allow_remove_inf: bool = False, allow_remove_nan: bool = False,
-        rtol: float | None = None, atol: float | None = None,
+        self,
+        a: Any,
+        b: Any,
+        allow_remove_inf: bool = False,
+        allow_remove_nan: bool = False,
+        rtol: float | None = None,
+        atol: float | None = None,
     ) -> bool:
         """Whether two arrays are equal up to rounding: by default 1e-5 relative, 1e-8 absolute (1e-5 for float32)."""
         return values_eq_approx(a, b, allow_remove_inf, allow_remove_nan, rtol, atol)
@@ -251,7 +254,7 @@ class _ContentKey:
 
     __slots__ = ("_hash", "data", "type")
 
-    def __init__(self, type: TensorType, data: np.ndarray) -> None:  # noqa: A002 - the word of the graph floor
+    def __init__(self, type: TensorType, data: np.ndarray) -> None:
         self.type = type
         self.data = data
         sample = data[tuple(slice(None, None, max(1, n // 4)) for n in data.shape)]
@@ -261,10 +264,7 @@ class _ContentKey:
         if not isinstance(other, _ContentKey):
             return False
         return self.data is other.data or (
-            self._hash == other._hash
-            and self.type == other.type
-            and self.data.shape == other.data.shape
-            and self.data.tobytes() == other.data.tobytes()
+            self._hash == other._hash and self.type == other.type and self.data.shape == other.data.shape and self.data.tobytes() == other.data.tobytes()
         )
 
     def __hash__(self) -> int:

@@ -96,8 +96,8 @@ def as_int_none_variable(x: Any) -> Variable:
     """A part of a slice as a variable: an integer scalar, or :data:`NoneConst`."""
     if x is None or x is NoneConst:
         return NoneConst
-    from tcore.tensor.alloc import integer_scalar  # noqa: PLC0415 - arrays are made of more than index entries
-    from tcore.tensor.scalars import tensor_from_scalar  # noqa: PLC0415
+    from tcore.tensor.alloc import integer_scalar
+    from tcore.tensor.scalars import tensor_from_scalar
 
     if isinstance(x, Variable) and not hasattr(x.type, "broadcastable"):
         raise TypeError(f"a part of a slice is an integer scalar or None, got {x} of type {x.type}")

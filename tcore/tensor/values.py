@@ -47,9 +47,7 @@ def values_eq_approx(
     if a.dtype.kind not in "fc":
         return bool(np.array_equal(a, b))
     relative, absolute = _TOLERANCES[a.dtype.name]
-    close = np.isclose(
-        a, b, rtol=relative if rtol is None else rtol, atol=absolute if atol is None else atol, equal_nan=True
-    )
+    close = np.isclose(a, b, rtol=relative if rtol is None else rtol, atol=absolute if atol is None else atol, equal_nan=True)
     if allow_remove_inf:
         close |= np.isinf(a) | np.isinf(b)
     if allow_remove_nan:

@@ -590,6 +590,11 @@ int tc_frame_run(tc_frame *f)
             c += 2;
             break;
         }
+        case TC_OP_STORE:
+            for (int64_t k = 0; k < c[1]; k++)
+                ((int64_t *)f->slots[c[0]].data)[k] = regs[c[2 + k]];
+            c += 2 + c[1];
+            break;
         case TC_OP_CALL:
             f->event_arg = c[0];
             c += 1;

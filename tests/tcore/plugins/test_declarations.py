@@ -30,6 +30,7 @@ from tcore.plugins import (
 )
 from tcore.plugins.api import API_LEVEL, OLDEST_API_LEVEL, api_problem
 from tcore.plugins.core import device_family
+from tcore.plugins.discovery import Candidate, Source
 from tcore.plugins.errors import PluginError
 from tcore.plugins.loading import new_pluggy_manager
 from tcore.plugins.references import resolve
@@ -146,13 +147,13 @@ def test_api_levels(declared: str | None, fine: bool) -> None:
 def test_tables_are_replaced() -> None:
     """A plugin makes new tables; a name that is taken is an error that names both, and changes nothing."""
     empty = Tables()
-    first = Declared("one", "plugin 'one' (d 1)", (True, "d", "one"), (), (BackendSpec("fpga", load="a:b"),))
+    first = Declared(Candidate("one", "pk_one.plugin", Source("d")), (), (BackendSpec("fpga", load="a:b"),))
     full = empty.with_plugin(first)
     assert empty.plugins == ()
     assert full.of(BackendSpec) == (("one", BackendSpec("fpga", load="a:b")),)
     assert full.of(BackendSpec, ["two"]) == ()
-    second = Declared("two", "plugin 'two' (e 1)", (True, "e", "two"), (), (BackendSpec("fpga", load="c:d"),))
-    with pytest.raises(DuplicateNameError, match=r"backend 'fpga' is declared by plugin 'one' \(d 1\) and by plugin 'two' \(e 1\)"):
+    second = Declared(Candidate("two", "pk_two.plugin", Source("e")), (), (BackendSpec("fpga", load="c:d"),))
+    with pytest.raises(DuplicateNameError, match=r"backend 'fpga' is declared by plugin 'one' \(d\) and by plugin 'two' \(e\)"):
         full.with_plugin(second)
     assert len(full.plugins) == 1
 

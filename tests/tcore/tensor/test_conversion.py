@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 import tcore.tensor as T
 from tcore import scalar
 from tcore.configuration import config
@@ -131,7 +132,7 @@ def test_custom_conversion():
         def __init__(self, value):
             self.value = value
 
-        def _as_TensorVariable(self):  # noqa: N802 - the documented name
+        def _as_TensorVariable(self):
             return T.constant(self.value)
 
     assert T.as_tensor_variable(Holder(3)).data == 3

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import scipy.special
+
 import tcore.tensor as T
 from tcore.configuration import config
 
@@ -272,9 +273,7 @@ def test_isclose(evaluate):
     a = np.array([1.0, 1.0, np.inf, np.inf, np.nan, 1e10, np.inf])
     b = np.array([1.0 + 1e-9, 1.1, np.inf, -np.inf, np.nan, 1.00001e10, 1.0])
     np.testing.assert_array_equal(evaluate(T.isclose(x, y), {x: a, y: b}), np.isclose(a, b))
-    np.testing.assert_array_equal(
-        evaluate(T.isclose(x, y, equal_nan=True), {x: a, y: b}), np.isclose(a, b, equal_nan=True)
-    )
+    np.testing.assert_array_equal(evaluate(T.isclose(x, y, equal_nan=True), {x: a, y: b}), np.isclose(a, b, equal_nan=True))
     assert not evaluate(T.allclose(x, y), {x: a, y: b})
 
 

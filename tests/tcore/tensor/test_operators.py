@@ -4,6 +4,7 @@ import pickle
 
 import numpy as np
 import pytest
+
 import tcore.tensor as T
 
 rng = np.random.default_rng(17)

@@ -4,6 +4,7 @@ import pickle
 
 import numpy as np
 import pytest
+
 import tcore.tensor as T
 from tcore import scalar
 from tcore.configuration import config

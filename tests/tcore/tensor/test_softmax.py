@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import scipy.special
+
 import tcore.tensor as T
 from tcore.tensor.softmax import softmax_grad
 

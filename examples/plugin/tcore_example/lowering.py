@@ -1,0 +1,15 @@
+"""The op in the loop IR: with this it runs, fused with its neighbours, on every backend."""
+
+from tcore.codegen.functions import apply_function
+from tcore.codegen.lowering import lowers
+from tcore.codegen.stages import Map
+from tcore_example.ops import Diff
+
+
+@lowers(Diff)
+def lower_diff(op, out, x):
+    *rest, last = out.axes
+    return Map((out.buffer,), out.axes, (apply_function("sub", (x[(*rest, last + 1)], x[(*rest, last)]), out.dtype),))
+
+
+LOWERINGS = (lower_diff,)

@@ -1,0 +1,3 @@
+"""The kit of tcore: the option --backend, the fixture backend."""
+
+pytest_plugins = ["tcore.testing.plugin"]

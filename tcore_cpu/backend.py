@@ -1,0 +1,67 @@
+"""The backend ``cpu``: which linkers there are, and whether they can work here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from tcore.link import Linker
+
+__all__ = ["CpuBackend"]
+
+
+def _linkers() -> dict[str, Callable[..., Linker]]:
+    from tcore_cpu.linker import CLinker, CPyLinker, CvmLinker
+
+    return {
+        "cvm": CvmLinker,
+        "cvm_nogc": lambda **options: CvmLinker(**{"allow_gc": False, **options}),
+        "c": CLinker,
+        "c|py": CPyLinker,
+        "c|py_nogc": lambda **options: CPyLinker(**{"allow_gc": False, **options}),
+    }
+
+
+class CpuBackend:
+    """Native code for the CPU, through the machine's C compiler."""
+
+    name = "cpu"
+
+    def unavailable(self) -> str | None:
+        """Why there is no native code here and what helps; None where there is."""
+        import sys
+
+        if not sys.platform.startswith("linux"):
+            return f"tcore_cpu makes native code on Linux, and this is {sys.platform}; set the flag backend=numpy"
+        from tcore_cpu.compiler import find_compiler
+
+        if find_compiler() is None:
+            return (
+                "there is no C compiler on the PATH: install one (Debian and Ubuntu: apt install gcc g++; Fedora: "
+                "dnf install gcc gcc-c++; conda: conda install gxx), or name one in the environment variable CC; "
+                "the flag backend=numpy chooses NumPy without this warning"
+            )
+        from tcore_cpu.runtime import RuntimeMissingError, runtime
+
+        try:
+            runtime()
+        except RuntimeMissingError as error:
+            return str(error)
+        return None
+
+    def linker(self, name: str, **options: Any) -> Linker:
+        """The linker ``cvm``, ``c``, ``c|py`` or one of their ``_nogc`` forms.
+
+        Raises
+        ------
+        ValueError
+            For another name.
+        """
+        known = _linkers()
+        if name not in known:
+            raise ValueError(f"the backend cpu has no linker {name!r}; it has {', '.join(known)}")
+        return known[name](**options)
+
+    def tags(self) -> tuple[str, ...]:
+        """No optimizations beyond those of the mode."""
+        return ()

@@ -1,0 +1,323 @@
+"""The native runtime through cffi, for installations without the extension module: same interface, slower calls.
+
+The core is compiled once, without Python's headers, into the kernel store; this module does in Python what
+``runtime_python.c`` does in C.
+"""
+
+from __future__ import annotations
+
+import re
+import types
+import warnings
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tcore.configuration import config
+
+from tcore_cpu import runtime_build
+from tcore_cpu.runtime_abi import DTYPES, RUNTIME_ABI, Event
+
+__all__ = ["FallbackWarning", "load"]
+
+_NAMES = {number: name for name, number in DTYPES.items()}
+_OBJECT = DTYPES["object"]
+_PERMUTED, _FOREIGN = 1, 2
+
+
+class FallbackWarning(RuntimeWarning):
+    """The extension module was not built: calls go through cffi and cost more."""
+
+
+def _interface() -> str:
+    """The declarations between the marks of the core's header, which cffi reads as they stand."""
+    text = (runtime_build.FOLDER / "runtime_core.h").read_text(encoding="utf-8")
+    found = re.search(r"/\* TC_INTERFACE begin \*/(.*)/\* TC_INTERFACE end \*/", text, re.DOTALL)
+    assert found is not None
+    return found[1]
+
+
+def _library() -> Path:
+    from tcore_cpu.store import open_store
+
+    store = open_store(config.cpu.store)
+    key = f"runtime-{RUNTIME_ABI}-{runtime_build.source_hash()}"
+    found = store.find(key)
+    if found is None:
+        with store.workplace() as folder:
+            built = runtime_build.build_core(folder / "core.so")
+            found = store.put(key, built, {"flags": list(runtime_build.COMPILE_FLAGS)})
+    _kept.append(found)
+    return found.path
+
+
+_kept: list[Any] = []
+
+
+def load() -> Any:
+    """A module-like object with the interface of ``tcore_cpu._runtime``; warns once.
+
+    Raises
+    ------
+    ImportError
+        If cffi is missing.
+    subprocess.CalledProcessError, OSError
+        If the core cannot be compiled.
+    """
+    import cffi
+
+    ffi = cffi.FFI()
+    ffi.cdef(_interface())
+    core = ffi.dlopen(str(_library()))
+    warnings.warn(
+        "tcore_cpu was installed without its extension module, so calls of compiled functions go through cffi and cost "
+        "more; install Python's headers (Debian: apt install python3-dev) and reinstall tcore-cpu",
+        FallbackWarning,
+        stacklevel=2,
+    )
+    module = types.SimpleNamespace(__name__="tcore_cpu.fallback", ABI=RUNTIME_ABI, SOURCE_HASH=runtime_build.source_hash())
+    module.Program = lambda *args: Program(ffi, core, *args)
+    module.Entry = Entry
+    module.set_blas = lambda routine, address: core.tc_set_blas(routine, ffi.cast("void *", address))
+    module.set_grain = core.tc_set_grain
+    module.cache_limit = core.tc_cache_limit
+    module.cache_held = core.tc_cache_held
+
+    def set_threads(n: int) -> int:
+        core.tc_set_threads(n)
+        return int(core.tc_get_threads())
+
+    module.set_threads = set_threads
+    return module
+
+
+class _Frame:
+    """A frame of the core, and the arrays that hold the memory of its slots."""
+
+    def __init__(self, program: Program) -> None:
+        ffi, core = program.ffi, program.core
+        frame = core.tc_frame_new(program.native)
+        if frame == ffi.NULL:
+            raise MemoryError("no memory for a call")
+        self.core = ffi.gc(frame, core.tc_frame_free)
+        self.program = program.native  # must live longer than its frames
+        self.ffi = ffi
+        self.constants = dict(zip(program.constant_slots, program.constants, strict=True))
+        self.objects: dict[int, Any] = dict(self.constants)
+        for slot, value in self.constants.items():
+            if program.dtypes[slot] != _OBJECT:
+                self.bind(slot, value)
+
+    def bind(self, slot: int, array: Any) -> None:
+        """Let a slot show an array."""
+        target = self.core.slots[slot]
+        target.data = self.ffi.cast("char *", array.__array_interface__["data"][0])
+        for k in range(array.ndim):
+            target.dims[k] = array.shape[k]
+            target.strides[k] = array.strides[k]
+        target.owner, target.buffer, target.flags = slot, -1, 0
+        self.objects[slot] = array
+
+    def shape(self, slot: int) -> tuple[int, ...]:
+        """Lengths of a slot."""
+        target = self.core.slots[slot]
+        return tuple(target.dims[k] for k in range(target.ndim))
+
+    def strides(self, slot: int) -> tuple[int, ...]:
+        """Strides of a slot, in bytes."""
+        target = self.core.slots[slot]
+        return tuple(target.strides[k] for k in range(target.ndim))
+
+
+class Program:
+    """A compiled graph: called with the values of all inputs, returns the list of all outputs."""
+
+    def __init__(
+        self,
+        ffi: Any,
+        core: Any,
+        spec: bytes,
+        inputs: Sequence[tuple[int, int, int, int, int]],
+        constant_slots: Sequence[int],
+        constants: Sequence[Any],
+        outputs: Sequence[int],
+        steps: Sequence[tuple[Callable[..., Any], Sequence[int], Sequence[int]]],
+        on_error: Callable[..., Any],
+        keep: Any,
+    ) -> None:
+        self.ffi, self.core = ffi, core
+        native = core.tc_program_new(ffi.cast("int64_t *", ffi.from_buffer(spec)), len(spec) // 8)
+        if native == ffi.NULL:
+            raise ValueError("malformed program")
+        self.native = ffi.gc(native, core.tc_program_free)
+        count = native.nslots
+        self.dtypes = [native.slot_dtypes[k] for k in range(count)]
+        self.inputs, self.outputs = tuple(inputs), tuple(outputs)
+        self.constant_slots, self.constants = tuple(constant_slots), tuple(constants)
+        self.steps, self.on_error, self.keep = tuple(steps), on_error, keep
+        self._spare: list[_Frame] = []
+
+    def __call__(self, *values: Any) -> list[Any]:
+        if len(values) != len(self.inputs):
+            raise TypeError(f"program takes {len(self.inputs)} values, got {len(values)}")
+        results = self.execute(values)
+        if results is None:
+            raise TypeError("a value has not the dtype, dimensions or memory layout of its input")
+        return results
+
+    def execute(self, values: Sequence[Any]) -> list[Any] | None:
+        """All outputs; None, without any effect, where an argument needs the general path."""
+        try:
+            frame = self._spare.pop()
+        except IndexError:
+            frame = _Frame(self)
+        try:
+            for value, spec in zip(values, self.inputs, strict=True):
+                if not self._fill(frame, value, spec):
+                    return None
+            for slot, *_, destroyed in self.inputs:
+                if destroyed and not self._may_write(frame, slot):
+                    frame.core.slots[slot].flags |= _FOREIGN
+            self._run(frame)
+            return [self._value(frame, slot) for slot in self.outputs]
+        finally:
+            frame.objects = dict(frame.constants)
+            self.core.tc_frame_release(frame.core)
+            self._spare.append(frame)
+
+    def _fill(self, frame: _Frame, value: Any, spec: tuple[int, int, int, int, int]) -> bool:
+        slot, dtype, ndim, mask, _ = spec
+        if dtype == _OBJECT:
+            frame.objects[slot] = value
+            return True
+        if not isinstance(value, np.ndarray):
+            if ndim or type(value) not in (float, int, np.float64) or _NAMES[dtype] not in ("float64", "int64"):
+                return False
+            if _NAMES[dtype] == "int64" and type(value) is not int:
+                return False
+            try:
+                value = np.array(value, dtype=_NAMES[dtype])
+            except OverflowError:
+                return False
+        if value.ndim != ndim or value.dtype != _NAMES[dtype] or not value.dtype.isnative or not value.flags.aligned:
+            return False
+        if any(mask >> k & 1 and value.shape[k] != 1 for k in range(ndim)):
+            return False
+        frame.bind(slot, value)
+        return True
+
+    def _may_write(self, frame: _Frame, slot: int) -> bool:
+        array = frame.objects[slot]
+        if not array.flags.writeable or any(s == 0 and n > 1 for s, n in zip(array.strides, array.shape, strict=True)):
+            return False
+        others = (frame.objects.get(other) for other, *_ in self.inputs if other != slot)
+        return not any(isinstance(other, np.ndarray) and np.may_share_memory(array, other) for other in others)
+
+    def _run(self, frame: _Frame) -> None:
+        core = self.core
+        core.tc_frame_start(frame.core)
+        while True:
+            event = core.tc_frame_run(frame.core)
+            if event == Event.DONE:
+                return
+            if event == Event.ALLOC:
+                self._allocate(frame, frame.core.event_arg)
+            elif event == Event.CALL:
+                self._step(frame, *self.steps[frame.core.event_arg])
+            else:
+                error = frame.core.error
+                record = (error.code, error.apply, error.operand, error.axis, error.left, error.right)
+                self.on_error(record, tuple(self._value(frame, slot) for slot, *_ in self.inputs))
+                raise RuntimeError(f"native code failed with record {record}")
+
+    def _allocate(self, frame: _Frame, slot: int) -> None:
+        shape, dtype = frame.shape(slot), _NAMES[self.dtypes[slot]]
+        if frame.core.slots[slot].flags & _PERMUTED:
+            order = sorted(range(len(shape)), key=lambda k: -frame.strides(slot)[k])
+            array = np.empty([shape[k] for k in order], dtype).transpose(np.argsort(order))
+        else:
+            array = np.empty(shape, dtype)
+        target = frame.core.slots[slot]
+        target.data = self.ffi.cast("char *", array.__array_interface__["data"][0])
+        for k in range(array.ndim):
+            target.strides[k] = array.strides[k]
+        frame.objects[slot] = array
+
+    def _step(self, frame: _Frame, step: Callable[..., Any], reads: Sequence[int], writes: Sequence[int]) -> None:
+        results = step(*[self._value(frame, slot) for slot in reads])
+        for slot, value in zip(writes, results, strict=True):
+            if self.dtypes[slot] == _OBJECT:
+                frame.objects[slot] = value
+                continue
+            dtype = _NAMES[self.dtypes[slot]]
+            array = np.asarray(value)
+            if array.ndim != frame.core.slots[slot].ndim or (isinstance(value, np.ndarray) and array.dtype != dtype):
+                raise TypeError(f"a step returned {type(value)} where an array of its output's type belongs")
+            frame.bind(slot, np.require(array, dtype=dtype, requirements="A"))
+
+    def _value(self, frame: _Frame, slot: int) -> Any:
+        """The value of a slot: the array that holds it, a view of that, or a copy."""
+        if slot in frame.objects:
+            return frame.objects[slot]
+        target = frame.core.slots[slot]
+        owner = frame.objects.get(target.owner)
+        address, dtype = int(self.ffi.cast("intptr_t", target.data)), np.dtype(_NAMES[self.dtypes[slot]])
+        shape, strides = frame.shape(slot), frame.strides(slot)
+        if isinstance(owner, np.ndarray):
+            return _array_at(address, shape, strides, dtype, owner)
+        return _array_at(address, shape, strides, dtype, frame).copy()
+
+
+def _array_at(address: int, shape: tuple[int, ...], strides: tuple[int, ...], dtype: Any, owner: Any) -> Any:
+    if 0 in shape:
+        return np.empty(shape, dtype)
+    writeable = getattr(getattr(owner, "flags", None), "writeable", True)
+    holder = types.SimpleNamespace(
+        __array_interface__={
+            "version": 3, "data": (address, not writeable), "shape": shape, "strides": strides, "typestr": dtype.str,
+        },
+        owner=owner,
+    )  # fmt: skip
+    return np.asarray(holder)
+
+
+class Entry:
+    """A function's fast way in: returns NotImplemented, before any effect, where an argument needs the general path."""
+
+    def __init__(
+        self,
+        program: Program,
+        positions: Sequence[int],
+        cells: Sequence[list[Any]],
+        updates: Sequence[int],
+        update_cells: Sequence[list[Any]],
+        results: Sequence[int],
+        unpack: bool,
+        plan: Sequence[Any],
+        hold: Callable[..., Any],
+        release: Callable[..., Any],
+    ) -> None:
+        self.program, self.positions, self.cells = program, tuple(positions), tuple(cells)
+        self.updates = tuple(zip(updates, update_cells, strict=True))
+        self.results, self.unpack = tuple(results), unpack
+        self.plan, self.hold, self.release = tuple(plan), hold, release
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if kwargs or len(args) != len(self.positions) - len(self.cells):
+            return NotImplemented
+        held = self.hold(self.plan) if self.plan else ()
+        try:
+            values: list[Any] = [None] * len(self.positions)
+            for position, value in zip(self.positions, (*args, *(cell[0] for cell in self.cells)), strict=True):
+                values[position] = value
+            results = self.program.execute(values)
+            if results is None:
+                return NotImplemented
+            for output, cell in self.updates:
+                cell[0] = results[output]
+            if self.unpack:
+                return results[self.results[0]]
+            return [results[k] for k in self.results]
+        finally:
+            self.release(held)

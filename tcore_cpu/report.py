@@ -1,0 +1,105 @@
+"""Lines of ``tcore doctor`` about native code: what works, and what to do about the rest."""
+
+from __future__ import annotations
+
+import subprocess
+import sysconfig
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from tcore.configuration import config
+from tcore.plugins import ReportLine
+
+__all__ = ["lines"]
+
+
+def lines() -> list[ReportLine]:
+    """One line for each part; no part's failure hides another."""
+    found = []
+    for topic, part in (
+        ("C compiler", _compiler),
+        ("native runtime", _runtime),
+        ("kernel store", _store),
+        ("BLAS", _blas),
+        ("vector mathematics", _vectors),
+        ("users' C ops", _user_code),
+    ):
+        found.append(_safely(topic, part))
+    return found
+
+
+def _safely(topic: str, part: Callable[[str], ReportLine]) -> ReportLine:
+    try:
+        return part(topic)
+    except Exception as error:  # noqa: BLE001 - a report must not fail
+        return ReportLine(topic, "problem", f"{type(error).__name__}: {error}", "")
+
+
+def _compiler(topic: str) -> ReportLine:
+    from tcore_cpu.compiler import find_compiler
+
+    compiler = find_compiler()
+    if compiler is None:
+        return ReportLine(topic, "missing", "no C compiler on the PATH", "apt install gcc g++ (or set CC)")
+    version = subprocess.run([*compiler.command, "--version"], capture_output=True, text=True, check=False).stdout
+    return ReportLine(topic, "ok", f"{compiler.path}: {version.partition(chr(10))[0]}")
+
+
+def _runtime(topic: str) -> ReportLine:
+    from tcore_cpu.runtime import runtime, runtime_kind
+
+    kind = runtime_kind()
+    threads = runtime().set_threads(config.threads)
+    if kind == "extension":
+        return ReportLine(topic, "ok", f"extension module, {threads} threads")
+    headers = "install Python's headers (apt install python3-dev) and reinstall tcore-cpu"
+    return ReportLine(topic, "info", f"through cffi (slower calls), {threads} threads", headers)
+
+
+def _store(topic: str) -> ReportLine:
+    from tcore_cpu.store import open_store
+
+    store = open_store(config.cpu.store)
+    if store.root != Path(config.cpu.store).expanduser():
+        return ReportLine(topic, "problem", f"{config.cpu.store} cannot be used", "set the flag cpu.store to a folder of your own")
+    return ReportLine(topic, "ok", f"{store.root}, {store.entries()} libraries")
+
+
+def _blas(topic: str) -> ReportLine:
+    from tcore_cpu.blas import BlasError, pointers
+
+    try:
+        found = pointers()
+    except BlasError as error:
+        return ReportLine(topic, "missing", str(error), "pip install scipy")
+    if not found:
+        return ReportLine(topic, "info", "switched off by an empty blas.ldflags; products run on NumPy")
+    origin = "SciPy's" if config.blas.ldflags.strip() == "-lblas" else f"from {config.blas.ldflags}"
+    return ReportLine(topic, "ok", f"{origin}, {len(found)} routines")
+
+
+def _vectors(topic: str) -> ReportLine:
+    from tcore_cpu.compiler import vector_math
+
+    found = vector_math()
+    if not found:
+        return ReportLine(topic, "info", "this C library has none: exp, log and so on run one element at a time")
+    return ReportLine(topic, "ok", f"libmvec, {len(found)} functions")
+
+
+def _user_code(topic: str) -> ReportLine:
+    include = sysconfig.get_path("include")
+    if not Path(include, "Python.h").exists():
+        version = sysconfig.get_python_version()
+        return ReportLine(topic, "missing", f"Python.h is not in {include}", f"apt install python{version}-dev")
+    if not config.cxx:
+        return ReportLine(topic, "missing", "no C++ compiler", "apt install g++ (or set the flag cxx)")
+    with tempfile.TemporaryDirectory() as folder:
+        source = Path(folder, "test.cpp")
+        source.write_text('#include <Python.h>\nextern "C" int tc_test() { return PY_MAJOR_VERSION; }\n', encoding="utf-8")
+        command = [config.cxx, "-shared", "-fPIC", f"-I{include}", str(source), "-o", str(Path(folder, "test.so"))]
+        run = subprocess.run(command, capture_output=True, text=True, check=False)
+    if run.returncode:
+        return ReportLine(topic, "problem", f"{config.cxx} fails: {run.stderr.strip().splitlines()[-1]}", "check the compiler")
+    return ReportLine(topic, "ok", f"{config.cxx} with Python's headers")

@@ -1,0 +1,222 @@
+"""All use of the CUDA driver, on pycuda: devices, memory, kernels.
+
+pycuda is imported when a device is asked for, never before.  Work of one context goes to one stream, which
+keeps its order; every entry point makes the context current and gives the old one back.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import hashlib
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from tcore.gpuarray.runtime import DeviceError, DeviceInfo, LaunchShape
+from tcore_cuda.compiler import compile_cubin
+from tcore_cuda.printer import CudaDialect
+
+__all__ = ["CudaBuffer", "CudaContext", "CudaKernel", "devices", "missing", "open"]
+
+
+def missing() -> str | None:
+    """What keeps this process from using a GPU and what to do about it; None where nothing does."""
+    try:
+        library = ctypes.CDLL("libcuda.so.1")
+    except OSError:
+        return "no driver: libcuda.so.1 was not found; install the NVIDIA driver of this machine's GPU"
+    count = ctypes.c_int()
+    status = library.cuInit(0) or library.cuDeviceGetCount(ctypes.byref(count))
+    if status:
+        return f"the NVIDIA driver is there, but does not work (cuInit: error {status}); `nvidia-smi` may say more"
+    if count.value == 0:
+        return "the NVIDIA driver is there, but sees no GPU (CUDA_VISIBLE_DEVICES hides them?)"
+    try:
+        import pycuda.driver  # noqa: F401, PLC0415
+    except ImportError as error:
+        return f"pycuda is missing ({error}); beside a CUDA toolkit: pip install pycuda (see the README of tcore-cuda)"
+    return None
+
+
+@functools.cache
+def _driver() -> Any:
+    """The driver module, initialised."""
+    reason = missing()
+    if reason is not None:
+        raise DeviceError(reason)
+    import pycuda.driver as driver  # noqa: PLC0415
+
+    driver.init()
+    return driver
+
+
+def devices() -> Iterator[DeviceInfo]:
+    """Every GPU, named ``cuda0``, ``cuda1``, …"""
+    driver = _driver()
+    for number in range(driver.Device.count()):
+        device = driver.Device(number)
+        yield DeviceInfo(f"cuda{number}", device.name(), device.pci_bus_id(), device.total_memory())
+
+
+def open(device: str) -> CudaContext:  # noqa: A001 - the protocol's name
+    """The context of ``cuda`` (the first GPU), ``cuda0``, ``cuda1``, …"""
+    digits = device.removeprefix("cuda")
+    if digits and not digits.isdigit():
+        raise ValueError(f"{device!r} names no CUDA device: write cuda0, cuda1, …")
+    with _opening:
+        return _opened(int(digits or 0))
+
+
+_opening = threading.Lock()
+
+
+@functools.cache
+def _opened(number: int) -> CudaContext:
+    driver = _driver()
+    count = driver.Device.count()
+    if number >= count:
+        raise DeviceError(f"there is no cuda{number}: the driver sees {count} GPU{'s' if count > 1 else ''}")
+    return CudaContext(f"cuda{number}", driver.Device(number), driver)
+
+
+class CudaBuffer:
+    """Device memory, freed with its last reference."""
+
+    __slots__ = ("__weakref__", "context", "memory", "nbytes")
+
+    def __init__(self, context: CudaContext, nbytes: int) -> None:
+        self.context = context
+        self.nbytes = nbytes
+        with context.current() as driver:
+            try:
+                self.memory = driver.mem_alloc(max(nbytes, 1))
+            except driver.MemoryError as error:
+                raise MemoryError(f"{context.device_name} cannot allocate {nbytes} bytes") from error
+
+    @property
+    def handle(self) -> int:
+        """The device pointer."""
+        return int(self.memory)
+
+
+class CudaKernel:
+    """A function of a loaded module."""
+
+    __slots__ = ("function", "max_block", "module", "name")
+
+    def __init__(self, module: Any, name: str, driver: Any) -> None:
+        self.module = module
+        self.name = name
+        self.function = module.get_function(name)
+        self.max_block: int = self.function.get_attribute(driver.function_attribute.MAX_THREADS_PER_BLOCK)
+
+
+class CudaContext:
+    """One GPU: implements :class:`tcore.gpuarray.runtime.GpuContext` on its primary context."""
+
+    kind = "cuda"
+    has_double = True
+    has_half = True
+    parameter_bytes = 4096
+
+    def __init__(self, name: str, device: Any, driver: Any) -> None:
+        attribute = driver.device_attribute
+        self.device_name = name
+        self.device = device
+        self.description = device.name()
+        self.identifier = device.pci_bus_id()
+        self.max_block: int = device.get_attribute(attribute.MAX_THREADS_PER_BLOCK)
+        self.local_memory: int = device.get_attribute(attribute.MAX_SHARED_MEMORY_PER_BLOCK)
+        self.dialect = CudaDialect()
+        major, minor = device.compute_capability()
+        self.architecture = f"sm_{major}{minor}"
+        self._driver = driver
+        self._context = device.retain_primary_context()
+        self._modules: dict[str, Any] = {}
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def current(self) -> Iterator[Any]:
+        """Make this context current for a while; gives the driver."""
+        self._context.push()
+        try:
+            yield self._driver
+        except self._driver.Error as error:
+            raise DeviceError(f"{self.device_name}: {error}") from error
+        finally:
+            self._driver.Context.pop()
+
+    # ------------------------------------------------------------ memory
+
+    def allocate(self, nbytes: int) -> CudaBuffer:
+        """New memory with unspecified content."""
+        return CudaBuffer(self, nbytes)
+
+    def write(self, buffer: CudaBuffer, offset: int, source: np.ndarray) -> None:
+        """Copy from the host."""
+        if source.nbytes:
+            with self.current() as driver:
+                driver.memcpy_htod(buffer.handle + offset, source)
+
+    def read(self, buffer: CudaBuffer, offset: int, target: np.ndarray) -> None:
+        """Copy to the host, after all work before it."""
+        if target.nbytes:
+            with self.current() as driver:
+                driver.memcpy_dtoh(target, buffer.handle + offset)
+
+    def copy(self, target: CudaBuffer, target_offset: int, source: CudaBuffer, source_offset: int, nbytes: int) -> None:
+        """Copy within the device."""
+        if nbytes:
+            with self.current() as driver:
+                driver.memcpy_dtod(target.handle + target_offset, source.handle + source_offset, nbytes)
+
+    def fill(self, buffer: CudaBuffer, offset: int, nbytes: int, byte: int) -> None:
+        """Set every byte of a range."""
+        if nbytes:
+            with self.current() as driver:
+                driver.memset_d8(buffer.handle + offset, byte, nbytes)
+
+    # ------------------------------------------------------------ kernels
+
+    def compile(self, source: str, name: str, flags: Sequence[str] = ()) -> CudaKernel:
+        """The kernel ``name``; a source is compiled and loaded once."""
+        key = hashlib.sha256("\0".join([source, *flags]).encode()).hexdigest()
+        with self._lock, self.current() as driver:
+            module = self._modules.get(key)
+            if module is None:
+                module = self._modules[key] = driver.module_from_buffer(compile_cubin(source, self.architecture, flags))
+            return CudaKernel(module, name, driver)
+
+    def launch(
+        self,
+        kernel: CudaKernel,
+        shape: LaunchShape,
+        arguments: Sequence[Any],
+        *,
+        reads: Sequence[CudaBuffer],
+        writes: Sequence[CudaBuffer],
+        shared_bytes: int = 0,
+    ) -> None:
+        """Start a kernel; the stream keeps the order, so ``reads`` and ``writes`` need no care."""
+        values = [_argument(value) for value in arguments]
+        with self.current():
+            kernel.function(*values, grid=shape.grid, block=shape.block, shared=shared_bytes)
+
+    def synchronize(self) -> None:
+        """Wait for all work; raise what failed."""
+        with self.current() as driver:
+            driver.Context.synchronize()
+
+    def __repr__(self) -> str:
+        return f"<CudaContext {self.device_name}: {self.description}>"
+
+
+def _argument(value: Any) -> Any:
+    """An argument as pycuda takes it: pointers as integers of their own type, structures as void scalars."""
+    if isinstance(value, CudaBuffer):
+        return value.memory
+    return np.void(value) if isinstance(value, bytes) else value
