@@ -2,11 +2,7 @@
 
 from tcore.plugins import ConverterSpec, LoweringGroup, OpSpec, RewriteGroup, SharedSpec, TypeSpec, hookimpl
 
-<<<<<<< HEAD
 __all__ = ["tcore_lowerings", "tcore_ops", "tcore_optimizations", "tcore_types"]
-=======
-from tcore.plugins import RewriteGroup, SharedSpec, TypeSpec, hookimpl
->>>>>>> compile
 
 #: file -> op classes in it
 _OPS = {
@@ -36,7 +32,6 @@ _OPS = {
 
 
 @hookimpl
-<<<<<<< HEAD
 def tcore_types() -> list[TypeSpec | ConverterSpec | SharedSpec]:
     """The Types of arrays, slices and None; numbers and arrays as constants and as shared variables."""
     return [
@@ -55,16 +50,6 @@ def tcore_types() -> list[TypeSpec | ConverterSpec | SharedSpec]:
 def tcore_ops() -> list[OpSpec]:
     """The ops on tensors."""
     return [OpSpec(f"tcore.tensor.{module}:{name}") for module, names in _OPS.items() for name in names]
-=======
-def tcore_types() -> list[TypeSpec | SharedSpec]:
-    """Arrays on the host, and the shared variables that hold arrays and numbers."""
-    return [
-        TypeSpec("TensorType", "tcore.tensor.type:TensorType", "NumPy arrays of one dtype and broadcast pattern"),
-        SharedSpec("numpy", "tcore.tensor.sharedvar:tensor_constructor"),
-        SharedSpec("numpy", "tcore.tensor.sharedvar:scalar_constructor"),
-        SharedSpec("builtins", "tcore.tensor.sharedvar:scalar_constructor"),
-    ]
->>>>>>> compile
 
 
 @hookimpl
