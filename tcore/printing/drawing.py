@@ -27,7 +27,7 @@ default_colorCodes = {  # noqa: N816 - the documented name
     "Subtensor": "#FFAAFF",
     "Alloc": "#FFAA22",
 }
-_CYAN, _GREEN, _BLUE, _GREY = "cyan", "green", "dodgerblue", "lightgrey"
+_CYAN, _GREEN, _BLUE, _GREY = "cyan", "lightgreen", "lightskyblue", "lightgrey"
 
 
 @frozen
