@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tcore.configuration import config
 
+from tcore.configuration import config
 from tcore_cpu import runtime_build
 from tcore_cpu.runtime_abi import DTYPES, RUNTIME_ABI, Event
 

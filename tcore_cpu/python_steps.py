@@ -15,7 +15,6 @@ from typing import Any
 from tcore.graph import Constant, Op
 from tcore.graph.traversal import io_toposort
 from tcore.link.errors import raise_with_op
-
 from tcore_cpu.c_steps import c_step_of
 from tcore_cpu.program import Draft
 from tcore_cpu.runtime_abi import Failure
@@ -166,7 +165,7 @@ class ErrorReports:
             arguments = [value_of(v) for v in ancestor.inputs]
             try:
                 results = self.perform(ancestor, arguments)
-            except Exception:  # noqa: BLE001, S112 - the report goes on without this value
+            except Exception:  # noqa: S112 - the report goes on without this value
                 continue
             known.update(zip(ancestor.outputs, results, strict=True))
         return [value_of(v) for v in node.inputs]

@@ -7,12 +7,12 @@ import threading
 
 import numpy as np
 import pytest
+
 import tcore.tensor as tt
 from tcore.compile.function import function
 from tcore.compile.mode import Mode
 from tcore.graph import Apply, Op
 from tcore.tensor.sharedvar import tensor_constructor
-
 from tcore_cpu.linker import CLinker, CPyLinker, CvmLinker, NoNativeCode
 
 

@@ -9,8 +9,8 @@ import sys
 
 import numpy as np
 import pytest
-import tcore.tensor as tt
 
+import tcore.tensor as tt
 from tcore_cpu import runtime_abi, runtime_build
 from tcore_cpu.compiler import find_compiler
 from tcore_cpu.runtime import runtime, runtime_kind
@@ -51,7 +51,7 @@ def test_sizes_agree_with_the_header() -> None:
 def test_extension_is_of_these_sources() -> None:
     """The module tells the ABI and the hash of the sources that it was built from."""
     assert runtime().ABI == runtime_abi.RUNTIME_ABI
-    assert runtime().SOURCE_HASH == runtime_build.source_hash()
+    assert runtime_build.source_hash() == runtime().SOURCE_HASH
 
 
 def test_malformed_programs_are_refused() -> None:

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 import tcore.tensor as tt
 from tcore.configuration import config
-
 from tcore_cpu import compiler as compiler_module
 from tcore_cpu.compiler import CompileError, Unit, find_compiler, load_units
 from tcore_cpu.store import Store, StoreWarning, open_store
