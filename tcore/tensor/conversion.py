@@ -103,7 +103,7 @@ def as_tensor_variable(x: Any, name: str | None = None, ndim: int | None = None)
         else:
             return constant(x, name, ndim)  # type: ignore[return-value]
     if ndim is None or variable.type.ndim == ndim:
-        return variable  # type: ignore[no-any-return]
+        return variable
     return _with_ndim(variable, ndim)
 
 
@@ -172,7 +172,7 @@ class NumericAutocast:
         for dtype in self.dtypes:
             with np.errstate(over="ignore"):
                 array = np.array(value, dtype)
-            if value != value or float(array) == value:
+            if np.isnan(value) or float(array) == value:
                 break
         return array
 
