@@ -22,6 +22,7 @@ from tcore.tensor.incsubtensor import IncSubtensor
 from tcore.tensor.indexing import index
 from tcore.tensor.join import MakeVector
 from tcore.tensor.math import add
+from tcore.tensor.rebroadcast import Rebroadcast
 from tcore.tensor.rewrites.common import has_value, only_client
 from tcore.tensor.scalars import ScalarFromTensor, TensorFromScalar, tensor_from_scalar
 from tcore.tensor.slices import slice_length
@@ -260,6 +261,8 @@ def local_subtensor_lift(node: Apply) -> Any:
 def local_subtensor_make_vector(node: Apply) -> Any:
     """MakeVector(a, b, c)[1] -> b; MakeVector(a, b, c)[1:] -> MakeVector(b, c)"""
     maker = node.inputs[0].owner
+    if maker is not None and isinstance(maker.op, Rebroadcast):
+        maker = maker.inputs[0].owner  # a vector of one element without its mark
     if maker is None or not isinstance(maker.op, MakeVector) or len(node.op.idx_list) != 1:
         return False
     (entry,) = _entries(node)
