@@ -16,6 +16,7 @@ from tcore.graph import Constant, Variable
 from tcore.graph.traversal import io_toposort
 from tcore.link.container import Cell, Container, StorageMap
 from tcore.link.errors import raise_with_op
+from tcore.link.floating import floating_point_errors
 from tcore.link.storage import gc_schedule, map_storage
 
 if TYPE_CHECKING:
@@ -211,10 +212,11 @@ class Program:
             return
         step = None
         try:
-            for step in self.steps:
-                step[0]()
-                for cell in step[2]:
-                    cell[0] = None
+            with floating_point_errors():
+                for step in self.steps:
+                    step[0]()
+                    for cell in step[2]:
+                        cell[0] = None
         except Exception:
             self._fail(step)
 
@@ -226,8 +228,9 @@ class Program:
             steps = self._subsets[subset] = [step for step in self.steps if step[1] in needed]
         step = None
         try:
-            for step in steps:
-                step[0]()
+            with floating_point_errors():
+                for step in steps:
+                    step[0]()
         except Exception:
             self._fail(step)
         finally:
