@@ -47,7 +47,7 @@ class SharedVariable(Variable):
     def __init__(
         self,
         name: str | None,
-        type: Type,  # noqa: A002 - the documented name
+        type: Type,
         value: Any,
         strict: bool,
         allow_downcast: bool | None = None,

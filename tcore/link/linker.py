@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 from copy import copy
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from tcore.configuration import config
@@ -196,7 +197,7 @@ class Program:
         self._subsets: dict[tuple[int, ...], list[Step]] = {}
         self.steps: list[Step] = [
             (
-                (lambda thunk=thunk: run_until_done(thunk)) if getattr(thunk, "lazy", False) else thunk,
+                partial(run_until_done, thunk) if getattr(thunk, "lazy", False) else thunk,
                 node,
                 tuple(to_empty[position]) if to_empty is not None else empty,
             )

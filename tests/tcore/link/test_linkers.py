@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -201,8 +202,7 @@ def test_error_report_continues_in_a_file():
         f([1.0, 2.0], [1.0, 2.0, 3.0])
     lines = str(info.value).splitlines()
     assert len(lines) <= 26  # the message of the exception itself, and the report
-    with open(lines[-1].removeprefix("The whole report is in ")) as file:
-        report = file.read()
+    report = Path(lines[-1].removeprefix("The whole report is in ")).read_text()
     assert "Debugprint of the apply node:" in report
     assert report.count("Elemwise{exp") > 30
     assert "Storage map footprint:" in report
