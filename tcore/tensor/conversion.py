@@ -51,7 +51,8 @@ def constant(x: Any, name: str | None = None, ndim: int | None = None, dtype: st
     if value.ndim == 0 and name is None:
         key = (value.dtype.str, value.tobytes())
         cached = _scalars.get(key)
-        if cached is None:
+        # one that an optimization put into a graph belongs to that graph
+        if cached is None or cached.fgraph is not None:
             cached = _new_constant(value, None)
             if len(_scalars) < _CACHE_LIMIT:
                 _scalars[key] = cached
