@@ -116,7 +116,7 @@ class CAReduce(Op):
     def perform(self, node: Apply, inputs: Sequence[Any], output_storage: Sequence[list[Any]], params: Any = None) -> None:
         (x,) = inputs
         axes = normal_axes(self.axis, x.ndim)
-        dtype = node.outputs[0].type.dtype  # type: ignore[attr-defined]
+        dtype = node.outputs[0].type.dtype
         with np.errstate(all="ignore"):
             output_storage[0][0] = np.asarray(self.reduced(x, axes), dtype)
 
@@ -128,14 +128,12 @@ class CAReduce(Op):
         return _fold(self.scalar_op, x, axes)
 
     def infer_shape(self, node: Apply, shapes: Sequence[Any]) -> list[tuple[Any, ...]]:
-        axes = normal_axes(self.axis, node.inputs[0].type.ndim)  # type: ignore[attr-defined]
+        axes = normal_axes(self.axis, node.inputs[0].type.ndim)
         return [tuple(length for axis, length in enumerate(shapes[0]) if axis not in axes)]
 
     # ------------------------------------------------------------ differentiating
 
-    def L_op(
-        self, inputs: Sequence[Any], outputs: Sequence[Any], output_grads: Sequence[Any]
-    ) -> list[Variable]:
+    def L_op(self, inputs: Sequence[Any], outputs: Sequence[Any], output_grads: Sequence[Any]) -> list[Variable]:
         """For extremes: the gradient goes to every element that equals the result; zero for bit operations."""
         (x,), (out,), (g,) = inputs, outputs, output_grads
         if out.type.dtype in discrete_dtypes:
@@ -259,9 +257,7 @@ class Sum(_Named):
 
     kind = scalar.add
 
-    def L_op(
-        self, inputs: Sequence[Any], outputs: Sequence[Any], output_grads: Sequence[Any]
-    ) -> list[Variable]:
+    def L_op(self, inputs: Sequence[Any], outputs: Sequence[Any], output_grads: Sequence[Any]) -> list[Variable]:
         """The gradient of the sum, for each of its elements."""
         (x,), (out,), (g,) = inputs, outputs, output_grads
         if out.type.dtype in discrete_dtypes:
@@ -297,7 +293,7 @@ class Prod(_Named):
         acc_dtype: str | None = None,
         no_zeros_in_input: bool = False,
     ) -> None:
-        self.__attrs_init__(self.kind, axis, dtype, acc_dtype, no_zeros_in_input)  # type: ignore[attr-defined]
+        self.__attrs_init__(self.kind, axis, dtype, acc_dtype, no_zeros_in_input)
 
     def _made(self, axis: Any, dtype: str | None, acc_dtype: str | None) -> CAReduce:
         return type(self)(axis, dtype, acc_dtype, self.no_zeros_in_input)
@@ -305,9 +301,7 @@ class Prod(_Named):
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self.axis, self.dtype, self.acc_dtype, self.no_zeros_in_input)
 
-    def L_op(
-        self, inputs: Sequence[Any], outputs: Sequence[Any], output_grads: Sequence[Any]
-    ) -> list[Variable]:
+    def L_op(self, inputs: Sequence[Any], outputs: Sequence[Any], output_grads: Sequence[Any]) -> list[Variable]:
         """The product of all other elements, times the gradient of the product.
 
         In a group without zeros that is product / x. With one zero it is the product of the others at the zero and 0
@@ -343,9 +337,7 @@ class ProdWithoutZeros(_Named):
     def reduced(self, x: np.ndarray, axes: tuple[int, ...]) -> Any:
         return np.multiply.reduce(np.where(x == 0, x.dtype.type(1), x), axis=axes, dtype=self.accumulator(x.dtype.name))
 
-    def L_op(
-        self, inputs: Sequence[Any], outputs: Sequence[Any], output_grads: Sequence[Any]
-    ) -> list[Variable]:
+    def L_op(self, inputs: Sequence[Any], outputs: Sequence[Any], output_grads: Sequence[Any]) -> list[Variable]:
         """The product of the other elements, and 0 at zeros."""
         (x,), (out,), (g,) = inputs, outputs, output_grads
         if out.type.dtype in discrete_dtypes:

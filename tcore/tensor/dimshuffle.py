@@ -57,7 +57,7 @@ class DimShuffle(Op):
     _f16_ok = True
 
     def __init__(self, input_broadcastable: Sequence[Any], new_order: Sequence[Any], inplace: bool = True) -> None:
-        self.__attrs_init__(input_broadcastable, new_order)  # type: ignore[attr-defined]
+        self.__attrs_init__(input_broadcastable, new_order)
         ndim = len(self.input_broadcastable)
         kept = [axis for axis in self.new_order if axis != "x"]
         for axis in kept:
@@ -104,12 +104,10 @@ class DimShuffle(Op):
         (shape,) = shapes
         return [tuple(1 if axis == "x" else shape[axis] for axis in self.new_order)]
 
-    def L_op(
-        self, inputs: Sequence[Variable], outputs: Sequence[Variable], output_grads: Sequence[Variable]
-    ) -> list[Variable]:
+    def L_op(self, inputs: Sequence[Variable], outputs: Sequence[Variable], output_grads: Sequence[Variable]) -> list[Variable]:
         """The axes put back."""
         (x,), (g,) = inputs, output_grads
-        if x.type.dtype in discrete_dtypes:  # type: ignore[attr-defined]
+        if x.type.dtype in discrete_dtypes:
             from tcore.tensor.alloc import zeros_like
 
             return [zeros_like(x, dtype="floatX")]
@@ -117,7 +115,7 @@ class DimShuffle(Op):
         for position, axis in enumerate(self.new_order):
             if axis != "x":
                 back[axis] = position  # type: ignore[index]
-        return [DimShuffle(g.type.broadcastable, back)(g)]  # type: ignore[attr-defined]
+        return [DimShuffle(g.type.broadcastable, back)(g)]
 
     def R_op(self, inputs: Sequence[Variable], eval_points: Sequence[Variable | None]) -> list[Any]:
         """The same shuffle of the direction."""
@@ -136,7 +134,7 @@ def dimshuffle(x: Any, *pattern: Any) -> Variable:
     variable = as_tensor_variable(x)
     ndim = variable.type.ndim
     order = [axis + ndim if isinstance(axis, int) and -ndim <= axis < 0 else axis for axis in pattern]
-    return DimShuffle(variable.type.broadcastable, order)(variable)  # type: ignore[no-any-return]
+    return DimShuffle(variable.type.broadcastable, order)(variable)
 
 
 def transpose(x: Any, axes: Sequence[int] | None = None) -> Variable:
