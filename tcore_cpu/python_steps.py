@@ -16,6 +16,7 @@ from tcore.graph import Constant, Op
 from tcore.graph.traversal import io_toposort
 from tcore.link.errors import raise_with_op
 
+from tcore_cpu.c_steps import c_step_of
 from tcore_cpu.program import Draft
 from tcore_cpu.runtime_abi import Failure
 
@@ -34,7 +35,11 @@ def step_of(node: Any, fgraph: Any) -> Any:
     """A callable from the values of a node's inputs to the tuple of its outputs."""
     if type(node.op).make_thunk is not Op.make_thunk:
         return _ThunkStep(node, fgraph)
-    return _PerformStep(node, fgraph)
+    step = c_step_of(node)
+    if step is None:
+        return _PerformStep(node, fgraph)
+    step.fgraph = fgraph
+    return step
 
 
 class _PerformStep:

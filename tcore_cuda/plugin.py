@@ -7,8 +7,16 @@ __all__ = ["tcore_backends", "tcore_devices", "tcore_optimizations", "tcore_repo
 
 @hookimpl
 def tcore_backends() -> list[BackendSpec]:
-    """The CUDA backend."""
-    return [BackendSpec("cuda", load="tcore_cuda.backend:CudaBackend", summary="NVIDIA GPUs, CUDA C", languages=("cuda",))]
+    """The CUDA backend, and the one that compiles without running."""
+    return [
+        BackendSpec("cuda", load="tcore_cuda.backend:CudaBackend", summary="NVIDIA GPUs, CUDA C", languages=("cuda",)),
+        BackendSpec(
+            "cuda-compile",
+            load="tcore_cuda.compile_only:CompileOnlyBackend",
+            summary="compiles kernels for NVIDIA GPUs and computes on the host: for tests",
+            languages=("cuda",),
+        ),
+    ]
 
 
 @hookimpl

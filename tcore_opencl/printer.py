@@ -19,6 +19,7 @@ class OpenCLDialect(GpuDialect):
     suffixed: ClassVar[bool] = False
     function: ClassVar[str] = "TC_INLINE"
     preamble: ClassVar[str] = """\
+/* TC_ANY_BLOCK: results do not depend on the size of groups. */
 #ifdef cl_khr_fp64
 #pragma OPENCL EXTENSION cl_khr_fp64 : enable
 #endif

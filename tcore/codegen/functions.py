@@ -200,10 +200,11 @@ _ROWS = [
             ("atanh", np.arctanh),
             ("erf", _vector("erf")),
             ("erfc", _vector("erfc")),
-            ("lgamma", _vector("gammaln")),
             ("tgamma", _vector("gamma")),
         ]
     ),
+    # C gives +inf at -inf, SciPy -inf.
+    Function("lgamma", 1, "same", _vector("gammaln"), _float("{0} == -TC_INFINITY ? {0} : @lgamma({0})"), 15),
     _math("pow", np.power, 20, 2),
     _math("atan2", np.arctan2, 15, 2),
     _math("hypot", np.hypot, 12, 2),

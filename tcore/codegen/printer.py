@@ -126,7 +126,7 @@ class Source:
             return f"({left} {sign} {right})"
         if isinstance(expr, Fn):
             return f"({self._spelled(expr, [self.index(arg, names) for arg in expr.args])})"
-        raise KeyError(f"no name for {expr!r} in an index")
+        raise NotLowered(f"{expr!r} is no index or length that is known before the kernel runs")
 
     def value(self, expr: Expr, args: list[str], load: LoadText) -> str:
         """One operation on operands that have names."""

@@ -146,7 +146,8 @@ class _Scheduler:
         self.source = Source(dialect)
         self.arrays = (*kernel.outputs, *kernel.inputs)
         self.number = {buffer: k for k, buffer in enumerate(self.arrays)}
-        self.lengths = tuple(extents_of(kernel))
+        # Every length has its place in the argument block before the first function is printed.
+        self.lengths = tuple(dict.fromkeys((*extents_of(kernel), *_copied_lengths(kernel))))
         self.names: dict[Expr, str] = {}
         for extent in self.lengths:
             self.names[extent] = f"{extent.buffer}_n{extent.axis}"
@@ -180,6 +181,8 @@ class _Scheduler:
         dialect = self.dialect
         used = set(re.findall(r"\w+", "\n".join(lines)))
         name = f"{self.name}{suffix}"
+        if any(launch.name == name for launch in self.launches):
+            name += f"_{len(self.launches)}"
         pointers = [
             f"{dialect.pointer} {'' if buffer in self.kernel.outputs else 'const '}{dialect.type(buffer.dtype)} *{buffer}"
             for buffer in self.arrays
@@ -191,6 +194,8 @@ class _Scheduler:
         ]
         inner = "\n".join(f"    {line}" if line else "" for line in [*unpack, *lines])
         self.source.kernels.append(f"{dialect.kernel} void {name}({parameters}) {{\n{inner}\n}}")
+        for extent in work:
+            evaluate_length(extent, lambda buffer, axis: 1)  # refuses lengths that the host cannot know
         self.launches.append(Launch(name, mode, tuple(work)))
 
     def _block_names(self) -> list[str]:
@@ -215,8 +220,8 @@ class _Scheduler:
             data = [item for item in expr.index if is_data(item)]
             if data:
                 self.checks = True
-                outside = " | ".join(f"({source.index(item, names)} < 0)" for item in data)
-                return f"{outside} ? 0 : {place}"
+                outside = " || ".join(f"{source.index(item, names)} < 0" for item in data)
+                return f"({outside}) ? 0 : {place}"
             return place
 
         return text
@@ -445,7 +450,7 @@ class _Scheduler:
             return
         flags = stage.output.broadcastable
         axes = tuple(
-            Axis.fresh(axis_name(k), self._length(stage.output, k)) for k, flag in enumerate(flags) if not flag
+            Axis.fresh(axis_name(k), Extent(stage.output, k)) for k, flag in enumerate(flags) if not flag
         )
         self.elements(Map((stage.output,), axes, (Load(stage.base, full_index(stage.base, axes)),)), "_copy")
 
@@ -456,13 +461,6 @@ class _Scheduler:
             return ""
         self.checks = True
         return "if (" + " && ".join(f"{self.source.index(item, names)} >= 0" for item in data) + ") "
-
-    def _length(self, buffer: Buffer, axis: int) -> Expr:
-        extent = Extent(buffer, axis)
-        if extent not in self.names:
-            self.names[extent] = f"{buffer}_n{axis}"
-            self.lengths = (*self.lengths, extent)
-        return extent
 
     def _box(self, output: Buffer, axes: Sequence[Axis], index: Sequence[Expr], value: Expr, suffix: str) -> None:
         names = dict(self.names)
@@ -527,6 +525,17 @@ class _Scheduler:
             "}",
         ]
         self.function("_scatter", "thread", [axis.extent for axis in free], lines)
+
+
+def _copied_lengths(kernel: Kernel) -> list[Extent]:
+    """Lengths of outputs that begin as a copy of another array."""
+    return [
+        Extent(stage.output, k)
+        for stage in kernel.stages
+        if isinstance(stage, (Regions, Scatter)) and stage.base is not None and not stage.inplace
+        for k, flag in enumerate(stage.output.broadcastable)
+        if not flag
+    ]
 
 
 def full_index(buffer: Buffer, axes: Sequence[Axis]) -> tuple[Expr, ...]:

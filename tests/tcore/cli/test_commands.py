@@ -73,12 +73,13 @@ def fill(folder: Folder) -> None:
     folder.plugin("crashes", "import os, signal\nos.kill(os.getpid(), signal.SIGSEGV)\n")
     folder.plugin("talks", "print('noise')\n")
     folder.plugin("new", "", api="v7:v8")
+    folder.plugin("idle", "")
 
 
 def test_plugins_json(folder: Folder) -> None:
     """Every plugin has a record: a crash, an error and a wrong API level are told, and the others are not hurt."""
     fill(folder)
-    done = folder.tcore("plugins", "--json", tcore_flags="plugins.disabled=nnet")
+    done = folder.tcore("plugins", "--json", tcore_flags="plugins.disabled=idle")
     assert done.returncode == 0, done.stderr
     rows = {row["name"]: row for row in json.loads(done.stdout)}
     assert rows["opens"]["status"] == "loaded"
@@ -90,7 +91,7 @@ def test_plugins_json(folder: Folder) -> None:
     assert rows["crashes"]["reason"] == "the process that loaded it was killed by SIGSEGV"
     assert rows["talks"]["status"] == "loaded"
     assert rows["new"]["status"] == "incompatible"
-    assert rows["nnet"]["status"] == "disabled"
+    assert rows["idle"]["status"] == "disabled"
     assert rows["tensor"]["status"] == "loaded"
 
 

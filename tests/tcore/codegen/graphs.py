@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,67 @@ from tcore.graph.variable import Constant
 from tcore.tensor.lowering import LOWERINGS
 
 TABLE = LoweringTable.of(LOWERINGS)
+BACKEND = "numpy"
+"""How kernels run: ``numpy`` by the interpreter, ``opencl`` on a device, ``cuda-compile`` interpreted after compiling."""
+
+
+def run_group(step: Group, operands: list[Any], blank: list[Any]) -> list[Any]:
+    """The outputs of a kernel on the backend of the test."""
+    if BACKEND == "opencl":
+        return _on_opencl(step, operands, blank)
+    if BACKEND == "cuda-compile":
+        from tcore_cuda.compile_only import compile_group
+
+        compile_group(step)
+    return run_kernel(step.kernel, operands, blank)
+
+
+def _on_opencl(step: Group, operands: list[Any], blank: list[Any]) -> list[Any]:
+    """Print, build and launch on the first OpenCL device."""
+    import pyopencl as cl
+
+    from tcore.codegen.schedule_gpu import schedule
+    from tcore_opencl.printer import OpenCLDialect
+
+    context, queue = _queue()
+    program = schedule(step.kernel, OpenCLDialect())
+    built = cl.Program(context, program.source).build(options=["-cl-std=CL1.2"])
+    arrays = [np.array(b, order="F") for b in blank] + [np.asarray(x) for x in operands]
+    hosts = [np.frombuffer(a.tobytes(order="A"), a.dtype) for a in arrays]
+    memory = [cl.Buffer(context, cl.mem_flags.READ_WRITE, max(h.nbytes, 1)) for h in hosts]
+    for buffer, host in zip(memory, hosts, strict=True):
+        if host.nbytes:
+            cl.enqueue_copy(queue, buffer, host)
+    arrays = [np.copy(a, order="A") for a in arrays]
+    record = np.zeros(3, "int64")
+    errors = cl.Buffer(context, cl.mem_flags.READ_WRITE | cl.mem_flags.COPY_HOST_PTR, hostbuf=record)
+    block = program.block.pack([a.shape for a in arrays], [[s // a.itemsize for s in a.strides] for a in arrays], [0] * len(arrays))
+    number = {buffer: k for k, buffer in enumerate((*step.kernel.outputs, *step.kernel.inputs))}
+    for launch in program.launches:
+        if launch.items(lambda b, axis: arrays[number[b]].shape[axis]):
+            kernel = cl.Kernel(built, launch.name)
+            kernel.set_args(*memory, errors, block)
+            cl.enqueue_nd_range_kernel(queue, kernel, (96,), (32,))
+    cl.enqueue_copy(queue, record, errors)
+    if record[0]:
+        raise IndexError(f"index {record[1]} is out of bounds for length {record[2]}")
+    results = []
+    for k, (buffer, array) in enumerate(zip(memory, arrays, strict=False)):
+        if k >= len(blank):
+            break
+        flat = np.empty(hosts[k].size, array.dtype)
+        if flat.nbytes:
+            cl.enqueue_copy(queue, flat, buffer)
+        results.append(np.ndarray(array.shape, array.dtype, flat, strides=array.strides))
+    return results
+
+
+@functools.cache
+def _queue() -> Any:
+    import pyopencl as cl
+
+    context = cl.Context([cl.get_platforms()[0].get_devices()[0]])
+    return context, cl.CommandQueue(context)
 
 
 def _perform(node: Any, values: dict[Any, Any]) -> None:
@@ -53,7 +115,7 @@ def run_grouped(fgraph: FunctionGraph, grouping: Grouping, inputs: list[Any], sh
                 continue
             operands = [np.asarray(values[v] if v in values else v.data) for v in step.inputs]
             blank = [np.zeros(np.shape(shapes[v]), v.type.dtype) for v in step.outputs]
-            for variable, result in zip(step.outputs, run_kernel(step.kernel, operands, blank), strict=True):
+            for variable, result in zip(step.outputs, run_group(step, operands, blank), strict=True):
                 assert result.dtype == variable.type.dtype
                 assert result.shape == np.shape(shapes[variable]), (step, result.shape)
                 values[variable] = result
