@@ -20,6 +20,7 @@ from tcore.gradient import (
     disconnected_grad,
     format_as,
     grad,
+    grad_clip,
     grad_not_implemented,
     hessian,
     jacobian,
@@ -199,6 +200,12 @@ class TestPaths:
         assert value(grad(zero_grad(x), x), x=3.0) == 0.0
         with pytest.warns(DeprecationWarning):
             assert value(grad(consider_constant(x) * x, x), x=3.0) == 3.0
+
+    @pytest.mark.parametrize("mode", ["FAST_RUN", "FAST_COMPILE"])
+    def test_identities_cost_nothing(self, mode):
+        """They are not in the compiled graph."""
+        f = function([v], T.exp(grad_clip(disconnected_grad(zero_grad(v)), -1, 1)), mode=mode)
+        assert len(f.maker.fgraph.toposort()) == 1
 
     def test_integer_cost(self):
         assert value(grad(T.cast(x, "int32"), x), x=3.4) == 0.0
