@@ -495,7 +495,7 @@ class _Builder:
         """``value`` with what this pass has just stored as values; another index of it is a new pass."""
         if not current.values:
             return value
-        done: dict[Expr, Expr] = dict(current.values)
+        done: dict[Expr, Expr] = {**current.values}
         for expr in flatten([value]):
             if expr not in done:
                 args = tuple(done[a] for a in expr.args)
@@ -513,10 +513,8 @@ class _Builder:
             accumulators = self.fold(stage)
         else:
             raise NotScheduled(f"the reduction {reduction.name}")
-        names: dict[Expr, tuple[int, str]] = {}
         slots = tuple(Param(f"tc_acc{self.ncells}_{k}", dtype) for k, (_, dtype) in enumerate(accumulators))
-        for param, accumulator in zip(slots, accumulators, strict=True):
-            names[param] = accumulator
+        names: dict[Expr, tuple[int, str]] = dict(zip(slots, accumulators, strict=True))
         results = reduction.finish(slots)
         for buffer, value in zip(stage.outputs, results, strict=True):
             if isinstance(value, Param) and buffer not in outputs and value.dtype == buffer.dtype:

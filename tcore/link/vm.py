@@ -43,7 +43,8 @@ class LazyProgram(Program):
         after = fgraph.orderings()
         self._lazy = [bool(getattr(thunk, "lazy", False)) for thunk in self.thunks]
         self._producers: list[list[int]] = [
-            [index.get(v.owner, -1) for v in node.inputs]  # type: ignore[call-overload] for node in self.nodes
+            [index.get(v.owner, -1) for v in node.inputs]  # type: ignore[call-overload]
+            for node in self.nodes
         ]
         self._before: list[list[int]] = [[index[n] for n in after.get(node, ()) if n in index] for node in self.nodes]
         self._flags = [compute_map[variable] for node in self.nodes for variable in node.outputs]
