@@ -15,6 +15,7 @@ from tcore.tensor.elemwise import Elemwise
 from tcore.tensor.incsubtensor import IncSubtensor
 from tcore.tensor.join import MakeVector
 from tcore.tensor.math import add
+from tcore.tensor.rebroadcast import Rebroadcast
 from tcore.tensor.rewrites.common import fitted, only_client
 from tcore.tensor.scalars import ScalarFromTensor, TensorFromScalar
 from tcore.tensor.subtensor import Subtensor, get_idx_list
@@ -99,6 +100,8 @@ def local_useless_subtensor(node: Apply) -> Any:
 def local_subtensor_make_vector(node: Apply) -> Any:
     """make_vector(a, b, c)[1] -> b; make_vector(a, b, c)[1:] -> make_vector(b, c)"""
     (x, *_) = node.inputs
+    if x.owner is not None and isinstance(x.owner.op, Rebroadcast):  # a vector of one entry, marked as a vector
+        (x,) = x.owner.inputs
     if x.owner is None or not isinstance(x.owner.op, MakeVector):
         return False
     (entry,) = _index(node) or (slice(None),)
