@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from attrs import frozen
-from tcore.configuration import config
 
+from tcore.configuration import config
 from tcore_cpu.runtime_abi import RUNTIME_ABI
 from tcore_cpu.store import Library, Store, open_store
 
@@ -117,7 +117,7 @@ def _libc() -> str:
 
 _OLD_VECTOR_MATH = frozenset(["exp", "log", "pow", "sin", "cos"])
 _NEW_VECTOR_MATH = _OLD_VECTOR_MATH | frozenset(
-    "acos acosh asin asinh atan atan2 atanh cbrt cosh erf erfc exp2 expm1 hypot log10 log1p log2 sinh tan tanh".split()
+    ["acos", "acosh", "asin", "asinh", "atan", "atan2", "atanh", "cbrt", "cosh", "erf", "erfc", "exp2", "expm1", "hypot", "log10", "log1p", "log2", "sinh", "tan", "tanh"]
 )
 
 

@@ -12,7 +12,6 @@ import threading
 from typing import Any
 
 from tcore.configuration import config
-
 from tcore_cpu.runtime_abi import RUNTIME_ABI
 
 __all__ = ["RuntimeMissingError", "load_blas", "runtime", "runtime_kind"]

@@ -12,15 +12,15 @@ from typing import Any
 
 import numpy as np
 from attrs import define, field, frozen
+
 from tcore.codegen.expr import Axis, Buffer, Const, Expr, Extent, Fn, Load, Param, Select, cast, const, flatten, select
 from tcore.codegen.kernel import Kernel, affine, cost
 from tcore.codegen.reductions import linear_index
 from tcore.codegen.stages import Map, Prefix, Reduce, Region, Regions, Scatter, Stage
-
 from tcore_cpu.printer import UnitPrinter
 from tcore_cpu.runtime_abi import DTYPES, MAX_CELLS, MAX_REFS, ReduceOp, RefKind
 
-__all__ = ["CopyPlan", "KernelPlan", "NotScheduled", "Operand", "Phase", "SITE", "Stride", "schedule"]
+__all__ = ["SITE", "CopyPlan", "KernelPlan", "NotScheduled", "Operand", "Phase", "Stride", "schedule"]
 
 _OPS = {
     "sum": ReduceOp.SUM,

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from attrs import frozen
+
 from tcore.graph.c_interface import CLinkerOp
 from tcore.graph.errors import MethodNotDefined
 

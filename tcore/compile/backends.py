@@ -86,7 +86,7 @@ def current_backend() -> Backend | None:
     BackendError
         If a backend asked for by name cannot run here.
     """
-    from tcore.plugins.process import manager  # noqa: PLC0415 - plugins are looked for when they are needed, not on import
+    from tcore.plugins.process import manager
 
     name = config.backend
     if name == "auto" and config.device != "cpu":
@@ -99,8 +99,8 @@ def current_backend() -> Backend | None:
         return None
     backend = _backends.get(found.name)
     if backend is None:
-        from tcore.plugins.errors import PluginError  # noqa: PLC0415 - as above
-        from tcore.plugins.references import resolve  # noqa: PLC0415
+        from tcore.plugins.errors import PluginError
+        from tcore.plugins.references import resolve
 
         try:
             backend = _backends[found.name] = resolve(found.load)()

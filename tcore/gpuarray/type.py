@@ -135,7 +135,7 @@ class GpuArrayType(GpuArrayTypeC, Type):
         wrong = [axis for axis, b in enumerate(self.broadcastable) if b and value.shape[axis] != 1]
         return f"length 1 on axes {wrong}, got shape {value.shape}" if wrong else ""
 
-    def convert_variable(self, var: Variable) -> Variable | None:
+    def convert_variable(self, var: Any) -> Any:
         """``var`` itself if it is on this context already or moved to it from a host tensor of this dtype and pattern."""
         from tcore.gpuarray.transfer import GpuFromHost, GpuToGpu  # noqa: PLC0415 - ops need this type
 

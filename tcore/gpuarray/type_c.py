@@ -3,14 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from tcore.gpuarray.kernel import include_folder
+from tcore.gpuarray.typecodes import device_ctype
 
 __all__ = ["GpuArrayTypeC"]
 
 
 class GpuArrayTypeC:
     """C code sees a value called ``name`` as ``PyGpuArrayObject *name``, NULL while there is none."""
+
+    dtype: str
+    if TYPE_CHECKING:
+
+        @property
+        def typecode(self) -> int:
+            """The dtype's number."""
+
+        @property
+        def ndim(self) -> int:
+            """Number of axes."""
 
     def c_headers(self) -> list[str]:
         """The header of the calls."""
@@ -22,9 +35,7 @@ class GpuArrayTypeC:
 
     def c_element_type(self) -> str:
         """The C type of one element in kernels."""
-        from tcore.gpuarray.typecodes import device_ctype  # noqa: PLC0415
-
-        return device_ctype(self.dtype)  # type: ignore[attr-defined]
+        return device_ctype(self.dtype)
 
     def c_declare(self, name: str, sub: Mapping[str, str], check_input: bool = True) -> str:
         """The pointer."""
@@ -40,7 +51,7 @@ class GpuArrayTypeC:
 if ({name}->ga.typecode != {self.typecode} || {name}->ga.nd != {self.ndim}) {{
   PyErr_Format(PyExc_TypeError, "expected typecode {self.typecode} with {self.ndim} axes, got typecode %d with %u axes", {name}->ga.typecode, {name}->ga.nd);
   {sub["fail"]}
-}}"""  # type: ignore[attr-defined]
+}}"""
         return f"""{name} = NULL;
 if (py_{name} == Py_None) {{
   PyErr_SetString(PyExc_ValueError, "expected a GpuArray, not None");

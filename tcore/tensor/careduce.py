@@ -146,6 +146,11 @@ class CAReduce(Op):
 
     # ------------------------------------------------------------ text
 
+    @property
+    def inner_ops(self) -> tuple[Any, ...]:
+        """What is computed for each element: its package takes part in compiling this op."""
+        return (self.scalar_op,)
+
     def __str__(self) -> str:
         return f"Reduce{{{self.scalar_op}}}{self._axis_text()}"
 

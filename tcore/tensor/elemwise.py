@@ -207,6 +207,11 @@ class Elemwise(Op):
 
     # ------------------------------------------------------------ identity and text
 
+    @property
+    def inner_ops(self) -> tuple[Any, ...]:
+        """What is computed for each element: its package takes part in compiling this op."""
+        return (self.scalar_op,)
+
     def __str__(self) -> str:
         if self.name is not None:
             return self.name
