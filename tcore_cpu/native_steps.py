@@ -23,6 +23,7 @@ _BLAS_DTYPES = ("float32", "float64")
 def native_steps(*, blas: bool) -> dict[type, NativeStep]:
     """The functions by Op class; those of BLAS only where it is there."""
     from tcore.compile.ops import DeepCopyOp, ViewOp
+    from tcore.tensor.alloc import AllocEmpty
     from tcore.tensor.blas import Dot22, Dot22Scalar, Gemm, Gemv, Ger
     from tcore.tensor.dimshuffle import DimShuffle
     from tcore.tensor.dot import Dot
@@ -34,6 +35,7 @@ def native_steps(*, blas: bool) -> dict[type, NativeStep]:
     from tcore.tensor.subtensor import Subtensor
 
     steps: dict[type, NativeStep] = {
+        AllocEmpty: _alloc_empty,
         DeepCopyOp: _copy,
         DimShuffle: _dimshuffle,
         MakeVector: _make_vector,
@@ -69,6 +71,11 @@ def _copy(builder: _Builder, node: Any) -> None:
     lengths = [assembler.length(source, k) for k in range(assembler.ndims[source])]
     slot = builder.new(node.outputs[0], lengths, [source])
     assembler.emit(Instruction.COPY, slot, source)
+
+
+def _alloc_empty(builder: _Builder, node: Any) -> None:
+    builder.array_slot(node.outputs[0])
+    builder.new(node.outputs[0], [builder.integer(v) for v in node.inputs])
 
 
 def _dimshuffle(builder: _Builder, node: Any) -> None:
