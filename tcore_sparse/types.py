@@ -58,7 +58,7 @@ class SparseType(Type):
         """The NumPy dtype object."""
         return np.dtype(self.dtype)
 
-    def clone(self, dtype: str | None = None, format: str | None = None) -> SparseType:  # noqa: A002 - the field's name
+    def clone(self, dtype: str | None = None, format: str | None = None) -> SparseType:
         """The same type with the given fields changed."""
         return SparseType(self.format if format is None else format, self.dtype if dtype is None else dtype)
 

@@ -29,7 +29,7 @@ def _ops() -> Any:
     return sys.modules["tcore_sparse"]
 
 
-class _sparse_py_operators:  # noqa: N801 - the documented manner
+class _sparse_py_operators:
     """Operators, attributes and methods of sparse variables. ``*`` is elementwise; the matrix product is ``dot`` or ``@``."""
 
     __slots__ = ()
@@ -58,7 +58,7 @@ class _sparse_py_operators:  # noqa: N801 - the documented manner
         return shape(self)
 
     @property
-    def T(self) -> Any:  # noqa: N802 - the documented name
+    def T(self) -> Any:
         """The transpose, in the other format."""
         return _ops().transpose(self)
 
@@ -153,7 +153,7 @@ def sparse_constructor(
     strict: bool = False,
     allow_downcast: bool | None = None,
     borrow: bool = False,
-    format: str | None = None,  # noqa: A002 - the documented name
+    format: str | None = None,
 ) -> SparseTensorSharedVariable:
     """A shared variable for a SciPy sparse matrix, which is copied unless ``borrow``.
 
@@ -165,12 +165,10 @@ def sparse_constructor(
     if not scipy.sparse.issparse(value):
         raise TypeError(f"a sparse shared variable holds a SciPy sparse matrix, got {type(value).__name__}")
     kind = SparseType(value.format if format is None else format, value.dtype)
-    return SparseTensorSharedVariable(
-        type=kind, value=value if borrow else value.copy(), name=name, strict=strict, allow_downcast=allow_downcast
-    )
+    return SparseTensorSharedVariable(type=kind, value=value if borrow else value.copy(), name=name, strict=strict, allow_downcast=allow_downcast)
 
 
-def matrix(format: str, name: str | None = None, dtype: str | None = None) -> Any:  # noqa: A002 - the documented name
+def matrix(format: str, name: str | None = None, dtype: str | None = None) -> Any:
     """A sparse variable of a format; ``dtype`` defaults to floatX."""
     return SparseType(format, "floatX" if dtype is None else dtype)(name)
 

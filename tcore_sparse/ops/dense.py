@@ -72,14 +72,12 @@ class SparseFromDense(Op):
     def infer_shape(self, node: Apply, shapes: Sequence[Any]) -> list[Any]:
         return [shapes[0]]
 
-    def L_op(
-        self, inputs: Sequence[Variable], outputs: Sequence[Variable], output_grads: Sequence[Variable]
-    ) -> list[Variable]:
+    def L_op(self, inputs: Sequence[Variable], outputs: Sequence[Variable], output_grads: Sequence[Variable]) -> list[Variable]:
         """Dense, at the entries that are stored."""
         (x,), (g,) = inputs, output_grads
         dense = dense_from_sparse(g if is_sparse_variable(g) else with_pattern_of(g, outputs[0]))
         if dense.type.broadcastable != x.type.broadcastable:
-            from tcore.tensor import patternbroadcast  # noqa: PLC0415
+            from tcore.tensor import patternbroadcast
 
             dense = patternbroadcast(dense, x.type.broadcastable)
         return [dense]

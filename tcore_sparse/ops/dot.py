@@ -48,10 +48,7 @@ class Dot(Op):
     def perform(self, node: Apply, inputs: Sequence[Any], output_storage: Sequence[list[Any]], params: Any = None) -> None:
         x, y = inputs
         _checked("dot", x, y)
-        if scipy.sparse.issparse(x):
-            product = x @ y
-        else:
-            product = (y.T @ x.T).T
+        product = x @ y if scipy.sparse.issparse(x) else (y.T @ x.T).T
         product = product.toarray() if scipy.sparse.issparse(product) else product
         output_storage[0][0] = np.asarray(product, node.outputs[0].type.dtype)
 
@@ -239,16 +236,12 @@ def true_dot(x: Any, y: Any, grad_preserves_dense: bool = True) -> Any:
 
     ``grad_preserves_dense`` gives dense operands dense gradients; else every gradient is sparse.
     """
-    from tcore_sparse.ops.dense import csc_from_dense  # noqa: PLC0415
+    from tcore_sparse.ops.dense import csc_from_dense
 
     x, y = as_sparse_or_tensor_variable(x), as_sparse_or_tensor_variable(y)
     if not (is_sparse_variable(x) or is_sparse_variable(y)):
         raise TypeError(f"true_dot needs a sparse operand, got {x} and {y}")
     if not grad_preserves_dense and not (is_sparse_variable(x) and is_sparse_variable(y)):
-        raise NotImplementedError(
-            "true_dot(grad_preserves_dense=False) of a dense operand: convert it with csc_from_dense, whose result has a sparse gradient"
-        )
+        raise NotImplementedError("true_dot(grad_preserves_dense=False) of a dense operand: convert it with csc_from_dense, whose result has a sparse gradient")
     x, y = (v if is_sparse_variable(v) else csc_from_dense(v) for v in (x, y))
     return TrueDot()(x, y)
-
-

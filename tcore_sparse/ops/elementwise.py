@@ -131,7 +131,7 @@ class MulSD(Op):
 
     def grad(self, inputs: Sequence[Variable], output_grads: Sequence[Variable]) -> list[Variable]:
         """Sparse for the sparse operand; dense, summed over what was broadcast, for the other one."""
-        from tcore.tensor.alloc import sum_to_type  # noqa: PLC0415
+        from tcore.tensor.alloc import sum_to_type
 
         (x, y), (g,) = inputs, output_grads
         product = mul(x, g)
@@ -231,4 +231,3 @@ def sp_zeros_like(x: Any) -> Any:
     _, _, indptr, shape = csm_properties(x)
     empty = np.zeros(0, x.type.dtype)
     return CSM(x.type.format)(empty, np.zeros(0, "int32"), tensor.zeros_like(indptr), shape)
-

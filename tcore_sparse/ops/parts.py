@@ -44,9 +44,7 @@ def compressed(x: Any) -> Any:
     """
     variable = as_sparse_variable(x)
     if variable.type.format not in _COMPRESSED:
-        raise NotImplementedError(
-            f"ops take csc and csr matrices, got {variable} in {variable.type.format} format: convert the value with tocsr()"
-        )
+        raise NotImplementedError(f"ops take csc and csr matrices, got {variable} in {variable.type.format} format: convert the value with tocsr()")
     return variable
 
 
@@ -90,9 +88,7 @@ class CSM(Op):
             data = data[list(self.kmap)]
         if len(data) != len(indices):
             raise ValueError(f"a sparse matrix needs one index per stored entry, got {len(data)} entries, {len(indices)} indices")
-        output_storage[0][0] = _COMPRESSED[self.format](
-            (data.copy(), indices.copy(), indptr.copy()), shape=tuple(int(n) for n in shape)
-        )
+        output_storage[0][0] = _COMPRESSED[self.format]((data.copy(), indices.copy(), indptr.copy()), shape=tuple(int(n) for n in shape))
 
     def infer_shape(self, node: Apply, shapes: Sequence[Any]) -> list[Any]:
         shape = node.inputs[3]
@@ -101,9 +97,7 @@ class CSM(Op):
     def connection_pattern(self, node: Apply) -> list[list[bool]]:
         return [[True], [False], [False], [False]]
 
-    def L_op(
-        self, inputs: Sequence[Variable], outputs: Sequence[Variable], output_grads: Sequence[Variable]
-    ) -> list[Variable]:
+    def L_op(self, inputs: Sequence[Variable], outputs: Sequence[Variable], output_grads: Sequence[Variable]) -> list[Variable]:
         """The entries of the gradient at the places of the matrix."""
         (g,) = output_grads
         entries = EntriesOf()(g, *csm_properties(outputs[0])[1:], self.format == "csr")
@@ -116,7 +110,7 @@ class CSM(Op):
 
 
 def _scattered(data: Variable, entries: Variable, kmap: tuple[int, ...]) -> Variable:
-    from tcore.tensor import inc_subtensor, zeros_like  # noqa: PLC0415
+    from tcore.tensor import inc_subtensor, zeros_like
 
     return inc_subtensor(zeros_like(data)[np.array(kmap, "int64")], entries)
 
@@ -136,17 +130,13 @@ class CSMProperties(Op):
 
     def perform(self, node: Apply, inputs: Sequence[Any], output_storage: Sequence[list[Any]], params: Any = None) -> None:
         (csm,) = inputs
-        for storage, part, dtype in zip(
-            output_storage, (csm.data, csm.indices, csm.indptr, csm.shape), (csm.dtype, "int32", "int32", "int64"), strict=True
-        ):
+        for storage, part, dtype in zip(output_storage, (csm.data, csm.indices, csm.indptr, csm.shape), (csm.dtype, "int32", "int32", "int64"), strict=True):
             storage[0] = np.array(part, dtype)
 
     def connection_pattern(self, node: Apply) -> list[list[bool]]:
         return [[True, False, False, False]]
 
-    def L_op(
-        self, inputs: Sequence[Variable], outputs: Sequence[Variable], output_grads: Sequence[Variable]
-    ) -> list[Variable]:
+    def L_op(self, inputs: Sequence[Variable], outputs: Sequence[Variable], output_grads: Sequence[Variable]) -> list[Variable]:
         """The gradient of the data in a matrix of the same pattern."""
         (csm,), g = inputs, output_grads[0]
         if isinstance(g.type, DisconnectedType):
@@ -214,8 +204,8 @@ class EntriesOf(Op):
 
     def grad(self, inputs: Sequence[Variable], output_grads: Sequence[Variable]) -> list[Variable]:
         """The gradient as a matrix with entries at these places only."""
-        from tcore.tensor import get_scalar_constant_value  # noqa: PLC0415
-        from tcore_sparse.ops.dense import dense_from_sparse  # noqa: PLC0415 - the families need one another
+        from tcore.tensor import get_scalar_constant_value
+        from tcore_sparse.ops.dense import dense_from_sparse
 
         x, indices, indptr, shape, by_rows = inputs
         made = CSM("csr" if get_scalar_constant_value(by_rows) else "csc")(output_grads[0], indices, indptr, shape)
