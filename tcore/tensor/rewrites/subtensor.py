@@ -45,10 +45,7 @@ def _entries(node: Apply, skip: int = 1) -> list[Any]:
         number = None if value is None else constant_int(value)
         return value if number is None else number
 
-    return [
-        slice(known(e.start), known(e.stop), known(e.step)) if isinstance(e, slice) else known(e)
-        for e in fill_index(node.op.idx_list, node.inputs[skip:])
-    ]
+    return [slice(known(e.start), known(e.stop), known(e.step)) if isinstance(e, slice) else known(e) for e in fill_index(node.op.idx_list, node.inputs[skip:])]
 
 
 def _is_full(entry: Any, length: Any = None) -> bool:
@@ -186,12 +183,12 @@ def merge_two_slices(slice1: slice, len1: Any, slice2: Any, len2: Any) -> Any:
     slice or index
         Not in canonical form. A ``slice2`` outside the axis gives an index outside it.
     """
-    from tcore.tensor._lengths import greatest, plus, times  # noqa: PLC0415
-    from tcore.tensor.math import eq, ge, lt, or_, switch  # noqa: PLC0415
-    from tcore.tensor.slices import get_canonical_form_slice  # noqa: PLC0415
+    from tcore.tensor._lengths import greatest, plus, times
+    from tcore.tensor.math import eq, ge, lt, or_, switch
+    from tcore.tensor.slices import get_canonical_form_slice
 
     if not isinstance(slice1, slice):
-        raise ValueError(f"merge_two_slices: slice1 is a slice, got {slice1!r}")
+        raise TypeError(f"merge_two_slices: slice1 is a slice, got {slice1!r}")
     len1, len2 = as_length(len1), as_length(len2)
     lower, direction = get_canonical_form_slice(slice1, len1)
     step1 = as_length(lower.step if lower.step is not None else 1)
@@ -423,9 +420,7 @@ def _increment_serialize(node: Apply) -> Any:
     return [result]
 
 
-local_IncSubtensor_serialize = FromFunctionLocalOptimizer(  # noqa: N816 - the documented name
-    _increment_serialize, [Elemwise], name="local_IncSubtensor_serialize"
-)
+local_IncSubtensor_serialize = FromFunctionLocalOptimizer(_increment_serialize, [Elemwise], name="local_IncSubtensor_serialize")
 
 
 REWRITES: tuple[Rewrite | GlobalRewrite, ...] = (
@@ -441,7 +436,5 @@ REWRITES: tuple[Rewrite | GlobalRewrite, ...] = (
     local_incsubtensor_of_zeros_to_setsubtensor,
     local_tensor_scalar_tensor,
     local_scalar_tensor_scalar,
-    GlobalRewrite(
-        "pre_local_IncSubtensor_serialize", TopoOptimizer(local_IncSubtensor_serialize), 0.99, ("fast_run",)
-    ),
+    GlobalRewrite("pre_local_IncSubtensor_serialize", TopoOptimizer(local_IncSubtensor_serialize), 0.99, ("fast_run",)),
 )
