@@ -12,12 +12,13 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
+
 from tcore.graph import Constant
 from tcore.link import Container, Linker, VMLinker
 from tcore.link.linker import LocalLinker
 from tcore.link.locks import hold, release
 from tcore.link.storage import map_storage
-
+from tcore_cpu.c_steps import objection
 from tcore_cpu.compiler import load_units
 from tcore_cpu.lowerings import lowering_table
 from tcore_cpu.native_steps import native_steps
@@ -25,6 +26,7 @@ from tcore_cpu.printer import UnitPrinter
 from tcore_cpu.program import Draft, build, is_array
 from tcore_cpu.python_steps import ErrorReports, step_of
 from tcore_cpu.runtime import load_blas, runtime
+from tcore_cpu.user_code import has_c_code
 
 if TYPE_CHECKING:
     from tcore.graph import Apply, Variable
@@ -170,7 +172,7 @@ class _NativeNodes(LocalLinker):
                 continue
             operands = [v for v in dict.fromkeys(node.inputs) if not isinstance(v, Constant)]
             draft = build(operands, [node], node.outputs, table, printer, native, granularity="node")
-            if not draft.steps:
+            if all(has_c_code(step.node) for step in draft.steps) and (not draft.steps or objection() is None):
                 drafts[node] = draft
             elif self.strict:
                 reason = draft.reasons.get(node, "it has no native code")

@@ -78,12 +78,12 @@ def run(backend: str, output: Path, epochs: int) -> dict[str, float]:
     """The whole demonstration; the test accuracy of each model."""
     output.mkdir(parents=True, exist_ok=True)
     data = load_digits()
-    mode = tcore.compile.mode.get_mode(None).using_backend(backend)
+    tcore.config.backend = backend
     console.print(f"backend [bold]{backend}[/]: {len(data[1])} digits to learn from, {len(data[3])} to test on")
     curves, accuracy = {}, {}
     for build, rate in ((logistic_regression, 0.5), (multilayer_perceptron, 0.5)):
         begin = time.perf_counter()
-        model = build(data[0], data[1], rate, mode)
+        model = build(data[0], data[1], rate)
         model.step(data[0][:BATCH], data[1][:BATCH])
         console.print(f"[bold]{model.name}[/]: compiled and first result in {time.perf_counter() - begin:.2f} s")
         curves[model.name] = train(model, data, epochs)

@@ -40,7 +40,7 @@ class Model:
     step_in_numpy: Callable[..., Any]
 
 
-def logistic_regression(images: np.ndarray, labels: np.ndarray, rate: float, mode: Any) -> Model:
+def logistic_regression(images: np.ndarray, labels: np.ndarray, rate: float) -> Model:
     """One logistic unit for each class, as in the documentation's worked model, with weight decay 0.01."""
     classes = int(labels.max()) + 1
     start = np.random.default_rng(1).normal(0, 0.01, (images.shape[1], classes))
@@ -49,12 +49,12 @@ def logistic_regression(images: np.ndarray, labels: np.ndarray, rate: float, mod
 
     p_1 = 1 / (1 + T.exp(-T.dot(x, w) - b))
     target = T.eq(y.dimshuffle(0, "x"), T.arange(classes))
-    xent = -target * T.log(p_1) - (1 - target) * T.log(1 - p_1)
+    xent = -(target * T.log(p_1) + (1 - target) * T.log(1 - p_1))
     cost = xent.sum(axis=1).mean() + 0.01 * (w**2).sum()
-    return _compiled("logistic regression", x, y, [w, b], cost, p_1, rate, mode, _logistic_step_in_numpy(start, classes, rate))
+    return _compiled("logistic regression", x, y, [w, b], cost, p_1, rate, _logistic_step_in_numpy(start, classes, rate))
 
 
-def multilayer_perceptron(images: np.ndarray, labels: np.ndarray, rate: float, mode: Any, hidden: int = 64) -> Model:
+def multilayer_perceptron(images: np.ndarray, labels: np.ndarray, rate: float, hidden: int = 64) -> Model:
     """One hidden layer of ``hidden`` tanh units, softmax output."""
     classes = int(labels.max()) + 1
     rng = np.random.default_rng(2)
@@ -68,19 +68,19 @@ def multilayer_perceptron(images: np.ndarray, labels: np.ndarray, rate: float, m
     probability = T.nnet.softmax(T.dot(T.tanh(T.dot(x, w1) + b1), w2) + b2)
     cost = -T.log(probability)[T.arange(y.shape[0]), y].mean()
     return _compiled(
-        "multilayer perceptron", x, y, [w1, b1, w2, b2], cost, probability, rate, mode, _perceptron_step_in_numpy(start, rate)
+        "multilayer perceptron", x, y, [w1, b1, w2, b2], cost, probability, rate, _perceptron_step_in_numpy(start, rate)
     )
 
 
 def _compiled(
-    name: str, x: Any, y: Any, parameters: list[Any], cost: Any, probability: Any, rate: float, mode: Any, in_numpy: Any
+    name: str, x: Any, y: Any, parameters: list[Any], cost: Any, probability: Any, rate: float, in_numpy: Any
 ) -> Model:
     updates = [(p, p - rate * g) for p, g in zip(parameters, tcore.grad(cost, parameters), strict=True)]
     return Model(
         name,
         parameters,
-        tcore.function([x, y], cost, updates=updates, mode=mode, name="train"),
-        tcore.function([x], T.argmax(probability, axis=1), mode=mode, name="predict"),
+        tcore.function([x, y], cost, updates=updates, name="train"),
+        tcore.function([x], T.argmax(probability, axis=1), name="predict"),
         in_numpy,
     )
 

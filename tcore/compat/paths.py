@@ -34,5 +34,20 @@ PATHS: Mapping[str, str | tuple[str, ...]] = MappingProxyType(
         # tensors
         "tcore.tensor.basic": ("tcore.tensor",),
         "tcore.tensor.extra_ops": ("tcore.tensor",),
+        "tcore.tensor.opt": (
+            "tcore.tensor.rewrites.arithmetic",
+            "tcore.tensor.rewrites.canonizer",
+            "tcore.tensor.rewrites.dimshuffles",
+            "tcore.tensor.rewrites.dots",
+            "tcore.tensor.rewrites.fills",
+            "tcore.tensor.rewrites.fusion",
+            "tcore.tensor.rewrites.inplace",
+            "tcore.tensor.rewrites.reductions",
+            "tcore.tensor.rewrites.shape_feature",
+            "tcore.tensor.rewrites.stabilize",
+            "tcore.tensor.rewrites.subtensors",
+            "tcore.tensor.rewrites.useless",
+            "tcore.tensor",
+        ),
     }
 )

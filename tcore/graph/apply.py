@@ -121,7 +121,7 @@ class Apply:
         AttributeError
             If there are several outputs and the op names none as default, or one that the node does not have.
         """
-        index = getattr(self.op, "default_output", None)
+        index: int | None = getattr(self.op, "default_output", None)
         if index is None:
             if len(self.outputs) == 1:
                 return self.outputs[0]

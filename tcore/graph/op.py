@@ -28,10 +28,18 @@ class PureOp:
 
     #: which output stands for the node in expressions, where there are several
     default_output: int | None = None
-    #: {output index: [indices of inputs whose memory that output overwrites]}
-    destroy_map: dict[int, list[int]] = {}
-    #: {output index: [indices of inputs whose memory that output may share]}
-    view_map: dict[int, list[int]] = {}
+    if TYPE_CHECKING:  # subclasses have attributes or properties
+
+        @property
+        def destroy_map(self) -> dict[int, list[int]]:
+            """{output index: [indices of inputs whose memory that output overwrites]}."""
+
+        @property
+        def view_map(self) -> dict[int, list[int]]:
+            """{output index: [indices of inputs whose memory that output may share]}."""
+    else:
+        destroy_map = {}
+        view_map = {}
 
     # ------------------------------------------------------------ building
 

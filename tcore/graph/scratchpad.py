@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 __all__ = ["Scratchpad"]
 
@@ -29,6 +29,10 @@ class Scratchpad:
 
     def __getattr__(self, name: str) -> Any:  # only for names that are not set: tells type checkers that any may be
         raise AttributeError(f"the tag has no {name!r}; it has {sorted(self.__dict__) or 'nothing'}")
+
+    if TYPE_CHECKING:
+
+        def __setattr__(self, name: str, value: Any) -> None: ...
 
     def __repr__(self) -> str:
         return f"Scratchpad({', '.join(f'{k}={v!r}' for k, v in self.__dict__.items())})"

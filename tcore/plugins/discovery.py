@@ -3,13 +3,16 @@
 Names that can be asked for stand in entry points: groups ``tcore.plugins`` (name = module with the hooks), ``tcore.api``
 (name = ``v1:v1``), ``tcore.modules`` (``tensor.nnet`` = ``tcore_nnet``), ``tcore.backends``, ``tcore.devices``,
 ``tcore.commands`` and ``tcore.values`` (any name = prefix of the modules of foreign values). One broken file spoils its own
-distribution and no other, which is why files are read one by one instead of through ``entry_points()``.
+distribution and no other, which is why files are read one by one and not through ``entry_points()``.
 """
 
 from __future__ import annotations
 
+import functools
+import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -25,30 +28,29 @@ _REFERENCE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*(:[A-Za-z_]\w*(\.[A-Za-z_
 
 @frozen
 class Source:
-    """The distribution that something comes from. Name and version are read when a message or a listing needs them."""
+    """The distribution that something comes from. Name and version are read when a message or a listing needs them.
+
+    ``open`` gives the metadata of the distribution.
+    """
 
     key: str
-    _distribution: Any = field(default=None, eq=False, repr=False)
+    _open: Callable[[], Any] | None = field(default=None, eq=False, repr=False)
 
     @property
     def name(self) -> str:
         """Name of the distribution as its metadata spells it."""
-        if self._distribution is None:
-            return self.key
-        try:
-            return str(self._distribution.metadata["Name"] or self.key)
-        except Exception:  # metadata of strangers: anything may be wrong with it
-            return self.key
+        return self._field("Name", self.key)
 
     @property
     def version(self) -> str:
         """Version of the distribution, ``"?"`` if it cannot be read."""
-        if self._distribution is None:
-            return ""
+        return self._field("Version", "?") if self._open is not None else ""
+
+    def _field(self, name: str, fallback: str) -> str:
         try:
-            return str(self._distribution.metadata["Version"] or "?")
-        except Exception:
-            return "?"
+            return str(self._open().metadata[name] or fallback) if self._open is not None else fallback
+        except Exception:  # metadata of strangers: anything may be wrong with it
+            return fallback
 
     def __str__(self) -> str:
         return f"{self.name} {self.version}".strip()
@@ -131,42 +133,116 @@ class Installed:
 
 
 def scan(path: Sequence[str] | None = None) -> Installed:
-    """Read the metadata of every distribution on ``path`` (``sys.path`` when omitted).
+    """Read the entry points of every distribution on ``path`` (``sys.path`` when omitted).
 
     Where a distribution is found twice, the first counts, as for imports.
     """
-    from importlib_metadata import distributions  # on first need only: importing it costs as much as a scan
-
     candidates: list[Candidate] = []
     broken: list[Broken] = []
     seen: set[str] = set()
-    found: Iterable[Any] = distributions() if path is None else distributions(path=list(path))
-    for distribution in found:
-        try:
-            text = distribution.read_text("entry_points.txt")
-        except Exception as error:  # unreadable file of a stranger
-            broken.append(Broken(_key(distribution), Source(_key(distribution), distribution), f"cannot be read: {error}"))
-            continue
-        if not text or _PREFIX not in text:
-            continue
-        source = Source(_key(distribution), distribution)
+    for source, read in _distributions(path):
         if source.key in seen:
             continue
         seen.add(source.key)
-        new, bad = read_entry_points(text, source)
-        candidates.extend(new)
-        broken.extend(bad)
+        try:
+            text = read()
+        except Exception as error:  # unreadable file of a stranger
+            broken.append(Broken(source.key, source, f"entry_points.txt cannot be read: {error}"))
+            continue
+        if text and _PREFIX in text:
+            new, bad = read_entry_points(text, source)
+            candidates.extend(new)
+            broken.extend(bad)
     candidates.sort(key=lambda candidate: (candidate.source.key, candidate.name))
     broken.sort(key=lambda item: (item.source.key, item.name))
     return Installed(tuple(candidates), tuple(broken))
 
 
-def _key(distribution: Any) -> str:
-    """A normalized name. From the name of the folder, since the metadata proper would have to be parsed."""
-    folder = getattr(distribution, "_path", None)
-    stem = getattr(folder, "stem", "")
-    name = stem.partition("-")[0] if stem else str(distribution.metadata["Name"])
-    return re.sub(r"[-_.]+", "-", name).lower()
+Found = Iterator[tuple[Source, Callable[[], "str | None"]]]
+
+
+def _distributions(path: Sequence[str] | None) -> Found:
+    """Distributions, each with a function that reads its ``entry_points.txt``.
+
+    Ordinary folders are read directly: importing importlib_metadata and asking it costs 10 ms of the first compilation
+    of every process, this costs 2. It answers for everything else: archives on the path and finders of other makes.
+    """
+    for entry in sys.path if path is None else path:
+        folder = entry or os.curdir
+        try:
+            names = sorted(os.listdir(folder))  # noqa: PTH208 - a hundred Path objects take longer than the whole scan
+        except NotADirectoryError:
+            yield from _through_metadata(folder, functools.partial(_in_archive, folder))
+            continue
+        except OSError:
+            continue  # an entry of the path that is not there, as usual
+        for name in names:
+            if name.endswith((".dist-info", ".egg-info")):
+                info = os.path.join(folder, name)  # noqa: PTH118 - as above
+                yield Source(_key(name), functools.partial(_open, info)), functools.partial(_read, info)
+    if path is None:
+        for finder in sys.meta_path:
+            if hasattr(finder, "find_distributions") and finder.__module__.partition(".")[0] not in _USUAL:
+                yield from _through_metadata(repr(finder), functools.partial(_known_to, finder))
+
+
+#: makers of the finders that look into the folders of the path, and no further
+_USUAL = ("_frozen_importlib_external", "importlib", "importlib_metadata")
+
+
+def _open(info: str) -> Any:
+    from importlib_metadata import Distribution
+
+    return Distribution.at(info)
+
+
+def _read(info: str) -> str | None:
+    try:
+        with open(os.path.join(info, "entry_points.txt"), encoding="utf-8") as file:  # noqa: PTH118, PTH123 - as above
+            return file.read()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+
+
+def _in_archive(archive: str) -> Iterable[Any]:
+    import importlib_metadata
+
+    return importlib_metadata.distributions(path=[archive])
+
+
+def _known_to(finder: Any) -> Iterable[Any]:
+    import importlib_metadata
+
+    context: Any = importlib_metadata.DistributionFinder.Context
+    found: Iterable[Any] = finder.find_distributions(context())
+    return found
+
+
+def _through_metadata(place: str, ask: Callable[[], Iterable[Any]]) -> Found:
+    """What importlib_metadata says; where that fails, one entry whose file cannot be read."""
+    try:
+        found = list(ask())
+    except Exception as error:  # finders and archives of strangers
+        yield Source(place), functools.partial(_fail, error)
+        return
+    for distribution in found:
+        folder = getattr(getattr(distribution, "_path", None), "name", "")
+        key = _key(folder) if folder else _key(str(distribution.metadata["Name"]))
+        yield Source(key, functools.partial(_same, distribution)), functools.partial(distribution.read_text, "entry_points.txt")
+
+
+def _same(distribution: Any) -> Any:
+    return distribution
+
+
+def _fail(error: Exception) -> str:
+    raise error
+
+
+def _key(folder: str) -> str:
+    """A normalized name, from the name of the folder: the metadata proper would have to be parsed."""
+    stem = folder.removesuffix(".dist-info").removesuffix(".egg-info")
+    return re.sub(r"[-_.]+", "-", stem.partition("-")[0]).lower()
 
 
 def read_entry_points(text: str, source: Source) -> tuple[list[Candidate], list[Broken]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -88,6 +87,8 @@ def _hooks(candidate: Candidate, plugin: Any) -> dict[str, tuple[Callable[[], An
 
 def _explained(manager: pluggy.PluginManager, plugin: Any, known: list[str], error: Exception) -> str:
     """Which hook is wrong, in our words: pluggy's text runs over several lines."""
+    import difflib  # only for this message
+
     for caller in manager.get_hookcallers(plugin) or ():
         if caller.name not in known:
             near = difflib.get_close_matches(caller.name, known, n=1)

@@ -19,7 +19,7 @@ from tcore.scalar.trigonometric import *
 from tcore.scalar.type import *
 from tcore.scalar.variable import *
 
-# ruff: noqa: F403 - each family lists its names in __all__
+# ruff: noqa: F403, F405 - each family lists its names in __all__
 
 bool = get_scalar_type("bool")
 int8 = get_scalar_type("int8")

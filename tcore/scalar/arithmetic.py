@@ -56,7 +56,7 @@ def _real_only(preference: Any, what: str) -> Any:
         for t in types:
             if t.dtype in complex_dtypes:
                 raise TypeError(f"{what} is not defined for complex values, got {t.dtype}")
-        return preference(*types)  # type: ignore[no-any-return]
+        return preference(*types)
 
     return staticmethod(checked)
 

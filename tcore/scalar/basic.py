@@ -60,15 +60,17 @@ class Second(MathOp):
         return None, g
 
 
+def _branches_out(condition: Scalar, if_true: Scalar, if_false: Scalar) -> Sequence[Scalar]:
+    return upcast_out(if_true, if_false)
+
+
 class Switch(MathOp):
     """The second input where the first is true, else the third."""
 
     nin = 3
     loop_name = "switch"
 
-    @staticmethod
-    def output_types_preference(condition: Scalar, if_true: Scalar, if_false: Scalar) -> Sequence[Scalar]:
-        return upcast_out(if_true, if_false)
+    output_types_preference = staticmethod(_branches_out)
 
     def impl(self, condition: Any, if_true: Any, if_false: Any) -> Any:
         return if_true if condition else if_false
@@ -99,7 +101,7 @@ class Cast(MathOp):
     @property
     def o_type(self) -> Scalar:
         """The type to convert to."""
-        return self.output_types_preference_key().spec[0]  # type: ignore[no-any-return]
+        return self.output_types_preference_key().spec[0]
 
     def impl(self, x: Any) -> Any:
         return np.asarray(x).astype(self.o_type.dtype)[()]
@@ -141,7 +143,7 @@ def cast(x: Any, dtype: str) -> Variable:
         return variable
     if variable.type.dtype in complex_dtypes and wanted.dtype not in complex_dtypes:
         raise TypeError("casting from complex to real is ambiguous: take real, imag, abs_ or angle")
-    return cast_op(wanted.dtype)(variable)  # type: ignore[no-any-return]
+    return cast_op(wanted.dtype)(variable)
 
 
 identity = Identity(name="identity")

@@ -136,7 +136,7 @@ class InRange(Comparison):
         return [out[0]]
 
     def __eq__(self, other: object) -> bool:
-        return type(self) is type(other) and (self.openlow, self.openhi) == (other.openlow, other.openhi)  # type: ignore[attr-defined]
+        return type(self) is type(other) and (self.openlow, self.openhi) == (other.openlow, other.openhi)
 
     def __hash__(self) -> int:
         return hash((InRange, self.openlow, self.openhi))

@@ -33,7 +33,7 @@ __all__ = [
 
 class _Part(MathOp):
     nin = 1
-    output_types_preference = staticmethod(real_out)
+    output_types_preference: Any = staticmethod(real_out)
 
     def on_arrays(self, inputs: Any, dtypes: Any, out: Any) -> list[np.ndarray]:
         value = np.asarray(self.impl(inputs[0]))
@@ -63,14 +63,14 @@ class Imag(_Part):
         return complex(number(0, g), g) if x.type.dtype in complex_dtypes else None
 
 
+def _angle_out(x: Scalar) -> tuple[Scalar]:
+    return (get_scalar_type("float64"),) if x.dtype in discrete_dtypes else real_out(x)
+
+
 class Angle(_Part):
     """The argument, from -pi to pi."""
 
-    @staticmethod
-    def output_types_preference(x: Scalar) -> tuple[Scalar]:
-        if x.dtype in discrete_dtypes:
-            return (get_scalar_type("float64"),)
-        return real_out(x)
+    output_types_preference = staticmethod(_angle_out)
 
     def impl(self, x: Any) -> Any:
         return np.angle(x)

@@ -43,7 +43,7 @@ class Composite(ScalarOp):
 
     def __init__(self, inputs: Sequence[Variable], outputs: Sequence[Variable], name: str | None = None) -> None:
         super().__init__(name=name)
-        self._init(tuple(v.type.dtype for v in inputs), *_flatten(inputs, outputs))  # type: ignore[attr-defined]
+        self._init(tuple(v.type.dtype for v in inputs), *_flatten(inputs, outputs))
 
     def _init(
         self,
@@ -65,6 +65,11 @@ class Composite(ScalarOp):
         self._text: str | None = None
 
     # ------------------------------------------------------------ as a graph again
+
+    @property
+    def inner_ops(self) -> tuple[ScalarOp, ...]:
+        """The ops of the steps: their packages take part in compiling this one."""
+        return tuple(dict.fromkeys(step.op for step in self.steps))
 
     def graph(self, inputs: Sequence[Variable]) -> list[Variable]:
         """The outputs for scalar variables ``inputs``, as a graph of the inner ops."""
@@ -131,9 +136,7 @@ class Composite(ScalarOp):
 
     # ------------------------------------------------------------ differentiating
 
-    def L_op(
-        self, inputs: Sequence[Any], outputs: Sequence[Any], output_grads: Sequence[Any]
-    ) -> list[Any]:
+    def L_op(self, inputs: Sequence[Any], outputs: Sequence[Any], output_grads: Sequence[Any]) -> list[Any]:
         """By the inner ops, from the last step to the first."""
         slots: list[Any] = [*inputs, *self.constants]
         nodes: list[tuple[Apply, int]] = []
@@ -170,9 +173,7 @@ class Composite(ScalarOp):
     # ------------------------------------------------------------ identity and text
 
     def __eq__(self, other: object) -> bool:
-        return self is other or (
-            type(self) is type(other) and self._hash == other._hash and self._key == other._key  # type: ignore[attr-defined]
-        )
+        return self is other or (type(self) is type(other) and self._hash == other._hash and self._key == other._key)
 
     def __hash__(self) -> int:
         return self._hash
@@ -259,7 +260,7 @@ def _flatten(inputs: Sequence[Variable], outputs: Sequence[Variable]) -> tuple[t
                 inner.extend(add(step.op, [inner[i] for i in step.args], step.dtypes))
             found = [inner[i] for i in node.op.results]
         else:
-            found = add(node.op, arguments, tuple(v.type.dtype for v in node.outputs))  # type: ignore[arg-type,attr-defined]
+            found = add(node.op, arguments, tuple(v.type.dtype for v in node.outputs))  # type: ignore[arg-type]
         slot_of.update(zip(node.outputs, found, strict=True))
 
     results = [slot(v) for v in outputs]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -46,7 +47,7 @@ def autocast(value: Any) -> np.ndarray:
         return np.array(value, _FLOAT32)
     with np.errstate(over="ignore"):
         narrow = np.array(value, _FLOAT32)
-    if value != value or float(narrow) == value:
+    if math.isnan(value) or float(narrow) == value:
         return narrow
     return np.array(value, _FLOAT64)
 
@@ -72,7 +73,7 @@ def as_scalar(value: Any, name: str | None = None) -> ScalarVariable:
             return value  # type: ignore[return-value]
         to_scalar = getattr(value, "_as_scalar_variable", None)
         if to_scalar is not None:
-            return to_scalar()  # type: ignore[no-any-return]
+            return to_scalar()
         raise TypeError(f"{value} of type {value.type} is no scalar")
     try:
         return constant(value, name)  # type: ignore[return-value]

@@ -51,7 +51,7 @@ class ScalarOp(Op):
     #: (numpy function name, nin, nout), the documented way to name a ufunc
     nfunc_spec: ClassVar[tuple[str, int, int] | None] = None
 
-    output_types_preference: Callable[..., Sequence[Scalar]] | None = None
+    output_types_preference: Any = None
 
     def __init__(self, output_types_preference: Callable[..., Sequence[Scalar]] | None = None, name: str | None = None) -> None:
         self.name = name
@@ -125,16 +125,14 @@ class ScalarOp(Op):
             raise MethodNotDefined(f"{self} has several outputs and defines no R_op", type(self), "R_op")
         total: Any = None
         for position, point in enumerate(eval_points):
-            term = self.L_op(inputs, outputs, [point])[position]
+            term = self.L_op(inputs, outputs, [point])[position]  # type: ignore[list-item]
             total = term if total is None else total + term
         return [total]
 
     # ------------------------------------------------------------ identity and text
 
     def __eq__(self, other: object) -> bool:
-        return (
-            type(self) is type(other) and self.output_types_preference_key() == other.output_types_preference_key()  # type: ignore[attr-defined]
-        )
+        return type(self) is type(other) and self.output_types_preference_key() == other.output_types_preference_key()
 
     def __hash__(self) -> int:
         return hash((type(self), self.output_types_preference_key()))
@@ -202,14 +200,14 @@ class BinaryScalarOp(ScalarOp):
 
 def float_like(variable: Variable, fill: Any = 0) -> Variable:
     """A constant in the float dtype that gradients of ``variable`` have, which prints and merges as ``second``."""
-    dtype = variable.type.dtype  # type: ignore[attr-defined]
-    maker = variable.zeros_like if fill == 0 else variable.ones_like  # type: ignore[attr-defined]
-    return maker(dtype=float_out()[0].dtype if dtype in discrete_dtypes else dtype)  # type: ignore[no-any-return]
+    dtype = variable.type.dtype
+    maker = variable.zeros_like if fill == 0 else variable.ones_like
+    return maker(dtype=float_out()[0].dtype if dtype in discrete_dtypes else dtype)
 
 
 def number(value: float, like: Variable) -> Variable:
     """The constant ``value`` in the dtype of ``like``, so that it changes no dtype in a formula."""
-    return constant(value, dtype=like.type.dtype)  # type: ignore[attr-defined]
+    return constant(value, dtype=like.type.dtype)
 
 
 class MathOp(ScalarOp):
@@ -223,7 +221,7 @@ class MathOp(ScalarOp):
     #: how the ufunc's loop is chosen: "output" computes in the output dtype, "natural" in what the inputs promote to
     loop_dtype: ClassVar[str] = "output"
 
-    output_types_preference = staticmethod(upcast_out)
+    output_types_preference: Any = staticmethod(upcast_out)
 
     def impl(self, *inputs: Any) -> Any:
         """By the ufunc."""
@@ -260,9 +258,7 @@ class MathOp(ScalarOp):
         """Gradients with respect to the inputs: one value, or a tuple of them."""
         raise MethodNotDefined(f"{type(self).__name__} defines no gradient", type(self), "grad")
 
-    def L_op(
-        self, inputs: Sequence[Any], outputs: Sequence[Any], output_grads: Sequence[Any]
-    ) -> list[Any]:
+    def L_op(self, inputs: Sequence[Any], outputs: Sequence[Any], output_grads: Sequence[Any]) -> list[Any]:
         """Gradients by :meth:`pullback`: zero where the output is an integer, real where the input is."""
         (out,) = outputs
         (g,) = output_grads

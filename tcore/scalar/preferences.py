@@ -141,7 +141,7 @@ class specific_out:
         return self.spec
 
     def __eq__(self, other: object) -> bool:
-        return type(self) is type(other) and self.spec == other.spec  # type: ignore[attr-defined]
+        return type(self) is type(other) and self.spec == other.spec
 
     def __hash__(self) -> int:
         return hash((specific_out, self.spec))
@@ -160,7 +160,7 @@ class transfer_type:
         return tuple(common if i is None else types[i] for i in self.transfer)
 
     def __eq__(self, other: object) -> bool:
-        return type(self) is type(other) and self.transfer == other.transfer  # type: ignore[attr-defined]
+        return type(self) is type(other) and self.transfer == other.transfer
 
     def __hash__(self) -> int:
         return hash((transfer_type, self.transfer))

@@ -83,7 +83,7 @@ class Scalar(ScalarC, Type):
 
     def values_eq(self, a: Any, b: Any) -> bool:
         """Equality, where NaN equals NaN."""
-        return bool(a == b) or bool(a != a and b != b)
+        return bool(a == b) or bool(np.isnan(a) and np.isnan(b))
 
     def values_eq_approx(self, a: Any, b: Any, tolerance: float = 1e-4) -> bool:
         """Equality up to a relative difference of ``tolerance``."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -54,7 +55,7 @@ class ScalarC:
             return str(self._undefined("c_literal"))
         if "float" in self.dtype:
             value = float(data)
-            if value != value:
+            if math.isnan(value):
                 return f"(({kind})NPY_NAN)"
             if value in (float("inf"), float("-inf")):
                 return f"(({kind}){'-' if value < 0 else ''}NPY_INFINITY)"

@@ -19,7 +19,7 @@ class _scalar_py_operators:
     #: NumPy scalars on the left leave the operation to us
     __array_priority__ = 1000
     __array_ufunc__ = None
-    type: Scalar
+    type: Any
 
     @property
     def dtype(self) -> str:

@@ -40,8 +40,7 @@ from tcore.tensor.subtensor import *
 from tcore.tensor.transfer import *
 from tcore.tensor.type_other import *
 
-import tcore.tensor.constant_rules  # isort: skip
-import tcore.tensor.sharedvar  # isort: skip - registers what shared() makes of arrays and numbers
+import tcore.tensor.constant_rules  # noqa: F401 - adds rules  # isort: skip
 
 # ruff: noqa: F403 - each family lists its names in __all__
 

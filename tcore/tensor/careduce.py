@@ -16,9 +16,9 @@ from tcore.graph.variable import Variable
 from tcore.scalar.dtypes import discrete_dtypes
 from tcore.scalar.op import ScalarOp
 from tcore.tensor.conversion import as_tensor_variable
-from tcore.tensor.dimshuffle import DimShuffle
+from tcore.tensor.dimshuffle import dimshuffle_of
 from tcore.tensor.elemwise import elemwise_of
-from tcore.tensor.type import TensorType
+from tcore.tensor.type import tensor_type
 
 __all__ = ["All", "Any_", "CAReduce", "CAReduceDtype", "Prod", "ProdWithoutZeros", "Sum"]
 
@@ -65,7 +65,7 @@ def spread_over(g: Any, ndim: int, axes: Iterable[int]) -> Any:
         else:
             order.append(position)
             position += 1
-    return DimShuffle(g.type.broadcastable, order)(g)
+    return dimshuffle_of(g.type.broadcastable, tuple(order))(g)
 
 
 @frozen(slots=False, str=False, repr=False)
@@ -95,7 +95,7 @@ class CAReduce(Op):
             op = self.clone(axis=axes)
         flags = [flag for axis, flag in enumerate(x.type.broadcastable) if axis not in axes]
         op = op.fitted(x.type.dtype)
-        return Apply(op, [x], [TensorType(op.output_dtype(x.type.dtype), flags)()])
+        return Apply(op, [x], [tensor_type(op.output_dtype(x.type.dtype), tuple(flags)).make_variable()])
 
     def clone(self, **changes: Any) -> CAReduce:
         """The same op with another ``axis``."""
@@ -116,7 +116,7 @@ class CAReduce(Op):
     def perform(self, node: Apply, inputs: Sequence[Any], output_storage: Sequence[list[Any]], params: Any = None) -> None:
         (x,) = inputs
         axes = normal_axes(self.axis, x.ndim)
-        dtype = node.outputs[0].type.dtype  # type: ignore[attr-defined]
+        dtype = node.outputs[0].type.dtype
         with np.errstate(all="ignore"):
             output_storage[0][0] = np.asarray(self.reduced(x, axes), dtype)
 
@@ -128,14 +128,12 @@ class CAReduce(Op):
         return _fold(self.scalar_op, x, axes)
 
     def infer_shape(self, node: Apply, shapes: Sequence[Any]) -> list[tuple[Any, ...]]:
-        axes = normal_axes(self.axis, node.inputs[0].type.ndim)  # type: ignore[attr-defined]
+        axes = normal_axes(self.axis, node.inputs[0].type.ndim)
         return [tuple(length for axis, length in enumerate(shapes[0]) if axis not in axes)]
 
     # ------------------------------------------------------------ differentiating
 
-    def L_op(
-        self, inputs: Sequence[Any], outputs: Sequence[Any], output_grads: Sequence[Any]
-    ) -> list[Variable]:
+    def L_op(self, inputs: Sequence[Any], outputs: Sequence[Any], output_grads: Sequence[Any]) -> list[Variable]:
         """For extremes: the gradient goes to every element that equals the result; zero for bit operations."""
         (x,), (out,), (g,) = inputs, outputs, output_grads
         if out.type.dtype in discrete_dtypes:
@@ -147,6 +145,11 @@ class CAReduce(Op):
         return [elemwise_of(scalar.switch)(elemwise_of(scalar.eq)(x, best), spread_over(g, x.type.ndim, axes), 0)]
 
     # ------------------------------------------------------------ text
+
+    @property
+    def inner_ops(self) -> tuple[Any, ...]:
+        """What is computed for each element: its package takes part in compiling this op."""
+        return (self.scalar_op,)
 
     def __str__(self) -> str:
         return f"Reduce{{{self.scalar_op}}}{self._axis_text()}"
@@ -259,9 +262,7 @@ class Sum(_Named):
 
     kind = scalar.add
 
-    def L_op(
-        self, inputs: Sequence[Any], outputs: Sequence[Any], output_grads: Sequence[Any]
-    ) -> list[Variable]:
+    def L_op(self, inputs: Sequence[Any], outputs: Sequence[Any], output_grads: Sequence[Any]) -> list[Variable]:
         """The gradient of the sum, for each of its elements."""
         (x,), (out,), (g,) = inputs, outputs, output_grads
         if out.type.dtype in discrete_dtypes:
@@ -297,7 +298,7 @@ class Prod(_Named):
         acc_dtype: str | None = None,
         no_zeros_in_input: bool = False,
     ) -> None:
-        self.__attrs_init__(self.kind, axis, dtype, acc_dtype, no_zeros_in_input)  # type: ignore[attr-defined]
+        self.__attrs_init__(self.kind, axis, dtype, acc_dtype, no_zeros_in_input)
 
     def _made(self, axis: Any, dtype: str | None, acc_dtype: str | None) -> CAReduce:
         return type(self)(axis, dtype, acc_dtype, self.no_zeros_in_input)
@@ -305,9 +306,7 @@ class Prod(_Named):
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self.axis, self.dtype, self.acc_dtype, self.no_zeros_in_input)
 
-    def L_op(
-        self, inputs: Sequence[Any], outputs: Sequence[Any], output_grads: Sequence[Any]
-    ) -> list[Variable]:
+    def L_op(self, inputs: Sequence[Any], outputs: Sequence[Any], output_grads: Sequence[Any]) -> list[Variable]:
         """The product of all other elements, times the gradient of the product.
 
         In a group without zeros that is product / x. With one zero it is the product of the others at the zero and 0
@@ -343,9 +342,7 @@ class ProdWithoutZeros(_Named):
     def reduced(self, x: np.ndarray, axes: tuple[int, ...]) -> Any:
         return np.multiply.reduce(np.where(x == 0, x.dtype.type(1), x), axis=axes, dtype=self.accumulator(x.dtype.name))
 
-    def L_op(
-        self, inputs: Sequence[Any], outputs: Sequence[Any], output_grads: Sequence[Any]
-    ) -> list[Variable]:
+    def L_op(self, inputs: Sequence[Any], outputs: Sequence[Any], output_grads: Sequence[Any]) -> list[Variable]:
         """The product of the other elements, and 0 at zeros."""
         (x,), (out,), (g,) = inputs, outputs, output_grads
         if out.type.dtype in discrete_dtypes:

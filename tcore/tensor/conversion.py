@@ -48,19 +48,7 @@ def constant(x: Any, name: str | None = None, ndim: int | None = None, dtype: st
         if value.ndim > ndim:
             raise ValueError(f"the value has {value.ndim} axes, more than ndim={ndim}")
         value = value.reshape((1,) * (ndim - value.ndim) + value.shape)
-    if value.ndim == 0 and name is None:
-        key = (value.dtype.str, value.tobytes())
-        cached = _scalars.get(key)
-        if cached is None:
-            cached = _new_constant(value, None)
-            if len(_scalars) < _CACHE_LIMIT:
-                _scalars[key] = cached
-        return cached
     return _new_constant(value, name)
-
-
-_CACHE_LIMIT = 10_000
-_scalars: dict[tuple[str, bytes], TensorConstant] = {}
 
 
 def _new_constant(value: np.ndarray, name: str | None) -> TensorConstant:
@@ -115,7 +103,7 @@ def as_tensor_variable(x: Any, name: str | None = None, ndim: int | None = None)
         else:
             return constant(x, name, ndim)  # type: ignore[return-value]
     if ndim is None or variable.type.ndim == ndim:
-        return variable  # type: ignore[no-any-return]
+        return variable
     return _with_ndim(variable, ndim)
 
 
@@ -184,7 +172,7 @@ class NumericAutocast:
         for dtype in self.dtypes:
             with np.errstate(over="ignore"):
                 array = np.array(value, dtype)
-            if value != value or float(array) == value:
+            if np.isnan(value) or float(array) == value:
                 break
         return array
 

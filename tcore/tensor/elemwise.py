@@ -19,9 +19,9 @@ from tcore.scalar.dtypes import complex_dtypes, discrete_dtypes
 from tcore.scalar.op import ScalarOp
 from tcore.scalar.type import get_scalar_type
 from tcore.tensor.conversion import as_tensor_variable
-from tcore.tensor.dimshuffle import DimShuffle
+from tcore.tensor.dimshuffle import dimshuffle_of
 from tcore.tensor.elemwise_grad import gradient_steps
-from tcore.tensor.type import TensorType
+from tcore.tensor.type import TensorType, tensor_type
 
 __all__ = ["Elemwise"]
 
@@ -66,7 +66,7 @@ class Elemwise(Op):
         nfunc_spec: tuple[str, int, int] | None = None,
         openmp: bool | None = None,
     ) -> None:
-        self.__attrs_init__(scalar_op, dict(inplace_pattern or {}), name, nfunc_spec, openmp)  # type: ignore[attr-defined]
+        self.__attrs_init__(scalar_op, dict(inplace_pattern or {}), name, nfunc_spec, openmp)
         if len(set(self.inplace_pattern.values())) < len(self.inplace_pattern):
             raise ValueError(f"inplace_pattern {self.inplace_pattern} overwrites one input with two outputs")
 
@@ -85,7 +85,7 @@ class Elemwise(Op):
         for position, x in enumerate(variables):
             missing = ndim - x.type.ndim
             if missing:
-                order = ["x"] * missing + list(range(x.type.ndim))
+                order = ("x",) * missing + tuple(range(x.type.ndim))
                 variables[position] = dim_shuffle(x.type.broadcastable, order)(x)
         flags = tuple(all(axis) for axis in zip(*(x.type.broadcastable for x in variables), strict=True))
         for output, position in self.inplace_pattern.items():
@@ -99,20 +99,23 @@ class Elemwise(Op):
         return dtypes, [flags] * len(dtypes), variables
 
     def _output_dtypes(self, dtypes: tuple[str, ...]) -> list[str]:
-        node = self.scalar_op.make_node(*[get_scalar_type(dtype)() for dtype in dtypes])
-        return [output.type.dtype for output in node.outputs]  # type: ignore[attr-defined]
+        if type(self.scalar_op).make_node is ScalarOp.make_node:
+            return list(_scalar_output_dtypes(self.scalar_op, dtypes, config.floatX, config.cast_policy))
+        node = self.scalar_op.make_node(*[get_scalar_type(dtype).make_variable() for dtype in dtypes])
+        return [output.type.dtype for output in node.outputs]
 
     def make_node(self, *inputs: Any) -> Apply:
         """Apply to tensors, arrays and numbers."""
-        dtypes, patterns, variables = self.get_output_info(DimShuffle, *[as_tensor_variable(x) for x in inputs])
-        outputs = [TensorType(dtype, flags)() for dtype, flags in zip(dtypes, patterns, strict=True)]
+        dtypes, patterns, variables = self.get_output_info(dimshuffle_of, *[as_tensor_variable(x) for x in inputs])
+        # no trace here: calling the op notes where the user is
+        outputs = [tensor_type(dtype, flags).make_variable() for dtype, flags in zip(dtypes, patterns, strict=True)]
         return Apply(self, variables, outputs)
 
     # ------------------------------------------------------------ computing
 
     def perform(self, node: Apply, inputs: Sequence[Any], output_storage: Sequence[list[Any]], params: Any = None) -> None:
         shape = common_shape(node, inputs)
-        dtypes = [output.type.dtype for output in node.outputs]  # type: ignore[attr-defined]
+        dtypes = [output.type.dtype for output in node.outputs]
         out: list[Any] = []
         for index, (cell, dtype) in enumerate(zip(output_storage, dtypes, strict=True)):
             source = self.inplace_pattern.get(index)
@@ -127,10 +130,10 @@ class Elemwise(Op):
     def infer_shape(self, node: Apply, shapes: Sequence[Any]) -> list[tuple[Any, ...]]:
         """In each axis the length of the first input that is not broadcastable there, else 1."""
         found: list[Any] = []
-        for axis in range(node.outputs[0].type.ndim):  # type: ignore[attr-defined]
+        for axis in range(node.outputs[0].type.ndim):
             length: Any = 1
             for x, shape in zip(node.inputs, shapes, strict=True):
-                if not x.type.broadcastable[axis]:  # type: ignore[attr-defined]
+                if not x.type.broadcastable[axis]:
                     length = shape[axis]
                     break
             found.append(length)
@@ -138,7 +141,7 @@ class Elemwise(Op):
 
     def python_constant_folding(self, node: Apply) -> bool:
         """True where the outputs are 0-d: NumPy is then faster than any compiler."""
-        return all(output.type.ndim == 0 for output in node.outputs)  # type: ignore[attr-defined]
+        return all(output.type.ndim == 0 for output in node.outputs)
 
     def prepare_node(self, node: Apply, storage_map: Any, compute_map: Any, impl: str | None) -> None:
         """Let the scalar op prepare, too."""
@@ -150,12 +153,10 @@ class Elemwise(Op):
         """That of the scalar op; everything where it has none."""
         pattern = getattr(self.scalar_op, "connection_pattern", None)
         if pattern is not None:
-            return pattern(node)  # type: ignore[no-any-return]
+            return pattern(node)
         return [[True] * len(node.outputs) for _ in node.inputs]
 
-    def L_op(
-        self, inputs: Sequence[Variable], outputs: Sequence[Variable], output_grads: Sequence[Variable]
-    ) -> list[Variable]:
+    def L_op(self, inputs: Sequence[Variable], outputs: Sequence[Variable], output_grads: Sequence[Variable]) -> list[Variable]:
         """The scalar op's gradients, elementwise, summed over the axes in which an input was broadcast."""
         gradients = self._elementwise_gradients(inputs, outputs, output_grads)
         results: list[Variable] = []
@@ -163,12 +164,8 @@ class Elemwise(Op):
             if not isinstance(gradient.type, TensorType):
                 results.append(gradient)
                 continue
-            flags = x.type.broadcastable  # type: ignore[attr-defined]
-            spread = [
-                axis
-                for axis, (narrow, wide) in enumerate(zip(flags, outputs[0].type.broadcastable, strict=True))  # type: ignore[attr-defined]
-                if narrow and not wide
-            ]
+            flags = x.type.broadcastable
+            spread = [axis for axis, (narrow, wide) in enumerate(zip(flags, outputs[0].type.broadcastable, strict=True)) if narrow and not wide]
             results.append(_summed(gradient, spread, outputs[0]) if spread else _widened(gradient, x))
         return results
 
@@ -185,6 +182,8 @@ class Elemwise(Op):
             self.scalar_op,
             tuple(x.type.dtype for x in inputs),
             tuple(g.type.dtype for g in filled),
+            config.floatX,
+            config.cast_policy,
         )
         return steps.apply(elemwise_of, inputs, outputs, filled)
 
@@ -199,14 +198,19 @@ class Elemwise(Op):
         for position, point in enumerate(eval_points):
             if point is None or not pattern[position][0] or isinstance(point.type, DisconnectedType):
                 continue
-            complex_valued = output.type.dtype in complex_dtypes  # type: ignore[attr-defined]
-            direction: Any = point.conj() if complex_valued else point  # type: ignore[attr-defined]
+            complex_valued = output.type.dtype in complex_dtypes
+            direction: Any = point.conj() if complex_valued else point
             term = self._elementwise_gradients(node.inputs, node.outputs, [direction])[position]
             term = term.conj() if complex_valued else term
             total = term if total is None else total + term
         return [total]
 
     # ------------------------------------------------------------ identity and text
+
+    @property
+    def inner_ops(self) -> tuple[Any, ...]:
+        """What is computed for each element: its package takes part in compiling this op."""
+        return (self.scalar_op,)
 
     def __str__(self) -> str:
         if self.name is not None:
@@ -216,6 +220,14 @@ class Elemwise(Op):
         return f"Elemwise{{{self.scalar_op}}}"
 
     __repr__ = __str__
+
+
+@lru_cache(maxsize=4096)
+def _scalar_output_dtypes(scalar_op: ScalarOp, dtypes: tuple[str, ...], floatX: str, cast_policy: str) -> tuple[str, ...]:
+    """The output dtypes of a scalar op; the two options are what else preferences depend on."""
+    if scalar_op.nin >= 0 and len(dtypes) != scalar_op.nin:
+        raise TypeError(f"{scalar_op} takes {scalar_op.nin} inputs, got {len(dtypes)}")
+    return tuple(t.dtype for t in scalar_op.output_types([get_scalar_type(dtype) for dtype in dtypes]))
 
 
 @lru_cache(maxsize=1024)
@@ -255,7 +267,7 @@ def common_shape(node: Apply, inputs: Sequence[np.ndarray]) -> tuple[int, ...]:
         if x.shape != shape:
             break
     else:
-        flagged = node.outputs[0].type.broadcastable  # type: ignore[attr-defined]
+        flagged = node.outputs[0].type.broadcastable
         if not any(flagged) or all(n == 1 for n, flag in zip(shape, flagged, strict=True) if flag):
             return shape
     found: list[int] = []
@@ -263,7 +275,7 @@ def common_shape(node: Apply, inputs: Sequence[np.ndarray]) -> tuple[int, ...]:
         first: int | None = None
         for position, x in enumerate(inputs):
             length = x.shape[axis]
-            if node.inputs[position].type.broadcastable[axis]:  # type: ignore[attr-defined]
+            if node.inputs[position].type.broadcastable[axis]:
                 if length != 1:
                     raise ValueError(
                         f"Input dimension mis-match. (input[{position}].shape[{axis}] = {length}, but it is broadcastable there, so that it must be 1)"

@@ -85,9 +85,7 @@ class MaxAndArgmax(_Extreme):
         """The index has no gradient."""
         return [[True, False]]
 
-    def L_op(
-        self, inputs: Sequence[Any], outputs: Sequence[Any], output_grads: Sequence[Any]
-    ) -> list[Variable]:
+    def L_op(self, inputs: Sequence[Any], outputs: Sequence[Any], output_grads: Sequence[Any]) -> list[Variable]:
         """The gradient goes to every element that equals the largest."""
         (x,), g = inputs, output_grads[0]
         if isinstance(g.type, DisconnectedType) or x.type.dtype in discrete_dtypes:
@@ -118,9 +116,7 @@ class _Arg(_Extreme):
     def perform(self, node: Apply, inputs: Sequence[Any], output_storage: Sequence[list[Any]], params: Any = None) -> None:
         output_storage[0][0] = np.asarray(self.function(self._rows(inputs[0]), axis=-1), "int64")
 
-    def L_op(
-        self, inputs: Sequence[Any], outputs: Sequence[Any], output_grads: Sequence[Any]
-    ) -> list[Variable]:
+    def L_op(self, inputs: Sequence[Any], outputs: Sequence[Any], output_grads: Sequence[Any]) -> list[Variable]:
         """Zero: small changes do not move the index."""
         return [self._zeros(inputs[0])]
 

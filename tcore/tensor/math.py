@@ -220,19 +220,19 @@ identity = tensor_copy = Elemwise(scalar.identity, name="Elemwise{identity}")
 def real(x: Any) -> Variable:
     """The real part; ``x`` itself where it is real."""
     variable = as_tensor_variable(x)
-    return _real(variable) if variable.dtype in complex_dtypes else variable  # type: ignore[no-any-return]
+    return _real(variable) if variable.dtype in complex_dtypes else variable
 
 
 def imag(x: Any) -> Variable:
     """The imaginary part; zeros where ``x`` is real."""
     variable = as_tensor_variable(x)
-    return _imag(variable) if variable.dtype in complex_dtypes else variable.zeros_like()  # type: ignore[no-any-return]
+    return _imag(variable) if variable.dtype in complex_dtypes else variable.zeros_like()
 
 
 def conj(x: Any) -> Variable:
     """The complex conjugate; ``x`` itself where it is real."""
     variable = as_tensor_variable(x)
-    return _conj(variable) if variable.dtype in complex_dtypes else variable  # type: ignore[no-any-return]
+    return _conj(variable) if variable.dtype in complex_dtypes else variable
 
 
 conjugate = conj
@@ -242,16 +242,16 @@ def isnan(a: Any) -> Variable:
     """Whether each element is NaN: bool. Integers never are."""
     variable = as_tensor_variable(a)
     if variable.dtype in discrete_dtypes:
-        return variable.zeros_like(dtype="bool")  # type: ignore[no-any-return]
-    return _isnan(variable)  # type: ignore[no-any-return]
+        return variable.zeros_like(dtype="bool")
+    return _isnan(variable)
 
 
 def isinf(a: Any) -> Variable:
     """Whether each element is infinite, of either sign: bool. Integers never are."""
     variable = as_tensor_variable(a)
     if variable.dtype in discrete_dtypes:
-        return variable.zeros_like(dtype="bool")  # type: ignore[no-any-return]
-    return _isinf(variable)  # type: ignore[no-any-return]
+        return variable.zeros_like(dtype="bool")
+    return _isinf(variable)
 
 
 def cast(x: Any, dtype: str) -> Variable:
@@ -268,7 +268,7 @@ def cast(x: Any, dtype: str) -> Variable:
         return variable
     if variable.dtype in complex_dtypes and wanted not in complex_dtypes:
         raise TypeError("casting from complex to real is ambiguous: take real, imag, abs_ or angle")
-    return elemwise_of(scalar.cast_op(wanted))(variable)  # type: ignore[no-any-return]
+    return elemwise_of(scalar.cast_op(wanted))(variable)
 
 
 def round(a: Any, mode: str | None = None) -> Variable:
@@ -281,9 +281,9 @@ def round(a: Any, mode: str | None = None) -> Variable:
         What to do with halves; None means ``"half_to_even"``, as NumPy does.
     """
     if mode in (None, "half_to_even"):
-        return round_half_to_even(a)  # type: ignore[no-any-return]
+        return round_half_to_even(a)
     if mode == "half_away_from_zero":
-        return round_half_away_from_zero(a)  # type: ignore[no-any-return]
+        return round_half_away_from_zero(a)
     raise ValueError(f"round has the modes 'half_to_even' and 'half_away_from_zero', got {mode!r}")
 
 
@@ -319,4 +319,4 @@ def isclose(a: Any, b: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: b
     close = or_(eq(a, b), and_(near, and_(invert(isinf(a)), invert(isinf(b)))))
     if equal_nan:
         close = or_(close, and_(isnan(a), isnan(b)))
-    return close  # type: ignore[no-any-return]
+    return close

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import builtins
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from tcore import scalar
 from tcore.tensor import alloc, dimshuffle, dot, indexing, math, reductions, reshape, shape, transfer
@@ -15,7 +15,7 @@ from tcore.tensor.scalars import scalar_from_tensor
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from tcore.tensor.type import TensorType
+    from tcore.graph.variable import Variable
 
 __all__ = ["_tensor_py_operators"]
 
@@ -40,7 +40,7 @@ class _tensor_py_operators:
     #: NumPy arrays on the left leave the operation to us
     __array_priority__ = 1000
     __array_ufunc__ = None
-    type: TensorType
+    type: Any
     name: str | None
 
     # ------------------------------------------------------------ what the type says
@@ -96,7 +96,7 @@ class _tensor_py_operators:
     def _known_length(self) -> int:
         if self.ndim == 0:
             raise TypeError("cannot iterate over a 0-d tensor")
-        known = shape.static_length(self, 0)
+        known = shape.static_length(cast("Variable", self), 0)
         if known is None:
             raise ValueError("the length is not known")
         return int(known)

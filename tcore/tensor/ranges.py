@@ -98,7 +98,8 @@ class ARange(Op):
             numbers = [get_scalar_constant_value(value)[()] for value in node.inputs]
         except NotScalarConstantError:
             return False
-        return abs(numbers[1] - numbers[0]) <= 4096 * abs(numbers[2])
+        start, stop, step = (int(number) for number in numbers)
+        return abs(stop - start) <= 4096 * abs(step)
 
     def __str__(self) -> str:
         return f"ARange{{dtype={self.dtype!r}}}"

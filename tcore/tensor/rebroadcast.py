@@ -38,7 +38,7 @@ class Rebroadcast(Op):
     view_map: ClassVar[dict[int, list[int]]] = {0: [0]}
 
     def __init__(self, *axis: tuple[int, bool]) -> None:
-        self.__attrs_init__(axis)  # type: ignore[attr-defined]
+        self.__attrs_init__(axis)
 
     def make_node(self, x: Any) -> Apply:
         x = x if isinstance(x, Variable) else as_tensor_variable(x)

@@ -30,7 +30,7 @@ __all__ = [
 def makeKeepDims(x: Any, y: Any, axis: Any) -> Variable:
     """``y``, a reduction of ``x`` over ``axis``, with the reduced axes put back as broadcastable ones."""
     x, y = as_tensor_variable(x), as_tensor_variable(y)
-    return spread_over(y, x.type.ndim, checked_axes(axis, x.type.ndim))  # type: ignore[no-any-return]
+    return spread_over(y, x.type.ndim, checked_axes(axis, x.type.ndim))
 
 
 def checked_axes(axis: Any, ndim: int) -> tuple[int, ...]:
@@ -82,7 +82,7 @@ def sum(
         Of the accumulator. None: at least int64, uint64, float64 or complex128, by kind.
     """
     x = as_tensor_variable(input)
-    return _reduce(x, axis, keepdims, lambda axes: Sum(axes, dtype, acc_dtype))  # type: ignore[no-any-return]
+    return _reduce(x, axis, keepdims, lambda axes: Sum(axes, dtype, acc_dtype))
 
 
 def prod(
@@ -99,17 +99,17 @@ def prod(
     and is wrong where the promise is broken.
     """
     x = as_tensor_variable(input)
-    return _reduce(x, axis, keepdims, lambda axes: Prod(axes, dtype, acc_dtype, no_zeros_in_input))  # type: ignore[no-any-return]
+    return _reduce(x, axis, keepdims, lambda axes: Prod(axes, dtype, acc_dtype, no_zeros_in_input))
 
 
 def all(x: Any, axis: Any = None, keepdims: bool = False) -> Variable:
     """Whether all elements over ``axis`` are true (not zero): bool."""
-    return _reduce(as_tensor_variable(x), axis, keepdims, careduce.All)  # type: ignore[no-any-return]
+    return _reduce(as_tensor_variable(x), axis, keepdims, careduce.All)
 
 
 def any(x: Any, axis: Any = None, keepdims: bool = False) -> Variable:
     """Whether any element over ``axis`` is true (not zero): bool."""
-    return _reduce(as_tensor_variable(x), axis, keepdims, careduce.Any_)  # type: ignore[no-any-return]
+    return _reduce(as_tensor_variable(x), axis, keepdims, careduce.Any_)
 
 
 def max_and_argmax(a: Any, axis: Any = None, keepdims: bool = False) -> list[Variable]:
@@ -138,9 +138,7 @@ def argmax(x: Any, axis: Any = None, keepdims: bool = False) -> Variable:
 
 def min(x: Any, axis: Any = None, keepdims: bool = False) -> Variable:
     """The smallest element over ``axis``; NaN where there is one."""
-    return _reduce(  # type: ignore[no-any-return]
-        as_tensor_variable(x), axis, keepdims, lambda axes: CAReduce(scalar.minimum, axes)
-    )
+    return _reduce(as_tensor_variable(x), axis, keepdims, lambda axes: CAReduce(scalar.minimum, axes))
 
 
 def argmin(x: Any, axis: Any = None, keepdims: bool = False) -> Variable:
@@ -148,7 +146,7 @@ def argmin(x: Any, axis: Any = None, keepdims: bool = False) -> Variable:
     variable = as_tensor_variable(x)
     axes = checked_axes(axis, variable.type.ndim)
     out = Argmin(axes)(variable)
-    return spread_over(out, variable.type.ndim, axes) if keepdims else out  # type: ignore[no-any-return]
+    return spread_over(out, variable.type.ndim, axes) if keepdims else out
 
 
 def _length(x: Any, axes: tuple[int, ...], dtype: str) -> Any:
@@ -187,7 +185,7 @@ def mean(
         sum_dtype = "float64"
     axes = checked_axes(axis, x.type.ndim)
     total = sum(x, axis=axis, dtype=sum_dtype, keepdims=keepdims, acc_dtype=acc_dtype)
-    float_dtype = total.dtype if total.dtype not in discrete_dtypes else config.floatX  # type: ignore[attr-defined]
+    float_dtype = total.dtype if total.dtype not in discrete_dtypes else config.floatX
     if float_dtype.startswith("complex"):
         float_dtype = scalar.dtypes.real_of(float_dtype)
     for axis_ in axes:
@@ -206,7 +204,7 @@ def var(x: Any, axis: Any = None, ddof: int = 0, keepdims: bool = False, correct
     """
     variable = as_tensor_variable(x)
     if isinstance(ddof, bool) or not isinstance(ddof, (int, np.integer)):
-        raise ValueError(f"ddof is an integer, got {ddof!r}")
+        raise TypeError(f"ddof is an integer, got {ddof!r}")
     axes = checked_axes(axis, variable.type.ndim)
     centre = mean(variable, axis, keepdims=True)
     centred = variable - centre  # type: ignore[operator]
@@ -231,7 +229,7 @@ def std(x: Any, axis: Any = None, ddof: int = 0, keepdims: bool = False, correct
     """The standard deviation over ``axis``: the root of :func:`var`."""
     result = sqrt(var(x, axis, ddof, keepdims, corrected))
     result.name = "std"
-    return result  # type: ignore[no-any-return]
+    return result
 
 
 def ptp(a: Any, axis: Any = None) -> Variable:

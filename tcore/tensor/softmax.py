@@ -144,12 +144,12 @@ logsoftmax_op = LogSoftmax()
 
 def softmax(c: Any) -> Variable:
     """exp(c) over its sum, for each row of a matrix; a vector counts as one row, and the result is a matrix."""
-    return softmax_op(_as_float(c))  # type: ignore[no-any-return]
+    return softmax_op(_as_float(c))
 
 
 def logsoftmax(c: Any) -> Variable:
     """The logarithm of :func:`softmax`, accurate where that rounds to 0."""
-    return logsoftmax_op(_as_float(c))  # type: ignore[no-any-return]
+    return logsoftmax_op(_as_float(c))
 
 
 def _as_float(c: Any) -> Any:
@@ -176,4 +176,4 @@ def logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Variable:
     total = log(reductions.sum(exp(variable - shift), axes))
     flat = shift.dimshuffle(*[axis for axis in range(variable.type.ndim) if axis not in axes])
     result = total + flat
-    return spread_over(result, variable.type.ndim, axes) if keepdims else result  # type: ignore[no-any-return]
+    return spread_over(result, variable.type.ndim, axes) if keepdims else result

@@ -172,7 +172,7 @@ class Subtensor(Op):
     view_map: ClassVar[dict[int, list[int]]] = {0: [0]}
 
     def __eq__(self, other: object) -> bool:
-        return type(self) is type(other) and self.idx_list == other.idx_list  # type: ignore[attr-defined]
+        return type(self) is type(other) and self.idx_list == other.idx_list
 
     def __hash__(self) -> int:
         return hash((type(self), index_key(self.idx_list)))

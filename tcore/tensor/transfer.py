@@ -15,7 +15,7 @@ _registered: tuple[Callable[[Variable, str], Variable | None], ...] = ()
 
 def register_transfer(fn: Callable[[Variable, str], Variable | None]) -> None:
     """Add ``fn(variable, target) -> Variable or None`` to those that :func:`transfer` asks; None means "not mine"."""
-    global _registered
+    global _registered  # noqa: PLW0603 - replaced as a whole, so that readers need no lock
     if not callable(fn):
         raise TypeError(f"a transfer is a function of a variable and a target, got {fn!r}")
     _registered = (*_registered, fn)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -31,7 +32,7 @@ def _known_dtype(dtype: Any) -> str:
     name = config.floatX if dtype == "floatX" else dtype if dtype in all_dtypes else np.dtype(dtype).name
     if name not in all_dtypes:
         raise TypeError(f"no such element type for tensors: {dtype!r}; there are {', '.join(all_dtypes)}")
-    return name  # type: ignore[no-any-return]
+    return name
 
 
 def _flags(broadcastable: Iterable[Any]) -> tuple[bool, ...]:
@@ -74,7 +75,7 @@ class TensorType(TensorTypeC, Type):
         flags = _flags(broadcastable)
         if shape is not None and len(shape) != len(flags):
             raise ValueError(f"shape {tuple(shape)} has {len(shape)} entries for {len(flags)} axes")
-        self.__attrs_init__(dtype, flags, name or None, sparse_grad, None if shape is None else tuple(shape))  # type: ignore[attr-defined]
+        self.__attrs_init__(dtype, flags, name or None, sparse_grad, None if shape is None else tuple(shape))
 
     @property
     def ndim(self) -> int:
@@ -149,7 +150,7 @@ class TensorType(TensorTypeC, Type):
                 "or pass allow_input_downcast=True to function"
             )
         if isinstance(value, (str, bytes)):
-            raise ValueError(f"{self} takes numbers, got {value!r}")
+            raise ValueError(f"{self} takes numbers, got {value!r}")  # noqa: TRY004 - documented for texts
         given = np.asarray(value)
         if given.dtype.kind not in "biufc":
             raise TypeError(f"{self} takes numbers, got {value!r} of {type(value).__name__}")
@@ -237,6 +238,12 @@ class TensorType(TensorTypeC, Type):
 
 
 _SMALL = 256
+
+
+@lru_cache(maxsize=1024)
+def tensor_type(dtype: str, broadcastable: tuple[bool, ...]) -> TensorType:
+    """The TensorType without hints: one object per dtype and pattern, which ops give to their outputs."""
+    return TensorType(dtype, broadcastable)
 
 
 def _widens(given: np.dtype[Any], wanted: np.dtype[Any]) -> bool:

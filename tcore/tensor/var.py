@@ -30,7 +30,7 @@ def _constant_text(data: np.ndarray) -> str:
     """One value for all elements: ``(2, 3) of 1.0``; else NumPy's text, its middle left out beyond 20 characters."""
     if data.ndim and data.size:
         first = data.reshape(-1)[0]
-        if (data == first).all() or (first != first and np.isnan(data).all()):
+        if (data == first).all() or (data.dtype.kind in "fc" and np.isnan(data).all()):
             return f"{data.shape} of {_number_text(first)}"
     text = _number_text(data[()]) if data.ndim == 0 else str(data)
     return text if len(text) <= 20 else f"{text[:10]}..{text[-10:]}"

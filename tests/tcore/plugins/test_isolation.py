@@ -221,7 +221,7 @@ def test_unreadable_entry_points(site) -> None:
     """Bytes that are no text are a broken distribution, not a broken tcore."""
     site.distribution("tcore-bad", "")
     (site.folder / "tcore_bad-1.0.dist-info" / "entry_points.txt").write_bytes(b"[tcore.plugins]\nbad = \xff\xfe\n")
-    check(site, "cannot be read")
+    check(site, "entry_points.txt cannot be read")
 
 
 @pytest.mark.parametrize(

@@ -184,6 +184,25 @@ def test_values(site) -> None:
         """) == ["() installed", "['converted'] loaded", "['shared']"]
 
 
+def test_values_of_a_derived_class(site) -> None:
+    """Functions for a class come before those for its bases, whatever plugin they belong to; numbers read no metadata."""
+    site.plugin(
+        "units",
+        "from tcore.plugins import ConverterSpec, hookimpl\n@hookimpl\ndef tcore_types():\n"
+        "    return [ConverterSpec('quantity', load='pk_units.convert:convert')]\n",
+        more="[tcore.values]\nunits = quantity\n",
+        pk_units__convert="def convert(value, name): return 'converted'\n",
+        quantity="import numpy as np\nclass Array(np.ndarray): pass\n",
+    )
+    assert site.output("""
+        m = Manager(config, scan=lambda: scan([p for p in sys.path if p]))
+        print([c.__module__ for c in m.converters_for(3.0)], m._installed)
+        import quantity
+        print([c.__module__ for c in m.converters_for(quantity.Array(2))])
+        print(m.converters_for(quantity.Array(2)) is m.converters_for(quantity.Array(1)))
+        """) == ["['tcore.tensor.conversion'] None", "['pk_units.convert', 'tcore.tensor.conversion']", "True"]
+
+
 def test_fifty_idle_plugins(site) -> None:
     """Plugins that nobody asks for cost a line of metadata each: none is imported, and the scan stays fast."""
     for number in range(50):
@@ -261,3 +280,48 @@ def test_rescan(site) -> None:
         m.load("late")
         print(sorted(s.name for s in m.states() if s.status == "loaded"))
         """) == ["['first', 'late']"]
+
+
+def test_archives_and_other_finders(site) -> None:
+    """Distributions in a zip archive on the path, and those that a finder of another make knows, are found as well."""
+    lines = site.output("""
+        import pathlib, zipfile
+        import tempfile
+        folder = pathlib.Path(tempfile.mkdtemp())
+        archive = folder / "things.zip"
+        with zipfile.ZipFile(archive, "w") as file:
+            file.writestr("zipped-1.0.dist-info/METADATA", "Name: zipped\\nVersion: 1.0\\n")
+            file.writestr("zipped-1.0.dist-info/entry_points.txt", "[tcore.plugins]\\nzipped = zipped_plugin\\n[tcore.api]\\nzipped = v1:v1\\n")
+            file.writestr("zipped_plugin.py", "")
+        other = folder / "other" / "other-2.0.dist-info"
+        other.mkdir(parents=True)
+        (other / "METADATA").write_text("Name: other\\nVersion: 2.0\\n")
+        (other / "entry_points.txt").write_text("[tcore.plugins]\\nother = other_plugin\\n[tcore.api]\\nother = v1:v1\\n")
+        import importlib_metadata
+        class Finder:
+            @staticmethod
+            def find_spec(*args): return None
+            @staticmethod
+            def find_distributions(context): return [importlib_metadata.Distribution.at(other)]
+        sys.meta_path.append(Finder)
+        sys.path.append(str(archive))
+        everything = Manager(config, builtins=(), scan=scan)
+        everything.load("zipped")
+        print(everything.state("zipped").status, [str(c.source) for c in everything.installed.named("other")])
+        """)
+    assert lines == ["loaded ['other 2.0']"]
+
+
+def test_the_first_of_a_name_on_the_path_counts(site) -> None:
+    """A distribution that stands in two folders of the path is the first one, as for imports."""
+    site.plugin("one", "")
+    (line,) = site.output("""
+        import pathlib, tempfile
+        second = pathlib.Path(tempfile.mkdtemp())
+        info = second / "tcore_one-0.5.dist-info"; info.mkdir()
+        (info / "METADATA").write_text("Name: tcore-one\\nVersion: 0.5\\n")
+        (info / "entry_points.txt").write_text("[tcore.plugins]\\none = pk_other\\n")
+        first = sys.path[1] if sys.path[0] == "" else sys.path[0]
+        print([str(c.source) for c in scan([first, str(second), "/nowhere"]).candidates], [str(c.source) for c in scan([str(second), first]).candidates])
+        """)
+    assert line == "['tcore-one 1.0'] ['tcore-one 0.5']"

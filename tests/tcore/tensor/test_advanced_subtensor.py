@@ -20,11 +20,11 @@ INDICES = [
 
 
 @pytest.mark.parametrize("index", INDICES, ids=str)
-def test_index_agrees_with_numpy(interpret, index):
+def test_index_agrees_with_numpy(evaluate, index):
     """Values, shapes and the place of new axes are NumPy's."""
     x = tt.dtensor3("x")
     wanted = A[tuple(np.array(e, int) if isinstance(e, list) else e for e in index) if isinstance(index, tuple) else np.array(index, int)]
-    np.testing.assert_array_equal(interpret(x[index], {x: A}), wanted)
+    np.testing.assert_array_equal(evaluate(x[index], {x: A}), wanted)
 
 
 @pytest.mark.parametrize("index", INDICES[:-4], ids=str)
@@ -33,13 +33,13 @@ def test_gradient(check_gradient, index):
     check_gradient(lambda x: x[index], A[:, :, :])
 
 
-def test_symbolic_index(interpret):
+def test_symbolic_index(evaluate):
     """Index vectors and slice bounds may be symbolic."""
     x, i, j, n = tt.dtensor3("x"), tt.lvector("i"), tt.imatrix("j"), tt.lscalar("n")
     values = {x: A, i: I1, j: I2, n: 2}
-    np.testing.assert_array_equal(interpret(x[i], values), A[I1])
-    np.testing.assert_array_equal(interpret(x[:n, j], values), A[:2, I2])
-    np.testing.assert_array_equal(interpret(x[i, n], values), A[I1, 2])
+    np.testing.assert_array_equal(evaluate(x[i], values), A[I1])
+    np.testing.assert_array_equal(evaluate(x[:n, j], values), A[:2, I2])
+    np.testing.assert_array_equal(evaluate(x[i, n], values), A[I1, 2])
     assert str(x[i].owner.op) == "AdvancedSubtensor1"
     assert str(x[:, i].owner.op) == "AdvancedSubtensor"
 
@@ -52,7 +52,7 @@ MASKS = [
 
 @pytest.mark.parametrize("symbolic", [False, True])
 @pytest.mark.parametrize("index", MASKS, ids=lambda m: str(np.shape(m)) if not isinstance(m, tuple) else "tuple")
-def test_mask(interpret, index, symbolic):
+def test_mask(evaluate, index, symbolic):
     """Masks of one and several axes, alone and among other entries."""
     x = tt.dtensor3("x")
     values = {x: A}
@@ -65,18 +65,18 @@ def test_mask(interpret, index, symbolic):
         return mask
 
     key = tuple(map(variable, index)) if isinstance(index, tuple) else variable(index)
-    np.testing.assert_array_equal(interpret(x[key], values), A[index])
+    np.testing.assert_array_equal(evaluate(x[key], values), A[index])
     wanted = A.copy()
     wanted[index] = -1
-    np.testing.assert_array_equal(interpret(tt.set_subtensor(x[key], -1), values), wanted)
+    np.testing.assert_array_equal(evaluate(tt.set_subtensor(x[key], -1), values), wanted)
 
 
-def test_mask_of_wrong_length(interpret):
+def test_mask_of_wrong_length(evaluate):
     """A mask that does not have the shape of what it selects from is an IndexError, also when it is shorter."""
     x, mask = tt.dmatrix("x"), tt.TensorType("bool", (False,))("mask")
     for length in (2, 4):
         with pytest.raises(IndexError, match=f"axis 0 has length 3, the mask {length}"):
-            interpret(x[mask], {x: A[:, :, 0], mask: np.ones(length, bool)})
+            evaluate(x[mask], {x: A[:, :, 0], mask: np.ones(length, bool)})
 
 
 def test_mask_gradient(check_gradient):
@@ -85,33 +85,33 @@ def test_mask_gradient(check_gradient):
 
 
 @pytest.mark.parametrize("index", [np.array([0, 3]), np.array([-4, 0])])
-def test_out_of_range(interpret, index):
+def test_out_of_range(evaluate, index):
     """An index outside the axis is an IndexError that names index, axis and size."""
     x, i = tt.dmatrix("x"), tt.lvector("i")
     bad = index[np.abs(index) > 2][0]
     for expression in (x[i], x[i, i], tt.set_subtensor(x[i], 1), tt.inc_subtensor(x[i, i], 1)):
         with pytest.raises(IndexError, match=f"index {bad} is out of bounds for axis 0 with size 3"):
-            interpret(expression, {x: A[:, :, 0], i: index})
+            evaluate(expression, {x: A[:, :, 0], i: index})
     with pytest.raises(IndexError, match="index 4 is out of bounds for axis 1 with size 4"):
-        interpret(x[:, i], {x: A[:, :, 0], i: [4]})
+        evaluate(x[:, i], {x: A[:, :, 0], i: [4]})
 
 
-def test_duplicates(interpret):
+def test_duplicates(evaluate):
     """Of values for one place the last is set, and all are added."""
     x, i = tt.dvector("x"), tt.lvector("i")
     y = tt.dvector("y")
     values = {x: np.zeros(3), i: [1, 1, 2, 1], y: [1.0, 2, 3, 4]}
-    np.testing.assert_array_equal(interpret(tt.set_subtensor(x[i], y), values), [0, 4, 3])
-    np.testing.assert_array_equal(interpret(tt.inc_subtensor(x[i], y), values), [0, 7, 3])
+    np.testing.assert_array_equal(evaluate(tt.set_subtensor(x[i], y), values), [0, 4, 3])
+    np.testing.assert_array_equal(evaluate(tt.inc_subtensor(x[i], y), values), [0, 7, 3])
     m = tt.dmatrix("m")
     values[m] = np.zeros((2, 3))
-    np.testing.assert_array_equal(interpret(tt.inc_subtensor(m[:, i], y), values), [[0, 7, 3]] * 2)
-    np.testing.assert_array_equal(interpret(tt.set_subtensor(m[:, i], y), values), [[0, 4, 3]] * 2)
+    np.testing.assert_array_equal(evaluate(tt.inc_subtensor(m[:, i], y), values), [[0, 7, 3]] * 2)
+    np.testing.assert_array_equal(evaluate(tt.set_subtensor(m[:, i], y), values), [[0, 4, 3]] * 2)
 
 
 @pytest.mark.parametrize("set_", [True, False], ids=["set", "inc"])
 @pytest.mark.parametrize("index", [I1[:2], (slice(None), ROW), (ROW, ROW), (ROW[:, None], ROW), (0, ROW), (Ellipsis, ROW)], ids=str)
-def test_write(interpret, check_gradient, index, set_):
+def test_write(evaluate, check_gradient, index, set_):
     """Whole values and ones that are broadcast, with gradients for both arguments."""
     write = tt.set_subtensor if set_ else tt.inc_subtensor
     part = A[index]
@@ -123,7 +123,7 @@ def test_write(interpret, check_gradient, index, set_):
             wanted[index] = value
         else:
             np.add.at(wanted, index, value)
-        np.testing.assert_array_equal(interpret(write(x[index], y), {x: A, y: value}), wanted)
+        np.testing.assert_array_equal(evaluate(write(x[index], y), {x: A, y: value}), wanted)
     check_gradient(lambda x, y: write(x[index], y), A[:, :3, :3], A[:, :3, :3][index])
     check_gradient(lambda x, y: write(x[index], y), A[:, :3, :3], 3.0)
 
@@ -140,20 +140,20 @@ def test_printed_forms():
 @pytest.mark.parametrize("mode", ["raise", "wrap", "clip"])
 @pytest.mark.parametrize("axis", [None, 0, 1, -1])
 @pytest.mark.parametrize("indices", [2, [0, 2, 2], [[0, 1], [2, 2]]])
-def test_take(interpret, indices, axis, mode):
+def test_take(evaluate, indices, axis, mode):
     """take agrees with NumPy along every axis, for indices of every number of axes."""
     x = tt.dtensor3("x")
     for shift in (0,) if mode == "raise" else (0, 4, -7):
         index = np.asarray(indices) + shift
-        np.testing.assert_array_equal(interpret(x.take(index, axis, mode), {x: A}), A.take(index, axis, mode=mode))
+        np.testing.assert_array_equal(evaluate(x.take(index, axis, mode), {x: A}), A.take(index, axis, mode=mode))
 
 
-def test_nonzero(interpret):
+def test_nonzero(evaluate):
     """Places per axis, as vectors or one matrix, and the elements there."""
     x = tt.dmatrix("x")
     data = np.array([[0.0, 1, 0], [2, 0, 3]])
     for found, wanted in zip(x.nonzero(), data.nonzero(), strict=True):
-        np.testing.assert_array_equal(interpret(found, {x: data}), wanted)
-    np.testing.assert_array_equal(interpret(x.nonzero(return_matrix=True), {x: data}), data.nonzero())
-    np.testing.assert_array_equal(interpret(tt.nonzero_values(x), {x: data}), [1, 2, 3])
-    np.testing.assert_array_equal(interpret(tt.flatnonzero(x), {x: data}), np.flatnonzero(data))
+        np.testing.assert_array_equal(evaluate(found, {x: data}), wanted)
+    np.testing.assert_array_equal(evaluate(x.nonzero(return_matrix=True), {x: data}), data.nonzero())
+    np.testing.assert_array_equal(evaluate(tt.nonzero_values(x), {x: data}), [1, 2, 3])
+    np.testing.assert_array_equal(evaluate(tt.flatnonzero(x), {x: data}), np.flatnonzero(data))

@@ -12,54 +12,54 @@ from tcore.tensor.ranges import ARange
 
 
 @pytest.mark.parametrize("shape", [(), (0,), (3,), (2, 0), (2, 3), (1, 2, 3)])
-def test_zeros_ones_full(interpret, shape):
+def test_zeros_ones_full(evaluate, shape):
     """Known and symbolic shapes; floatX by default."""
     for make, wanted in ((tt.zeros, np.zeros), (tt.ones, np.ones)):
         result = make(shape)
         assert result.dtype == config.floatX
         assert result.broadcastable == tuple(n == 1 for n in shape)
-        np.testing.assert_array_equal(interpret(result), wanted(shape))
+        np.testing.assert_array_equal(evaluate(result), wanted(shape))
         lengths = [tt.iscalar() for _ in shape]
-        np.testing.assert_array_equal(interpret(make(lengths, dtype="int8"), dict(zip(lengths, shape, strict=True))), wanted(shape))
-    assert interpret(tt.full(shape, 7, "int32")).dtype == "int32"
+        np.testing.assert_array_equal(evaluate(make(lengths, dtype="int8"), dict(zip(lengths, shape, strict=True))), wanted(shape))
+    assert evaluate(tt.full(shape, 7, "int32")).dtype == "int32"
 
 
-def test_shape_forms(interpret):
+def test_shape_forms(evaluate):
     """A number, a scalar, a vector of known length."""
     n, x = tt.lscalar("n"), tt.dmatrix("x")
-    assert interpret(tt.zeros(3)).shape == (3,)
-    assert interpret(tt.zeros(n), {n: 2}).shape == (2,)
-    assert interpret(tt.zeros(x.shape), {x: np.ones((2, 3))}).shape == (2, 3)
+    assert evaluate(tt.zeros(3)).shape == (3,)
+    assert evaluate(tt.zeros(n), {n: 2}).shape == (2,)
+    assert evaluate(tt.zeros(x.shape), {x: np.ones((2, 3))}).shape == (2, 3)
     with pytest.raises(ValueError, match="cannot be negative"):
         tt.zeros((-1,))
     with pytest.raises(ValueError, match="is negative"):
-        interpret(tt.zeros((n,)), {n: -1})
+        evaluate(tt.zeros((n,)), {n: -1})
     with pytest.raises(TypeError, match="integer"):
         tt.zeros((2.5,))
 
 
-def test_like(interpret):
+def test_like(evaluate):
     """Zeros and ones in the shape and dtype of a model: a fill."""
     x = tt.fmatrix("x")
     data = np.ones((2, 3), "float32")
     for result, value in ((tt.zeros_like(x), 0), (tt.ones_like(x), 1), (tt.full_like(x, 5), 5)):
         assert result.dtype == "float32"
         assert str(result.owner.op) == "Elemwise{second,no_inplace}"
-        np.testing.assert_array_equal(interpret(result, {x: data}), np.full((2, 3), value))
+        np.testing.assert_array_equal(evaluate(result, {x: data}), np.full((2, 3), value))
     assert tt.zeros_like(x, dtype="int64").dtype == "int64"
-    np.testing.assert_array_equal(interpret(tt.identity_like(x), {x: data}), np.eye(2, 3))
+    np.testing.assert_array_equal(evaluate(tt.identity_like(x), {x: data}), np.eye(2, 3))
 
 
 @pytest.mark.parametrize("value", [np.array(2.0), np.arange(3.0), np.arange(2.0)[:, None], np.ones((2, 3))], ids=str)
-def test_alloc(interpret, check_gradient, value):
+def test_alloc(evaluate, check_gradient, value):
     """The value is broadcast; its gradient is the sum over what was repeated."""
     flags = tuple(n == 1 for n in value.shape)
     x, n = tt.TensorType("float64", flags)("x"), tt.lscalar("n")
-    np.testing.assert_array_equal(interpret(tt.alloc(x, n, 3), {x: value, n: 2}), np.broadcast_to(value, (2, 3)))
+    np.testing.assert_array_equal(evaluate(tt.alloc(x, n, 3), {x: value, n: 2}), np.broadcast_to(value, (2, 3)))
     check_gradient(lambda x: tt.alloc(x, 4, 2, 3), value, broadcastable=[flags])
 
 
-def test_bad_alloc(interpret):
+def test_bad_alloc(evaluate):
     """More axes than the shape has; a length that does not fit."""
     with pytest.raises(TypeError, match="2 dimensions, the shape only 1"):
         tt.alloc(tt.dmatrix("x"), 2)
@@ -67,7 +67,7 @@ def test_bad_alloc(interpret):
         tt.alloc(tt.dvector("x"), 1)
     x = tt.dvector("x")
     with pytest.raises(ValueError, match=r"shape \(2,\) to \(3,\)"):
-        interpret(tt.alloc(x, 3), {x: np.ones(2)})
+        evaluate(tt.alloc(x, 3), {x: np.ones(2)})
 
 
 def test_alloc_reuses_storage():
@@ -80,47 +80,47 @@ def test_alloc_reuses_storage():
     np.testing.assert_array_equal(old, [2, 2, 2])
 
 
-def test_alloc_empty(interpret):
+def test_alloc_empty(evaluate):
     """Shape and dtype; no values are promised."""
     result = AllocEmpty("float32")(2, 3)
     assert str(result.owner.op) == "AllocEmpty{dtype='float32'}"
-    value = interpret(result)
+    value = evaluate(result)
     assert (value.shape, value.dtype) == ((2, 3), "float32")
     assert not result.owner.op.do_constant_folding(result.owner)
 
 
 @pytest.mark.parametrize("k", [-4, -1, 0, 2, 5])
 @pytest.mark.parametrize("shape", [(3, 3), (2, 4), (4, 1), (0, 3)])
-def test_eye(interpret, shape, k):
+def test_eye(evaluate, shape, k):
     """Diagonals above and below; symbolic arguments."""
-    np.testing.assert_array_equal(interpret(tt.eye(*shape, k)), np.eye(*shape, k))
+    np.testing.assert_array_equal(evaluate(tt.eye(*shape, k)), np.eye(*shape, k))
     n, m, d = tt.lscalars("n", "m", "d")
     result = tt.eye(n, m, d, dtype="int32")
-    value = interpret(result, {n: shape[0], m: shape[1], d: k})
+    value = evaluate(result, {n: shape[0], m: shape[1], d: k})
     np.testing.assert_array_equal(value, np.eye(*shape, k))
     assert value.dtype == "int32"
     assert str(result.owner.op) == "Eye{dtype='int32'}"
     assert pickle.loads(pickle.dumps(Eye("int8"))) == Eye("int8")
-    np.testing.assert_array_equal(interpret(tt.eye(3)), np.eye(3))
+    np.testing.assert_array_equal(evaluate(tt.eye(3)), np.eye(3))
 
 
 @pytest.mark.parametrize("args", [(5,), (0,), (-3,), (2, 7), (7, 2), (2, 9, 3), (9, 2, -3), (9, 2, 3), (0, 10, 4), (1, 1, 1)])
-def test_arange(interpret, args):
+def test_arange(evaluate, args):
     """Integers of both directions, known and symbolic."""
-    np.testing.assert_array_equal(interpret(tt.arange(*args)), np.arange(*args))
+    np.testing.assert_array_equal(evaluate(tt.arange(*args)), np.arange(*args))
     scalars = [tt.iscalar() for _ in args]
     result = tt.arange(*scalars)
     assert result.dtype == "int64"
-    np.testing.assert_array_equal(interpret(result, dict(zip(scalars, args, strict=True))), np.arange(*args))
+    np.testing.assert_array_equal(evaluate(result, dict(zip(scalars, args, strict=True))), np.arange(*args))
 
 
 @pytest.mark.parametrize("args", [(0.0, 1.0, 0.1), (1.0, 0.0, -0.25), (2.5,), (0.5, 3.0, 1.0)])
-def test_arange_of_floats(interpret, args):
+def test_arange_of_floats(evaluate, args):
     """Floats: the dtype is the common one."""
     scalars = [tt.dscalar() for _ in args]
     result = tt.arange(*scalars)
     assert result.dtype == "float64"
-    np.testing.assert_array_equal(interpret(result, dict(zip(scalars, args, strict=True))), np.arange(*args))
+    np.testing.assert_array_equal(evaluate(result, dict(zip(scalars, args, strict=True))), np.arange(*args))
 
 
 def test_arange_gradient(check_gradient):
@@ -131,7 +131,7 @@ def test_arange_gradient(check_gradient):
     assert str(ARange("int64")) == "ARange{dtype='int64'}"
 
 
-def test_bad_arange(interpret):
+def test_bad_arange(evaluate):
     """A step of zero; vectors."""
     with pytest.raises(ValueError, match="zero"):
         tt.arange(1, 2, 0)
@@ -139,10 +139,10 @@ def test_bad_arange(interpret):
         tt.arange(tt.lvector("v"))
 
 
-def test_grids(interpret):
+def test_grids(evaluate):
     """mgrid and ogrid, with numbers of points as complex steps."""
     for key in ((slice(0, 5), slice(0, 3)), (slice(1, 9, 2), slice(0, 1, 5j)), (slice(3),)):
         for mine, theirs in ((tt.mgrid, np.mgrid), (tt.ogrid, np.ogrid)):
             for found, wanted in zip(mine[key], theirs[key], strict=True):
-                np.testing.assert_allclose(interpret(found), wanted)
-    np.testing.assert_array_equal(interpret(tt.mgrid[2:5]), np.mgrid[2:5])
+                np.testing.assert_allclose(evaluate(found), wanted)
+    np.testing.assert_array_equal(evaluate(tt.mgrid[2:5]), np.mgrid[2:5])

@@ -18,12 +18,12 @@ def tensor(value, name=None):
     "shapes", [((4,), (4,)), ((4,), (4, 3)), ((2, 4), (4,)), ((2, 4), (4, 3)), ((2, 3, 4), (4, 5)), ((4,), (2, 4, 3)),
                ((2, 3, 4), (5, 4, 2)), ((0, 4), (4, 3)), ((2, 0), (0, 3)), ((2, 3, 4), (4,)), ((), (2, 3)), ((3,), ())], ids=str,
 )  # fmt: skip
-def test_dot(interpret, check_gradient, shapes):
+def test_dot(evaluate, check_gradient, shapes):
     """The rules of NumPy for every pair of ranks, also with empty axes."""
     a, b = (RNG.normal(size=shape) for shape in shapes)
     a, b = np.asarray(a), np.asarray(b)
     x, y = tensor(a), tensor(b)
-    np.testing.assert_allclose(interpret(tt.dot(x, y), {x: a, y: b}), np.dot(a, b))
+    np.testing.assert_allclose(evaluate(tt.dot(x, y), {x: a, y: b}), np.dot(a, b))
     check_gradient(tt.dot, a, b)
 
 
@@ -40,11 +40,11 @@ def test_dot_forms():
         tt.dot(tt.dmatrix, y)
 
 
-def test_dot_shape_error(interpret):
+def test_dot_shape_error(evaluate):
     """Shapes that do not fit are shown."""
     x, y = tt.dmatrices("x", "y")
     with pytest.raises(ValueError, match=r"shapes \(2, 3\) and \(2, 3\)"):
-        interpret(tt.dot(x, y), {x: np.ones((2, 3)), y: np.ones((2, 3))})
+        evaluate(tt.dot(x, y), {x: np.ones((2, 3)), y: np.ones((2, 3))})
 
 
 TENSORDOTS = [
@@ -55,11 +55,11 @@ TENSORDOTS = [
 
 
 @pytest.mark.parametrize(("left", "right", "axes"), TENSORDOTS, ids=str)
-def test_tensordot(interpret, check_gradient, left, right, axes):
+def test_tensordot(evaluate, check_gradient, left, right, axes):
     """As NumPy; axes as a number or two lists."""
     a, b = RNG.normal(size=left), RNG.normal(size=right)
     x, y = tensor(a), tensor(b)
-    np.testing.assert_allclose(interpret(tt.tensordot(x, y, axes), {x: a, y: b}), np.tensordot(a, b, axes))
+    np.testing.assert_allclose(evaluate(tt.tensordot(x, y, axes), {x: a, y: b}), np.tensordot(a, b, axes))
     check_gradient(lambda x, y: tt.tensordot(x, y, axes), a, b)
 
 
@@ -74,11 +74,11 @@ def test_bad_tensordot(axes):
     "shapes", [((2, 3, 4), (2, 4, 5)), ((2, 4), (2, 4)), ((2, 4), (2, 4, 5)), ((2, 3, 4), (2, 4)), ((2,), (2, 3)), ((2, 3), (2,)),
                ((0, 3, 4), (0, 4, 5))], ids=str,
 )  # fmt: skip
-def test_batched_dot(interpret, check_gradient, shapes):
+def test_batched_dot(evaluate, check_gradient, shapes):
     """Item by item, the product of NumPy."""
     a, b = (RNG.normal(size=shape) for shape in shapes)
     x, y = tensor(a), tensor(b)
-    found = interpret(tt.batched_dot(x, y), {x: a, y: b})
+    found = evaluate(tt.batched_dot(x, y), {x: a, y: b})
     wanted = [np.dot(p, q) for p, q in zip(a, b, strict=True)]
     np.testing.assert_allclose(found, np.array(wanted).reshape(found.shape))
     check_gradient(tt.batched_dot, a, b)
@@ -88,20 +88,20 @@ def test_batched_dot(interpret, check_gradient, shapes):
     ("left", "right", "axes", "plain"),
     [((2, 3, 4), (2, 4, 5), 1, 1), ((2, 3, 4, 5), (2, 5, 3), [[1, 3], [2, 1]], [[0, 2], [1, 0]]), ((2, 3), (2, 4), 0, 0)], ids=str,
 )  # fmt: skip
-def test_batched_tensordot(interpret, check_gradient, left, right, axes, plain):
+def test_batched_tensordot(evaluate, check_gradient, left, right, axes, plain):
     """tensordot of each pair of items; lists count the batch axis."""
     a, b = RNG.normal(size=left), RNG.normal(size=right)
     x, y = tensor(a), tensor(b)
     wanted = [np.tensordot(p, q, plain) for p, q in zip(a, b, strict=True)]
-    np.testing.assert_allclose(interpret(tt.batched_tensordot(x, y, axes), {x: a, y: b}), wanted)
+    np.testing.assert_allclose(evaluate(tt.batched_tensordot(x, y, axes), {x: a, y: b}), wanted)
     check_gradient(lambda x, y: tt.batched_tensordot(x, y, axes), a, b)
 
 
-def test_outer(interpret, check_gradient):
+def test_outer(evaluate, check_gradient):
     """Of vectors; others are flattened."""
     a, b = RNG.normal(size=3), RNG.normal(size=(2, 2))
     x, y = tensor(a), tensor(b)
-    np.testing.assert_allclose(interpret(tt.outer(x, y), {x: a, y: b}), np.outer(a, b))
+    np.testing.assert_allclose(evaluate(tt.outer(x, y), {x: a, y: b}), np.outer(a, b))
     check_gradient(tt.outer, a, b)
 
 
@@ -110,11 +110,11 @@ Z, X, Y = RNG.normal(size=(M, N)), RNG.normal(size=(M, K)), RNG.normal(size=(K, 
 V, W = RNG.normal(size=K), RNG.normal(size=M)
 
 
-def test_dot22(interpret, check_gradient):
+def test_dot22(evaluate, check_gradient):
     """The product, and the product with a scalar."""
     x, y = tt.dmatrices("x", "y")
-    np.testing.assert_allclose(interpret(blas.dot22(x, y), {x: X, y: Y}), X @ Y)
-    np.testing.assert_allclose(interpret(blas.dot22scalar(x, y, np.float64(2.5)), {x: X, y: Y}), 2.5 * X @ Y)
+    np.testing.assert_allclose(evaluate(blas.dot22(x, y), {x: X, y: Y}), X @ Y)
+    np.testing.assert_allclose(evaluate(blas.dot22scalar(x, y, np.float64(2.5)), {x: X, y: Y}), 2.5 * X @ Y)
     check_gradient(blas.dot22, X, Y)
     check_gradient(blas.dot22scalar, X, Y, 1.5)
     assert (str(blas.dot22), str(blas.dot22scalar)) == ("Dot22", "Dot22Scalar")
@@ -127,7 +127,7 @@ def test_dot22(interpret, check_gradient):
 @pytest.mark.parametrize("inplace", [True, False])
 @pytest.mark.parametrize("b", [0.0, 1.0, -0.5])
 @pytest.mark.parametrize("a", [1.0, 2.0])
-def test_updates(interpret, inplace, a, b):
+def test_updates(evaluate, inplace, a, b):
     """Gemm, Gemv and Ger in both forms; a factor 0 does not read the target, even NaN."""
     z, x, y, v, w, u = tt.dmatrix("z"), tt.dmatrix("x"), tt.dmatrix("y"), tt.dvector("v"), tt.dvector("w"), tt.dvector("u")
     target = Z.copy() if b else np.full((M, N), np.nan)
@@ -135,12 +135,12 @@ def test_updates(interpret, inplace, a, b):
     gemm = blas.gemm_inplace if inplace else blas.gemm_no_inplace
     gemv = blas.gemv_inplace if inplace else blas.gemv_no_inplace
     ger = blas.ger_destructive if inplace else blas.ger
-    found = interpret(gemm(z, a, x, y, b), values)
+    found = evaluate(gemm(z, a, x, y, b), values)
     np.testing.assert_allclose(found, (b * Z if b else 0) + a * X @ Y)
     assert np.shares_memory(found, target) == inplace
-    np.testing.assert_allclose(interpret(gemv(w, a, x, v, b), values), (b * W if b else 0) + a * X @ V)
+    np.testing.assert_allclose(evaluate(gemv(w, a, x, v, b), values), (b * W if b else 0) + a * X @ V)
     s = tt.dvector("s")
-    np.testing.assert_allclose(interpret(ger(z, a, s, u), {**values, z: Z.copy(), s: W}), Z + a * np.outer(W, values[u]))
+    np.testing.assert_allclose(evaluate(ger(z, a, s, u), {**values, z: Z.copy(), s: W}), Z + a * np.outer(W, values[u]))
     assert gemm.destroy_map == gemv.destroy_map == ger.destroy_map == ({0: [0]} if inplace else {})
 
 
@@ -160,11 +160,11 @@ def test_update_gradients(check_gradient):
     check_gradient(lambda z, a, x, y: blas.ger(z, a, x, y), Z, 1.5, W, V[:N])
 
 
-def test_directional_derivative(interpret):
+def test_directional_derivative(evaluate):
     """R_op of dot is the product rule."""
     x, y, dx, dy = tt.dmatrices("x", "y", "dx", "dy")
     values = {x: X, y: Y, dx: X + 1, dy: Y - 1}
     result = tt.dot(x, y)
     (moved,) = result.owner.op.R_op([x, y], [dx, dy])
-    np.testing.assert_allclose(interpret(moved, values), (X + 1) @ Y + X @ (Y - 1))
+    np.testing.assert_allclose(evaluate(moved, values), (X + 1) @ Y + X @ (Y - 1))
     assert result.owner.op.R_op([x, y], [None, None]) == [None]

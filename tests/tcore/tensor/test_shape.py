@@ -14,15 +14,15 @@ from tcore.tensor.shape import Shape_i, SpecifyShape
 A = np.arange(24.0).reshape(2, 3, 4)
 
 
-def test_shape(interpret):
+def test_shape(evaluate):
     """An int64 vector; printed as Shape; disconnected from the gradient."""
     x = tt.dtensor3("x")
-    found = interpret(x.shape, {x: A})
+    found = evaluate(x.shape, {x: A})
     np.testing.assert_array_equal(found, (2, 3, 4))
     assert found.dtype == "int64"
     assert str(x.shape) == "Shape.0"
     assert x.shape.owner.op.connection_pattern(x.shape.owner) == [[False]]
-    assert interpret(Shape_i(1)(x), {x: A}) == 3
+    assert evaluate(Shape_i(1)(x), {x: A}) == 3
     assert str(Shape_i(1)) == "Shape_i{1}"
     with pytest.raises(TypeError, match="more than 3 dimensions"):
         Shape_i(3)(x)
@@ -30,19 +30,19 @@ def test_shape(interpret):
         Shape_i(0)(5)
 
 
-def test_shape_of_scalar(interpret):
+def test_shape_of_scalar(evaluate):
     """The shape of a scalar is an empty vector."""
     s = tt.dscalar("s")
-    assert interpret(s.shape, {s: 2.0}).shape == (0,)
+    assert evaluate(s.shape, {s: 2.0}).shape == (0,)
 
 
-def test_specify_shape(interpret, check_gradient):
+def test_specify_shape(evaluate, check_gradient):
     """The value itself where the promise holds, else an AssertionError that shows both shapes."""
     x, n = tt.dtensor3("x"), tt.lscalar("n")
-    np.testing.assert_array_equal(interpret(tt.specify_shape(x, (2, 3, 4)), {x: A}), A)
-    np.testing.assert_array_equal(interpret(tt.specify_shape(x, (2, n, 4)), {x: A, n: 3}), A)
+    np.testing.assert_array_equal(evaluate(tt.specify_shape(x, (2, 3, 4)), {x: A}), A)
+    np.testing.assert_array_equal(evaluate(tt.specify_shape(x, (2, n, 4)), {x: A, n: 3}), A)
     with pytest.raises(AssertionError, match=r"has shape \(2, 3, 4\), promised was \(2, 3, 5\)"):
-        interpret(tt.specify_shape(x, (2, 3, 5)), {x: A})
+        evaluate(tt.specify_shape(x, (2, 3, 5)), {x: A})
     with pytest.raises(ValueError, match="3 dimensions, the shape has 2 entries"):
         tt.specify_shape(x, (2, 3))
     check_gradient(lambda x: tt.specify_shape(x, (2, 3, 4)), A)
@@ -55,38 +55,38 @@ SHAPES = [(24,), (4, 6), (-1,), (2, -1, 2), (3, 2, 4, 1), (1, -1), (24, 1, 1), (
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
-def test_reshape(interpret, check_gradient, shape):
+def test_reshape(evaluate, check_gradient, shape):
     """Known shapes, one entry -1; the same with symbolic entries, and as a symbolic vector with ndim."""
     x = tt.dtensor3("x")
     wanted = A.reshape(shape)
     result = x.reshape(shape)
-    np.testing.assert_array_equal(interpret(result, {x: A}), wanted)
+    np.testing.assert_array_equal(evaluate(result, {x: A}), wanted)
     assert result.broadcastable == tuple(n == 1 for n in shape)
     check_gradient(lambda x: x.reshape(shape), A)
     entries = [tt.lscalar() for _ in shape]
     values = {x: A, **dict(zip(entries, shape, strict=True))}
-    np.testing.assert_array_equal(interpret(x.reshape(entries), values), wanted)
+    np.testing.assert_array_equal(evaluate(x.reshape(entries), values), wanted)
     v = tt.lvector("v")
-    np.testing.assert_array_equal(interpret(x.reshape(v, ndim=len(shape)), {x: A, v: shape}), wanted)
-    np.testing.assert_array_equal(interpret(x.reshape(tuple(x.shape)[::-1]), {x: A}), A.reshape(4, 3, 2))
+    np.testing.assert_array_equal(evaluate(x.reshape(v, ndim=len(shape)), {x: A, v: shape}), wanted)
+    np.testing.assert_array_equal(evaluate(x.reshape(tuple(x.shape)[::-1]), {x: A}), A.reshape(4, 3, 2))
 
 
 @pytest.mark.parametrize("shape", [(0,), (0, 5), (3, 0), (-1, 4)])
-def test_reshape_of_nothing(interpret, shape):
+def test_reshape_of_nothing(evaluate, shape):
     """Empty arrays."""
     x = tt.dmatrix("x")
-    np.testing.assert_array_equal(interpret(x.reshape(shape), {x: np.zeros((0, 4))}), np.zeros((0, 4)).reshape(shape))
+    np.testing.assert_array_equal(evaluate(x.reshape(shape), {x: np.zeros((0, 4))}), np.zeros((0, 4)).reshape(shape))
 
 
-def test_reshape_is_a_view(interpret):
+def test_reshape_is_a_view(evaluate):
     """It shares memory with its input where that is possible, and says so."""
     x = tt.dtensor3("x")
-    assert np.shares_memory(interpret(x.reshape((4, 6)), {x: A}), A)
+    assert np.shares_memory(evaluate(x.reshape((4, 6)), {x: A}), A)
     assert Reshape(2).view_map == {0: [0]}
     assert str(Reshape(2)) == "Reshape{2}"
 
 
-def test_bad_reshape(interpret):
+def test_bad_reshape(evaluate):
     """Errors at build time where that is possible, with sizes at run time."""
     x, v = tt.dtensor3("x"), tt.lvector("v")
     with pytest.raises(ValueError, match="ndim="):
@@ -98,27 +98,27 @@ def test_bad_reshape(interpret):
     with pytest.raises(TypeError, match="integer"):
         x.reshape((2.5, 3))
     with pytest.raises(ValueError, match=r"\(24 elements\) to \(5, 5\)"):
-        interpret(x.reshape((5, 5)), {x: A})
+        evaluate(x.reshape((5, 5)), {x: A})
 
 
 @pytest.mark.parametrize("ndim", [1, 2, 3])
-def test_flatten(interpret, check_gradient, ndim):
+def test_flatten(evaluate, check_gradient, ndim):
     """Leading axes are kept, the others collapsed."""
     x = tt.dtensor3("x")
     wanted = A.reshape((*A.shape[: ndim - 1], -1))
-    np.testing.assert_array_equal(interpret(x.flatten(ndim), {x: A}), wanted)
+    np.testing.assert_array_equal(evaluate(x.flatten(ndim), {x: A}), wanted)
     check_gradient(lambda x: x.flatten(ndim), A)
     with pytest.raises(ValueError, match=r"\[1, 3\]"):
         x.flatten(4)
 
 
-def test_flatten_keeps_marks(interpret):
+def test_flatten_keeps_marks(evaluate):
     """Axes of known length 1 stay marked; a scalar gets one axis."""
     x = tt.TensorType("float64", (False, True, True))("x")
     assert x.flatten(2).broadcastable == (False, True)
     assert x.flatten().broadcastable == (False,)
     s = tt.dscalar("s")
-    np.testing.assert_array_equal(interpret(s.flatten(), {s: 3.0}), [3.0])
+    np.testing.assert_array_equal(evaluate(s.flatten(), {s: 3.0}), [3.0])
 
 
 @pytest.mark.parametrize(("axis", "form"), [(0, "x,0,1,2"), (1, "0,x,1,2"), (3, "0,1,2,x"), (-1, "0,1,2,x")])
@@ -132,14 +132,14 @@ def test_shape_padaxis(axis, form):
     assert tt.shape_padright(x).broadcastable == (False, False, False, True)
 
 
-def test_broadcast_marks(interpret, check_gradient):
+def test_broadcast_marks(evaluate, check_gradient):
     """Marks are set, checked at run time, and cleared; nodes that change nothing are not made."""
     x = tt.dmatrix("x")
     row = tt.addbroadcast(x, 0)
     assert row.broadcastable == (True, False)
-    np.testing.assert_array_equal(interpret(row, {x: np.ones((1, 3))}), np.ones((1, 3)))
+    np.testing.assert_array_equal(evaluate(row, {x: np.ones((1, 3))}), np.ones((1, 3)))
     with pytest.raises(ValueError, match="has length 2 where 1 is needed"):
-        interpret(row, {x: np.ones((2, 3))})
+        evaluate(row, {x: np.ones((2, 3))})
     assert tt.unbroadcast(row, 0) is x
     assert tt.unbroadcast(x, 1) is x
     assert tt.patternbroadcast(row, (True, False)) is row

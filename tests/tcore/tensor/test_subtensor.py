@@ -20,16 +20,16 @@ INDICES = [
 
 
 @pytest.mark.parametrize("index", INDICES, ids=str)
-def test_index_agrees_with_numpy(interpret, index):
+def test_index_agrees_with_numpy(evaluate, index):
     """Values and shapes are NumPy's."""
     x = tt.dmatrix("x")
-    result = interpret(x[index], {x: A})
+    result = evaluate(x[index], {x: A})
     assert isinstance(result, np.ndarray)
     np.testing.assert_array_equal(result, A[index])
 
 
 @pytest.mark.parametrize("index", INDICES, ids=str)
-def test_index_of_empty_array(interpret, index):
+def test_index_of_empty_array(evaluate, index):
     """Slices of an axis of length 0 are empty; an element of it is an IndexError."""
     x = tt.dmatrix("x")
     empty = np.zeros((0, 6))
@@ -37,21 +37,21 @@ def test_index_of_empty_array(interpret, index):
         wanted = empty[index]
     except IndexError:
         with pytest.raises(IndexError):
-            interpret(x[index], {x: empty})
+            evaluate(x[index], {x: empty})
         return
-    np.testing.assert_array_equal(interpret(x[index], {x: empty}), wanted)
+    np.testing.assert_array_equal(evaluate(x[index], {x: empty}), wanted)
 
 
 @pytest.mark.parametrize("start", [None, -7, -2, 0, 3, 9])
 @pytest.mark.parametrize("stop", [None, -7, -2, 0, 3, 9])
 @pytest.mark.parametrize("step", [None, 1, 2, -1, -3])
-def test_symbolic_slice(interpret, start, stop, step):
+def test_symbolic_slice(evaluate, start, stop, step):
     """Symbolic bounds and steps, and the length that infer_shape gives for them."""
     parts = {name: tt.iscalar(name) for name, value in (("a", start), ("b", stop), ("c", step)) if value is not None}
     x = tt.dvector("x")
     values = dict(zip(parts.values(), [v for v in (start, stop, step) if v is not None], strict=True))
     for data in (np.arange(5.0), np.zeros(0)):
-        result = interpret(x[parts.get("a") : parts.get("b") : parts.get("c")], {x: data, **values})
+        result = evaluate(x[parts.get("a") : parts.get("b") : parts.get("c")], {x: data, **values})
         np.testing.assert_array_equal(result, data[start:stop:step])
 
 
@@ -119,11 +119,11 @@ def test_known_index_out_of_range():
         tt.dcol("x")[0, 5]
 
 
-def test_run_time_index_out_of_range(interpret):
+def test_run_time_index_out_of_range(evaluate):
     """At run time too."""
     x, i = tt.dmatrix("x"), tt.lscalar("i")
     with pytest.raises(IndexError, match="index 4 is out of bounds for axis 0 with size 4"):
-        interpret(x[i], {x: A, i: 4})
+        evaluate(x[i], {x: A, i: 4})
 
 
 @pytest.mark.parametrize("index", INDICES, ids=str)
@@ -138,7 +138,7 @@ PLACES = [0, -1, slice(1, 3), slice(None), slice(None, None, -2), (slice(None), 
 
 @pytest.mark.parametrize("set_", [True, False], ids=["set", "inc"])
 @pytest.mark.parametrize("index", PLACES, ids=str)
-def test_write(interpret, check_gradient, index, set_):
+def test_write(evaluate, check_gradient, index, set_):
     """Values of all shapes that broadcast, and the gradients for both arguments."""
     write = tt.set_subtensor if set_ else tt.inc_subtensor
     part = A[index]
@@ -149,27 +149,27 @@ def test_write(interpret, check_gradient, index, set_):
             wanted[index] = value
         else:
             wanted[index] += value
-        np.testing.assert_array_equal(interpret(write(x[index], y), {x: A, y: value}), wanted)
+        np.testing.assert_array_equal(evaluate(write(x[index], y), {x: A, y: value}), wanted)
     check_gradient(lambda x, y: write(x[index], y), A, part)
     check_gradient(lambda x, y: write(x[index], y), A, 3.0)
 
 
-def test_write_in_place(interpret):
+def test_write_in_place(evaluate):
     """In place the first input is overwritten, else it is left alone (which the interpreter checks)."""
     x = tt.dvector("x")
     data = np.arange(4.0)
-    result = interpret(tt.inc_subtensor(x[1:3], 10, inplace=True), {x: data})
+    result = evaluate(tt.inc_subtensor(x[1:3], 10, inplace=True), {x: data})
     assert result is data
     np.testing.assert_array_equal(data, [0, 11, 12, 3])
     assert tt.inc_subtensor(x[1:3], 10, inplace=True).owner.op.destroy_map == {0: [0]}
 
 
-def test_documented_examples(interpret):
+def test_documented_examples(evaluate):
     """set_subtensor(r[10:], 5) and inc_subtensor(r[10:], 5) of an ivector."""
     r = tt.ivector("r")
     data = np.arange(12, dtype="int32")
-    np.testing.assert_array_equal(interpret(tt.set_subtensor(r[10:], 5), {r: data}), [*range(10), 5, 5])
-    np.testing.assert_array_equal(interpret(tt.inc_subtensor(r[10:], 5), {r: data}), [*range(10), 15, 16])
+    np.testing.assert_array_equal(evaluate(tt.set_subtensor(r[10:], 5), {r: data}), [*range(10), 5, 5])
+    np.testing.assert_array_equal(evaluate(tt.inc_subtensor(r[10:], 5), {r: data}), [*range(10), 15, 16])
     assert tt.set_subtensor(r[10:], 5).dtype == "int32"
 
 
@@ -205,15 +205,15 @@ def test_integers_have_zero_gradients():
     assert g.dtype == "float64"
 
 
-def test_directional_derivatives(interpret):
+def test_directional_derivatives(evaluate):
     """R_op of reading and writing: both are linear."""
     x, y, dx, dy = tt.dvectors("x", "y", "dx", "dy")
     values = {x: np.arange(5.0), y: np.ones(2), dx: np.arange(5.0) + 1, dy: np.array([7.0, 8])}
     part = x[1:3]
     (moved,) = part.owner.op.R_op(part.owner.inputs, [dx, None, None])
-    np.testing.assert_array_equal(interpret(moved, values), [2, 3])
+    np.testing.assert_array_equal(evaluate(moved, values), [2, 3])
     written = tt.set_subtensor(part, y)
     (moved,) = written.owner.op.R_op(written.owner.inputs, [dx, dy, None, None])
-    np.testing.assert_array_equal(interpret(moved, values), [1, 7, 8, 4, 5])
+    np.testing.assert_array_equal(evaluate(moved, values), [1, 7, 8, 4, 5])
     (moved,) = written.owner.op.R_op(written.owner.inputs, [None, dy, None, None])
-    np.testing.assert_array_equal(interpret(moved, values), [0, 7, 8, 0, 0])
+    np.testing.assert_array_equal(evaluate(moved, values), [0, 7, 8, 0, 0])

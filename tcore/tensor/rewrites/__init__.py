@@ -1,0 +1,41 @@
+"""Rewrites of tensor ops, one family a file; :data:`GROUP` is what the tensor package declares."""
+
+from __future__ import annotations
+
+from tcore.optimizer.rewrite import GlobalRewrite, Rewrite
+from tcore.tensor.rewrites import (
+    arithmetic,
+    blas,
+    canonizer,
+    dimshuffles,
+    fills,
+    fusion,
+    inplace,
+    reductions,
+    shape_feature,
+    stabilize,
+    subtensor,
+    useless,
+)
+
+__all__ = ["GROUP"]
+
+#: all of them; the order is that in which rules of one stage are tried
+GROUP: tuple[Rewrite | GlobalRewrite, ...] = tuple(
+    each
+    for family in (
+        useless,
+        shape_feature,
+        fills,
+        dimshuffles,
+        subtensor,
+        canonizer,
+        arithmetic,
+        reductions,
+        stabilize,
+        blas,
+        fusion,
+        inplace,
+    )
+    for each in family.REWRITES  # type: ignore[attr-defined]
+)

@@ -1,0 +1,302 @@
+"""Sums and products in one form: a sum or quotient of two n-ary ones, with what cancels gone and constants in front."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tcore import scalar
+from tcore.graph.variable import Constant, Variable
+from tcore.optimizer.base import LocalOptimizer
+from tcore.optimizer.rewrite import Rewrite, Stage
+from tcore.tensor.conversion import as_tensor_variable
+from tcore.tensor.elemwise import Elemwise
+from tcore.tensor.math import add, inv, mul, neg, sgn, sub, true_div
+from tcore.tensor.rewrites.common import constant_like, elemwise_node, fitted, only_client, uniform_value
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from tcore.graph.apply import Apply
+
+__all__ = ["REWRITES", "Canonizer", "check_for_x_over_absX", "local_add_canonizer", "local_mul_canonizer"]
+
+# an n-ary op with more inputs than this is split: no kernel takes them all
+_WIDEST = 30
+
+
+class Canonizer(LocalOptimizer):
+    """``main`` and ``inverse`` of many terms -> ``inverse(main(terms), main(other terms))``.
+
+    Parameters
+    ----------
+    main : Elemwise
+        Commutative, associative, of any number of inputs: ``add`` or ``mul``.
+    inverse : Elemwise
+        ``inverse(main(x, y), y) == x``: ``sub`` or ``true_div``.
+    reciprocal : callable
+        ``main(x, reciprocal(y)) == inverse(x, y)``: ``neg`` or ``inv``.
+    calculate : callable
+        ``calculate(num, denum, aslist=False, out_type=None)``: the same for numbers; with ``aslist`` a list, empty where the
+        result is neutral.
+    """
+
+    def __init__(
+        self,
+        main: Elemwise,
+        inverse: Elemwise,
+        reciprocal: Any,
+        calculate: Callable[..., Any],
+        use_reciprocal: bool = True,
+        name: str | None = None,
+    ) -> None:
+        self.main = main
+        self.inverse = inverse
+        self.reciprocal = reciprocal
+        self.calculate = calculate
+        self.use_reciprocal = use_reciprocal
+        self.external_simplifiers: list[tuple[Any, Any]] = []
+        self.name = name
+        self._kinds = tuple(type(op.scalar_op) for op in (main, inverse, reciprocal))
+        self.__doc__ = type(self).__doc__
+
+    def add_simplifier(self, simplifier: Callable[..., Any], reason: Any) -> None:
+        """Let ``simplifier(num, denum) -> (num, denum)`` look at the terms, too."""
+        self.external_simplifiers.append((simplifier, reason))
+
+    def tracks(self) -> list[Any]:
+        """The three ops."""
+        return [self.main, self.inverse, self.reciprocal]
+
+    # ------------------------------------------------------------ terms
+
+    @staticmethod
+    def get_constant(v: Any) -> Any:
+        """The number that ``v`` is, or None for what is no uniform constant."""
+        if isinstance(v, Variable):
+            value = uniform_value(v) if v.owner is None or isinstance(v, Constant) else None
+            return None if value is None else value[()]
+        return v
+
+    def get_num_denum(self, input: Any, expand: Callable[[Any], bool] | None = None) -> tuple[list[Any], list[Any]]:  # noqa: A002
+        """Lists with ``input == inverse(main(*num), main(*denum))``.
+
+        ``expand(variable)`` says whether an inner term may be taken apart; by default it is.
+        """
+        num: list[Any] = []
+        denum: list[Any] = []
+        stack: list[tuple[Any, bool]] = [(input, True)]
+        while stack:
+            variable, upper = stack.pop()
+            node = elemwise_node(variable, *self._kinds)
+            if (
+                node is None
+                or variable.type.dtype != input.type.dtype
+                or (variable is not input and expand is not None and not expand(variable))
+                or len(num) + len(denum) + len(stack) > _WIDEST
+            ):
+                (num if upper else denum).append(variable)
+                continue
+            inputs = node.inputs
+            kind = type(node.op.scalar_op)  # type: ignore[attr-defined]
+            if kind is self._kinds[0]:
+                stack.extend((v, upper) for v in reversed(inputs))
+            elif kind is self._kinds[1]:
+                stack.append((inputs[1], not upper))
+                stack.append((inputs[0], upper))
+            else:
+                stack.append((inputs[0], not upper))
+        return num, denum
+
+    def merge_num_denum(self, num: Sequence[Any], denum: Sequence[Any]) -> Any:
+        """``inverse(main(*num), main(*denum))`` with as few nodes as possible."""
+        n, d = len(num), len(denum)
+        if not n and not d:
+            return as_tensor_variable(self.calculate([], []))
+        if not n:
+            below = denum[0] if d == 1 else self.main(*denum)
+            return self.reciprocal(below)
+        above = (num[0] if isinstance(num[0], Variable) else as_tensor_variable(num[0])) if n == 1 else self.main(*num)
+        if not d:
+            return above
+        return self.inverse(above, denum[0] if d == 1 else self.main(*denum))
+
+    def simplify(self, num: list[Any], denum: list[Any], out_type: Any) -> tuple[list[Any], list[Any]]:
+        """What cancels goes, then constants come together."""
+        num, denum = self.simplify_constants(*self.simplify_factors(num, denum), out_type=out_type)
+        for simplifier, _ in self.external_simplifiers:
+            num, denum = simplifier(num, denum)
+        return num, denum
+
+    def simplify_factors(self, num: list[Any], denum: list[Any]) -> tuple[list[Any], list[Any]]:
+        """Cancel what stands on both sides; the lists themselves change."""
+        counts: dict[Any, int] = {}
+        for variable in denum:
+            counts[variable] = counts.get(variable, 0) + 1
+        kept = []
+        gone: dict[Any, int] = {}
+        for variable in num:
+            if counts.get(variable, 0) > gone.get(variable, 0):
+                gone[variable] = gone.get(variable, 0) + 1
+            else:
+                kept.append(variable)
+        if gone:
+            num[:] = kept
+            rest = []
+            for variable in denum:
+                if gone.get(variable, 0):
+                    gone[variable] -= 1
+                else:
+                    rest.append(variable)
+            denum[:] = rest
+        return num, denum
+
+    def simplify_constants(
+        self, orig_num: Sequence[Any], orig_denum: Sequence[Any], out_type: Any = None
+    ) -> tuple[list[Any], list[Any]]:
+        """All constants as one, the first in ``num``; none where it is neutral."""
+        num: list[Any] = []
+        denum: list[Any] = []
+        above: list[Any] = []
+        below: list[Any] = []
+        for variables, rest, values in ((orig_num, num, above), (orig_denum, denum, below)):
+            for variable in variables:
+                value = self.get_constant(variable)
+                if value is None:
+                    rest.append(variable)
+                else:
+                    values.append(value)
+        if not above and not below:
+            return num, denum
+        with np.errstate(all="ignore"):
+            folded = self.calculate(above, below, aslist=True, out_type=out_type)
+        if folded and not np.isfinite(folded[0]):
+            return list(orig_num), list(orig_denum)
+        if len(above) + len(below) == 1 and above and folded:
+            # a single constant above stays the object that it is, in front
+            constant = next(v for v in orig_num if self.get_constant(v) is not None)
+            return [constant, *num], denum
+        return [*folded, *num], denum
+
+    # ------------------------------------------------------------ the rule
+
+    def transform(self, node: Apply) -> Any:
+        """As the class says."""
+        op: Any = node.op
+        if op.inplace_pattern or len(node.outputs) != 1 or type(op.scalar_op) not in self._kinds:
+            return False
+        out: Any = node.outputs[0]
+        if out.type.dtype == "bool" or self._belongs_to_a_larger_one(out):
+            return False
+        terms = self.get_num_denum(out, only_client)
+        new = self._simplified(terms, out)
+        if new is None:
+            # terms that others need, too, are taken apart only where something cancels
+            wide = self.get_num_denum(out)
+            if len(wide[0]) + len(wide[1]) > len(terms[0]) + len(terms[1]):
+                num, denum = self.simplify_factors(list(wide[0]), list(wide[1]))
+                if len(num) + len(denum) < len(wide[0]) + len(wide[1]):
+                    new = self._simplified(wide, out)
+        if new is None:
+            return False
+        return [fitted(new, out)]
+
+    def _belongs_to_a_larger_one(self, out: Any) -> bool:
+        """Whether the only user is an op of the same kind, which takes this one apart when its turn comes."""
+        if out.fgraph is None:
+            return False
+        clients = out.fgraph.clients(out)
+        if len(clients) != 1 or clients[0][0] == "output":
+            return False
+        user = clients[0][0]
+        return (
+            isinstance(user.op, Elemwise)
+            and not user.op.inplace_pattern
+            and type(user.op.scalar_op) in self._kinds
+            and user.outputs[0].type.dtype == out.type.dtype
+            and len(user.inputs) < _WIDEST
+        )
+
+    def _simplified(self, terms: tuple[list[Any], list[Any]], out: Any) -> Any:
+        num, denum = self.simplify(list(terms[0]), list(terms[1]), out.type)
+        num = [v if isinstance(v, Variable) else constant_like(v, out) for v in num]
+        if not num and not denum:
+            return constant_like(self.calculate([], []), out)
+        new = self.merge_num_denum(num, denum)
+        return None if _same(new, out, set(num) | set(denum)) else new
+
+
+def _same(new: Any, old: Any, leaves: set[Any]) -> bool:
+    """Whether ``new``, built over ``leaves``, is ``old`` again, down to the same constants."""
+    stack = [(new, old)]
+    while stack:
+        a, b = stack.pop()
+        if a is b:
+            continue
+        if isinstance(a, Constant) or a in leaves:
+            if not (isinstance(a, Constant) and isinstance(b, Constant)):
+                return False
+            value, other = uniform_value(a), uniform_value(b)
+            if value is None or other is None or not bool(value == other):
+                return False
+            continue
+        if a.owner is None or b.owner is None or a.owner.op != b.owner.op or len(a.owner.inputs) != len(b.owner.inputs):
+            return False
+        # dimshuffles that make_node puts in front of scalars are no difference
+        stack.extend(zip(a.owner.inputs, b.owner.inputs, strict=True))
+    return True
+
+
+def _sum_of(num: Sequence[Any], denum: Sequence[Any], aslist: bool = False, out_type: Any = None) -> Any:
+    zero: Any = 0 if out_type is None else np.asarray(0, out_type.dtype)[()]
+    value = zero
+    for number in num:
+        value = value + (number if out_type is None else np.asarray(number).astype(out_type.dtype)[()])
+    for number in denum:
+        value = value - (number if out_type is None else np.asarray(number).astype(out_type.dtype)[()])
+    if not aslist:
+        return value
+    return [] if np.all(value == 0) else [value]
+
+
+def _product_of(num: Sequence[Any], denum: Sequence[Any], aslist: bool = False, out_type: Any = None) -> Any:
+    def typed(number: Any) -> Any:
+        return number if out_type is None else np.asarray(number).astype(out_type.dtype)[()]
+
+    value: Any = typed(1)
+    for number in num:
+        value = value * typed(number)
+    below: Any = typed(1)
+    for number in denum:
+        below = below * typed(number)
+    if denum:
+        value = value / below
+    if not aslist:
+        return value
+    return [] if np.all(value == 1) else [value]
+
+
+def check_for_x_over_absX(numerators: list[Any], denominators: list[Any]) -> tuple[list[Any], list[Any]]:  # noqa: N802
+    """x / abs(x) -> sgn(x), among the terms of a quotient; the lists themselves change."""
+    for below in list(denominators):
+        absolute = elemwise_node(below, scalar.Abs) if isinstance(below, Variable) else None
+        if absolute is None or absolute.inputs[0] not in numerators:
+            continue
+        x: Any = absolute.inputs[0]
+        if x.type.dtype.startswith("complex"):
+            continue
+        denominators.remove(below)
+        numerators.remove(x)
+        numerators.append(sgn(x))
+    return numerators, denominators
+
+
+local_add_canonizer = Canonizer(add, sub, neg, _sum_of, name="local_add_canonizer")
+local_mul_canonizer = Canonizer(mul, true_div, inv, _product_of, name="local_mul_canonizer")
+local_mul_canonizer.add_simplifier(check_for_x_over_absX, "x_over_absx")
+
+REWRITES: list[Rewrite] = [
+    Rewrite(local_add_canonizer, (Stage.CANONICALIZE,)),
+    Rewrite(local_mul_canonizer, (Stage.CANONICALIZE,)),
+]

@@ -1,0 +1,174 @@
+"""What rewrites of tensor ops share: looking at nodes, and results that fit the place of what they replace."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tcore.graph.variable import Constant
+from tcore.optimizer.tracing import copy_stack_trace
+from tcore.scalar.basic import Cast, Second
+from tcore.tensor.alloc import Alloc, alloc
+from tcore.tensor.conversion import as_tensor_variable
+from tcore.tensor.dimshuffle import DimShuffle
+from tcore.tensor.elemwise import Elemwise
+from tcore.tensor.math import cast, second
+from tcore.tensor.rebroadcast import Rebroadcast
+from tcore.tensor.type import TensorType
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from tcore.graph.apply import Apply
+    from tcore.graph.variable import Variable
+
+__all__ = [
+    "broadcast_like",
+    "constant_like",
+    "elemwise_node",
+    "encompasses_broadcastable",
+    "fitted",
+    "get_clients",
+    "get_clients2",
+    "is_inverse_pair",
+    "only_client",
+    "scalarconsts_rest",
+    "uniform_value",
+]
+
+
+def elemwise_node(variable: Any, *kinds: type) -> Apply | None:
+    """The node that computes ``variable``, if it is an Elemwise of one of the scalar op classes ``kinds`` on new memory."""
+    node = variable.owner
+    if node is None or not isinstance(node.op, Elemwise) or node.op.inplace_pattern:
+        return None
+    return node if isinstance(node.op.scalar_op, kinds) else None  # type: ignore[no-any-return]
+
+
+def only_client(variable: Variable) -> bool:
+    """Whether ``variable`` is used at most once, so that a rewrite may fold it into its user without computing it twice."""
+    return variable.fgraph is None or variable.fgraph.client_count(variable) <= 1
+
+
+def uniform_value(variable: Any) -> np.ndarray | None:
+    """The 0-d array that every element of ``variable`` equals, where that is known; None otherwise.
+
+    Looks through views and fills.
+    """
+    for _ in range(10):
+        if isinstance(variable, Constant):
+            data = variable.data
+            if not isinstance(data, np.ndarray) or data.dtype.kind not in "biufc" or not data.size:
+                return None
+            first = data.reshape(-1)[0]
+            if data.size > 1 and not (data == first).all():
+                return None
+            return np.asarray(first)
+        node = variable.owner
+        if node is None:
+            return None
+        if isinstance(node.op, (DimShuffle, Alloc, Rebroadcast)):
+            variable = node.inputs[0]
+        elif isinstance(node.op, Elemwise) and isinstance(node.op.scalar_op, Second):
+            variable = node.inputs[1]
+        else:
+            return None
+    return None
+
+
+def has_value(variable: Any, number: float) -> bool:
+    """Whether every element of ``variable`` is known to be ``number``."""
+    value = uniform_value(variable)
+    return value is not None and bool(value == number)
+
+
+def scalarconsts_rest(
+    inputs: Iterable[Any], elemwise: bool = True, only_process_constants: bool = False
+) -> tuple[list[np.ndarray], list[Any], list[Any]]:
+    """Split ``inputs`` into uniform constants and the rest: (their values, they themselves, the rest)."""
+    values, constants, rest = [], [], []
+    for variable in inputs:
+        value = uniform_value(variable) if not only_process_constants or isinstance(variable, Constant) else None
+        if value is None:
+            rest.append(variable)
+        else:
+            values.append(value)
+            constants.append(variable)
+    return values, constants, rest
+
+
+def constant_like(number: Any, variable: Any) -> Any:
+    """``number`` in the dtype of ``variable``, broadcastable along all its axes."""
+    data = np.asarray(number).astype(variable.type.dtype).reshape((1,) * variable.type.ndim)
+    return TensorType(variable.type.dtype, (True,) * variable.type.ndim).make_constant(data)
+
+
+def encompasses_broadcastable(b1: Any, b2: Any) -> bool:
+    """Whether a tensor with the flags ``b2`` broadcasts to the shape of one with ``b1``, and not the other way round."""
+    if len(b1) < len(b2):
+        return False
+    b1 = b1[len(b1) - len(b2) :]
+    return not any(first and not other for first, other in zip(b1, b2, strict=True))
+
+
+def broadcast_like(value: Any, template: Any, fgraph: Any, dtype: str | None = None) -> Any:
+    """``value`` in the shape of ``template``, cast to ``dtype`` (by default that of ``template``).
+
+    Where a ShapeFeature knows the shape, it is an ``Alloc`` that does not depend on the values of ``template``.
+    """
+    value = as_tensor_variable(value)
+    dtype = dtype or template.type.dtype
+    if value.type.dtype != dtype:
+        value = cast(value, dtype)
+    flags = template.type.broadcastable
+    if value.type.broadcastable == flags:
+        return value
+    feature = getattr(fgraph, "shape_feature", None)
+    if feature is None:
+        return second(template, value)
+    lengths = [1 if flag else feature.get_shape(template, axis) for axis, flag in enumerate(flags)]
+    result = alloc(value, *lengths)
+    if result.type.broadcastable != flags:
+        # a length that is known to be 1 where the type does not say so
+        result = Rebroadcast(*enumerate(flags))(result)
+    return result
+
+
+def fitted(value: Any, old: Any) -> Any:
+    """``value`` in dtype and shape of the variable ``old`` of a graph, which it is to replace."""
+    copy_stack_trace(old, value)
+    if value.type.dtype != old.type.dtype:
+        value = cast(value, old.type.dtype)
+    if value.type.broadcastable != old.type.broadcastable:
+        value = broadcast_like(value, old, old.fgraph)
+    return value
+
+
+def is_cast(node: Any) -> bool:
+    """Whether a node converts to another dtype."""
+    return node is not None and isinstance(node.op, Elemwise) and isinstance(node.op.scalar_op, Cast)
+
+
+def get_clients(node: Apply) -> list[Apply]:
+    """The nodes that use the first output of ``node``."""
+    return [client for client, _ in node.outputs[0].clients if client != "output"]
+
+
+def get_clients2(node: Apply) -> list[Apply]:
+    """The nodes that use outputs of the clients of the first output of ``node``."""
+    return [
+        user
+        for client in get_clients(node)
+        for output in client.outputs
+        for user, _ in output.clients
+        if user != "output"
+    ]
+
+
+def is_inverse_pair(node_op: Any, prev_op: Any, inv_pair: tuple[type, type]) -> bool:
+    """Whether two ops in a row, the last first, are a function of ``inv_pair`` and its inverse, in either order."""
+    first, other = inv_pair
+    return (isinstance(node_op, first) and isinstance(prev_op, other)) or (
+        isinstance(node_op, other) and isinstance(prev_op, first)
+    )

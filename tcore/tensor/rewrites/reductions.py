@@ -1,0 +1,189 @@
+"""Reductions: fewer, over less, and of what can be taken out of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tcore import scalar
+from tcore.optimizer.rewrite import Rewrite, Stage, rewrite
+from tcore.scalar.dtypes import float_dtypes
+from tcore.tensor._lengths import product
+from tcore.tensor.alloc import Alloc
+from tcore.tensor.careduce import CAReduce, CAReduceDtype, Prod, Sum, normal_axes
+from tcore.tensor.dimshuffle import DimShuffle
+from tcore.tensor.extremes import Argmax, MaxAndArgmax
+from tcore.tensor.math import cast, mul, neg, pow, true_div  # noqa: A004
+from tcore.tensor.rewrites.common import elemwise_node, fitted, only_client
+
+if TYPE_CHECKING:
+    from tcore.graph.apply import Apply
+
+__all__ = ["REWRITES"]
+
+
+def _axes(node: Apply) -> tuple[int, ...]:
+    return normal_axes(node.op.axis, node.inputs[0].type.ndim)  # type: ignore[attr-defined]
+
+
+@rewrite(Stage.CANONICALIZE, Stage.UNCANONICALIZE, tracks=[Sum, Prod])
+def local_sum_all_to_none(node: Apply) -> Any:
+    """sum(x, all axes) -> sum(x)"""
+    op: Any = node.op
+    if op.axis is None or len(op.axis) != node.inputs[0].type.ndim:  # type: ignore[attr-defined]
+        return False
+    return [op.clone(axis=None)(node.inputs[0])]
+
+
+@rewrite(Stage.CANONICALIZE, tracks=[Sum, Prod])
+def local_sum_sum(node: Apply) -> Any:
+    """sum(sum(x, axes), other axes) -> sum(x, all of them), and the same for prod"""
+    op: Any = node.op
+    (inner_out,) = node.inputs
+    inner = inner_out.owner
+    if inner is None or type(inner.op) is not type(op) or not only_client(inner_out):
+        return False
+    if inner.op.dtype != op.dtype or inner.op.acc_dtype != op.acc_dtype:  # type: ignore[attr-defined]
+        return False
+    x: Any = inner.inputs[0]
+    first = normal_axes(inner.op.axis, x.type.ndim)  # type: ignore[attr-defined]
+    kept = [axis for axis in range(x.type.ndim) if axis not in first]
+    axes = tuple(sorted([*first, *(kept[axis] for axis in _axes(node))]))
+    return [fitted(op.clone(axis=None if len(axes) == x.type.ndim else axes)(x), node.outputs[0])]
+
+
+@rewrite(Stage.CANONICALIZE, tracks=[CAReduce])
+def local_cut_useless_reduce(node: Apply) -> Any:
+    """sum(x, no axes) -> x"""
+    if _axes(node):
+        return False
+    x: Any = node.inputs[0]
+    out: Any = node.outputs[0]
+    return [x if x.type.dtype == out.type.dtype else cast(x, out.type.dtype)]
+
+
+@rewrite(Stage.CANONICALIZE, Stage.SPECIALIZE, tracks=[CAReduce])
+def local_reduce_broadcastable(node: Apply) -> Any:
+    """sum(x, axes of length 1) -> x without these axes"""
+    op: Any = node.op
+    x: Any = node.inputs[0]
+    out: Any = node.outputs[0]
+    axes = _axes(node)
+    single = [axis for axis in axes if x.type.broadcastable[axis]]
+    if not single:
+        return False
+    if type(op) not in (CAReduce, Sum, Prod) and not isinstance(op, CAReduceDtype):
+        return False
+    if op.scalar_op.output_types is None or out.type.dtype == "bool" != x.type.dtype:
+        return False
+    order = [axis for axis in range(x.type.ndim) if axis not in single]
+    shuffled: Any = DimShuffle(x.type.broadcastable, order)(x)
+    rest = tuple(order.index(axis) for axis in axes if axis not in single)
+    if not rest:
+        return [fitted(shuffled, out)]
+    return [fitted(op.clone(axis=rest)(shuffled), out)]
+
+
+@rewrite(Stage.SPECIALIZE, tracks=[Sum, Prod])
+def local_sum_mul_by_scalar(node: Apply) -> Any:
+    """sum(c * x) -> c * sum(x), for scalars c; sum(-x) -> -sum(x); prod(c * x) -> c ** (number of elements) * prod(x)"""
+    op: Any = node.op
+    (x,) = node.inputs
+    out: Any = node.outputs[0]
+    if not only_client(x):
+        return False
+    if isinstance(op, Sum):
+        negated = elemwise_node(x, scalar.Neg)
+        if negated is not None:
+            return [fitted(neg(op(negated.inputs[0])), out)]
+    terms = elemwise_node(x, scalar.Mul)
+    if terms is None or x.type.dtype not in float_dtypes:  # type: ignore[attr-defined]
+        return False
+    scalars = [v for v in terms.inputs if all(v.type.broadcastable)]  # type: ignore[attr-defined]
+    rest = [v for v in terms.inputs if not all(v.type.broadcastable)]  # type: ignore[attr-defined]
+    if not scalars or not rest:
+        return False
+    inner: Any = rest[0] if len(rest) == 1 else mul(*rest)
+    if inner.type != x.type:
+        return False
+    factor: Any = scalars[0] if len(scalars) == 1 else mul(*scalars)
+    factor = factor.dimshuffle()
+    if isinstance(op, Prod):
+        feature = getattr(node.fgraph, "shape_feature", None)
+        if feature is None:
+            return False
+        count = product([feature.get_shape(x, axis) for axis in _axes(node)])
+        factor = pow(factor, count)
+    return [fitted(mul(factor, op(inner)), out)]
+
+
+@rewrite(Stage.CANONICALIZE, Stage.SPECIALIZE, tracks=[Sum])
+def local_sum_div_dimshuffle(node: Apply) -> Any:
+    """sum(x / y, axes in which y is the same) -> sum(x) / y"""
+    op: Any = node.op
+    (quotient,) = node.inputs
+    division = elemwise_node(quotient, scalar.TrueDiv)
+    if division is None or not only_client(quotient):
+        return False
+    above, below = division.inputs
+    axes = _axes(node)
+    if any(not below.type.broadcastable[axis] for axis in axes):  # type: ignore[attr-defined]
+        return False
+    if above.type != quotient.type or isinstance(below.owner, type(None)) and not hasattr(below, "data"):
+        return False
+    kept = [axis for axis in range(below.type.ndim) if axis not in axes]  # type: ignore[attr-defined]
+    lower = DimShuffle(below.type.broadcastable, kept)(below)  # type: ignore[attr-defined]
+    return [fitted(true_div(op(above), lower), node.outputs[0])]
+
+
+@rewrite(Stage.CANONICALIZE, Stage.SPECIALIZE, tracks=[Sum, Prod])
+def local_sum_alloc(node: Apply) -> Any:
+    """sum(alloc(c, shape)) -> c * (number of elements), for scalars c; prod(alloc(c, shape)) -> c ** (number of elements)"""
+    op: Any = node.op
+    (x,) = node.inputs
+    if x.owner is None or not isinstance(x.owner.op, Alloc):
+        return False
+    value, *lengths = x.owner.inputs
+    if not all(value.type.broadcastable):  # type: ignore[attr-defined]
+        return False
+    value = value.dimshuffle()  # type: ignore[attr-defined]
+    out: Any = node.outputs[0]
+    axes = _axes(node)
+    count = product([lengths[axis] for axis in axes])
+    if isinstance(count, int):
+        count = np.asarray(count, "int64")
+    count = cast(count, out.type.dtype)
+    value = value if value.type.dtype == out.type.dtype else cast(value, out.type.dtype)
+    result: Any = mul(value, count) if isinstance(op, Sum) else pow(value, count)
+    kept = [lengths[axis] for axis in range(len(lengths)) if axis not in axes]
+    if kept:
+        result = x.owner.op(result, *kept)
+    return [fitted(result, out)]
+
+
+@rewrite(Stage.CANONICALIZE, Stage.SPECIALIZE, tracks=[MaxAndArgmax], tags=("fast_compile",))
+def local_max_and_argmax(node: Apply) -> Any:
+    """max_and_argmax(x) -> max(x) or argmax(x), where only one of them is used"""
+    if node.fgraph is None:
+        return False
+    used = [bool(node.fgraph.client_count(output)) for output in node.outputs]
+    (x,) = node.inputs
+    axis = node.op.axis  # type: ignore[attr-defined]
+    if used == [True, False]:
+        return [fitted(CAReduce(scalar.maximum, axis)(x), node.outputs[0]), None]
+    if used == [False, True]:
+        return [None, fitted(Argmax(axis)(x), node.outputs[1])]
+    return False
+
+
+REWRITES: list[Rewrite] = [
+    local_sum_all_to_none,
+    local_sum_sum,
+    local_cut_useless_reduce,
+    local_reduce_broadcastable,
+    local_sum_mul_by_scalar,
+    local_sum_div_dimshuffle,
+    local_sum_alloc,
+    local_max_and_argmax,
+]

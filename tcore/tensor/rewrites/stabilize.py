@@ -1,0 +1,349 @@
+"""Forms that keep their precision where the written ones lose it, or overflow."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tcore import scalar
+from tcore.optimizer.navigators import in2out
+from tcore.optimizer.rewrite import GlobalRewrite, Rewrite, Stage, rewrite
+from tcore.scalar.dtypes import complex_dtypes, float_dtypes
+from tcore.tensor.careduce import CAReduce, Sum, normal_axes, spread_over
+from tcore.tensor.math import (
+    add,
+    erf,
+    erfc,
+    erfcx,
+    exp,
+    expm1,
+    inv,
+    isinf,
+    log,
+    log1p,
+    lt,
+    maximum,
+    minimum,
+    mul,
+    neg,
+    sigmoid,
+    softplus,
+    sub,
+    switch,
+    true_div,
+)
+from tcore.tensor.rewrites.canonizer import local_mul_canonizer
+from tcore.tensor.rewrites.common import constant_like, elemwise_node, fitted, has_value, only_client
+from tcore.tensor.softmax import Softmax, SoftmaxGrad, logsoftmax_op
+
+if TYPE_CHECKING:
+    from tcore.graph.apply import Apply
+
+__all__ = ["REWRITES"]
+
+_BOTH = (Stage.STABILIZE, Stage.SPECIALIZE)
+
+
+def negative_of(variable: Any) -> Any:
+    """``y`` where ``variable`` is written as ``-y`` or ``-1 * y``; None otherwise."""
+    node = elemwise_node(variable, scalar.Neg)
+    if node is not None:
+        return node.inputs[0]
+    node = elemwise_node(variable, scalar.Mul)
+    if node is not None and len(node.inputs) == 2:
+        for position in (0, 1):
+            if has_value(node.inputs[position], -1) and node.inputs[1 - position].type == variable.type:
+                return node.inputs[1 - position]
+    return None
+
+
+def _negated(variable: Any) -> Any:
+    """``-variable``, without a double sign."""
+    inner = negative_of(variable)
+    return neg(variable) if inner is None else inner
+
+
+def _one_plus(variable: Any) -> Any:
+    """``y`` where ``variable`` is ``1 + y`` or ``1 - z`` (then ``-z``); None otherwise."""
+    node = elemwise_node(variable, scalar.Add)
+    if node is not None:
+        ones = [v for v in node.inputs if has_value(v, 1)]
+        if not ones:
+            return None
+        rest = [v for v in node.inputs if v is not ones[0]]
+        if len(rest) != len(node.inputs) - 1:
+            return None
+        return rest[0] if len(rest) == 1 else add(*rest)
+    node = elemwise_node(variable, scalar.Sub)
+    if node is not None and has_value(node.inputs[0], 1):
+        return neg(node.inputs[1])
+    return None
+
+
+def _is_float(variable: Any) -> bool:
+    return variable.type.dtype in float_dtypes
+
+
+@rewrite(*_BOTH, tracks=[log], tags=("local_log1p",))
+def local_log1p(node: Apply) -> Any:
+    """log(1 + x) -> log1p(x); log(1 - x) -> log1p(-x)"""
+    inner = _one_plus(node.inputs[0])
+    if inner is None or node.outputs[0].type.dtype in complex_dtypes:  # type: ignore[attr-defined]
+        return False
+    return [fitted(log1p(inner), node.outputs[0])]
+
+
+@rewrite(*_BOTH, tracks=[add, sub])
+def local_expm1(node: Apply) -> Any:
+    """exp(x) - 1 -> expm1(x)"""
+    out: Any = node.outputs[0]
+    if len(node.inputs) != 2 or not _is_float(out):
+        return False
+    left, right = node.inputs
+    pairs = [(left, right, 1)] if node.op == sub else [(left, right, -1), (right, left, -1)]
+    for power, constant, wanted in pairs:
+        inner = elemwise_node(power, scalar.Exp)
+        if inner is not None and has_value(constant, wanted):
+            return [fitted(expm1(inner.inputs[0]), out)]
+    return False
+
+
+@rewrite(*_BOTH, tracks=[log])
+def local_log_add(node: Apply) -> Any:
+    """log(exp(x) + exp(y)) -> max(x, y) + log1p(exp(min(x, y) - max(x, y)))"""
+    total = elemwise_node(node.inputs[0], scalar.Add)
+    if total is None or len(total.inputs) != 2:
+        return False
+    powers = [elemwise_node(variable, scalar.Exp) for variable in total.inputs]
+    if None in powers:
+        return False
+    x, y = (power.inputs[0] for power in powers if power is not None)
+    high, low = maximum(x, y), minimum(x, y)
+    # two equal infinities have no difference
+    distance = switch(isinf(high), constant_like(0, high), sub(low, high))
+    result = switch(isinf(high), high, add(high, log1p(exp(distance))))
+    return [fitted(result, node.outputs[0])]
+
+
+# ------------------------------------------------------------ sigmoid and softplus
+
+
+@rewrite(*_BOTH, tracks=[inv, true_div])
+def local_inv_1_plus_exp(node: Apply) -> Any:
+    """1 / (1 + exp(x)) -> sigmoid(-x), also as a factor: y / (1 + exp(x)) -> y * sigmoid(-x)"""
+    below = node.inputs[-1]
+    power = elemwise_node(_one_plus(below), scalar.Exp) if _one_plus(below) is not None else None
+    out: Any = node.outputs[0]
+    if power is None or not _is_float(out):
+        return False
+    if node.op == true_div:
+        above = node.inputs[0]
+        if not has_value(above, 1):
+            # exp(x) / (1 + exp(x)) has a rule of its own
+            return False
+    return [fitted(sigmoid(_negated(power.inputs[0])), out)]
+
+
+@rewrite(*_BOTH, tracks=[true_div])
+def local_exp_over_1_plus_exp(node: Apply) -> Any:
+    """y * exp(x) / (1 + exp(x)) -> y * sigmoid(x); y / (1 + exp(x)) -> y * sigmoid(-x)"""
+    out: Any = node.outputs[0]
+    if not _is_float(out):
+        return False
+    num, denum = local_mul_canonizer.get_num_denum(out, only_client)
+    changed = False
+    rest = []
+    for below in denum:
+        inner = _one_plus(below)
+        power = None if inner is None else elemwise_node(inner, scalar.Exp)
+        if power is None:
+            rest.append(below)
+            continue
+        changed = True
+        exponent = power.inputs[0]
+        above = next((v for v in num if _is_exp_of(v, exponent)), None)
+        if above is None:
+            num.append(sigmoid(_negated(exponent)))
+        else:
+            num[num.index(above)] = sigmoid(exponent)
+    if not changed:
+        return False
+    return [fitted(local_mul_canonizer.merge_num_denum(num, rest), out)]
+
+
+def _is_exp_of(variable: Any, exponent: Any) -> bool:
+    node = elemwise_node(variable, scalar.Exp)
+    return node is not None and node.inputs[0] is exponent
+
+
+@rewrite(*_BOTH, tracks=[mul, true_div])
+def local_sigm_times_exp(node: Apply) -> Any:
+    """sigmoid(x) * exp(-x) -> sigmoid(-x); sigmoid(x) / exp(x) -> sigmoid(-x)"""
+    out: Any = node.outputs[0]
+    if not _is_float(out):
+        return False
+    num, denum = local_mul_canonizer.get_num_denum(out, only_client)
+    changed = False
+    for position, factor in enumerate(num):
+        sigm = elemwise_node(factor, scalar.ScalarSigmoid)
+        if sigm is None:
+            continue
+        x = sigm.inputs[0]
+        opposite = negative_of(x)
+        for other in num:
+            power = elemwise_node(other, scalar.Exp)
+            if power is None:
+                continue
+            if (opposite is not None and power.inputs[0] is opposite) or negative_of(power.inputs[0]) is x:
+                num[position] = sigmoid(power.inputs[0])
+                num.remove(other)
+                changed = True
+                break
+        else:
+            for other in denum:
+                if _is_exp_of(other, x):
+                    num[position] = sigmoid(_negated(x))
+                    denum.remove(other)
+                    changed = True
+                    break
+        if changed:
+            break
+    return [fitted(local_mul_canonizer.merge_num_denum(num, denum), out)] if changed else False
+
+
+@rewrite(*_BOTH, tracks=[sub, add])
+def local_1msigmoid(node: Apply) -> Any:
+    """1 - sigmoid(x) -> sigmoid(-x)"""
+    out: Any = node.outputs[0]
+    if len(node.inputs) != 2:
+        return False
+    if node.op == sub:
+        one, other = node.inputs
+        sigm = elemwise_node(other, scalar.ScalarSigmoid)
+    else:
+        inner = _one_plus(out)
+        opposite = None if inner is None else negative_of(inner)
+        sigm = None if opposite is None else elemwise_node(opposite, scalar.ScalarSigmoid)
+        one = next((v for v in node.inputs if has_value(v, 1)), node.inputs[0])
+    if sigm is None or not has_value(one, 1):
+        return False
+    return [fitted(sigmoid(_negated(sigm.inputs[0])), out)]
+
+
+@rewrite(*_BOTH, tracks=[log])
+def local_logsigm_to_softplus(node: Apply) -> Any:
+    """log(sigmoid(x)) -> -softplus(-x); log(1 - sigmoid(x)) -> -softplus(x)"""
+    sigm = elemwise_node(node.inputs[0], scalar.ScalarSigmoid)
+    if sigm is not None:
+        return [fitted(neg(softplus(_negated(sigm.inputs[0]))), node.outputs[0])]
+    return False
+
+
+@rewrite(*_BOTH, tracks=[log1p])
+def local_log1msigm_to_softplus(node: Apply) -> Any:
+    """log1p(-sigmoid(x)) -> -softplus(x); log1p(exp(x)) -> softplus(x)"""
+    (x,) = node.inputs
+    power = elemwise_node(x, scalar.Exp)
+    if power is not None:
+        return [fitted(softplus(power.inputs[0]), node.outputs[0])]
+    opposite = negative_of(x)
+    sigm = None if opposite is None else elemwise_node(opposite, scalar.ScalarSigmoid)
+    if sigm is None:
+        return False
+    return [fitted(neg(softplus(sigm.inputs[0])), node.outputs[0])]
+
+
+# ------------------------------------------------------------ softmax
+
+
+@rewrite(*_BOTH, tracks=[log], tags=("fast_compile_gpu",))
+def local_log_softmax(node: Apply) -> Any:
+    """log(softmax(x)) -> logsoftmax(x)"""
+    (x,) = node.inputs
+    if x.owner is None or not isinstance(x.owner.op, Softmax):
+        return False
+    return [fitted(logsoftmax_op(x.owner.inputs[0]), node.outputs[0])]
+
+
+@rewrite(*_BOTH, tracks=[SoftmaxGrad])
+def local_logsoftmax_grad(node: Apply) -> Any:
+    """softmax_grad(g / softmax(x), softmax(x)) -> g - sum(g) * softmax(x): no division by a probability that is 0"""
+    dy, sm = node.inputs
+    if sm.owner is None or not isinstance(sm.owner.op, Softmax):
+        return False
+    quotient = elemwise_node(dy, scalar.TrueDiv)
+    if quotient is None or quotient.inputs[1] is not sm or quotient.inputs[0].type.dtype != sm.type.dtype:  # type: ignore[attr-defined]
+        return False
+    g: Any = quotient.inputs[0]
+    if g.type.broadcastable != sm.type.broadcastable:  # type: ignore[attr-defined]
+        return False
+    return [fitted(sub(g, mul(spread_over(g.sum(axis=1), 2, (1,)), sm)), node.outputs[0])]
+
+
+@rewrite(tracks=[log])
+def local_log_sum_exp(node: Apply) -> Any:
+    """log(sum(exp(x))) -> max(x) + log(sum(exp(x - max(x))))"""
+    (total,) = node.inputs
+    if total.owner is None or not isinstance(total.owner.op, Sum) or not _is_float(node.outputs[0]):
+        return False
+    power = elemwise_node(total.owner.inputs[0], scalar.Exp)
+    if power is None:
+        return False
+    x: Any = power.inputs[0]
+    op = total.owner.op
+    high = CAReduce(scalar.maximum, op.axis)(x)
+    axes = normal_axes(op.axis, x.type.ndim)
+    shifted = exp(sub(x, spread_over(high, x.type.ndim, axes)))
+    # an infinite maximum is the result; the difference of two infinities is not needed
+    result = switch(isinf(high), high, add(high, log(op(shifted))))
+    return [fitted(result, node.outputs[0])]
+
+
+# ------------------------------------------------------------ error function
+
+
+@rewrite(Stage.CANONICALIZE, *_BOTH, tracks=[sub, add])
+def local_one_minus_erf(node: Apply) -> Any:
+    """1 - erf(x) -> erfc(x); 1 - erfc(x) -> erf(x)"""
+    out: Any = node.outputs[0]
+    if len(node.inputs) != 2:
+        return False
+    inner = _one_plus(out)
+    opposite = None if inner is None else negative_of(inner)
+    if opposite is None:
+        return False
+    for kind, result in ((scalar.Erf, erfc), (scalar.Erfc, erf)):
+        function = elemwise_node(opposite, kind)
+        if function is not None:
+            return [fitted(result(function.inputs[0]), out)]
+    return False
+
+
+@rewrite(*_BOTH, tracks=[log])
+def local_log_erfc(node: Apply) -> Any:
+    """log(erfc(x)) -> log(erfcx(x)) - x * x for x >= 1, where erfc(x) falls to 0"""
+    function = elemwise_node(node.inputs[0], scalar.Erfc)
+    if function is None:
+        return False
+    x = function.inputs[0]
+    large = sub(log(erfcx(maximum(x, constant_like(1, x)))), mul(x, x))
+    small = log(erfc(minimum(x, constant_like(1, x))))
+    return [fitted(switch(lt(x, constant_like(1, x)), small, large), node.outputs[0])]
+
+
+REWRITES: list[Rewrite | GlobalRewrite] = [
+    local_log1p,
+    local_expm1,
+    local_log_add,
+    local_inv_1_plus_exp,
+    local_exp_over_1_plus_exp,
+    local_sigm_times_exp,
+    local_1msigmoid,
+    local_logsigm_to_softplus,
+    local_log1msigm_to_softplus,
+    local_log_softmax,
+    local_logsoftmax_grad,
+    GlobalRewrite("local_log_sum_exp", in2out(local_log_sum_exp.rule), 1.6, ("fast_run",)),
+    local_one_minus_erf,
+    local_log_erfc,
+    Rewrite(local_mul_canonizer, (Stage.STABILIZE,)),
+]

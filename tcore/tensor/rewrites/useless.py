@@ -1,0 +1,214 @@
+"""Ops without effect: they go first, and whenever others leave some."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tcore import scalar
+from tcore.optimizer.rewrite import Rewrite, Stage, rewrite
+from tcore.scalar.dtypes import discrete_dtypes
+from tcore.tensor.alloc import Alloc
+from tcore.tensor.elemwise import Elemwise
+from tcore.tensor.math import cast
+from tcore.tensor.rebroadcast import Rebroadcast
+from tcore.tensor.reshape import Reshape
+from tcore.tensor.rewrites.common import constant_like, elemwise_node, fitted, is_cast, uniform_value
+
+if TYPE_CHECKING:
+    from tcore.graph.apply import Apply
+
+__all__ = ["REWRITES"]
+
+_ALWAYS = (Stage.USELESS, Stage.CANONICALIZE, Stage.SPECIALIZE)
+_FAST = ("fast_compile",)
+
+
+@rewrite(*_ALWAYS, tracks=[Elemwise], tags=_FAST)
+def local_useless_elemwise(node: Apply) -> Any:
+    """identity(x) -> x; add(x) -> x; mul(x) -> x; of integers eq(x, x) -> 1 and neq(x, x) -> 0"""
+    op: Any = node.op
+    kind = op.scalar_op
+    out: Any = node.outputs[0]
+    if isinstance(kind, scalar.Identity) or (isinstance(kind, (scalar.Add, scalar.Mul)) and len(node.inputs) == 1):
+        return [node.inputs[0]] if node.inputs[0].type == out.type else False
+    if len(node.inputs) == 2 and node.inputs[0] is node.inputs[1]:
+        discrete = node.inputs[0].type.dtype in discrete_dtypes  # type: ignore[attr-defined]
+        if isinstance(kind, (scalar.EQ, scalar.LE, scalar.GE)) and discrete:
+            return [fitted(constant_like(1, out), out)]
+        if isinstance(kind, (scalar.NEQ, scalar.LT, scalar.GT)) and discrete:
+            return [fitted(constant_like(0, out), out)]
+        if isinstance(kind, (scalar.AND, scalar.OR, scalar.Maximum, scalar.Minimum)):
+            return [node.inputs[0]] if node.inputs[0].type == out.type else False
+    return False
+
+
+@rewrite(*_ALWAYS, tracks=[Elemwise], tags=_FAST)
+def local_useless_fill(node: Apply) -> Any:
+    """fill(x, v) -> v, where v has the shape of x by its type"""
+    if not isinstance(node.op.scalar_op, scalar.Second):  # type: ignore[attr-defined]
+        return False
+    value = node.inputs[1]
+    return [value] if value.type == node.outputs[0].type else False
+
+
+@rewrite(*_ALWAYS, tracks=[Elemwise], tags=_FAST)
+def local_cast_cast(node: Apply) -> Any:
+    """cast(x, dtype of x) -> x; cast(cast(x, wider), dtype) -> cast(x, dtype)"""
+    if not is_cast(node):
+        return False
+    x: Any = node.inputs[0]
+    wanted = node.outputs[0].type.dtype  # type: ignore[attr-defined]
+    if x.type.dtype == wanted:
+        return [x]
+    inner = x.owner
+    if not is_cast(inner) or inner.op.inplace_pattern:
+        return False
+    source = inner.inputs[0]
+    # the detour loses nothing where the inner type holds every value of the source
+    if np.can_cast(source.type.dtype, x.type.dtype, "safe"):
+        return [source if source.type.dtype == wanted else cast(source, wanted)]
+    return False
+
+
+@rewrite(*_ALWAYS, tracks=[Alloc], tags=_FAST)
+def local_useless_alloc(node: Apply) -> Any:
+    """alloc(x, shape) -> x, where x has that shape by its type"""
+    return [node.inputs[0]] if node.inputs[0].type == node.outputs[0].type else False
+
+
+@rewrite(*_ALWAYS, tracks=[Elemwise], tags=_FAST)
+def local_remove_switch_const_cond(node: Apply) -> Any:
+    """switch(constant, x, y) -> x or y; switch(c, x, x) -> x"""
+    if not isinstance(node.op.scalar_op, scalar.Switch):  # type: ignore[attr-defined]
+        return False
+    condition, if_true, if_false = node.inputs
+    value = uniform_value(condition)
+    if value is not None:
+        return [fitted(if_true if value else if_false, node.outputs[0])]
+    if if_true is if_false:
+        return [fitted(if_true, node.outputs[0])]
+    return False
+
+
+@rewrite(*_ALWAYS, tracks=[Rebroadcast], tags=_FAST)
+def local_useless_rebroadcast(node: Apply) -> Any:
+    """rebroadcast(x) -> x, where no mark changes; rebroadcast(rebroadcast(x)) -> rebroadcast(x)"""
+    (x,) = node.inputs
+    if x.type == node.outputs[0].type:
+        return [x]
+    if x.owner is not None and isinstance(x.owner.op, Rebroadcast):
+        marks = dict(x.owner.op.axis)
+        marks.update(node.op.axis)  # type: ignore[attr-defined]
+        return [Rebroadcast(*marks.items())(x.owner.inputs[0])]
+    return False
+
+
+@rewrite(Stage.CANONICALIZE, Stage.SPECIALIZE, tracks=[Rebroadcast])
+def local_rebroadcast_lift(node: Apply) -> Any:
+    """rebroadcast(f(x)) -> f(rebroadcast(x)), for elementwise f of one input"""
+    (x,) = node.inputs
+    inner: Any = x.owner
+    if inner is None or not isinstance(inner.op, Elemwise) or inner.op.inplace_pattern or len(inner.inputs) != 1:
+        return False
+    if x.fgraph is not None and x.fgraph.client_count(x) > 1:
+        return False
+    return [inner.op(node.op(inner.inputs[0]))]
+
+
+@rewrite(Stage.CANONICALIZE, Stage.SPECIALIZE, tracks=[Reshape])
+def local_reshape_chain(node: Apply) -> Any:
+    """reshape(reshape(x, shape1), shape2) -> reshape(x, shape2)"""
+    x, shape = node.inputs
+    if x.owner is None or not isinstance(x.owner.op, Reshape):
+        return False
+    new = node.op(x.owner.inputs[0], shape)
+    return [new] if new.type == node.outputs[0].type else False
+
+
+@rewrite(Stage.CANONICALIZE, Stage.SPECIALIZE, tracks=[Reshape])
+def local_useless_reshape(node: Apply) -> Any:
+    """reshape(x, shape of x) -> x"""
+    x: Any = node.inputs[0]
+    out: Any = node.outputs[0]
+    if x.type != out.type:
+        return False
+    if x.type.ndim <= 1 and (x.type.ndim == 0 or x.type.broadcastable[0]):
+        return [x]
+    feature = getattr(node.fgraph, "shape_feature", None)
+    return [x] if feature is not None and feature.same_shape(x, out) else False
+
+
+@rewrite(Stage.CANONICALIZE, Stage.SPECIALIZE, tracks=[Reshape])
+def local_reshape_lift(node: Apply) -> Any:
+    """reshape(f(x), shape) -> f(reshape(x, shape)), for elementwise f of one input that nobody else needs"""
+    x, shape = node.inputs
+    inner: Any = x.owner
+    if inner is None or not isinstance(inner.op, Elemwise) or inner.op.inplace_pattern or len(inner.inputs) != 1:
+        return False
+    if len(inner.outputs) != 1 or (x.fgraph is not None and x.fgraph.client_count(x) > 1):
+        return False
+    new = inner.op(node.op(inner.inputs[0], shape))
+    return [new] if new.type == node.outputs[0].type else False
+
+
+@rewrite(Stage.CANONICALIZE, tracks=[Elemwise])
+def local_upcast_elemwise_constant_inputs(node: Apply) -> Any:
+    """f(cast(constant), x) with a constant that folds; f(int constant, float x) -> f(float constant, x)"""
+    kind = node.op.scalar_op  # type: ignore[attr-defined]
+    if not isinstance(kind, (scalar.Add, scalar.Mul, scalar.Sub, scalar.TrueDiv)) or len(node.outputs) != 1:
+        return False
+    out: Any = node.outputs[0]
+    if out.type.dtype in discrete_dtypes:
+        return False
+    inputs: list[Any] = list(node.inputs)
+    changed = False
+    for position, variable in enumerate(inputs):
+        if variable.type.dtype == out.type.dtype or variable.owner is not None or not hasattr(variable, "data"):
+            continue
+        data = variable.data.astype(out.type.dtype)
+        inputs[position] = variable.type.clone(dtype=out.type.dtype).make_constant(data)
+        changed = True
+    if not changed:
+        return False
+    new = node.op(*inputs)
+    return [new] if new.type == out.type else False
+
+
+@rewrite(Stage.CANONICALIZE, Stage.SPECIALIZE, tracks=[Elemwise])
+def local_func_inv(node: Apply) -> Any:
+    """f(g(x)) -> x, for a function and its inverse that cancel everywhere: neg, inv, conj, sinh, degrees"""
+    kind = node.op.scalar_op  # type: ignore[attr-defined]
+    x: Any = node.inputs[0]
+    for first, other in _INVERSE:
+        for outer, inner in ((first, other), (other, first)):
+            if isinstance(kind, outer):
+                node_inside = elemwise_node(x, inner)
+                if node_inside is not None and node_inside.inputs[0].type == node.outputs[0].type:
+                    return [node_inside.inputs[0]]
+    return False
+
+
+_INVERSE = (
+    (scalar.Deg2Rad, scalar.Rad2Deg),
+    (scalar.Sinh, scalar.ArcSinh),
+    (scalar.Conj, scalar.Conj),
+    (scalar.Neg, scalar.Neg),
+    (scalar.Inv, scalar.Inv),
+)
+
+REWRITES: list[Rewrite] = [
+    local_useless_elemwise,
+    local_useless_fill,
+    local_cast_cast,
+    local_useless_alloc,
+    local_remove_switch_const_cond,
+    local_useless_rebroadcast,
+    local_rebroadcast_lift,
+    local_reshape_chain,
+    local_useless_reshape,
+    local_reshape_lift,
+    local_upcast_elemwise_constant_inputs,
+    local_func_inv,
+]

@@ -1,0 +1,187 @@
+"""Nodes that run a user's C code: compiling and loading their modules, and calling them."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.machinery
+import importlib.util
+import shlex
+import subprocess
+import sys
+import sysconfig
+import tempfile
+import threading
+from pathlib import Path
+from typing import Any
+
+from tcore.configuration import config
+from tcore.link.errors import raise_with_op
+from tcore_cpu.compiler import CompileError
+from tcore_cpu.store import open_store
+from tcore_cpu.user_code import ModuleText, cells_of, has_c_code, module_text, run_params
+
+__all__ = ["CStep", "c_step_of", "load_module", "objection"]
+
+_FLAGS = ("-O3", "-march=native", "-ffp-contract=off", "-fno-math-errno", "-fwrapv", "-fno-strict-aliasing", "-w")
+_loaded: dict[str, Any] = {}
+_lock = threading.RLock()
+
+
+def objection() -> str | None:
+    """Why users' C code cannot be compiled here and what helps, None if it can."""
+    if not config.cxx:
+        return "there is no C++ compiler: install g++, or name one in the flag cxx"
+    include = sysconfig.get_path("include")
+    if not Path(include, "Python.h").exists():
+        version = sysconfig.get_python_version()
+        return f"Python's headers are not in {include} (Debian: apt install python{version}-dev)"
+    return None
+
+
+def c_step_of(node: Any) -> CStep | None:
+    """The step of a node whose op brings C code; None where it runs in Python.
+
+    An op that has ``perform`` as well runs that where nothing can be compiled.
+
+    Raises
+    ------
+    CompileError
+        If the compiler refuses the code, or if there is no compiler and no ``perform`` either.
+    """
+    if not has_c_code(node):
+        return None
+    reason = objection()
+    if reason is not None:
+        if _performs(node.op):
+            return None
+        raise CompileError(f"{node.op} has C code only, and {reason}")
+    return CStep(node, load_module(module_text(node)))
+
+
+def _performs(op: Any) -> bool:
+    from tcore.graph import Op
+
+    return type(op).perform is not Op.perform
+
+
+def load_module(text: ModuleText) -> Any:
+    """The loaded module, compiled if the kernel store lacks it; modules stay loaded until the process ends."""
+    with _lock:
+        module = _loaded.get(text.name)
+        if module is None:
+            module = _loaded[text.name] = _load(text, _find_or_compile(text))
+        return module
+
+
+def _load(text: ModuleText, path: Path) -> Any:
+    loader = importlib.machinery.ExtensionFileLoader(text.name, str(path))
+    spec = importlib.util.spec_from_file_location(text.name, path, loader=loader)
+    assert spec is not None
+    module = importlib.util.module_from_spec(spec)
+    loader.exec_module(module)
+    return module
+
+
+def _find_or_compile(text: ModuleText) -> Path:
+    store = open_store(config.cpu.store)
+    key = _key(text)
+    if text.cached:
+        found = store.find(key)
+        if found is not None:
+            _kept.append(found)
+            return found.path
+        with store.workplace() as folder:
+            built = _compile(text, folder)
+            library = store.put(key, built, {"flags": _command(text)})
+        _kept.append(library)
+        return library.path
+    private = tempfile.TemporaryDirectory(prefix="tcore-user-code-")
+    _kept.append(private)
+    return _compile(text, Path(private.name))
+
+
+_kept: list[Any] = []
+
+
+def _key(text: ModuleText) -> str:
+    parts = (*_command(text), str(sysconfig.get_config_var("SOABI")), text.source)
+    return f"{text.name}-{hashlib.sha256(chr(0).join(parts).encode()).hexdigest()[:16]}"
+
+
+def _command(text: ModuleText) -> list[str]:
+    """The compiler and its arguments, without files."""
+    import numpy as np
+
+    flags = [*_FLAGS, *shlex.split(config.gcc.cxxflags), *text.arguments]
+    if config.cmodule.remove_gxx_opt:
+        flags = [flag for flag in flags if not flag.startswith("-O")]
+    if config.cmodule.debug:
+        flags.append("-DDEBUG")
+    refused = set(text.refused)
+    return [
+        *shlex.split(config.cxx),
+        *(flag for flag in flags if flag not in refused),
+        "-fPIC",
+        "-shared",
+        f"-I{sysconfig.get_path('include')}",
+        f"-I{np.get_include()}",
+        *(f"-I{folder}" for folder in text.include_dirs),
+    ]
+
+
+def _compile(text: ModuleText, folder: Path) -> Path:
+    source, target = folder / f"{text.name}.cpp", folder / f"{text.name}.so"
+    source.write_text(text.source, encoding="utf-8")
+    command = [*_command(text), str(source), "-o", str(target)]
+    command += [f"-L{path}" for path in text.library_dirs]
+    command += [f"-l{name}" for name in text.libraries]
+    run = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+    if run.returncode:
+        lines = run.stderr.strip().splitlines()[:30]
+        raise CompileError("\n".join(["the compiler refused an op's C code:", *lines, f"command: {shlex.join(command)}"]))
+    return target
+
+
+class CStep:
+    """Calls a node's C code; each call in progress has a struct of its own."""
+
+    def __init__(self, node: Any, module: Any) -> None:
+        self.node, self.fgraph = node, None
+        self._module = module
+        self._variables = cells_of(node)
+        self._inputs = len(self._variables) - len(node.outputs)
+        self._positions = [self._variables.index(v) for v in node.inputs]
+        self._params = run_params(node) if getattr(node.op, "params_type", None) is not None else None
+        self._spare: list[tuple[Any, list[list[Any]]]] = []
+        self._lock = None if getattr(node.op, "thread_safe", True) else threading.RLock()
+        self._spare.append(self._instance())
+
+    def _instance(self) -> tuple[Any, list[list[Any]]]:
+        cells: list[list[Any]] = [[None] for _ in self._variables]
+        params = () if self._params is None else ([self._params],)
+        return self._module.instantiate((*cells, *params)), cells
+
+    def __call__(self, *values: Any) -> tuple[Any, ...]:
+        if self._lock is not None:
+            with self._lock:
+                return self._run(values)
+        return self._run(values)
+
+    def _run(self, values: tuple[Any, ...]) -> tuple[Any, ...]:
+        try:
+            struct, cells = self._spare.pop()
+        except IndexError:
+            struct, cells = self._instance()
+        try:
+            for position, value in zip(self._positions, values, strict=True):
+                cells[position][0] = value
+            self._module.run(struct)
+            return tuple(cell[0] for cell in cells[self._inputs :])
+        except Exception:
+            from tcore_cpu.python_steps import ThunkView
+
+            raise_with_op(self.fgraph, self.node, ThunkView(values, len(self.node.outputs)), sys.exc_info())
+        finally:
+            for cell in cells:
+                cell[0] = None
+            self._spare.append((struct, cells))

@@ -1,0 +1,216 @@
+"""Ops with the documented C methods, run through the C-API step."""
+
+from __future__ import annotations
+
+import threading
+
+import numpy as np
+import pytest
+
+import tcore.tensor as tt
+from tcore.compile.function import function
+from tcore.compile.mode import Mode
+from tcore.graph import Apply, Op
+from tcore.tensor.conversion import as_tensor_variable
+from tcore_cpu.c_steps import objection
+from tcore_cpu.compiler import CompileError
+from tcore_cpu.linker import CLinker, CPyLinker, CvmLinker
+
+pytestmark = pytest.mark.skipif(objection() is not None, reason=str(objection()))
+
+
+class VectorTimesScalar(Op):
+    """The documentation's first op in C, with strides."""
+
+    __props__ = ()
+
+    def make_node(self, x, y):
+        if x.type.ndim != 1:
+            raise TypeError("x must be a 1-d vector")
+        if y.type.ndim != 0:
+            raise TypeError("y must be a scalar")
+        return Apply(self, [x, y], [x.type()])
+
+    def c_code_cache_version(self):
+        return (1, 0)
+
+    def c_code(self, node, name, inp, out, sub):
+        x, y = inp
+        (z,) = out
+        dtype_x, dtype_y, dtype_z = (v.dtype for v in (*node.inputs, *node.outputs))
+        itemsize_x, itemsize_z = np.dtype(dtype_x).itemsize, np.dtype(dtype_z).itemsize
+        fail = sub["fail"]
+        return """
+        if (NULL == %(z)s || PyArray_DIMS(%(x)s)[0] != PyArray_DIMS(%(z)s)[0]) {
+            Py_XDECREF(%(z)s);
+            %(z)s = (PyArrayObject*)PyArray_EMPTY(1, PyArray_DIMS(%(x)s), PyArray_TYPE(%(x)s), 0);
+            if (!%(z)s) { %(fail)s; }
+        }
+        {
+            npy_%(dtype_x)s* x_data_ptr = (npy_%(dtype_x)s*)PyArray_DATA(%(x)s);
+            npy_%(dtype_z)s* z_data_ptr = (npy_%(dtype_z)s*)PyArray_DATA(%(z)s);
+            npy_%(dtype_y)s y_value = ((npy_%(dtype_y)s*)PyArray_DATA(%(y)s))[0];
+            int x_stride = PyArray_STRIDES(%(x)s)[0] / %(itemsize_x)s;
+            int z_stride = PyArray_STRIDES(%(z)s)[0] / %(itemsize_z)s;
+            int x_dim = PyArray_DIMS(%(x)s)[0];
+            for (int i = 0; i < x_dim; i++) {
+                z_data_ptr[i * z_stride] = (x_data_ptr[i * x_stride] * y_value);
+            }
+        }
+        """ % locals()
+
+
+class VectorTimesVector(Op):
+    """The documentation's second op: support code, per op and per node."""
+
+    __props__ = ()
+
+    def make_node(self, x, y):
+        return Apply(self, [x, y], [tt.TensorType(np.promote_types(x.dtype, y.dtype).name, [False])()])
+
+    def c_code_cache_version(self):
+        return (1, 0, 2)
+
+    def c_support_code(self):
+        return """
+        bool vector_same_shape(PyArrayObject* arr1, PyArrayObject* arr2) {
+            return (PyArray_DIMS(arr1)[0] == PyArray_DIMS(arr2)[0]);
+        }
+        """
+
+    def c_support_code_apply(self, node, name):
+        dtype_x, dtype_y, dtype_z = (v.dtype for v in (*node.inputs, *node.outputs))
+        return """
+        void vector_elemwise_mult_%(name)s(npy_%(dtype_x)s* x_ptr, int x_str, npy_%(dtype_y)s* y_ptr, int y_str,
+                                           npy_%(dtype_z)s* z_ptr, int z_str, int nbElements) {
+            for (int i = 0; i < nbElements; i++)
+                z_ptr[i * z_str] = x_ptr[i * x_str] * y_ptr[i * y_str];
+        }
+        """ % locals()
+
+    def c_code(self, node, name, inp, out, sub):
+        x, y = inp
+        (z,) = out
+        dtype_x, dtype_y, dtype_z = (v.dtype for v in (*node.inputs, *node.outputs))
+        itemsize_x, itemsize_y, itemsize_z = (np.dtype(d).itemsize for d in (dtype_x, dtype_y, dtype_z))
+        typenum_z = np.dtype(dtype_z).num
+        fail = sub["fail"]
+        return """
+        if (!vector_same_shape(%(x)s, %(y)s)) {
+            PyErr_Format(PyExc_ValueError, "Shape mismatch : x.shape[0] and y.shape[0] should match but "
+                         "x.shape[0] == %%i and y.shape[0] == %%i",
+                         (int) PyArray_DIMS(%(x)s)[0], (int) PyArray_DIMS(%(y)s)[0]);
+            %(fail)s;
+        }
+        if (NULL == %(z)s || !vector_same_shape(%(x)s, %(z)s)) {
+            Py_XDECREF(%(z)s);
+            %(z)s = (PyArrayObject*)PyArray_EMPTY(1, PyArray_DIMS(%(x)s), %(typenum_z)s, 0);
+            if (!%(z)s) { %(fail)s; }
+        }
+        vector_elemwise_mult_%(name)s((npy_%(dtype_x)s*)PyArray_DATA(%(x)s),
+            PyArray_STRIDES(%(x)s)[0] / %(itemsize_x)s, (npy_%(dtype_y)s*)PyArray_DATA(%(y)s),
+            PyArray_STRIDES(%(y)s)[0] / %(itemsize_y)s, (npy_%(dtype_z)s*)PyArray_DATA(%(z)s),
+            PyArray_STRIDES(%(z)s)[0] / %(itemsize_z)s, PyArray_DIMS(%(x)s)[0]);
+        """ % locals()
+
+
+class Counting(Op):
+    """State per thunk: a struct member that construction sets and every call counts up."""
+
+    __props__ = ()
+
+    def make_node(self, x):
+        x = as_tensor_variable(x)
+        return Apply(self, [x], [tt.TensorType("int64", ())()])
+
+    def c_code_cache_version(self):
+        return (2,)
+
+    def c_support_code_struct(self, node, name):
+        return f"long calls_{name};"
+
+    def c_init_code_struct(self, node, name, sub):
+        return f"calls_{name} = 40;"
+
+    def c_code(self, node, name, inp, out, sub):
+        (z,) = out
+        return f"""
+        Py_XDECREF({z});
+        {z} = (PyArrayObject*)PyArray_EMPTY(0, NULL, NPY_INT64, 0);
+        if (!{z}) {{ {sub["fail"]}; }}
+        *(npy_int64*)PyArray_DATA({z}) = ++calls_{name};
+        """
+
+
+@pytest.mark.parametrize("linker", [CvmLinker, CPyLinker, CLinker])
+def test_vector_times_scalar(linker) -> None:
+    """The documentation's op gives x times y, contiguous or strided."""
+    x, y = tt.dvector("x"), tt.dscalar("y")
+    f = function([x, y], VectorTimesScalar()(x, y), mode=Mode(linker=linker(), optimizer=None))
+    np.testing.assert_array_equal(f([1, 2, 3], 2), [2, 4, 6])
+    np.testing.assert_array_equal(f(np.arange(10.0)[::-3], 2.0), [18, 12, 6, 0])
+
+
+def test_twice_with_different_dtypes() -> None:
+    """Two nodes of one op have support functions of their own; dtypes mix as stated."""
+    x, y, i = tt.dvector("x"), tt.dvector("y"), tt.ivector("i")
+    op = VectorTimesVector()
+    f = function([x, y, i], [op(x, y), op(i, x)], mode=Mode(linker=CvmLinker(), optimizer=None))
+    first, second = f([1.0, 2.0], [3.0, 4.0], np.array([5, 6], "int32"))
+    np.testing.assert_array_equal(first, [3, 8])
+    np.testing.assert_array_equal(second, [5, 12])
+    assert second.dtype == np.float64
+
+
+def test_fail_raises_with_the_node() -> None:
+    """An exception set before fail reaches Python, with the node in its message."""
+    x, y = tt.dvector("x"), tt.dvector("y")
+    f = function([x, y], VectorTimesVector()(x, y), mode=Mode(linker=CvmLinker(), optimizer=None))
+    with pytest.raises(ValueError, match=r"x.shape\[0\] == 2 and y.shape\[0\] == 3(.|\n)*VectorTimesVector"):
+        f([1.0, 2.0], [1.0, 2.0, 3.0])
+    np.testing.assert_array_equal(f([1.0, 2.0], [3.0, 4.0]), [3, 8])
+
+
+def test_mixes_with_kernels() -> None:
+    """C ops sit between native kernels."""
+    x, y = tt.dvector("x"), tt.dvector("y")
+    f = function([x, y], tt.exp(VectorTimesVector()(x + 1, y * 2)).sum(), mode=Mode(linker=CvmLinker(), optimizer=None))
+    np.testing.assert_allclose(f([1.0, 2.0], [0.3, 0.4]), np.exp([1.2, 2.4]).sum())
+
+
+def test_struct_state_lives_as_long_as_the_thunk() -> None:
+    """c_init_code_struct runs once per thunk."""
+    x = tt.dvector("x")
+    f = function([x], Counting()(x), mode=Mode(linker=CvmLinker(), optimizer=None), on_unused_input="ignore")
+    assert [int(f([1.0])) for _ in range(3)] == [41, 42, 43]
+
+
+def test_threads_have_structs_of_their_own() -> None:
+    """Calls at once do not disturb each other."""
+    x, y = tt.dvector("x"), tt.dscalar("y")
+    f = function([x, y], VectorTimesScalar()(x, y), mode=Mode(linker=CvmLinker(), optimizer=None))
+    bad = []
+
+    def work(k: int) -> None:
+        for _ in range(50):
+            if not np.array_equal(f(np.full(50, float(k)), 2.0), np.full(50, 2.0 * k)):
+                bad.append(k)
+
+    threads = [threading.Thread(target=work, args=(k,)) for k in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not bad
+
+
+def test_refused_code_shows_the_compilers_words() -> None:
+    """An error in the C text is a CompileError with what the compiler said."""
+
+    class Broken(VectorTimesScalar):
+        def c_code(self, node, name, inp, out, sub):
+            return "this is no C;"
+
+    x, y = tt.dvector("x"), tt.dscalar("y")
+    with pytest.raises(CompileError, match="refused an op's C code(.|\n)*error"):
+        function([x, y], Broken()(x, y), mode=Mode(linker=CvmLinker(), optimizer=None))
