@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from attrs import define, field
-from tcore.codegen.expr import Buffer, Cast, Const, Expr, Extent, Fn, Load, Select, flatten
 
+from tcore.codegen.expr import Buffer, Cast, Const, Expr, Extent, Fn, Load, Select, flatten
 from tcore_cpu.runtime_abi import DTYPES, Failure, Instruction, IntegerFunction
 from tcore_cpu.schedule import SITE, KernelPlan, NotScheduled, Stride
 

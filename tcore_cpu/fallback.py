@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tcore.configuration import config
 
+from tcore.configuration import config
 from tcore_cpu import runtime_build
 from tcore_cpu.runtime_abi import DTYPES, RUNTIME_ABI, Event
 
@@ -69,7 +69,8 @@ def load() -> Any:
 
     ffi = cffi.FFI()
     ffi.cdef(_interface())
-    core = ffi.dlopen(str(_library()))
+    # Never unloaded: frames are freed, and threads wait in its code, until the process is gone.
+    core = ffi.dlopen(str(_library()), ffi.RTLD_NOW | ffi.RTLD_NODELETE)
     warnings.warn(
         "tcore_cpu was installed without its extension module, so calls of compiled functions go through cffi and cost "
         "more; install Python's headers (Debian: apt install python3-dev) and reinstall tcore-cpu",

@@ -12,12 +12,12 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
+
 from tcore.graph import Constant
 from tcore.link import Container, Linker, VMLinker
 from tcore.link.linker import LocalLinker
 from tcore.link.locks import hold, release
 from tcore.link.storage import map_storage
-
 from tcore_cpu.c_steps import objection
 from tcore_cpu.compiler import load_units
 from tcore_cpu.lowerings import lowering_table

@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tcore.graph import Constant
-
 from tcore_cpu.runtime_abi import Failure, Instruction, IntegerFunction
 from tcore_cpu.schedule import NotScheduled
 

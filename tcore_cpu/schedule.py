@@ -12,15 +12,15 @@ from typing import Any
 
 import numpy as np
 from attrs import define, field, frozen
+
 from tcore.codegen.expr import Axis, Buffer, Const, Expr, Extent, Fn, Load, Param, Select, cast, const, flatten, select
 from tcore.codegen.kernel import Kernel, affine, cost
 from tcore.codegen.reductions import linear_index
 from tcore.codegen.stages import Map, Prefix, Reduce, Region, Regions, Scatter, Stage
-
 from tcore_cpu.printer import UnitPrinter
 from tcore_cpu.runtime_abi import DTYPES, MAX_CELLS, MAX_REFS, ReduceOp, RefKind
 
-__all__ = ["CopyPlan", "KernelPlan", "NotScheduled", "Operand", "Phase", "SITE", "Stride", "schedule"]
+__all__ = ["SITE", "CopyPlan", "KernelPlan", "NotScheduled", "Operand", "Phase", "Stride", "schedule"]
 
 _OPS = {
     "sum": ReduceOp.SUM,
@@ -495,7 +495,7 @@ class _Builder:
         """``value`` with what this pass has just stored as values; another index of it is a new pass."""
         if not current.values:
             return value
-        done: dict[Expr, Expr] = dict(current.values)
+        done: dict[Expr, Expr] = {**current.values}
         for expr in flatten([value]):
             if expr not in done:
                 args = tuple(done[a] for a in expr.args)
@@ -513,10 +513,8 @@ class _Builder:
             accumulators = self.fold(stage)
         else:
             raise NotScheduled(f"the reduction {reduction.name}")
-        names: dict[Expr, tuple[int, str]] = {}
         slots = tuple(Param(f"tc_acc{self.ncells}_{k}", dtype) for k, (_, dtype) in enumerate(accumulators))
-        for param, accumulator in zip(slots, accumulators, strict=True):
-            names[param] = accumulator
+        names: dict[Expr, tuple[int, str]] = dict(zip(slots, accumulators, strict=True))
         results = reduction.finish(slots)
         for buffer, value in zip(stage.outputs, results, strict=True):
             if isinstance(value, Param) and buffer not in outputs and value.dtype == buffer.dtype:

@@ -57,7 +57,6 @@ class _Draft:
     calls: int
     bits: int
     before: int = 0
-    alive: bool = True
     operands: set[Any] = field(factory=set)
     inlined: set[Any] = field(factory=set)
 
@@ -149,7 +148,8 @@ class _Grouper:
         self.facts: dict[Any, NodeFacts] = {}
         self.reasons: dict[Any, str] = {}
         self.draft_of: dict[Any, _Draft] = {}
-        self.drafts: list[_Draft] = []
+        self.live: dict[int, _Draft] = {}
+        self.now = -1
         self.same: dict[Axis, Axis] = {}
 
     # -- axes that are one
@@ -186,8 +186,6 @@ class _Grouper:
             if facts:
                 draft.operands = {node.inputs[k] for k in facts.loads}
             self.draft_of[node] = draft
-            self.drafts.append(draft)
-            draft.before = self._before(node)
 
     def _before(self, node: Any) -> int:
         before = 0
@@ -223,10 +221,14 @@ class _Grouper:
     def run(self) -> None:
         """Let every node take in the drafts that it can."""
         for node in self.nodes:
+            self.now += 1
+            draft = self.draft_of[node]
+            draft.before = self._before(node)
+            self.live[draft.number] = draft
             facts = self.facts.get(node)
             if facts is None:
                 continue
-            tried = set()
+            tried: set[int] = set()
             while True:
                 mine = self.draft_of[node]
                 producers = {
@@ -467,13 +469,17 @@ class _Grouper:
         second.operands = (first.operands | second.operands) - made
         for facts in first.nodes:
             self.draft_of[facts.node] = second
-        first.alive = False
-        self.drafts[first.number] = second
-        after = second.bits
-        gained = second.before | second.bits
-        if any(self.draft_of[c] is not second for facts in second.nodes for v in facts.node.outputs for c in self.clients.get(v, ())):
-            for draft in {id(d): d for d in self.drafts[second.number :]}.values():
-                if draft is not second and draft.before & after:
+        del self.live[first.number]
+        # Drafts made from these meanwhile come after all that these now come after.
+        if any(
+            self.place[c] <= self.now and self.draft_of[c] is not second
+            for facts in second.nodes
+            for v in facts.node.outputs
+            for c in self.clients.get(v, ())
+        ):
+            gained = second.before | second.bits
+            for draft in self.live.values():
+                if draft is not second and draft.before & second.bits:
                     draft.before |= gained
 
     # -- results

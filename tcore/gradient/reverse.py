@@ -338,7 +338,7 @@ def _sum_of(terms: Sequence[Any]) -> Any:
     return total
 
 
-def Lop(  # noqa: N802 - the documented name
+def Lop(
     f: Any,
     wrt: Any,
     eval_points: Any,

@@ -207,7 +207,7 @@ class Manager(Loader):
                 yield plugin, group, missing
 
     def report(self, name: str) -> tuple[ReportLine, ...]:
-        """The lines of a loaded plugin for ``tcore doctor``, and one for each of its devices.
+        """The lines of a loaded plugin for ``tcore doctor``; where it has no ``tcore_report``, one for each of its devices.
 
         Loads drivers and opens devices, so call it in a process of its own.
         """
@@ -217,12 +217,15 @@ class Manager(Loader):
         self._require(candidate)
         lines: list[ReportLine] = []
         try:
-            for function in report_hook(candidate, import_plugin(candidate)):
+            hooks = report_hook(candidate, import_plugin(candidate))
+            for function in hooks:
                 lines.extend(function())
         except Exception as error:
             lines.append(ReportLine(name, "problem", f"tcore_report failed: {one_line(error)}", "tell the plugin's author"))
-        for _, spec in self.tables.of(DeviceSpec, (name,)):
-            lines.extend(_device_lines(spec))
+            return tuple(lines)
+        if not hooks:
+            for _, spec in self.tables.of(DeviceSpec, (name,)):
+                lines.extend(_device_lines(spec))
         return tuple(lines)
 
     def observers(self) -> tuple[Any, ...]:

@@ -260,6 +260,9 @@ static void tc_row_tiles(tc_job *job, const tc_phase *phase, int64_t kept_run, i
             if (reduction->op == TC_ARGMIN || reduction->op == TC_ARGMAX) {
                 int q = reduction->position;
                 int64_t step = loop->str[phase->refs[q].index][loop->nd - 1];
+                if (tc_cascade_loses(&sums[s], reduction->op, reduction->dtype, &value))
+                    continue;
+                tc_cascade_note(&sums[s], reduction->op, reduction->dtype, &value);
                 position = tc_find(reduction->dtype, ptr[reduction->value], n, &value);
                 position = (int64_t)(intptr_t)base[q] + (at + position) * step;
             }
@@ -579,7 +582,7 @@ static int tc_wants_lanes(const tc_job *job)
     for (int s = 0; s < phase->nreductions; s++)
         if (phase->reductions[s].op == TC_ARGMIN || phase->reductions[s].op == TC_ARGMAX)
             return 0;
-    if (job->row.total <= 8)
+    if (job->row.total <= 16)
         return 1;
     for (int p = 0; p < kernel->noperands; p++)
         if (kernel->operands[p].kind == TC_OPERAND_ARRAY) {

@@ -9,7 +9,6 @@ import tcore.tensor as T
 from tcore import function, grad, pp, shared
 from tcore.printing import Print, debugprint, pydotprint
 
-
 pytestmark = [pytest.mark.usefixtures("backend"), pytest.mark.backends("numpy")]
 
 

@@ -9,7 +9,7 @@ from tcore.optimizer.base import FromFunctionLocalOptimizer
 from tcore.optimizer.database import SequenceDB
 from tcore.optimizer.equilibrium import EquilibriumOptimizer
 from tcore.optimizer.navigators import TopoOptimizer
-from tcore.optimizer.rewrite import GlobalRewrite
+from tcore.optimizer.rewrite import GlobalRewrite, Stage, rewrite
 from tcore.tensor.alloc import AllocEmpty
 from tcore.tensor.blas import (
     Dot22,
@@ -27,15 +27,26 @@ from tcore.tensor.blas import (
 )
 from tcore.tensor.dot import Dot
 from tcore.tensor.elemwise import Elemwise
-from tcore.tensor.math import cast, mul
-from tcore.tensor.rewrites.common import has_value, only_client
+from tcore.tensor.math import mul
+from tcore.tensor.rebroadcast import patternbroadcast
+from tcore.tensor.rewrites.common import fitted, has_value, only_client
 from tcore.tensor.rewrites.gemm import GemmOptimizer, as_factor, one
+from tcore.tensor.shape import shape_i
 
 if TYPE_CHECKING:
     from tcore.graph.apply import Apply
     from tcore.graph.variable import Variable
 
 __all__ = ["REWRITES", "local_dot22_to_dot22scalar", "local_dot_to_dot22", "local_gemm_to_gemv"]
+
+
+@rewrite(Stage.CANONICALIZE, Stage.SPECIALIZE, tracks=[Dot])
+def local_0_dot_x(node: Apply) -> Any:
+    """dot(0, x) -> zeros"""
+    out = node.outputs[0]
+    if any(has_value(variable, 0) for variable in node.inputs):
+        return [fitted(one(out.type.dtype).type.make_constant(0), out)]
+    return False
 
 
 def _dot_to_dot22(node: Apply) -> Any:
@@ -74,8 +85,9 @@ def _dot22_to_dot22scalar(node: Apply) -> Any:
     return [result] if result.type == out.type else False
 
 
-def _empty(length: Any, like: Variable) -> Variable:
-    return AllocEmpty(like.type.dtype)(length)
+def _empty(source: Variable, axis: int, fgraph: Any) -> Variable:
+    """An empty vector of the length of an axis, as the graph knows it, with its broadcast mark."""
+    return patternbroadcast(AllocEmpty(source.type.dtype)(shape_i(source, axis, fgraph)), (source.type.broadcastable[axis],))
 
 
 def _gemm_to_gemv(node: Apply) -> Any:
@@ -108,9 +120,9 @@ def _dot22_to_gemv(node: Apply) -> Any:
     if x_col and y_row:
         result = mul(x, y)
     elif x_row and not y_col:
-        result = gemv_no_inplace(_empty(y.shape[1], y), number, y.T, x.dimshuffle(1), zero).dimshuffle("x", 0)
+        result = gemv_no_inplace(_empty(y, 1, node.fgraph), number, y.T, x.dimshuffle(1), zero).dimshuffle("x", 0)
     elif y_col and not x_row:
-        result = gemv_no_inplace(_empty(x.shape[0], x), number, x, y.dimshuffle(0), zero).dimshuffle(0, "x")
+        result = gemv_no_inplace(_empty(x, 0, node.fgraph), number, x, y.dimshuffle(0), zero).dimshuffle(0, "x")
     else:
         return False
     return [result] if result.type == node.outputs[0].type else False
@@ -127,23 +139,27 @@ def _dot_to_gemv(node: Apply) -> Any:
         matrix, vector = y.T, x
     else:
         return False
-    length = x.shape[0] if x.type.ndim == 2 else y.shape[1]
+    source, axis = (x, 0) if x.type.ndim == 2 else (y, 1)
     number = one(x.type.dtype)
-    result = gemv_no_inplace(_empty(length, x), number, matrix, vector, number.type.make_constant(0))
-    if result.type != node.outputs[0].type:
-        # a length that is known to be 1: the empty vector must carry the mark
-        return False
-    return [result]
+    empty = _empty(source, axis, node.fgraph)
+    return [gemv_no_inplace(empty, number, matrix, vector, number.type.make_constant(0))]
+
+
+def _own_memory(z: Any) -> Any:
+    """``z``, or for an empty array that others want to overwrite, too, an empty array of its own."""
+    if z.owner is not None and isinstance(z.owner.op, AllocEmpty) and not only_client(z):
+        return z.owner.op(*z.owner.inputs)
+    return z
 
 
 def _in_place(node: Apply) -> Any:
     """Gemm, Gemv and Ger -> the same, overwriting the first operand"""
     op = node.op
-    if isinstance(op, Gemm):
-        return False if op.inplace else [gemm_inplace(*node.inputs)]
-    if isinstance(op, Gemv):
-        return False if op.inplace else [gemv_inplace(*node.inputs)]
-    return False if op.destructive else [ger_destructive(*node.inputs)]
+    if op.destroy_map:
+        return False
+    z, *others = node.inputs
+    overwriting = gemm_inplace if isinstance(op, Gemm) else gemv_inplace if isinstance(op, Gemv) else ger_destructive
+    return [overwriting(_own_memory(z), *others)]
 
 
 local_dot_to_dot22 = FromFunctionLocalOptimizer(_dot_to_dot22, [Dot], name="local_dot_to_dot22")
@@ -160,6 +176,7 @@ BLAS = SequenceDB()
 BLAS.name = "BlasOpt"
 
 REWRITES = (
+    local_0_dot_x,
     GlobalRewrite("BlasOpt", BLAS, 1.7, ("fast_run",)),
     GlobalRewrite("local_dot_to_dot22", TopoOptimizer(local_dot_to_dot22), 0, ("fast_run",), into="BlasOpt"),
     GlobalRewrite("gemm_optimizer", GemmOptimizer(), 10, ("fast_run",), into="BlasOpt"),

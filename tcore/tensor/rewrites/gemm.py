@@ -152,7 +152,7 @@ def with_gemm(out: Any) -> Any | None:
     products = [term for term in terms if _is_product(term, out)]
     if not products:
         return None
-    rest = [term for term in terms if term not in products]
+    rest = _collected([term for term in terms if term not in products], out.type.dtype)
     changed = False
     while products:
         target = next((t for t in rest if t.tensor.type == out.type and _may_be_target(t)), None)
@@ -170,6 +170,21 @@ def with_gemm(out: Any) -> Any | None:
     if not changed:
         return None
     return _sum(rest + products, out)
+
+
+def _collected(terms: list[Term], dtype: str) -> list[Term]:
+    """The terms with the factors of equal tensors added up: then one call reads each tensor once, and may overwrite it."""
+    factors: dict[Any, list[Any]] = {}
+    for term in terms:
+        factors.setdefault(term.tensor, []).append(term.factor)
+    collected = []
+    for tensor, several in factors.items():
+        if len(several) == 1:
+            collected.append(Term(several[0], tensor))
+        else:
+            total = add(*[one(dtype) if factor is None else factor for factor in several])
+            collected.append(Term(_folded(total), tensor))
+    return collected
 
 
 def _may_be_target(term: Term) -> bool:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from attrs import evolve
 
 from tcore import scalar
+from tcore.graph.comparison import equal_computations
 from tcore.graph.variable import Constant
 from tcore.optimizer.base import FromFunctionLocalOptimizer
 from tcore.optimizer.navigators import TopoOptimizer
@@ -21,6 +22,7 @@ from tcore.tensor.incsubtensor import IncSubtensor
 from tcore.tensor.indexing import index
 from tcore.tensor.join import MakeVector
 from tcore.tensor.math import add
+from tcore.tensor.rebroadcast import Rebroadcast
 from tcore.tensor.rewrites.common import has_value, only_client
 from tcore.tensor.scalars import ScalarFromTensor, TensorFromScalar, tensor_from_scalar
 from tcore.tensor.slices import slice_length
@@ -61,7 +63,7 @@ def _is_full(entry: Any, length: Any = None) -> bool:
     stop = entry.stop
     if stop.owner is not None and isinstance(stop.owner.op, ScalarFromTensor):
         stop = stop.owner.inputs[0]
-    return stop is length
+    return stop is length or (length is not None and not isinstance(length, int) and equal_computations([stop], [length]))
 
 
 def _length_of(x: Variable, axis: int) -> Any:
@@ -89,6 +91,28 @@ def local_useless_subtensor(node: Apply) -> Any:
     if all(_is_full(entry, _length_of(x, axis)) for axis, entry in enumerate(entries)):
         return [x] if x.type == node.outputs[0].type else False
     return False
+
+
+@rewrite(*_BOTH, tracks=[Subtensor])
+def local_useless_slice(node: Apply) -> Any:
+    """x[i, :] -> x[i]; x[0:n:1] -> x[:n]"""
+    old = _entries(node)
+    new = [_simpler(entry) for entry in old]
+    while new and _is_full(new[-1]):
+        new.pop()
+    if not new or (len(new) == len(old) and all(a is b for a, b in zip(new, old, strict=True))):
+        return False
+    result = _indexed(node.inputs[0], new, node.outputs[0])
+    return False if result is None else [result]
+
+
+def _simpler(entry: Any) -> Any:
+    """The slice without parts that say nothing; the entry itself where there are none."""
+    if not isinstance(entry, slice):
+        return entry
+    step = None if entry.step == 1 else entry.step
+    start = None if entry.start == 0 and step is None else entry.start
+    return entry if start is entry.start and step is entry.step else slice(start, entry.stop, step)
 
 
 def _merged_entry(first: Any, second: Any) -> Any:
@@ -237,6 +261,8 @@ def local_subtensor_lift(node: Apply) -> Any:
 def local_subtensor_make_vector(node: Apply) -> Any:
     """MakeVector(a, b, c)[1] -> b; MakeVector(a, b, c)[1:] -> MakeVector(b, c)"""
     maker = node.inputs[0].owner
+    if maker is not None and isinstance(maker.op, Rebroadcast):
+        maker = maker.inputs[0].owner  # a vector of one element without its mark
     if maker is None or not isinstance(maker.op, MakeVector) or len(node.op.idx_list) != 1:
         return False
     (entry,) = _entries(node)
@@ -402,21 +428,9 @@ local_IncSubtensor_serialize = FromFunctionLocalOptimizer(  # noqa: N816 - the d
 )
 
 
-def _overwriting(node: Apply) -> Any:
-    """An increment -> the same, overwriting its first input"""
-    if node.op.inplace:
-        return False
-    result = evolve(node.op, inplace=True)(*node.inputs)
-    return [result]
-
-
-def _inplace(name: str, kind: type) -> GlobalRewrite:
-    walk = TopoOptimizer(FromFunctionLocalOptimizer(_overwriting, [kind], name=name))
-    return GlobalRewrite(name, walk, 60, ("fast_run", "inplace"))
-
-
 REWRITES: tuple[Rewrite | GlobalRewrite, ...] = (
     local_useless_subtensor,
+    local_useless_slice,
     local_subtensor_merge,
     local_subtensor_lift,
     local_subtensor_make_vector,
@@ -430,7 +444,4 @@ REWRITES: tuple[Rewrite | GlobalRewrite, ...] = (
     GlobalRewrite(
         "pre_local_IncSubtensor_serialize", TopoOptimizer(local_IncSubtensor_serialize), 0.99, ("fast_run",)
     ),
-    _inplace("local_inplace_setsubtensor", IncSubtensor),
-    _inplace("local_inplace_incsubtensor1", AdvancedIncSubtensor1),
-    _inplace("local_inplace_AdvancedIncSubtensor", AdvancedIncSubtensor),
 )

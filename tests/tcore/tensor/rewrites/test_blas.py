@@ -167,3 +167,12 @@ def test_inner_zero_length():
     """A product over an axis of length 0 is zeros; the target stays."""
     z, x, y = tt.dmatrix("z"), tt.dmatrix("x"), tt.dmatrix("y")
     check([z, x, y], z + tt.dot(x, y), [Z, np.zeros((3, 0)), np.zeros((0, 2))])
+
+
+def test_equal_terms_are_collected():
+    """w - a * (dot(m, v) + b * w) reads w once."""
+    m, v, w = tt.dmatrix("m"), tt.dvector("v"), tt.dvector("w")
+    out = w - 0.5 * (tt.dot(m, v) + 0.25 * w)
+    ops = check([m, v, w], out, [X, V, W])
+    assert ops.count("Gemv{no_inplace}") == 1
+    assert not any(op.startswith("Elemwise") for op in ops)

@@ -8,6 +8,7 @@ from tcore.graph import FunctionGraph
 from tcore.graph.destroyhandler import DestroyHandler
 from tcore.graph.traversal import io_toposort
 from tcore.optimizer import TopoOptimizer
+from tcore.tensor.rewrites import inplace
 from tcore.tensor.rewrites import subtensor as rules
 from tcore.tensor.rewrites.shape_feature import ShapeFeature
 
@@ -45,6 +46,14 @@ def test_useless():
     assert apply(rules.local_useless_subtensor, [x], x[:10], [A]) == ["Subtensor{:int64:}"]
     r = tt.drow("r")
     assert apply(rules.local_useless_subtensor, [r], r[0:1], [A[:1]]) == []
+
+
+def test_useless_slices():
+    """Parts that say nothing go."""
+    x = tt.dmatrix("x")
+    assert apply(rules.local_useless_slice, [x], x[1, :], [A]) == ["Subtensor{int64}"]
+    assert apply(rules.local_useless_slice, [x], x[0:3:1, 1], [A]) == ["Subtensor{:int64:, int64}"]
+    assert apply(rules.local_useless_slice, [x], x[0::-1], [A]) == ["Subtensor{int64::int64}"]
 
 
 MERGED = [
@@ -208,7 +217,7 @@ def test_in_place():
             graph = FunctionGraph([x, i], outputs, clone=True)
             graph.attach_feature(DestroyHandler())
             wanted = compute(FunctionGraph([x, i], outputs, clone=True), values)
-            for each in rules.REWRITES:
+            for each in inplace.REWRITES:
                 if getattr(each, "position", None) == 60:
                     each.optimizer.optimize(graph)
             assert (text in str(graph.outputs[0].owner.op)) == fires

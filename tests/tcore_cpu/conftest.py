@@ -1,0 +1,52 @@
+"""What the tests of tcore_cpu share."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tcore.compile.function import function
+from tcore.compile.mode import Mode
+from tcore_cpu.linker import CvmLinker
+from tcore_cpu.runtime import runtime
+
+
+@pytest.fixture
+def native():
+    """Compile a graph as it stands, without optimizations, into one native program."""
+
+    def compile_(inputs, outputs, **options):
+        mode = Mode(linker=CvmLinker(), optimizer=None)
+        return function(inputs, outputs, mode=mode, on_unused_input="ignore", **options)
+
+    return compile_
+
+
+@pytest.fixture
+def reference():
+    """Compile a graph as it stands on ``perform``."""
+
+    def compile_(inputs, outputs, **options):
+        return function(inputs, outputs, mode=Mode(linker="py", optimizer=None), on_unused_input="ignore", **options)
+
+    return compile_
+
+
+@pytest.fixture
+def threads():
+    """A function that sets the number of threads and makes every kernel use them; undone at the end."""
+    module = runtime()
+
+    def use(count: int) -> None:
+        module.set_threads(count)
+        module.set_grain(1)
+
+    yield use
+    module.set_threads(0)
+    module.set_grain(40000)
+
+
+@pytest.fixture
+def rng():
+    """A generator with a fixed seed."""
+    return np.random.default_rng(7)
