@@ -68,7 +68,6 @@ class GroupLauncher:
         # numbers that stayed on the host (indices, lengths) travel with the launch
         inputs = [v if isinstance(v, GpuArray) else array.asarray(v, context=self.context) for v in inputs]
         lengths = {buffer: value.shape for buffer, value in zip(self.group.kernel.inputs, inputs, strict=True)}
-        self._check(inputs, lengths)
         outputs = []
         for k, (buffer, shape, rule) in enumerate(
             zip(self.group.kernel.outputs, self.group.shapes, self.rules, strict=True)
@@ -83,6 +82,7 @@ class GroupLauncher:
                 value = array.empty(wanted, self.dtypes[k], context=self.context)
             lengths[buffer] = value.shape
             outputs.append(value)
+        self._check(inputs, lengths)  # some lengths are those of outputs
         self._launch(outputs, list(inputs), lengths)
         return outputs
 
