@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import scipy.sparse
-
 from tcore.graph import Apply, Variable
 from tcore.tensor.conversion import as_tensor_variable
-from tcore_sparse.types import SparseType
+from tcore_sparse.types import SparseType, is_sparse_value
 from tcore_sparse.variable import SparseConstant
 
 __all__ = [
@@ -28,7 +26,7 @@ def is_sparse_variable(x: object) -> bool:
 
 def constant(x: Any, name: str | None = None) -> SparseConstant:
     """A SciPy sparse matrix as a constant, which holds a copy of it."""
-    if not scipy.sparse.issparse(x):
+    if not is_sparse_value(x):
         raise TypeError(f"a sparse constant is made of a SciPy sparse matrix, got {type(x).__name__}")
     return SparseConstant(SparseType(x.format, x.dtype), x.copy(), name=name)
 
@@ -63,4 +61,4 @@ def as_sparse_or_tensor_variable(x: Any, name: str | None = None) -> Any:
 
 def convert(value: Any, name: str | None = None) -> SparseConstant | None:
     """``value`` as a constant, for :func:`tcore.as_variable`; None where it is no sparse matrix."""
-    return constant(value, name) if scipy.sparse.issparse(value) else None
+    return constant(value, name) if is_sparse_value(value) else None

@@ -11,7 +11,7 @@ from attrs import field, frozen
 from tcore.configuration import config
 from tcore.graph import Type, Variable
 
-__all__ = ["SparseType", "all_dtypes", "sparse_formats"]
+__all__ = ["SparseType", "all_dtypes", "is_sparse_value", "sparse_formats"]
 
 #: formats that a SparseType can have; ops take csc and csr
 sparse_formats = ("csc", "csr", "bsr")
@@ -21,6 +21,11 @@ all_dtypes = frozenset({
 })  # fmt: skip
 
 _MAKERS = {"csc": scipy.sparse.csc_matrix, "csr": scipy.sparse.csr_matrix, "bsr": scipy.sparse.bsr_matrix}
+
+
+def is_sparse_value(value: Any) -> bool:
+    """Whether ``value`` is a SciPy sparse matrix or array."""
+    return bool(scipy.sparse.issparse(value))
 
 
 def _known_format(value: str) -> str:
@@ -72,7 +77,7 @@ class SparseType(Type):
         """
         if isinstance(value, Variable):
             raise TypeError(f"expected a sparse matrix for {self}, got the symbolic variable {value}")
-        is_sparse = scipy.sparse.issparse(value)
+        is_sparse = is_sparse_value(value)
         if is_sparse and value.format == self.format and value.dtype == self.numpy_dtype:
             return value
         if strict:
@@ -88,7 +93,7 @@ class SparseType(Type):
 
     def is_valid_value(self, value: Any) -> bool:
         """Whether ``value`` is a matrix of this format and dtype."""
-        return scipy.sparse.issparse(value) and value.format == self.format and value.dtype == self.numpy_dtype
+        return is_sparse_value(value) and value.format == self.format and value.dtype == self.numpy_dtype
 
     @staticmethod
     def may_share_memory(a: Any, b: Any) -> bool:

@@ -5,12 +5,10 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-import scipy.sparse
-
 from tcore.compile.sharedvalue import SharedVariable
 from tcore.graph import Constant, Variable
 from tcore.tensor.shape import shape
-from tcore_sparse.types import SparseType
+from tcore_sparse.types import SparseType, is_sparse_value
 
 __all__ = [
     "SparseConstant",
@@ -162,7 +160,7 @@ def sparse_constructor(
     TypeError
         If ``value`` is no sparse matrix.
     """
-    if not scipy.sparse.issparse(value):
+    if not is_sparse_value(value):
         raise TypeError(f"a sparse shared variable holds a SciPy sparse matrix, got {type(value).__name__}")
     kind = SparseType(value.format if format is None else format, value.dtype)
     return SparseTensorSharedVariable(type=kind, value=value if borrow else value.copy(), name=name, strict=strict, allow_downcast=allow_downcast)

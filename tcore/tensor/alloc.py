@@ -153,7 +153,7 @@ class AllocEmpty(Op):
 
     def make_node(self, *shape: Any) -> Apply:
         lengths, marks = _lengths(shape)
-        output = TensorType(self.dtype, marks)()
+        output: Any = TensorType(self.dtype, marks)()
         # two runs agree on no value: comparing modes check the type only
         output.tag.values_eq_approx = _any_values
         return Apply(self, lengths, [output])

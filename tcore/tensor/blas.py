@@ -38,8 +38,8 @@ blas_dtypes = frozenset({"float32", "float64", "complex64", "complex128"})
 
 def _operands(op: Op, operands: Sequence[tuple[str, Any, int]]) -> list[Variable]:
     """The operands as tensors of one BLAS dtype with the right numbers of axes."""
-    variables = []
-    arrays = [value for _, value, _ in operands if isinstance(value, Variable) and getattr(value.type, "ndim", 0)]
+    variables: list[Variable] = []
+    arrays = [value for _, value, _ in operands if isinstance(value, Variable) and getattr(value.type, "ndim", None)]
     for name, given, ndim in operands:
         # a Python number as a factor takes the dtype of the arrays
         plain = isinstance(given, (int, float)) and not isinstance(given, (bool, np.generic)) and arrays

@@ -423,7 +423,7 @@ def vertical_stack(*args: Any) -> Variable:
 
 
 def _matrices(name: str, args: Sequence[Any]) -> list[Variable]:
-    matrices = [as_tensor_variable(arg) for arg in args]
+    matrices: list[Variable] = [as_tensor_variable(arg) for arg in args]
     if len(matrices) < 2:
         raise ValueError(f"{name} needs at least two matrices, got {len(matrices)}")
     for matrix in matrices:

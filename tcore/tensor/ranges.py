@@ -48,7 +48,7 @@ class ARange(Op):
     def infer_shape(self, node: Apply, shapes: Sequence[Any]) -> list[tuple[Any, ...]]:
         _start, _stop, _step = node.inputs
         try:
-            numbers = [get_scalar_constant_value(value)[()] for value in node.inputs]
+            numbers: list[Any] = [get_scalar_constant_value(value)[()] for value in node.inputs]
             return [(len(np.arange(*numbers)),)]
         except NotScalarConstantError:
             pass
@@ -56,8 +56,8 @@ class ARange(Op):
             from tcore.tensor.math import cast, ceil, maximum
 
             # NumPy counts in float64
-            low, high, width = (cast(value, "float64") for value in node.inputs)
-            return [(maximum(cast(ceil((high - low) / width), "int64"), 0),)]
+            begin, end, stride = (cast(value, "float64") for value in node.inputs)
+            return [(maximum(cast(ceil((end - begin) / stride), "int64"), 0),)]
         low, high, width = (as_length(value) for value in node.inputs)
         if isinstance(width, int):
             if width < 0:

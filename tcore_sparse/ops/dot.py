@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import scipy.sparse
 from attrs import frozen
 
 from tcore import tensor
@@ -15,7 +14,7 @@ from tcore.scalar import upcast
 from tcore.tensor import TensorType
 from tcore_sparse.conversion import as_sparse_or_tensor_variable, is_sparse_variable
 from tcore_sparse.ops.parts import CSM, compressed, coordinates, csm_properties, with_pattern_of
-from tcore_sparse.types import SparseType
+from tcore_sparse.types import SparseType, is_sparse_value
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -48,8 +47,8 @@ class Dot(Op):
     def perform(self, node: Apply, inputs: Sequence[Any], output_storage: Sequence[list[Any]], params: Any = None) -> None:
         x, y = inputs
         _checked("dot", x, y)
-        product = x @ y if scipy.sparse.issparse(x) else (y.T @ x.T).T
-        product = product.toarray() if scipy.sparse.issparse(product) else product
+        product = x @ y if is_sparse_value(x) else (y.T @ x.T).T
+        product = product.toarray() if is_sparse_value(product) else product
         output_storage[0][0] = np.asarray(product, node.outputs[0].type.dtype)
 
     def infer_shape(self, node: Apply, shapes: Sequence[Any]) -> list[Any]:

@@ -12,7 +12,7 @@ from tcore.graph import Apply, Op, Variable
 from tcore.graph.null_type import DisconnectedType, disconnected_type
 from tcore.tensor import TensorType, as_tensor_variable
 from tcore_sparse.conversion import as_sparse_variable, is_sparse_variable
-from tcore_sparse.types import SparseType
+from tcore_sparse.types import SparseType, is_sparse_value
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -193,7 +193,7 @@ class EntriesOf(Op):
         if not len(rows):
             output_storage[0][0] = np.zeros(0, x.dtype)
             return
-        source = x.tocsr() if scipy.sparse.issparse(x) else x
+        source = x.tocsr() if is_sparse_value(x) else x
         output_storage[0][0] = np.asarray(source[rows, columns], x.dtype).reshape(-1)
 
     def infer_shape(self, node: Apply, shapes: Sequence[Any]) -> list[Any]:
