@@ -131,6 +131,8 @@ def tcore_commands() -> Sequence[CommandSpec]:
 def tcore_report() -> Sequence[ReportLine]:
     """Lines for ``tcore doctor``: versions, devices, what is missing and the line that gets it.
 
+    Without this hook, a plugin with devices gets one line for each that its runtime's ``devices()`` finds.
+
     Called in a process of its own, so that it may open libraries and devices: a crash in a driver is reported, too.
     """
     raise NotImplementedError

@@ -16,7 +16,6 @@ from typing import Any
 
 from tcore.configuration import config
 from tcore.link.errors import raise_with_op
-
 from tcore_cpu.compiler import CompileError
 from tcore_cpu.store import open_store
 from tcore_cpu.user_code import ModuleText, cells_of, has_c_code, module_text, run_params

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from attrs import frozen
-from tcore.configuration import config
 
+from tcore.configuration import config
 from tcore_cpu.runtime_abi import RUNTIME_ABI
 from tcore_cpu.store import Library, Store, open_store
 
@@ -53,7 +53,7 @@ class Compiler:
 
     def stamp(self) -> str:
         """A text that changes when the compiler's file does; starts no program."""
-        info = os.stat(self.path)
+        info = Path(self.path).stat()
         return f"{self.path}:{info.st_size}:{info.st_mtime_ns}"
 
     def identity(self, store: Store) -> str:
@@ -97,7 +97,7 @@ def find_compiler() -> Compiler | None:
     folder, name = os.path.split(config.cxx)
     for other, own in (("clang++", "clang"), ("g++", "gcc"), ("c++", "cc")):
         if name.startswith(other):
-            found = _which(os.path.join(folder, own + name[len(other) :]))
+            found = _which(str(Path(folder, own + name[len(other) :])))
             if found is not None:
                 return found
     return _which("gcc") or _which("clang") or _which("cc") or _which(config.cxx)
@@ -117,7 +117,7 @@ def _libc() -> str:
 
 _OLD_VECTOR_MATH = frozenset(["exp", "log", "pow", "sin", "cos"])
 _NEW_VECTOR_MATH = _OLD_VECTOR_MATH | frozenset(
-    "acos acosh asin asinh atan atan2 atanh cbrt cosh erf erfc exp2 expm1 hypot log10 log1p log2 sinh tan tanh".split()
+    ["acos", "acosh", "asin", "asinh", "atan", "atan2", "atanh", "cbrt", "cosh", "erf", "erfc", "exp2", "expm1", "hypot", "log10", "log1p", "log2", "sinh", "tan", "tanh"]
 )
 
 

@@ -12,12 +12,12 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
+
 from tcore.graph import Constant
 from tcore.link import Container, Linker, VMLinker
 from tcore.link.linker import LocalLinker
 from tcore.link.locks import hold, release
 from tcore.link.storage import map_storage
-
 from tcore_cpu.c_steps import objection
 from tcore_cpu.compiler import load_units
 from tcore_cpu.lowerings import lowering_table
@@ -250,13 +250,14 @@ class CvmLinker(Linker):
         super().__init__(allow_gc, schedule)
         self.granularity = granularity
         self.lazy = lazy
-        self._draft: tuple[Any, Draft, list[int], tuple[Any, ...]] | None = None
+        self._program: Any = None
         self._lock = threading.Lock()
 
     def __getstate__(self) -> dict[str, Any]:
         state = super().__getstate__()
-        state["_draft"] = None
-        del state["_lock"]
+        state["_program"] = None
+        for name in ("_lock", "reasons", "kernels"):
+            state.pop(name, None)
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -265,11 +266,9 @@ class CvmLinker(Linker):
 
     def clone(self, allow_gc: bool | None = None) -> CvmLinker:
         twin = super().clone(allow_gc)
-        twin._draft = None
         twin._program = None
+        twin._lock = threading.Lock()
         return twin
-
-    _program: Any = None
 
     def _by_node(self) -> bool:
         if self.granularity == "node" or self.profile is not None or self.lazy:

@@ -10,18 +10,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from attrs import define, field, frozen
+from attrs import define, frozen
+
 from tcore.codegen.expr import Buffer, Expr, Extent, Load, flatten
 from tcore.codegen.grouping import Group, Limits, group
 from tcore.codegen.lowering import LoweringTable, NotLowered
 from tcore.codegen.stages import Reduce
 from tcore.graph import Constant
-
 from tcore_cpu.assembler import HOST, Assembler
 from tcore_cpu.lengths import Lengths
+from tcore_cpu.plans import CopyPlan, KernelPlan, NotScheduled
 from tcore_cpu.printer import UnitPrinter
 from tcore_cpu.runtime_abi import DTYPES, Failure, Instruction, IntegerFunction
-from tcore_cpu.schedule import CopyPlan, KernelPlan, NotScheduled, schedule
+from tcore_cpu.schedule import schedule
 
 __all__ = ["Draft", "PythonStep", "build", "is_array"]
 
@@ -362,7 +363,7 @@ class _Builder:
 
     def made(self, variable: Any) -> Buffer | None:
         """The buffer under which the lengths of a variable are known that is computed already."""
-        if variable not in self.available and not isinstance(variable, Constant) or not is_array(variable.type):
+        if (variable not in self.available and not isinstance(variable, Constant)) or not is_array(variable.type):
             return None
         found = self.buffers.get(variable)
         if found is None:

@@ -15,7 +15,6 @@ from typing import Any
 from tcore.graph import Constant, Op
 from tcore.graph.traversal import io_toposort
 from tcore.link.errors import raise_with_op
-
 from tcore_cpu.c_steps import c_step_of
 from tcore_cpu.program import Draft
 from tcore_cpu.runtime_abi import Failure
@@ -111,21 +110,50 @@ class ErrorReports:
             raise RuntimeError(f"native code failed with record {record}")
         node = self.applies[apply]
         operands = self.operands(node, values)
-        storage: list[list[Any]] = [[None] for _ in node.outputs]
         try:
-            if all(value is not _LOST for value in operands):
-                node.op.perform(node, list(operands), storage)
-            raise _own_error(Failure(code), operand, axis, left, right)
+            self.perform(node, operands)
+            if code == Failure.SHAPE:
+                # lengths are compared across a kernel: the node that minds may be another of it
+                self.replay(values)
+            raise _own_error(Failure(code), operand, axis, left, right)  # noqa: TRY301 - reported like what perform raises
+        except _ReplayError as found:
+            raise_with_op(self.fgraph, found.node, ThunkView(found.operands, len(found.node.outputs)), found.info)
         except Exception:
             shown = [None if value is _LOST else value for value in operands]
-            raise_with_op(self.fgraph, node, ThunkView(shown, len(storage)), sys.exc_info())
+            raise_with_op(self.fgraph, node, ThunkView(shown, len(node.outputs)), sys.exc_info())
+
+    def perform(self, node: Any, operands: Sequence[Any]) -> list[Any]:
+        """The outputs of a node; nothing where an operand is lost. Operands are copied where the node destroys some."""
+        if any(value is _LOST for value in operands):
+            return [_LOST] * len(node.outputs)
+        if getattr(node.op, "destroy_map", None):
+            operands = [value.copy() if hasattr(value, "copy") else value for value in operands]
+        cells: list[list[Any]] = [[None] for _ in node.outputs]
+        node.op.perform(node, list(operands), cells)
+        return [cell[0] for cell in cells]
+
+    def replay(self, values: Sequence[Any]) -> None:
+        """Run all nodes with ``perform`` until one fails: :class:`_ReplayError` says which."""
+        known = dict(zip(self.inputs(values), values, strict=False))
+        for node in self.applies:
+            operands = [v.data if isinstance(v, Constant) else known.get(v, _LOST) for v in node.inputs]
+            try:
+                known.update(zip(node.outputs, self.perform(node, operands), strict=True))
+            except Exception:
+                raise _ReplayError(node, operands, sys.exc_info()) from None
+
+    def inputs(self, values: Sequence[Any]) -> list[Any]:
+        """The variables whose values the runtime gives."""
+        if len(self.applies) == 1:
+            (node,) = self.applies
+            own = [v for v in dict.fromkeys(node.inputs) if not isinstance(v, Constant)]
+            if len(own) == len(values):
+                return own
+        return list(self.fgraph.inputs)
 
     def operands(self, node: Any, values: Sequence[Any]) -> list[Any]:
         """The values of a node's inputs, computed again with ``perform`` where the program did not keep them."""
-        inputs = list(self.fgraph.inputs)
-        if len(inputs) != len(values) or not set(node.inputs) <= {*inputs, *self.fgraph.variables}:
-            inputs = [v for v in dict.fromkeys(node.inputs) if not isinstance(v, Constant)]
-        known: dict[Any, Any] = dict(zip(inputs, values, strict=False))
+        known: dict[Any, Any] = dict(zip(self.inputs(values), values, strict=False))
 
         def value_of(variable: Any) -> Any:
             if isinstance(variable, Constant):
@@ -135,20 +163,23 @@ class ErrorReports:
         wanted = [v for v in node.inputs if value_of(v) is _LOST]
         for ancestor in io_toposort(list(known), wanted) if wanted else ():
             arguments = [value_of(v) for v in ancestor.inputs]
-            cells: list[list[Any]] = [[None] for _ in ancestor.outputs]
-            if getattr(ancestor.op, "destroy_map", None):
-                arguments = [a.copy() if hasattr(a, "copy") else a for a in arguments]
             try:
-                if any(a is _LOST for a in arguments):
-                    continue
-                ancestor.op.perform(ancestor, arguments, cells)
-            except Exception:  # noqa: BLE001, S112 - the report goes on without this value
+                results = self.perform(ancestor, arguments)
+            except Exception:  # noqa: S112 - the report goes on without this value
                 continue
-            known.update(zip(ancestor.outputs, (cell[0] for cell in cells), strict=True))
+            known.update(zip(ancestor.outputs, results, strict=True))
         return [value_of(v) for v in node.inputs]
 
 
 _LOST = object()
+
+
+class _ReplayError(Exception):
+    """A node failed when the graph was run again."""
+
+    def __init__(self, node: Any, operands: Sequence[Any], info: Any) -> None:
+        super().__init__(str(node))
+        self.node, self.operands, self.info = node, operands, info
 
 
 def _own_error(code: Failure, operand: int, axis: int, left: int, right: int) -> Exception:

@@ -17,7 +17,7 @@ MAX_AXES = 32
 DTYPES: dict[str, int] = {
     name: number
     for number, name in enumerate(
-        "bool int8 uint8 int16 uint16 int32 uint32 int64 uint64 float16 float32 float64 complex64 complex128 object".split()
+        ["bool", "int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64", "float16", "float32", "float64", "complex64", "complex128", "object"]
     )
 }
 """Number of each element type."""

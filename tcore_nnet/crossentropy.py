@@ -79,7 +79,7 @@ def categorical_crossentropy(coding_dist: Any, true_dist: Any) -> Any:
 class CrossentropyCategorical1Hot(Op):
     """``out[i] = -log(coding[i, position[i]])``. Inputs: floating matrix (rows, n), integer vector (rows); output: vector (rows).
 
-    Raises IndexError for positions outside [0, n) and ValueError when the numbers of rows differ.
+    Negative positions count from the end, as in NumPy. Raises IndexError for positions outside [-n, n) and ValueError when the numbers of rows differ.
     """
 
     __props__ = ()
@@ -174,7 +174,7 @@ def check_positions(position: Any) -> None:
 
 
 def check_rows(coding: np.ndarray, position: np.ndarray) -> None:
-    """Refuse values whose rows do not match or whose positions lie outside.
+    """Refuse values whose rows do not match or whose positions lie outside; negative ones count from the end.
 
     Raises
     ------
@@ -182,8 +182,7 @@ def check_rows(coding: np.ndarray, position: np.ndarray) -> None:
     """
     if len(coding) != len(position):
         raise ValueError(f"{len(coding)} rows of distributions, but {len(position)} positions")
-    outside = np.flatnonzero((position < 0) | (position >= coding.shape[1]))
+    size = coding.shape[1]
+    outside = np.flatnonzero((position < -size) | (position >= size))
     if outside.size:
-        raise IndexError(
-            f"position {position[outside[0]]} in row {outside[0]} is out of bounds for axis 1 with size {coding.shape[1]}"
-        )
+        raise IndexError(f"position {position[outside[0]]} in row {outside[0]} is out of bounds for axis 1 with size {size}")

@@ -141,8 +141,7 @@ class OpenCLContext:
         self.parameter_bytes = device.max_parameter_size
         self.cl_context = cl.Context([device])
         out_of_order = cl.command_queue_properties.OUT_OF_ORDER_EXEC_MODE_ENABLE
-        ordered = not device.queue_properties & out_of_order
-        self.queue = cl.CommandQueue(self.cl_context, properties=None if ordered else out_of_order)
+        self.queue = cl.CommandQueue(self.cl_context, properties=out_of_order & device.queue_properties)
         self._programs: dict[str, Any] = {}
         self._lock = threading.Lock()
 
@@ -189,7 +188,7 @@ class OpenCLContext:
         """Set every byte of a range."""
         if nbytes:
             event = cl.enqueue_fill_buffer(
-                self.queue, buffer.memory, np.uint8(byte), offset, nbytes, wait_for=self._before((), (buffer,))
+                self.queue, buffer.memory, np.array([byte], np.uint8), offset, nbytes, wait_for=self._before((), (buffer,))
             )
             self._done(event, (), (buffer,))
 

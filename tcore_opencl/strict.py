@@ -27,10 +27,10 @@ class OrderDependentKernelError(DeviceError):
 
 def half_groups(shape: LaunchShape) -> LaunchShape | None:
     """Groups of half the size and twice as many of them, or None where the size is odd."""
-    x, *rest = shape.block
+    (x, y, z), (groups, rows, layers) = shape.block, shape.grid
     if x % 2:
         return None
-    return LaunchShape(grid=(shape.grid[0] * 2, *shape.grid[1:]), block=(x // 2, *rest))
+    return LaunchShape(grid=(groups * 2, rows, layers), block=(x // 2, y, z))
 
 
 def launch_strictly(

@@ -57,7 +57,6 @@ class _Draft:
     calls: int
     bits: int
     before: int = 0
-    alive: bool = True
     operands: set[Any] = field(factory=set)
     inlined: set[Any] = field(factory=set)
 
@@ -149,7 +148,10 @@ class _Grouper:
         self.facts: dict[Any, NodeFacts] = {}
         self.reasons: dict[Any, str] = {}
         self.draft_of: dict[Any, _Draft] = {}
-        self.drafts: list[_Draft] = []
+        self.live: dict[int, _Draft] = {}
+        self.now = -1
+        # Views that a kernel also computes by itself, by the kernel: it does not wait for them.
+        self.hidden: dict[int, list[Any]] = {}
         self.same: dict[Axis, Axis] = {}
 
     # -- axes that are one
@@ -186,8 +188,6 @@ class _Grouper:
             if facts:
                 draft.operands = {node.inputs[k] for k in facts.loads}
             self.draft_of[node] = draft
-            self.drafts.append(draft)
-            draft.before = self._before(node)
 
     def _before(self, node: Any) -> int:
         before = 0
@@ -223,10 +223,14 @@ class _Grouper:
     def run(self) -> None:
         """Let every node take in the drafts that it can."""
         for node in self.nodes:
+            self.now += 1
+            draft = self.draft_of[node]
+            draft.before = self._before(node)
+            self.live[draft.number] = draft
             facts = self.facts.get(node)
             if facts is None:
                 continue
-            tried = set()
+            tried: set[int] = set()
             while True:
                 mine = self.draft_of[node]
                 producers = {
@@ -247,7 +251,7 @@ class _Grouper:
         if not self._convex(first, second):
             return False
         reads = self._reads(first, second)
-        if reads is None or not self._destroys_safely(first, second):
+        if reads is None or self._needs_value(first, second) or not self._destroys_safely(first, second):
             return False
         if not second.border and (space := self._unify(first, second, reads)) is not None:
             self._join(first, second, space, inline=False)
@@ -304,6 +308,14 @@ class _Grouper:
                         return None
                     reads += [(variable, index, facts) for index in indices]
         return reads
+
+    def _needs_value(self, first: _Draft, second: _Draft) -> bool:
+        """Whether ``second`` uses something of ``first`` other than elements and lengths: it must then be stored before."""
+        return any(
+            variable.owner in self.facts and self.draft_of[variable.owner] is first and position in facts.other
+            for facts in second.nodes
+            for position, variable in enumerate(facts.node.inputs)
+        )
 
     def _axes_of(self, variable: Any) -> tuple[Axis | None, ...] | None:
         axes = self.facts[variable.owner].produced.get(variable.index)
@@ -437,6 +449,8 @@ class _Grouper:
             return True
         if any(facts.inner or facts.border for facts in members):
             return False
+        # Between views, equal indices of two readers need not be equal places.
+        views = any(facts.view for facts in members)
         for facts in members:
             for position, indices in facts.loads.items():
                 variable = facts.node.inputs[position]
@@ -445,6 +459,8 @@ class _Grouper:
                 target = destroyed.get(_storage(variable))
                 if target is None:
                     continue
+                if views and not getattr(facts.node.op, "destroy_map", None):
+                    return False
                 if target is not variable or any(not all(isinstance(i, Axis) or not i.axes for i in index) for index in indices):
                     return False
                 if any(len({i for i in index if isinstance(i, Axis)}) < len(facts.outer) for index in indices):
@@ -467,13 +483,17 @@ class _Grouper:
         second.operands = (first.operands | second.operands) - made
         for facts in first.nodes:
             self.draft_of[facts.node] = second
-        first.alive = False
-        self.drafts[first.number] = second
-        after = second.bits
-        gained = second.before | second.bits
-        if any(self.draft_of[c] is not second for facts in second.nodes for v in facts.node.outputs for c in self.clients.get(v, ())):
-            for draft in {id(d): d for d in self.drafts[second.number :]}.values():
-                if draft is not second and draft.before & after:
+        del self.live[first.number]
+        # Drafts made from these meanwhile come after all that these now come after.
+        if any(
+            self.place[c] <= self.now and self.draft_of[c] is not second
+            for facts in second.nodes
+            for v in facts.node.outputs
+            for c in self.clients.get(v, ())
+        ):
+            gained = second.before | second.bits
+            for draft in self.live.values():
+                if draft is not second and draft.before & second.bits:
                     draft.before |= gained
 
     # -- results
@@ -503,7 +523,9 @@ class _Grouper:
                 or not self.clients.get(variable)
             ]
             hidden = [facts for facts in draft.nodes if facts.node in after]
-            steps.append(assemble(members, hidden, draft.outer, draft.inner, draft.inlined, stored, self.find))
+            made = assemble(members, hidden, draft.outer, draft.inner, draft.inlined, stored, self.find)
+            self.hidden[id(made)] = [facts.node for facts in hidden]
+            steps.append(made)
         return steps + after
 
     def _peel(self, draft: _Draft) -> tuple[list[NodeFacts], list[Any], list[Any]]:
@@ -551,7 +573,7 @@ class _Grouper:
         return list(done.values())
 
     def _needs(self, step: Any) -> list[Any]:
-        members = step.nodes if isinstance(step, Group) else (step,)
+        members = (*step.nodes, *self.hidden[id(step)]) if isinstance(step, Group) else (step,)
         inside = set(members)
         return [
             other

@@ -34,5 +34,21 @@ PATHS: Mapping[str, str | tuple[str, ...]] = MappingProxyType(
         # tensors
         "tcore.tensor.basic": ("tcore.tensor",),
         "tcore.tensor.extra_ops": ("tcore.tensor",),
+        "tcore.tensor.opt": (
+            "tcore.tensor.rewrites.arithmetic",
+            "tcore.tensor.rewrites.blas",
+            "tcore.tensor.rewrites.canonizer",
+            "tcore.tensor.rewrites.dimshuffles",
+            "tcore.tensor.rewrites.gemm",
+            "tcore.tensor.rewrites.fills",
+            "tcore.tensor.rewrites.fusion",
+            "tcore.tensor.rewrites.inplace",
+            "tcore.tensor.rewrites.reductions",
+            "tcore.tensor.rewrites.shape_feature",
+            "tcore.tensor.rewrites.stabilize",
+            "tcore.tensor.rewrites.subtensor",
+            "tcore.tensor.rewrites.useless",
+            "tcore.tensor",
+        ),
     }
 )

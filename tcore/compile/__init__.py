@@ -22,6 +22,9 @@ from tcore.compile.mode import (
     register_mode,
     register_optimizer,
 )
+from tcore.compile.debugmode import DebugMode
+from tcore.compile.monitormode import MonitorMode
+from tcore.compile.nanguardmode import NanGuardMode
 from tcore.compile.ops import (
     DeepCopyOp,
     FromFunctionOp,
@@ -46,12 +49,15 @@ __all__ = [
     "AliasedMemoryError",
     "BackendError",
     "BackendWarning",
+    "DebugMode",
     "DeepCopyOp",
     "FromFunctionOp",
     "Function",
     "FunctionMaker",
     "In",
     "Mode",
+    "MonitorMode",
+    "NanGuardMode",
     "Out",
     "OutputGuard",
     "Param",

@@ -45,11 +45,11 @@ def copy_function(
             twin.mutable = False
         inputs.append(twin)
     # what the source protects, the copy protects; what is not updated any more must stay as it is
-    no_longer = [fgraph.inputs[position] for position in source._updated] if delete_updates else []  # noqa: SLF001
+    no_longer = [fgraph.inputs[position] for position in source._updated] if delete_updates else []
     protected = [
         variable
         for position, variable in enumerate(fgraph.inputs)
-        if position not in source._destroyed or delete_updates and position in source._updated  # noqa: SLF001
+        if position not in source._destroyed or (delete_updates and position in source._updated)
     ]
     with_protected_inputs(fgraph, protected, no_longer)
     outputs = [
@@ -80,7 +80,7 @@ def copy_function(
     made: Function = new_maker.create(storage, storage_map=storage_map)
     made.trust_input = source.trust_input
     if share_memory:
-        made._busy = source._busy  # noqa: SLF001 - one storage, one lock
+        made._busy = source._busy
     return made
 
 
@@ -114,10 +114,11 @@ def _copied_graph(fgraph: FunctionGraph, count: int | None) -> tuple[FunctionGra
 
 def _shared_cells(source: Function, equiv: dict[Any, Any]) -> dict[Any, Any]:
     """Cells of the source's intermediate values, for the variables of the copied graph."""
+    thunk: Any = source.fn
     own = {*source.maker.fgraph.inputs, *source.maker.fgraph.outputs}
     return {
         equiv[variable]: cell
-        for variable, cell in source.fn.storage_map.items()
+        for variable, cell in thunk.storage_map.items()
         if variable in equiv and variable not in own and not isinstance(variable, Constant)
     }
 

@@ -60,5 +60,5 @@ def explain(function: Function) -> Explanation:
     updates = tuple(str(maker.inputs[position].origin) for position in maker.updated_inputs)
     notes = tuple(getattr(linker, "explain_notes", tuple)())
     return Explanation(
-        function.name or "", type(linker).__name__, tuple(reports), updates, function._copied_arguments, notes  # noqa: SLF001
+        function.name or "", type(linker).__name__, tuple(reports), updates, function._copied_arguments, notes
     )

@@ -126,7 +126,7 @@ def function(
 
 
 def _twin(entry: In) -> In:
-    from copy import copy  # noqa: PLC0415 - one use
+    from copy import copy
 
     return copy(entry)
 
@@ -165,7 +165,7 @@ def _as_output(entry: Any) -> SymbolicOutput:
         return entry
     if isinstance(entry, Variable):
         return SymbolicOutput(entry)
-    from tcore.graph import as_variable  # noqa: PLC0415 - for plain values only
+    from tcore.graph import as_variable
 
     try:
         return SymbolicOutput(as_variable(entry))
@@ -175,7 +175,7 @@ def _as_output(entry: Any) -> SymbolicOutput:
 
 def _caller() -> str | None:
     """File and line of the user's call."""
-    frame = sys._getframe(2)  # noqa: SLF001 - the documented way to the caller
+    frame = sys._getframe(2)
     while frame is not None and frame.f_globals.get("__name__", "").startswith("tcore.compile"):
         frame = frame.f_back  # type: ignore[assignment]
     return None if frame is None else f"{Path(frame.f_code.co_filename).name}:{frame.f_lineno}"
@@ -216,7 +216,7 @@ def function_dump(
         "rebuild_strict": rebuild_strict, "allow_input_downcast": allow_input_downcast, "profile": profile,
         "on_unused_input": on_unused_input,
     }  # fmt: skip
-    from tcore.compile.stripping import StripPickler  # noqa: PLC0415 - one use
+    from tcore.compile.stripping import StripPickler
 
     with Path(filename).open("wb") as file:
         StripPickler(file, protocol=pickle.HIGHEST_PROTOCOL, extra_tag_to_remove=extra_tag_to_remove).dump(arguments)

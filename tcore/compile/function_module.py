@@ -408,7 +408,7 @@ class Function:
         Function
             Returns its outputs in the same form.
         """
-        from tcore.compile.copies import copy_function  # noqa: PLC0415 - needs the maker, which needs this module
+        from tcore.compile.copies import copy_function
 
         return copy_function(self, share_memory, swap, delete_updates, name, profile)
 
@@ -416,7 +416,7 @@ class Function:
         return self.copy()
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Function:
-        from tcore.compile.copies import deepcopy_function  # noqa: PLC0415 - as in copy
+        from tcore.compile.copies import deepcopy_function
 
         return deepcopy_function(self, memo)
 

@@ -200,8 +200,8 @@ def _from_tuple(given: tuple[Any, ...]) -> In:
     if isinstance(given[0], str) and len(given) in (2, 3):
         name, rest = given[0], given[1:]
     target = rest[0]
-    variable, update = target if isinstance(target, (tuple, list)) and len(target) == 2 else (target, None)  # noqa: PLR2004
-    if not isinstance(variable, Variable) or isinstance(variable, (Constant, SharedVariable)) or len(rest) > 2:  # noqa: PLR2004
+    variable, update = target if isinstance(target, (tuple, list)) and len(target) == 2 else (target, None)
+    if not isinstance(variable, Variable) or isinstance(variable, (Constant, SharedVariable)) or len(rest) > 2:
         raise TypeError(
             f"cannot read {given!r} as an input: use (name, r), (r, value), ((r, update), value), (name, r, value) or "
             "(name, (r, update), value) with a Variable r"

@@ -173,13 +173,13 @@ FAST_RUN = Mode("cvm", "fast_run")
 
 
 def _debug_mode() -> Mode:
-    from tcore.compile.debugmode import DebugMode  # noqa: PLC0415 - rarely used, and it needs this module
+    from tcore.compile.debugmode import DebugMode
 
     return DebugMode()
 
 
 def _nan_guard_mode() -> Mode:
-    from tcore.compile.nanguardmode import NanGuardMode  # noqa: PLC0415 - as above
+    from tcore.compile.nanguardmode import NanGuardMode
 
     return NanGuardMode(True, True, True)
 

@@ -46,7 +46,7 @@ class _PerTypeCode(Op):
         """The shape of the input."""
         return [shapes[0]]
 
-    def R_op(self, inputs: Sequence[Any], eval_points: Sequence[Any]) -> list[Any]:  # noqa: N802
+    def R_op(self, inputs: Sequence[Any], eval_points: Sequence[Any]) -> list[Any]:
         return [eval_points[0]]
 
     def _entry(self, node: Apply) -> CCode | None:
@@ -89,7 +89,7 @@ class OutputGuard(ViewOp):
     """
 
     destroy_map = {0: [0]}
-    view_map = {}  # noqa: RUF012 - the frozen documented form
+    view_map = {}
 
 
 class DeepCopyOp(_PerTypeCode):
@@ -110,7 +110,7 @@ deep_copy_op = DeepCopyOp()
 identity = deep_copy_op
 
 
-def register_view_op_c_code(type: type, code: str, version: Any = ()) -> None:  # noqa: A002 - the documented name
+def register_view_op_c_code(type: type, code: str, version: Any = ()) -> None:
     """Say how :class:`ViewOp` is done in C for a Type class.
 
     Parameters

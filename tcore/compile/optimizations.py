@@ -60,8 +60,8 @@ def active_optimizer(query: Query, fgraph: FunctionGraph | None, backend: Backen
     Optimizations of a plugin take part where an op or a type of it is in the graph, or where the function runs on its
     backend or device: whatever else a program has imported changes nothing.
     """
-    from tcore.plugins.process import active_plugins_for, manager  # noqa: PLC0415 - found when needed, not on import
-    from tcore.plugins.references import resolve  # noqa: PLC0415
+    from tcore.plugins.process import active_plugins_for, manager
+    from tcore.plugins.references import resolve
 
     if not query.include and not query.extra_optimizations:
         return optdb.query(query)
@@ -82,7 +82,7 @@ def active_optimizer(query: Query, fgraph: FunctionGraph | None, backend: Backen
         if backend is not None:
             query = query.including(*backend.tags())
         if math.isinf(query.position_cutoff) and not math.isinf(config.optdb.position_cutoff):
-            from attrs import evolve  # noqa: PLC0415 - rarely used
+            from attrs import evolve
 
             query = evolve(query, position_cutoff=config.optdb.position_cutoff)
         return optdb.query(query.with_origins(active))

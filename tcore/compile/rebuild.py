@@ -51,7 +51,7 @@ def as_pairs(given: Any, what: str) -> list[tuple[Any, Any]]:
         raise TypeError(f"{what} is a dict or a list of pairs, got {given!r}")
     pairs = []
     for entry in given:
-        if not isinstance(entry, (tuple, list)) or len(entry) != 2:  # noqa: PLR2004
+        if not isinstance(entry, (tuple, list)) or len(entry) != 2:
             raise TypeError(f"{what} is a dict or a list of pairs, found {entry!r} in it")
         pairs.append((entry[0], entry[1]))
     return pairs

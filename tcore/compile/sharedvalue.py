@@ -47,7 +47,7 @@ class SharedVariable(Variable):
     def __init__(
         self,
         name: str | None,
-        type: Type,  # noqa: A002 - the documented name
+        type: Type,
         value: Any,
         strict: bool,
         allow_downcast: bool | None = None,
@@ -132,22 +132,6 @@ class SharedVariable(Variable):
     def filter_update(self, update: Any) -> Variable:
         """``update`` as a variable that may be stored in this one."""
         return self.type.filter_variable(update)
-
-    def __getstate__(self) -> Any:
-        return {"state": _slot_values(self), "extra": dict(getattr(self, "__dict__", {}))}
-
-    def __setstate__(self, state: Any) -> None:
-        for name, value in state["state"].items():
-            object.__setattr__(self, name, value)
-        self.__dict__.update(state["extra"])
-
-
-def _slot_values(variable: Variable) -> dict[str, Any]:
-    names = [attribute.name for attribute in variable.__attrs_attrs__]  # type: ignore[attr-defined]
-    # the graph that compiles the variable is nothing that belongs to it
-    return {name: getattr(variable, name) for name in names if hasattr(variable, name) and name != "fgraph"} | (
-        {"fgraph": None} if "fgraph" in names else {}
-    )
 
 
 def generic_constructor(

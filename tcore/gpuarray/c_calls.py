@@ -56,6 +56,11 @@ def compile_kernel(context: GpuContext, source: str, name: str, flags: int) -> K
     return context.compile(resolve(source, context.kind), name)
 
 
+def _three(sizes: tuple[int, ...]) -> tuple[int, int, int]:
+    x, y, z, *_ = (*sizes, 1, 1)
+    return x, y, z
+
+
 def launch(
     context: GpuContext,
     kernel: KernelHandle,
@@ -71,9 +76,8 @@ def launch(
     ]
     if block is None:
         size = min(grid[0], kernel.max_block, 256)
-        grid, block = (-(-grid[0] // size), *grid[1:]), (size, *(1 for _ in grid[1:]))
-    ones = (1, 1)
-    shape = LaunchShape(grid=(grid + ones)[:3], block=(block + ones)[:3])
+        grid, block = (-(-grid[0] // size), *grid[1:]), (size,)
+    shape = LaunchShape(grid=_three(grid), block=_three(block))
     # which buffers the kernel writes is known to its author alone: all of them, to be safe
     buffers = [value for kind, value in zip(types, values, strict=True) if kind == _BUFFER]
     context.launch(kernel, shape, arguments, reads=(), writes=list({id(b): b for b in buffers}.values()), shared_bytes=shared)

@@ -30,7 +30,7 @@ def _launcher(dtype: str, ndim: int, context: GpuContext) -> GroupLauncher:
 
 def copy_strided(source: GpuArray, target: GpuArray) -> None:
     """Copy every element of ``source`` to the same place of ``target`` (same shape, dtype and context)."""
-    launcher = _launcher(str(source.dtype), source.ndim, source.context)
+    launcher = _launcher(str(source.dtype), source.ndim, source.context)  # type: ignore[arg-type]
     buffers = launcher.group.kernel
     lengths = {buffers.inputs[0]: source.shape, buffers.outputs[0]: target.shape}
     launcher._launch([target], [source], lengths)  # noqa: SLF001 - the same room

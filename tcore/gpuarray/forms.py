@@ -8,19 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 
+from tcore.codegen.lowering import LoweringTable
 from tcore.gpuarray.lowered import GpuOp, stays_on_host
+from tcore.gpuarray.products import product_form
 from tcore.graph import Op
-from tcore.tensor.advanced_incsubtensor import AdvancedIncSubtensor, AdvancedIncSubtensor1
-from tcore.tensor.advanced_subtensor import AdvancedSubtensor, AdvancedSubtensor1
 from tcore.tensor.alloc import Alloc
 from tcore.tensor.careduce import CAReduce
 from tcore.tensor.dimshuffle import DimShuffle
 from tcore.tensor.elemwise import Elemwise
-from tcore.tensor.extremes import Argmax, Argmin, MaxAndArgmax
 from tcore.tensor.incsubtensor import IncSubtensor
 from tcore.tensor.join import Join, Split
 from tcore.tensor.reshape import Reshape
-from tcore.tensor.softmax import LogSoftmax, Softmax
 from tcore.tensor.subtensor import Subtensor
 
 __all__ = [
@@ -105,6 +103,7 @@ def _axis_and_lengths(op: Op, count: int) -> Sequence[int]:
     return (1, 2)
 
 
+#: documented names for the forms of common ops; any other op that lowers is a plain GpuOp
 _FORMS: dict[type[Op], type[GpuOp]] = {
     Elemwise: GpuElemwise,
     DimShuffle: GpuDimShuffle,
@@ -115,27 +114,15 @@ _FORMS: dict[type[Op], type[GpuOp]] = {
     Reshape: GpuReshape,
     Join: GpuJoin,
     Split: GpuSplit,
-    Softmax: GpuOp,
-    LogSoftmax: GpuOp,
-    MaxAndArgmax: GpuOp,
-    Argmax: GpuOp,
-    Argmin: GpuOp,
-    AdvancedSubtensor1: GpuOp,
-    AdvancedSubtensor: GpuOp,
-    AdvancedIncSubtensor1: GpuOp,
-    AdvancedIncSubtensor: GpuOp,
 }
 
 
-def device_form(op: Op, context_name: Hashable) -> Op | None:
-    """The op that does on the device what ``op`` does on the host, or None."""
-    from tcore.gpuarray.products import product_form  # noqa: PLC0415 - products are forms, too
-
+def device_form(op: Op, context_name: Hashable, table: LoweringTable) -> Op | None:
+    """The op that does on the device what ``op`` does on the host, or None: products by kernels of their own, others by their lowering."""
     product = product_form(op)
     if product is not None:
         return product
-    for cls in type(op).__mro__:
-        form = _FORMS.get(cls)
-        if form is not None:
-            return form(op, context_name)
-    return None
+    if table.find(op) is None:
+        return None
+    form = next((_FORMS[cls] for cls in type(op).__mro__ if cls in _FORMS), GpuOp)
+    return form(op, context_name)

@@ -49,7 +49,7 @@ class GroupLauncher:
         self.input_number = {buffer: k for k, buffer in enumerate(group.kernel.inputs)}
         own = set(group.kernel.outputs)
         self.rules = [
-            ShapeRule.of(variable) if _mentions(shape, own) else None
+            ShapeRule(group.nodes, variable) if _mentions(shape, own) else None
             for variable, shape in zip(group.outputs, group.shapes, strict=True)
         ]
         self.errors = array.zeros((3,), "int64", context=context) if self.program.checks else None

@@ -10,13 +10,15 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable
 from typing import Any
 
+from tcore.codegen.lowering import LoweringTable, NotLowered
+from tcore.codegen.tables import lowering_table
 from tcore.configuration import config
 from tcore.gpuarray.forms import device_form
 from tcore.gpuarray.lowered import GpuOp, host_positions
 from tcore.gpuarray.products import GpuProduct, takes
 from tcore.gpuarray.transfer import GpuFromHost, HostFromGpu, as_gpuarray_variable, host_from_gpu
 from tcore.gpuarray.type import GpuArrayType, move_to_gpu
-from tcore.graph import Apply, Constant, Variable
+from tcore.graph import Apply, Constant, Op, Variable
 from tcore.graph.features import ReplaceValidate
 from tcore.optimizer.base import Optimizer
 from tcore.tensor.shape import Shape, Shape_i
@@ -45,6 +47,7 @@ class GpuLifting(Optimizer):
     def apply(self, fgraph: Any, *args: Any, **kwargs: Any) -> int:
         """Change the graph; the number of nodes that were lifted."""
         context = None if config.device != "cpu" else self.context_name
+        table = lowering_table(fgraph.apply_nodes)
         on_device: dict[Variable, Variable] = {}  # host variable -> the same value on the device
         for variable in self._sources(fgraph):
             if _moves(variable):
@@ -55,8 +58,8 @@ class GpuLifting(Optimizer):
                 on_device[node.outputs[0]] = node.inputs[0]
             elif isinstance(node.op, (Shape, Shape_i)) and node.inputs[0] in on_device and node.inputs[0].owner is not None:
                 self._replace(fgraph, node, [node.op(on_device[node.inputs[0]])])
-            elif lifts(node, on_device):
-                outputs = self._lift(node, on_device, context)
+            elif (form := lifts(node, on_device, table)) is not None:
+                outputs = self._lift(node, on_device, form, context)
                 if outputs is not None:
                     lifted += 1
                     on_device.update(zip(node.outputs, outputs, strict=True))
@@ -69,14 +72,13 @@ class GpuLifting(Optimizer):
         yield from (v for v in fgraph.variables if v.owner is None and isinstance(v, Constant))
 
     @staticmethod
-    def _lift(node: Apply, on_device: dict[Variable, Variable], context: Hashable) -> list[Variable] | None:
+    def _lift(
+        node: Apply, on_device: dict[Variable, Variable], op: Op, context: Hashable
+    ) -> list[Variable] | None:
         places = {v.type.context_name for i in node.inputs if (v := on_device.get(i)) is not None}
         if len(places) > 1:
             raise ValueError(f"the inputs of {node} live on different contexts ({sorted(map(str, places))}): move them to one")
         context = places.pop() if places else context
-        op = device_form(node.op, context)
-        if op is None:
-            return None
         host = host_positions(node.op, len(node.inputs))
         inputs = [
             variable if position in host else on_device.get(variable) or as_gpuarray_variable(variable, context)
@@ -102,19 +104,24 @@ class GpuLifting(Optimizer):
         fgraph.replace_all_validate(pairs, reason="GpuLifting")
 
 
-def lifts(node: Apply, on_device: Any) -> bool:
-    """Whether a node belongs on the device: it has a form there, no output is a mere number that other host work needs, and an array that it
-    reads is there already."""
-    form = device_form(node.op, None)
-    if form is None or isinstance(node.op, GpuOp):
-        return False
+def lifts(node: Apply, on_device: Any, table: LoweringTable) -> Op | None:
+    """The device's form of a node that belongs there: it has one, and an array that it reads is there already. Else None."""
+    form = None if isinstance(node.op, GpuOp) else device_form(node.op, None, table)
+    if form is None:
+        return None
     host = host_positions(node.op, len(node.inputs))
     arrays = [v for position, v in enumerate(node.inputs) if position not in host]
+    if not any(v in on_device for v in arrays if not isinstance(v, Constant)):
+        return None
     if any(not isinstance(v.type, TensorType) or not _possible(v) for v in (*arrays, *node.outputs)):
-        return False
-    if isinstance(form, GpuProduct) and not takes([v.type.dtype for v in (*arrays, *node.outputs)]):
-        return False
-    return any(v in on_device for v in arrays if not isinstance(v, Constant))
+        return None
+    if isinstance(form, GpuProduct):
+        return form if takes([v.type.dtype for v in (*arrays, *node.outputs)]) else None
+    try:
+        table.lower(node)  # some forms of an op lower, others do not
+    except NotLowered:
+        return None
+    return form
 
 
 def _possible(variable: Variable) -> bool:

@@ -64,6 +64,11 @@ class GpuOp(Op):
     def __str__(self) -> str:
         return f"Gpu{self.host_op}"
 
+    @property
+    def inner_ops(self) -> tuple[Op, ...]:
+        """The host op: its package takes part in compiling this one."""
+        return (self.host_op,)
+
     def make_node(self, *inputs: Any) -> Apply:
         """As the host op's; arrays are moved to the context that the inputs agree on."""
         on_host = host_positions(self.host_op, len(inputs))

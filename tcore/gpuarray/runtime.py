@@ -15,6 +15,8 @@ from attrs import field, frozen
 
 from tcore.codegen.schedule_gpu import GpuDialect
 
+Sizes = tuple[int, int, int]
+
 __all__ = ["Buffer", "DeviceError", "DeviceInfo", "GpuContext", "KernelHandle", "LaunchShape", "Runtime"]
 
 
@@ -32,7 +34,7 @@ class DeviceInfo:
     memory: int = 0  #: bytes
 
 
-def _three_positive(_: Any, attribute: Any, value: tuple[int, ...]) -> None:
+def _three_positive(_: Any, attribute: Any, value: Sizes) -> None:
     if len(value) != 3 or min(value) < 1:
         raise ValueError(f"{attribute.name!r} must have three entries of at least 1, got {value}")
 
@@ -41,8 +43,8 @@ def _three_positive(_: Any, attribute: Any, value: tuple[int, ...]) -> None:
 class LaunchShape:
     """Groups per launch and work items per group, fastest axis first."""
 
-    grid: tuple[int, int, int] = field(validator=_three_positive)
-    block: tuple[int, int, int] = field(validator=_three_positive)
+    grid: Sizes = field(validator=_three_positive)
+    block: Sizes = field(validator=_three_positive)
 
 
 class Buffer(Protocol):

@@ -14,7 +14,7 @@ from tcore.gpuarray.array import GpuArray, asarray
 from tcore.gpuarray.contexts import get_context, list_contexts, reg_context
 from tcore.gpuarray.runtime import GpuContext
 from tcore.gpuarray.typecodes import TYPECODES, device_ctype
-from tcore.gpuarray.type_c import GpuArrayTypeC
+from tcore.gpuarray.type_c import GpuArrayTypeC, GpuContextTypeC
 from tcore.tensor.type import TensorType
 from tcore.tensor.operators import _tensor_py_operators
 
@@ -135,7 +135,7 @@ class GpuArrayType(GpuArrayTypeC, Type):
         wrong = [axis for axis, b in enumerate(self.broadcastable) if b and value.shape[axis] != 1]
         return f"length 1 on axes {wrong}, got shape {value.shape}" if wrong else ""
 
-    def convert_variable(self, var: Variable) -> Variable | None:
+    def convert_variable(self, var: Any) -> Any:
         """``var`` itself if it is on this context already or moved to it from a host tensor of this dtype and pattern."""
         from tcore.gpuarray.transfer import GpuFromHost, GpuToGpu  # noqa: PLC0415 - ops need this type
 
@@ -278,7 +278,7 @@ def gpuarray_shared_constructor(
     return GpuArraySharedVariable(type=kind, value=stored, name=name, strict=strict, allow_downcast=allow_downcast)
 
 
-class GpuContextType(Type):
+class GpuContextType(GpuContextTypeC, Type):
     """Contexts as parameters of ops: hands the context object to C code, and is of no other use in graphs."""
 
     __props__ = ()

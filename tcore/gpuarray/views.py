@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,7 @@ def view_thunk(node: Apply, storage_map: Any, compute_map: Any) -> Any:
     NotImplementedError
         If the op makes no view that is known here.
     """
+    make: Callable[..., GpuArray]
     op = node.op.host_op  # type: ignore[attr-defined]
     cells = [storage_map[variable] for variable in node.inputs]
     (target,) = [storage_map[variable] for variable in node.outputs]

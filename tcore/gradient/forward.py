@@ -17,7 +17,7 @@ from tcore.tensor.math import cast
 __all__ = ["Rop"]
 
 
-def Rop(  # noqa: N802 - the documented name
+def Rop(
     f: Any, wrt: Any, eval_points: Any, disconnected_outputs: str = "raise", return_disconnected: str = "zero"
 ) -> Any:
     """The Jacobian times a vector: the sum over j of ``d f[i] / d wrt[j] * eval_points[j]``.
@@ -94,7 +94,7 @@ def _through(node: Apply, tangents: dict[Variable, Variable | None]) -> None:
 
 def _by_reverse(node: Apply, points: list[Variable | None]) -> list[Variable | None]:
     """The derivative in a direction from the op's ``L_op``: u -> u.J is linear in u, and its transpose is J."""
-    seeds = [output.type() if not is_discrete(output) else None for output in node.outputs]
+    seeds: list[Variable | None] = [output.type() if not is_discrete(output) else None for output in node.outputs]
     given = [disconnected_type() if seed is None else seed for seed in seeds]
     backward = node.op.L_op(list(node.inputs), list(node.outputs), given)
     pairs = []

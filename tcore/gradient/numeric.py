@@ -27,7 +27,7 @@ __all__ = ["numeric_grad", "verify_grad"]
 _FLOATS = ("float16", "float32", "float64")
 
 
-class numeric_grad:  # noqa: N801 - the documented name
+class numeric_grad:
     """Derivatives of a scalar-valued function by one-sided finite differences.
 
     Parameters

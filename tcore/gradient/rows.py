@@ -103,7 +103,7 @@ class Rows(Op):
             for total, like in zip(self.summed, self.like, strict=True)
         ]
 
-    def L_op(  # noqa: N802
+    def L_op(
         self, inputs: Sequence[Variable], outputs: Sequence[Variable], output_grads: Sequence[Variable]
     ) -> Sequence[Variable]:
         """Again a loop: the gradients of all rows, summed."""

@@ -10,7 +10,7 @@ from attrs import frozen
 
 from tcore.compile.ops import ViewOp
 from tcore.gradient.reverse import float_zeros
-from tcore.graph import Apply, Op, Variable
+from tcore.graph import Apply, Variable
 from tcore.graph.null_type import disconnected_type
 from tcore.graph.undefined import grad_undefined
 from tcore.tensor.conversion import as_tensor_variable
@@ -36,6 +36,8 @@ class _GradIdentity(ViewOp):
     """Hands its input on; subclasses say what becomes of the gradient. Optimizations remove it from finished graphs."""
 
     __props__ = ()
+    #: read by the rewrite that removes such ops
+    says_gradient_only = True
 
     def make_node(self, *inputs: Any) -> Apply:
         """One tensor in, the same type out."""
@@ -50,7 +52,7 @@ class ZeroGrad(_GradIdentity):
     def grad(self, inputs: Sequence[Variable], output_grads: Sequence[Variable]) -> Sequence[Variable]:
         return [float_zeros(inputs[0])]
 
-    def R_op(self, inputs: Sequence[Any], eval_points: Sequence[Any]) -> list[Any]:  # noqa: N802
+    def R_op(self, inputs: Sequence[Any], eval_points: Sequence[Any]) -> list[Any]:
         return [None if eval_points[0] is None else float_zeros(inputs[0])]
 
 
@@ -64,7 +66,7 @@ class DisconnectedGrad(_GradIdentity):
     def grad(self, inputs: Sequence[Variable], output_grads: Sequence[Variable]) -> Sequence[Variable]:
         return [disconnected_type()]
 
-    def R_op(self, inputs: Sequence[Any], eval_points: Sequence[Any]) -> list[Any]:  # noqa: N802
+    def R_op(self, inputs: Sequence[Any], eval_points: Sequence[Any]) -> list[Any]:
         return [None]
 
     def connection_pattern(self, node: Apply) -> list[list[bool]]:
@@ -78,7 +80,7 @@ class UndefinedGrad(_GradIdentity):
     def grad(self, inputs: Sequence[Variable], output_grads: Sequence[Variable]) -> Sequence[Variable]:
         return [grad_undefined(self, 0, inputs[0], "undefined_grad stands in the path")]
 
-    def R_op(self, inputs: Sequence[Any], eval_points: Sequence[Any]) -> list[Any]:  # noqa: N802
+    def R_op(self, inputs: Sequence[Any], eval_points: Sequence[Any]) -> list[Any]:
         return [None]
 
     def connection_pattern(self, node: Apply) -> list[list[bool]]:
@@ -117,12 +119,6 @@ consider_constant_ = ConsiderConstant()
 zero_grad_ = ZeroGrad()
 disconnected_grad_ = DisconnectedGrad()
 undefined_grad_ = UndefinedGrad()
-
-#: ops that leave values alone, for the rewrite that takes them out of finished graphs
-gradient_identities: tuple[type[Op], ...] = (
-    ZeroGrad, ConsiderConstant, DisconnectedGrad, UndefinedGrad, GradClip, GradScale,
-)  # fmt: skip
-
 
 def consider_constant(x: Any) -> Variable:
     """``x``, with a gradient of zero.

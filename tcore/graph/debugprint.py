@@ -139,7 +139,9 @@ class _Printer:
         """`` [id X]``, the same for the same node or leaf."""
         if self.ids == "":
             return ""
-        known = self.used_ids.get(obj)
+        # equal constants are one thing to the reader, whether or not they are one object already
+        key = obj.signature() if isinstance(obj, Constant) else obj
+        known = self.used_ids.get(key)
         if known is None:
             if self.ids == "id":
                 known = f"[id {id(obj)}]"
@@ -147,7 +149,7 @@ class _Printer:
                 known = f"[id {len(self.used_ids)}]"
             else:
                 known = f"[id {char_from_number(len(self.used_ids))}]"
-            self.used_ids[obj] = known
+            self.used_ids[key] = known
         return f" {known}"
 
     def tree(

@@ -96,7 +96,7 @@ class FunctionGraph:
         for feature in features or ():
             self.attach_feature(feature)
         self.attach_feature(ReplaceValidate())
-        self._import(outputs, reason="init")
+        self.outputs = outputs = self._import(outputs, reason="init")
         for position, variable in enumerate(outputs):
             self._clients[variable]["output", position] = None
 
@@ -242,7 +242,7 @@ class FunctionGraph:
         if r.type != new_r.type:
             raise TypeError(f"{new_r} has type {new_r.type}, but {r}, which it is to replace in {node}, has {r.type}")
         if new_r.fgraph is not self:
-            self._import([new_r], reason)
+            new_r = self._import([new_r], reason)[0]
         self._order = None
         if not isinstance(node, str):
             forget_table(node)
@@ -293,6 +293,8 @@ class FunctionGraph:
                 raise BadOptimization(
                     r, new_r, None, None, reason, details=f"the types differ, {r.type} and {new_r.type}: {error}"
                 ) from error
+        if new_r.fgraph is not None and new_r.fgraph is not self and isinstance(new_r, Constant):
+            new_r = new_r.clone()
         for node, i in list(self._clients[r]):
             self.change_input(node, i, new_r, reason=reason)
 
@@ -314,7 +316,7 @@ class FunctionGraph:
 
     def add_output(self, variable: Variable, reason: Any = None) -> None:
         """Add an output; its nodes come in as needed."""
-        self._import([variable], reason)
+        variable = self._import([variable], reason)[0]
         self._clients[variable]["output", len(self.outputs)] = None
         self.outputs.append(variable)
         self._order = None
@@ -331,8 +333,11 @@ class FunctionGraph:
         variable.fgraph = self
         self._clients[variable] = {}
 
-    def _import(self, variables: Iterable[Variable], reason: Any) -> None:
-        """Bring in what ``variables`` need. All is checked first, so that a refused import changes nothing."""
+    def _import(self, variables: Iterable[Variable], reason: Any) -> list[Variable]:
+        """Bring in what ``variables`` need; gives the variables themselves, or own copies of foreign constants.
+
+        All is checked first, so that a refused import changes nothing.
+        """
         clients = self._clients
         wanted = list(variables)
         order: list[Apply] = []
@@ -358,11 +363,17 @@ class FunctionGraph:
         for leaf in leaves:
             if not isinstance(leaf, Constant):
                 raise MissingInputError(_missing_input(leaf, order, self.inputs), variable=leaf)
+        own: dict[Variable, Variable] = {}
         for leaf in leaves:
-            self._adopt(leaf)
+            if leaf.fgraph is not None and isinstance(leaf, Constant):
+                # a constant is a value: one that another graph holds already comes in as a copy
+                own[leaf] = leaf.clone()
+            self._adopt(own.get(leaf, leaf))
         if order:
             self._order = None
         for node in order:
+            if own:
+                node.inputs[:] = [own.get(variable, variable) for variable in node.inputs]
             node.fgraph = self
             self._nodes[node] = None
             for output in node.outputs:
@@ -371,6 +382,7 @@ class FunctionGraph:
             for i, variable in enumerate(node.inputs):
                 clients[variable][node, i] = None
             self.execute_callbacks("on_import", node, reason)
+        return [own.get(variable, variable) for variable in wanted]
 
     def _prune(self, r: Variable, reason: Any) -> None:
         """Remove ``r``, which nobody uses, with everything that nobody uses then."""

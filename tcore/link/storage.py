@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tcore.graph import Constant, Variable
 from tcore.link.container import Cell, Container, StorageMap

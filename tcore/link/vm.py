@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from tcore.graph import Constant, Variable
 from tcore.link.container import Cell, StorageMap
+from tcore.link.floating import floating_point_errors
 from tcore.link.linker import LocalLinker, Program
 
 if TYPE_CHECKING:
@@ -42,11 +43,12 @@ class LazyProgram(Program):
         after = fgraph.orderings()
         self._lazy = [bool(getattr(thunk, "lazy", False)) for thunk in self.thunks]
         self._producers: list[list[int]] = [
-            [index[v.owner] if v.owner in index else -1 for v in node.inputs] for node in self.nodes
+            [index.get(v.owner, -1) for v in node.inputs]  # type: ignore[call-overload]
+            for node in self.nodes
         ]
         self._before: list[list[int]] = [[index[n] for n in after.get(node, ()) if n in index] for node in self.nodes]
         self._flags = [compute_map[variable] for node in self.nodes for variable in node.outputs]
-        self._outputs = [index[v.owner] if v.owner in index else -1 for v in fgraph.outputs]
+        self._outputs = [index.get(v.owner, -1) for v in fgraph.outputs]  # type: ignore[call-overload]
         kept: set[Variable] = {*fgraph.inputs, *fgraph.outputs}
         readers: dict[Variable, int] = {}
         self._read: list[list[Variable]] = []
@@ -69,43 +71,49 @@ class LazyProgram(Program):
         stack = [position for position in reversed(wanted) if position >= 0]
         position = -1
         try:
-            while stack:
-                position = stack.pop()
-                if done[position]:
-                    continue
-                missing = [other for other in self._before[position] if not done[other]]
-                if not self._lazy[position]:
-                    missing += [other for other in self._producers[position] if other >= 0 and not done[other]]
-                    if missing:
+            with floating_point_errors():
+                while stack:
+                    position = stack.pop()
+                    if done[position]:
+                        continue
+                    missing = self._advance(position, done)
+                    if missing is not None:
                         stack.append(position)
                         stack.extend(reversed(missing))
                         continue
-                    self.thunks[position]()
-                else:
-                    if not missing:
-                        needed = self.thunks[position]()
-                        missing = [self._producers[position][i] for i in needed or ()]
-                        missing = [other for other in missing if other >= 0 and not done[other]]
-                        if needed and not missing:
-                            stack.append(position)
-                            continue
-                    if missing:
-                        stack.append(position)
-                        stack.extend(reversed(missing))
-                        continue
-                done[position] = True
-                for variable in self.nodes[position].outputs:
-                    self.compute_map[variable][0] = True
-                if self.allow_gc:
-                    for variable in self._read[position]:
-                        left[variable] -= 1
-                        if not left[variable]:
-                            self.storage_map[variable][0] = None
+                    done[position] = True
+                    self._finish(position, left)
         except Exception:
             self._fail(self.steps[position] if position >= 0 else None)
         finally:
             if self.allow_gc:
                 self.free()
+
+    def _advance(self, position: int, done: list[bool]) -> list[int] | None:
+        """Run a node if it can run: None if it is done, else the nodes to run first (none: ask it again)."""
+        missing = [other for other in self._before[position] if not done[other]]
+        producers = self._producers[position]
+        if not self._lazy[position]:
+            missing += [other for other in producers if other >= 0 and not done[other]]
+            if not missing:
+                self.thunks[position]()
+            return missing or None
+        if missing:
+            return missing
+        needed = self.thunks[position]()
+        if not needed:
+            return None
+        return [producers[i] for i in needed if producers[i] >= 0 and not done[producers[i]]]
+
+    def _finish(self, position: int, left: dict[Variable, int]) -> None:
+        """Mark the outputs of a node as computed, and drop what it was the last to read."""
+        for variable in self.nodes[position].outputs:
+            self.compute_map[variable][0] = True
+        if self.allow_gc:
+            for variable in self._read[position]:
+                left[variable] -= 1
+                if not left[variable]:
+                    self.storage_map[variable][0] = None
 
 
 class VMLinker(LocalLinker):

@@ -32,6 +32,7 @@ G = TypeVar("G", RewriteGroup, LoweringGroup)
 #: which field of a record holds the name that is asked for
 _NAME_FIELD: dict[type, str] = {BackendSpec: "name", DeviceSpec: "family", CommandSpec: "name"}
 #: packages whose classes belong to no plugin
+_PLAIN = frozenset({"builtins", "numpy"})
 _OURS = frozenset({"tcore", "builtins", "__main__", "abc", "typing"})
 
 
@@ -206,7 +207,7 @@ class Manager(Loader):
                 yield plugin, group, missing
 
     def report(self, name: str) -> tuple[ReportLine, ...]:
-        """The lines of a loaded plugin for ``tcore doctor``, and one for each of its devices.
+        """The lines of a loaded plugin for ``tcore doctor``; where it has no ``tcore_report``, one for each of its devices.
 
         Loads drivers and opens devices, so call it in a process of its own.
         """
@@ -216,12 +217,15 @@ class Manager(Loader):
         self._require(candidate)
         lines: list[ReportLine] = []
         try:
-            for function in report_hook(candidate, import_plugin(candidate)):
+            hooks = report_hook(candidate, import_plugin(candidate))
+            for function in hooks:
                 lines.extend(function())
         except Exception as error:
             lines.append(ReportLine(name, "problem", f"tcore_report failed: {one_line(error)}", "tell the plugin's author"))
-        for _, spec in self.tables.of(DeviceSpec, (name,)):
-            lines.extend(_device_lines(spec))
+            return tuple(lines)
+        if not hooks:
+            for _, spec in self.tables.of(DeviceSpec, (name,)):
+                lines.extend(_device_lines(spec))
         return tuple(lines)
 
     def observers(self) -> tuple[Any, ...]:
@@ -239,17 +243,31 @@ class Manager(Loader):
         return self._for_value(SharedSpec, value)
 
     def _for_value(self, kind: type[ConverterSpec] | type[SharedSpec], value: object) -> tuple[Callable[..., Any], ...]:
-        modules = {base.__module__ for base in type(value).__mro__ if base is not object}
-        # numbers and arrays are the business of the core's own packages: for them no metadata is read
-        claimed = self.names("values") if any(module.partition(".")[0] not in PLAIN_MODULES for module in modules) else ()
-        prefixes = [prefix for prefix in claimed if any(_below(module, prefix) for module in modules)]
-        for prefix in prefixes:
-            for candidate in self.installed.claiming("values", prefix):
-                if self._config.plugins.autoload and self._wanted(candidate.name):
-                    self._try(candidate)
-        return tuple(
-            resolve(record.load) for plugin, record in self.tables.of(kind) if any(_below(module, record.values) for module in modules) and self._wanted(plugin)
+        """Functions for the class of ``value``, those for a class before those for its bases. Kept until a plugin loads."""
+        cls = type(value)
+        options = self._config.plugins
+        switches = (options.disabled, options.only, options.autoload)
+        kept = self._by_class.get((kind, cls))
+        if kept is not None and kept[0] is self.tables and kept[1] == switches:
+            return kept[2]
+        modules = tuple(dict.fromkeys(base.__module__ for base in cls.__mro__))
+        # numbers and arrays are the core's: for them no metadata is read
+        if any(module.partition(".")[0] not in _PLAIN for module in modules):
+            for prefix in self.names("values"):
+                if any(_below(module, prefix) for module in modules):
+                    for candidate in self.installed.claiming("values", prefix):
+                        if options.autoload and self._wanted(candidate.name):
+                            self._try(candidate)
+        tables = self.tables
+        references = dict.fromkeys(
+            record.load for module in modules for plugin, record in tables.of(kind) if _below(module, record.values) and self._wanted_or_builtin(plugin)
         )
+        functions = tuple(resolve(reference) for reference in references)
+        self._by_class[kind, cls] = (tables, switches, functions)
+        return functions
+
+    def _wanted_or_builtin(self, plugin: str) -> bool:
+        return self._wanted(plugin) or any(candidate.name == plugin for candidate in self._builtins)
 
 
 def _device_lines(spec: DeviceSpec) -> Iterator[ReportLine]:

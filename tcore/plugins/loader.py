@@ -60,6 +60,7 @@ class Loader:
         self._states: dict[str, PluginState] = {}
         self._warned: set[str] = set()
         self._pluggy: pluggy.PluginManager | None = None
+        self._by_class: dict[tuple[type, type], tuple[Tables, object, tuple[Callable[..., Any], ...]]] = {}
         self._packages: dict[str, tuple[Candidate, ...]] = {}
 
     # -- what is installed --------------------------------------------------------------------------------------------
@@ -88,6 +89,7 @@ class Loader:
         """Look again at what is installed, after an installation in a running session. Loaded plugins stay loaded."""
         with self._lock:
             self._installed = None
+            self._by_class = {}
             self._states = {name: state for name, state in self._states.items() if state.status == ACTIVE}
 
     def names(self, group: str) -> Mapping[str, tuple[Candidate, ...]]:

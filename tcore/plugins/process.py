@@ -30,6 +30,14 @@ def load(name: str) -> None:
     manager().load(name)
 
 
+def _with_inner(op: Any) -> list[Any]:
+    """``op`` and the ops that it holds, by its attribute ``inner_ops``: what is computed per element, or on a device."""
+    found = [op]
+    for each in found:  # grows on the way
+        found.extend(getattr(each, "inner_ops", ()))
+    return found
+
+
 def active_plugins_for(nodes: Iterable[Any], variables: Iterable[Any] = (), backends: Iterable[str] = (), devices: Iterable[str] = ()) -> tuple[str, ...]:
     """The plugins that take part in work on a graph, in fixed order; loads those that are needed.
 
@@ -43,7 +51,7 @@ def active_plugins_for(nodes: Iterable[Any], variables: Iterable[Any] = (), back
     """
     classes: set[type] = set()
     for node in nodes:
-        classes.add(type(node.op))
+        classes.update(map(type, _with_inner(node.op)))
         for variable in node.inputs:
             classes.add(type(variable.type))
         for variable in node.outputs:

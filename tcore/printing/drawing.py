@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["Arrow", "Drawing", "Figure", "default_colorCodes", "describe"]
 
 #: part of the name of an op's class -> colour
-default_colorCodes = {  # noqa: N816 - the documented name
+default_colorCodes = {
     "GpuFromHost": "red",
     "HostFromGpu": "red",
     "GpuToGpu": "red",
@@ -27,7 +27,7 @@ default_colorCodes = {  # noqa: N816 - the documented name
     "Subtensor": "#FFAAFF",
     "Alloc": "#FFAA22",
 }
-_CYAN, _GREEN, _BLUE, _GREY = "cyan", "green", "dodgerblue", "lightgrey"
+_CYAN, _GREEN, _BLUE, _GREY = "cyan", "lightgreen", "lightskyblue", "lightgrey"
 
 
 @frozen
@@ -119,7 +119,7 @@ def _branches(order: Sequence[Apply], highlight: Any) -> dict[Apply, str]:
     if highlight is None:
         return {}
     node = highlight if isinstance(highlight, Apply) else next((n for n in order if n.op == highlight or highlight is True), None)
-    if node is None or len(node.inputs) < 3:  # noqa: PLR2004 - condition and two branches
+    if node is None or len(node.inputs) < 3:
         return {}
     half = (len(node.inputs) - 1) // 2
     left = set(io_toposort([], node.inputs[1 : 1 + half]))

@@ -92,6 +92,6 @@ def _untangle(rows: list[list[str]], below: dict[str, list[str]], above: dict[st
                 key: sum(place[n] for n in neighbours[key]) / len(neighbours[key]) if neighbours[key] else place[key]
                 for key in row
             }
-            row.sort(key=lambda key: mean[key])  # noqa: B023 - used at once
+            row.sort(key=lambda key: mean[key])
             for index, key in enumerate(row):
                 place[key] = index / max(len(row), 1)

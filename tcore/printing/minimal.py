@@ -42,7 +42,7 @@ def min_informative_str(obj: Any, indent_level: int = 0) -> str:
 
 def hex_digest(x: Any) -> str:
     """A text that stands for the contents of an array: hash of its bytes, strides and shape."""
-    import hashlib  # noqa: PLC0415 - one use
+    import hashlib
 
     digest = hashlib.sha256(x.tobytes() if hasattr(x, "tobytes") else bytes(x)).hexdigest()
     strides = ",".join(map(str, getattr(x, "strides", ())))

@@ -60,7 +60,7 @@ class _DimShufflePrinter:
         x = output.owner.inputs[0]
         order = tuple(op.new_order)
         ndim = x.type.ndim  # type: ignore[attr-defined]
-        if order == (1, 0) and ndim == 2:  # noqa: PLR2004 - a matrix
+        if order == (1, 0) and ndim == 2:
             return [x, ".T"]
         kept = [axis for axis in order if axis != "x"]
         leading = len(order) - len(kept)

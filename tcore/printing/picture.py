@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["draw_graph", "render", "to_dot", "to_svg"]
 
 
-def draw_graph(obj: Any, outfile: str | PathLike[str], format: str | None = None, **options: Any) -> Path:  # noqa: A002
+def draw_graph(obj: Any, outfile: str | PathLike[str], format: str | None = None, **options: Any) -> Path:
     """Draw a compiled function, graph or variable into a file.
 
     Parameters
@@ -43,7 +43,7 @@ def draw_graph(obj: Any, outfile: str | PathLike[str], format: str | None = None
     return path
 
 
-def render(drawing: Drawing, format: str, high_contrast: bool = True) -> bytes:  # noqa: A002 - the documented name
+def render(drawing: Drawing, format: str, high_contrast: bool = True) -> bytes:
     """The drawing in some format.
 
     Raises
@@ -55,7 +55,7 @@ def render(drawing: Drawing, format: str, high_contrast: bool = True) -> bytes: 
         return to_dot(drawing, high_contrast).encode()
     program = shutil.which("dot")
     if program is not None:
-        done = subprocess.run(  # noqa: S603 - the program that the user's PATH names
+        done = subprocess.run(
             [program, f"-T{format}"], input=to_dot(drawing, high_contrast).encode(), capture_output=True, check=False
         )
         if done.returncode != 0:
@@ -95,9 +95,9 @@ def to_svg(drawing: Drawing, high_contrast: bool = True) -> str:
     """The drawing as SVG, in layers."""
     layout = lay_out(drawing)
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{layout.width:.0f}" height="{layout.height:.0f}" '
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{layout.width:.0f}" height="{layout.height:.0f}"',
         f'viewBox="0 0 {layout.width:.0f} {layout.height:.0f}" font-family="Helvetica, Arial, sans-serif" font-size="11">',
-        '<defs><marker id="tip" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="7" markerHeight="7" orient="auto">'
+        '<defs><marker id="tip" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="7" markerHeight="7" orient="auto">',
         '<path d="M0,0 L8,4 L0,8 z"/></marker></defs>',
         '<rect width="100%" height="100%" fill="white"/>',
     ]
@@ -136,17 +136,17 @@ def _ends(layout: Layout, start: str, end: str) -> tuple[float, float, float, fl
     return a.x, a.y + down * a.height / 2, b.x, b.y - down * b.height / 2
 
 
-def _by_matplotlib(drawing: Drawing, format: str, high_contrast: bool) -> bytes:  # noqa: A002
+def _by_matplotlib(drawing: Drawing, format: str, high_contrast: bool) -> bytes:
     try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415 - only where a picture is drawn
-        from matplotlib.figure import Figure as Canvas  # noqa: PLC0415
-        from matplotlib.patches import Ellipse, FancyArrowPatch, Rectangle  # noqa: PLC0415
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure as Canvas
+        from matplotlib.patches import Ellipse, FancyArrowPatch, Rectangle
     except ImportError as error:
         raise RuntimeError(
             f"a picture in the format {format!r} needs Graphviz (its program dot) or Matplotlib (pip install matplotlib); 'svg' and "
             "'dot' need neither"
         ) from error
-    import io  # noqa: PLC0415
+    import io
 
     layout = lay_out(drawing)
     # a very large graph would need more pixels than a picture can have

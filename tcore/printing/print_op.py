@@ -36,7 +36,7 @@ class Print(Op):
     do not look through a Print, stability ones included.
     """
 
-    view_map = {0: [0]}  # noqa: RUF012 - the documented form
+    view_map = {0: [0]}
 
     def __init__(
         self, message: str = "", attrs: Sequence[str] = ("__str__",), global_fn: Callable[[Print, Any], Any] = _print_values
@@ -65,7 +65,7 @@ class Print(Op):
     def grad(self, inputs: Sequence[Variable], output_grads: Sequence[Variable]) -> Sequence[Variable]:
         return list(output_grads)
 
-    def R_op(self, inputs: Sequence[Any], eval_points: Sequence[Any]) -> list[Any]:  # noqa: N802
+    def R_op(self, inputs: Sequence[Any], eval_points: Sequence[Any]) -> list[Any]:
         return list(eval_points)
 
     def infer_shape(self, node: Apply, shapes: list[Any]) -> list[Any]:

@@ -16,7 +16,7 @@ __all__ = ["default_colorCodes", "pydotprint"]
 class Picture:
     """A drawn graph that notebooks show."""
 
-    def __init__(self, data: bytes, format: str) -> None:  # noqa: A002 - the documented name
+    def __init__(self, data: bytes, format: str) -> None:
         self.data = data
         self.format = format
 
@@ -31,11 +31,11 @@ def pydotprint(
     fct: Any,
     outfile: Any = None,
     compact: bool = True,
-    format: str = "png",  # noqa: A002 - the documented name
+    format: str = "png",
     with_ids: bool = False,
     high_contrast: bool = True,
     cond_highlight: Any = None,
-    colorCodes: dict[str, str] | None = None,  # noqa: N803 - the documented name
+    colorCodes: dict[str, str] | None = None,
     max_label_size: int = 70,
     scan_graphs: bool = False,
     var_with_name_simple: bool = False,
@@ -107,8 +107,8 @@ def pydotprint(
 
 def _inner_graphs(fct: Any, path: Path, options: dict[str, Any]) -> None:
     """One file for each op with an inner function: name of the main file, name of the op, its position."""
-    from tcore.graph.op import ops_with_inner_function  # noqa: PLC0415 - one use
-    from tcore.printing.drawing import _graph_of  # noqa: PLC0415
+    from tcore.graph.op import ops_with_inner_function
+    from tcore.printing.drawing import _graph_of
 
     for position, node in enumerate(_graph_of(fct)[2]):
         attribute = next((name for cls, name in ops_with_inner_function.items() if isinstance(node.op, cls)), None)

@@ -66,6 +66,11 @@ class Composite(ScalarOp):
 
     # ------------------------------------------------------------ as a graph again
 
+    @property
+    def inner_ops(self) -> tuple[ScalarOp, ...]:
+        """The ops of the steps: their packages take part in compiling this one."""
+        return tuple(dict.fromkeys(step.op for step in self.steps))
+
     def graph(self, inputs: Sequence[Variable]) -> list[Variable]:
         """The outputs for scalar variables ``inputs``, as a graph of the inner ops."""
         slots: list[Variable] = [*inputs, *self.constants]

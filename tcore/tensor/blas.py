@@ -175,7 +175,7 @@ class Gemm(_Updating):
 class Gemv(_Updating):
     """``beta * y + alpha * dot(A, x)`` for a matrix, vectors and scalars: ``Gemv(inplace)(y, alpha, A, x, beta)``."""
 
-    def make_node(self, y: Any, alpha: Any, A: Any, x: Any, beta: Any) -> Apply:  # noqa: N803 - a matrix
+    def make_node(self, y: Any, alpha: Any, A: Any, x: Any, beta: Any) -> Apply:
         names = [("y", y, 1), ("alpha", alpha, 0), ("A", A, 2), ("x", x, 1), ("beta", beta, 0)]
         operands = _operands(self, names)
         return Apply(self, operands, [operands[0].type()])
@@ -208,7 +208,7 @@ class Ger(Op):
         """The matrix, when it may be destroyed."""
         return {0: [0]} if self.destructive else {}
 
-    def make_node(self, A: Any, alpha: Any, x: Any, y: Any) -> Apply:  # noqa: N803 - a matrix
+    def make_node(self, A: Any, alpha: Any, x: Any, y: Any) -> Apply:
         operands = _operands(self, [("A", A, 2), ("alpha", alpha, 0), ("x", x, 1), ("y", y, 1)])
         return Apply(self, operands, [operands[0].type()])
 

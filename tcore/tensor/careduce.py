@@ -16,9 +16,9 @@ from tcore.graph.variable import Variable
 from tcore.scalar.dtypes import discrete_dtypes
 from tcore.scalar.op import ScalarOp
 from tcore.tensor.conversion import as_tensor_variable
-from tcore.tensor.dimshuffle import DimShuffle
+from tcore.tensor.dimshuffle import dimshuffle_of
 from tcore.tensor.elemwise import elemwise_of
-from tcore.tensor.type import TensorType
+from tcore.tensor.type import tensor_type
 
 __all__ = ["All", "Any_", "CAReduce", "CAReduceDtype", "Prod", "ProdWithoutZeros", "Sum"]
 
@@ -65,7 +65,7 @@ def spread_over(g: Any, ndim: int, axes: Iterable[int]) -> Any:
         else:
             order.append(position)
             position += 1
-    return DimShuffle(g.type.broadcastable, order)(g)
+    return dimshuffle_of(g.type.broadcastable, tuple(order))(g)
 
 
 @frozen(slots=False, str=False, repr=False)
@@ -95,7 +95,7 @@ class CAReduce(Op):
             op = self.clone(axis=axes)
         flags = [flag for axis, flag in enumerate(x.type.broadcastable) if axis not in axes]
         op = op.fitted(x.type.dtype)
-        return Apply(op, [x], [TensorType(op.output_dtype(x.type.dtype), flags)()])
+        return Apply(op, [x], [tensor_type(op.output_dtype(x.type.dtype), tuple(flags)).make_variable()])
 
     def clone(self, **changes: Any) -> CAReduce:
         """The same op with another ``axis``."""
@@ -145,6 +145,11 @@ class CAReduce(Op):
         return [elemwise_of(scalar.switch)(elemwise_of(scalar.eq)(x, best), spread_over(g, x.type.ndim, axes), 0)]
 
     # ------------------------------------------------------------ text
+
+    @property
+    def inner_ops(self) -> tuple[Any, ...]:
+        """What is computed for each element: its package takes part in compiling this op."""
+        return (self.scalar_op,)
 
     def __str__(self) -> str:
         return f"Reduce{{{self.scalar_op}}}{self._axis_text()}"

@@ -60,9 +60,7 @@ def _constant_scalar(data: Any) -> np.ndarray:
     return np.array(first)
 
 
-def get_scalar_constant_value(
-    v: Any, elemwise: bool = True, only_process_constants: bool = False, max_recur: int = 10
-) -> np.ndarray:
+def get_scalar_constant_value(v: Any, elemwise: bool = True, only_process_constants: bool = False, max_recur: int = 10) -> np.ndarray:
     """The value of a scalar expression that is known when the graph is built.
 
     Looks through dimshuffle, fill, alloc, casts, constant elementwise operations and constant indexing. An array that holds

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 from attrs import field, frozen
@@ -12,7 +13,7 @@ from tcore.graph.op import Op
 from tcore.graph.variable import Variable
 from tcore.scalar.dtypes import discrete_dtypes
 from tcore.tensor.conversion import as_tensor_variable
-from tcore.tensor.type import TensorType
+from tcore.tensor.type import tensor_type
 
 __all__ = ["DimShuffle", "dimshuffle", "moveaxis", "squeeze", "swapaxes", "transpose"]
 
@@ -89,7 +90,7 @@ class DimShuffle(Op):
         if x.type.broadcastable != self.input_broadcastable:
             raise TypeError(f"{self} takes the broadcast pattern {self.input_broadcastable}, got {x.type.broadcastable} of {x}")
         flags = [axis == "x" or self.input_broadcastable[axis] for axis in self.new_order]  # type: ignore[index]
-        return Apply(self, [x], [TensorType(x.type.dtype, flags)()])
+        return Apply(self, [x], [tensor_type(x.type.dtype, tuple(flags)).make_variable()])
 
     def perform(self, node: Apply, inputs: Sequence[Any], output_storage: Sequence[list[Any]], params: Any = None) -> None:
         (x,) = inputs
@@ -115,7 +116,7 @@ class DimShuffle(Op):
         for position, axis in enumerate(self.new_order):
             if axis != "x":
                 back[axis] = position  # type: ignore[index]
-        return [DimShuffle(g.type.broadcastable, back)(g)]
+        return [dimshuffle_of(g.type.broadcastable, tuple(back))(g)]
 
     def R_op(self, inputs: Sequence[Variable], eval_points: Sequence[Variable | None]) -> list[Any]:
         """The same shuffle of the direction."""
@@ -127,6 +128,12 @@ class DimShuffle(Op):
     __repr__ = __str__
 
 
+@lru_cache(maxsize=1024)
+def dimshuffle_of(input_broadcastable: tuple[bool, ...], new_order: tuple[int | str, ...]) -> DimShuffle:
+    """The DimShuffle from a pattern to an order: one object for each."""
+    return DimShuffle(input_broadcastable, new_order)
+
+
 def dimshuffle(x: Any, *pattern: Any) -> Variable:
     """``x`` with its axes in the order ``pattern``: numbers, and ``"x"`` for new axes; as arguments or one sequence."""
     if len(pattern) == 1 and isinstance(pattern[0], (list, tuple)):
@@ -134,7 +141,7 @@ def dimshuffle(x: Any, *pattern: Any) -> Variable:
     variable = as_tensor_variable(x)
     ndim = variable.type.ndim
     order = [axis + ndim if isinstance(axis, int) and -ndim <= axis < 0 else axis for axis in pattern]
-    return DimShuffle(variable.type.broadcastable, order)(variable)
+    return dimshuffle_of(variable.type.broadcastable, tuple(order))(variable)
 
 
 def transpose(x: Any, axes: Sequence[int] | None = None) -> Variable:

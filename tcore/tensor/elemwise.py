@@ -19,9 +19,9 @@ from tcore.scalar.dtypes import complex_dtypes, discrete_dtypes
 from tcore.scalar.op import ScalarOp
 from tcore.scalar.type import get_scalar_type
 from tcore.tensor.conversion import as_tensor_variable
-from tcore.tensor.dimshuffle import DimShuffle
+from tcore.tensor.dimshuffle import dimshuffle_of
 from tcore.tensor.elemwise_grad import gradient_steps
-from tcore.tensor.type import TensorType
+from tcore.tensor.type import TensorType, tensor_type
 
 __all__ = ["Elemwise"]
 
@@ -85,7 +85,7 @@ class Elemwise(Op):
         for position, x in enumerate(variables):
             missing = ndim - x.type.ndim
             if missing:
-                order = ["x"] * missing + list(range(x.type.ndim))
+                order = ("x",) * missing + tuple(range(x.type.ndim))
                 variables[position] = dim_shuffle(x.type.broadcastable, order)(x)
         flags = tuple(all(axis) for axis in zip(*(x.type.broadcastable for x in variables), strict=True))
         for output, position in self.inplace_pattern.items():
@@ -99,13 +99,16 @@ class Elemwise(Op):
         return dtypes, [flags] * len(dtypes), variables
 
     def _output_dtypes(self, dtypes: tuple[str, ...]) -> list[str]:
-        node = self.scalar_op.make_node(*[get_scalar_type(dtype)() for dtype in dtypes])
+        if type(self.scalar_op).make_node is ScalarOp.make_node:
+            return list(_scalar_output_dtypes(self.scalar_op, dtypes, config.floatX, config.cast_policy))
+        node = self.scalar_op.make_node(*[get_scalar_type(dtype).make_variable() for dtype in dtypes])
         return [output.type.dtype for output in node.outputs]
 
     def make_node(self, *inputs: Any) -> Apply:
         """Apply to tensors, arrays and numbers."""
-        dtypes, patterns, variables = self.get_output_info(DimShuffle, *[as_tensor_variable(x) for x in inputs])
-        outputs = [TensorType(dtype, flags)() for dtype, flags in zip(dtypes, patterns, strict=True)]
+        dtypes, patterns, variables = self.get_output_info(dimshuffle_of, *[as_tensor_variable(x) for x in inputs])
+        # no trace here: calling the op notes where the user is
+        outputs = [tensor_type(dtype, flags).make_variable() for dtype, flags in zip(dtypes, patterns, strict=True)]
         return Apply(self, variables, outputs)
 
     # ------------------------------------------------------------ computing
@@ -179,6 +182,8 @@ class Elemwise(Op):
             self.scalar_op,
             tuple(x.type.dtype for x in inputs),
             tuple(g.type.dtype for g in filled),
+            config.floatX,
+            config.cast_policy,
         )
         return steps.apply(elemwise_of, inputs, outputs, filled)
 
@@ -202,6 +207,11 @@ class Elemwise(Op):
 
     # ------------------------------------------------------------ identity and text
 
+    @property
+    def inner_ops(self) -> tuple[Any, ...]:
+        """What is computed for each element: its package takes part in compiling this op."""
+        return (self.scalar_op,)
+
     def __str__(self) -> str:
         if self.name is not None:
             return self.name
@@ -210,6 +220,14 @@ class Elemwise(Op):
         return f"Elemwise{{{self.scalar_op}}}"
 
     __repr__ = __str__
+
+
+@lru_cache(maxsize=4096)
+def _scalar_output_dtypes(scalar_op: ScalarOp, dtypes: tuple[str, ...], floatX: str, cast_policy: str) -> tuple[str, ...]:
+    """The output dtypes of a scalar op; the two options are what else preferences depend on."""
+    if scalar_op.nin >= 0 and len(dtypes) != scalar_op.nin:
+        raise TypeError(f"{scalar_op} takes {scalar_op.nin} inputs, got {len(dtypes)}")
+    return tuple(t.dtype for t in scalar_op.output_types([get_scalar_type(dtype) for dtype in dtypes]))
 
 
 @lru_cache(maxsize=1024)

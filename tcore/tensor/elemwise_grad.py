@@ -48,8 +48,8 @@ class GradientSteps:
 
 
 @lru_cache(maxsize=2048)
-def gradient_steps(scalar_op: ScalarOp, input_dtypes: tuple[str, ...], grad_dtypes: tuple[str, ...]) -> GradientSteps:
-    """The steps for inputs and output gradients of these dtypes."""
+def gradient_steps(scalar_op: ScalarOp, input_dtypes: tuple[str, ...], grad_dtypes: tuple[str, ...], floatX: str, cast_policy: str) -> GradientSteps:
+    """The steps for inputs and output gradients of these dtypes; the two options are what else dtypes depend on."""
     inputs = [get_scalar_type(dtype)() for dtype in input_dtypes]
     outputs = scalar_op.make_node(*inputs).outputs
     grads = [get_scalar_type(dtype)() for dtype in grad_dtypes]

@@ -75,9 +75,7 @@ def index_list(entries: Sequence[Any]) -> tuple[tuple[Any, ...], list[Variable]]
         inputs.append(scalar)
         return scalar.type
 
-    kept = tuple(
-        slice(number(e.start), number(e.stop), number(e.step)) if isinstance(e, slice) else number(e) for e in entries
-    )
+    kept = tuple(slice(number(e.start), number(e.stop), number(e.step)) if isinstance(e, slice) else number(e) for e in entries)
     return kept, inputs
 
 
@@ -207,7 +205,7 @@ class Subtensor(Op):
 
     def grad(self, inputs: Sequence[Variable], output_grads: Sequence[Variable]) -> list[Variable]:
         """The gradient added into zeros at the place that was taken; zeros for integers."""
-        from tcore.tensor.incsubtensor import IncSubtensor  # noqa: PLC0415 - each is the other's gradient
+        from tcore.tensor.incsubtensor import IncSubtensor
 
         x, *index = inputs
         if x.type.dtype in discrete_dtypes:
@@ -239,7 +237,7 @@ def _check_known_index(x: Variable, axis: int, entry: Any) -> None:
 
 def _tensor_parts(entry: slice) -> slice:
     """The slice with tensors in place of scalar variables, for shape arithmetic."""
-    from tcore.tensor.scalars import tensor_from_scalar  # noqa: PLC0415
+    from tcore.tensor.scalars import tensor_from_scalar
 
     def part(value: Any) -> Any:
         if value is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -237,6 +238,12 @@ class TensorType(TensorTypeC, Type):
 
 
 _SMALL = 256
+
+
+@lru_cache(maxsize=1024)
+def tensor_type(dtype: str, broadcastable: tuple[bool, ...]) -> TensorType:
+    """The TensorType without hints: one object per dtype and pattern, which ops give to their outputs."""
+    return TensorType(dtype, broadcastable)
 
 
 def _widens(given: np.dtype[Any], wanted: np.dtype[Any]) -> bool:

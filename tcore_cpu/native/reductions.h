@@ -51,40 +51,77 @@ typedef union {
             to[i] = (T)(W)OP((W)to[i], (W)x[i]);                                \
     }
 
-/* Extremes: BETTER(x, a) picks the new value; NaN is collected apart (0 for integers). */
-#define TC_EXTREME_TILE(NAME, T, LESS, ISNAN)                                   \
+/* Extremes of integers: LESS(x, a) picks the new value. */
+#define TC_EXTREME_INTEGER(NAME, T, LESS)                                       \
     TC_CLONES static T NAME(const T *restrict x, int64_t n)                     \
     {                                                                           \
-        T a[TC_WIDTH];                                                          \
-        int bad[TC_WIDTH];                                                      \
-        int64_t i = 0;                                                          \
-        for (int j = 0; j < TC_WIDTH; j++) {                                    \
-            a[j] = x[0];                                                        \
-            bad[j] = 0;                                                         \
-        }                                                                       \
-        for (; i + TC_WIDTH <= n; i += TC_WIDTH)                                \
-            for (int j = 0; j < TC_WIDTH; j++) {                                \
-                T v = x[i + j];                                                 \
-                bad[j] |= ISNAN(v);                                             \
-                a[j] = LESS(v, a[j]) ? v : a[j];                                \
-            }                                                                   \
-        for (; i < n; i++) {                                                    \
-            T v = x[i];                                                         \
-            bad[0] |= ISNAN(v);                                                 \
-            a[0] = LESS(v, a[0]) ? v : a[0];                                    \
-        }                                                                       \
-        T best = a[0];                                                          \
-        int any = 0;                                                            \
-        for (int j = 0; j < TC_WIDTH; j++) {                                    \
-            best = LESS(a[j], best) ? a[j] : best;                              \
-            any |= bad[j];                                                      \
-        }                                                                       \
-        if (any)                                                                \
-            for (i = 0; i < n; i++)                                             \
-                if (ISNAN(x[i]))                                                \
-                    return x[i];                                                \
+        T best = x[0];                                                          \
+        for (int64_t i = 0; i < n; i++)                                         \
+            best = LESS(x[i], best) ? x[i] : best;                              \
         return best;                                                            \
-    }                                                                           \
+    }
+
+/* Extremes of floats: a value plus a NaN flag, 128 bytes at a time. V and M are vectors of 64 bytes. Written out for
+ * each machine, because the compiler splits vectors before it makes clones. */
+#define TC_EXTREME_FLOAT_FOR(NAME, TARGET, T, V, M, LESS)                       \
+    TARGET static T NAME(const T *restrict x, int64_t n)                        \
+    {                                                                           \
+        enum { LANES = 64 / sizeof(T) };                                        \
+        T best = x[0];                                                          \
+        int any = 0;                                                            \
+        int64_t i = 0;                                                          \
+        if (n >= 2 * LANES) {                                                   \
+            V a, b, u, v;                                                       \
+            M bad;                                                              \
+            memcpy(&a, x, 64);                                                  \
+            memcpy(&b, x + LANES, 64);                                          \
+            bad = (a != a) | (b != b);                                          \
+            for (i = 2 * LANES; i <= n - 2 * LANES; i += 2 * LANES) {           \
+                memcpy(&u, x + i, 64);                                          \
+                memcpy(&v, x + i + LANES, 64);                                  \
+                M up = LESS(u, a), vp = LESS(v, b);                             \
+                bad |= (u != u) | (v != v);                                     \
+                a = (V)(((M)u & up) | ((M)a & ~up));                            \
+                b = (V)(((M)v & vp) | ((M)b & ~vp));                            \
+            }                                                                   \
+            for (int j = 0; j < LANES; j++) {                                   \
+                best = LESS(a[j], best) ? a[j] : best;                          \
+                best = LESS(b[j], best) ? b[j] : best;                          \
+                any |= bad[j] != 0;                                             \
+            }                                                                   \
+        }                                                                       \
+        for (; i < n; i++) {                                                    \
+            any |= TC_ISNAN(x[i]);                                              \
+            best = LESS(x[i], best) ? x[i] : best;                              \
+        }                                                                       \
+        for (i = 0; any && i < n; i++)                                          \
+            if (TC_ISNAN(x[i]))                                                 \
+                return x[i];                                                    \
+        return best;                                                            \
+    }
+
+#if defined(__x86_64__)
+#define TC_EXTREME_FLOAT(NAME, T, V, M, LESS)                                   \
+    TC_EXTREME_FLOAT_FOR(NAME##_avx512, __attribute__((target("avx512f"))), T, V, M, LESS) \
+    TC_EXTREME_FLOAT_FOR(NAME##_avx2, __attribute__((target("avx2"))), T, V, M, LESS) \
+    TC_EXTREME_FLOAT_FOR(NAME##_plain, , T, V, M, LESS)                         \
+    static T NAME(const T *restrict x, int64_t n)                               \
+    {                                                                           \
+        return __builtin_cpu_supports("avx512f") ? NAME##_avx512(x, n)          \
+             : __builtin_cpu_supports("avx2")    ? NAME##_avx2(x, n)            \
+                                                 : NAME##_plain(x, n);          \
+    }
+#else
+#define TC_EXTREME_FLOAT(NAME, T, V, M, LESS) TC_EXTREME_FLOAT_FOR(NAME, , T, V, M, LESS)
+#endif
+
+typedef float tc_f32x16 __attribute__((vector_size(64)));
+typedef double tc_f64x8 __attribute__((vector_size(64)));
+typedef int32_t tc_i32x16 __attribute__((vector_size(64)));
+typedef int64_t tc_i64x8 __attribute__((vector_size(64)));
+
+/* What else extremes need; ISNAN is 0 for integers. */
+#define TC_EXTREME_TILE(NAME, T, LESS, ISNAN)                                   \
     TC_CLONES static void NAME##_rows(T *restrict to, const T *restrict x, int64_t n) \
     {                                                                           \
         for (int64_t i = 0; i < n; i++) {                                       \
@@ -126,14 +163,14 @@ typedef union {
     TC_FOLD_TILE(tc_and_##S, T, W, ~(W)0, TC_BITAND)                            \
     TC_FOLD_TILE(tc_or_##S, T, W, 0, TC_BITOR)                                  \
     TC_FOLD_TILE(tc_xor_##S, T, W, 0, TC_BITXOR)                                \
-    TC_EXTREME_TILE(tc_min_##S, T, TC_LT, TC_NEVER)                             \
-    TC_EXTREME_TILE(tc_max_##S, T, TC_GT, TC_NEVER)
+    TC_EXTREME_INTEGER(tc_min_##S, T, TC_LT) TC_EXTREME_TILE(tc_min_##S, T, TC_LT, TC_NEVER)                             \
+    TC_EXTREME_INTEGER(tc_max_##S, T, TC_GT) TC_EXTREME_TILE(tc_max_##S, T, TC_GT, TC_NEVER)
 
-#define TC_ALL_FLOAT(T, S)                                                      \
+#define TC_ALL_FLOAT(T, V, M, S)                                                     \
     TC_FOLD_TILE(tc_sum_##S, T, T, 0, TC_ADD)                                   \
     TC_FOLD_TILE(tc_prod_##S, T, T, 1, TC_MUL)                                  \
-    TC_EXTREME_TILE(tc_min_##S, T, TC_LT, TC_ISNAN)                             \
-    TC_EXTREME_TILE(tc_max_##S, T, TC_GT, TC_ISNAN)
+    TC_EXTREME_FLOAT(tc_min_##S, T, V, M, TC_LT) TC_EXTREME_TILE(tc_min_##S, T, TC_LT, TC_ISNAN)                             \
+    TC_EXTREME_FLOAT(tc_max_##S, T, V, M, TC_GT) TC_EXTREME_TILE(tc_max_##S, T, TC_GT, TC_ISNAN)
 
 TC_ALL_INTEGER(int8_t, uint8_t, i8)
 TC_ALL_INTEGER(uint8_t, uint8_t, u8)
@@ -143,8 +180,8 @@ TC_ALL_INTEGER(int32_t, uint32_t, i32)
 TC_ALL_INTEGER(uint32_t, uint32_t, u32)
 TC_ALL_INTEGER(int64_t, uint64_t, i64)
 TC_ALL_INTEGER(uint64_t, uint64_t, u64)
-TC_ALL_FLOAT(float, f32)
-TC_ALL_FLOAT(double, f64)
+TC_ALL_FLOAT(float, tc_f32x16, tc_i32x16, f32)
+TC_ALL_FLOAT(double, tc_f64x8, tc_i64x8, f64)
 
 /* Calls DO(type, suffix) for a dtype; FLOATS likewise for those that are no integers. */
 #define TC_DISPATCH(dtype, DO)                                                  \
@@ -252,6 +289,7 @@ static void tc_identity(int op, int dtype, void *to, int itemsize)
 /* Pairwise combination by a binary counter: level k holds the value of 2^k parts. */
 typedef struct {
     int64_t count;
+    tc_value best; /* argmin, argmax: the extreme so far */
     tc_value level[40];
     int64_t position[40];
 } tc_cascade;
@@ -281,6 +319,18 @@ static void tc_cascade_push(tc_cascade *c, int op, int dtype, const tc_value *va
     c->level[k] = v;
     c->position[k] = position;
     c->count++;
+}
+
+/* Whether a value can no more become the extreme, so that its position need not be looked for. */
+static int tc_cascade_loses(const tc_cascade *c, int op, int dtype, const tc_value *value)
+{
+    return c->count && tc_wins(op, dtype, &c->best, 1, value, 0);
+}
+
+static void tc_cascade_note(tc_cascade *c, int op, int dtype, const tc_value *value)
+{
+    if (!c->count || tc_wins(op, dtype, value, 0, &c->best, 1))
+        c->best = *value;
 }
 
 static int64_t tc_cascade_value(const tc_cascade *c, int op, int dtype, tc_value *to)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from tcore.compile.function import function
 from tcore.compile.mode import Mode
-
 from tcore_cpu.linker import CvmLinker
 from tcore_cpu.runtime import runtime
 

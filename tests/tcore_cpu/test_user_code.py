@@ -6,12 +6,12 @@ import threading
 
 import numpy as np
 import pytest
+
 import tcore.tensor as tt
 from tcore.compile.function import function
 from tcore.compile.mode import Mode
 from tcore.graph import Apply, Op
 from tcore.tensor.conversion import as_tensor_variable
-
 from tcore_cpu.c_steps import objection
 from tcore_cpu.compiler import CompileError
 from tcore_cpu.linker import CLinker, CPyLinker, CvmLinker

@@ -5,16 +5,16 @@ from __future__ import annotations
 from tcore.optimizer.rewrite import GlobalRewrite, Rewrite
 from tcore.tensor.rewrites import (
     arithmetic,
+    blas,
     canonizer,
     dimshuffles,
-    dots,
     fills,
     fusion,
     inplace,
     reductions,
     shape_feature,
     stabilize,
-    subtensors,
+    subtensor,
     useless,
 )
 
@@ -28,12 +28,12 @@ GROUP: tuple[Rewrite | GlobalRewrite, ...] = tuple(
         shape_feature,
         fills,
         dimshuffles,
-        subtensors,
+        subtensor,
         canonizer,
         arithmetic,
         reductions,
         stabilize,
-        dots,
+        blas,
         fusion,
         inplace,
     )

@@ -13,7 +13,7 @@ from tcore.optimizer.base import Optimizer
 from tcore.optimizer.navigators import in2out
 from tcore.optimizer.rewrite import GlobalRewrite, Rewrite, rewrite
 from tcore.optimizer.tracing import inherit
-from tcore.tensor.advanced_incsubtensor import AdvancedIncSubtensor1
+from tcore.tensor.advanced_incsubtensor import AdvancedIncSubtensor, AdvancedIncSubtensor1
 from tcore.tensor.elemwise import Elemwise
 from tcore.tensor.incsubtensor import IncSubtensor
 
@@ -120,12 +120,25 @@ def local_inplace_incsubtensor1(node: Apply) -> Any:
     return False if op.inplace else [evolve(op, inplace=True)(*node.inputs)]
 
 
+@rewrite(tracks=[AdvancedIncSubtensor], tags=("inplace",))
+def local_inplace_AdvancedIncSubtensor(node: Apply) -> Any:  # noqa: N802 - named after the op
+    """inc_subtensor(x[arrays], y) -> the same in the memory of x"""
+    op: Any = node.op
+    return False if op.inplace else [evolve(op, inplace=True)(*node.inputs)]
+
+
 REWRITES: list[Rewrite | GlobalRewrite] = [
     GlobalRewrite(
         "local_inplace_setsubtensor", in2out(local_inplace_setsubtensor.rule), 60, ("fast_run", "inplace")
     ),
     GlobalRewrite(
         "local_inplace_incsubtensor1", in2out(local_inplace_incsubtensor1.rule), 60, ("fast_run", "inplace")
+    ),
+    GlobalRewrite(
+        "local_inplace_AdvancedIncSubtensor",
+        in2out(local_inplace_AdvancedIncSubtensor.rule),
+        60,
+        ("fast_run", "inplace"),
     ),
     GlobalRewrite(
         "inplace_elemwise_opt",

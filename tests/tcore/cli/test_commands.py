@@ -39,7 +39,7 @@ def folder(tmp_path: Path) -> Folder:
 
 
 OPENS = """
-from tcore.plugins import DeviceSpec, OpSpec, ReportLine, hookimpl
+from tcore.plugins import DeviceSpec, OpSpec, hookimpl
 
 @hookimpl
 def tcore_ops():
@@ -60,6 +60,16 @@ class NoRuntime:
     def devices():
         raise OSError("no driver")
 
+"""
+
+
+SPEAKS = """
+from tcore.plugins import DeviceSpec, ReportLine, hookimpl
+
+@hookimpl
+def tcore_devices():
+    return [DeviceSpec("asic", load="pk_speaks:Runtime")]
+
 @hookimpl
 def tcore_report():
     return [ReportLine("boards", "missing", "no second board", remedy="buy one")]
@@ -69,16 +79,18 @@ def tcore_report():
 def fill(folder: Folder) -> None:
     """One plugin that works, one that raises, one that kills the process, one that writes to stdout, one too new."""
     folder.plugin("opens", OPENS, "[tcore.devices]\nfpga = pk_opens\nabsent = pk_opens\n")
+    folder.plugin("speaks", SPEAKS, "[tcore.devices]\nasic = pk_speaks\n")
     folder.plugin("raises", "raise ValueError('boom')\n")
     folder.plugin("crashes", "import os, signal\nos.kill(os.getpid(), signal.SIGSEGV)\n")
     folder.plugin("talks", "print('noise')\n")
     folder.plugin("new", "", api="v7:v8")
+    folder.plugin("idle", "")
 
 
 def test_plugins_json(folder: Folder) -> None:
     """Every plugin has a record: a crash, an error and a wrong API level are told, and the others are not hurt."""
     fill(folder)
-    done = folder.tcore("plugins", "--json", tcore_flags="plugins.disabled=nnet")
+    done = folder.tcore("plugins", "--json", tcore_flags="plugins.disabled=idle")
     assert done.returncode == 0, done.stderr
     rows = {row["name"]: row for row in json.loads(done.stdout)}
     assert rows["opens"]["status"] == "loaded"
@@ -90,7 +102,7 @@ def test_plugins_json(folder: Folder) -> None:
     assert rows["crashes"]["reason"] == "the process that loaded it was killed by SIGSEGV"
     assert rows["talks"]["status"] == "loaded"
     assert rows["new"]["status"] == "incompatible"
-    assert rows["nnet"]["status"] == "disabled"
+    assert rows["idle"]["status"] == "disabled"
     assert rows["tensor"]["status"] == "loaded"
 
 
@@ -118,6 +130,7 @@ def test_doctor(folder: Folder) -> None:
     assert topics["store"]["text"].startswith(str(folder.path))
     assert topics["fpga"]["text"] == "fpga0: a board, 2.0 GiB"
     assert topics["boards"]["remedy"] == "buy one"
+    assert "asic" not in topics
     assert (topics["absent"]["status"], topics["absent"]["text"]) == ("missing", "OSError: no driver")
     assert topics["plugin crashes"]["status"] == "problem"
     assert all(line["remedy"] for line in lines if line["status"] in ("missing", "problem"))

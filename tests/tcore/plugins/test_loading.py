@@ -184,6 +184,25 @@ def test_values(site) -> None:
         """) == ["() installed", "['converted'] loaded", "['shared']"]
 
 
+def test_values_of_a_derived_class(site) -> None:
+    """Functions for a class come before those for its bases, whatever plugin they belong to; numbers read no metadata."""
+    site.plugin(
+        "units",
+        "from tcore.plugins import ConverterSpec, hookimpl\n@hookimpl\ndef tcore_types():\n"
+        "    return [ConverterSpec('quantity', load='pk_units.convert:convert')]\n",
+        more="[tcore.values]\nunits = quantity\n",
+        pk_units__convert="def convert(value, name): return 'converted'\n",
+        quantity="import numpy as np\nclass Array(np.ndarray): pass\n",
+    )
+    assert site.output("""
+        m = Manager(config, scan=lambda: scan([p for p in sys.path if p]))
+        print([c.__module__ for c in m.converters_for(3.0)], m._installed)
+        import quantity
+        print([c.__module__ for c in m.converters_for(quantity.Array(2))])
+        print(m.converters_for(quantity.Array(2)) is m.converters_for(quantity.Array(1)))
+        """) == ["['tcore.tensor.conversion'] None", "['pk_units.convert', 'tcore.tensor.conversion']", "True"]
+
+
 def test_fifty_idle_plugins(site) -> None:
     """Plugins that nobody asks for cost a line of metadata each: none is imported, and the scan stays fast."""
     for number in range(50):

@@ -1,0 +1,7 @@
+"""Lowerings of the ops of neural networks to the loop IR, one file per family."""
+
+from tcore_nnet.lowering import crossentropy
+
+__all__ = ["LOWERINGS"]
+
+LOWERINGS = crossentropy.LOWERINGS

@@ -1,0 +1,137 @@
+"""The book's examples of gradients, Jacobians and directional derivatives; seed lines in the ids."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import tcore.tensor as T
+from tcore import function, pp
+from tcore.gradient import Lop, Rop, grad, grad_clip, grad_scale, hessian, jacobian, subgraph_grad, verify_grad
+
+pytestmark = [pytest.mark.usefixtures("backend"), pytest.mark.backends("numpy", "cpu")]
+
+
+def close(actual, expected):
+    np.testing.assert_allclose(actual, expected, rtol=1e-6)
+
+
+def test_derivative_of_square_L2123():
+    x = T.dscalar("x")
+    gy = T.grad(x**2, x)
+    assert pp(gy) == (
+        "((fill((x ** TensorConstant{2}), TensorConstant{1.0}) * TensorConstant{2}) * "
+        "(x ** (TensorConstant{2} - TensorConstant{1})))"
+    )
+    f = function([x], gy)
+    assert f(4) == 8.0
+    close(f(94.2), 188.4)
+
+
+def test_derivative_of_logistic_L2157():
+    x = T.dmatrix("x")
+    s = T.sum(1 / (1 + T.exp(-x)))
+    close(function([x], T.grad(s, x))([[0, 1], [-1, -2]]), [[0.25, 0.19661193], [0.19661193, 0.10499359]])
+
+
+def test_jacobian_L2184():
+    x = T.dvector("x")
+    close(function([x], jacobian(x**2, x))([4, 4]), [[8, 0], [0, 8]])
+
+
+def test_hessian_L2219():
+    x = T.dvector("x")
+    close(function([x], hessian(T.sum(x**2), x))([4, 4]), [[2, 0], [0, 2]])
+
+
+def test_rop_L2252():
+    """W does not enter the value, and is an input all the same."""
+    W, V, x = T.dmatrix("W"), T.dmatrix("V"), T.dvector("x")
+    JV = Rop(T.dot(x, W), W, V)
+    f = function([W, V, x], JV, on_unused_input="ignore")
+    close(f([[1, 1], [1, 1]], [[2, 2], [2, 2]], [0, 1]), [2.0, 2.0])
+
+
+def test_lop_L2269():
+    W, v, x = T.dmatrix("W"), T.dvector("v"), T.dvector("x")
+    VJ = Lop(T.dot(x, W), W, v)
+    close(function([v, x], VJ)([2, 2], [0, 1]), [[0, 0], [2, 2]])
+
+
+def test_hessian_times_vector_L2297():
+    x, v = T.dvector("x"), T.dvector("v")
+    gy = grad(T.sum(x**2), x)
+    close(function([x, v], grad(T.sum(gy * v), x), on_unused_input="ignore")([4, 4], [2, 2]), [4, 4])
+    close(function([x, v], Rop(gy, x, v), on_unused_input="ignore")([4, 4], [2, 2]), [4, 4])
+
+
+def test_grad_clip_L17990():
+    x = T.scalar()
+    z = grad(grad_clip(x, -1, 1) ** 2, x)
+    z2 = grad(x**2, x)
+    assert [float(value) for value in function([x], [z, z2])(2.0)] == [1.0, 4.0]
+
+
+def test_grad_scale_L18024():
+    x = T.fscalar()
+    fx = T.sin(x)
+    close(grad(fx, x).eval({x: np.float32(2)}), np.cos(np.float32(2)))
+    close(grad(grad_scale(fx, -1.0), x).eval({x: np.float32(2)}), -np.cos(np.float32(2)))
+
+
+def test_subgraph_grad_L18125():
+    """Layer by layer gives what one pass gives."""
+    from tcore import shared
+
+    x, t = T.fvector("x"), T.fvector("t")
+    rng = np.random.default_rng(1)
+    w1 = shared(rng.standard_normal((3, 4)))
+    w2 = shared(rng.standard_normal((4, 2)))
+    a1 = T.tanh(T.dot(x, w1))
+    a2 = T.tanh(T.dot(a1, w2))
+    cost2 = T.sqr(a2 - t).sum() + T.sqr(w2.sum())
+    cost1 = T.sqr(w1.sum())
+    params, costs, grad_ends = [[w2], [w1]], [cost2, cost1], [[a1], [x]]
+    next_grad, param_grads = None, []
+    for i in range(2):
+        param_grad, next_grad = subgraph_grad(wrt=params[i], end=grad_ends[i], start=next_grad, cost=costs[i])
+        next_grad = dict(zip(grad_ends[i], next_grad, strict=True))
+        param_grads.extend(param_grad)
+    whole = grad(cost1 + cost2, [w2, w1])
+    f = function([x, t], [*param_grads, *whole])
+    got = f(np.ones(3, "float32"), np.zeros(2, "float32"))
+    close(got[0], got[2])
+    close(got[1], got[3])
+
+
+def test_verify_grad_L18198():
+    verify_grad(T.tanh, (np.asarray([[2, 3, 4], [-1, 3.3, 9.9]]),), rng=np.random.RandomState(4))
+
+
+def test_integer_conversion_L8394():
+    """C = 0.5 * float(int(x)): 0.5 for the integer, 0 for x."""
+    x = T.dscalar("x")
+    y = T.cast(x, "int32")
+    c = 0.5 * T.cast(y, "float64")
+    gy, gx = grad(c, [y, x])
+    assert function([x], gy, on_unused_input="ignore")(3.2) == 0.5
+    assert function([x], gx, on_unused_input="ignore")(3.2) == 0.0
+
+
+def test_dot_of_integers_L8390():
+    x, y = T.imatrix("x"), T.imatrix("y")
+    gx, gy = grad(T.dot(x, y).sum(), [x, y])
+    f = function([x, y], [gx, gy], on_unused_input="ignore")
+    a, b = np.ones((2, 3), "int32"), np.ones((3, 4), "int32")
+    first, second = f(a, b)
+    assert first.shape == (2, 3)
+    assert second.shape == (3, 4)
+    assert not first.any()
+    assert not second.any()
+
+
+def test_dot_with_integer_L8391():
+    x, y = T.dmatrix("x"), T.imatrix("y")
+    g = grad(T.dot(x, y).sum(), y)
+    a, b = np.arange(6.0).reshape(2, 3), np.ones((3, 4), "int32")
+    close(function([x, y], g, on_unused_input="ignore")(a, b), a.T @ np.ones((2, 4)))

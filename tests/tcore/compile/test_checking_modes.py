@@ -1,0 +1,144 @@
+"""DebugMode, NanGuardMode and MonitorMode."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import tcore.tensor as T
+from tcore import Mode, function, shared
+from tcore.compile import DebugMode, MonitorMode, NanGuardMode
+from tcore.compile.debugmode import BadDestroyMap, BadThunkOutput, BadViewMap, DebugModeError, InvalidValueError
+from tcore.compile.monitormode import detect_nan
+from tcore.configuration import change_flags
+from tcore.graph import Apply, Op
+
+x = T.dscalar("x")
+v = T.dvector("v")
+
+
+@pytest.fixture(autouse=True)
+def _numpy():
+    with change_flags(backend="numpy"):
+        yield
+
+
+class Wrong(Op):
+    """An op whose perform is given."""
+
+    __props__ = ()
+
+    def __init__(self, fn):
+        self.fn = fn
+
+    def make_node(self, a):
+        return Apply(self, [a], [a.type()])
+
+    def perform(self, node, inputs, output_storage, params=None):
+        output_storage[0][0] = self.fn(inputs[0])
+
+    def __eq__(self, other):
+        return self is other
+
+    def __hash__(self):
+        return id(self)
+
+
+def add_in_place(a):
+    a += 1
+    return a.copy()
+
+
+class TestDebugMode:
+    def test_correct_graph(self):
+        f = function([x], 10 * x, mode="DebugMode")
+        assert [f(5), f(0), f(7)] == [50, 0, 70]
+
+    @pytest.mark.parametrize(
+        ("fn", "error"),
+        [
+            (add_in_place, BadDestroyMap),
+            (lambda a: a[:], BadViewMap),
+            (lambda a: np.random.default_rng().random(a.shape), BadThunkOutput),
+            (lambda a: a.astype("float32"), InvalidValueError),
+            (lambda a: a * np.nan, InvalidValueError),
+        ],
+    )
+    def test_wrong_ops(self, fn, error):
+        f = function([v], Wrong(fn)(v), mode=DebugMode(stability_patience=2))
+        assert issubclass(error, DebugModeError)
+        with pytest.raises(error):
+            f([1.0, 2.0])
+
+    def test_infinities_allowed(self):
+        f = function([v], Wrong(lambda a: a * np.nan)(v), mode=DebugMode(check_isfinite=False, stability_patience=1))
+        assert np.isnan(f([1.0])).all()
+
+    def test_variants(self):
+        mode = DebugMode(check_c_code=False).excluding("fusion")
+        assert isinstance(mode, DebugMode)
+        assert mode.check_c_code is False
+        with pytest.raises(ValueError, match="at least one"):
+            DebugMode(check_c_code=False, check_py_code=False)
+
+
+class TestNanGuardMode:
+    def test_inf_L13197(self):
+        """EXAMPLE: 05 L13197."""
+        m = T.matrix()
+        w = shared(np.random.default_rng(0).standard_normal((5, 7)))
+        fun = function([m], T.dot(m, w), mode=NanGuardMode(nan_is_error=True, inf_is_error=True, big_is_error=True))
+        with pytest.raises(AssertionError, match="^Inf detected"):
+            fun(np.full((3, 5), np.inf))
+
+    @pytest.mark.parametrize(("value", "text"), [(np.nan, "NaN"), (np.inf, "Inf"), (1e11, "Big value"), (-1e11, "Big value")])
+    def test_what_is_found(self, value, text):
+        f = function([v], v + 1, mode=NanGuardMode(True, True, True))
+        np.testing.assert_allclose(f([1.0]), [2])
+        with pytest.raises(AssertionError, match=f"^{text} detected"):
+            f([value])
+
+    def test_off_by_tag(self):
+        w = T.dvector("w")
+        w.tag.nan_guard_mode_check = False
+        z = w * 1.0
+        z.tag.nan_guard_mode_check = False
+        f = function([w], z, mode=NanGuardMode(True, True, True, optimizer=None))
+        assert np.isnan(f([np.nan])).all()
+
+    def test_nothing_to_check(self):
+        with pytest.raises(AssertionError, match="nothing to look for"):
+            NanGuardMode(False, False, False)
+
+    def test_by_name(self):
+        with pytest.raises(AssertionError):
+            function([v], v + 1, mode="NanGuardMode")([np.nan])
+
+
+class TestMonitorMode:
+    def test_values_L5078(self, capsys):
+        """EXAMPLE: 02 L5078, without the fold of a constant."""
+
+        def inspect_inputs(i, node, fn):
+            print(i, node.op, "input(s) value(s):", [float(cell[0]) for cell in fn.inputs], end=" ")
+
+        def inspect_outputs(i, node, fn):
+            print("output(s) value(s):", [float(cell[0]) for cell in fn.outputs])
+
+        mode = MonitorMode(pre_func=inspect_inputs, post_func=inspect_outputs, optimizer=None)
+        function([x], [x * 5.0], mode=mode)(3)
+        assert capsys.readouterr().out == (
+            "0 Elemwise{mul,no_inplace} input(s) value(s): [3.0, 5.0] output(s) value(s): [15.0]\n"
+        )
+
+    def test_detect_nan_L5110(self, capsys):
+        mode = MonitorMode(post_func=detect_nan, optimizer=None).excluding("local_elemwise_fusion", "inplace")
+        assert isinstance(mode, MonitorMode)
+        function([x], [T.log(x) * x], mode=mode)(0)
+        text = capsys.readouterr().out
+        assert text.startswith("*** NaN detected ***\nElemwise{mul")
+        assert "Outputs: [array(nan)]" in text
+
+
+def test_mode_of_given_linker():
+    assert function([x], x + 1, mode=Mode("py", None))(1) == 2.0

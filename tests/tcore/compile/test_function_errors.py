@@ -1,0 +1,220 @@
+"""Every wrong use of `function` and of functions says what is wrong and where."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import tcore.tensor as T
+from tcore import In, Mode, function, shared
+from tcore.compile import UnusedInputError
+from tcore.compile.function_module import MissingInputError
+from tcore.configuration import change_flags
+
+x, y = T.dscalar("x"), T.dscalar("y")
+
+
+@pytest.fixture(autouse=True)
+def _numpy():
+    with change_flags(backend="numpy"):
+        yield
+
+
+def test_inputs_must_be_a_list():
+    with pytest.raises(TypeError, match=r"come in a list, got x .*write function\(\[x\]"):
+        function(x, x + 1)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [(3, "a Variable, an In or one of the documented tuples, got 3"), (T.constant(1.5), "constant .* cannot be an input")],
+)
+def test_inputs_must_be_variables(wrong, message):
+    with pytest.raises(TypeError, match=message):
+        function([wrong], x)
+
+
+def test_shared_variable_is_no_input():
+    s = shared(1.0, name="s")
+    with pytest.raises(TypeError, match=r"shared variable s cannot be an input.*givens"):
+        function([s], s + 1)
+
+
+def test_missing_input():
+    """The message says what is missing and where it was made."""
+    with pytest.raises(MissingInputError, match=r"the outputs need y, of type TensorType.float64, scalar.") as info:
+        function([x], x + y)
+    assert info.value.variable is y
+    assert "test_function_errors.py" in str(info.value)
+
+
+def test_unused_input():
+    with pytest.raises(UnusedInputError, match=r"the input at position 1, y, .* is not needed"):
+        function([x, y], x + 1)
+    with pytest.warns(UserWarning, match=r"position 1, y"):
+        function([x, y], x + 1, on_unused_input="warn")
+    assert function([x, y], x + 1, on_unused_input="ignore")(1, 2) == 2.0
+
+
+def test_duplicate_input():
+    with pytest.raises(UnusedInputError, match=r"x stands among the inputs twice.*position 1"):
+        function([x, x], x + 1)
+
+
+def test_outputs_must_be_variables():
+    with pytest.raises(TypeError, match=r"outputs of a function are Variables or Outs, got <object"):
+        function([x], object())
+
+
+def test_dict_keys_must_be_strings():
+    with pytest.raises(AssertionError, match=r"keys of outputs must be strings, got 1"):
+        function([x], {1: x})
+
+
+def test_unknown_mode_optimizer_linker():
+    with pytest.raises(ValueError, match=r"no mode 'FAST'.*FAST_RUN"):
+        function([x], x, mode="FAST")
+    with pytest.raises(ValueError, match=r"no optimizer 'o9'.*o4"):
+        Mode(optimizer="o9")
+    with pytest.raises(ValueError, match=r"no linker 'jit'.*cvm"):
+        Mode(linker="jit")
+
+
+class TestUpdates:
+    def test_target_must_be_shared(self):
+        with pytest.raises(TypeError, match=r"store values into shared variables, got x"):
+            function([x], x, updates=[(x, x + 1)])
+
+    def test_two_updates(self):
+        s = shared(0.0, name="s")
+        with pytest.raises(ValueError, match=r"s has two updates"):
+            function([x], x, updates=[(s, x), (s, s + x)])
+
+    def test_wrong_type(self):
+        s = shared(0, name="s")
+        with pytest.raises(TypeError, match=r"update of the shared variable s has type TensorType\(float64, scalar\)"):
+            function([x], x, updates={s: s + 0.5})
+
+    def test_not_pairs(self):
+        with pytest.raises(TypeError, match=r"updates is a dict or a list of pairs"):
+            function([x], x, updates=[x])
+
+
+class TestGivens:
+    def test_on_an_input(self):
+        with pytest.raises(RuntimeError, match=r"x stands among the inputs and in givens"):
+            function([x], x + 1, givens={x: y})
+
+    def test_wrong_type(self):
+        s = shared(0.0, name="s")
+        v = T.dvector("v")
+        with pytest.raises(TypeError, match=r"givens: v cannot stand for s"):
+            function([v], s + 1, givens={s: v})
+
+    def test_not_strict(self):
+        """Types may change where rebuild_strict is False."""
+        s, v = shared(0.0, name="s"), T.dvector("v")
+        f = function([v], s + 1, givens={s: v}, rebuild_strict=False)
+        np.testing.assert_allclose(f([1.0, 2.0]), [2, 3])
+
+    def test_of_an_intermediate_expression(self):
+        """What it was computed from is not needed any more."""
+        middle = T.exp(x)
+        assert function([y], middle * 2, givens=[(middle, y)])(3.0) == 6.0
+
+
+class TestCalls:
+    @pytest.fixture
+    def f(self):
+        return function([x, In(y, value=1.0)], x + y, name="sum_of_two")
+
+    def test_too_many(self, f):
+        with pytest.raises(TypeError, match=r'the function "sum_of_two" takes 2 arguments, got 3'):
+            f(1, 2, 3)
+
+    def test_missing(self, f):
+        with pytest.raises(TypeError, match=r"Missing required input: x"):
+            f()
+
+    def test_unknown(self, f):
+        with pytest.raises(TypeError, match=r"^Unknown input or state: z"):
+            f(1, z=2)
+
+    def test_twice(self, f):
+        with pytest.raises(TypeError, match=r"got the input 'x' twice"):
+            f(1, x=2)
+
+    def test_wrong_ndim(self, f):
+        with pytest.raises(TypeError, match=r'^Bad input argument at index 0 \(called "x"\) of the function "sum_of_two"') as info:
+            f([1.0, 2.0])
+        assert "needed TensorType(float64, scalar)" in str(info.value)
+
+    def test_wrong_dtype(self):
+        v = T.fvector("v")
+        g = function([v], v * 2)
+        with pytest.raises(TypeError, match=r"needed TensorType.float32, vector., got ndarray of dtype float64 and shape .3,."):
+            g(np.array([0.1, 0.2, 0.3]))
+
+    def test_text(self, f):
+        with pytest.raises(ValueError, match=r"Bad input argument at index 0"):
+            f("a")
+
+    def test_a_refused_call_changes_nothing(self):
+        s = shared(0.0)
+        g = function([x, y], x + y, updates=[(s, s + x)])
+        with pytest.raises(TypeError):
+            g(1.0, [1.0, 2.0])
+        assert s.get_value() == 0.0
+        assert g(1, 2) == 3.0
+
+    def test_same_name_twice(self):
+        """By position they work, by name they cannot be told apart."""
+        a, b = T.dscalar("a"), T.dscalar("a")
+        g = function([a, b], a - b)
+        assert g(3, 1) == 2.0
+        with pytest.raises(TypeError, match=r"several inputs with the name 'a'"):
+            g(1, a=2)
+        with pytest.raises(TypeError, match=r"Ambiguous name: a"):
+            g["a"]
+
+    def test_unknown_key(self, f):
+        with pytest.raises(TypeError, match=r"Unknown input or state: q"):
+            f["q"]
+
+
+class TestIn:
+    def test_mutable_without_borrow(self):
+        with pytest.raises(AssertionError, match=r"mutable=True"):
+            In(x, mutable=True, borrow=False)
+
+    def test_implicit_without_value(self):
+        with pytest.raises(TypeError, match=r"needs a value"):
+            In(x, implicit=True)
+
+    def test_update_of_another_type(self):
+        with pytest.raises(TypeError, match=r"the update of x must have its type"):
+            In(x, update=T.dvector())
+
+
+def test_unknown_backend_names_the_package():
+    """A backend that is not installed is named with the package that has it."""
+    from tcore.plugins import UnknownNameError
+
+    with change_flags(backend="nosuch"), pytest.raises(UnknownNameError, match=r"nosuch"):
+        function([x], x + 1)
+
+
+def test_linker_c_needs_a_backend():
+    from tcore.compile import BackendError
+
+    with pytest.raises(BackendError, match=r"tcore-cpu"):
+        function([x], x + 1, mode=Mode(linker="c"))
+
+
+def test_error_in_a_call_names_function_values_and_place():
+    """An error while running carries the report, and the function works afterwards."""
+    a, b = T.dvectors("a", "b")
+    g = function([a, b], a * b)
+    with pytest.raises(ValueError, match=r"Apply node that caused the error"):
+        g([1.0, 2.0], [1.0, 2.0, 3.0])
+    np.testing.assert_allclose(g([1.0, 2.0], [1.0, 2.0]), [1, 4])

@@ -1,0 +1,177 @@
+"""The kernel store: content addressed, verified, private; and the compiler, which a warm process never starts."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import tcore.tensor as tt
+from tcore.configuration import config
+from tcore_cpu import compiler as compiler_module
+from tcore_cpu.compiler import CompileError, Unit, find_compiler, load_units
+from tcore_cpu.store import Store, StoreWarning, open_store
+
+pytestmark = pytest.mark.skipif(find_compiler() is None, reason="no C compiler")
+
+SOURCE = """
+static void body(long n) { (void)n; }
+__attribute__((visibility("default"))) void *tc_table[] = {(void *)body};
+"""
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A store of this test alone."""
+    with config.change_flags(cpu__store=str(tmp_path / "kernels")):
+        yield tmp_path / "kernels"
+
+
+def test_second_look_up_starts_no_compiler(folder, monkeypatch) -> None:
+    """What was compiled once is found again, in the same layer or in a read-only one below."""
+    (first,) = load_units([Unit(SOURCE, 1)])
+    assert first.table("tc_table", 1)[0]
+    monkeypatch.setattr(compiler_module, "find_compiler", lambda: pytest.fail("a compiler was asked for"))
+    (second,) = load_units([Unit(SOURCE, 1)])
+    assert second.path == first.path
+    upper = Store(folder.parent / "upper", (folder,))
+    found = upper.find(Unit(SOURCE, 1).key)
+    assert found is not None
+    assert found.path == first.path
+
+
+@pytest.mark.parametrize("damage", ["truncated", "foreign", "record"])
+def test_damaged_entries_are_made_again(folder, damage) -> None:
+    """A file that is not what the record says is never loaded."""
+    (library,) = load_units([Unit(SOURCE, 1)])
+    path = library.path
+    content = path.read_bytes()
+    del library
+    if damage == "record":
+        path.with_suffix(".json").write_text("{", encoding="utf-8")
+    else:
+        path.unlink()
+        path.write_bytes(content[: len(content) // 2] if damage == "truncated" else b"#!/bin/sh\n" + content)
+        path.chmod(0o600)
+    store = open_store(folder)
+    assert store.find(Unit(SOURCE, 1).key) is None
+    (again,) = load_units([Unit(SOURCE, 1)])
+    assert again.table("tc_table", 1)[0]
+    assert store.find(Unit(SOURCE, 1).key) is not None
+
+
+def test_entries_for_other_cpus_are_left_alone(folder) -> None:
+    """An entry that needs a feature which this CPU lacks is not loaded; one that needs less is."""
+    (library,) = load_units([Unit(SOURCE, 1)])
+    key = Unit(SOURCE, 1).key
+    store = open_store(folder)
+    assert Store(folder, (), frozenset(["nothing"])).find(key) is None
+    more = Store(folder, (), store.features | {"a-feature-of-tomorrow"}).find(key)
+    assert more is not None
+    assert more.path == library.path
+
+
+@pytest.mark.parametrize("mode", [0o777, 0o770])
+def test_store_that_others_can_write(tmp_path, mode) -> None:
+    """Such a folder is refused, with what helps; a private folder takes its place."""
+    root = tmp_path / "open"
+    root.mkdir()
+    root.chmod(mode)
+    with pytest.warns(StoreWarning, match="can be written by others.*cpu.store"):
+        store = open_store(root)
+    assert store.root != root
+    assert store.root.stat().st_mode & 0o077 == 0
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert open_store(root) is store
+
+
+def test_store_that_cannot_be_made(tmp_path) -> None:
+    """A path below a file is refused likewise."""
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    with pytest.warns(StoreWarning, match=r"cannot be made.*cpu\.store"):
+        store = open_store(tmp_path / "file" / "kernels")
+    assert store.root.is_dir()
+
+
+def test_refused_source_shows_the_compilers_words(folder) -> None:
+    """A CompileError has the compiler's output and the command."""
+    with pytest.raises(CompileError, match="(?s)could not compile.*error.*command: "):
+        load_units([Unit("this is no C;", 0)])
+
+
+def test_libraries_are_closed(folder) -> None:
+    """A library leaves the process with its last user."""
+    (library,) = load_units([Unit(SOURCE, 1)])
+    path = str(library.path)
+    assert path in Path("/proc/self/maps").read_text(encoding="utf-8")
+    del library
+    assert path not in Path("/proc/self/maps").read_text(encoding="utf-8")
+
+
+def test_environment_names_the_compiler(monkeypatch) -> None:
+    """``CC`` decides; one that does not exist means none."""
+    monkeypatch.setenv("CC", "gcc -O1")
+    assert find_compiler().command[1:] == ("-O1",)
+    monkeypatch.setenv("CC", "no-such-compiler")
+    assert find_compiler() is None
+
+
+PROGRAM = """
+import sys, time
+import numpy as np
+import tcore.tensor as tt
+from tcore.compile.function import function
+x, y = tt.dmatrix("x"), tt.dvector("y")
+f = function([x, y], [tt.exp(x).sum(axis=0) + y, tt.dot(x, y)])
+print(f(np.ones((3, 3)), np.ones(3)))
+"""
+
+
+def _run(program: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-P", "-c", program]
+    return subprocess.run(
+        command, env={**os.environ, **environment}, capture_output=True, text=True, timeout=120, check=False
+    )
+
+
+def test_second_process_starts_no_program(tmp_path) -> None:
+    """With a warm store nothing is executed: a PATH full of failing compilers is not noticed."""
+    traps = tmp_path / "bin"
+    traps.mkdir()
+    for name in ("gcc", "g++", "cc", "clang"):
+        trap = traps / name
+        trap.write_text(f"#!/bin/sh\necho started >> {tmp_path}/started\nexit 1\n", encoding="utf-8")
+        trap.chmod(0o755)
+    flags = f"cpu.store={tmp_path / 'kernels'}"
+    first = _run(PROGRAM, TCORE_FLAGS=flags)
+    assert first.returncode == 0, first.stderr
+    second = _run(PROGRAM, TCORE_FLAGS=flags, PATH=str(traps))
+    assert second.returncode == 0, second.stderr
+    assert second.stdout == first.stdout
+    assert not (tmp_path / "started").exists()
+
+
+def test_without_compiler(tmp_path) -> None:
+    """No compiler on the PATH: one warning that names the remedy, then right answers."""
+    empty = tmp_path / "bin"
+    empty.mkdir()
+    found = _run(PROGRAM, TCORE_FLAGS=f"cpu.store={tmp_path / 'kernels'}", PATH=str(empty), CC="")
+    assert found.returncode == 0, found.stderr
+    assert found.stderr.count("no C compiler") == 1
+    assert "apt install gcc" in found.stderr
+    assert found.stdout == _run(PROGRAM).stdout
+
+
+def test_kernels_of_a_function_are_one_unit(folder, native) -> None:
+    """A function's kernels are compiled together: one library for one function."""
+    x = tt.dmatrix("x")
+    f = native([x], [tt.exp(x).sum(axis=0), tt.log(x).max(axis=1), x.T + 1])
+    f(np.ones((2, 2)))
+    assert f.maker.linker.kernels >= 2
+    assert open_store(folder).entries() == 1
