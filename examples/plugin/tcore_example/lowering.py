@@ -8,8 +8,9 @@ from tcore_example.ops import Diff
 
 @lowers(Diff)
 def lower_diff(op, out, x):
-    *rest, last = out.axes
-    return Map((out.buffer,), out.axes, (apply_function("sub", (x[(*rest, last + 1)], x[(*rest, last)]), out.dtype),))
+    axes = out.over((*x.shape[:-1], x.shape[-1] - 1))
+    *rest, last = axes
+    return Map((out.buffer,), axes, (apply_function("sub", (x[(*rest, last + 1)], x[(*rest, last)]), out.dtype),))
 
 
 LOWERINGS = (lower_diff,)
