@@ -114,7 +114,7 @@ class GroupLauncher:
             arguments = [*(value.data for value in arrays), error_data, block]
             for launch, kernel in zip(self.program.launches, self.kernels, strict=True):
                 items = launch.items(lambda b, axis: lengths[b][axis])
-                if items == 0:
+                if items <= 0:
                     continue
                 shape = _shape(items, launch.mode, kernel.max_block)
                 self.context.launch(kernel, shape, arguments, reads=reads, writes=[*writes, *extra])
