@@ -77,7 +77,9 @@ class GroupLauncher:
             else:
                 lengths_of = lambda b, axis: lengths[b][axis]  # noqa: E731 - a name for one expression
                 wanted = (
-                    rule.shape(lookup) if rule is not None else tuple(evaluate_length(item, lengths_of) for item in shape)
+                    rule.shape(lookup)
+                    if rule is not None
+                    else tuple(max(0, evaluate_length(item, lengths_of)) for item in shape)
                 )
                 value = array.empty(wanted, self.dtypes[k], context=self.context)
             lengths[buffer] = value.shape
