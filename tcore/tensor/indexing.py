@@ -94,14 +94,14 @@ def nonzero(a: Any, return_matrix: bool = False) -> Any:
 
     Returns
     -------
-    list of int64 vectors, one per axis; for ``return_matrix=True`` the int64 matrix that has them as rows.
+    tuple of int64 vectors, one per axis, which is an index of these elements; for ``return_matrix=True`` the int64 matrix that has them as rows.
     """
     a = as_tensor_variable(a)
     if a.type.ndim == 0:
         raise ValueError("nonzero needs at least one dimension, got a scalar")
     places = mask_indices(a)
     if not return_matrix:
-        return places
+        return tuple(places)
     from tcore.tensor.join import stack
 
     return stack(places, axis=0)
@@ -116,7 +116,7 @@ def flatnonzero(a: Any) -> Variable:
 def nonzero_values(a: Any) -> Variable:
     """The elements that are not zero, as a vector in row-major order."""
     a = as_tensor_variable(a)
-    return a[tuple(nonzero(a))]
+    return a[nonzero(a)]
 
 
 # ---------------------------------------------------------------------- reading an index

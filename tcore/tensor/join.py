@@ -332,17 +332,17 @@ make_vector = MakeVector()
 
 
 @vector_length_of.register(MakeVector)
-def _vector_length(op: Op, node: Apply) -> int:
+def _vector_length(op: Op, node: Apply, length_of: Callable[[Variable], int]) -> int:
     return len(node.inputs)
 
 
 @vector_length_of.register(Join)
-def _joined_length(op: Op, node: Apply) -> int:
-    return sum(get_vector_length(tensor) for tensor in node.inputs[1:])
+def _joined_length(op: Op, node: Apply, length_of: Callable[[Variable], int]) -> int:
+    return sum(length_of(tensor) for tensor in node.inputs[1:])
 
 
 @vector_length_of.register(Split)
-def _piece_length(op: Op, node: Apply) -> int:
+def _piece_length(op: Op, node: Apply, length_of: Callable[[Variable], int]) -> int:
     raise ValueError("the pieces of a split have lengths that are not known")
 
 

@@ -232,5 +232,5 @@ def static_length(x: Variable, axis: int) -> int | None:
 
 
 @vector_length_of.register(Shape)
-def _length_of_shape(op: Op, node: Apply) -> int:
+def _length_of_shape(op: Op, node: Apply, length_of: Callable[[Variable], int]) -> int:
     return int(node.inputs[0].type.ndim)

@@ -15,7 +15,6 @@ from tcore.scalar.dtypes import discrete_dtypes
 from tcore.tensor.constants import (
     NotScalarConstantError,
     constant_int,
-    get_vector_length,
     scalar_value_of,
     vector_length_of,
 )
@@ -278,7 +277,7 @@ def _indexed_value(op: Subtensor, node: Apply, index: int | None, value_of: Call
 
 
 @vector_length_of.register(Subtensor)
-def _length_of_slice(op: Subtensor, node: Apply) -> int:
+def _length_of_slice(op: Subtensor, node: Apply, length_of: Callable[[Variable], int]) -> int:
     """The length of a slice with known parts of a vector of known length."""
     x, *scalars = node.inputs
     if x.type.ndim != 1 or len(op.idx_list) != 1:
@@ -286,4 +285,4 @@ def _length_of_slice(op: Subtensor, node: Apply) -> int:
     numbers = [constant_int(scalar) for scalar in scalars]
     if None in numbers:
         raise ValueError(f"the length of {node.outputs[0]} depends on values that are not known")
-    return slice_len_constant(fill_index(op.idx_list, numbers)[0], get_vector_length(x))
+    return slice_len_constant(fill_index(op.idx_list, numbers)[0], length_of(x))
