@@ -47,7 +47,7 @@ class CrossentropySoftmaxArgmax1HotWithBias(Op):
 
     def perform(self, node: Apply, inputs: Sequence[Any], output_storage: Sequence[list[Any]], params: Any = None) -> None:
         """Row by row, from the row's largest entry."""
-        x, b, y = inputs
+        _, _, y = inputs
         check_rows(x, y)
         if len(b) != x.shape[1]:
             raise ValueError(f"x has {x.shape[1]} columns, but b has {len(b)} entries")

@@ -190,7 +190,7 @@ class _Builder:
                         self._extents[mine] = shape_of[variable][k]
                     elif variable in self.inputs or not operand.buffer.broadcastable[k]:
                         self._extents[mine] = Extent(self.operand_name(variable), k)
-            own = {buffer: v for buffer, v in zip(lowered.outputs, facts.node.outputs, strict=True)}
+            own = dict(zip(lowered.outputs, facts.node.outputs, strict=True))
             for stage in facts.stages:
                 if isinstance(stage, (Map, Reduce)):
                     for buffer in stage.outputs:

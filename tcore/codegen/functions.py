@@ -354,7 +354,7 @@ def _comparable(name: str, args: tuple[Expr, ...]) -> tuple[Expr, ...]:
         left, right = args
         zero = Const(0, "int64")
         unsigned = tuple(cast(arg, "uint64") for arg in args)
-        number, other = (left, right) if left.dtype != "uint64" else (right, left)
+        number = left if left.dtype != "uint64" else right
         negative = Fn("lt", (cast(number, "int64"), zero), "bool")
         # A negative left operand is less than every uint64, a negative right one greater than none.
         decided = name in (("lt", "le", "ne") if number is left else ("gt", "ge", "ne"))

@@ -10,7 +10,6 @@ of stages, or raises :class:`NotLowered` for a case that it leaves to the op's o
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 

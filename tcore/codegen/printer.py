@@ -73,7 +73,7 @@ class Dialect:
             return "1" if value else "0"
         if dtype.startswith("float"):
             number = float(value)  # type: ignore[arg-type]
-            if number != number:
+            if math.isnan(number):
                 return f"({self.type(dtype)})TC_NAN"
             if number in (float("inf"), float("-inf")):
                 return f"({self.type(dtype)}){'-' if number < 0 else ''}TC_INFINITY"
