@@ -47,7 +47,7 @@ class CrossentropySoftmaxArgmax1HotWithBias(Op):
 
     def perform(self, node: Apply, inputs: Sequence[Any], output_storage: Sequence[list[Any]], params: Any = None) -> None:
         """Row by row, from the row's largest entry."""
-        _, _, y = inputs
+        x, b, y = inputs
         check_rows(x, y)
         if len(b) != x.shape[1]:
             raise ValueError(f"x has {x.shape[1]} columns, but b has {len(b)} entries")
@@ -71,7 +71,7 @@ class CrossentropySoftmaxArgmax1HotWithBias(Op):
 
     def L_op(self, inputs: Sequence[Variable], outputs: Sequence[Variable], output_grads: Sequence[Variable]) -> list[Any]:
         """Of the cost: g (softmax − 1hot(y)); of the softmax: the softmax's own rule."""
-        x, b, y = inputs
+        y = inputs[2]
         _, softmax, _ = outputs
         g_cost, g_softmax, _ = output_grads
         terms = []

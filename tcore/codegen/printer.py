@@ -9,6 +9,7 @@ Values are printed from the flat body of :func:`tcore.codegen.kernel.body`: one 
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import ClassVar
