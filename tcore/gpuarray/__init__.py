@@ -1,0 +1,1 @@
+"""What all GPUs share: arrays on a device, transfers, the optimizations that lift ops to it, launches."""
