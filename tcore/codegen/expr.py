@@ -115,7 +115,7 @@ class Expr(metaclass=_Interned):
 
     def __reduce__(self) -> tuple[Any, tuple[Any, ...]]:
         cls = type(self)
-        return cls, tuple(getattr(self, name) for name in cls.__match_args__)  # type: ignore[attr-defined]
+        return cls, tuple(getattr(self, name) for name in cls.__match_args__)  # type: ignore[var-annotated]
 
     # Index arithmetic, folded where the operands are literals.
     def __add__(self, other: Expr | int) -> Expr:

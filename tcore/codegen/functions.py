@@ -177,7 +177,7 @@ _ROWS = [
     _math("round", _round_away, 2),
     _math("copysign", np.copysign, 1, 2),
     *(
-        _math(name, function)
+        _math(name, function)  # type: ignore[arg-type]
         for name, function in [
             ("exp", np.exp),
             ("exp2", np.exp2),

@@ -115,7 +115,7 @@ def evaluate_length(extent: Expr, length: Callable[[Buffer, int], int]) -> int:
             values[expr] = length(expr.buffer, expr.axis)
         elif isinstance(expr, Fn):
             left, right = (values[arg] for arg in expr.args)
-            values[expr] = {
+            values[expr] = {  # type: ignore[operator]
                 "add": lambda a, b: a + b,
                 "sub": lambda a, b: a - b,
                 "mul": lambda a, b: a * b,

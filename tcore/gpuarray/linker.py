@@ -95,7 +95,7 @@ class DeviceLinker(LocalLinker):
         """A thunk on the C code of an op that launches kernels of its own, where a backend of the host can compile it."""
         if not isinstance(node.op, GpuKernelBase):
             return None
-        host = host_backend()
+        host: Any = host_backend()
         program = host.c_program(node) if host is not None else None
         if program is None:
             return None

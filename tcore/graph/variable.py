@@ -189,7 +189,7 @@ class Constant(Variable):
     _signature: Any = field(init=False, default=None)
 
     def __init__(self, type: Type, data: Any, name: str | None = None) -> None:
-        self.__attrs_init__(type, None, None, name, type.filter(data))  # type: ignore[attr-defined]
+        self.__attrs_init__(type, None, None, name, type.filter(data))
         type_notes = getattr(type, "tag_constant", None)
         if type_notes is not None:
             type_notes(self)
@@ -213,7 +213,7 @@ class Constant(Variable):
         """A new constant of the same type and name that shares the data."""
         # not through __init__: data was filtered when self was made, and the copy shares it
         copy = object.__new__(type(self))
-        copy.__attrs_init__(self.type, None, None, self.name, self.data)  # type: ignore[attr-defined]
+        copy.__attrs_init__(self.type, None, None, self.name, self.data)
         copy._signature = self._signature
         if self._tag is not None:
             copy.tag.update(self._tag)

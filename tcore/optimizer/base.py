@@ -105,7 +105,7 @@ class FromFunctionOptimizer(Optimizer):
             fgraph.attach_feature(make())
 
     def __eq__(self, other: object) -> bool:
-        return type(self) is type(other) and self.fn == other.fn  # type: ignore[attr-defined]
+        return type(self) is type(other) and self.fn == other.fn
 
     def __hash__(self) -> int:
         return hash(self.fn)
@@ -198,7 +198,7 @@ class FromFunctionLocalOptimizer(LocalOptimizer):
         self.__doc__ = fn.__doc__
         self.__module__ = fn.__module__
         # on the instance: callers get the function itself, without a call in between
-        self.transform = fn  # type: ignore[method-assign]
+        self.transform = fn  # type: ignore[assignment]
 
     def tracks(self) -> Sequence[Op | type[Op]] | None:
         """As given."""

@@ -50,7 +50,7 @@ def local_sum_sum(node: Apply) -> Any:
     first = normal_axes(inner.op.axis, x.type.ndim)  # type: ignore[attr-defined]
     kept = [axis for axis in range(x.type.ndim) if axis not in first]
     axes = tuple(sorted([*first, *(kept[axis] for axis in _axes(node))]))
-    return [fitted(op.clone(axis=None if len(axes) == x.type.ndim else axes)(x), node.outputs[0])]
+    return [fitted(op.clone(axis=None if len(axes) == x.type.ndim else axes)(x), node.outputs[0])]  # type: ignore[attr-defined]
 
 
 @rewrite(Stage.CANONICALIZE, tracks=[CAReduce])
