@@ -94,7 +94,7 @@ def run(backend: str, output: Path, epochs: int) -> dict[str, float]:
             f"  test accuracy [bold]{accuracy[model.name]:.3f}[/]   one step of {BATCH} images: {ours:.0f} µs, "
             f"by hand in NumPy {numpys:.0f} µs"
         )
-        draw_graph(model.step, output / f"graph-{model.name.replace(' ', '-')}")
+        draw_graph(model.step, output / f"graph-{model.name.replace(' ', '-')}.svg")
     draw_curves(curves, output / "learning-curve.png")
     console.print(f"pictures: {', '.join(sorted(str(p) for p in output.iterdir()))}")
     return accuracy

@@ -30,5 +30,5 @@ def draw_curves(curves: dict[str, list[tuple[float, float]]], target: Path) -> N
 
 
 def draw_graph(function: Any, target: Path) -> None:
-    """The compiled graph as a picture: PNG where Graphviz is installed, SVG elsewhere."""
-    tcore.printing.write_graph_picture(function, target)
+    """The compiled graph as an SVG: a picture that any browser enlarges."""
+    tcore.printing.draw_graph(function, target)

@@ -136,7 +136,7 @@ class _Builder:
                     continue
                 for index in indices:
                     for k, item in enumerate(index):
-                        if isinstance(item, Axis) and not is_unit(item) and (root := self.find(item)) in roots:
+                        if isinstance(item, Axis) and runs_along(item) and (root := self.find(item)) in roots:
                             self.lengths.setdefault(root, []).insert(0, Extent(self.operand(variable), k))
             for position, axes in facts.produced.items():
                 variable = facts.node.outputs[position]
@@ -273,7 +273,7 @@ class _Builder:
             operand = facts.lowered.inputs[position]
             for index in indices[:1]:
                 for k, item in enumerate(index):
-                    if not isinstance(item, Axis) or is_unit(item) or operand.buffer is None:
+                    if not isinstance(item, Axis) or not runs_along(item) or operand.buffer is None:
                         continue
                     root = self.find(item)
                     expected = self.canonical[root].extent if root in self.canonical else item.extent
@@ -388,6 +388,11 @@ class _Builder:
         roots += [expr for check in self.checks for expr in (check.actual, check.expected)]
         roots += [e for v in self.stored for e in self.extent_rule(list(self.shapes.get(v, ())))]
         return {e.buffer for e in flatten(roots) if isinstance(e, Extent)}
+
+
+def runs_along(axis: Axis) -> bool:
+    """Whether operands that are read at ``axis`` itself have its length: not where a lowering computes another one."""
+    return isinstance(axis.extent, Extent)
 
 
 def reads_elements(length: Expr) -> bool:

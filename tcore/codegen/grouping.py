@@ -150,6 +150,8 @@ class _Grouper:
         self.draft_of: dict[Any, _Draft] = {}
         self.live: dict[int, _Draft] = {}
         self.now = -1
+        # Views that a kernel also computes by itself, by the kernel: it does not wait for them.
+        self.hidden: dict[int, list[Any]] = {}
         self.same: dict[Axis, Axis] = {}
 
     # -- axes that are one
@@ -249,7 +251,7 @@ class _Grouper:
         if not self._convex(first, second):
             return False
         reads = self._reads(first, second)
-        if reads is None or not self._destroys_safely(first, second):
+        if reads is None or self._needs_value(first, second) or not self._destroys_safely(first, second):
             return False
         if not second.border and (space := self._unify(first, second, reads)) is not None:
             self._join(first, second, space, inline=False)
@@ -306,6 +308,14 @@ class _Grouper:
                         return None
                     reads += [(variable, index, facts) for index in indices]
         return reads
+
+    def _needs_value(self, first: _Draft, second: _Draft) -> bool:
+        """Whether ``second`` uses something of ``first`` other than elements and lengths: it must then be stored before."""
+        return any(
+            variable.owner in self.facts and self.draft_of[variable.owner] is first and position in facts.other
+            for facts in second.nodes
+            for position, variable in enumerate(facts.node.inputs)
+        )
 
     def _axes_of(self, variable: Any) -> tuple[Axis | None, ...] | None:
         axes = self.facts[variable.owner].produced.get(variable.index)
@@ -439,6 +449,8 @@ class _Grouper:
             return True
         if any(facts.inner or facts.border for facts in members):
             return False
+        # Between views, equal indices of two readers need not be equal places.
+        views = any(facts.view for facts in members)
         for facts in members:
             for position, indices in facts.loads.items():
                 variable = facts.node.inputs[position]
@@ -447,6 +459,8 @@ class _Grouper:
                 target = destroyed.get(_storage(variable))
                 if target is None:
                     continue
+                if views and not getattr(facts.node.op, "destroy_map", None):
+                    return False
                 if target is not variable or any(not all(isinstance(i, Axis) or not i.axes for i in index) for index in indices):
                     return False
                 if any(len({i for i in index if isinstance(i, Axis)}) < len(facts.outer) for index in indices):
@@ -509,7 +523,9 @@ class _Grouper:
                 or not self.clients.get(variable)
             ]
             hidden = [facts for facts in draft.nodes if facts.node in after]
-            steps.append(assemble(members, hidden, draft.outer, draft.inner, draft.inlined, stored, self.find))
+            made = assemble(members, hidden, draft.outer, draft.inner, draft.inlined, stored, self.find)
+            self.hidden[id(made)] = [facts.node for facts in hidden]
+            steps.append(made)
         return steps + after
 
     def _peel(self, draft: _Draft) -> tuple[list[NodeFacts], list[Any], list[Any]]:
@@ -557,7 +573,7 @@ class _Grouper:
         return list(done.values())
 
     def _needs(self, step: Any) -> list[Any]:
-        members = step.nodes if isinstance(step, Group) else (step,)
+        members = (*step.nodes, *self.hidden[id(step)]) if isinstance(step, Group) else (step,)
         inside = set(members)
         return [
             other

@@ -68,7 +68,6 @@ class GroupLauncher:
         # numbers that stayed on the host (indices, lengths) travel with the launch
         inputs = [v if isinstance(v, GpuArray) else array.asarray(v, context=self.context) for v in inputs]
         lengths = {buffer: value.shape for buffer, value in zip(self.group.kernel.inputs, inputs, strict=True)}
-        self._check(inputs, lengths)
         outputs = []
         for k, (buffer, shape, rule) in enumerate(
             zip(self.group.kernel.outputs, self.group.shapes, self.rules, strict=True)
@@ -78,11 +77,14 @@ class GroupLauncher:
             else:
                 lengths_of = lambda b, axis: lengths[b][axis]  # noqa: E731 - a name for one expression
                 wanted = (
-                    rule.shape(lookup) if rule is not None else tuple(evaluate_length(item, lengths_of) for item in shape)
+                    rule.shape(lookup)
+                    if rule is not None
+                    else tuple(max(0, evaluate_length(item, lengths_of)) for item in shape)
                 )
                 value = array.empty(wanted, self.dtypes[k], context=self.context)
             lengths[buffer] = value.shape
             outputs.append(value)
+        self._check(inputs, lengths)  # some lengths are those of outputs
         self._launch(outputs, list(inputs), lengths)
         return outputs
 
@@ -114,7 +116,7 @@ class GroupLauncher:
             arguments = [*(value.data for value in arrays), error_data, block]
             for launch, kernel in zip(self.program.launches, self.kernels, strict=True):
                 items = launch.items(lambda b, axis: lengths[b][axis])
-                if items == 0:
+                if items <= 0:
                     continue
                 shape = _shape(items, launch.mode, kernel.max_block)
                 self.context.launch(kernel, shape, arguments, reads=reads, writes=[*writes, *extra])

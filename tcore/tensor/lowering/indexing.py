@@ -11,7 +11,7 @@ from tcore.codegen.stages import Map, Region, Regions, Scatter
 from tcore.tensor.advanced_incsubtensor import AdvancedIncSubtensor, AdvancedIncSubtensor1
 from tcore.tensor.advanced_subtensor import AdvancedSubtensor, AdvancedSubtensor1
 from tcore.tensor.incsubtensor import IncSubtensor
-from tcore.tensor.lowering.views import basic_index, slice_parts
+from tcore.tensor.lowering.views import basic_index, part, slice_parts
 
 __all__ = ["LOWERINGS"]
 
@@ -48,13 +48,13 @@ class _AdvancedIndex:
         self.first = self.arrays[0] if together else 0
         self.ndim = max(entries[k].ndim for k in self.arrays)
         made = [self._made(axis) for axis in range(self.ndim)]
-        self.slices: dict[int, tuple[Expr, int]] = {}
+        self.slices: dict[int, tuple[Expr, int, bool]] = {}
         kept: list[Expr] = []
         for axis, length in enumerate(shape):
             if axis in self.arrays:
                 continue
             start, step, count = self._slice(axis, length)
-            self.slices[axis] = (start, step)
+            self.slices[axis] = (start, step, count is length)
             kept.append(count)
         self.lengths = [*kept[: self.first], *made, *kept[self.first :]]
 
@@ -86,8 +86,8 @@ class _AdvancedIndex:
                 index = entry[made[self.ndim - entry.ndim :]]
                 place.append(_bounded(index, length) if checked else cast(index, "int64"))
             else:
-                start, step = self.slices[axis]
-                place.append(start + next(rest) * step)
+                start, step, whole = self.slices[axis]
+                place.append(part(next(rest), start=start, step=step, whole=whole))
         return place
 
 
