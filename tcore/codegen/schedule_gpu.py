@@ -105,6 +105,17 @@ class GpuProgram:
     """Whether a launch may fill the error record."""
 
 
+_HOST_ARITHMETIC: dict[str, Callable[[int, int], int]] = {
+    "add": lambda a, b: a + b,
+    "sub": lambda a, b: a - b,
+    "mul": lambda a, b: a * b,
+    "floor_div": lambda a, b: a // b if b else 0,
+    "mod": lambda a, b: a % b if b else 0,
+    "maximum": max,
+    "minimum": min,
+}
+
+
 def evaluate_length(extent: Expr, length: Callable[[Buffer, int], int]) -> int:
     """A length as a number, from the lengths of arrays."""
     values: dict[Expr, int] = {}
@@ -115,15 +126,7 @@ def evaluate_length(extent: Expr, length: Callable[[Buffer, int], int]) -> int:
             values[expr] = length(expr.buffer, expr.axis)
         elif isinstance(expr, Fn):
             left, right = (values[arg] for arg in expr.args)
-            values[expr] = {
-                "add": lambda a, b: a + b,
-                "sub": lambda a, b: a - b,
-                "mul": lambda a, b: a * b,
-                "floor_div": lambda a, b: a // b if b else 0,
-                "mod": lambda a, b: a % b if b else 0,
-                "maximum": max,
-                "minimum": min,
-            }[expr.name](left, right)
+            values[expr] = _HOST_ARITHMETIC[expr.name](left, right)
         else:
             raise NotLowered(f"{extent!r} is no length that the host knows before the launch")
     return values[extent]
