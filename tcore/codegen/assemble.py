@@ -190,7 +190,7 @@ class _Builder:
                         self._extents[mine] = shape_of[variable][k]
                     elif variable in self.inputs or not operand.buffer.broadcastable[k]:
                         self._extents[mine] = Extent(self.operand_name(variable), k)
-            own = {buffer: v for buffer, v in zip(lowered.outputs, facts.node.outputs, strict=True)}
+            own = dict(zip(lowered.outputs, facts.node.outputs, strict=True))
             for stage in facts.stages:
                 if isinstance(stage, (Map, Reduce)):
                     for buffer in stage.outputs:
@@ -285,7 +285,7 @@ class _Builder:
         """What reading ``source`` (a Variable, or scratch of a lowering) at ``index`` gives in the kernel."""
         if source in self.values:
             axes, value = self.values[source]
-            moved = {axis: item for axis, item in zip(axes, index, strict=True) if axis is not None and axis is not item}
+            moved: dict[Expr, Expr] = {axis: item for axis, item in zip(axes, index, strict=True) if axis is not None and axis is not item}
             return substitute([value], moved)[0] if moved else value
         if source in self.buffers:
             return Load(self.buffers[source], index)

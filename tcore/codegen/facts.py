@@ -49,7 +49,7 @@ def _without_unit_reductions(stage: Stage) -> Stage:
     if not isinstance(stage, Reduce) or not all(is_unit(axis) for axis in stage.reduced):
         return stage
     zero = index_const(0)
-    elements = substitute(stage.elements, {axis: zero for axis in stage.reduced})
+    elements = substitute(stage.elements, dict.fromkeys(stage.reduced, zero))
     results = stage.reduction.finish(stage.reduction.lift(elements[0], zero))
     return Map(stage.outputs, stage.axes, results)
 

@@ -12,7 +12,7 @@ from tcore.codegen.functions import apply_function
 from tcore.codegen.kernel import affine, body, decides
 
 X = e.Buffer("x", "float64", (False, True))
-I = e.Axis.fresh("i", e.extent(X, 0))  # noqa: E741 - the axis
+I = e.Axis.fresh("i", e.extent(X, 0))
 
 
 def test_equal_means_identical() -> None:
