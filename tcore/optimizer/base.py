@@ -61,7 +61,7 @@ class Optimizer:
 
     def add_after(self, other: Optimizer) -> Optimizer:
         """An optimizer that applies this one, then ``other``."""
-        from tcore.optimizer.sequence import SeqOptimizer  # noqa: PLC0415 - a subclass
+        from tcore.optimizer.sequence import SeqOptimizer
 
         return SeqOptimizer([self, other])
 
@@ -118,7 +118,7 @@ def optimizer(fn: Callable[[FunctionGraph], Any]) -> FromFunctionOptimizer:
 
 def inplace_optimizer(fn: Callable[[FunctionGraph], Any]) -> FromFunctionOptimizer:
     """Decorator: as :func:`optimizer`, for one that puts in-place ops into the graph."""
-    from tcore.graph.destroyhandler import DestroyHandler  # noqa: PLC0415 - only for these
+    from tcore.graph.destroyhandler import DestroyHandler
 
     return FromFunctionOptimizer(fn, (ReplaceValidate, DestroyHandler))
 
@@ -246,7 +246,7 @@ def local_optimizer(
     def decorate(fn: Callable[[Apply], Any]) -> FromFunctionLocalOptimizer:
         needed = tuple(requirements)
         if inplace:
-            from tcore.graph.destroyhandler import DestroyHandler  # noqa: PLC0415 - only for these
+            from tcore.graph.destroyhandler import DestroyHandler
 
             if DestroyHandler not in needed:
                 needed = (*needed, DestroyHandler)

@@ -11,7 +11,6 @@ from tcore.optimizer.base import Optimizer
 from tcore.optimizer.failures import report_failure
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
 
     from tcore.graph.fgraph import FunctionGraph
 
