@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import pdb
+import pdb  # noqa: T100 - the flag NanGuardMode.action may ask for it
 import warnings
 from typing import Any, Self
 
@@ -21,9 +21,9 @@ _BIG = 1e10
 
 
 def _checkable(value: Any, variable: Variable | None) -> bool:
-    if variable is not None and variable.has_tag():
-        if getattr(variable.tag, "nan_guard_mode_check", True) is False or getattr(variable.tag, "is_rng", False):
-            return False
+    tag = variable.tag if variable is not None and variable.has_tag() else None
+    if getattr(tag, "nan_guard_mode_check", True) is False or getattr(tag, "is_rng", False):
+        return False
     return isinstance(value, (np.ndarray, np.generic, float, complex)) and np.asarray(value).size > 0
 
 
