@@ -215,7 +215,7 @@ class Source:
             if expr in names:
                 continue
             args = [names[a] if a in names else self.index(a, names) for a in _operands(expr)]
-            text = self.value(expr, args, lambda e, s: load(e, s))
+            text = self.value(expr, args, load)
             name = f"{prefix}{count}"
             count += 1
             lines.append(f"const {self.dialect.type(expr.dtype)} {name} = {text};")

@@ -12,6 +12,7 @@ from tcore.codegen.assemble import Group
 from tcore.codegen.expr import Buffer, Expr, Extent, flatten
 from tcore.codegen.grouping import group
 from tcore.codegen.schedule_gpu import GpuProgram, evaluate_length, schedule
+from tcore.codegen.stages import Reduce
 from tcore.codegen.tables import lowering_table
 from tcore.gpuarray import array
 from tcore.gpuarray.array import GpuArray
@@ -20,6 +21,7 @@ from tcore.gpuarray.shapes import ShapeRule
 
 __all__ = ["GroupLauncher", "ShapeMismatchError", "group_thunk", "node_thunk"]
 
+_EXTREMES = {"max": "maximum", "min": "minimum", "argmax": "argmax", "argmin": "argmin", "maxandargmax": "maximum"}
 _BLOCK = 256
 _MAX_BLOCKS = 4096  # more work than that is done by the grid-stride loop
 
@@ -51,6 +53,12 @@ class GroupLauncher:
         self.rules = [
             ShapeRule(group.nodes, variable) if _mentions(shape, own) else None
             for variable, shape in zip(group.outputs, group.shapes, strict=True)
+        ]
+        #: reductions that have no value over an empty axis, with the lengths that must not be 0
+        self.extremes = [
+            (_EXTREMES[stage.reduction.name], [axis.extent for axis in stage.reduced])
+            for stage in group.kernel.stages
+            if isinstance(stage, Reduce) and stage.reduction.name in _EXTREMES
         ]
         self.errors = array.zeros((3,), "int64", context=context) if self.program.checks else None
         self.lock = threading.Lock()
@@ -85,6 +93,7 @@ class GroupLauncher:
             lengths[buffer] = value.shape
             outputs.append(value)
         self._check(inputs, lengths)  # some lengths are those of outputs
+        self._check_extremes(lengths)
         self._launch(outputs, list(inputs), lengths)
         return outputs
 
@@ -98,6 +107,11 @@ class GroupLauncher:
                     f"input {check.operand} of {check.node} has length {actual} on axis {check.axis}, where {expected} is needed "
                     f"(a length of 1 is stretched only where its type says that it always is 1); shapes in this kernel: {shapes}"
                 )
+
+    def _check_extremes(self, lengths: dict[Buffer, tuple[int, ...]]) -> None:
+        for name, reduced in self.extremes:
+            if any(evaluate_length(length, lambda b, axis: lengths[b][axis]) == 0 for length in reduced):
+                raise ValueError(f"zero-size array to reduction operation {name} which has no identity")
 
     def _launch(self, outputs: list[GpuArray], inputs: list[GpuArray], lengths: dict[Buffer, tuple[int, ...]]) -> None:
         arrays = outputs + inputs

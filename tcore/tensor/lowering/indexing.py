@@ -72,7 +72,7 @@ class _AdvancedIndex:
         value = self.entries[axis].value
         if not isinstance(value, slice):
             raise NotLowered("an advanced index with a symbolic slice")
-        start, stop, step = (None if part is None else index_const(part) for part in (value.start, value.stop, value.step))
+        start, stop, step = (None if v is None else index_const(v) for v in (value.start, value.stop, value.step))
         return slice_parts(start, stop, step, length)
 
     def place(self, axes: Sequence[Axis], *, checked: bool) -> list[Expr]:
