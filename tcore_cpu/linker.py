@@ -256,7 +256,7 @@ class CvmLinker(Linker):
     def __getstate__(self) -> dict[str, Any]:
         state = super().__getstate__()
         state["_program"] = None
-        for name in ("_lock", "reasons", "kernels"):
+        for name in ("_lock", "reasons", "kernels", "_in_python"):
             state.pop(name, None)
         return state
 
@@ -312,7 +312,21 @@ class CvmLinker(Linker):
                 self._program = compile_draft(draft, printer, fgraph)
                 self.reasons = dict(draft.reasons)
                 self.kernels = draft.kernels
+                self._in_python = {step.node: "C" if has_c_code(step.node) else "Python" for step in draft.steps}
             return self._program
+
+    def explain_node(self, node: Apply) -> str:
+        """``native``; ``C`` for an op that brings its own code; ``Python`` where only ``perform`` is there."""
+        if self._program is None:  # node by node in the virtual machine
+            return "node"
+        return self._in_python.get(node, "native")
+
+    def explain_notes(self) -> list[str]:
+        """How many kernels there are, and why nodes run in Python."""
+        if self._program is None:
+            return []
+        reasons = [f"{node}: {why}" for node, why in self.reasons.items() if self._in_python.get(node) == "Python"]
+        return [f"{self.kernels} kernels", *reasons]
 
     def native_entry(self, function: Any) -> Callable[..., Any] | None:
         """The fast way to call ``function``: None where its calls need more than positions and storage."""

@@ -115,7 +115,7 @@ class ErrorReports:
             if code == Failure.SHAPE:
                 # lengths are compared across a kernel: the node that minds may be another of it
                 self.replay(values)
-            raise _own_error(Failure(code), operand, axis, left, right)  # noqa: TRY301 - reported like what perform raises
+            raise _own_error(Failure(code), operand, axis, left, right)
         except _ReplayError as found:
             raise_with_op(self.fgraph, found.node, ThunkView(found.operands, len(found.node.outputs)), found.info)
         except Exception:

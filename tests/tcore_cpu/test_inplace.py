@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 import tcore.scalar as ts
 import tcore.tensor as tt
 from tcore.compile.function import function
@@ -12,7 +13,6 @@ from tcore.compile.mode import Mode
 from tcore.tensor.blas import Gemm, Gemv, Ger
 from tcore.tensor.elemwise import Elemwise
 from tcore.tensor.sharedvar import tensor_constructor
-
 from tcore_cpu.linker import CPyLinker, CvmLinker
 
 
