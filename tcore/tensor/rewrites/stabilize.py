@@ -9,6 +9,8 @@ from tcore.optimizer.navigators import in2out
 from tcore.optimizer.rewrite import GlobalRewrite, Rewrite, Stage, rewrite
 from tcore.scalar.dtypes import complex_dtypes, float_dtypes
 from tcore.tensor.careduce import CAReduce, Sum, normal_axes, spread_over
+from tcore.tensor.dimshuffle import DimShuffle
+from tcore.tensor.extremes import MaxAndArgmax
 from tcore.tensor.math import (
     add,
     erf,
@@ -281,6 +283,19 @@ def local_logsoftmax_grad(node: Apply) -> Any:
     return [fitted(sub(g, mul(spread_over(g.sum(axis=1), 2, (1,)), sm)), node.outputs[0])]
 
 
+def _is_shifted(x: Any) -> bool:
+    """Whether ``x`` is something minus its own maximum already: shifting it again would never end."""
+    difference = elemwise_node(x, scalar.Sub)
+    if difference is None or len(difference.inputs) != 2:
+        return False
+    whole, high = difference.inputs
+    while high.owner is not None and isinstance(high.owner.op, DimShuffle):
+        (high,) = high.owner.inputs
+    if high.owner is None or high.owner.inputs[0] is not whole:
+        return False
+    return isinstance(high.owner.op, MaxAndArgmax) or isinstance(getattr(high.owner.op, "scalar_op", None), scalar.Maximum)
+
+
 @rewrite(tracks=[log])
 def local_log_sum_exp(node: Apply) -> Any:
     """log(sum(exp(x))) -> max(x) + log(sum(exp(x - max(x))))"""
@@ -291,6 +306,8 @@ def local_log_sum_exp(node: Apply) -> Any:
     if power is None:
         return False
     x: Any = power.inputs[0]
+    if _is_shifted(x):
+        return False
     op = total.owner.op
     high = CAReduce(scalar.maximum, op.axis)(x)
     axes = normal_axes(op.axis, x.type.ndim)
