@@ -51,7 +51,7 @@ def once(rule, expression, shapes=False):
 def value_of(graph):
     named = {u.name: value for u, value in VALUES.items()}
     with np.errstate(all="ignore"):
-        return tcore.function(graph.inputs, graph.outputs, mode=PLAIN)(*[named[u.name] for u in graph.inputs])[0]
+        return tcore.function(graph.inputs, graph.outputs, mode=PLAIN, on_unused_input="ignore")(*[named[u.name] for u in graph.inputs])[0]
 
 
 CASES = [
@@ -118,8 +118,6 @@ CASES = [
     ("local_one_minus_erf", lambda: 1 - T.erf(x), "Elemwise{erfc", lambda: 2 - T.erf(x)),
     ("local_log_erfc", lambda: T.log(T.erfc(x)), "Elemwise{switch", lambda: T.log(T.erf(y))),
     ("local_0_dot_x", lambda: T.dot(T.zeros((3, 3)), x), None, lambda: T.dot(y.T, x)),
-    ("local_useless_rebroadcast", lambda: T.unbroadcast(T.unbroadcast(v.dimshuffle("x", 0), 0), 0), None,
-     lambda: T.unbroadcast(v.dimshuffle("x", 0), 0)),
 ]  # fmt: skip
 
 
@@ -130,7 +128,7 @@ def test_rule(name, before, expected, near_miss):
         pytest.skip("this build has no softmax")
     rule = RULES[name]
     expression = before()
-    graph = once(rule, expression)
+    graph = once(rule, expression, shapes="subtensor" in name)
     reference = FunctionGraph(leaves(expression), [expression])
     changed = not equal_computations(graph.outputs, reference.outputs, graph.inputs, reference.inputs)
     assert changed, f"{name} did not fire on {expression}"
@@ -255,7 +253,7 @@ def test_blas(expression, expected):
 def test_increments_are_serialized():
     """Two increments of parts, added up: values stay, one buffer serves both."""
     zeros = T.zeros_like(x)
-    built = T.inc_subtensor(zeros[0], v) + T.inc_subtensor(zeros[1], w) + y
+    built = T.inc_subtensor(zeros[0], v) + T.inc_subtensor(zeros[1], w) + T.exp(y)
     function, ops = optimized(built, [x, y, v, w])
     values = [VALUES[u] for u in (x, y, v, w)]
     np.testing.assert_allclose(function(*values), tcore.function([x, y, v, w], built, mode=PLAIN)(*values))
