@@ -50,5 +50,16 @@ PATHS: Mapping[str, str | tuple[str, ...]] = MappingProxyType(
             "tcore.tensor.rewrites.useless",
             "tcore.tensor",
         ),
+        # arrays on devices
+        "tcore.gpuarray.basic_ops": (
+            "tcore.gpuarray.transfer",
+            "tcore.gpuarray.forms",
+            "tcore.gpuarray.eye",
+            "tcore.gpuarray.kernel",
+            "tcore.gpuarray.contexts",
+        ),
+        "tcore.gpuarray.elemwise": ("tcore.gpuarray.forms",),
+        "tcore.gpuarray.subtensor": ("tcore.gpuarray.forms",),
+        "tcore.gpuarray.blas": ("tcore.gpuarray.products",),
     }
 )

@@ -32,19 +32,19 @@ __all__ = [
 ]
 
 
-class BadThunkOutput(DebugModeError):  # noqa: N818 - the documented name
+class BadThunkOutput(DebugModeError):
     """An op gave different results for the same inputs."""
 
 
-class BadDestroyMap(DebugModeError):  # noqa: N818 - the documented name
+class BadDestroyMap(DebugModeError):
     """An op changed an input that its ``destroy_map`` does not list."""
 
 
-class BadViewMap(DebugModeError):  # noqa: N818 - the documented name
+class BadViewMap(DebugModeError):
     """An output shares memory with an input, or two outputs with each other, and ``view_map`` does not say so."""
 
 
-class StochasticOrder(DebugModeError):  # noqa: N818 - the documented name
+class StochasticOrder(DebugModeError):
     """Optimizing the same graph twice took different steps."""
 
 
@@ -217,7 +217,7 @@ class DebugMode(Mode):
         text = f"{node.op} gave strides {one.strides} and then {two.strides} for the same inputs"
         if self.require_matching_strides > 1:
             raise DebugModeError(text)
-        import warnings  # noqa: PLC0415 - rarely reached
+        import warnings
 
         warnings.warn(text, stacklevel=2)
 

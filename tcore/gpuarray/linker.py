@@ -17,6 +17,7 @@ from tcore.gpuarray.kernel import GpuKernelBase
 from tcore.gpuarray.launching import GroupLauncher, group_thunk
 from tcore.gpuarray.lowered import GpuOp
 from tcore.gpuarray.products import GpuProduct
+from tcore.gpuarray.transfer import GpuFromHost, GpuToGpu, HostFromGpu
 from tcore.gpuarray.views import view_thunk
 from tcore.graph import Apply
 from tcore.link.linker import LocalLinker
@@ -94,7 +95,7 @@ class DeviceLinker(LocalLinker):
         """A thunk on the C code of an op that launches kernels of its own, where a backend of the host can compile it."""
         if not isinstance(node.op, GpuKernelBase):
             return None
-        host = host_backend()
+        host: Any = host_backend()
         program = host.c_program(node) if host is not None else None
         if program is None:
             return None
@@ -115,12 +116,14 @@ class DeviceLinker(LocalLinker):
         return thunk
 
     def explain_node(self, node: Apply) -> str:
-        """``kernel 3`` for a device node, ``C`` for an op's own code, ``view``, ``device`` or ``Python``."""
+        """``kernel 3`` for a device node, ``C`` for an op's own code, ``view``, ``device``, ``transfer`` or ``Python``."""
         step = self._group_of.get(node)
         if step is not None:
             return f"kernel {self.kernels().index(step)}"
         if node in self._c_nodes:
             return "C"
+        if isinstance(node.op, (GpuFromHost, HostFromGpu, GpuToGpu)):
+            return "transfer"
         if isinstance(node.op, GpuOp):
             return "view" if node.op.view_map else "device"
         return "Python"

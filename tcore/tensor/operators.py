@@ -229,6 +229,10 @@ class _tensor_py_operators:
         """The places of elements that are not zero: a tuple of vectors, or a matrix with a row per axis."""
         return indexing.nonzero(self, return_matrix)
 
+    def nonzero_values(self) -> Any:
+        """The elements that are not zero, as a vector."""
+        return indexing.nonzero_values(self)
+
     def diagonal(self, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
         """A diagonal of two axes, as the last axis."""
         return diagonals.diagonal(self, offset, axis1, axis2)

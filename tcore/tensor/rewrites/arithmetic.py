@@ -8,7 +8,7 @@ from tcore import scalar
 from tcore.optimizer.rewrite import Rewrite, Stage, rewrite
 from tcore.scalar.dtypes import complex_dtypes, discrete_dtypes, float_dtypes
 from tcore.tensor.elemwise import Elemwise
-from tcore.tensor.math import abs_, add, cast, inv, mul, neg, pow, sqr, sqrt, sub, switch, true_div  # noqa: A004
+from tcore.tensor.math import abs_, add, cast, inv, mul, neg, pow, sqr, sqrt, sub, switch, true_div
 from tcore.tensor.rewrites.common import constant_like, elemwise_node, fitted, has_value, only_client, uniform_value
 
 if TYPE_CHECKING:

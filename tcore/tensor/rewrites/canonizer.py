@@ -82,7 +82,7 @@ class Canonizer(LocalOptimizer):
             return None if value is None else value[()]
         return v
 
-    def get_num_denum(self, input: Any, expand: Callable[[Any], bool] | None = None) -> tuple[list[Any], list[Any]]:  # noqa: A002
+    def get_num_denum(self, input: Any, expand: Callable[[Any], bool] | None = None) -> tuple[list[Any], list[Any]]:
         """Lists with ``input == inverse(main(*num), main(*denum))``.
 
         ``expand(variable)`` says whether an inner term may be taken apart; by default it is.
@@ -280,7 +280,7 @@ def _product_of(num: Sequence[Any], denum: Sequence[Any], aslist: bool = False, 
     return [] if np.all(value == 1) else [value]
 
 
-def check_for_x_over_absX(numerators: list[Any], denominators: list[Any]) -> tuple[list[Any], list[Any]]:  # noqa: N802
+def check_for_x_over_absX(numerators: list[Any], denominators: list[Any]) -> tuple[list[Any], list[Any]]:
     """x / abs(x) -> sgn(x), among the terms of a quotient; the lists themselves change."""
     for below in list(denominators):
         absolute = elemwise_node(below, scalar.Abs) if isinstance(below, Variable) else None

@@ -48,7 +48,7 @@ def local_elemwise_fusion_op(
     """
 
     def fusable(node: Any) -> bool:
-        return isinstance(node.op, op_class) and not node.op.inplace_pattern and len(node.outputs) == 1
+        return isinstance(node.op, op_class) and not node.op.inplace_pattern and len(node.outputs) == 1  # type: ignore[attr-defined]
 
     def local_fuse(node: Apply) -> Any:
         """f(g(x), y) -> composite(x, y), for elementwise ops of one shape whose inner results nobody else needs"""

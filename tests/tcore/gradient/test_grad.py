@@ -198,7 +198,7 @@ class TestPaths:
         with pytest.raises(DisconnectedInputError):
             grad(disconnected_grad(x), x)
         assert value(grad(zero_grad(x), x), x=3.0) == 0.0
-        with pytest.warns(DeprecationWarning):
+        with pytest.warns(DeprecationWarning, match="zero_grad"):
             assert value(grad(consider_constant(x) * x, x), x=3.0) == 3.0
 
     @pytest.mark.parametrize("mode", ["FAST_RUN", "FAST_COMPILE"])
