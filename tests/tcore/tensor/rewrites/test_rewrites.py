@@ -71,7 +71,6 @@ CASES = [
     ("local_subtensor_lift", lambda: T.exp(x)[1], None, lambda: x[1]),
     ("local_subtensor_of_dot", lambda: T.dot(x, y.T)[1], None, lambda: T.exp(x)[1]),
     ("local_subtensor_merge", lambda: x[1:][1:], None, lambda: x[-1:][1:]),
-    ("local_subtensor_inc_subtensor", lambda: T.set_subtensor(x[1], v)[1], "v", lambda: T.inc_subtensor(x[1], v)[1]),
     ("local_add_canonizer", lambda: (x + y) - x, "y", lambda: x + y),
     ("local_add_canonizer", lambda: (x + 1.5) + (y + 2.0), None, lambda: x + T.exp(y)),
     ("local_mul_canonizer", lambda: (x * y) / y, "x", lambda: x * y),
