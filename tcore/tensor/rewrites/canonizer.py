@@ -12,6 +12,7 @@ from tcore.optimizer.base import LocalOptimizer
 from tcore.optimizer.rewrite import Rewrite, Stage, rewrite
 from tcore.scalar.dtypes import float_dtypes
 from tcore.tensor.conversion import as_tensor_variable
+from tcore.tensor.dimshuffle import DimShuffle
 from tcore.tensor.elemwise import Elemwise
 from tcore.tensor.math import add, inv, mul, neg, sgn, sub, true_div
 from tcore.tensor.rewrites.common import constant_like, elemwise_node, fitted, only_client, uniform_value
@@ -76,7 +77,8 @@ class Canonizer(LocalOptimizer):
     def get_constant(v: Any) -> Any:
         """The number that ``v`` is, or None for what is no uniform constant."""
         if isinstance(v, Variable):
-            value = uniform_value(v) if v.owner is None or isinstance(v, Constant) else None
+            plain = v.owner is None or isinstance(v.owner.op, DimShuffle)
+            value = uniform_value(v) if plain else None
             return None if value is None else value[()]
         return v
 
@@ -327,7 +329,7 @@ def _with_one(term: tuple[list[Any], list[Any]], out: Any) -> tuple[list[Any], l
 
 
 local_greedy_distributor = rewrite(
-    Stage.CANONICALIZE, Stage.STABILIZE, tracks=[mul, true_div], name="local_greedy_distributor"
+    Stage.CANONICALIZE, Stage.STABILIZE, Stage.SPECIALIZE, tracks=[mul, true_div], name="local_greedy_distributor"
 )(_greedy_distributor)
 
 local_add_canonizer = Canonizer(add, sub, neg, _sum_of, name="local_add_canonizer")

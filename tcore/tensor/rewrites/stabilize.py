@@ -10,7 +10,6 @@ from tcore.optimizer.rewrite import GlobalRewrite, Rewrite, Stage, rewrite
 from tcore.scalar.dtypes import complex_dtypes, float_dtypes
 from tcore.tensor.careduce import CAReduce, Sum, normal_axes, spread_over
 from tcore.tensor.dimshuffle import DimShuffle
-from tcore.tensor.extremes import MaxAndArgmax
 from tcore.tensor.math import (
     add,
     erf,
@@ -283,19 +282,6 @@ def local_logsoftmax_grad(node: Apply) -> Any:
     return [fitted(sub(g, mul(spread_over(g.sum(axis=1), 2, (1,)), sm)), node.outputs[0])]
 
 
-def _is_shifted(x: Any) -> bool:
-    """Whether ``x`` is something minus its own maximum already: shifting it again would never end."""
-    difference = elemwise_node(x, scalar.Sub)
-    if difference is None or len(difference.inputs) != 2:
-        return False
-    whole, high = difference.inputs
-    while high.owner is not None and isinstance(high.owner.op, DimShuffle):
-        (high,) = high.owner.inputs
-    if high.owner is None or high.owner.inputs[0] is not whole:
-        return False
-    return isinstance(high.owner.op, MaxAndArgmax) or isinstance(getattr(high.owner.op, "scalar_op", None), scalar.Maximum)
-
-
 @rewrite(tracks=[log])
 def local_log_sum_exp(node: Apply) -> Any:
     """log(sum(exp(x))) -> max(x) + log(sum(exp(x - max(x))))"""
@@ -306,15 +292,23 @@ def local_log_sum_exp(node: Apply) -> Any:
     if power is None:
         return False
     x: Any = power.inputs[0]
-    if _is_shifted(x):
-        return False
     op = total.owner.op
+    difference = elemwise_node(x, scalar.Sub)
+    if difference is not None and _is_spread_maximum(difference.inputs[1]):
+        return False  # what this rule makes
     high = CAReduce(scalar.maximum, op.axis)(x)
     axes = normal_axes(op.axis, x.type.ndim)
     shifted = exp(sub(x, spread_over(high, x.type.ndim, axes)))
     # an infinite maximum is the result; the difference of two infinities is not needed
     result = switch(isinf(high), high, add(high, log(op(shifted))))
     return [fitted(result, node.outputs[0])]
+
+
+def _is_spread_maximum(variable: Any) -> bool:
+    node = variable.owner
+    if node is not None and isinstance(node.op, DimShuffle):
+        node = node.inputs[0].owner
+    return node is not None and isinstance(node.op, CAReduce) and isinstance(node.op.scalar_op, scalar.Maximum)
 
 
 # ------------------------------------------------------------ error function
@@ -344,6 +338,8 @@ def local_log_erfc(node: Apply) -> Any:
     if function is None:
         return False
     x = function.inputs[0]
+    if elemwise_node(x, scalar.Minimum) is not None:
+        return False  # what this rule makes
     large = sub(log(erfcx(maximum(x, constant_like(1, x)))), mul(x, x))
     small = log(erfc(minimum(x, constant_like(1, x))))
     return [fitted(switch(lt(x, constant_like(1, x)), small, large), node.outputs[0])]
