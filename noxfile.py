@@ -20,6 +20,7 @@ import nox
 ROOT = Path(__file__).parent.resolve()
 DISTRIBUTIONS = ("tcore", "tcore_cpu", "tcore_cuda", "tcore_opencl", "tcore_sparse", "tcore_nnet")
 BUILD_REQUIREMENTS = ("hatchling>=1.27", "setuptools>=77", "numpy>=2", "editables")
+TESTING_KIT = ("pytest>=8.3",)  # what tcore.testing needs: the extra `testing` of tcore
 OTHER_PYTHONS = ("3.11", "3.12", "3.13", "3.14")
 
 #: the program that makes sure that the core alone is under test
@@ -195,8 +196,8 @@ def build(session: nox.Session) -> None:
     with outside() as folder:
         # every third-party wheel, fetched once: the install and the resolution by name see this folder and nothing else
         house = folder / "wheelhouse"
-        session.run("python", "-m", "pip", "wheel", "--quiet", "--wheel-dir", str(house), *third_party())
-        session.install("--no-index", "--find-links", str(house), *map(str, wheels))
+        session.run("python", "-m", "pip", "wheel", "--quiet", "--wheel-dir", str(house), *third_party(), *TESTING_KIT)
+        session.install("--no-index", "--find-links", str(house), *map(str, wheels), *TESTING_KIT)
         session.chdir(folder)
         for check in (("imports",), ("smoke",), ("resolve", str(dist), str(house))):
             session.run("python", "-P", str(ROOT / ".ci" / "wheels.py"), *check)

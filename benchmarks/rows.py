@@ -26,7 +26,7 @@ def fused_elementwise() -> Pair:
         a, b, c, d = values
         return 2 * a + 3 * b - np.sqrt(c) * np.exp(-d)
 
-    np.testing.assert_allclose(f(*values), reference(), rtol=1e-12)
+    np.testing.assert_allclose(f(*values), reference(), rtol=1e-12, atol=1e-14)
     return Pair(seconds_of(lambda: f(*values)), seconds_of(reference), f"backend {tcore.config.backend}")
 
 

@@ -1,7 +1,7 @@
 """Programs for the runtime: slots, registers, instructions and kernels, packed into one flat description.
 
 Integer arithmetic on lengths and strides happens in registers; :meth:`Assembler.index` turns index expressions of the
-loop IR into it. The order of fields is that of ``tc_program_new`` in ``native/program.h``.
+loop IR into it. The order of fields is that of ``tc_program_new`` in ``native/frames.h``.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from typing import Any
 from attrs import define, field
 
 from tcore.codegen.expr import Buffer, Cast, Const, Expr, Extent, Fn, Load, Select, flatten
+from tcore_cpu.plans import SITE, KernelPlan, NotScheduled, Stride
 from tcore_cpu.runtime_abi import DTYPES, Failure, Instruction, IntegerFunction
-from tcore_cpu.schedule import SITE, KernelPlan, NotScheduled, Stride
 
 __all__ = ["Assembler"]
 

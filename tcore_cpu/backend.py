@@ -62,6 +62,12 @@ class CpuBackend:
             raise ValueError(f"the backend cpu has no linker {name!r}; it has {', '.join(known)}")
         return known[name](**options)
 
+    def c_program(self, node: Any) -> Callable[..., tuple[Any, ...]] | None:
+        """Runs the C code that a node's op brings: values in, values out. None where the op has none or it cannot be compiled."""
+        from tcore_cpu.c_steps import c_step_of
+
+        return c_step_of(node)
+
     def tags(self) -> tuple[str, ...]:
         """No optimizations beyond those of the mode."""
         return ()

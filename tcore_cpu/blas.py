@@ -61,7 +61,10 @@ def _load_by_path() -> Any:
             name = "scipy.linalg.cython_blas"
             loader = importlib.machinery.ExtensionFileLoader(name, str(path))
             try:
-                module = importlib.util.module_from_spec(importlib.util.spec_from_loader(name, loader))
+                own = importlib.util.spec_from_loader(name, loader)
+                if own is None:
+                    return None
+                module = importlib.util.module_from_spec(own)
                 loader.exec_module(module)
             except ImportError:
                 return None

@@ -53,7 +53,7 @@ class Compiler:
 
     def stamp(self) -> str:
         """A text that changes when the compiler's file does; starts no program."""
-        info = os.stat(self.path)
+        info = Path(self.path).stat()
         return f"{self.path}:{info.st_size}:{info.st_mtime_ns}"
 
     def identity(self, store: Store) -> str:
@@ -97,7 +97,7 @@ def find_compiler() -> Compiler | None:
     folder, name = os.path.split(config.cxx)
     for other, own in (("clang++", "clang"), ("g++", "gcc"), ("c++", "cc")):
         if name.startswith(other):
-            found = _which(os.path.join(folder, own + name[len(other) :]))
+            found = _which(str(Path(folder, own + name[len(other) :])))
             if found is not None:
                 return found
     return _which("gcc") or _which("clang") or _which("cc") or _which(config.cxx)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import types
 import warnings
+import weakref
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -101,9 +102,9 @@ class _Frame:
         frame = core.tc_frame_new(program.native)
         if frame == ffi.NULL:
             raise MemoryError("no memory for a call")
-        self.core = ffi.gc(frame, core.tc_frame_free)
-        self.program = program.native  # must live longer than its frames
+        self.core = frame
         self.ffi = ffi
+        program.frames.append(frame)
         self.constants = dict(zip(program.constant_slots, program.constants, strict=True))
         self.objects: dict[int, Any] = dict(self.constants)
         for slot, value in self.constants.items():
@@ -131,6 +132,12 @@ class _Frame:
         return tuple(target.strides[k] for k in range(target.ndim))
 
 
+def _free(core: Any, native: Any, frames: list[Any]) -> None:
+    for frame in frames:
+        core.tc_frame_free(frame)
+    core.tc_program_free(native)
+
+
 class Program:
     """A compiled graph: called with the values of all inputs, returns the list of all outputs."""
 
@@ -151,7 +158,10 @@ class Program:
         native = core.tc_program_new(ffi.cast("int64_t *", ffi.from_buffer(spec)), len(spec) // 8)
         if native == ffi.NULL:
             raise ValueError("malformed program")
-        self.native = ffi.gc(native, core.tc_program_free)
+        self.native = native
+        #: every frame that was ever made; freed with the program, before it
+        self.frames: list[Any] = []
+        weakref.finalize(self, _free, core, native, self.frames).atexit = False
         count = native.nslots
         self.dtypes = [native.slot_dtypes[k] for k in range(count)]
         self.inputs, self.outputs = tuple(inputs), tuple(outputs)

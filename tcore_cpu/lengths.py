@@ -9,7 +9,7 @@ from tcore.codegen.expr import Buffer, Const, Expr, Extent, Load, cast, index_co
 from tcore.codegen.lowering import NotLowered
 from tcore.codegen.scalar_ops import scalar_values
 from tcore.graph import Constant
-from tcore_cpu.schedule import NotScheduled
+from tcore_cpu.plans import NotScheduled
 
 __all__ = ["Lengths"]
 

@@ -250,13 +250,14 @@ class CvmLinker(Linker):
         super().__init__(allow_gc, schedule)
         self.granularity = granularity
         self.lazy = lazy
-        self._draft: tuple[Any, Draft, list[int], tuple[Any, ...]] | None = None
+        self._program: Any = None
         self._lock = threading.Lock()
 
     def __getstate__(self) -> dict[str, Any]:
         state = super().__getstate__()
-        state["_draft"] = None
-        del state["_lock"]
+        state["_program"] = None
+        for name in ("_lock", "reasons", "kernels", "_in_python"):
+            state.pop(name, None)
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -265,11 +266,9 @@ class CvmLinker(Linker):
 
     def clone(self, allow_gc: bool | None = None) -> CvmLinker:
         twin = super().clone(allow_gc)
-        twin._draft = None
         twin._program = None
+        twin._lock = threading.Lock()
         return twin
-
-    _program: Any = None
 
     def _by_node(self) -> bool:
         if self.granularity == "node" or self.profile is not None or self.lazy:
@@ -313,7 +312,21 @@ class CvmLinker(Linker):
                 self._program = compile_draft(draft, printer, fgraph)
                 self.reasons = dict(draft.reasons)
                 self.kernels = draft.kernels
+                self._in_python = {step.node: "C" if has_c_code(step.node) else "Python" for step in draft.steps}
             return self._program
+
+    def explain_node(self, node: Apply) -> str:
+        """``native``; ``C`` for an op that brings its own code; ``Python`` where only ``perform`` is there."""
+        if self._program is None:  # node by node in the virtual machine
+            return "node"
+        return self._in_python.get(node, "native")
+
+    def explain_notes(self) -> list[str]:
+        """How many kernels there are, and why nodes run in Python."""
+        if self._program is None:
+            return []
+        reasons = [f"{node}: {why}" for node, why in self.reasons.items() if self._in_python.get(node) == "Python"]
+        return [f"{self.kernels} kernels", *reasons]
 
     def native_entry(self, function: Any) -> Callable[..., Any] | None:
         """The fast way to call ``function``: None where its calls need more than positions and storage."""

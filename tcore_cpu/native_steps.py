@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tcore.graph import Constant
+from tcore_cpu.plans import NotScheduled
 from tcore_cpu.runtime_abi import Failure, Instruction, IntegerFunction
-from tcore_cpu.schedule import NotScheduled
 
 if TYPE_CHECKING:
     from tcore_cpu.program import NativeStep, _Builder

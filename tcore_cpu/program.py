@@ -19,9 +19,10 @@ from tcore.codegen.stages import Reduce
 from tcore.graph import Constant
 from tcore_cpu.assembler import HOST, Assembler
 from tcore_cpu.lengths import Lengths
+from tcore_cpu.plans import CopyPlan, KernelPlan, NotScheduled
 from tcore_cpu.printer import UnitPrinter
 from tcore_cpu.runtime_abi import DTYPES, Failure, Instruction, IntegerFunction
-from tcore_cpu.schedule import CopyPlan, KernelPlan, NotScheduled, schedule
+from tcore_cpu.schedule import schedule
 
 __all__ = ["Draft", "PythonStep", "build", "is_array"]
 

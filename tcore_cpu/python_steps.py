@@ -12,7 +12,7 @@ import threading
 from collections.abc import Sequence
 from typing import Any
 
-from tcore.graph import Constant, Op
+from tcore.graph import Constant, NoParams, Op
 from tcore.graph.traversal import io_toposort
 from tcore.link.errors import raise_with_op
 from tcore_cpu.c_steps import c_step_of
@@ -48,8 +48,8 @@ class _PerformStep:
         self.node, self.fgraph = node, fgraph
         self._perform = node.op.perform
         self._outputs = range(len(node.outputs))
-        params = node.run_params() if hasattr(node, "run_params") else None
-        self._params = () if params is None else (params,)
+        params = node.run_params()
+        self._params = () if params is NoParams else (params,)
         self._lock = None if getattr(node.op, "thread_safe", True) else threading.RLock()
 
     def __call__(self, *values: Any) -> tuple[Any, ...]:

@@ -6,6 +6,7 @@ Both have the classes ``Program`` and ``Entry`` and the functions ``set_threads`
 
 from __future__ import annotations
 
+import importlib
 import os
 import subprocess
 import threading
@@ -30,7 +31,7 @@ _blas_done = False
 def _load() -> Any:
     if os.environ.get("TCORE_CPU_RUNTIME", "") != "cffi":
         try:
-            from tcore_cpu import _runtime
+            _runtime = importlib.import_module("tcore_cpu._runtime")
         except ImportError:
             pass
         else:

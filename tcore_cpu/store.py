@@ -48,6 +48,7 @@ class Library:
 
     def table(self, symbol: str, length: int) -> list[int]:
         """The addresses in the pointer table ``symbol``."""
+        assert self._library is not None
         return [int(address or 0) for address in (ctypes.c_void_p * length).in_dll(self._library, symbol)]
 
     def __del__(self) -> None:
@@ -62,7 +63,7 @@ class Library:
 def cpu_features() -> frozenset[str]:
     """The features that this CPU states (on Linux), for ``-march=native`` code."""
     try:
-        with open("/proc/cpuinfo", encoding="ascii", errors="replace") as file:
+        with Path("/proc/cpuinfo").open(encoding="ascii", errors="replace") as file:
             for line in file:
                 name, _, value = line.partition(":")
                 if name.strip() in ("flags", "Features"):
@@ -142,7 +143,7 @@ class Store:
         handle, private = tempfile.mkstemp(dir=self.root, prefix=".tmp-")
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             json.dump(value, file)
-        os.replace(private, self.root / name)
+        Path(private).replace(self.root / name)
 
     def read_json(self, name: str) -> Any:
         """The value of a small file; None where it is missing or damaged."""
@@ -181,7 +182,7 @@ def _objection(root: Path) -> str | None:
     try:
         handle, name = tempfile.mkstemp(dir=root, prefix=".tmp-")
         os.close(handle)
-        os.unlink(name)
+        Path(name).unlink()
     except OSError as error:
         return f"cannot be written ({error.strerror})"
     return None
@@ -193,7 +194,7 @@ def open_store(root: str | os.PathLike[str], layers: Sequence[str | os.PathLike[
     Where ``root`` cannot be written, or others could write it, a :class:`StoreWarning` says so and a private temporary
     folder takes its place until the process ends.
     """
-    asked = (os.fspath(root), *map(os.fspath, layers))
+    asked = (os.fspath(root), *(os.fspath(layer) for layer in layers))
     store = _opened.get(asked)
     if store is not None and store.root.is_dir():
         return store

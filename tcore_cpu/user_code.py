@@ -126,10 +126,7 @@ class _Writer:
     def enter(self, name: str, type_: Any, label: int, *, output: bool) -> str:
         """Declare and fill one variable."""
         sub = self.sub(label)
-        if output:
-            filled = ask(type_, "c_init", name, sub, default="")
-        else:
-            filled = _with_check(type_.c_extract, name, sub, self.check)
+        filled = ask(type_, "c_init", name, sub, default="") if output else _with_check(type_.c_extract, name, sub, self.check)
         return f"""
 {{
 {_with_check(type_.c_declare, name, sub, self.check)}

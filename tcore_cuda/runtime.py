@@ -36,7 +36,7 @@ def missing() -> str | None:
     if count.value == 0:
         return "the NVIDIA driver is there, but sees no GPU (CUDA_VISIBLE_DEVICES hides them?)"
     try:
-        import pycuda.driver  # noqa: F401, PLC0415
+        import pycuda.driver  # noqa: F401
     except ImportError as error:
         return f"pycuda is missing ({error}); beside a CUDA toolkit: pip install pycuda (see the README of tcore-cuda)"
     return None
@@ -48,7 +48,7 @@ def _driver() -> Any:
     reason = missing()
     if reason is not None:
         raise DeviceError(reason)
-    import pycuda.driver as driver  # noqa: PLC0415
+    from pycuda import driver
 
     driver.init()
     return driver
@@ -62,7 +62,7 @@ def devices() -> Iterator[DeviceInfo]:
         yield DeviceInfo(f"cuda{number}", device.name(), device.pci_bus_id(), device.total_memory())
 
 
-def open(device: str) -> CudaContext:  # noqa: A001 - the protocol's name
+def open(device: str) -> CudaContext:
     """The context of ``cuda`` (the first GPU), ``cuda0``, ``cuda1``, …"""
     digits = device.removeprefix("cuda")
     if digits and not digits.isdigit():

@@ -71,7 +71,7 @@ class CrossentropySoftmaxArgmax1HotWithBias(Op):
 
     def L_op(self, inputs: Sequence[Variable], outputs: Sequence[Variable], output_grads: Sequence[Variable]) -> list[Any]:
         """Of the cost: g (softmax − 1hot(y)); of the softmax: the softmax's own rule."""
-        x, b, y = inputs
+        y = inputs[2]
         _, softmax, _ = outputs
         g_cost, g_softmax, _ = output_grads
         terms = []

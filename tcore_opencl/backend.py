@@ -18,7 +18,7 @@ class OpenCLBackend:
 
     def unavailable(self) -> str | None:
         """Why no device can be used, and what to do; None where one can."""
-        from tcore_opencl import runtime  # noqa: PLC0415 - imports the driver
+        from tcore_opencl import runtime
 
         try:
             next(runtime.devices())

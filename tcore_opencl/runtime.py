@@ -46,7 +46,7 @@ def _platforms() -> list[Any]:
         ) from error
 
 
-def open(device: str) -> OpenCLContext:  # noqa: A001 - the protocol's name
+def open(device: str) -> OpenCLContext:
     """The context of ``opencl``, ``opencl<p>`` or ``opencl<p>:<d>`` (missing numbers are 0)."""
     text = device.removeprefix("opencl")
     platform_text, _, device_text = text.partition(":")
@@ -222,7 +222,7 @@ class OpenCLContext:
     ) -> None:
         """Start a kernel behind the events of its buffers."""
         if config.opencl.strict:
-            from tcore_opencl.strict import launch_strictly  # noqa: PLC0415 - a tool of tests
+            from tcore_opencl.strict import launch_strictly
 
             launch_strictly(self, kernel, shape, arguments, reads, writes, shared_bytes)
         else:

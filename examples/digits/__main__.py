@@ -17,12 +17,12 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from models import Model, logistic_regression, multilayer_perceptron  # noqa: E402 - a script beside its module
-from report import draw_curves, draw_graph  # noqa: E402
-from rich.console import Console  # noqa: E402
-from rich.progress import Progress  # noqa: E402
+from models import Model, logistic_regression, multilayer_perceptron
+from report import draw_curves, draw_graph
+from rich.console import Console
+from rich.progress import Progress
 
-import tcore  # noqa: E402
+import tcore
 
 BATCH = 50
 console = Console()
@@ -30,7 +30,7 @@ console = Console()
 
 def load_digits() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Images (float64, 64 pixels in 0…1) and labels: three quarters to train on, the rest to test on."""
-    from sklearn.datasets import load_digits as load  # noqa: PLC0415 - slow to import
+    from sklearn.datasets import load_digits as load
 
     data = load()
     order = np.random.default_rng(0).permutation(len(data.target))
@@ -94,7 +94,7 @@ def run(backend: str, output: Path, epochs: int) -> dict[str, float]:
             f"  test accuracy [bold]{accuracy[model.name]:.3f}[/]   one step of {BATCH} images: {ours:.0f} µs, "
             f"by hand in NumPy {numpys:.0f} µs"
         )
-        draw_graph(model.step, output / f"graph-{model.name.replace(' ', '-')}")
+        draw_graph(model.step, output / f"graph-{model.name.replace(' ', '-')}.svg")
     draw_curves(curves, output / "learning-curve.png")
     console.print(f"pictures: {', '.join(sorted(str(p) for p in output.iterdir()))}")
     return accuracy

@@ -12,10 +12,10 @@ __all__ = ["draw_curves", "draw_graph"]
 
 def draw_curves(curves: dict[str, list[tuple[float, float]]], target: Path) -> None:
     """Train and test error over the epochs, one colour for each model, as a PNG."""
-    import matplotlib  # noqa: PLC0415 - slow to import
+    import matplotlib as mpl
 
-    matplotlib.use("Agg")
-    from matplotlib import pyplot as plt  # noqa: PLC0415
+    mpl.use("Agg")
+    from matplotlib import pyplot as plt
 
     figure, axes = plt.subplots(figsize=(7, 4), layout="constrained")
     for number, (name, curve) in enumerate(curves.items()):
@@ -30,5 +30,5 @@ def draw_curves(curves: dict[str, list[tuple[float, float]]], target: Path) -> N
 
 
 def draw_graph(function: Any, target: Path) -> None:
-    """The compiled graph as a picture: PNG where Graphviz is installed, SVG elsewhere."""
-    tcore.printing.write_graph_picture(function, target)
+    """The compiled graph as an SVG: a picture that any browser enlarges."""
+    tcore.printing.draw_graph(function, target)

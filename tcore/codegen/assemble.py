@@ -136,7 +136,7 @@ class _Builder:
                     continue
                 for index in indices:
                     for k, item in enumerate(index):
-                        if isinstance(item, Axis) and not is_unit(item) and (root := self.find(item)) in roots:
+                        if isinstance(item, Axis) and runs_along(item) and (root := self.find(item)) in roots:
                             self.lengths.setdefault(root, []).insert(0, Extent(self.operand(variable), k))
             for position, axes in facts.produced.items():
                 variable = facts.node.outputs[position]
@@ -190,7 +190,7 @@ class _Builder:
                         self._extents[mine] = shape_of[variable][k]
                     elif variable in self.inputs or not operand.buffer.broadcastable[k]:
                         self._extents[mine] = Extent(self.operand_name(variable), k)
-            own = {buffer: v for buffer, v in zip(lowered.outputs, facts.node.outputs, strict=True)}
+            own = dict(zip(lowered.outputs, facts.node.outputs, strict=True))
             for stage in facts.stages:
                 if isinstance(stage, (Map, Reduce)):
                     for buffer in stage.outputs:
@@ -273,7 +273,7 @@ class _Builder:
             operand = facts.lowered.inputs[position]
             for index in indices[:1]:
                 for k, item in enumerate(index):
-                    if not isinstance(item, Axis) or is_unit(item) or operand.buffer is None:
+                    if not isinstance(item, Axis) or not runs_along(item) or operand.buffer is None:
                         continue
                     root = self.find(item)
                     expected = self.canonical[root].extent if root in self.canonical else item.extent
@@ -285,7 +285,7 @@ class _Builder:
         """What reading ``source`` (a Variable, or scratch of a lowering) at ``index`` gives in the kernel."""
         if source in self.values:
             axes, value = self.values[source]
-            moved = {axis: item for axis, item in zip(axes, index, strict=True) if axis is not None and axis is not item}
+            moved: dict[Expr, Expr] = {axis: item for axis, item in zip(axes, index, strict=True) if axis is not None and axis is not item}
             return substitute([value], moved)[0] if moved else value
         if source in self.buffers:
             return Load(self.buffers[source], index)
@@ -388,6 +388,11 @@ class _Builder:
         roots += [expr for check in self.checks for expr in (check.actual, check.expected)]
         roots += [e for v in self.stored for e in self.extent_rule(list(self.shapes.get(v, ())))]
         return {e.buffer for e in flatten(roots) if isinstance(e, Extent)}
+
+
+def runs_along(axis: Axis) -> bool:
+    """Whether operands that are read at ``axis`` itself have its length: not where a lowering computes another one."""
+    return isinstance(axis.extent, Extent)
 
 
 def reads_elements(length: Expr) -> bool:

@@ -114,8 +114,9 @@ class Expr(metaclass=_Interned):
         return self
 
     def __reduce__(self) -> tuple[Any, tuple[Any, ...]]:
-        cls = type(self)
-        return cls, tuple(getattr(self, name) for name in cls.__match_args__)  # type: ignore[attr-defined]
+        cls: Any = type(self)
+        names: tuple[str, ...] = cls.__match_args__
+        return cls, tuple(getattr(self, name) for name in names)
 
     # Index arithmetic, folded where the operands are literals.
     def __add__(self, other: Expr | int) -> Expr:

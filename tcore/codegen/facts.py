@@ -6,7 +6,7 @@ from typing import Any
 
 from attrs import frozen
 
-from tcore.codegen.expr import Axis, Buffer, Const, Expr, Load, flatten, index_const, substitute
+from tcore.codegen.expr import Axis, Buffer, Const, Expr, Extent, Load, flatten, index_const, substitute
 from tcore.codegen.kernel import cost, transcendentals
 from tcore.codegen.lowering import Lowered, LoweringTable, NotLowered
 from tcore.codegen.stages import Call, Loop, Map, Prefix, Reduce, Region, Regions, Scatter, Stage
@@ -21,7 +21,8 @@ class NodeFacts:
     ``outer`` and ``inner`` are its iteration axes without those of length 1; ``border`` says that it
     has other stages than Maps and Reduces, or several reductions over different axes.  ``loads`` gives
     every index at which each input is read.  ``produced`` gives, for each output of a Map or Reduce, its
-    own axes (None for those of length 1).
+    own axes (None for those of length 1).  ``other`` are inputs of which neither elements nor lengths occur in
+    the stages: what uses them is the shape of the result.
     """
 
     node: Any
@@ -32,6 +33,7 @@ class NodeFacts:
     border: bool
     loads: dict[int, list[tuple[Expr, ...]]]
     produced: dict[int, tuple[Axis | None, ...]]
+    other: frozenset[int]
     view: bool
     operations: int
     calls: int
@@ -47,7 +49,7 @@ def _without_unit_reductions(stage: Stage) -> Stage:
     if not isinstance(stage, Reduce) or not all(is_unit(axis) for axis in stage.reduced):
         return stage
     zero = index_const(0)
-    elements = substitute(stage.elements, {axis: zero for axis in stage.reduced})
+    elements = substitute(stage.elements, dict.fromkeys(stage.reduced, zero))
     results = stage.reduction.finish(stage.reduction.lift(elements[0], zero))
     return Map(stage.outputs, stage.axes, results)
 
@@ -92,10 +94,21 @@ def node_facts(node: Any, table: LoweringTable) -> NodeFacts:
         border or not uniform,
         loads,
         produced,
+        frozenset(range(len(node.inputs))) - loads.keys() - _lengths_used(stages, positions, roots),
         bool(getattr(node.op, "view_map", None)),
         cost(roots),
         transcendentals(roots),
     )
+
+
+def _lengths_used(stages: tuple[Stage, ...], positions: dict[Any, int], roots: list[Expr]) -> set[int]:
+    """Inputs whose lengths occur."""
+    lengths = [axis.extent for stage in stages for axis in region_axes(stage)]
+    return {
+        positions[expr.buffer]
+        for expr in flatten([*roots, *lengths])
+        if isinstance(expr, Extent) and expr.buffer in positions
+    }
 
 
 def _space(stages: tuple[Stage, ...]) -> tuple[tuple[Axis, ...], tuple[Axis, ...], bool]:

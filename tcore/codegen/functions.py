@@ -132,6 +132,31 @@ def _compare(name: str, sign: str, function: Callable[..., Any]) -> Function:
     return Function(name, 2, "compare", function, _every(f"{{0}} {sign} {{1}}"))
 
 
+_TRANSCENDENTALS: list[tuple[str, Callable[..., Any]]] = [
+    ("exp", np.exp),
+    ("exp2", np.exp2),
+    ("expm1", np.expm1),
+    ("log", np.log),
+    ("log2", np.log2),
+    ("log10", np.log10),
+    ("log1p", np.log1p),
+    ("sin", np.sin),
+    ("cos", np.cos),
+    ("tan", np.tan),
+    ("asin", np.arcsin),
+    ("acos", np.arccos),
+    ("atan", np.arctan),
+    ("sinh", np.sinh),
+    ("cosh", np.cosh),
+    ("tanh", np.tanh),
+    ("asinh", np.arcsinh),
+    ("acosh", np.arccosh),
+    ("atanh", np.arctanh),
+    ("erf", _vector("erf")),
+    ("erfc", _vector("erfc")),
+    ("tgamma", _vector("gamma")),
+]
+
 _ROWS = [
     Function("add", 2, "same", np.add, _wrapping("+", "{0} | {1}")),
     Function("sub", 2, "same", np.subtract, _wrapping("-")),
@@ -178,30 +203,7 @@ _ROWS = [
     _math("copysign", np.copysign, 1, 2),
     *(
         _math(name, function)
-        for name, function in [
-            ("exp", np.exp),
-            ("exp2", np.exp2),
-            ("expm1", np.expm1),
-            ("log", np.log),
-            ("log2", np.log2),
-            ("log10", np.log10),
-            ("log1p", np.log1p),
-            ("sin", np.sin),
-            ("cos", np.cos),
-            ("tan", np.tan),
-            ("asin", np.arcsin),
-            ("acos", np.arccos),
-            ("atan", np.arctan),
-            ("sinh", np.sinh),
-            ("cosh", np.cosh),
-            ("tanh", np.tanh),
-            ("asinh", np.arcsinh),
-            ("acosh", np.arccosh),
-            ("atanh", np.arctanh),
-            ("erf", _vector("erf")),
-            ("erfc", _vector("erfc")),
-            ("tgamma", _vector("gamma")),
-        ]
+        for name, function in _TRANSCENDENTALS
     ),
     # C gives +inf at -inf, SciPy -inf.
     Function("lgamma", 1, "same", _vector("gammaln"), _float("{0} == -TC_INFINITY ? {0} : @lgamma({0})"), 15),
@@ -354,7 +356,7 @@ def _comparable(name: str, args: tuple[Expr, ...]) -> tuple[Expr, ...]:
         left, right = args
         zero = Const(0, "int64")
         unsigned = tuple(cast(arg, "uint64") for arg in args)
-        number, other = (left, right) if left.dtype != "uint64" else (right, left)
+        number = left if left.dtype != "uint64" else right
         negative = Fn("lt", (cast(number, "int64"), zero), "bool")
         # A negative left operand is less than every uint64, a negative right one greater than none.
         decided = name in (("lt", "le", "ne") if number is left else ("gt", "ge", "ne"))

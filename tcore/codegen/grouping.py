@@ -21,44 +21,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal
 
-from attrs import define, field, frozen
+from attrs import frozen
 
 from tcore.codegen.assemble import Group, assemble
+from tcore.codegen.drafts import Draft, Limits, storage
 from tcore.codegen.expr import Axis
 from tcore.codegen.facts import NodeFacts, is_unit, lower_all
 from tcore.codegen.kernel import affine
 from tcore.codegen.lowering import LoweringTable
 
 __all__ = ["Group", "Grouping", "Limits", "group"]
-
-
-@frozen
-class Limits:
-    """The most that one kernel may hold, one setting per language."""
-
-    operations: int = 100
-    operands: int = 16
-    calls: int = 8
-    inline: int = 4
-    """Largest cost of a value that is computed again for each index of a broadcast."""
-
-
-@define(eq=False)
-class _Draft:
-    """A kernel in the making; axes are compared through :meth:`_Grouper.find`."""
-
-    number: int
-    nodes: list[NodeFacts]
-    outer: tuple[Axis, ...]
-    inner: tuple[Axis, ...]
-    border: bool
-    condition: frozenset[Any]
-    operations: int
-    calls: int
-    bits: int
-    before: int = 0
-    operands: set[Any] = field(factory=set)
-    inlined: set[Any] = field(factory=set)
 
 
 @frozen(eq=False)
@@ -119,17 +91,6 @@ def _keep_none(node: Any) -> bool:
     return False
 
 
-def _storage(variable: Any) -> Any:
-    """The variable whose memory ``variable`` shows: follows views and in-place outputs to their origin."""
-    while variable.owner is not None:
-        op, index = variable.owner.op, variable.index
-        shown = (getattr(op, "view_map", None) or {}).get(index) or (getattr(op, "destroy_map", None) or {}).get(index)
-        if not shown:
-            return variable
-        variable = variable.owner.inputs[shown[0]]
-    return variable
-
-
 class _Grouper:
     def __init__(
         self,
@@ -147,9 +108,11 @@ class _Grouper:
                 self.clients.setdefault(variable, []).append(node)
         self.facts: dict[Any, NodeFacts] = {}
         self.reasons: dict[Any, str] = {}
-        self.draft_of: dict[Any, _Draft] = {}
-        self.live: dict[int, _Draft] = {}
+        self.draft_of: dict[Any, Draft] = {}
+        self.live: dict[int, Draft] = {}
         self.now = -1
+        # Views that a kernel also computes by itself, by the kernel: it does not wait for them.
+        self.hidden: dict[int, list[Any]] = {}
         self.same: dict[Axis, Axis] = {}
 
     # -- axes that are one
@@ -172,7 +135,7 @@ class _Grouper:
         conditions = self._conditions(lazy_inputs)
         for number, node in enumerate(self.nodes):
             facts = self.facts.get(node)
-            draft = _Draft(
+            draft = Draft(
                 number,
                 [facts] if facts else [],
                 facts.outer if facts else (),
@@ -243,13 +206,13 @@ class _Grouper:
                 tried.add(number)
                 self._try(producers[number], mine)
 
-    def _try(self, first: _Draft, second: _Draft) -> bool:
+    def _try(self, first: Draft, second: Draft) -> bool:
         if first.border or first.condition != second.condition or not self._fits(first, second):
             return False
         if not self._convex(first, second):
             return False
         reads = self._reads(first, second)
-        if reads is None or not self._destroys_safely(first, second):
+        if reads is None or self._needs_value(first, second) or not self._destroys_safely(first, second):
             return False
         if not second.border and (space := self._unify(first, second, reads)) is not None:
             self._join(first, second, space, inline=False)
@@ -259,7 +222,7 @@ class _Grouper:
             return True
         return False
 
-    def _fits(self, first: _Draft, second: _Draft) -> bool:
+    def _fits(self, first: Draft, second: Draft) -> bool:
         limits = self.limits
         made = {v for facts in first.nodes for v in facts.node.outputs}
         kept = {v for v in made if v in self.outputs or any(self.draft_of[c] not in (first, second) for c in self.clients.get(v, ()))}
@@ -276,7 +239,7 @@ class _Grouper:
             and operands <= limits.operands
         )
 
-    def _convex(self, first: _Draft, second: _Draft) -> bool:
+    def _convex(self, first: Draft, second: Draft) -> bool:
         """No path from ``first`` to ``second`` through others, none from ``second`` to ``first``."""
         if first.before & second.bits:
             return False
@@ -295,7 +258,7 @@ class _Grouper:
             for other in self.orderings.get(facts.node, ())
         )
 
-    def _reads(self, first: _Draft, second: _Draft) -> list[tuple[Any, tuple[Any, ...], NodeFacts]] | None:
+    def _reads(self, first: Draft, second: Draft) -> list[tuple[Any, tuple[Any, ...], NodeFacts]] | None:
         """Every (variable of ``first``, index) that ``second`` reads; None where it needs one as a whole."""
         reads = []
         for facts in second.nodes:
@@ -307,12 +270,20 @@ class _Grouper:
                     reads += [(variable, index, facts) for index in indices]
         return reads
 
+    def _needs_value(self, first: Draft, second: Draft) -> bool:
+        """Whether ``second`` uses something of ``first`` other than elements and lengths: it must then be stored before."""
+        return any(
+            variable.owner in self.facts and self.draft_of[variable.owner] is first and position in facts.other
+            for facts in second.nodes
+            for position, variable in enumerate(facts.node.inputs)
+        )
+
     def _axes_of(self, variable: Any) -> tuple[Axis | None, ...] | None:
         axes = self.facts[variable.owner].produced.get(variable.index)
         return None if axes is None else tuple(None if a is None else self.find(a) for a in axes)
 
     def _unify(
-        self, first: _Draft, second: _Draft, reads: list[tuple[Any, tuple[Any, ...], NodeFacts]]
+        self, first: Draft, second: Draft, reads: list[tuple[Any, tuple[Any, ...], NodeFacts]]
     ) -> tuple[tuple[Axis, ...], tuple[Axis, ...]] | None:
         """The common iteration space, with ``first``'s axes made one with ``second``'s; None if there is none."""
         pairs: dict[Axis, Axis] = {}
@@ -360,7 +331,7 @@ class _Grouper:
                 self.same[left] = right
         return space
 
-    def _shared(self, first: _Draft, second: _Draft) -> list[tuple[Axis, Axis]]:
+    def _shared(self, first: Draft, second: Draft) -> list[tuple[Axis, Axis]]:
         """Axes of both drafts that index the same axis of one array."""
         seen: dict[tuple[Any, int], Axis] = {}
         for facts in first.nodes:
@@ -384,7 +355,7 @@ class _Grouper:
         ]
 
     def _can_inline(
-        self, first: _Draft, second: _Draft, reads: list[tuple[Any, tuple[Any, ...], NodeFacts]]
+        self, first: Draft, second: Draft, reads: list[tuple[Any, tuple[Any, ...], NodeFacts]]
     ) -> bool:
         """Whether everything that ``first`` makes can be computed at the index where ``second`` reads it."""
         if first.inner or not reads:
@@ -420,7 +391,7 @@ class _Grouper:
         own = {a for stage in reader.stages for a in stage.loops if not is_unit(a)} - {None}
         return len(set(moved)) == len(moved) and (reader.border or set(moved) == own)
 
-    def _destroys_safely(self, first: _Draft, second: _Draft) -> bool:
+    def _destroys_safely(self, first: Draft, second: Draft) -> bool:
         """Whether no kernel memory is read under another name or at another index than it is written."""
         members = [*first.nodes, *second.nodes]
         destroyed: dict[Any, Any] = {}
@@ -433,20 +404,24 @@ class _Grouper:
                         return False
                     if variable in made:
                         continue  # the memory is the kernel's own: a fresh output takes its place
-                    if destroyed.setdefault(_storage(variable), variable) is not variable:
+                    if destroyed.setdefault(storage(variable), variable) is not variable:
                         return False
         if not destroyed:
             return True
         if any(facts.inner or facts.border for facts in members):
             return False
+        # Between views, equal indices of two readers need not be equal places.
+        views = any(facts.view for facts in members)
         for facts in members:
             for position, indices in facts.loads.items():
                 variable = facts.node.inputs[position]
                 if variable in made:
                     continue
-                target = destroyed.get(_storage(variable))
+                target = destroyed.get(storage(variable))
                 if target is None:
                     continue
+                if views and not getattr(facts.node.op, "destroy_map", None):
+                    return False
                 if target is not variable or any(not all(isinstance(i, Axis) or not i.axes for i in index) for index in indices):
                     return False
                 if any(len({i for i in index if isinstance(i, Axis)}) < len(facts.outer) for index in indices):
@@ -454,7 +429,7 @@ class _Grouper:
         return True
 
     def _join(
-        self, first: _Draft, second: _Draft, space: tuple[tuple[Axis, ...], tuple[Axis, ...]], *, inline: bool
+        self, first: Draft, second: Draft, space: tuple[tuple[Axis, ...], tuple[Axis, ...]], *, inline: bool
     ) -> None:
         if inline:
             second.inlined.update(facts.node for facts in first.nodes)
@@ -493,7 +468,7 @@ class _Grouper:
                     units[node] = step
         return self._ordered(units)
 
-    def _emit(self, draft: _Draft) -> list[Any]:
+    def _emit(self, draft: Draft) -> list[Any]:
         if not draft.nodes:
             return [self.nodes[draft.number]]
         members, before, after = self._peel(draft)
@@ -509,10 +484,12 @@ class _Grouper:
                 or not self.clients.get(variable)
             ]
             hidden = [facts for facts in draft.nodes if facts.node in after]
-            steps.append(assemble(members, hidden, draft.outer, draft.inner, draft.inlined, stored, self.find))
+            made = assemble(members, hidden, draft.outer, draft.inner, draft.inlined, stored, self.find)
+            self.hidden[id(made)] = [facts.node for facts in hidden]
+            steps.append(made)
         return steps + after
 
-    def _peel(self, draft: _Draft) -> tuple[list[NodeFacts], list[Any], list[Any]]:
+    def _peel(self, draft: Draft) -> tuple[list[NodeFacts], list[Any], list[Any]]:
         """Members without the views at the rim: those of operands, and those that show an output."""
         members = list(draft.nodes)
         if len(members) == 1 and members[0].view:
@@ -557,7 +534,7 @@ class _Grouper:
         return list(done.values())
 
     def _needs(self, step: Any) -> list[Any]:
-        members = step.nodes if isinstance(step, Group) else (step,)
+        members = (*step.nodes, *self.hidden[id(step)]) if isinstance(step, Group) else (step,)
         inside = set(members)
         return [
             other

@@ -10,7 +10,6 @@ of stages, or raises :class:`NotLowered` for a case that it leaves to the op's o
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -199,7 +198,7 @@ class LoweringTable:
         table = cls()
         for lowering in lowerings:
             for op in lowering.ops:
-                known: dict[Any, Lowering] = table.foreign if isinstance(op, str) else table.by_class  # type: ignore[assignment]
+                known: dict[Any, Lowering] = table.foreign if isinstance(op, str) else table.by_class
                 other = known.setdefault(op, lowering)
                 if other is not lowering:
                     raise ValueError(

@@ -9,6 +9,7 @@ Values are printed from the flat body of :func:`tcore.codegen.kernel.body`: one 
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import ClassVar
@@ -73,7 +74,7 @@ class Dialect:
             return "1" if value else "0"
         if dtype.startswith("float"):
             number = float(value)  # type: ignore[arg-type]
-            if number != number:
+            if math.isnan(number):
                 return f"({self.type(dtype)})TC_NAN"
             if number in (float("inf"), float("-inf")):
                 return f"({self.type(dtype)}){'-' if number < 0 else ''}TC_INFINITY"
@@ -214,7 +215,7 @@ class Source:
             if expr in names:
                 continue
             args = [names[a] if a in names else self.index(a, names) for a in _operands(expr)]
-            text = self.value(expr, args, lambda e, s: load(e, s))
+            text = self.value(expr, args, load)
             name = f"{prefix}{count}"
             count += 1
             lines.append(f"const {self.dialect.type(expr.dtype)} {name} = {text};")

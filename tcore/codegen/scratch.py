@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 
 from attrs import evolve, frozen
 
-from tcore.codegen.expr import Axis, Buffer, Expr, Load, flatten, substitute
+from tcore.codegen.expr import Axis, Buffer, Expr, Load, flatten
 from tcore.codegen.kernel import expression_cost
 from tcore.codegen.stages import Map, Reduce, Stage
 

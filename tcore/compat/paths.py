@@ -36,18 +36,30 @@ PATHS: Mapping[str, str | tuple[str, ...]] = MappingProxyType(
         "tcore.tensor.extra_ops": ("tcore.tensor",),
         "tcore.tensor.opt": (
             "tcore.tensor.rewrites.arithmetic",
+            "tcore.tensor.rewrites.blas",
             "tcore.tensor.rewrites.canonizer",
             "tcore.tensor.rewrites.dimshuffles",
-            "tcore.tensor.rewrites.dots",
+            "tcore.tensor.rewrites.gemm",
             "tcore.tensor.rewrites.fills",
             "tcore.tensor.rewrites.fusion",
             "tcore.tensor.rewrites.inplace",
             "tcore.tensor.rewrites.reductions",
             "tcore.tensor.rewrites.shape_feature",
             "tcore.tensor.rewrites.stabilize",
-            "tcore.tensor.rewrites.subtensors",
+            "tcore.tensor.rewrites.subtensor",
             "tcore.tensor.rewrites.useless",
             "tcore.tensor",
         ),
+        # arrays on devices
+        "tcore.gpuarray.basic_ops": (
+            "tcore.gpuarray.transfer",
+            "tcore.gpuarray.forms",
+            "tcore.gpuarray.eye",
+            "tcore.gpuarray.kernel",
+            "tcore.gpuarray.contexts",
+        ),
+        "tcore.gpuarray.elemwise": ("tcore.gpuarray.forms",),
+        "tcore.gpuarray.subtensor": ("tcore.gpuarray.forms",),
+        "tcore.gpuarray.blas": ("tcore.gpuarray.products",),
     }
 )

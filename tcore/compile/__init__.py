@@ -1,6 +1,7 @@
 """From graphs to functions: ``function``, shared variables, inputs and outputs, modes."""
 
 from tcore.compile.backends import BackendError, BackendWarning
+from tcore.compile.debugmode import DebugMode
 from tcore.compile.errors import AliasedMemoryError, UnusedInputError
 from tcore.compile.evaluate import evaluate
 from tcore.compile.function import function, function_dump
@@ -22,7 +23,6 @@ from tcore.compile.mode import (
     register_mode,
     register_optimizer,
 )
-from tcore.compile.debugmode import DebugMode
 from tcore.compile.monitormode import MonitorMode
 from tcore.compile.nanguardmode import NanGuardMode
 from tcore.compile.ops import (

@@ -16,7 +16,7 @@ from tcore.link import Linker, PerformLinker, VMLinker
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Backend", "BackendError", "BackendWarning", "current_backend", "linker_named", "register_linker"]
+__all__ = ["Backend", "BackendError", "BackendWarning", "current_backend", "host_backend", "linker_named", "register_linker"]
 
 
 class BackendError(RuntimeError):
@@ -116,6 +116,22 @@ def current_backend() -> Backend | None:
         raise BackendError(f"the backend {found.name!r} cannot run: {reason}")
     _warn_once(found.name, reason)
     return None
+
+
+def host_backend() -> Backend | None:
+    """The backend of the CPU where it is installed and able to run, for device backends that need something compiled."""
+    from tcore.plugins.errors import PluginError
+    from tcore.plugins.process import manager
+    from tcore.plugins.references import resolve
+
+    found = manager().find_backend("cpu")
+    if found is None:
+        return None
+    try:
+        backend: Backend = _backends.get(found.name) or resolve(found.load)()
+    except PluginError:
+        return None
+    return backend if backend.unavailable() is None else None
 
 
 def _warn_once(name: str, reason: str) -> None:

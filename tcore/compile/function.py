@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tcore.compile.errors import UnusedInputError
+from tcore.compile.function_module import Function
 from tcore.compile.io import In, Out, SymbolicInput, SymbolicOutput, convert_function_inputs
 from tcore.compile.maker import FunctionMaker
 from tcore.compile.rebuild import as_pairs, rebuild
@@ -16,9 +17,10 @@ from tcore.graph import Variable
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from tcore.compile.function_module import Function
+__all__ = ["Function", "In", "Inc", "Out", "function", "function_dump"]
 
-__all__ = ["In", "Out", "function", "function_dump"]
+#: the documentation's index has In under this name, too
+Inc = In
 
 
 def function(

@@ -54,6 +54,9 @@ class Function:
     profile : ProfileStats or None
     """
 
+    finder: dict[Any, Any]
+    inv_finder: dict[Container, SymbolicInput]
+
     def __init__(
         self,
         fn: Callable[..., Any],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import pdb
+import pdb  # noqa: T100 - a documented option stops in it
 import warnings
 from typing import Any, Self
 

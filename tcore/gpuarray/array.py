@@ -168,7 +168,7 @@ class GpuArray:
         return self.view([self.shape[a] for a in order], [self.strides[a] for a in order], self.offset)
 
     @property
-    def T(self) -> GpuArray:  # noqa: N802 - NumPy's name
+    def T(self) -> GpuArray:
         """Axes reversed."""
         return self.transpose()
 
@@ -178,7 +178,7 @@ class GpuArray:
         if self.is_c_contiguous():
             self.context.copy(result.data, 0, self.data, self.offset, self.nbytes)
         else:
-            from tcore.gpuarray.copying import copy_strided  # noqa: PLC0415 - needs the kernel printer
+            from tcore.gpuarray.copying import copy_strided
 
             copy_strided(self, result)
         return result
@@ -233,7 +233,7 @@ def asarray(value: Any, dtype: Any = None, context: GpuContext | str | None = No
     dtype : dtype, optional
     context : GpuContext, name of a context or device, or None for the default context
     """
-    from tcore.gpuarray.contexts import get_context, open_device  # noqa: PLC0415 - contexts hold arrays of their own
+    from tcore.gpuarray.contexts import get_context, open_device
 
     if context is None or isinstance(context, str):
         context = open_device(context) if context else get_context(None)

@@ -16,7 +16,7 @@ _lock = threading.Lock()
 _contexts: dict[Hashable, GpuContext] = {}
 
 
-class ContextNotDefined(ValueError):  # noqa: N818 - the documented name
+class ContextNotDefined(ValueError):
     """No device answers to this context name."""
 
 

@@ -14,12 +14,12 @@ __all__ = ["copy_strided"]
 
 @functools.lru_cache(maxsize=256)
 def _launcher(dtype: str, ndim: int, context: GpuContext) -> GroupLauncher:
-    from tcore.codegen.grouping import group  # noqa: PLC0415
-    from tcore.codegen.tables import lowering_table  # noqa: PLC0415
-    from tcore.gpuarray.forms import GpuElemwise  # noqa: PLC0415 - ops stand above arrays
-    from tcore.gpuarray.type import GpuArrayType  # noqa: PLC0415
-    from tcore.scalar import identity  # noqa: PLC0415
-    from tcore.tensor.elemwise import Elemwise  # noqa: PLC0415
+    from tcore.codegen.grouping import group
+    from tcore.codegen.tables import lowering_table
+    from tcore.gpuarray.forms import GpuElemwise
+    from tcore.gpuarray.type import GpuArrayType
+    from tcore.scalar import identity
+    from tcore.tensor.elemwise import Elemwise
 
     x = GpuArrayType(dtype, (False,) * ndim, context.device_name)()
     node = GpuElemwise(Elemwise(identity), context.device_name).make_node(x)
@@ -33,4 +33,4 @@ def copy_strided(source: GpuArray, target: GpuArray) -> None:
     launcher = _launcher(str(source.dtype), source.ndim, source.context)  # type: ignore[arg-type]
     buffers = launcher.group.kernel
     lengths = {buffers.inputs[0]: source.shape, buffers.outputs[0]: target.shape}
-    launcher._launch([target], [source], lengths)  # noqa: SLF001 - the same room
+    launcher._launch([target], [source], lengths)

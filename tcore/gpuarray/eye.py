@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from tcore.configuration import config
-from tcore.gradient import grad_undefined
 from tcore.gpuarray import array
 from tcore.gpuarray.array import GpuArray
 from tcore.gpuarray.contexts import get_context
@@ -16,6 +15,7 @@ from tcore.gpuarray.fp16_help import write_w
 from tcore.gpuarray.kernel import GpuKernelBase, Kernel
 from tcore.gpuarray.type import GpuArrayType, gpu_context_type
 from tcore.gpuarray.typecodes import SIZE, SSIZE, dtype_to_ctype, dtype_to_typecode
+from tcore.gradient import grad_undefined
 from tcore.graph import Apply, Op, Variable
 from tcore.tensor.conversion import as_tensor_variable
 

@@ -12,6 +12,7 @@ from tcore.codegen.assemble import Group
 from tcore.codegen.expr import Buffer, Expr, Extent, flatten
 from tcore.codegen.grouping import group
 from tcore.codegen.schedule_gpu import GpuProgram, evaluate_length, schedule
+from tcore.codegen.stages import Reduce
 from tcore.codegen.tables import lowering_table
 from tcore.gpuarray import array
 from tcore.gpuarray.array import GpuArray
@@ -20,6 +21,7 @@ from tcore.gpuarray.shapes import ShapeRule
 
 __all__ = ["GroupLauncher", "ShapeMismatchError", "group_thunk", "node_thunk"]
 
+_EXTREMES = {"max": "maximum", "min": "minimum", "argmax": "argmax", "argmin": "argmin", "maxandargmax": "maximum"}
 _BLOCK = 256
 _MAX_BLOCKS = 4096  # more work than that is done by the grid-stride loop
 
@@ -52,6 +54,12 @@ class GroupLauncher:
             ShapeRule(group.nodes, variable) if _mentions(shape, own) else None
             for variable, shape in zip(group.outputs, group.shapes, strict=True)
         ]
+        #: reductions that have no value over an empty axis, with the lengths that must not be 0
+        self.extremes = [
+            (_EXTREMES[stage.reduction.name], [axis.extent for axis in stage.reduced])
+            for stage in group.kernel.stages
+            if isinstance(stage, Reduce) and stage.reduction.name in _EXTREMES
+        ]
         self.errors = array.zeros((3,), "int64", context=context) if self.program.checks else None
         self.lock = threading.Lock()
 
@@ -68,7 +76,6 @@ class GroupLauncher:
         # numbers that stayed on the host (indices, lengths) travel with the launch
         inputs = [v if isinstance(v, GpuArray) else array.asarray(v, context=self.context) for v in inputs]
         lengths = {buffer: value.shape for buffer, value in zip(self.group.kernel.inputs, inputs, strict=True)}
-        self._check(inputs, lengths)
         outputs = []
         for k, (buffer, shape, rule) in enumerate(
             zip(self.group.kernel.outputs, self.group.shapes, self.rules, strict=True)
@@ -78,11 +85,15 @@ class GroupLauncher:
             else:
                 lengths_of = lambda b, axis: lengths[b][axis]  # noqa: E731 - a name for one expression
                 wanted = (
-                    rule.shape(lookup) if rule is not None else tuple(evaluate_length(item, lengths_of) for item in shape)
+                    rule.shape(lookup)
+                    if rule is not None
+                    else tuple(max(0, evaluate_length(item, lengths_of)) for item in shape)
                 )
                 value = array.empty(wanted, self.dtypes[k], context=self.context)
             lengths[buffer] = value.shape
             outputs.append(value)
+        self._check(inputs, lengths)  # some lengths are those of outputs
+        self._check_extremes(lengths)
         self._launch(outputs, list(inputs), lengths)
         return outputs
 
@@ -96,6 +107,11 @@ class GroupLauncher:
                     f"input {check.operand} of {check.node} has length {actual} on axis {check.axis}, where {expected} is needed "
                     f"(a length of 1 is stretched only where its type says that it always is 1); shapes in this kernel: {shapes}"
                 )
+
+    def _check_extremes(self, lengths: dict[Buffer, tuple[int, ...]]) -> None:
+        for name, reduced in self.extremes:
+            if any(evaluate_length(length, lambda b, axis: lengths[b][axis]) == 0 for length in reduced):
+                raise ValueError(f"zero-size array to reduction operation {name} which has no identity")
 
     def _launch(self, outputs: list[GpuArray], inputs: list[GpuArray], lengths: dict[Buffer, tuple[int, ...]]) -> None:
         arrays = outputs + inputs
@@ -114,7 +130,7 @@ class GroupLauncher:
             arguments = [*(value.data for value in arrays), error_data, block]
             for launch, kernel in zip(self.program.launches, self.kernels, strict=True):
                 items = launch.items(lambda b, axis: lengths[b][axis])
-                if items == 0:
+                if items <= 0:
                     continue
                 shape = _shape(items, launch.mode, kernel.max_block)
                 self.context.launch(kernel, shape, arguments, reads=reads, writes=[*writes, *extra])

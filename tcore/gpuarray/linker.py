@@ -12,9 +12,12 @@ from typing import Any, ClassVar, Literal
 from tcore.codegen.assemble import Group
 from tcore.codegen.grouping import Grouping, group
 from tcore.codegen.tables import lowering_table
+from tcore.compile.backends import host_backend
+from tcore.gpuarray.kernel import GpuKernelBase
 from tcore.gpuarray.launching import GroupLauncher, group_thunk
 from tcore.gpuarray.lowered import GpuOp
 from tcore.gpuarray.products import GpuProduct
+from tcore.gpuarray.transfer import GpuFromHost, GpuToGpu, HostFromGpu
 from tcore.gpuarray.views import view_thunk
 from tcore.graph import Apply
 from tcore.link.linker import LocalLinker
@@ -45,6 +48,7 @@ class DeviceLinker(LocalLinker):
         self.grain: Literal["segment", "node"] = granularity
         self._grouping: Grouping | None = None
         self._group_of: dict[Apply, Group] = {}
+        self._c_nodes: set[Apply] = set()
 
     def order(self) -> list[Apply]:
         """The nodes with those of one kernel next to each other."""
@@ -73,7 +77,9 @@ class DeviceLinker(LocalLinker):
         if step is None:
             if isinstance(node.op, GpuOp) and node.op.view_map:
                 return view_thunk(node, storage_map, compute_map)
-            return super()._make_node_thunk(node, storage_map, compute_map)
+            return self._own_c_code(node, storage_map, compute_map) or super()._make_node_thunk(
+                node, storage_map, compute_map
+            )
         if step.nodes[0] is node:
             return group_thunk(GroupLauncher(step, node.outputs[0].type.context), storage_map, compute_map)
 
@@ -84,6 +90,43 @@ class DeviceLinker(LocalLinker):
         nothing.outputs = [storage_map[v] for v in node.outputs]  # type: ignore[attr-defined]
         nothing.lazy = False  # type: ignore[attr-defined]
         return nothing
+
+    def _own_c_code(self, node: Apply, storage_map: Any, compute_map: Any) -> Callable[[], Any] | None:
+        """A thunk on the C code of an op that launches kernels of its own, where a backend of the host can compile it."""
+        if not isinstance(node.op, GpuKernelBase):
+            return None
+        host: Any = host_backend()
+        program = host.c_program(node) if host is not None else None
+        if program is None:
+            return None
+        self._c_nodes.add(node)
+        reads = [storage_map[variable] for variable in node.inputs]
+        writes = [storage_map[variable] for variable in node.outputs]
+        flags = [compute_map[variable] for variable in node.outputs]
+
+        def thunk() -> None:
+            for cell, value in zip(writes, program(*[cell[0] for cell in reads]), strict=True):
+                cell[0] = value
+            for flag in flags:
+                flag[0] = True
+
+        thunk.inputs = reads  # type: ignore[attr-defined]
+        thunk.outputs = writes  # type: ignore[attr-defined]
+        thunk.lazy = False  # type: ignore[attr-defined]
+        return thunk
+
+    def explain_node(self, node: Apply) -> str:
+        """``kernel 3`` for a device node, ``C`` for an op's own code, ``view``, ``device``, ``transfer`` or ``Python``."""
+        step = self._group_of.get(node)
+        if step is not None:
+            return f"kernel {self.kernels().index(step)}"
+        if node in self._c_nodes:
+            return "C"
+        if isinstance(node.op, (GpuFromHost, HostFromGpu, GpuToGpu)):
+            return "transfer"
+        if isinstance(node.op, GpuOp):
+            return "view" if node.op.view_map else "device"
+        return "Python"
 
     def kernels(self) -> list[Group]:
         """The kernels of the accepted graph, in order; for ``explain`` and for tests."""

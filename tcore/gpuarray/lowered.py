@@ -12,8 +12,8 @@ from typing import Any
 from tcore.gpuarray.transfer import as_gpuarray_variable, infer_context_name
 from tcore.gpuarray.type import GpuArrayType
 from tcore.graph import Apply, MethodNotDefined, Op, Variable
-from tcore.tensor.type import TensorType
 from tcore.tensor.conversion import as_tensor_variable
+from tcore.tensor.type import TensorType
 
 __all__ = ["GpuOp", "host_positions", "stays_on_host"]
 
@@ -103,7 +103,7 @@ class GpuOp(Op):
 
     def make_thunk(self, node: Apply, storage_map: Any, compute_map: Any, no_recycling: Any, impl: str | None = None) -> Any:
         """One node as one launch sequence."""
-        from tcore.gpuarray.launching import node_thunk  # noqa: PLC0415 - needs the kernel printers
+        from tcore.gpuarray.launching import node_thunk
 
         return node_thunk(node, storage_map, compute_map, no_recycling)
 

@@ -10,7 +10,7 @@ import numpy as np
 from tcore.graph import Apply, Constant, Variable
 from tcore.graph.fgraph import FunctionGraph
 from tcore.link import PerformLinker
-from tcore.tensor.constructors import lscalar
+from tcore.tensor.constructors import lscalar  # type: ignore[attr-defined]
 from tcore.tensor.conversion import as_tensor_variable
 from tcore.tensor.type import TensorType
 

@@ -11,8 +11,8 @@ from tcore.gpuarray.array import GpuArray, asarray
 from tcore.gpuarray.contexts import list_contexts
 from tcore.gpuarray.type import GpuArrayType
 from tcore.graph import Apply, Op, Variable
-from tcore.tensor.type import TensorType
 from tcore.tensor.conversion import as_tensor_variable
+from tcore.tensor.type import TensorType
 
 __all__ = [
     "GpuFromHost",

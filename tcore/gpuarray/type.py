@@ -9,14 +9,14 @@ import numpy as np
 from attrs import define
 
 from tcore.compile.sharedvalue import SharedVariable
-from tcore.graph import Constant, Type, Variable
 from tcore.gpuarray.array import GpuArray, asarray
 from tcore.gpuarray.contexts import get_context, list_contexts, reg_context
 from tcore.gpuarray.runtime import GpuContext
+from tcore.gpuarray.type_c import GpuArrayTypeC, GpuContextTypeC
 from tcore.gpuarray.typecodes import TYPECODES, device_ctype
-from tcore.gpuarray.type_c import GpuArrayTypeC
-from tcore.tensor.type import TensorType
+from tcore.graph import Constant, Type, Variable
 from tcore.tensor.operators import _tensor_py_operators
+from tcore.tensor.type import TensorType
 
 __all__ = [
     "GpuArrayConstant",
@@ -137,7 +137,7 @@ class GpuArrayType(GpuArrayTypeC, Type):
 
     def convert_variable(self, var: Any) -> Any:
         """``var`` itself if it is on this context already or moved to it from a host tensor of this dtype and pattern."""
-        from tcore.gpuarray.transfer import GpuFromHost, GpuToGpu  # noqa: PLC0415 - ops need this type
+        from tcore.gpuarray.transfer import GpuFromHost, GpuToGpu
 
         other = var.type
         if isinstance(other, GpuArrayType):
@@ -193,7 +193,7 @@ class GpuArrayType(GpuArrayTypeC, Type):
 
 def config_float(dtype: Any) -> Any:
     """``"floatX"`` as the dtype it stands for."""
-    from tcore.configuration import config  # noqa: PLC0415 - read at each use
+    from tcore.configuration import config
 
     return config.floatX if dtype == "floatX" else dtype
 
@@ -202,8 +202,8 @@ def config_float(dtype: Any) -> Any:
 class GpuArrayVariable(_tensor_py_operators, Variable):
     """A symbolic array on a device; takes part in expressions as a tensor does."""
 
-    def _as_TensorVariable(self) -> Any:  # noqa: N802 - the documented protocol
-        from tcore.gpuarray.transfer import host_from_gpu  # noqa: PLC0415 - ops need this type
+    def _as_TensorVariable(self) -> Any:
+        from tcore.gpuarray.transfer import host_from_gpu
 
         return host_from_gpu(self)
 
@@ -214,13 +214,13 @@ class GpuArrayConstant(_tensor_py_operators, Constant):
     def __str__(self) -> str:
         return self.name or f"GpuArrayConstant{{{np.asarray(self.data)}}}"
 
-    _as_TensorVariable = GpuArrayVariable._as_TensorVariable  # noqa: SLF001
+    _as_TensorVariable = GpuArrayVariable._as_TensorVariable
 
 
 class GpuArraySharedVariable(_tensor_py_operators, SharedVariable):
     """A shared variable whose value lives on a device."""
 
-    _as_TensorVariable = GpuArrayVariable._as_TensorVariable  # noqa: SLF001
+    _as_TensorVariable = GpuArrayVariable._as_TensorVariable
 
     def get_value(self, borrow: bool = False, return_internal_type: bool = False) -> Any:
         """The value, as a host copy; the device's own array (a copy unless ``borrow``) for ``return_internal_type``."""
@@ -278,7 +278,7 @@ def gpuarray_shared_constructor(
     return GpuArraySharedVariable(type=kind, value=stored, name=name, strict=strict, allow_downcast=allow_downcast)
 
 
-class GpuContextType(Type):
+class GpuContextType(GpuContextTypeC, Type):
     """Contexts as parameters of ops: hands the context object to C code, and is of no other use in graphs."""
 
     __props__ = ()

@@ -8,10 +8,54 @@ from typing import TYPE_CHECKING
 from tcore.gpuarray.kernel import include_folder
 from tcore.gpuarray.typecodes import device_ctype
 
-__all__ = ["GpuArrayTypeC"]
+__all__ = ["GpuArrayTypeC", "GpuContextTypeC"]
 
 
-class GpuArrayTypeC:
+class _WithHeader:
+    """Both need the header of the calls."""
+
+    def c_headers(self) -> list[str]:
+        """``gpuarray_api.h``."""
+        return ["<gpuarray_api.h>"]
+
+    def c_header_dirs(self) -> list[str]:
+        """Where that header is."""
+        return [include_folder()]
+
+    def c_support_code(self) -> str:
+        """Nothing beside the header."""
+        return ""
+
+    def c_code_cache_version(self) -> tuple[int, ...]:
+        """Version of the texts of the class."""
+        return (1,)
+
+
+class GpuContextTypeC(_WithHeader):
+    """C code sees a context as ``PyGpuContextObject *name``."""
+
+    def c_declare(self, name: str, sub: Mapping[str, str], check_input: bool = True) -> str:
+        """The pointer."""
+        return f"PyGpuContextObject *{name};"
+
+    def c_init(self, name: str, sub: Mapping[str, str]) -> str:
+        """No context yet."""
+        return f"{name} = NULL;"
+
+    def c_extract(self, name: str, sub: Mapping[str, str], check_input: bool = True) -> str:
+        """The object itself."""
+        return f"{name} = (PyGpuContextObject *)py_{name};\nPy_INCREF({name});"
+
+    def c_cleanup(self, name: str, sub: Mapping[str, str]) -> str:
+        """Drop the reference."""
+        return f"Py_XDECREF({name}); {name} = NULL;"
+
+    def c_sync(self, name: str, sub: Mapping[str, str]) -> str:
+        """Contexts are never results."""
+        return ""
+
+
+class GpuArrayTypeC(_WithHeader):
     """C code sees a value called ``name`` as ``PyGpuArrayObject *name``, NULL while there is none."""
 
     dtype: str
@@ -24,14 +68,6 @@ class GpuArrayTypeC:
         @property
         def ndim(self) -> int:
             """Number of axes."""
-
-    def c_headers(self) -> list[str]:
-        """The header of the calls."""
-        return ["<gpuarray_api.h>"]
-
-    def c_header_dirs(self) -> list[str]:
-        """Where that header is."""
-        return [include_folder()]
 
     def c_element_type(self) -> str:
         """The C type of one element in kernels."""
@@ -76,11 +112,3 @@ if ({name} == NULL) {{
 }} else {{
   py_{name} = tc_gpu_unwrap({name});
 }}"""
-
-    def c_support_code(self) -> str:
-        """Nothing beside the header."""
-        return ""
-
-    def c_code_cache_version(self) -> tuple[int, ...]:
-        """Version of the texts above."""
-        return (1,)

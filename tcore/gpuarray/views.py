@@ -11,8 +11,7 @@ from tcore.gpuarray.array import GpuArray
 from tcore.graph import Apply
 from tcore.tensor.dimshuffle import DimShuffle
 from tcore.tensor.reshape import Reshape
-from tcore.tensor.subtensor import run_time_index
-from tcore.tensor.subtensor import Subtensor
+from tcore.tensor.subtensor import Subtensor, run_time_index
 
 __all__ = ["view_thunk"]
 

@@ -168,9 +168,10 @@ def float_zeros(variable: Variable) -> Variable:
     """Zeros of the shape of ``variable``, of its dtype where that is no integer one."""
     if not hasattr(variable.type, "dtype"):
         return disconnected_type()
-    if is_discrete(variable):
-        return zeros_like(variable, dtype=config.floatX)
-    return zeros_like(variable)
+    dtype = config.floatX if is_discrete(variable) else None
+    if not hasattr(variable, "dimshuffle"):  # a value of another package, such as a sparse matrix
+        return variable.zeros_like(dtype=dtype)  # type: ignore[attr-defined, no-any-return]
+    return zeros_like(variable, dtype=dtype)
 
 
 class _Backward:
@@ -203,7 +204,8 @@ class _Backward:
                 return term
         total = terms[0]
         if len(terms) > 1:
-            total = add(*terms) if hasattr(total.type, "dtype") else _sum_of(terms)
+            # values of other packages, such as sparse matrices, bring their own sum
+            total = add(*terms) if all(hasattr(term, "dimshuffle") for term in terms) else _sum_of(terms)
         return total
 
     def run(self) -> None:

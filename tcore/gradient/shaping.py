@@ -10,7 +10,7 @@ from attrs import frozen
 
 from tcore.compile.ops import ViewOp
 from tcore.gradient.reverse import float_zeros
-from tcore.graph import Apply, Op, Variable
+from tcore.graph import Apply, Variable
 from tcore.graph.null_type import disconnected_type
 from tcore.graph.undefined import grad_undefined
 from tcore.tensor.conversion import as_tensor_variable
@@ -36,6 +36,8 @@ class _GradIdentity(ViewOp):
     """Hands its input on; subclasses say what becomes of the gradient. Optimizations remove it from finished graphs."""
 
     __props__ = ()
+    #: read by the rewrite that removes such ops
+    says_gradient_only = True
 
     def make_node(self, *inputs: Any) -> Apply:
         """One tensor in, the same type out."""
@@ -117,12 +119,6 @@ consider_constant_ = ConsiderConstant()
 zero_grad_ = ZeroGrad()
 disconnected_grad_ = DisconnectedGrad()
 undefined_grad_ = UndefinedGrad()
-
-#: ops that leave values alone, for the rewrite that takes them out of finished graphs
-gradient_identities: tuple[type[Op], ...] = (
-    ZeroGrad, ConsiderConstant, DisconnectedGrad, UndefinedGrad, GradClip, GradScale,
-)  # fmt: skip
-
 
 def consider_constant(x: Any) -> Variable:
     """``x``, with a gradient of zero.

@@ -60,7 +60,7 @@ class Apply:
     _tag: Scratchpad | None = field(default=None)
 
     def __init__(self, op: Op, inputs: Sequence[Variable], outputs: Sequence[Variable]) -> None:
-        from tcore.graph.variable import Variable  # noqa: PLC0415 - Variable speaks of Apply, too
+        from tcore.graph.variable import Variable
 
         for what, group in (("inputs", inputs), ("outputs", outputs)):
             if not isinstance(group, (list, tuple)):

@@ -62,7 +62,7 @@ def clone_get_equiv(
             if copy is None:
                 copy = memo[variable] = variable.clone() if copy_orphans else variable
             new_inputs.append(copy)
-        copied = node._with_inputs(new_inputs)  # noqa: SLF001 - the types are the same, so no check is needed
+        copied = node._with_inputs(new_inputs)
         memo[node] = copied
         for old, new in zip(node.outputs, copied.outputs, strict=True):
             memo.setdefault(old, new)

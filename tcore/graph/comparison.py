@@ -94,7 +94,7 @@ def is_same_graph(
     pairs = [] if givens is None else list(givens.items()) if hasattr(givens, "items") else list(givens)
     if not pairs:
         return equal_computations([var1], [var2])
-    from tcore.graph.cloning import clone_replace  # noqa: PLC0415 - only with givens
+    from tcore.graph.cloning import clone_replace
 
     return equal_computations(
         [clone_replace(var1, pairs, strict=False)], [clone_replace(var2, pairs, strict=False)]

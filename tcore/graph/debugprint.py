@@ -76,7 +76,7 @@ def debugprint(
     -------
     The text for ``file="str"``, a given file itself, else None.
     """
-    out: TextIO = StringIO() if file == "str" else sys.stdout if file is None else file  # type: ignore[assignment]
+    out: TextIO = StringIO() if file == "str" else sys.stdout if file is None else file
     printer = _Printer(out, depth, print_type, ids, stop_on_name, done, print_clients, used_ids)
     for item in obj if isinstance(obj, (list, tuple, set)) else [obj]:
         if isinstance(item, Variable):

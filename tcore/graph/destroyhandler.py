@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import heapq
 import itertools
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from tcore.graph.errors import InconsistencyError
@@ -261,7 +260,7 @@ class DestroyHandler(Feature):
         assert view.index is not None
         self._drop_view(view)
         self._add_view(view, [node.inputs[i] for i in _views(node)[view.index]])
-        clients = self._graph()._clients  # noqa: SLF001 - read only; a copy for each variable is the larger cost
+        clients = self._graph()._clients
         below: dict[Variable, None] = {}
         stack = [view]
         while stack:
@@ -346,7 +345,7 @@ class DestroyHandler(Feature):
     def _check_readers(self, fgraph: FunctionGraph) -> None:
         if not self._destroyers:
             return
-        nodes, clients = fgraph.apply_nodes, fgraph._clients  # noqa: SLF001
+        nodes, clients = fgraph.apply_nodes, fgraph._clients
         for reader, variable in self._unread:
             for root in self.roots(variable):
                 for destroyer in self._destroyers.get(root, ()):
@@ -361,7 +360,7 @@ class DestroyHandler(Feature):
                         self._order(reader, destroyer)
 
     def _check_destroyer(self, node: Apply) -> None:
-        clients = self._graph()._clients  # noqa: SLF001
+        clients = self._graph()._clients
         op: Any = node.op
         same = getattr(op, "destroyhandler_tolerate_same", None) or ()
         aliased = getattr(op, "destroyhandler_tolerate_aliased", None) or ()
@@ -400,7 +399,7 @@ class DestroyHandler(Feature):
 
         Nodes are met in the order of their old labels, so that each is raised once.
         """
-        labels, clients = self._label, self._graph()._clients  # noqa: SLF001
+        labels, clients = self._label, self._graph()._clients
         wanted = {start: label}
         count = itertools.count()
         heap: list[tuple[int, int, Apply]] = [(labels[start], next(count), start)]
@@ -427,7 +426,7 @@ class DestroyHandler(Feature):
     def orderings(self, fgraph: FunctionGraph) -> dict[Apply, list[Apply]]:
         """Each destroyer, with the readers that must run before it."""
         orderings: dict[Apply, list[Apply]] = {}
-        clients = fgraph._clients  # noqa: SLF001
+        clients = fgraph._clients
         for node in self._roots_of:
             readers: dict[Apply, None] = {}
             for i in _destroyed_inputs(node):

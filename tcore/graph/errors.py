@@ -15,7 +15,7 @@ __all__ = [
 ]
 
 
-class MethodNotDefined(Exception):  # noqa: N818 - the documented name
+class MethodNotDefined(Exception):
     """An optional method of an Op or a Type (a C code hook, ``R_op``, …) is not defined.
 
     Callers catch it and take another way; authors raise it to say "not for these arguments".
@@ -52,7 +52,7 @@ class DebugModeError(Exception):
     """Something inside the system, an op or an optimization does not do what it promises."""
 
 
-class BadOptimization(DebugModeError):  # noqa: N818 - the documented name
+class BadOptimization(DebugModeError):
     """An optimization replaced a variable by one that is not the same.
 
     Attributes

@@ -29,7 +29,7 @@ __all__ = [
 ]
 
 
-class AlreadyThere(Exception):  # noqa: N818 - the documented name
+class AlreadyThere(Exception):
     """Raised by ``on_attach``: an equal feature is there, so this one is not needed. Callers never see it."""
 
 
@@ -149,7 +149,7 @@ class Validator(Feature):
         InconsistencyError
             From the feature that objects.
         """
-        methods = fgraph._methods("validate")  # noqa: SLF001 - two halves of one mechanism
+        methods = fgraph._methods("validate")
         if not methods:
             return
         start = perf_counter()

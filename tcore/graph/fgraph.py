@@ -122,7 +122,7 @@ class FunctionGraph:
 
     def list_inputs(self, variable_list: Iterable[Variable]) -> list[Variable]:
         """The inputs of the graph that ``variable_list`` needs."""
-        from tcore.graph.traversal import inputs  # noqa: PLC0415 - the name is taken in this class
+        from tcore.graph.traversal import inputs
 
         return inputs(variable_list)
 
@@ -508,7 +508,7 @@ class FunctionGraph:
             raise RuntimeError(f"variables that nobody needs are in the graph: {', '.join(map(str, odd_variables))}")
 
     def __str__(self) -> str:
-        from tcore.graph.text import as_string  # noqa: PLC0415 - only for reports
+        from tcore.graph.text import as_string
 
         return f"[{', '.join(as_string(self.inputs, self.outputs))}]"
 

@@ -90,14 +90,9 @@ disconnected_type = DisconnectedType()
 
 def grad_undefined(op: Op, x_pos: int, x: Variable, comment: str = "") -> Variable:
     """A gradient that does not exist mathematically: whoever needs it gets an error that gives ``comment``."""
-    return NullType(
-        f"the gradient of {op} with respect to input {x_pos} ({x}) is mathematically undefined"
-        + (f": {comment}" if comment else "")
-    )()
+    return NullType(f"the gradient of {op} with respect to input {x_pos} ({x}) is mathematically undefined" + (f": {comment}" if comment else ""))()
 
 
 def grad_not_implemented(op: Op, x_pos: int, x: Variable, comment: str = "") -> Variable:
     """A gradient that nobody wrote yet: whoever needs it gets an error that gives ``comment``."""
-    return NullType(
-        f"the gradient of {op} with respect to input {x_pos} ({x}) is not implemented" + (f": {comment}" if comment else "")
-    )()
+    return NullType(f"the gradient of {op} with respect to input {x_pos} ({x}) is not implemented" + (f": {comment}" if comment else ""))()

@@ -68,7 +68,7 @@ class PureOp:
     def _as_variable(value: Any) -> Variable:
         if isinstance(value, Variable):
             return value
-        from tcore.graph.conversion import as_variable  # noqa: PLC0415 - only for plain values
+        from tcore.graph.conversion import as_variable
 
         return as_variable(value)
 
@@ -87,7 +87,7 @@ class PureOp:
                 output.tag.trace = trace
         mode = config.compute_test_value_opt if paused else config.compute_test_value
         if mode != "off":
-            from tcore.graph.testvalues import compute_test_value  # noqa: PLC0415 - rarely switched on
+            from tcore.graph.testvalues import compute_test_value
 
             compute_test_value(node, mode)
         if self.default_output is not None:
@@ -136,7 +136,7 @@ class PureOp:
 
     # ------------------------------------------------------------ differentiating
 
-    def L_op(  # noqa: N802 - the documented name
+    def L_op(
         self, inputs: Sequence[Variable], outputs: Sequence[Variable], output_grads: Sequence[Variable]
     ) -> Sequence[Variable]:
         """Gradients of a scalar cost with respect to ``inputs``, from those with respect to ``outputs``.
@@ -150,7 +150,7 @@ class PureOp:
         """As :meth:`L_op`, without the outputs."""
         raise MethodNotDefined(f"{type(self).__name__} defines no grad", type(self), "grad")
 
-    def R_op(  # noqa: N802 - the documented name
+    def R_op(
         self, inputs: Sequence[Variable], eval_points: Sequence[Variable | None]
     ) -> Sequence[Variable | None]:
         """Derivative of the outputs in the direction ``eval_points``; None stands for zero."""

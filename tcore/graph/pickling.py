@@ -163,7 +163,7 @@ class Table:
         return output
 
     def __setstate__(self, state: tuple[Any, ...]) -> None:
-        from tcore.graph.trace import Frame  # noqa: PLC0415 - only where something is loaded
+        from tcore.graph.trace import Frame
 
         nodes, outputs, leaves, tags, plain_traces, odd, node_tags = state
         traces = [tuple(Frame(*frame) for frame in trace) for trace in plain_traces]
@@ -174,7 +174,7 @@ class Table:
             node.inputs = [made[code] if code >= 0 else leaves[-1 - code] for code in codes]
             node.outputs = []
             node.fgraph = None
-            node._tag = node_tags.get(row)  # noqa: SLF001
+            node._tag = node_tags.get(row)
             for index in range(n_outputs):
                 number = len(made)
                 kind, name = outputs[number]
@@ -184,21 +184,21 @@ class Table:
                 for attribute, value in further.items():
                     setattr(output, attribute, value)
                 if number in tags:
-                    output._tag = _rich_tag(tags[number], traces)  # noqa: SLF001
+                    output._tag = _rich_tag(tags[number], traces)
                 node.outputs.append(output)
                 made.append(output)
 
 
 def _fill(output: Any, kind: Any, name: str | None, node: Any, index: int) -> None:
-    from tcore.graph.variable import fresh_number  # noqa: PLC0415 - variables need this module
+    from tcore.graph.variable import fresh_number
 
     output.type = kind
     output.name = name
     output.owner = node
     output.index = index
     output.fgraph = None
-    output._tag = None  # noqa: SLF001
-    output._number = fresh_number()  # noqa: SLF001
+    output._tag = None
+    output._number = fresh_number()
 
 
 def _flat_tag(tag: Scratchpad, traces: dict[Any, int]) -> Any:
@@ -240,6 +240,6 @@ def set_leaf_state(variable: Any, state: dict[str, Any]) -> None:
     """Fill a new variable without owner."""
     _fill(variable, state.get("type"), state.get("name"), None, None)  # type: ignore[arg-type]
     if hasattr(type(variable), "_signature"):
-        variable._signature = None  # noqa: SLF001
+        variable._signature = None
     for name, value in state.items():
         setattr(variable, name, value)

@@ -25,7 +25,7 @@ def _eq(self: Any, other: object) -> bool:
 
 
 def _ne(self: Any, other: object) -> bool:
-    return not self == other
+    return not self == other  # noqa: SIM201 - this is what != calls
 
 
 def _hash(self: Any) -> int:

@@ -34,7 +34,7 @@ def get_test_value(v: Any) -> Any:
         If there is none.
     """
     if not isinstance(v, Variable):
-        from tcore.graph.conversion import as_variable  # noqa: PLC0415 - only for plain values
+        from tcore.graph.conversion import as_variable
 
         v = as_variable(v)
     if isinstance(v, Constant):

@@ -10,7 +10,7 @@ import linecache
 import sys
 import threading
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tcore.configuration import config
 
@@ -114,7 +114,7 @@ def copy_trace(source: Variable | Iterable[Variable], target: Variable) -> Varia
     """
     if target.has_tag() and getattr(target.tag, "trace", None):
         return target
-    sources = [source] if not isinstance(source, (list, tuple)) else source
+    sources: Any = [source] if not isinstance(source, (list, tuple)) else source
     joined: list[Frame] = []
     for variable in sources:
         if variable.has_tag():

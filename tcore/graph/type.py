@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 from tcore.graph.c_interface import CLinkerType
 from tcore.graph.errors import MethodNotDefined
@@ -13,12 +13,17 @@ from tcore.graph.variable import Constant, Variable
 __all__ = ["Generic", "PureType", "SingletonType", "Type", "generic"]
 
 
+# inside PureType, Variable and Constant are its attributes
+AnyVariable: TypeAlias = Variable
+AnyConstant: TypeAlias = Constant
+
+
 class PureType:
     """The part of a Type that has nothing to do with C: checks, conversions and comparisons of values."""
 
     #: classes of the variables and constants of this type
-    Variable: ClassVar[type[Variable]] = Variable
-    Constant: ClassVar[type[Constant]] = Constant
+    Variable: ClassVar[type[AnyVariable]] = Variable
+    Constant: ClassVar[type[AnyConstant]] = Constant
 
     def filter(self, value: Any, strict: bool = False, allow_downcast: bool | None = None) -> Any:
         """``value`` as a value of this type: itself if it already is one, a converted copy otherwise.
@@ -42,7 +47,7 @@ class PureType:
         """As :meth:`filter`, reusing the memory of ``storage``; a type that can do so overrides it."""
         raise NotImplementedError
 
-    def filter_variable(self, other: Any, allow_convert: bool = True) -> Variable:
+    def filter_variable(self, other: Any, allow_convert: bool = True) -> AnyVariable:
         """``other`` as a variable of this type: itself, a converted one, or a constant made of a plain value.
 
         Raises
@@ -63,7 +68,7 @@ class PureType:
             )
         return other  # type: ignore[no-any-return]
 
-    def convert_variable(self, var: Variable) -> Variable | None:
+    def convert_variable(self, var: AnyVariable) -> AnyVariable | None:
         """``var`` patched to this type where that cannot lose anything, else None."""
         return var if self.is_super(var.type) else None
 
@@ -103,15 +108,15 @@ class PureType:
             return (self, id(data))  # the constant keeps data alive, so the id stays its own
         return (self, type(data), data)
 
-    def make_variable(self, name: str | None = None) -> Variable:
+    def make_variable(self, name: str | None = None) -> AnyVariable:
         """A new variable of this type, without owner."""
         return self.Variable(self, name=name)  # type: ignore[arg-type]
 
-    def make_constant(self, value: Any, name: str | None = None) -> Constant:
+    def make_constant(self, value: Any, name: str | None = None) -> AnyConstant:
         """A constant of this type."""
         return self.Constant(self, value, name=name)  # type: ignore[arg-type]
 
-    def __call__(self, name: str | None = None) -> Variable:
+    def __call__(self, name: str | None = None) -> AnyVariable:
         variable = self.make_variable(name)
         note_trace(variable)
         return variable

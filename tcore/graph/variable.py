@@ -162,7 +162,7 @@ class Variable:
         """As ``str``; with ``config.print_test_value``, the test value follows on a line of its own."""
         text = str(self)
         if config.print_test_value:
-            from tcore.graph.testvalues import MissingTestValueError, get_test_value  # noqa: PLC0415 - rarely switched on
+            from tcore.graph.testvalues import MissingTestValueError, get_test_value
 
             try:
                 return f"{text}\n{get_test_value(self)!r}"
@@ -188,8 +188,8 @@ class Constant(Variable):
     data: Any = None
     _signature: Any = field(init=False, default=None)
 
-    def __init__(self, type: Type, data: Any, name: str | None = None) -> None:  # noqa: A002 - the documented name
-        self.__attrs_init__(type, None, None, name, type.filter(data))  # type: ignore[attr-defined]
+    def __init__(self, type: Type, data: Any, name: str | None = None) -> None:
+        self.__attrs_init__(type, None, None, name, type.filter(data))
         type_notes = getattr(type, "tag_constant", None)
         if type_notes is not None:
             type_notes(self)
@@ -213,8 +213,8 @@ class Constant(Variable):
         """A new constant of the same type and name that shares the data."""
         # not through __init__: data was filtered when self was made, and the copy shares it
         copy = object.__new__(type(self))
-        copy.__attrs_init__(self.type, None, None, self.name, self.data)  # type: ignore[attr-defined]
-        copy._signature = self._signature  # noqa: SLF001
+        copy.__attrs_init__(self.type, None, None, self.name, self.data)
+        copy._signature = self._signature
         if self._tag is not None:
             copy.tag.update(self._tag)
         return copy

@@ -43,11 +43,12 @@ class LazyProgram(Program):
         after = fgraph.orderings()
         self._lazy = [bool(getattr(thunk, "lazy", False)) for thunk in self.thunks]
         self._producers: list[list[int]] = [
-            [index.get(v.owner, -1) for v in node.inputs]  # type: ignore[call-overload] for node in self.nodes
+            [index.get(v.owner, -1) for v in node.inputs]  # type: ignore[arg-type]
+            for node in self.nodes
         ]
         self._before: list[list[int]] = [[index[n] for n in after.get(node, ()) if n in index] for node in self.nodes]
         self._flags = [compute_map[variable] for node in self.nodes for variable in node.outputs]
-        self._outputs = [index.get(v.owner, -1) for v in fgraph.outputs]  # type: ignore[call-overload]
+        self._outputs = [index.get(v.owner, -1) for v in fgraph.outputs]  # type: ignore[arg-type]
         kept: set[Variable] = {*fgraph.inputs, *fgraph.outputs}
         readers: dict[Variable, int] = {}
         self._read: list[list[Variable]] = []

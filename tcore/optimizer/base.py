@@ -61,7 +61,7 @@ class Optimizer:
 
     def add_after(self, other: Optimizer) -> Optimizer:
         """An optimizer that applies this one, then ``other``."""
-        from tcore.optimizer.sequence import SeqOptimizer  # noqa: PLC0415 - a subclass
+        from tcore.optimizer.sequence import SeqOptimizer
 
         return SeqOptimizer([self, other])
 
@@ -105,7 +105,7 @@ class FromFunctionOptimizer(Optimizer):
             fgraph.attach_feature(make())
 
     def __eq__(self, other: object) -> bool:
-        return type(self) is type(other) and self.fn == other.fn  # type: ignore[attr-defined]
+        return type(self) is type(other) and self.fn == other.fn
 
     def __hash__(self) -> int:
         return hash(self.fn)
@@ -118,7 +118,7 @@ def optimizer(fn: Callable[[FunctionGraph], Any]) -> FromFunctionOptimizer:
 
 def inplace_optimizer(fn: Callable[[FunctionGraph], Any]) -> FromFunctionOptimizer:
     """Decorator: as :func:`optimizer`, for one that puts in-place ops into the graph."""
-    from tcore.graph.destroyhandler import DestroyHandler  # noqa: PLC0415 - only for these
+    from tcore.graph.destroyhandler import DestroyHandler
 
     return FromFunctionOptimizer(fn, (ReplaceValidate, DestroyHandler))
 
@@ -198,7 +198,7 @@ class FromFunctionLocalOptimizer(LocalOptimizer):
         self.__doc__ = fn.__doc__
         self.__module__ = fn.__module__
         # on the instance: callers get the function itself, without a call in between
-        self.transform = fn  # type: ignore[method-assign]
+        self.transform = fn  # type: ignore[assignment]
 
     def tracks(self) -> Sequence[Op | type[Op]] | None:
         """As given."""
@@ -246,7 +246,7 @@ def local_optimizer(
     def decorate(fn: Callable[[Apply], Any]) -> FromFunctionLocalOptimizer:
         needed = tuple(requirements)
         if inplace:
-            from tcore.graph.destroyhandler import DestroyHandler  # noqa: PLC0415 - only for these
+            from tcore.graph.destroyhandler import DestroyHandler
 
             if DestroyHandler not in needed:
                 needed = (*needed, DestroyHandler)

@@ -35,7 +35,7 @@ def constant_folding(node: Apply) -> list[Variable] | bool:
     values = compute(node)
     if values is None:
         return False
-    folded = []
+    folded: list[Variable] = []
     for output, value in zip(node.outputs, values, strict=True):
         constant = output.type.make_constant(value)
         copy_stack_trace(output, constant)

@@ -255,7 +255,7 @@ class _Run:
             self.exhausted = rule
 
     def _work_off(self, queue: deque[Apply], this: _Pass) -> None:
-        fgraph, tracker, rules_for = self.fgraph, self.tracker, self.optimizer._index.rules_for  # noqa: SLF001
+        fgraph, tracker, rules_for = self.fgraph, self.tracker, self.optimizer._index.rules_for
         waiting = set(queue)
         on_error = self._failed
         broken = self.broken
@@ -300,7 +300,7 @@ class _Run:
                     waiting.add(changed)
                     queue.append(changed)
                 for output in changed.outputs:
-                    clients = fgraph._clients[output]  # noqa: SLF001 - read only, in the hottest loop
+                    clients = fgraph._clients[output]
                     if len(clients) <= 8:  # a value that everybody uses: the last pass sees to far users
                         users.update((user, None) for user, _ in clients if user != "output")
             layer = users

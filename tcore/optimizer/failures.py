@@ -7,7 +7,7 @@ is for tests, ``pdb`` for their authors, ``ignore`` says nothing.
 from __future__ import annotations
 
 import logging
-import pdb
+import pdb  # noqa: T100 - a documented option stops in it
 import sys
 import traceback
 from typing import TYPE_CHECKING, Any
@@ -18,7 +18,7 @@ from tcore.graph.trace import creation_report
 if TYPE_CHECKING:
     from tcore.graph.apply import Apply
 
-__all__ = ["report_local_failure", "report_failure"]
+__all__ = ["report_failure", "report_local_failure"]
 
 logger = logging.getLogger("tcore.optimizer")
 

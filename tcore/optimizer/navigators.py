@@ -16,7 +16,6 @@ from tcore.optimizer.replacing import apply_rule
 from tcore.optimizer.rules import RuleIndex
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
 
     from tcore.graph.apply import Apply
     from tcore.graph.fgraph import FunctionGraph

@@ -90,7 +90,7 @@ class PatternSub(LocalOptimizer):
         if self.get_nodes is not None and self._tracks:
             for each in self.get_nodes(node):
                 result = self._transform(each)
-                if result:
+                if result and not isinstance(result, bool):
                     return dict(zip(each.outputs, result, strict=True))
             return False
         return self._transform(node)

@@ -23,6 +23,14 @@ def _subqueries(value: Mapping[str, Query] | None) -> dict[str, Query]:
     return dict(value or {})
 
 
+def _pairs(value: Iterable[tuple[Any, float]]) -> tuple[tuple[Any, float], ...]:
+    return tuple(value)
+
+
+def _origins(value: Iterable[str] | None) -> frozenset[str] | None:
+    return None if value is None else frozenset(value)
+
+
 @frozen(eq=False)
 class Query:
     """A choice by tags. The name of an optimization counts as one of its tags.
@@ -50,8 +58,8 @@ class Query:
     exclude: frozenset[str] = field(default=None, converter=_tags)
     subquery: dict[str, Query] = field(default=None, converter=_subqueries)
     position_cutoff: float = math.inf
-    extra_optimizations: tuple[tuple[Any, float], ...] = field(default=(), converter=tuple)
-    origins: frozenset[str] | None = field(default=None, converter=lambda o: None if o is None else frozenset(o))
+    extra_optimizations: tuple[tuple[Any, float], ...] = field(default=(), converter=_pairs)
+    origins: frozenset[str] | None = field(default=None, converter=_origins)
 
     def including(self, *tags: str) -> Query:
         """A query that includes ``tags`` as well."""

@@ -38,6 +38,10 @@ class Stage(Enum):
     SPECIALIZE_DEVICE = "specialize_device"
 
 
+def _stages(value: Iterable[Stage]) -> tuple[Stage, ...]:
+    return tuple(value)
+
+
 def _names(value: Iterable[str]) -> tuple[str, ...]:
     if isinstance(value, str):
         raise TypeError(f"a tuple of names is needed, got the string {value!r}")
@@ -58,7 +62,7 @@ class Rewrite:
     """
 
     rule: LocalOptimizer
-    stages: tuple[Stage, ...] = field(converter=tuple)
+    stages: tuple[Stage, ...] = field(converter=_stages)
     tags: tuple[str, ...] = field(default=(), converter=_names)
     name: str = field(default="", kw_only=True)
 
@@ -195,8 +199,8 @@ def register_rewrites(
             else:
                 raise TypeError(f"a group of rewrites holds Rewrite and GlobalRewrite records, got {each!r}")
     except BaseException:
-        for db, name in reversed(done):
-            db.unregister(name)
+        for place, name in reversed(done):
+            place.unregister(name)
         raise
 
 

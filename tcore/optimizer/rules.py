@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
 __all__ = ["RuleIndex"]
 
+_REMEMBERED = 4096
+
 
 class RuleIndex:
     """Answers ``rules_for(op)`` in the order in which the rules were given, from what they say in ``tracks()``."""
@@ -32,9 +34,21 @@ class RuleIndex:
                     numbers.append(number)
         self._tracked_classes = {type(op) for op in self._by_op}
         self._found: dict[Any, list[Any]] = {}
+        # by identity first: hashing an op by its content is the larger part of an answer. The op is kept with it, so that
+        # its id stays its own
+        self._by_identity: dict[int, tuple[Any, list[Any]]] = {}
 
     def rules_for(self, op: Op) -> list[Any]:
         """The rules that want to see nodes of ``op``."""
+        known = self._by_identity.get(id(op))
+        if known is not None:
+            return known[1]
+        found = self._rules_for(op)
+        if len(self._by_identity) < _REMEMBERED:
+            self._by_identity[id(op)] = (op, found)
+        return found
+
+    def _rules_for(self, op: Op) -> list[Any]:
         cls = type(op)
         # only where single ops of the class are tracked does the answer depend on more than the class
         key: Any = op if cls in self._tracked_classes else cls

@@ -11,7 +11,6 @@ from tcore.optimizer.base import Optimizer
 from tcore.optimizer.failures import report_failure
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
 
     from tcore.graph.fgraph import FunctionGraph
 
@@ -79,7 +78,7 @@ class SeqOptimizer(Optimizer, list[Any]):
     def __eq__(self, other: object) -> bool:
         return self is other
 
-    def __hash__(self) -> int:
+    def __hash__(self) -> int:  # type: ignore[override]
         return id(self)
 
     def __str__(self) -> str:

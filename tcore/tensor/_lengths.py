@@ -32,8 +32,8 @@ def as_length(value: Any) -> Length:
     number = constant_int(value)
     if number is not None:
         return number
-    from tcore.tensor.conversion import as_tensor_variable  # noqa: PLC0415 - conversion asks for constants, too
-    from tcore.tensor.math import cast  # noqa: PLC0415
+    from tcore.tensor.conversion import as_tensor_variable
+    from tcore.tensor.math import cast
 
     if not isinstance(value, Variable):
         raise TypeError(f"a length is an integer or an integer scalar, got {value!r}")
@@ -98,7 +98,7 @@ def least(a: Length, b: Length) -> Length:
         return min(a, b)
     if a is b:
         return a
-    from tcore.tensor.math import minimum  # noqa: PLC0415
+    from tcore.tensor.math import minimum
 
     return minimum(a, b)
 
@@ -109,7 +109,7 @@ def greatest(a: Length, b: Length) -> Length:
         return max(a, b)
     if a is b:
         return a
-    from tcore.tensor.math import maximum  # noqa: PLC0415
+    from tcore.tensor.math import maximum
 
     return maximum(a, b)
 
@@ -120,6 +120,6 @@ def where_negative(test: Length, then: Length, otherwise: Length) -> Length:
         return then if test < 0 else otherwise
     if then is otherwise:
         return then
-    from tcore.tensor.math import lt, switch  # noqa: PLC0415
+    from tcore.tensor.math import lt, switch
 
     return switch(lt(test, 0), then, otherwise)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from tcore.configuration import config
 from tcore.graph import Apply, Op, Variable
@@ -69,7 +69,7 @@ class _AdvancedIncrement(Op):
         (x, y, *index), (g,) = inputs, output_grads
         if x.type.dtype in discrete_dtypes:
             return discrete_gradients(inputs, len(index))
-        gx = type(self)(set_instead_of_inc=True)(g, y.zeros_like(dtype=g.type.dtype), *index) if self.set_instead_of_inc else g
+        gx = evolve(self, inplace=False)(g, y.zeros_like(dtype=g.type.dtype), *index) if self.set_instead_of_inc else g
         gy = y.zeros_like(dtype=config.floatX) if y.type.dtype in discrete_dtypes else sum_to_type(self._take(g, index), y)
         return [gx, gy, *[disconnected_type() for _ in index]]
 

@@ -79,7 +79,7 @@ class AdvancedSubtensor1(Op):
 
     def grad(self, inputs: Sequence[Variable], output_grads: Sequence[Variable]) -> list[Variable]:
         """The gradient added into zeros, row by row; a row that was taken twice gets both."""
-        from tcore.tensor.advanced_incsubtensor import advanced_inc_subtensor1  # noqa: PLC0415 - each other's gradient
+        from tcore.tensor.advanced_incsubtensor import advanced_inc_subtensor1
 
         (x, index), (g,) = inputs, output_grads
         if x.type.dtype in discrete_dtypes:
@@ -96,7 +96,7 @@ class AdvancedSubtensor1(Op):
 
 
 def _sparse_gradient(x: Variable, g: Variable, index: Variable) -> Variable:
-    import importlib  # noqa: PLC0415
+    import importlib
 
     if x.type.ndim != 2:
         raise TypeError(f"a sparse gradient needs a matrix, {x} has {x.type.ndim} dimensions")
@@ -189,7 +189,7 @@ class AdvancedSubtensor(Op):
                 try:
                     part = slice_of(index[axis])
                 except ValueError as error:
-                    from tcore.tensor.errors import ShapeError  # noqa: PLC0415
+                    from tcore.tensor.errors import ShapeError
 
                     raise ShapeError(str(error)) from error
                 kept.append(slice_length(part, length))
@@ -200,13 +200,10 @@ class AdvancedSubtensor(Op):
 
     def grad(self, inputs: Sequence[Variable], output_grads: Sequence[Variable]) -> list[Variable]:
         """The gradient added into zeros at the places that were taken; one taken twice gets both."""
-        from tcore.tensor.advanced_incsubtensor import advanced_inc_subtensor  # noqa: PLC0415 - each other's gradient
+        from tcore.tensor.advanced_incsubtensor import advanced_inc_subtensor
 
         (x, *index), (g,) = inputs, output_grads
-        if x.type.dtype in discrete_dtypes:
-            gradient = x.zeros_like(dtype=config.floatX)
-        else:
-            gradient = advanced_inc_subtensor(x.zeros_like(dtype=g.type.dtype), g, *index)
+        gradient = x.zeros_like(dtype=config.floatX) if x.type.dtype in discrete_dtypes else advanced_inc_subtensor(x.zeros_like(dtype=g.type.dtype), g, *index)
         return [gradient, *[disconnected_type() for _ in index]]
 
     def R_op(self, inputs: Sequence[Variable], eval_points: Sequence[Variable | None]) -> list[Variable | None]:
@@ -220,7 +217,7 @@ advanced_subtensor = AdvancedSubtensor()
 
 
 def _marks(x: Variable, index: Sequence[Variable]) -> tuple[bool, ...]:
-    from tcore.tensor.subtensor import _keeps_one  # noqa: PLC0415
+    from tcore.tensor.subtensor import _keeps_one
 
     arrays, position, _ = adv_index_result(index, x.type.ndim)
     patterns = [index[place].type.broadcastable for place in arrays]
@@ -269,7 +266,7 @@ def _common(a: Length, b: Length) -> Length:
     # NumPy broadcasts an index of length 1 whatever its mark says
     if a is b:
         return a
-    from tcore.tensor.math import eq, switch  # noqa: PLC0415
+    from tcore.tensor.math import eq, switch
 
     return switch(eq(a, 1), b, a)
 

@@ -75,10 +75,7 @@ class Alloc(Op):
         offset = len(lengths) - value.type.ndim
         for axis, mark in enumerate(value.type.broadcastable):
             if marks[offset + axis] and not mark:
-                raise TypeError(
-                    f"alloc: axis {axis} of {value} is not broadcastable, the shape has the constant 1 there; mark it "
-                    f"with addbroadcast"
-                )
+                raise TypeError(f"alloc: axis {axis} of {value} is not broadcastable, the shape has the constant 1 there; mark it with addbroadcast")
         return Apply(self, [value, *lengths], [TensorType(value.type.dtype, marks)()])
 
     def perform(self, node: Apply, inputs: Sequence[Any], output_storage: Sequence[list[Any]], params: Any = None) -> None:
@@ -120,8 +117,7 @@ class Alloc(Op):
         if node.fgraph is None:
             return True
         return not any(
-            client == "output" or (place == 0 and getattr(client.op, "overwrites_first_input", False))
-            for client, place in node.fgraph.clients(node.outputs[0])
+            client == "output" or (place == 0 and getattr(client.op, "overwrites_first_input", False)) for client, place in node.fgraph.clients(node.outputs[0])
         )
 
     def __str__(self) -> str:
@@ -136,11 +132,7 @@ def sum_to_type(g: Variable, like: Variable) -> Variable:
     extra = g.type.ndim - like.type.ndim
     if extra:
         g = g.sum(axis=list(range(extra)))
-    axes = [
-        axis
-        for axis, (wide, narrow) in enumerate(zip(g.type.broadcastable, like.type.broadcastable, strict=True))
-        if narrow and not wide
-    ]
+    axes = [axis for axis, (wide, narrow) in enumerate(zip(g.type.broadcastable, like.type.broadcastable, strict=True)) if narrow and not wide]
     return g.sum(axis=axes, keepdims=True) if axes else g
 
 
@@ -161,7 +153,7 @@ class AllocEmpty(Op):
 
     def make_node(self, *shape: Any) -> Apply:
         lengths, marks = _lengths(shape)
-        output = TensorType(self.dtype, marks)()
+        output: Any = TensorType(self.dtype, marks)()
         # two runs agree on no value: comparing modes check the type only
         output.tag.values_eq_approx = _any_values
         return Apply(self, lengths, [output])
@@ -256,8 +248,8 @@ def identity_like(x: Any) -> Variable:
 
 
 def _shape_entries(shape: Any) -> list[Any]:
-    from tcore.tensor.constants import get_vector_length  # noqa: PLC0415
-    from tcore.tensor.shape import as_shape_vector  # noqa: PLC0415
+    from tcore.tensor.constants import get_vector_length
+    from tcore.tensor.shape import as_shape_vector
 
     if isinstance(shape, (list, tuple)):
         return list(shape)
@@ -287,7 +279,7 @@ def ones(shape: Any, dtype: Any = None) -> Variable:
 
 def full_like(model: Any, fill_value: Any, dtype: Any = None) -> Variable:
     """``fill_value`` in the shape of ``model``; ``dtype`` defaults to that of ``model``."""
-    from tcore.tensor.math import cast, fill  # noqa: PLC0415 - math makes zeros, too
+    from tcore.tensor.math import cast, fill
 
     model = as_tensor_variable(model)
     dtype = model.type.dtype if dtype is None else _dtype(dtype)

@@ -38,8 +38,8 @@ blas_dtypes = frozenset({"float32", "float64", "complex64", "complex128"})
 
 def _operands(op: Op, operands: Sequence[tuple[str, Any, int]]) -> list[Variable]:
     """The operands as tensors of one BLAS dtype with the right numbers of axes."""
-    variables = []
-    arrays = [value for _, value, _ in operands if isinstance(value, Variable) and getattr(value.type, "ndim", 0)]
+    variables: list[Variable] = []
+    arrays = [value for _, value, _ in operands if isinstance(value, Variable) and getattr(value.type, "ndim", None)]
     for name, given, ndim in operands:
         # a Python number as a factor takes the dtype of the arrays
         plain = isinstance(given, (int, float)) and not isinstance(given, (bool, np.generic)) and arrays
@@ -175,7 +175,7 @@ class Gemm(_Updating):
 class Gemv(_Updating):
     """``beta * y + alpha * dot(A, x)`` for a matrix, vectors and scalars: ``Gemv(inplace)(y, alpha, A, x, beta)``."""
 
-    def make_node(self, y: Any, alpha: Any, A: Any, x: Any, beta: Any) -> Apply:  # noqa: N803 - a matrix
+    def make_node(self, y: Any, alpha: Any, A: Any, x: Any, beta: Any) -> Apply:
         names = [("y", y, 1), ("alpha", alpha, 0), ("A", A, 2), ("x", x, 1), ("beta", beta, 0)]
         operands = _operands(self, names)
         return Apply(self, operands, [operands[0].type()])
@@ -208,7 +208,7 @@ class Ger(Op):
         """The matrix, when it may be destroyed."""
         return {0: [0]} if self.destructive else {}
 
-    def make_node(self, A: Any, alpha: Any, x: Any, y: Any) -> Apply:  # noqa: N803 - a matrix
+    def make_node(self, A: Any, alpha: Any, x: Any, y: Any) -> Apply:
         operands = _operands(self, [("A", A, 2), ("alpha", alpha, 0), ("x", x, 1), ("y", y, 1)])
         return Apply(self, operands, [operands[0].type()])
 

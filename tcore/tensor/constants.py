@@ -43,8 +43,11 @@ def scalar_value_of(op: Op, node: Apply, index: int | None, value_of: Callable[[
 
 
 @singledispatch
-def vector_length_of(op: Op, node: Apply) -> int:
-    """The known length of the vector that ``node`` computes: ops that can know it register a rule for their class."""
+def vector_length_of(op: Op, node: Apply, length_of: Callable[[Variable], int]) -> int:
+    """The known length of the vector that ``node`` computes: ops that can know it register a rule for their class.
+
+    ``length_of(variable)`` asks on for an input; like the rule itself it raises ValueError.
+    """
     raise ValueError(f"{op} says nothing about the length of its vector")
 
 
@@ -60,9 +63,7 @@ def _constant_scalar(data: Any) -> np.ndarray:
     return np.array(first)
 
 
-def get_scalar_constant_value(
-    v: Any, elemwise: bool = True, only_process_constants: bool = False, max_recur: int = 10
-) -> np.ndarray:
+def get_scalar_constant_value(v: Any, elemwise: bool = True, only_process_constants: bool = False, max_recur: int = 10) -> np.ndarray:
     """The value of a scalar expression that is known when the graph is built.
 
     Looks through dimshuffle, fill, alloc, casts, constant elementwise operations and constant indexing. An array that holds
@@ -115,8 +116,8 @@ def constant_int(v: Any) -> int | None:
     return int(value) if value.dtype.kind in "biu" else None
 
 
-def get_vector_length(v: Any) -> int:
-    """The length of a vector that is known when the graph is built.
+def get_vector_length(v: Any, max_recur: int = 20) -> int:
+    """The length of a vector that is known when the graph is built; ``max_recur`` says how many operations deep to look.
 
     Raises
     ------
@@ -139,6 +140,6 @@ def get_vector_length(v: Any) -> int:
     hint = getattr(v.type, "shape", None)
     if hint and hint[0] is not None:
         return int(hint[0])
-    if v.owner is None:
+    if v.owner is None or max_recur <= 0:
         raise ValueError(f"the length of {v} is not known when the graph is built")
-    return vector_length_of(v.owner.op, v.owner)
+    return vector_length_of(v.owner.op, v.owner, lambda variable: get_vector_length(variable, max_recur - 1))

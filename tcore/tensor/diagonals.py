@@ -63,8 +63,8 @@ class ExtractDiag(Op):
 
     def grad(self, inputs: Sequence[Variable], output_grads: Sequence[Variable]) -> list[Variable]:
         """The gradient added into zeros along the diagonal."""
-        from tcore.tensor.indexing import inc_subtensor  # noqa: PLC0415
-        from tcore.tensor.ranges import arange  # noqa: PLC0415
+        from tcore.tensor.indexing import inc_subtensor
+        from tcore.tensor.ranges import arange
 
         (x,), (g,) = inputs, output_grads
         if x.type.dtype in discrete_dtypes:

@@ -129,9 +129,7 @@ class BatchedDot(Op):
         x, y = as_tensor_variable(x), as_tensor_variable(y)
         for operand in (x, y):
             if operand.type.ndim not in (2, 3):
-                raise TypeError(
-                    f"{self} takes batches of vectors or matrices (2 or 3 dimensions), got {operand} with {operand.type.ndim}"
-                )
+                raise TypeError(f"{self} takes batches of vectors or matrices (2 or 3 dimensions), got {operand} with {operand.type.ndim}")
         marks = (
             x.type.broadcastable[0] or y.type.broadcastable[0],
             *x.type.broadcastable[1:-1],

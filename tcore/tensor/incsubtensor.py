@@ -33,9 +33,7 @@ __all__ = ["IncSubtensor"]
 def check_increment(what: str, x: Variable, y: Variable, part_ndim: int) -> None:
     """Refuse a value that does not fit into the part of ``x`` that it goes to, by its dtype or number of axes."""
     if y.type.ndim > part_ndim:
-        raise TypeError(
-            f"{what}: the value {y} has {y.type.ndim} dimensions, the part of {x} that it goes to has only {part_ndim}"
-        )
+        raise TypeError(f"{what}: the value {y} has {y.type.ndim} dimensions, the part of {x} that it goes to has only {part_ndim}")
     if upcast(x.type.dtype, y.type.dtype) != x.type.dtype:
         raise TypeError(
             f"{what}: a value of dtype {y.type.dtype} does not fit into {x} of dtype {x.type.dtype}; convert one of them, "
@@ -77,9 +75,7 @@ class IncSubtensor(Op):
     idx_list: tuple[Any, ...] = field(converter=_kept)
     inplace: bool = field(default=False, converter=bool)
     set_instead_of_inc: bool = field(default=False, converter=bool)
-    destroyhandler_tolerate_aliased: tuple[tuple[int, int], ...] = field(
-        default=(), converter=lambda pairs: tuple(tuple(pair) for pair in pairs or ())
-    )
+    destroyhandler_tolerate_aliased: tuple[tuple[int, int], ...] = field(default=(), converter=lambda pairs: tuple(tuple(pair) for pair in pairs or ()))
     #: a constant must not be folded into its first input: it wants to overwrite it
     overwrites_first_input: ClassVar[bool] = True
 
@@ -132,10 +128,7 @@ class IncSubtensor(Op):
         (x, y, *index), (g,) = inputs, output_grads
         if x.type.dtype in discrete_dtypes:
             return discrete_gradients(inputs, len(index))
-        if self.set_instead_of_inc:
-            gx = IncSubtensor(self.idx_list, set_instead_of_inc=True)(g, y.zeros_like(dtype=g.type.dtype), *index)
-        else:
-            gx = g
+        gx = IncSubtensor(self.idx_list, set_instead_of_inc=True)(g, y.zeros_like(dtype=g.type.dtype), *index) if self.set_instead_of_inc else g
         gy = sum_to_type(Subtensor(self.idx_list)(g, *index), y)
         if y.type.dtype in discrete_dtypes:
             gy = y.zeros_like(dtype=config.floatX)

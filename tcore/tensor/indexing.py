@@ -63,8 +63,7 @@ class MaskIndices(Op):
         if len(inputs) == 2 and mask.shape != tuple(inputs[1]):
             axis = next(axis for axis, length in enumerate(inputs[1]) if mask.shape[axis] != length)
             raise IndexError(
-                f"a boolean mask must have the shape of what it selects from: axis {axis} has length {int(inputs[1][axis])}, "
-                f"the mask {mask.shape[axis]} there"
+                f"a boolean mask must have the shape of what it selects from: axis {axis} has length {int(inputs[1][axis])}, the mask {mask.shape[axis]} there"
             )
         for storage, places in zip(output_storage, np.nonzero(mask), strict=True):
             storage[0] = places.astype("int64", copy=False)
@@ -95,15 +94,15 @@ def nonzero(a: Any, return_matrix: bool = False) -> Any:
 
     Returns
     -------
-    list of int64 vectors, one per axis; for ``return_matrix=True`` the int64 matrix that has them as rows.
+    tuple of int64 vectors, one per axis, which is an index of these elements; for ``return_matrix=True`` the int64 matrix that has them as rows.
     """
     a = as_tensor_variable(a)
     if a.type.ndim == 0:
         raise ValueError("nonzero needs at least one dimension, got a scalar")
     places = mask_indices(a)
     if not return_matrix:
-        return places
-    from tcore.tensor.join import stack  # noqa: PLC0415 - join indexes, too
+        return tuple(places)
+    from tcore.tensor.join import stack
 
     return stack(places, axis=0)
 
@@ -117,7 +116,7 @@ def flatnonzero(a: Any) -> Variable:
 def nonzero_values(a: Any) -> Variable:
     """The elements that are not zero, as a vector in row-major order."""
     a = as_tensor_variable(a)
-    return a[tuple(nonzero(a))]
+    return a[nonzero(a)]
 
 
 # ---------------------------------------------------------------------- reading an index
@@ -436,9 +435,7 @@ def _value_for(y: Any, x: Variable) -> Variable:
     """``y`` as a tensor; a plain Python number gets the dtype of ``x`` where that holds it."""
     if isinstance(y, (int, float)) and not isinstance(y, (bool, np.generic)):
         kind = np.dtype(x.type.dtype).kind
-        fits = kind in "fc" or (
-            kind in "iu" and isinstance(y, int) and np.iinfo(x.type.dtype).min <= y <= np.iinfo(x.type.dtype).max
-        )
+        fits = kind in "fc" or (kind in "iu" and isinstance(y, int) and np.iinfo(x.type.dtype).min <= y <= np.iinfo(x.type.dtype).max)
         if fits:
             return as_tensor_variable(np.array(y, x.type.dtype))
     return as_tensor_variable(y)
@@ -447,9 +444,5 @@ def _value_for(y: Any, x: Variable) -> Variable:
 def _fitted(y: Variable, x: Variable) -> Variable:
     """``y`` with the marks of ``x`` where it has none: an axis of length 1 in the part has length 1 in the value."""
     offset = x.type.ndim - y.type.ndim
-    axes = [
-        axis
-        for axis, mark in enumerate(y.type.broadcastable)
-        if x.type.broadcastable[offset + axis] and not mark
-    ]
+    axes = [axis for axis, mark in enumerate(y.type.broadcastable) if x.type.broadcastable[offset + axis] and not mark]
     return addbroadcast(y, *axes) if axes else y

@@ -84,8 +84,7 @@ class Join(Op):
         ndims = {variable.type.ndim for variable in variables}
         if len(ndims) != 1:
             raise TypeError(
-                "join needs tensors with equal numbers of dimensions, got "
-                + ", ".join(f"{variable} with {variable.type.ndim}" for variable in variables)
+                "join needs tensors with equal numbers of dimensions, got " + ", ".join(f"{variable} with {variable.type.ndim}" for variable in variables)
             )
         (ndim,) = ndims
         if ndim == 0:
@@ -129,11 +128,9 @@ class Join(Op):
             if place == number or len(tensors) == 1:
                 lengths.append(summed)
                 continue
-            common = next(
-                (s[place] for s, t in zip(shapes[1:], tensors, strict=True) if t.type.broadcastable[place]), shapes[1][place]
-            )
+            common = next((s[place] for s, t in zip(shapes[1:], tensors, strict=True) if t.type.broadcastable[place]), shapes[1][place])
             if number is None:
-                from tcore.tensor.math import eq, or_, switch  # noqa: PLC0415 - only for symbolic axes
+                from tcore.tensor.math import eq, or_, switch
 
                 common = switch(or_(eq(axis, place), eq(axis, place - ndim)), summed, common)
             lengths.append(common)
@@ -234,9 +231,7 @@ class Split(Op):
         if (splits < 0).any():
             raise ValueError(f"split: a length is negative in {splits}")
         if int(splits.sum()) != x.shape[place]:
-            raise ValueError(
-                f"split: the lengths {splits} make {int(splits.sum())}, but axis {place} has length {x.shape[place]}"
-            )
+            raise ValueError(f"split: the lengths {splits} make {int(splits.sum())}, but axis {place} has length {x.shape[place]}")
         start = 0
         for storage, length in zip(output_storage, splits, strict=True):
             part = (slice(None),) * place + (slice(start, start + int(length)),)
@@ -253,31 +248,23 @@ class Split(Op):
             if number is not None:
                 lengths = [length if place == number else whole for place, whole in enumerate(shapes[0])]
             else:
-                from tcore.tensor.math import eq, or_, switch  # noqa: PLC0415 - only for symbolic axes
+                from tcore.tensor.math import eq, or_, switch
 
-                lengths = [
-                    switch(or_(eq(axis, place), eq(axis, place - x.type.ndim)), length, whole)
-                    for place, whole in enumerate(shapes[0])
-                ]
+                lengths = [switch(or_(eq(axis, place), eq(axis, place - x.type.ndim)), length, whole) for place, whole in enumerate(shapes[0])]
             result.append(tuple(lengths))
         return result
 
     def connection_pattern(self, node: Apply) -> list[list[bool]]:
         return [[True] * self.len_splits, [False] * self.len_splits, [False] * self.len_splits]
 
-    def L_op(
-        self, inputs: Sequence[Variable], outputs: Sequence[Variable], output_grads: Sequence[Variable]
-    ) -> list[Variable]:
+    def L_op(self, inputs: Sequence[Variable], outputs: Sequence[Variable], output_grads: Sequence[Variable]) -> list[Variable]:
         """The gradients put one after another; zeros for pieces that the cost does not depend on."""
-        x, axis, splits = inputs
+        x, axis, _splits = inputs
         if all(isinstance(g.type, DisconnectedType) for g in output_grads):
             return [disconnected_type(), disconnected_type(), disconnected_type()]
         if x.type.dtype in discrete_dtypes:
             return [x.zeros_like(dtype=config.floatX), disconnected_type(), disconnected_type()]
-        pieces = [
-            piece.zeros_like() if isinstance(g.type, DisconnectedType) else g
-            for piece, g in zip(outputs, output_grads, strict=True)
-        ]
+        pieces = [piece.zeros_like() if isinstance(g.type, DisconnectedType) else g for piece, g in zip(outputs, output_grads, strict=True)]
         joined = join(axis, *pieces)
         marked = [n for n, m in enumerate(x.type.broadcastable) if m and not joined.type.broadcastable[n]]
         return [addbroadcast(joined, *marked) if marked else joined, disconnected_type(), disconnected_type()]
@@ -345,17 +332,17 @@ make_vector = MakeVector()
 
 
 @vector_length_of.register(MakeVector)
-def _vector_length(op: Op, node: Apply) -> int:
+def _vector_length(op: Op, node: Apply, length_of: Callable[[Variable], int]) -> int:
     return len(node.inputs)
 
 
 @vector_length_of.register(Join)
-def _joined_length(op: Op, node: Apply) -> int:
-    return sum(get_vector_length(tensor) for tensor in node.inputs[1:])
+def _joined_length(op: Op, node: Apply, length_of: Callable[[Variable], int]) -> int:
+    return sum(length_of(tensor) for tensor in node.inputs[1:])
 
 
 @vector_length_of.register(Split)
-def _piece_length(op: Op, node: Apply) -> int:
+def _piece_length(op: Op, node: Apply, length_of: Callable[[Variable], int]) -> int:
     raise ValueError("the pieces of a split have lengths that are not known")
 
 
@@ -436,7 +423,7 @@ def vertical_stack(*args: Any) -> Variable:
 
 
 def _matrices(name: str, args: Sequence[Any]) -> list[Variable]:
-    matrices = [as_tensor_variable(arg) for arg in args]
+    matrices: list[Variable] = [as_tensor_variable(arg) for arg in args]
     if len(matrices) < 2:
         raise ValueError(f"{name} needs at least two matrices, got {len(matrices)}")
     for matrix in matrices:

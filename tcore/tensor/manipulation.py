@@ -60,8 +60,8 @@ def roll(x: Any, shift: Any, axis: Any = None) -> Variable:
 
 def _roll_along(x: Variable, shift: Any, axis: Any) -> Variable:
     """:func:`roll` along an axis that is known only when the function runs: by index vectors, one per axis."""
-    from tcore.tensor.math import eq, switch  # noqa: PLC0415 - only for symbolic axes
-    from tcore.tensor.ranges import arange  # noqa: PLC0415
+    from tcore.tensor.math import eq, switch
+    from tcore.tensor.ranges import arange
 
     axis = integer_scalar(axis, "the axis of roll")
     places = []
@@ -89,7 +89,7 @@ def tile(x: Any, reps: Any, ndim: int | None = None) -> Variable:
     ValueError
         If ``ndim`` is too small, or the length of ``reps`` is not known.
     """
-    from tcore.tensor.constants import get_vector_length  # noqa: PLC0415
+    from tcore.tensor.constants import get_vector_length
 
     x = as_tensor_variable(x)
     if isinstance(reps, Variable) and reps.type.ndim == 1:
@@ -108,9 +108,7 @@ def tile(x: Any, reps: Any, ndim: int | None = None) -> Variable:
     # each axis becomes a pair (copy, element), then the pairs are merged
     spread = x.dimshuffle(*[entry for axis in range(wanted) for entry in ("x", axis)])
     pairs = [entry for factor, length in zip(factors, lengths, strict=True) for entry in (factor, length)]
-    return alloc(spread, *pairs).reshape(
-        [times(factor, length) for factor, length in zip(factors, lengths, strict=True)], ndim=wanted
-    )
+    return alloc(spread, *pairs).reshape([times(factor, length) for factor, length in zip(factors, lengths, strict=True)], ndim=wanted)
 
 
 @frozen
@@ -135,7 +133,7 @@ class Repeat(Op):
         output_storage[0][0] = np.repeat(x, repeats, axis=self.axis)
 
     def infer_shape(self, node: Apply, shapes: Sequence[Any]) -> list[tuple[Any, ...]]:
-        x, repeats = node.inputs
+        _x, repeats = node.inputs
         lengths = list(shapes[0])
         total = repeats.sum(dtype="int64")
         lengths[self.axis] = total * lengths[self.axis] if repeats.type.broadcastable[0] else total
@@ -146,8 +144,8 @@ class Repeat(Op):
 
     def grad(self, inputs: Sequence[Variable], output_grads: Sequence[Variable]) -> list[Variable]:
         """The sum of the gradient over the copies of each element."""
-        from tcore.tensor.indexing import inc_subtensor  # noqa: PLC0415
-        from tcore.tensor.ranges import arange  # noqa: PLC0415
+        from tcore.tensor.indexing import inc_subtensor
+        from tcore.tensor.ranges import arange
 
         (x, repeats), (g,) = inputs, output_grads
         if x.type.dtype in discrete_dtypes:

@@ -6,7 +6,7 @@ import builtins
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from tcore import scalar
-from tcore.tensor import alloc, dimshuffle, dot, indexing, math, reductions, reshape, shape, transfer
+from tcore.tensor import alloc, diagonals, dimshuffle, dot, indexing, manipulation, math, reductions, reshape, shape, transfer
 from tcore.tensor.constants import get_scalar_constant_value, get_vector_length
 from tcore.tensor.conversion import AsTensorError
 from tcore.tensor.elemwise import Elemwise
@@ -228,6 +228,22 @@ class _tensor_py_operators:
     def nonzero(self, return_matrix: bool = False) -> Any:
         """The places of elements that are not zero: a tuple of vectors, or a matrix with a row per axis."""
         return indexing.nonzero(self, return_matrix)
+
+    def nonzero_values(self) -> Any:
+        """The elements that are not zero, as a vector."""
+        return indexing.nonzero_values(self)
+
+    def diagonal(self, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
+        """A diagonal of two axes, as the last axis."""
+        return diagonals.diagonal(self, offset, axis1, axis2)
+
+    def trace(self) -> Any:
+        """The sum of the diagonal of a matrix."""
+        return diagonals.trace(self)
+
+    def repeat(self, repeats: Any, axis: int | None = None) -> Any:
+        """Each element several times; see :func:`tcore.tensor.repeat`."""
+        return manipulation.repeat(self, repeats, axis)
 
     # ------------------------------------------------------------ axes
 

@@ -55,7 +55,10 @@ def tcore_ops() -> list[OpSpec]:
 @hookimpl
 def tcore_optimizations() -> list[RewriteGroup]:
     """Rewrites by family; each family is a file of :mod:`tcore.tensor.rewrites`."""
-    return [RewriteGroup("tensor", load="tcore.tensor.rewrites:GROUP")]
+    return [
+        RewriteGroup("tensor", load="tcore.tensor.rewrites:GROUP"),
+        RewriteGroup("compile", load="tcore.compile.rewrites:GROUP"),
+    ]
 
 
 @hookimpl

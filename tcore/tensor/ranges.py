@@ -46,18 +46,18 @@ class ARange(Op):
         output_storage[0][0] = np.arange(start, stop, step, dtype=self.dtype)
 
     def infer_shape(self, node: Apply, shapes: Sequence[Any]) -> list[tuple[Any, ...]]:
-        start, stop, step = node.inputs
+        _start, _stop, _step = node.inputs
         try:
-            numbers = [get_scalar_constant_value(value)[()] for value in node.inputs]
+            numbers: list[Any] = [get_scalar_constant_value(value)[()] for value in node.inputs]
             return [(len(np.arange(*numbers)),)]
         except NotScalarConstantError:
             pass
         if any(value.type.dtype not in discrete_dtypes for value in node.inputs):
-            from tcore.tensor.math import cast, ceil, maximum  # noqa: PLC0415 - made of more than lengths
+            from tcore.tensor.math import cast, ceil, maximum
 
             # NumPy counts in float64
-            low, high, width = (cast(value, "float64") for value in node.inputs)
-            return [(maximum(cast(ceil((high - low) / width), "int64"), 0),)]
+            begin, end, stride = (cast(value, "float64") for value in node.inputs)
+            return [(maximum(cast(ceil((end - begin) / stride), "int64"), 0),)]
         low, high, width = (as_length(value) for value in node.inputs)
         if isinstance(width, int):
             if width < 0:
@@ -69,9 +69,7 @@ class ARange(Op):
     def connection_pattern(self, node: Apply) -> list[list[bool]]:
         return [[True], [False], [True]]
 
-    def L_op(
-        self, inputs: Sequence[Variable], outputs: Sequence[Variable], output_grads: Sequence[Variable]
-    ) -> list[Variable]:
+    def L_op(self, inputs: Sequence[Variable], outputs: Sequence[Variable], output_grads: Sequence[Variable]) -> list[Variable]:
         """The sum for ``start``, the sum weighted with 0, 1, 2, … for ``step``; zeros for integers."""
         start, _, step = inputs
         (g,) = output_grads
@@ -145,12 +143,10 @@ class _Grid:
         ranges = [self._range(part) for part in parts]
         if not isinstance(key, tuple):
             return ranges[0]
-        from tcore.tensor.alloc import alloc  # noqa: PLC0415
+        from tcore.tensor.alloc import alloc
 
         ndim = len(ranges)
-        opened = [
-            values.dimshuffle(*["x"] * place, 0, *["x"] * (ndim - place - 1)) for place, values in enumerate(ranges)
-        ]
+        opened = [values.dimshuffle(*["x"] * place, 0, *["x"] * (ndim - place - 1)) for place, values in enumerate(ranges)]
         if self._sparse:
             return opened
         dtype = upcast(*[values.type.dtype for values in ranges])

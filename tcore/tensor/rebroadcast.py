@@ -53,9 +53,7 @@ class Rebroadcast(Op):
         (x,) = inputs
         for axis, mark in self.axis:
             if mark and x.shape[axis] != 1:
-                raise ValueError(
-                    f"axis {axis} was marked broadcastable, but has length {x.shape[axis]} where 1 is needed: shape {x.shape}"
-                )
+                raise ValueError(f"axis {axis} was marked broadcastable, but has length {x.shape[axis]} where 1 is needed: shape {x.shape}")
         output_storage[0][0] = x
 
     def infer_shape(self, node: Apply, shapes: Sequence[Any]) -> list[tuple[Any, ...]]:

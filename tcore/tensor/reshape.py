@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from attrs import field, frozen
 
-from tcore.graph import Apply, Constant, Op, Variable
+from tcore.graph import Apply, Op, Variable
 from tcore.graph.null_type import disconnected_type
 from tcore.tensor._lengths import as_length, divided, product, where_negative
 from tcore.tensor.constants import constant_int, get_vector_length, scalar_value_of
@@ -77,10 +77,7 @@ class Reshape(Op):
             if len(candidates) > 1:
                 others = [where_negative(entry, 1, entry) for entry in others]
             known = [other for other in others if isinstance(other, int)]
-            if 0 in known:
-                rest = 0
-            else:
-                rest = _rest(size, shapes[0], others)
+            rest = 0 if 0 in known else _rest(size, shapes[0], others)
             lengths[axis] = where_negative(entries[axis], rest, entries[axis])
         return [tuple(lengths)]
 
@@ -145,8 +142,7 @@ def reshape(x: Any, newshape: Any, ndim: int | None = None) -> Variable:
             ndim = get_vector_length(vector)
         except ValueError as error:
             raise ValueError(
-                f"reshape of {x}: the length of the shape {vector} is not known when the graph is built; "
-                f"pass ndim=, the number of dimensions of the result"
+                f"reshape of {x}: the length of the shape {vector} is not known when the graph is built; pass ndim=, the number of dimensions of the result"
             ) from error
     return Reshape(ndim)(x, vector)
 

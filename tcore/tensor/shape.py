@@ -57,7 +57,7 @@ class Shape(Op):
 
 
 @frozen
-class Shape_i(Op):  # noqa: N801 - the documented name
+class Shape_i(Op):
     """The length of axis ``i``: an int64 scalar."""
 
     i: int
@@ -112,7 +112,7 @@ def as_shape_vector(values: Any) -> Variable:
         numbers = [constant_int(entry) if not isinstance(entry, int) else entry for entry in entries]
         if None not in numbers:
             return as_tensor_variable(np.array(numbers, "int64"))
-        from tcore.tensor.join import MakeVector  # noqa: PLC0415 - join speaks of shapes, too
+        from tcore.tensor.join import MakeVector
 
         return MakeVector("int64")(*[as_tensor_variable(np.int64(e)) if isinstance(e, int) else e for e in entries])
     if isinstance(values, (int, np.integer)) and not isinstance(values, bool):
@@ -232,5 +232,5 @@ def static_length(x: Variable, axis: int) -> int | None:
 
 
 @vector_length_of.register(Shape)
-def _length_of_shape(op: Op, node: Apply) -> int:
+def _length_of_shape(op: Op, node: Apply, length_of: Callable[[Variable], int]) -> int:
     return int(node.inputs[0].type.ndim)

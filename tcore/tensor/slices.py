@@ -102,7 +102,7 @@ def get_canonical_form_slice(theslice: Any, length: Any) -> tuple[Any, int | Any
         low, high, _ = _forward(start, stop, step, length)
         return slice(low, high, step), 1
     if not isinstance(step, int):
-        raise ValueError("get_canonical_form_slice needs a step whose sign is known")
+        raise ValueError("get_canonical_form_slice needs a step whose sign is known")  # noqa: TRY004 - its value counts
     high, _, count = _backward(start, stop, step, length)
     # the last element that is selected becomes the first
     last = plus(high, times(less(count, 1), step))

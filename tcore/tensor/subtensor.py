@@ -15,7 +15,6 @@ from tcore.scalar.dtypes import discrete_dtypes
 from tcore.tensor.constants import (
     NotScalarConstantError,
     constant_int,
-    get_vector_length,
     scalar_value_of,
     vector_length_of,
 )
@@ -75,9 +74,7 @@ def index_list(entries: Sequence[Any]) -> tuple[tuple[Any, ...], list[Variable]]
         inputs.append(scalar)
         return scalar.type
 
-    kept = tuple(
-        slice(number(e.start), number(e.stop), number(e.step)) if isinstance(e, slice) else number(e) for e in entries
-    )
+    kept = tuple(slice(number(e.start), number(e.stop), number(e.step)) if isinstance(e, slice) else number(e) for e in entries)
     return kept, inputs
 
 
@@ -207,7 +204,7 @@ class Subtensor(Op):
 
     def grad(self, inputs: Sequence[Variable], output_grads: Sequence[Variable]) -> list[Variable]:
         """The gradient added into zeros at the place that was taken; zeros for integers."""
-        from tcore.tensor.incsubtensor import IncSubtensor  # noqa: PLC0415 - each is the other's gradient
+        from tcore.tensor.incsubtensor import IncSubtensor
 
         x, *index = inputs
         if x.type.dtype in discrete_dtypes:
@@ -239,7 +236,7 @@ def _check_known_index(x: Variable, axis: int, entry: Any) -> None:
 
 def _tensor_parts(entry: slice) -> slice:
     """The slice with tensors in place of scalar variables, for shape arithmetic."""
-    from tcore.tensor.scalars import tensor_from_scalar  # noqa: PLC0415
+    from tcore.tensor.scalars import tensor_from_scalar
 
     def part(value: Any) -> Any:
         if value is None:
@@ -280,7 +277,7 @@ def _indexed_value(op: Subtensor, node: Apply, index: int | None, value_of: Call
 
 
 @vector_length_of.register(Subtensor)
-def _length_of_slice(op: Subtensor, node: Apply) -> int:
+def _length_of_slice(op: Subtensor, node: Apply, length_of: Callable[[Variable], int]) -> int:
     """The length of a slice with known parts of a vector of known length."""
     x, *scalars = node.inputs
     if x.type.ndim != 1 or len(op.idx_list) != 1:
@@ -288,4 +285,4 @@ def _length_of_slice(op: Subtensor, node: Apply) -> int:
     numbers = [constant_int(scalar) for scalar in scalars]
     if None in numbers:
         raise ValueError(f"the length of {node.outputs[0]} depends on values that are not known")
-    return slice_len_constant(fill_index(op.idx_list, numbers)[0], get_vector_length(x))
+    return slice_len_constant(fill_index(op.idx_list, numbers)[0], length_of(x))

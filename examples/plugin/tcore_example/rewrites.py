@@ -5,7 +5,7 @@ from tcore.optimizer import Stage, rewrite
 from tcore_example.ops import Diff, diff
 
 
-@rewrite(Stage.CANONICALIZE, tracks=[Diff])
+@rewrite(Stage.SPECIALIZE, tracks=[Diff])  # in canonical form -x is -1 * x
 def local_diff_neg(node):
     """diff(-x) -> -diff(x), which has one element less to negate"""
     inner = node.inputs[0].owner

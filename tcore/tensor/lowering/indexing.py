@@ -11,7 +11,7 @@ from tcore.codegen.stages import Map, Region, Regions, Scatter
 from tcore.tensor.advanced_incsubtensor import AdvancedIncSubtensor, AdvancedIncSubtensor1
 from tcore.tensor.advanced_subtensor import AdvancedSubtensor, AdvancedSubtensor1
 from tcore.tensor.incsubtensor import IncSubtensor
-from tcore.tensor.lowering.views import basic_index, slice_parts
+from tcore.tensor.lowering.views import basic_index, part, slice_parts
 
 __all__ = ["LOWERINGS"]
 
@@ -48,13 +48,13 @@ class _AdvancedIndex:
         self.first = self.arrays[0] if together else 0
         self.ndim = max(entries[k].ndim for k in self.arrays)
         made = [self._made(axis) for axis in range(self.ndim)]
-        self.slices: dict[int, tuple[Expr, int]] = {}
+        self.slices: dict[int, tuple[Expr, int, bool]] = {}
         kept: list[Expr] = []
         for axis, length in enumerate(shape):
             if axis in self.arrays:
                 continue
             start, step, count = self._slice(axis, length)
-            self.slices[axis] = (start, step)
+            self.slices[axis] = (start, step, count is length)
             kept.append(count)
         self.lengths = [*kept[: self.first], *made, *kept[self.first :]]
 
@@ -72,8 +72,8 @@ class _AdvancedIndex:
         value = self.entries[axis].value
         if not isinstance(value, slice):
             raise NotLowered("an advanced index with a symbolic slice")
-        parts = [None if part is None else index_const(part) for part in (value.start, value.stop, value.step)]
-        return slice_parts(*parts, length)
+        start, stop, step = (None if v is None else index_const(v) for v in (value.start, value.stop, value.step))
+        return slice_parts(start, stop, step, length)
 
     def place(self, axes: Sequence[Axis], *, checked: bool) -> list[Expr]:
         """The index of the array for an index of the result."""
@@ -86,8 +86,8 @@ class _AdvancedIndex:
                 index = entry[made[self.ndim - entry.ndim :]]
                 place.append(_bounded(index, length) if checked else cast(index, "int64"))
             else:
-                start, step = self.slices[axis]
-                place.append(start + next(rest) * step)
+                start, step, whole = self.slices[axis]
+                place.append(part(next(rest), start=start, step=step, whole=whole))
         return place
 
 

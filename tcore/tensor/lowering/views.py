@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from tcore.codegen.expr import Const, Expr, Fn, cast, const, index_const, select
@@ -12,7 +13,7 @@ from tcore.tensor.rebroadcast import Rebroadcast
 from tcore.tensor.scalars import ScalarFromTensor, TensorFromScalar
 from tcore.tensor.subtensor import Subtensor
 
-__all__ = ["LOWERINGS", "basic_index", "slice_parts"]
+__all__ = ["LOWERINGS", "basic_index", "part", "slice_parts"]
 
 
 @lowers(DimShuffle)
@@ -74,12 +75,21 @@ def basic_index(
         entry = idx_list[axis] if axis < len(idx_list) else slice(None)
         if isinstance(entry, slice):
             start, step, count = slice_parts(number(entry.start), number(entry.stop), number(entry.step), length)
-            index.append((True, lambda i, start=start, step=step: start + i * step))
+            index.append((True, partial(part, start=start, step=step, whole=count is length)))
             lengths.append(count)
         else:
             place = Fn("bounded", (number(entry), length), "int64")  # type: ignore[arg-type]
             index.append((False, lambda i, place=place: place))
     return index, lengths
+
+
+def part(axis: Expr, *, start: Expr, step: int, whole: bool) -> Expr:
+    """The index ``start + axis * step``.
+
+    Where only a part of the array is taken it is never the bare axis, which would say that the lengths are equal.
+    """
+    index = start + axis * step
+    return Fn("add", (axis, index_const(0)), "int64") if index is axis and not whole else index
 
 
 def slice_parts(

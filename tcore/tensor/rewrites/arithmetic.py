@@ -8,7 +8,7 @@ from tcore import scalar
 from tcore.optimizer.rewrite import Rewrite, Stage, rewrite
 from tcore.scalar.dtypes import complex_dtypes, discrete_dtypes, float_dtypes
 from tcore.tensor.elemwise import Elemwise
-from tcore.tensor.math import abs_, add, cast, inv, mul, neg, pow, sqr, sqrt, sub, switch, true_div  # noqa: A004
+from tcore.tensor.math import abs_, add, cast, inv, mul, neg, pow, sqr, sqrt, sub, switch, true_div
 from tcore.tensor.rewrites.common import constant_like, elemwise_node, fitted, has_value, only_client, uniform_value
 
 if TYPE_CHECKING:
@@ -114,6 +114,8 @@ def local_mul_specialize(node: Apply) -> Any:
     negative = False
     changed = False
     factors: list[Any] = []
+    # two signs cancel whoever else needs the negated values; a single one moves only where nobody does
+    pairs = sum(elemwise_node(variable, scalar.Neg) is not None for variable in node.inputs) // 2 * 2
     for variable in node.inputs:
         value = uniform_value(variable)
         if value is not None and value == 0:
@@ -125,7 +127,8 @@ def local_mul_specialize(node: Apply) -> Any:
             negative = not negative
         else:
             inner = elemwise_node(variable, scalar.Neg)
-            if inner is not None and len(node.inputs) > 1 and only_client(variable):
+            if inner is not None and len(node.inputs) > 1 and (pairs or only_client(variable)):
+                pairs = max(pairs - 1, 0)
                 changed = True
                 negative = not negative
                 factors.append(inner.inputs[0])
@@ -163,6 +166,20 @@ def local_sub_specialize(node: Apply) -> Any:
     if has_value(left, 0) and right.type.dtype == out.type.dtype and not out.type.dtype.startswith("u"):  # type: ignore[attr-defined]
         return [fitted(neg(right), out)]
     return False
+
+
+@rewrite(Stage.SPECIALIZE, tracks=[add, sub])
+def local_add_neg_to_sub(node: Apply) -> Any:
+    """x + neg(y) -> x - y; x - neg(y) -> x + y"""
+    if len(node.inputs) != 2:
+        return False
+    out: Any = node.outputs[0]
+    left, right = node.inputs
+    inner = elemwise_node(right, scalar.Neg)
+    if inner is not None:
+        return [fitted((sub if node.op == add else add)(left, inner.inputs[0]), out)]
+    inner = elemwise_node(left, scalar.Neg) if node.op == add else None
+    return False if inner is None else [fitted(sub(right, inner.inputs[0]), out)]
 
 
 @rewrite(Stage.CANONICALIZE, tracks=[sub])
@@ -298,6 +315,7 @@ REWRITES: list[Rewrite] = [
     local_mul_specialize,
     local_add_specialize,
     local_sub_specialize,
+    local_add_neg_to_sub,
     local_elemwise_sub_zeros,
     local_div_to_inv,
     local_neg_neg,

@@ -59,12 +59,11 @@ def _dot_to_dot22(node: Apply) -> Any:
 
 def _dot22_to_dot22scalar(node: Apply) -> Any:
     """mul(Dot22(x, y), a, z) -> mul(Dot22Scalar(x, y, a), z), for a scalar a, when nothing else uses the product"""
-    if not isinstance(node.op.scalar_op, scalar.Mul) or node.op.inplace_pattern:
+    op: Any = node.op
+    if not isinstance(op.scalar_op, scalar.Mul) or op.inplace_pattern:
         return False
     out = node.outputs[0]
-    products = [
-        x for x in node.inputs if x.owner is not None and isinstance(x.owner.op, Dot22) and only_client(x) and x.type.dtype == out.type.dtype
-    ]
+    products = [x for x in node.inputs if x.owner is not None and isinstance(x.owner.op, Dot22) and only_client(x) and x.type.dtype == out.type.dtype]
     if not products:
         return False
     product = products[0]
@@ -92,7 +91,8 @@ def _empty(source: Variable, axis: int, fgraph: Any) -> Variable:
 
 def _gemm_to_gemv(node: Apply) -> Any:
     """Gemm(z, a, x, y, b) -> Gemv where x is a row or y a column, -> Ger where x is a column and y a row"""
-    if node.op.inplace:
+    op: Any = node.op
+    if op.inplace:
         return False
     z, a, x, y, b = node.inputs
     x_row, x_col = x.type.broadcastable
@@ -154,7 +154,7 @@ def _own_memory(z: Any) -> Any:
 
 def _in_place(node: Apply) -> Any:
     """Gemm, Gemv and Ger -> the same, overwriting the first operand"""
-    op = node.op
+    op: Any = node.op
     if op.destroy_map:
         return False
     z, *others = node.inputs
@@ -163,9 +163,7 @@ def _in_place(node: Apply) -> Any:
 
 
 local_dot_to_dot22 = FromFunctionLocalOptimizer(_dot_to_dot22, [Dot], name="local_dot_to_dot22")
-local_dot22_to_dot22scalar = FromFunctionLocalOptimizer(
-    _dot22_to_dot22scalar, [Elemwise], name="local_dot22_to_dot22scalar"
-)
+local_dot22_to_dot22scalar = FromFunctionLocalOptimizer(_dot22_to_dot22scalar, [Elemwise], name="local_dot22_to_dot22scalar")
 local_gemm_to_gemv = FromFunctionLocalOptimizer(_gemm_to_gemv, [Gemm], name="local_gemm_to_gemv")
 local_dot22_to_ger_or_gemv = FromFunctionLocalOptimizer(_dot22_to_gemv, [Dot22], name="local_dot22_to_ger_or_gemv")
 local_dot_to_gemv = FromFunctionLocalOptimizer(_dot_to_gemv, [Dot], name="local_dot_to_gemv")
@@ -180,9 +178,7 @@ REWRITES = (
     GlobalRewrite("BlasOpt", BLAS, 1.7, ("fast_run",)),
     GlobalRewrite("local_dot_to_dot22", TopoOptimizer(local_dot_to_dot22), 0, ("fast_run",), into="BlasOpt"),
     GlobalRewrite("gemm_optimizer", GemmOptimizer(), 10, ("fast_run",), into="BlasOpt"),
-    GlobalRewrite(
-        "local_dot22_to_dot22scalar", TopoOptimizer(local_dot22_to_dot22scalar), 11, ("fast_run",), into="BlasOpt"
-    ),
+    GlobalRewrite("local_dot22_to_dot22scalar", TopoOptimizer(local_dot22_to_dot22scalar), 11, ("fast_run",), into="BlasOpt"),
     GlobalRewrite(
         "local_gemm_to_gemv",
         EquilibriumOptimizer(

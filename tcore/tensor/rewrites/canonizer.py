@@ -9,7 +9,8 @@ import numpy as np
 from tcore import scalar
 from tcore.graph.variable import Constant, Variable
 from tcore.optimizer.base import LocalOptimizer
-from tcore.optimizer.rewrite import Rewrite, Stage
+from tcore.optimizer.rewrite import Rewrite, Stage, rewrite
+from tcore.scalar.dtypes import float_dtypes
 from tcore.tensor.conversion import as_tensor_variable
 from tcore.tensor.elemwise import Elemwise
 from tcore.tensor.math import add, inv, mul, neg, sgn, sub, true_div
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from tcore.graph.apply import Apply
 
-__all__ = ["REWRITES", "Canonizer", "check_for_x_over_absX", "local_add_canonizer", "local_mul_canonizer"]
+__all__ = ["REWRITES", "Canonizer", "check_for_x_over_absX", "local_add_canonizer", "local_greedy_distributor", "local_mul_canonizer"]
 
 # an n-ary op with more inputs than this is split: no kernel takes them all
 _WIDEST = 30
@@ -79,7 +80,7 @@ class Canonizer(LocalOptimizer):
             return None if value is None else value[()]
         return v
 
-    def get_num_denum(self, input: Any, expand: Callable[[Any], bool] | None = None) -> tuple[list[Any], list[Any]]:  # noqa: A002
+    def get_num_denum(self, input: Any, expand: Callable[[Any], bool] | None = None) -> tuple[list[Any], list[Any]]:
         """Lists with ``input == inverse(main(*num), main(*denum))``.
 
         ``expand(variable)`` says whether an inner term may be taken apart; by default it is.
@@ -277,7 +278,7 @@ def _product_of(num: Sequence[Any], denum: Sequence[Any], aslist: bool = False, 
     return [] if np.all(value == 1) else [value]
 
 
-def check_for_x_over_absX(numerators: list[Any], denominators: list[Any]) -> tuple[list[Any], list[Any]]:  # noqa: N802
+def check_for_x_over_absX(numerators: list[Any], denominators: list[Any]) -> tuple[list[Any], list[Any]]:
     """x / abs(x) -> sgn(x), among the terms of a quotient; the lists themselves change."""
     for below in list(denominators):
         absolute = elemwise_node(below, scalar.Abs) if isinstance(below, Variable) else None
@@ -292,6 +293,43 @@ def check_for_x_over_absX(numerators: list[Any], denominators: list[Any]) -> tup
     return numerators, denominators
 
 
+def _greedy_distributor(node: Apply) -> Any:
+    """(a / x + b) * x -> a + b * x: a product is distributed over a sum where that saves divisions
+
+    Besides the cost, this keeps 0 / 0 out of gradients of logarithms.
+    """
+    out: Any = node.outputs[0]
+    if out.type.dtype not in float_dtypes or elemwise_node(out, scalar.Mul, scalar.TrueDiv) is None:
+        return False
+    num, denum = local_mul_canonizer.get_num_denum(out, only_client)
+    for position, candidate in enumerate(num):
+        total = elemwise_node(candidate, scalar.Add, scalar.Sub)
+        if total is None or not only_client(candidate) or candidate.type != out.type:
+            continue
+        others = num[:position] + num[position + 1 :]
+        terms = [local_mul_canonizer.get_num_denum(term) for term in total.inputs]
+        distributed = False
+        for factor in list(others):
+            cancels = sum(factor in below for _, below in terms)
+            if cancels and len(terms) - cancels <= 1 + cancels:
+                terms = [local_mul_canonizer.simplify_factors([*above, factor], list(below)) for above, below in terms]
+                others.remove(factor)
+                distributed = True
+        if distributed:
+            new_terms = [local_mul_canonizer.merge_num_denum(*_with_one(term, out)) for term in terms]
+            new = total.op(*new_terms)
+            return [fitted(local_mul_canonizer.merge_num_denum([*others, new], denum), out)]
+    return False
+
+
+def _with_one(term: tuple[list[Any], list[Any]], out: Any) -> tuple[list[Any], list[Any]]:
+    return term if term[0] or term[1] else ([constant_like(1, out)], [])
+
+
+local_greedy_distributor = rewrite(
+    Stage.CANONICALIZE, Stage.STABILIZE, tracks=[mul, true_div], name="local_greedy_distributor"
+)(_greedy_distributor)
+
 local_add_canonizer = Canonizer(add, sub, neg, _sum_of, name="local_add_canonizer")
 local_mul_canonizer = Canonizer(mul, true_div, inv, _product_of, name="local_mul_canonizer")
 local_mul_canonizer.add_simplifier(check_for_x_over_absX, "x_over_absx")
@@ -299,4 +337,5 @@ local_mul_canonizer.add_simplifier(check_for_x_over_absX, "x_over_absx")
 REWRITES: list[Rewrite] = [
     Rewrite(local_add_canonizer, (Stage.CANONICALIZE,)),
     Rewrite(local_mul_canonizer, (Stage.CANONICALIZE,)),
+    local_greedy_distributor,
 ]

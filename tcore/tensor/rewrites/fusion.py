@@ -48,7 +48,7 @@ def local_elemwise_fusion_op(
     """
 
     def fusable(node: Any) -> bool:
-        return isinstance(node.op, op_class) and not node.op.inplace_pattern and len(node.outputs) == 1
+        return isinstance(node.op, op_class) and not node.op.inplace_pattern and len(node.outputs) == 1  # type: ignore[attr-defined]
 
     def local_fuse(node: Apply) -> Any:
         """f(g(x), y) -> composite(x, y), for elementwise ops of one shape whose inner results nobody else needs"""
@@ -80,6 +80,7 @@ def _grow(root: Apply, fusable: Callable[[Any], bool], most: int) -> tuple[list[
     group: dict[Apply, None] = {}
     users_inside: dict[Any, int] = {}
     inputs: dict[Any, None] = dict.fromkeys(root.inputs)
+    size = _size(root)
     ready = [root]
     while ready:
         node = ready.pop()
@@ -87,8 +88,9 @@ def _grow(root: Apply, fusable: Callable[[Any], bool], most: int) -> tuple[list[
             # the result is no input any more, what it is made of is
             out = node.outputs[0]
             more = [v for v in dict.fromkeys(node.inputs) if v not in inputs]
-            if len(inputs) - 1 + len(more) > most or len(group) >= _LARGEST:
+            if len(inputs) - 1 + len(more) > most or size + _size(node) > _LARGEST:
                 continue
+            size += _size(node)
             del inputs[out]
             inputs.update(dict.fromkeys(more))
         group[node] = None
@@ -100,6 +102,11 @@ def _grow(root: Apply, fusable: Callable[[Any], bool], most: int) -> tuple[list[
             if variable.fgraph is not None and users_inside[variable] == variable.fgraph.client_count(variable):
                 ready.append(producer)
     return list(group), _reading_order(root, group, inputs)
+
+
+def _size(node: Apply) -> int:
+    """The number of operations in a node."""
+    return len(getattr(node.op.scalar_op, "steps", (None,)))  # type: ignore[attr-defined]
 
 
 def _reading_order(root: Apply, group: dict[Apply, None], inputs: dict[Any, None]) -> list[Any]:

@@ -285,8 +285,4 @@ def _is_sum(node: Apply) -> bool:
     if not isinstance(node.op, Elemwise) or node.op.inplace_pattern or len(node.outputs) != 1:
         return False
     kind: Any = node.outputs[0].type
-    return (
-        isinstance(node.op.scalar_op, (scalar.Add, scalar.Sub))
-        and kind.ndim in (1, 2)
-        and kind.dtype in blas_dtypes
-    )
+    return isinstance(node.op.scalar_op, (scalar.Add, scalar.Sub)) and kind.ndim in (1, 2) and kind.dtype in blas_dtypes

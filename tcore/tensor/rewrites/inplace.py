@@ -121,7 +121,7 @@ def local_inplace_incsubtensor1(node: Apply) -> Any:
 
 
 @rewrite(tracks=[AdvancedIncSubtensor], tags=("inplace",))
-def local_inplace_AdvancedIncSubtensor(node: Apply) -> Any:  # noqa: N802 - named after the op
+def local_inplace_AdvancedIncSubtensor(node: Apply) -> Any:
     """inc_subtensor(x[arrays], y) -> the same in the memory of x"""
     op: Any = node.op
     return False if op.inplace else [evolve(op, inplace=True)(*node.inputs)]

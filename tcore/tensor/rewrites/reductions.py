@@ -14,7 +14,7 @@ from tcore.tensor.alloc import Alloc
 from tcore.tensor.careduce import CAReduce, CAReduceDtype, Prod, Sum, normal_axes
 from tcore.tensor.dimshuffle import DimShuffle
 from tcore.tensor.extremes import Argmax, MaxAndArgmax
-from tcore.tensor.math import cast, mul, neg, pow, true_div  # noqa: A004
+from tcore.tensor.math import cast, mul, neg, pow, true_div
 from tcore.tensor.rewrites.common import elemwise_node, fitted, only_client
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def local_sum_sum(node: Apply) -> Any:
     first = normal_axes(inner.op.axis, x.type.ndim)  # type: ignore[attr-defined]
     kept = [axis for axis in range(x.type.ndim) if axis not in first]
     axes = tuple(sorted([*first, *(kept[axis] for axis in _axes(node))]))
-    return [fitted(op.clone(axis=None if len(axes) == x.type.ndim else axes)(x), node.outputs[0])]
+    return [fitted(op.clone(axis=None if len(axes) == x.type.ndim else axes)(x), node.outputs[0])]  # type: ignore[attr-defined]
 
 
 @rewrite(Stage.CANONICALIZE, tracks=[CAReduce])
@@ -130,7 +130,7 @@ def local_sum_div_dimshuffle(node: Apply) -> Any:
     axes = _axes(node)
     if any(not below.type.broadcastable[axis] for axis in axes):  # type: ignore[attr-defined]
         return False
-    if above.type != quotient.type or isinstance(below.owner, type(None)) and not hasattr(below, "data"):
+    if above.type != quotient.type or ((below.owner is None) and not hasattr(below, "data")):
         return False
     kept = [axis for axis in range(below.type.ndim) if axis not in axes]  # type: ignore[attr-defined]
     lower = DimShuffle(below.type.broadcastable, kept)(below)  # type: ignore[attr-defined]

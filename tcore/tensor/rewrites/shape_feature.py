@@ -211,7 +211,7 @@ class ShapeFeature(Feature):
         if isinstance(a, int) or isinstance(b, int):
             first, other = constant_int(a), constant_int(b)
             return first is not None and first == other
-        from tcore.graph.comparison import equal_computations  # noqa: PLC0415 - only for symbolic lengths
+        from tcore.graph.comparison import equal_computations
 
         return equal_computations([self._refreshed(a)], [self._refreshed(b)])
 

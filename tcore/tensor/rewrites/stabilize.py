@@ -63,7 +63,9 @@ def _negated(variable: Any) -> Any:
 
 
 def _one_plus(variable: Any) -> Any:
-    """``y`` where ``variable`` is ``1 + y`` or ``1 - z`` (then ``-z``); None otherwise."""
+    """``y`` where ``variable`` is ``1 + y`` or ``1 - z`` (then ``-z``); None otherwise, and for integers: nothing is gained."""
+    if not _is_float(variable):
+        return None
     node = elemwise_node(variable, scalar.Add)
     if node is not None:
         ones = [v for v in node.inputs if has_value(v, 1)]

@@ -45,10 +45,9 @@ def _entries(node: Apply, skip: int = 1) -> list[Any]:
         number = None if value is None else constant_int(value)
         return value if number is None else number
 
-    return [
-        slice(known(e.start), known(e.stop), known(e.step)) if isinstance(e, slice) else known(e)
-        for e in fill_index(node.op.idx_list, node.inputs[skip:])
-    ]
+    op: Any = node.op
+    entries = fill_index(op.idx_list, node.inputs[skip:])
+    return [slice(known(e.start), known(e.stop), known(e.step)) if isinstance(e, slice) else known(e) for e in entries]
 
 
 def _is_full(entry: Any, length: Any = None) -> bool:
@@ -186,12 +185,12 @@ def merge_two_slices(slice1: slice, len1: Any, slice2: Any, len2: Any) -> Any:
     slice or index
         Not in canonical form. A ``slice2`` outside the axis gives an index outside it.
     """
-    from tcore.tensor._lengths import greatest, plus, times  # noqa: PLC0415
-    from tcore.tensor.math import eq, ge, lt, or_, switch  # noqa: PLC0415
-    from tcore.tensor.slices import get_canonical_form_slice  # noqa: PLC0415
+    from tcore.tensor._lengths import greatest, plus, times
+    from tcore.tensor.math import eq, ge, lt, or_, switch
+    from tcore.tensor.slices import get_canonical_form_slice
 
     if not isinstance(slice1, slice):
-        raise ValueError(f"merge_two_slices: slice1 is a slice, got {slice1!r}")
+        raise TypeError(f"merge_two_slices: slice1 is a slice, got {slice1!r}")
     len1, len2 = as_length(len1), as_length(len2)
     lower, direction = get_canonical_form_slice(slice1, len1)
     step1 = as_length(lower.step if lower.step is not None else 1)
@@ -260,10 +259,11 @@ def local_subtensor_lift(node: Apply) -> Any:
 @rewrite(*_ALWAYS, tracks=[Subtensor], tags=("fast_compile",))
 def local_subtensor_make_vector(node: Apply) -> Any:
     """MakeVector(a, b, c)[1] -> b; MakeVector(a, b, c)[1:] -> MakeVector(b, c)"""
+    op: Any = node.op
     maker = node.inputs[0].owner
     if maker is not None and isinstance(maker.op, Rebroadcast):
         maker = maker.inputs[0].owner  # a vector of one element without its mark
-    if maker is None or not isinstance(maker.op, MakeVector) or len(node.op.idx_list) != 1:
+    if maker is None or not isinstance(maker.op, MakeVector) or len(op.idx_list) != 1:
         return False
     (entry,) = _entries(node)
     if isinstance(entry, int):
@@ -315,11 +315,12 @@ def local_subtensor_of_alloc(node: Apply) -> Any:
 @rewrite(*_BOTH, tracks=[Subtensor])
 def local_subtensor_of_dot(node: Apply) -> Any:
     """dot(a, b)[i, j] -> dot(a[i], b[:, j]), when nothing else uses the product"""
+    op: Any = node.op
     product = node.inputs[0].owner
     if product is None or not isinstance(product.op, Dot) or not only_client(node.inputs[0]):
         return False
     a, b = product.inputs
-    entries = fill_index(node.op.idx_list, node.inputs[1:])
+    entries = fill_index(op.idx_list, node.inputs[1:])
     kept = a.type.ndim - 1
     left = index(a, tuple(entries[:kept])) if entries[:kept] else a
     right = index(b, (slice(None), *entries[kept:])) if entries[kept:] else b
@@ -339,10 +340,11 @@ def _same_scalar(a: Any, b: Any) -> bool:
 @rewrite(*_BOTH, tracks=[Subtensor])
 def local_subtensor_inc_subtensor(node: Apply) -> Any:
     """set_subtensor(x[i], y)[i] -> y, where y has the shape of that part"""
+    op: Any = node.op
     writer = node.inputs[0].owner
     if writer is None or not isinstance(writer.op, IncSubtensor) or not writer.op.set_instead_of_inc:
         return False
-    if writer.op.idx_list != node.op.idx_list or len(writer.inputs) != len(node.inputs) + 1:
+    if writer.op.idx_list != op.idx_list or len(writer.inputs) != len(node.inputs) + 1:
         return False
     for mine, theirs in zip(node.inputs[1:], writer.inputs[2:], strict=True):
         if not _same_scalar(mine, theirs):
@@ -358,10 +360,11 @@ def local_subtensor_inc_subtensor(node: Apply) -> Any:
 @rewrite(*_BOTH, tracks=[IncSubtensor])
 def local_useless_inc_subtensor(node: Apply) -> Any:
     """set_subtensor(x[:], y) -> y, and inc_subtensor of zeros as well, where y has the shape of x"""
+    op: Any = node.op
     x, y = node.inputs[:2]
     if y.type != node.outputs[0].type:
         return False
-    if not node.op.set_instead_of_inc and not has_value(x, 0):
+    if not op.set_instead_of_inc and not has_value(x, 0):
         return False
     if not all(_is_full(entry, _length_of(x, axis)) for axis, entry in enumerate(_entries(node, skip=2))):
         return False
@@ -372,9 +375,10 @@ def local_useless_inc_subtensor(node: Apply) -> Any:
 @rewrite(*_BOTH, tracks=[IncSubtensor])
 def local_incsubtensor_of_zeros_to_setsubtensor(node: Apply) -> Any:
     """inc_subtensor(zeros[i], y) -> set_subtensor(zeros[i], y)"""
-    if node.op.set_instead_of_inc or node.op.inplace or not has_value(node.inputs[0], 0):
+    op: Any = node.op
+    if op.set_instead_of_inc or op.inplace or not has_value(node.inputs[0], 0):
         return False
-    return [evolve(node.op, set_instead_of_inc=True)(*node.inputs)]
+    return [evolve(op, set_instead_of_inc=True)(*node.inputs)]
 
 
 @rewrite(*_ALWAYS, tracks=[TensorFromScalar], tags=("fast_compile",))
@@ -396,8 +400,9 @@ _INCREMENTS = (IncSubtensor, AdvancedIncSubtensor1, AdvancedIncSubtensor)
 
 def _increment_serialize(node: Apply) -> Any:
     """add(x, inc(a, b, i), inc(c, d, j)) -> inc(inc(add(x, a, c), b, i), d, j), so that the increments can work in place"""
+    op: Any = node.op
     out = node.outputs[0]
-    if not isinstance(node.op.scalar_op, scalar.Add) or node.op.inplace_pattern:
+    if not isinstance(op.scalar_op, scalar.Add) or op.inplace_pattern:
         return False
 
     def movable(x: Variable) -> bool:
@@ -423,9 +428,7 @@ def _increment_serialize(node: Apply) -> Any:
     return [result]
 
 
-local_IncSubtensor_serialize = FromFunctionLocalOptimizer(  # noqa: N816 - the documented name
-    _increment_serialize, [Elemwise], name="local_IncSubtensor_serialize"
-)
+local_IncSubtensor_serialize = FromFunctionLocalOptimizer(_increment_serialize, [Elemwise], name="local_IncSubtensor_serialize")
 
 
 REWRITES: tuple[Rewrite | GlobalRewrite, ...] = (
@@ -441,7 +444,5 @@ REWRITES: tuple[Rewrite | GlobalRewrite, ...] = (
     local_incsubtensor_of_zeros_to_setsubtensor,
     local_tensor_scalar_tensor,
     local_scalar_tensor_scalar,
-    GlobalRewrite(
-        "pre_local_IncSubtensor_serialize", TopoOptimizer(local_IncSubtensor_serialize), 0.99, ("fast_run",)
-    ),
+    GlobalRewrite("pre_local_IncSubtensor_serialize", TopoOptimizer(local_IncSubtensor_serialize), 0.99, ("fast_run",)),
 )

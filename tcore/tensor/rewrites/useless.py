@@ -15,6 +15,7 @@ from tcore.tensor.math import cast
 from tcore.tensor.rebroadcast import Rebroadcast
 from tcore.tensor.reshape import Reshape
 from tcore.tensor.rewrites.common import constant_like, elemwise_node, fitted, is_cast, uniform_value
+from tcore.tensor.shape import Shape_i
 
 if TYPE_CHECKING:
     from tcore.graph.apply import Apply
@@ -33,6 +34,13 @@ def local_useless_elemwise(node: Apply) -> Any:
     out: Any = node.outputs[0]
     if isinstance(kind, scalar.Identity) or (isinstance(kind, (scalar.Add, scalar.Mul)) and len(node.inputs) == 1):
         return [node.inputs[0]] if node.inputs[0].type == out.type else False
+    if isinstance(kind, scalar.Maximum):
+        # a length is not negative
+        for position in (0, 1):
+            length = node.inputs[position]
+            bound = uniform_value(node.inputs[1 - position])
+            if length.owner is not None and isinstance(length.owner.op, Shape_i) and bound is not None and bound <= 0:
+                return [length] if length.type == out.type else False
     if len(node.inputs) == 2 and node.inputs[0] is node.inputs[1]:
         discrete = node.inputs[0].type.dtype in discrete_dtypes  # type: ignore[attr-defined]
         if isinstance(kind, (scalar.EQ, scalar.LE, scalar.GE)) and discrete:

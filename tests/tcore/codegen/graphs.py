@@ -1,4 +1,5 @@
 """Run a grouped graph with the interpreter, and the same graph op by op with ``perform``."""
+# ruff: noqa: SIM401 - only constants have data
 
 from __future__ import annotations
 

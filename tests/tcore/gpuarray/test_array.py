@@ -111,3 +111,20 @@ def test_gemm_refuses_shapes_that_do_not_fit(context):
     a = array.zeros((2, 3), "float64", context=context)
     with pytest.raises(ValueError, match=r"\(2, 3\) times \(2, 3\)"):
         gemm(1, a, a, 0, array.zeros((2, 3), "float64", context=context))
+
+
+@pytest.mark.parametrize("shape", [(0, 3), (3, 0)])
+def test_extremes_of_nothing(context, shape):
+    """A maximum over an axis of length 0 is NumPy's ValueError, one over other axes is empty."""
+    import tcore
+    import tcore.tensor as T
+
+    x = T.dmatrix()
+    value = np.zeros(shape)
+    with tcore.config.change_flags(backend="opencl"):
+        f = tcore.function([x], x.max(axis=0) + 1)
+    if shape[0]:
+        assert f(value).shape == (0,)
+    else:
+        with pytest.raises(ValueError, match="no identity"):
+            f(value)

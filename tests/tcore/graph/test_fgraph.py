@@ -61,7 +61,7 @@ def test_clients_are_pairs(graph):
     assert graph.outputs[0].clients == [("output", 0)]
     assert graph.client_count(y) == 1
     with pytest.raises(AttributeError, match="no FunctionGraph"):
-        float64("free").clients  # noqa: B018
+        float64("free").clients
 
 
 def test_inputs_are_checked():

@@ -158,7 +158,7 @@ def dense_gradients(cost, wrt):
     for node in reversed(io_toposort(list(wrt), [cost])):
         if not any(v in found for v in node.outputs):
             continue
-        given = [found.get(v, None) for v in node.outputs]
+        given = [found.get(v) for v in node.outputs]
         given = [DisconnectedType()() if g is None else g for g in given]
         pattern = node.op.connection_pattern(node) if hasattr(node.op, "connection_pattern") else None
         for i, (variable, term) in enumerate(zip(node.inputs, node.op.L_op(node.inputs, node.outputs, given), strict=True)):

@@ -155,5 +155,6 @@ def test_nonzero(evaluate):
     for found, wanted in zip(x.nonzero(), data.nonzero(), strict=True):
         np.testing.assert_array_equal(evaluate(found, {x: data}), wanted)
     np.testing.assert_array_equal(evaluate(x.nonzero(return_matrix=True), {x: data}), data.nonzero())
-    np.testing.assert_array_equal(evaluate(tt.nonzero_values(x), {x: data}), [1, 2, 3])
+    for values in (tt.nonzero_values(x), x.nonzero_values(), x[x.nonzero()]):
+        np.testing.assert_array_equal(evaluate(values, {x: data}), [1, 2, 3])
     np.testing.assert_array_equal(evaluate(tt.flatnonzero(x), {x: data}), np.flatnonzero(data))

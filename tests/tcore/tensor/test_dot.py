@@ -155,9 +155,9 @@ def test_printed_forms():
 
 def test_update_gradients(check_gradient):
     """All operands."""
-    check_gradient(lambda z, a, x, y, b: blas.gemm_no_inplace(z, a, x, y, b), Z, 1.5, X, Y, 0.5)
-    check_gradient(lambda y, a, x, v, b: blas.gemv_no_inplace(y, a, x, v, b), W, 1.5, X, V, 0.5)
-    check_gradient(lambda z, a, x, y: blas.ger(z, a, x, y), Z, 1.5, W, V[:N])
+    check_gradient(blas.gemm_no_inplace, Z, 1.5, X, Y, 0.5)
+    check_gradient(blas.gemv_no_inplace, W, 1.5, X, V, 0.5)
+    check_gradient(blas.ger, Z, 1.5, W, V[:N])
 
 
 def test_directional_derivative(evaluate):

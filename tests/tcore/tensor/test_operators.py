@@ -34,6 +34,9 @@ rng = np.random.default_rng(17)
         lambda a: a.conj().real + a.imag,
         lambda a: a.reshape((3, 1)) @ a.reshape((1, 3)),
         lambda a: a.astype("int32").T,
+        lambda a: a.repeat(2),
+        lambda a: a.reshape((3, 1)).repeat(3, 1).diagonal() * a.reshape((3, 1)).repeat(3, axis=1).trace(),
+        lambda a: a.take(np.array([2, 0, -1])),
     ],
 )
 def test_as_numpy(expression, evaluate):

@@ -194,5 +194,10 @@ def test_vector_lengths():
     assert tt.get_vector_length(tt.constant([1, 2])) == 2
     with pytest.raises(ValueError, match="not known"):
         tt.get_vector_length(tt.lvector("v"))
+    deep = tt.lvector("v")
+    for _ in range(3000):
+        deep = deep[1:]
+    with pytest.raises(ValueError, match="not known"):
+        tt.get_vector_length(deep)
     with pytest.raises(ValueError, match="expected a vector"):
         tt.get_vector_length(x)

@@ -72,7 +72,7 @@ class NoValue(Op):
 
 
 def case(op_class, **more):
-    return OpCase(lambda x: op_class()(x), [np.array([1.0, 2.0, 4.0])], name=op_class.__name__, **more)  # noqa: PLW0108 - a new op each time
+    return OpCase(lambda x: op_class()(x), [np.array([1.0, 2.0, 4.0])], name=op_class.__name__, **more)
 
 
 def test_sound_op_passes(backend):

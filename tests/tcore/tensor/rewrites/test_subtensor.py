@@ -15,13 +15,20 @@ from tcore.tensor.rewrites.shape_feature import ShapeFeature
 A = np.arange(24.0).reshape(4, 6)
 
 
+def value_of(cells, x):
+    # input variables have no data, so that get() with a default would not do
+    if x in cells:
+        return cells[x]
+    return x.data
+
+
 def compute(fgraph, values):
     cells = dict(zip(fgraph.inputs, values, strict=True))
     for node in io_toposort(fgraph.inputs, fgraph.outputs):
         storage = [[None] for _ in node.outputs]
-        node.op.perform(node, [cells[x] if x in cells else x.data for x in node.inputs], storage)
+        node.op.perform(node, [value_of(cells, x) for x in node.inputs], storage)
         cells.update({x: c[0] for x, c in zip(node.outputs, storage, strict=True)})
-    return [cells[x] if x in cells else x.data for x in fgraph.outputs]
+    return [value_of(cells, x) for x in fgraph.outputs]
 
 
 def apply(rule, inputs, out, values, shapes=False):

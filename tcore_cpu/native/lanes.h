@@ -1,0 +1,134 @@
+/* The lane driver: a tile of kept indices accumulates row after row. */
+
+/* Rows are added in groups of 64 and groups of 64 groups: rounding errors grow with the logarithm. */
+#define TC_LEVELS 3
+
+typedef struct {
+    char *level[TC_LEVELS];
+    int64_t count[TC_LEVELS];
+} tc_lane_sum;
+
+static void tc_lane_push(tc_lane_sum *sum, int level, int op, int dtype, const void *values, int64_t n, int itemsize)
+{
+    if (sum->count[level] == 0)
+        memcpy(sum->level[level], values, (size_t)(n * itemsize));
+    else
+        tc_fold_rows(op, dtype, sum->level[level], values, n);
+    if (++sum->count[level] == 64 && level + 1 < TC_LEVELS) {
+        sum->count[level] = 0;
+        tc_lane_push(sum, level + 1, op, dtype, sum->level[level], n, itemsize);
+    }
+}
+
+static void tc_lane_value(tc_lane_sum *sum, int op, int dtype, char *to, int64_t n, int itemsize)
+{
+    int found = 0;
+    for (int level = TC_LEVELS - 1; level >= 0; level--)
+        if (sum->count[level]) {
+            if (found)
+                tc_fold_rows(op, dtype, to, sum->level[level], n);
+            else
+                memcpy(to, sum->level[level], (size_t)(n * itemsize));
+            found = 1;
+        }
+    for (int64_t i = 0; !found && i < n; i++)
+        tc_identity(op, dtype, to + i * itemsize, itemsize);
+}
+
+static void tc_lanes_task(void *context, int64_t begin, int64_t end)
+{
+    tc_job *job = context;
+    const tc_kernel *kernel = job->kernel;
+    const tc_phase *phase = &kernel->phases[0];
+    const tc_params params = {job->launch->ints, job->launch->error};
+    size_t tiles_bytes = tc_round64(tc_tiles_scratch(kernel));
+    size_t sum_bytes = (size_t)TC_LEVELS * TC_TILE * TC_MAXITEM;
+    char *scratch = tc_scratch_get(tiles_bytes + TC_CELLS_BYTES + sum_bytes * (size_t)phase->nreductions);
+    if (!scratch) {
+        atomic_store(&job->failed, 1);
+        return;
+    }
+    char *cells = scratch + tiles_bytes, *sums_memory = cells + TC_CELLS_BYTES;
+    int64_t inner = tc_inner(&job->kept), row_inner = tc_inner(&job->row);
+    tc_lane_sum sums[TC_MAXCELLS];
+    void *ptr[TC_MAXREFS];
+    char *origin[TC_MAXREFS], *base[TC_MAXREFS];
+    uint8_t tile[TC_MAXREFS], packed[TC_MAXREFS];
+    for (int64_t t = begin; t < end; t++) {
+        int64_t run = t / job->per_run, at = t % job->per_run * TC_TILE;
+        int64_t n = inner - at < TC_TILE ? inner - at : TC_TILE;
+        for (int s = 0; s < phase->nreductions; s++)
+            for (int level = 0; level < TC_LEVELS; level++) {
+                sums[s].level[level] = sums_memory + (size_t)(s * TC_LEVELS + level) * TC_TILE * TC_MAXITEM;
+                sums[s].count[level] = 0;
+            }
+        for (int r = 0; r < phase->nrefs; r++)
+            if (phase->refs[r].kind == TC_REF_ARRAY) {
+                int p = phase->refs[r].index;
+                origin[r] = job->launch->data[p] + tc_run_offset(&job->kept, p, run);
+            }
+        for (int64_t k = 0; k < job->row.total; k++) {
+            for (int r = 0; r < phase->nrefs; r++)
+                if (phase->refs[r].kind == TC_REF_ARRAY) {
+                    int p = phase->refs[r].index;
+                    base[r] = origin[r] + k % row_inner * job->row.str[p][job->row.nd - 1];
+                    if (job->row.nd > 1)
+                        base[r] += tc_run_offset(&job->row, p, k / row_inner);
+                }
+            tc_fetch(job, phase, &job->kept, base, at, n, scratch, ptr, tile, packed);
+            if (phase->body) {
+                tc_call_body(phase, n, ptr, tile, &params);
+                tc_store_packed(phase, &job->kept, base, at, n, ptr, packed);
+            }
+            for (int s = 0; s < phase->nreductions; s++) {
+                const tc_reduction *reduction = &phase->reductions[s];
+                tc_lane_push(&sums[s], 0, reduction->op, reduction->dtype, ptr[reduction->value], n,
+                             tc_itemsize(reduction->dtype));
+            }
+        }
+        for (int s = 0; s < phase->nreductions; s++) {
+            const tc_reduction *reduction = &phase->reductions[s];
+            tc_lane_value(&sums[s], reduction->op, reduction->dtype, tc_cell(cells, reduction->cell), n,
+                          tc_itemsize(reduction->dtype));
+        }
+        for (int p = 1; p < kernel->nphases; p++)
+            tc_once_phase(job, &kernel->phases[p], run, at, n, cells, scratch);
+    }
+}
+
+/* Whether kept indices should be the lanes: they are nearer in memory, or rows are very short. */
+static int tc_wants_lanes(const tc_job *job)
+{
+    const tc_kernel *kernel = job->kernel;
+    const tc_phase *phase = &kernel->phases[0];
+    int64_t votes = 0;
+    if (phase->level != 0 || kernel->nrows || tc_inner(&job->kept) < 4)
+        return 0;
+    for (int p = 1; p < kernel->nphases; p++)
+        if (kernel->phases[p].level == 0)
+            return 0;
+    for (int s = 0; s < phase->nreductions; s++)
+        if (phase->reductions[s].op == TC_ARGMIN || phase->reductions[s].op == TC_ARGMAX)
+            return 0;
+    if (job->row.total <= 16)
+        return 1;
+    for (int p = 0; p < kernel->noperands; p++)
+        if (kernel->operands[p].kind == TC_OPERAND_ARRAY) {
+            int64_t a = llabs(job->row.str[p][job->row.nd - 1]), b = llabs(job->kept.str[p][job->kept.nd - 1]);
+            if (a && b)
+                votes += a > b ? 1 : -1;
+        }
+    return votes > 0;
+}
+
+static void tc_run_lanes(tc_job *job)
+{
+    int64_t inner = tc_inner(&job->kept);
+    job->per_run = (inner + TC_TILE - 1) / TC_TILE;
+    int64_t tasks = job->kept.total / inner * job->per_run;
+    int64_t elements = job->kept.total * (job->row.total ? job->row.total : 1);
+    if (tc_worth_threads(job->kernel, elements))
+        tc_parallel_for(tasks, tc_grain_of(job->kernel, elements / tasks), tc_lanes_task, job);
+    else
+        tc_lanes_task(job, 0, tasks);
+}

@@ -1,0 +1,276 @@
+"""Which nodes become one kernel, and which must not."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from attrs import frozen
+
+import tcore.tensor as T
+from tcore import scalar
+from tcore.codegen.grouping import Group, Limits
+from tcore.codegen.stages import Map, Reduce
+from tcore.graph.apply import Apply
+from tcore.graph.op import Op
+from tcore.tensor.elemwise import Elemwise
+
+_spec = importlib.util.spec_from_file_location("codegen_graphs", Path(__file__).parent / "graphs.py")
+graphs = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(graphs)
+check, grouped, kernels = graphs.check, graphs.grouped, graphs.kernels
+
+M = np.random.default_rng(3).normal(size=(4, 6))
+V = M[0]
+
+
+@frozen
+class Opaque(Op):
+    """The identity, without a lowering."""
+
+    def make_node(self, x: Any) -> Apply:
+        return Apply(self, [x], [x.type()])
+
+    def perform(self, node: Apply, inputs: Any, output_storage: Any, params: Any = None) -> None:
+        output_storage[0][0] = inputs[0].copy()
+
+
+def test_elementwise_chain_is_one_kernel() -> None:
+    """The documented example."""
+    a, b, c, d = T.dvectors("abcd")
+    grouping = check([a, b, c, d], [2 * a + 3 * b - T.sqrt(c) * T.exp(-d)], [V, V, V**2, V])
+    (kernel,) = kernels(grouping)
+    assert len(kernel.nodes) == 8
+    assert [type(s) for s in kernel.kernel.stages] == [Map]
+
+
+def test_each_apply_is_in_one_group() -> None:
+    """Nothing is computed by two kernels."""
+    x = T.dmatrix()
+    y = T.exp(x)
+    outs = [y.sum(axis=0) + 1, y.sum(axis=1) * 2, y.T, T.tanh(y)]
+    fgraph, grouping = grouped([x], outs)
+    nodes = [n for step in grouping.steps for n in (step.nodes if isinstance(step, Group) else (step,))]
+    assert len(nodes) == len(set(nodes)) == len(fgraph.apply_nodes)
+    check([x], outs, [M])
+
+
+def test_granularity_node() -> None:
+    """One kernel per Apply."""
+    x = T.dmatrix()
+    _, grouping = grouped([x], [T.exp(x + x).sum(axis=1)], granularity="node")
+    assert [len(k.nodes) for k in kernels(grouping)] == [1, 1, 1]
+
+
+def test_the_graph_stays_as_it_was() -> None:
+    """Grouping changes no node."""
+    x = T.dmatrix()
+    fgraph, _ = grouped([x], [T.exp(x).sum(axis=1)])
+    assert [str(n.op) for n in fgraph.toposort()] == ["Elemwise{exp,no_inplace}", "Sum{axis=[1], acc_dtype=float64}"]
+
+
+def test_softmax_by_hand_is_a_row_program() -> None:
+    """Max, exp kept in row scratch, sum, scale: one kernel, one exp."""
+    x = T.dmatrix()
+    e = T.exp(x - x.max(axis=1, keepdims=True))
+    grouping = check([x], [e / e.sum(axis=1, keepdims=True)], [M])
+    (group,) = kernels(grouping)
+    assert [type(s) for s in group.kernel.stages] == [Reduce, Map, Reduce, Map]
+    assert len(group.kernel.row_scratch) == 1
+    assert str(group.kernel).count("exp(") == 1
+
+
+def test_stored_row_is_read_back() -> None:
+    """A row that is an output anyway needs no scratch."""
+    x = T.dmatrix()
+    e = T.exp(x)
+    grouping = check([x], [e, e / e.sum(axis=1, keepdims=True)], [M])
+    (group,) = kernels(grouping)
+    assert not group.kernel.row_scratch
+    assert str(group.kernel).count("exp(") == 1
+
+
+def test_values_per_row_are_computed_once() -> None:
+    """1 / sqrt of a variance stands at the outer level."""
+    x = T.dmatrix()
+    centred = x - (x.sum(axis=1) / 6.0).dimshuffle(0, "x")
+    scale = T.sqrt((centred * centred).sum(axis=1) + 1e-5).dimshuffle(0, "x")
+    (group,) = kernels(check([x], [centred / scale], [M]))
+    levels = [group.kernel.level(stage) for stage in group.kernel.stages]
+    assert levels == ["full", "outer", "full", "outer", "full"]
+
+
+def test_full_reduction_does_not_pull_its_readers_in() -> None:
+    """x / sum(x): the reader would wait for one block to sum everything."""
+    x = T.dmatrix()
+    assert len(kernels(check([x], [x / x.sum()], [M]))) == 2
+
+
+def test_reduction_of_computed_and_its_finish() -> None:
+    """sum(tanh(x) * x, axis=0) / n."""
+    x = T.dmatrix()
+    (group,) = kernels(check([x], [(T.tanh(x) * x).sum(axis=0) / 4.0], [M]))
+    assert len(group.outputs) == 1
+
+
+def test_two_splits_are_two_kernels() -> None:
+    """Sums over different axes cannot share loops."""
+    x = T.dmatrix()
+    grouping = check([x], [T.exp(x).sum(axis=0), T.exp(x).sum(axis=1)], [M])
+    for group in kernels(grouping):
+        assert sum(isinstance(s, Reduce) for s in group.kernel.stages) <= 1
+
+
+def test_convexity() -> None:
+    """A path through an op without a lowering keeps its ends apart."""
+    x = T.dvector()
+    y = T.exp(x)
+    z = Opaque()(y) + y
+    grouping = check([x], [z], [V])
+    assert [isinstance(s, Group) for s in grouping.steps] == [True, False, True]
+
+
+def test_convexity_through_other_kernels() -> None:
+    """a → (sum over all) → b: a and b together would need the sum before it is there."""
+    x = T.dmatrix()
+    a = T.exp(x)
+    s = Opaque()(a.sum(axis=0))
+    b = a * s + T.tanh(s)
+    check([x], [b, a.sum(axis=1)], [M])
+
+
+def test_limits() -> None:
+    """Operations, operands and calls per kernel."""
+    x = T.dvector()
+    y = x
+    for _ in range(20):
+        y = T.tanh(y + x)
+    grouping = check([x], [y], [V], limits=Limits(operations=1000, calls=8))
+    assert all(sum("tanh" in str(n.op) for n in g.nodes) <= 8 for g in kernels(grouping))
+    xs = T.dvectors(*"abcdefghijklmnopqrst")
+    total = xs[0]
+    for v in xs[1:]:
+        total = total * v + v
+    grouping = check(list(xs), [total], [V] * 20)
+    assert all(len(g.inputs) + len(g.outputs) <= 16 for g in kernels(grouping))
+
+
+def test_rim_views_stay_views() -> None:
+    """A transposed operand is passed as it is; a view of the result is made of the result."""
+    x = T.dmatrix()
+    y = T.exp(x.T)
+    _, grouping = grouped([x], [(y * y).T])
+    assert [type(s).__name__ for s in grouping.steps] == ["Apply", "Group", "Apply"]
+    check([x], [(y * y).T], [M])
+
+
+def test_inner_views_are_index_arithmetic() -> None:
+    """A broadcast between two computations costs no array."""
+    x, v = T.dmatrix(), T.dvector()
+    y = T.exp(x).T + 1
+    (group,) = kernels(check([x], [y * y], [M]))
+    assert len(group.kernel.outputs) == 1
+    check([x, v], [(v + 1).dimshuffle("x", 0) * x], [M, V])
+
+
+def test_expensive_values_are_not_computed_per_index_of_a_broadcast() -> None:
+    """exp of a vector, broadcast to a matrix, is a kernel of its own."""
+    x, v = T.dmatrix(), T.dvector()
+    grouping = check([x, v], [T.exp(v) * x], [M, V])
+    assert len(kernels(grouping)) == 2
+
+
+def test_shifted_reads_of_one_value() -> None:
+    """y[1:] - y[:-1] reads y at two indices: y is stored, not computed twice."""
+    x = T.dvector()
+    y = T.exp(x)
+    grouping = check([x], [y[1:] - y[:-1]], [V])
+    assert len(kernels(grouping)) == 2
+
+
+def test_inplace() -> None:
+    """An in-place output takes over its operand where each element is read where it is written."""
+    x, y = T.dmatrix(), T.dmatrix()
+    add = Elemwise(scalar.add, {0: 0})
+    (group,) = kernels(check([x, y], [add(x, T.exp(y))], [M, M]))
+    position = group.inplace[0]
+    assert group.inputs[position].type == x.type
+
+
+def test_inplace_does_not_read_its_operand_elsewhere() -> None:
+    """x += f(x.T) must read all of x.T before: two kernels."""
+    x = T.dmatrix()
+    add = Elemwise(scalar.add, {0: 0})
+    out = add(x, T.exp(x.T))
+    _, grouping = grouped([x], [out])
+    assert len(kernels(grouping)) == 2
+
+
+def test_lazy_inputs_are_borders() -> None:
+    """What only one branch needs is not computed with what all need."""
+    x = T.dvector()
+    y = T.exp(x)
+    branch = y * 2
+    out = Opaque()(branch)
+    total = y + 1
+    _, grouping = grouped([x], [out, total], lazy_inputs=lambda node: (0,) if isinstance(node.op, Opaque) else ())
+    sizes = sorted(len(g.nodes) for g in kernels(grouping))
+    assert sizes == [1, 2]
+
+
+def test_orderings_are_edges() -> None:
+    """An Apply that must run after another does not share its kernel."""
+    x = T.dvector()
+    a, b = T.exp(x), T.tanh(x)
+    fgraph, _ = grouped([x], [a, b, a + b])
+    nodes = fgraph.toposort()
+    from tcore.codegen.grouping import group
+
+    exp, tanh = (next(n for n in nodes if name in str(n.op)) for name in ("exp", "tanh"))
+    found = group(nodes, fgraph.outputs, graphs.TABLE, orderings={tanh: [exp]})
+    home = {n: s for s in found.steps for n in s.nodes}
+    assert home[exp] is not home[tanh]
+
+
+def test_checks_name_the_apply() -> None:
+    """Each Apply's demand on lengths stays its own."""
+    x, y = T.dvector(), T.dvector()
+    _, grouping = grouped([x, y], [T.exp(x) + y])
+    (group,) = kernels(grouping)
+    (one,) = {(str(c.node.op), c.operand, c.axis) for c in group.checks if "add" in str(c.node.op)}
+    assert one[0] == "Elemwise{add,no_inplace}"
+
+
+@pytest.mark.parametrize("seed", range(15))
+def test_random_graphs(seed: int) -> None:
+    """Any mix of elementwise ops, views, reductions and writes agrees with perform."""
+    rng = np.random.default_rng(seed)
+    x, v = T.dmatrix("x"), T.dvector("v")
+    matrices, vectors = [x], [v]
+    for _ in range(25):
+        m, n = (matrices[rng.integers(len(matrices))] for _ in range(2))
+        w = vectors[rng.integers(len(vectors))]
+        choice = rng.integers(10)
+        if choice < 2:
+            matrices.append(m * 0.5 + n)
+        elif choice == 2:
+            matrices.append(T.tanh(m) - w)
+        elif choice == 3:
+            matrices.append((T.exp(-m * m) + n).T.T)
+        elif choice == 4:
+            vectors.append((m * n).sum(axis=0) / 4.0)
+        elif choice == 5:
+            matrices.append(m - m.max(axis=1, keepdims=True))
+        elif choice == 6:
+            matrices.append(T.set_subtensor(m[1:3], T.tanh(w)))
+        elif choice == 7:
+            matrices.append(T.join(0, m[2:], n[:2] * 0.5))
+        elif choice == 8:
+            vectors.append(T.tanh(w)[::-1])
+        else:
+            matrices.append(Opaque()(m) * 0.25)
+    picks = [matrices[k] for k in sorted({int(k) for k in rng.integers(len(matrices), size=3)})]
+    check([x, v], [*picks, vectors[-1] * 2, matrices[-1].sum()], [M, V], rtol=1e-9)

@@ -1,0 +1,371 @@
+"""grad and its relatives: forms, errors, connection, long graphs."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import tcore.tensor as T
+from tcore import as_op, function, shared
+from tcore.configuration import change_flags
+from tcore.gradient import (
+    DisconnectedInputError,
+    DisconnectedType,
+    GradientError,
+    Lop,
+    NullType,
+    NullTypeGradError,
+    Rop,
+    consider_constant,
+    disconnected_grad,
+    format_as,
+    grad,
+    grad_clip,
+    grad_not_implemented,
+    hessian,
+    jacobian,
+    numeric_grad,
+    subgraph_grad,
+    undefined_grad,
+    verify_grad,
+    zero_grad,
+)
+from tcore.graph import Apply, Op
+
+x, y = T.dscalar("x"), T.dscalar("y")
+v, w = T.dvector("v"), T.dvector("w")
+A = T.dmatrix("A")
+
+
+@pytest.fixture(autouse=True)
+def _numpy():
+    with change_flags(backend="numpy"):
+        yield
+
+
+def value(expression, **given):
+    names = {"x": x, "y": y, "v": v, "w": w, "A": A}
+    return function([names[n] for n in given], expression, on_unused_input="ignore")(*given.values())
+
+
+class TestForms:
+    def test_one_list_tuple(self):
+        cost = x * y
+        assert not isinstance(grad(cost, x), (list, tuple))
+        assert isinstance(grad(cost, [x, y]), list)
+        assert isinstance(grad(cost, (x, y)), tuple)
+        assert [float(g) for g in value(grad(cost, [x, y]), x=2.0, y=3.0)] == [3.0, 2.0]
+
+    def test_names(self):
+        cost = x * y
+        assert grad(cost, x).name is None
+        cost.name = "cost"
+        assert grad(cost, x).name == "(dcost/dx)"
+        assert grad(cost, x, add_names=False).name is None
+
+    def test_format_as(self):
+        assert format_as(True, False, 1) == [1]
+        assert format_as(False, True, [1]) == (1,)
+        assert format_as(False, False, [1]) == 1
+
+    def test_twice(self):
+        assert value(grad(grad(x**3, x), x), x=2.0) == 12.0
+
+    def test_wrt_an_intermediate(self):
+        middle = T.exp(x)
+        assert value(grad(middle**2, middle), x=0.0) == 2.0
+
+    def test_float32_stays(self):
+        f = T.fvector("f")
+        assert grad((f * np.float32(2)).sum(), f).dtype == "float32"
+
+
+class TestErrors:
+    def test_no_scalar(self):
+        with pytest.raises(TypeError, match=r"must be a scalar .*got v of type TensorType\(float64, vector\)") as info:
+            grad(v, v)
+        assert "test_grad.py" in str(info.value)
+
+    def test_no_variable(self):
+        with pytest.raises(TypeError, match=r"must be variables, got 3"):
+            grad(x, 3)
+
+    def test_disconnected(self):
+        with pytest.raises(DisconnectedInputError, match=r"does not depend on y") as info:
+            grad(x**2, y)
+        assert isinstance(info.value, ValueError)
+        assert "disconnected_inputs='ignore'" in str(info.value)
+        assert value(grad(x**2, y, disconnected_inputs="ignore"), y=1.0) == 0.0
+        with pytest.warns(UserWarning, match=r"does not depend on y"):
+            grad(x**2, y, disconnected_inputs="warn")
+
+    def test_return_disconnected(self):
+        options = {"disconnected_inputs": "ignore"}
+        assert grad(x**2, y, return_disconnected="None", **options) is None
+        assert isinstance(grad(x**2, y, return_disconnected="Disconnected", **options).type, DisconnectedType)
+
+    @pytest.mark.parametrize("option", ["disconnected_inputs", "return_disconnected", "null_gradients"])
+    def test_options(self, option):
+        with pytest.raises(ValueError, match=rf"{option} is one of"):
+            grad(x**2, x, **{option: "perhaps"})
+
+    def test_nothing_to_differentiate(self):
+        with pytest.raises(AssertionError):
+            grad(None, x)
+
+    def test_undefined(self):
+        with pytest.raises(NullTypeGradError, match=r"undefined.*\n.*node:.*\n.*created:.*test_grad.py") as info:
+            grad(undefined_grad(x) * y, x)
+        assert "disconnected_grad" in str(info.value)
+        assert isinstance(info.value, TypeError)
+        found = grad(undefined_grad(x) * y, x, null_gradients="return")
+        assert isinstance(found.type, NullType)
+
+    def test_op_without_gradient(self):
+        """A Python function has none, and the message names the op."""
+
+        @as_op([T.dscalar], [T.dscalar])
+        def double(a):
+            return a * 2
+
+        with pytest.raises(NullTypeGradError, match=r"FromFunctionOp\{double\}.*not implemented"):
+            grad(double(x), x)
+
+    def test_integer_gradient(self):
+        """An op that returns one is named, with the place."""
+
+        class Wrong(Op):
+            __props__ = ()
+
+            def make_node(self, a):
+                return Apply(self, [a], [a.type()])
+
+            def grad(self, inputs, output_grads):
+                return [T.cast(output_grads[0], "int64")]
+
+        with pytest.raises(TypeError, match=r"Wrong.L_op returned a gradient of the integer dtype int64 for input 0"):
+            grad(Wrong()(x), x)
+
+    def test_wrong_number_of_gradients(self):
+        class Wrong(Op):
+            __props__ = ()
+
+            def make_node(self, a):
+                return Apply(self, [a], [a.type()])
+
+            def grad(self, inputs, output_grads):
+                return [output_grads[0]] * 2
+
+        with pytest.raises(ValueError, match=r"returned 2 gradients for 1 inputs"):
+            grad(Wrong()(x), x)
+
+    def test_not_implemented_where_nobody_asks(self):
+        """Only a gradient that is wanted must exist."""
+
+        class Half(Op):
+            __props__ = ()
+
+            def make_node(self, a, b):
+                return Apply(self, [a, b], [a.type()])
+
+            def perform(self, node, inputs, output_storage, params=None):
+                output_storage[0][0] = np.asarray(inputs[0] * 3)
+
+            def grad(self, inputs, output_grads):
+                return [output_grads[0] * 3, grad_not_implemented(self, 1, inputs[1], "too hard")]
+
+        z = Half()(x, y)
+        assert value(grad(z, x), x=1.0, y=1.0) == 3.0
+        with pytest.raises(NullTypeGradError, match=r"too hard"):
+            grad(z, y)
+
+
+class TestPaths:
+    def test_consider_constant(self):
+        middle = x**2
+        cost = middle * x
+        assert value(grad(cost, x, consider_constant=[middle]), x=3.0) == 9.0
+
+    def test_known_grads(self):
+        """The gradient of an intermediate variable can be given."""
+        middle = T.exp(x)
+        assert value(grad(None, x, known_grads={middle: T.constant(2.0)}), x=0.0) == 2.0
+        assert value(grad(middle**2, x, known_grads={middle: T.constant(2.0)}), x=0.0) == 2.0
+
+    def test_identities(self):
+        assert value(grad(zero_grad(x) * x, x), x=3.0) == 3.0
+        assert value(grad(disconnected_grad(x) * x, x), x=3.0) == 3.0
+        with pytest.raises(DisconnectedInputError):
+            grad(disconnected_grad(x), x)
+        assert value(grad(zero_grad(x), x), x=3.0) == 0.0
+        with pytest.warns(DeprecationWarning, match="zero_grad"):
+            assert value(grad(consider_constant(x) * x, x), x=3.0) == 3.0
+
+    @pytest.mark.parametrize("mode", ["FAST_RUN", "FAST_COMPILE"])
+    def test_identities_cost_nothing(self, mode):
+        """They are not in the compiled graph."""
+        f = function([v], T.exp(grad_clip(disconnected_grad(zero_grad(v)), -1, 1)), mode=mode)
+        assert len(f.maker.fgraph.toposort()) == 1
+
+    def test_integer_cost(self):
+        assert value(grad(T.cast(x, "int32"), x), x=3.4) == 0.0
+
+    def test_subgraph_details(self):
+        a = x**2
+        cost = a * y
+        grads, ends, from_start, from_cost = subgraph_grad([y], [a], start={cost: T.constant(1.0)}, cost=cost, details=True)
+        got = value([*grads, *ends, *from_start, *from_cost], x=2.0, y=3.0)
+        assert [float(g) for g in got] == [8.0, 6.0, 4.0, 4.0]
+
+    def test_shape_is_no_path(self):
+        cost = T.sum(T.ones_like(v) * v.shape[0])
+        with pytest.raises(DisconnectedInputError):
+            grad(cost, v)
+
+
+class TestMatrices:
+    def test_jacobian(self):
+        J = jacobian(T.dot(A, v), v)
+        a = np.arange(6.0).reshape(2, 3)
+        np.testing.assert_allclose(value(J, A=a, v=np.ones(3)), a)
+
+    def test_jacobian_of_matrix_argument(self):
+        J = jacobian(T.dot(A, v), A)
+        a, b = np.arange(6.0).reshape(2, 3), np.array([1.0, 2.0, 3.0])
+        expected = np.zeros((2, 2, 3))
+        expected[0, 0] = expected[1, 1] = b
+        np.testing.assert_allclose(value(J, A=a, v=b), expected)
+
+    def test_several(self):
+        Jv, Jw = jacobian(v * w, [v, w])
+        first, second = value([Jv, Jw], v=[1.0, 2.0], w=[3.0, 4.0])
+        np.testing.assert_allclose(first, np.diag([3.0, 4.0]))
+        np.testing.assert_allclose(second, np.diag([1.0, 2.0]))
+
+    def test_no_rows(self):
+        J = jacobian(v**2, v)
+        assert value(J, v=np.zeros(0)).shape == (0, 0)
+
+    def test_shared(self):
+        s = shared(np.array([1.0, 2.0]))
+        np.testing.assert_allclose(value(jacobian(s**2, s)), np.diag([2.0, 4.0]))
+
+    def test_derivative_of_a_jacobian(self):
+        J = jacobian(v**3, v)
+        np.testing.assert_allclose(value(grad(J.sum(), v), v=[1.0, 2.0]), [6, 12])
+        verify_grad(lambda a: jacobian(a**3 * a.sum(), a), [np.array([0.5, 0.7])], rng=np.random.RandomState(1))
+
+    def test_hessian(self):
+        H = hessian(T.sum(v**3) + v[0] * v[1], v)
+        np.testing.assert_allclose(value(H, v=[1.0, 2.0]), [[6, 1], [1, 12]])
+
+    def test_of_a_linear_cost(self):
+        np.testing.assert_allclose(value(hessian(T.sum(v), v), v=[1.0, 2.0]), np.zeros((2, 2)))
+
+    def test_errors(self):
+        with pytest.raises(AssertionError, match="takes a vector"):
+            jacobian(A, A)
+        with pytest.raises(AssertionError, match="scalar cost"):
+            hessian(v, v)
+        with pytest.raises(AssertionError, match="respect to vectors"):
+            hessian(A.sum(), A)
+
+
+class TestRop:
+    @pytest.mark.parametrize(
+        "build",
+        [T.tanh, lambda a: a * a.sum(), lambda a: T.dot(a, a), lambda a: a[::2], lambda a: T.exp(a).reshape((2, 2)), lambda a: a.max()],
+        ids=["elemwise", "sum", "dot", "slice", "reshape", "max"],
+    )
+    def test_against_jacobian(self, build):
+        """Rop is the Jacobian times the vector, Lop the vector times the Jacobian."""
+        point, direction = np.array([0.1, 0.7, -0.4, 0.3]), np.array([1.0, -2.0, 0.5, 3.0])
+        out = build(v)
+        flat = out.flatten() if out.ndim != 1 else out
+        J = value(jacobian(flat, v), v=point)
+        np.testing.assert_allclose(np.ravel(value(Rop(out, v, w), v=point, w=direction)), J @ direction)
+        seed = out.type("seed")
+        shape = np.shape(value(out, v=point))
+        u = np.arange(1.0, 1 + int(np.prod(shape))).reshape(shape)
+        got = function([v, seed], Lop(out, v, seed), on_unused_input="ignore")(point, u)
+        np.testing.assert_allclose(got, u.ravel() @ J)
+
+    def test_without_r_op(self):
+        """An op that has only L_op is differentiated forwards, too."""
+
+        class Cube(Op):
+            __props__ = ()
+
+            def make_node(self, a):
+                return Apply(self, [a], [a.type()])
+
+            def perform(self, node, inputs, output_storage, params=None):
+                output_storage[0][0] = inputs[0] ** 3
+
+            def grad(self, inputs, output_grads):
+                return [3 * inputs[0] ** 2 * output_grads[0]]
+
+        np.testing.assert_allclose(value(Rop(Cube()(v), v, w), v=[1.0, 2.0], w=[1.0, 1.0]), [3, 12])
+
+    def test_form_follows_f(self):
+        assert isinstance(Rop([v, v * 2], v, w), list)
+        assert isinstance(Rop((v,), v, w), tuple)
+
+    def test_disconnected(self):
+        with pytest.raises(DisconnectedInputError, match="does not depend"):
+            Rop(w, v, v)
+        assert Rop(w, v, v, disconnected_outputs="ignore", return_disconnected="None") is None
+
+    def test_wrong_point(self):
+        with pytest.raises(ValueError, match="has 0 dimensions, v has 1"):
+            Rop(v, v, x)
+
+
+class TestNumeric:
+    def test_numeric_grad(self):
+        found = numeric_grad(lambda a, b: (a**2).sum() + b, [np.array([1.0, 2.0]), np.array(3.0)])
+        np.testing.assert_allclose(found.gf[0], [2, 4], atol=1e-5)
+        np.testing.assert_allclose(found.gf[1], 1, atol=1e-5)
+        abs_err, rel_err = numeric_grad.abs_rel_err(np.array(1.0), np.array(3.0))
+        assert (abs_err, rel_err) == (2.0, 0.5)
+        with pytest.raises(ValueError, match="got 1 gradients for 2"):
+            found.abs_rel_errors([np.zeros(2)])
+        with pytest.raises(ValueError, match="has shape"):
+            found.abs_rel_errors([np.zeros(3), np.zeros(())])
+
+    def test_verify_grad_finds_a_wrong_gradient(self):
+        class WrongSquare(Op):
+            __props__ = ()
+
+            def make_node(self, a):
+                return Apply(self, [a], [a.type()])
+
+            def perform(self, node, inputs, output_storage, params=None):
+                output_storage[0][0] = inputs[0] ** 2
+
+            def grad(self, inputs, output_grads):
+                return [inputs[0] * output_grads[0]]
+
+        with pytest.raises(GradientError, match="argument 0 is off at position") as info:
+            verify_grad(WrongSquare(), [np.array([1.0, 2.0])], rng=np.random.RandomState(0))
+        assert info.value.arg == 0
+        assert info.value.rel_err > 0.3
+
+    def test_verify_grad_arguments(self):
+        with pytest.raises(TypeError, match="needs rng"):
+            verify_grad(T.tanh, [np.ones(2)])
+        with pytest.raises(TypeError, match="dtype int64"):
+            verify_grad(T.tanh, [np.ones(2, "int64")], rng=np.random.RandomState(0))
+
+    @pytest.mark.parametrize("dtype", ["float32", "float64"])
+    def test_verify_grad_dtypes(self, dtype):
+        verify_grad(T.tanh, [np.array([0.3, -0.4], dtype)], rng=np.random.RandomState(0))
+
+
+def test_long_chain():
+    """A chain of 50,000 nodes is differentiated within the default recursion limit."""
+    z = x
+    for _ in range(50_000):
+        z = z + 1.0
+    gradient = grad(z, x)
+    assert gradient.owner is not None

@@ -1,0 +1,164 @@
+"""Databases and queries."""
+
+import io
+
+import pytest
+
+from tcore.graph import FunctionGraph
+from tcore.optimizer import (
+    EquilibriumDB,
+    EquilibriumOptimizer,
+    GlobalRewrite,
+    LocalGroupDB,
+    MergeOptimizer,
+    OpSub,
+    ProxyDB,
+    Query,
+    SeqOptimizer,
+    SequenceDB,
+    Stage,
+    TopoDB,
+    TopoOptimizer,
+    in2out,
+    optdb,
+    register_rewrites,
+    rewrite,
+)
+from tcore.scalar import add, exp, float64, mul, neg
+
+
+def named(name, op1=add, op2=mul):
+    rule = OpSub(op1, op2)
+    rule.name = name
+    return rule
+
+
+def test_query_chooses_by_tags():
+    """At least one included, all required, none excluded; names are tags; queries are values."""
+    db = EquilibriumDB()
+    db.register("one", named("one"), "a", "b")
+    db.register("two", named("two"), "a")
+    db.register("three", named("three"), "c")
+
+    def names(query):
+        return [str(rule) for rule in db.query(query).get_local_optimizers()]
+
+    base = Query(include=["a", "c"])
+    assert names(base) == ["one", "two", "three"]
+    assert names(base.excluding("b")) == ["two", "three"]
+    assert names(base.requiring("b")) == ["one"]
+    assert names(base.excluding("two")) == ["one", "three"]
+    assert names(Query(include=["three"])) == ["three"]
+    assert names(base) == ["one", "two", "three"]
+    assert [str(r) for r in db.query("+a", "-b").get_local_optimizers()] == ["two"]
+    with pytest.raises(TypeError, match="string"):
+        Query(include="a")
+
+
+def test_names_are_unique():
+    """A second claim on a name is an error that names both."""
+    db = EquilibriumDB()
+    db.register("rule", named("rule"), "a")
+    with pytest.raises(ValueError, match="'rule' is registered in .* twice: by tcore and by plug"):
+        db.register("rule", named("rule"), "a", origin="plug")
+    with pytest.raises(TypeError, match="holds optimizers"):
+        db.register("other", 3)
+    with pytest.raises(KeyError, match="nothing is registered"):
+        db["unknown"]
+
+
+def test_sequence_order():
+    """By position, then after-relations, then registration; a cutoff ends it; the ends have names."""
+    db = SequenceDB()
+    for name, position, after in (("c", 2, ()), ("b", 1.5, ()), ("a", 1, ()), ("x", 2, ("y",)), ("y", 2, ())):
+        db.register(name, in2out(named(name)), position, "t", after=after)
+    db.register("end", in2out(named("end")), "last", "t")
+    db.register("start", in2out(named("start")), "first", "t")
+    query = Query(include=["t"])
+    assert [o.name for o in db.query(query)] == ["start", "a", "b", "c", "y", "x", "end"]
+    cut = Query(include=["t"], position_cutoff=1.5)
+    assert [o.name for o in db.query(cut)] == ["start", "a", "end"]
+    more = query.register((in2out(named("extra")), 1.2))
+    assert [o.name for o in db.query(more)][2] == "extra"
+    db.register("bad", in2out(named("bad")), 1, "t", after=("c",))
+    with pytest.raises(ValueError, match="must come after 'c'"):
+        db.query(query)
+
+
+def test_nested_databases_get_the_query():
+    """Or a query of their own."""
+    inner = EquilibriumDB()
+    outer = SequenceDB()
+    outer.register("inner", inner, 1, "a", "b")
+    inner.register("one", named("one"), "a")
+    inner.register("two", named("two"), "b")
+    (built,) = outer.query(Query(include=["a"]))
+    assert isinstance(built, EquilibriumOptimizer)
+    assert [str(rule) for rule in built.get_local_optimizers()] == ["one"]
+    (built,) = outer.query(Query(include=["a"], subquery={"inner": Query(include=["b"])}))
+    assert [str(rule) for rule in built.get_local_optimizers()] == ["two"]
+
+
+def test_other_databases():
+    """Groups become one rule, TopoDB a navigator, a proxy the other database."""
+    group = LocalGroupDB()
+    group.register("late", named("late", exp, neg), "t")
+    group.register("early", named("early", add, mul), "t", position=1)
+    rule = group.query("+t")
+    assert [str(r) for r in rule.opts] == ["early", "late"]
+    walk = TopoDB(group).query("+t")
+    assert isinstance(walk, TopoOptimizer)
+    assert isinstance(ProxyDB(group).query("+t"), type(rule))
+
+
+def test_plugins_take_part_only_where_asked():
+    """The order of core rules does not depend on what plugins registered; theirs follow, by name."""
+    db = EquilibriumDB()
+    db.register("core1", named("core1"), "t")
+    db.register("z", named("z"), "t", origin="plug")
+    db.register("core2", named("core2"), "t")
+    db.register("a", named("a"), "t", origin="plug")
+    query = Query(include=["t"])
+
+    def names(q):
+        return [str(rule) for rule in db.query(q).get_local_optimizers()]
+
+    assert names(query) == ["core1", "core2", "a", "z"]
+    assert names(query.with_origins(())) == ["core1", "core2"]
+    assert query.with_origins(["plug"]).key() != query.key()
+
+
+def test_documented_positions():
+    """The stages stand where the documentation has them."""
+    for name, position in (
+        ("merge1", 0), ("canonicalize", 1), ("merge1.2", 1.2), ("stabilize", 1.5), ("specialize", 2), ("uncanonicalize", 3),
+        ("merge2", 49), ("add_destroy_handler", 49.5), ("merge3", 100),
+    ):  # fmt: skip
+        assert optdb.position_of(name) == position
+    assert isinstance(optdb.query(Query(include=["fast_run"])), SeqOptimizer)
+    text = io.StringIO()
+    optdb.query(Query(include=["fast_compile"])).print_summary(text)
+    assert "canonicalize" in text.getvalue()
+    optdb.print_summary(text)
+
+
+def test_rewrites_register_as_a_whole():
+    """All records of a group, or none."""
+    db = SequenceDB()
+    stage = db.register("canonicalize", EquilibriumDB(), 1, "fast_run")
+
+    @rewrite(Stage.CANONICALIZE, tracks=[add], tags=("mine",))
+    def local_add_to_mul(node):
+        """add(x, y) -> mul(x, y)"""
+        return [mul(*node.inputs)]
+
+    assert local_add_to_mul.summary == "add(x, y) -> mul(x, y)"
+    with pytest.raises(TypeError, match="holds Rewrite"):
+        register_rewrites(db, [local_add_to_mul, "nonsense"])
+    assert "local_add_to_mul" not in stage
+    register_rewrites(db, [local_add_to_mul, GlobalRewrite("merge", MergeOptimizer(), 0, ("fast_run",))], tags=("all",))
+    assert stage.tags_of("local_add_to_mul") >= {"fast_run", "mine", "all"}
+    x, y = float64("x"), float64("y")
+    graph = FunctionGraph([x, y], [add(x, y)])
+    db.query(Query(include=["fast_run"])).optimize(graph)
+    assert str(graph) == "[mul(x, y)]"

@@ -1,0 +1,147 @@
+"""pp, Print, min_informative_str."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import tcore.tensor as T
+from tcore import function, shared
+from tcore.configuration import change_flags
+from tcore.graph import Apply, Op
+from tcore.printing import (
+    FunctionPrinter,
+    IgnorePrinter,
+    OperatorPrinter,
+    PatternPrinter,
+    PPrinter,
+    Print,
+    assign_tensor_notation,
+    min_informative_str,
+    pp,
+)
+
+x, y = T.dmatrix("x"), T.dmatrix("y")
+i = T.lscalar("i")
+
+
+@pytest.mark.parametrize(
+    ("expression", "text"),
+    [
+        (x + y, "(x + y)"),
+        (x - y, "(x - y)"),
+        (x * y, "(x * y)"),
+        (x / y, "(x / y)"),
+        (x // y, "(x // y)"),
+        (x**y, "(x ** y)"),
+        (x % y, "mod(x, y)"),
+        (-x, "(-x)"),
+        (abs(x), "|x|"),
+        (x > y, "gt(x, y)"),
+        (T.exp(x), "exp(x)"),
+        (T.switch(x, x, y), "switch(x, x, y)"),
+        (T.cast(x, "float32"), "float32(x)"),
+        (T.zeros_like(x), "fill(x, TensorConstant{0.0})"),
+        (x.sum(), "Sum{acc_dtype=float64}(x)"),
+        (x.sum(axis=0), "Sum{axis=[0], acc_dtype=float64}(x)"),
+        (x.max(axis=1), "MaxAndArgmax{axis=(1,)}(x)"),
+        (T.dot(x, y), r"(x \dot y)"),
+        (x.T, "x.T"),
+        (x.dimshuffle("x", 0, 1), "x"),
+        (x.dimshuffle(1, "x", 0), "DimShuffle{1, x, 0}(x)"),
+        (x[0], "x[Constant{0}]"),
+        (x[1:3], "x[int64:int64]"),
+        (x[:, 0], "x[:, Constant{0}]"),
+        (x[i], "x[ScalarFromTensor(i)]"),
+        (T.join(0, x, y), "join(TensorConstant{0}, x, y)"),
+        (T.stack([i, i]), "[i, i]"),
+        (T.dscalar(), "<TensorType(float64, scalar)>"),
+    ],
+)
+def test_pp(expression, text):
+    """The documented texts."""
+    assert pp(expression) == text
+
+
+def test_name_of_a_constant_is_not_shown():
+    assert pp(T.constant(2.5, name="rate") * x) == "(TensorConstant{2.5} * x)"
+
+
+def test_long_chain():
+    """A chain of 50,000 nodes prints within the default recursion limit."""
+    z = T.dscalar("z")
+    for _ in range(50_000):
+        z = T.exp(z)
+    assert pp(z) == "exp(" * 50_000 + "z" + ")" * 50_000
+
+
+def test_graph_and_function():
+    with change_flags(backend="numpy"):
+        f = function([x, y], [x + y], mode="FAST_COMPILE")
+    assert pp(f) == "inputs: x, y\noutput 0: (x + y)"
+
+
+class TestAssign:
+    class Twist(Op):
+        __props__ = ()
+
+        def make_node(self, a, b):
+            return Apply(self, [a, b], [a.type()])
+
+    def printer(self):
+        own = PPrinter()
+        assign_tensor_notation(own)
+        return own
+
+    @pytest.mark.parametrize(
+        ("printer", "text"),
+        [
+            (OperatorPrinter("@", -1, "left"), "(x @ (y + y))"),
+            (FunctionPrinter("twist"), "twist(x, (y + y))"),
+            (PatternPrinter(("<%(1)s|%(0)s>", -1000)), "<(y + y)|x>"),
+            (IgnorePrinter(), "x"),
+        ],
+    )
+    def test_by_op_class_and_condition(self, printer, text):
+        expression = self.Twist()(x, y + y)
+        for condition in (
+            self.Twist(),
+            self.Twist,
+            lambda pstate, r: r.owner is not None and isinstance(r.owner.op, self.Twist),
+        ):
+            own = self.printer()
+            own.assign(condition, printer)
+            assert own(expression) == text
+
+    def test_process_protocol(self):
+        """A printer may also give the text itself."""
+
+        class Own:
+            def process(self, output, pstate):
+                return "~" + pstate.pprinter.process(output.owner.inputs[0], pstate)
+
+        own = self.printer()
+        own.assign(self.Twist, Own())
+        assert own(self.Twist()(x * y, y)) == "~(x * y)"
+
+
+def test_print_attributes(capsys):
+    """Attributes are printed, methods called."""
+    v = T.dvector("v")
+    with change_flags(backend="numpy"):
+        function([v], Print("seen", attrs=["shape", "min"])(v))([1, 2])
+    assert capsys.readouterr().out == "seen shape = (2,)\nseen min = 1.0\n"
+
+
+def test_print_has_a_gradient(capsys):
+    z = T.dscalar("z")
+    with change_flags(backend="numpy"):
+        assert function([z], T.grad(Print("z")(z) ** 2, z))(3.0) == 6.0
+
+
+def test_min_informative_str():
+    z = shared(np.zeros(2), name="w") + 1.0
+    lines = min_informative_str(z).splitlines()
+    assert lines[0] == "A. Elemwise{add,no_inplace}"
+    assert lines[1] == "  B. <w>"
+    assert len(lines) == 4
