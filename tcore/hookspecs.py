@@ -143,6 +143,6 @@ def tcore_observers() -> Sequence[Observer]:
     """Watchers of compilations and calls.
 
     An observer may define ``compiled(function)``, ``called(function, seconds)`` and ``failed(function, error)``. Those of
-    every loaded plugin watch every function; they see graphs and change none.
+    every loaded plugin watch all functions made from then on; they change none of them.
     """
     raise NotImplementedError

@@ -14,6 +14,7 @@ from tcore.compile.explanation import Explanation, explain
 from tcore.compile.frame import Frame, twin_containers
 from tcore.compile.io import SymbolicInput, SymbolicOutput
 from tcore.compile.lookup import AMBIGUOUS, Values, build_finder
+from tcore.compile.observation import observers, tell, watched
 from tcore.compile.sharedvalue import SharedVariable
 from tcore.configuration import config
 from tcore.graph import MissingInputError
@@ -119,6 +120,11 @@ class Function:
         self.profile = maker.profile
         if self.profile is None:
             self._entry = maker.linker.native_entry(self)
+        self._run: Callable[[tuple[Any, ...], Any], Any] = self._take_turn
+        watchers = observers()
+        if watchers:
+            self._run, self._entry = watched(self, self._entry, self._take_turn, watchers), None
+            tell(watchers, "compiled", self)
 
     # ------------------------------------------------------------ calls
 
@@ -148,6 +154,10 @@ class Function:
             result = entry(*args)
             if result is not NotImplemented:
                 return result
+        return self._run(args, kwargs)
+
+    def _take_turn(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """A call on the first frame, or on another while that is busy."""
         busy = self._busy
         if busy.acquire(blocking=False):
             try:

@@ -11,7 +11,6 @@ from tcore.plugins.declarations import (
     ConverterSpec,
     DeviceSpec,
     LoweringGroup,
-    Observer,
     ReportLine,
     RewriteGroup,
     SharedSpec,
@@ -227,10 +226,6 @@ class Manager(Loader):
             for _, spec in self.tables.of(DeviceSpec, (name,)):
                 lines.extend(_device_lines(spec))
         return tuple(lines)
-
-    def observers(self) -> tuple[Any, ...]:
-        """The observers of all loaded plugins."""
-        return tuple(resolve(record.load) for _, record in self.tables.of(Observer))
 
     # -- foreign values -----------------------------------------------------------------------------------------------
 
