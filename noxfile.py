@@ -122,7 +122,7 @@ def tests(session: nox.Session) -> None:
 def _tests_on(version: str) -> None:
     @nox.session(name=f"tests-{version}", python=version)
     def tests_on(session: nox.Session) -> None:
-        install_editable(session, "test")
+        install_editable(session, "test", "demo")
         run_pytest(session)
 
     tests_on.__doc__ = f"The test suite on Python {version}."

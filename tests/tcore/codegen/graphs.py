@@ -1,5 +1,4 @@
 """Run a grouped graph with the interpreter, and the same graph op by op with ``perform``."""
-# ruff: noqa: SIM401 - only constants have data
 
 from __future__ import annotations
 

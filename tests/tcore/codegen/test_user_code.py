@@ -115,6 +115,5 @@ def test_composite_is_unfolded() -> None:
     outs = Elemwise(composite)(a, b)
     grouping = graphs.check([a, b], list(outs), [X, X[::-1].copy()])
     (group,) = graphs.kernels(grouping)
-    from tcore_opencl.printer import OpenCLDialect
-
-    assert "exp(v" in schedule(group.kernel, OpenCLDialect()).source
+    printer = pytest.importorskip("tcore_opencl.printer", reason="tcore-opencl is not installed")
+    assert "exp(v" in schedule(group.kernel, printer.OpenCLDialect()).source
