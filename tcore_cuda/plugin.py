@@ -1,8 +1,8 @@
 """What tcore_cuda declares: the backend, the device family ``cuda``, its lifting and its report."""
 
-from tcore.plugins import BackendSpec, DeviceSpec, ReportLine, RewriteGroup, hookimpl
+from tcore.plugins import BackendSpec, DeviceSpec, ReportLine, RewriteGroup, TransferSpec, hookimpl
 
-__all__ = ["tcore_backends", "tcore_devices", "tcore_optimizations", "tcore_report"]
+__all__ = ["tcore_backends", "tcore_devices", "tcore_optimizations", "tcore_report", "tcore_types"]
 
 
 @hookimpl
@@ -37,3 +37,9 @@ def tcore_report() -> list[ReportLine]:
     from tcore_cuda.report import report
 
     return report()
+
+
+@hookimpl
+def tcore_types() -> list[TransferSpec]:
+    """Moves of variables to its devices."""
+    return [TransferSpec("cuda", load="tcore.gpuarray.transfer:transfer")]

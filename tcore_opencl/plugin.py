@@ -1,8 +1,8 @@
 """What tcore_opencl declares: the backend and the device family ``opencl``."""
 
-from tcore.plugins import BackendSpec, DeviceSpec, Option, RewriteGroup, hookimpl
+from tcore.plugins import BackendSpec, DeviceSpec, Option, RewriteGroup, TransferSpec, hookimpl
 
-__all__ = ["tcore_backends", "tcore_config", "tcore_devices", "tcore_optimizations"]
+__all__ = ["tcore_backends", "tcore_config", "tcore_devices", "tcore_optimizations", "tcore_types"]
 
 
 @hookimpl
@@ -33,3 +33,9 @@ def tcore_config() -> list[Option]:
             doc="Run every launch under several legal schedules, compare the results, and fill new memory with NaN: for tests.",
         )
     ]
+
+
+@hookimpl
+def tcore_types() -> list[TransferSpec]:
+    """Moves of variables to its devices."""
+    return [TransferSpec("opencl", load="tcore.gpuarray.transfer:transfer")]

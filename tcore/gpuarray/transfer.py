@@ -192,6 +192,7 @@ def variable_owner_is_transfer(variable: Any) -> bool:
 
 def transfer(variable: Variable, target: Hashable) -> Variable | None:
     """``variable`` on the device of context ``target``, or None where no context has that name: the hook behind ``variable.transfer``."""
-    if target == "cpu" or target not in list_contexts():
+    known = target in list_contexts() or (isinstance(target, str) and target.startswith(("cuda", "opencl")))
+    if target == "cpu" or not known:
         return None
     return as_gpuarray_variable(variable, target)

@@ -5,7 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from tcore.configuration import config
 from tcore.graph.variable import Variable
+from tcore.plugins.declarations import TransferSpec
+from tcore.plugins.errors import UnknownNameError
+from tcore.plugins.process import manager
+from tcore.plugins.references import resolve
 from tcore.tensor.conversion import as_tensor_variable
 
 __all__ = ["register_transfer", "transfer"]
@@ -19,6 +24,17 @@ def register_transfer(fn: Callable[[Variable, str], Variable | None]) -> None:
     if not callable(fn):
         raise TypeError(f"a transfer is a function of a variable and a target, got {fn!r}")
     _registered = (*_registered, fn)
+
+
+def _of_plugins(target: Any) -> list[Any]:
+    """Transfers that plugins declare; the plugin that has the device ``target`` is loaded."""
+    device = config.device if target is None else target
+    try:
+        if isinstance(device, str) and device != "cpu":
+            manager().device(device)
+    except UnknownNameError:
+        pass  # a context's name, which a transfer function may know
+    return [resolve(spec.load) for _, spec in manager().tables.of(TransferSpec)]
 
 
 def transfer(var: Any, target: str) -> Variable:
@@ -37,7 +53,7 @@ def transfer(var: Any, target: str) -> Variable:
     """
     if target == "cpu":
         return as_tensor_variable(var)
-    for function in _registered:
+    for function in (*_registered, *_of_plugins(target)):
         moved = function(var, target)
         if moved is not None:
             return moved

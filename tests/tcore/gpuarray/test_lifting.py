@@ -1,0 +1,183 @@
+"""What goes to a device, what stays, and that the numbers are the host's."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+pytest.importorskip("pyopencl", reason="pyopencl is not installed")
+
+import tcore
+import tcore.tensor as T
+from tcore.gpuarray.array import GpuArray
+from tcore.gpuarray.contexts import ContextNotDefined, get_context, reg_context
+from tcore.gpuarray.eye import GpuEye
+from tcore.gpuarray.lowered import GpuOp
+from tcore.gpuarray.runtime import DeviceError
+from tcore.gpuarray.transfer import GpuFromHost, HostFromGpu, as_gpuarray_variable, infer_context_name
+from tcore.gpuarray.type import GpuArrayType, gpuarray_shared_constructor
+from tcore_opencl import runtime
+
+DEVICE = "opencl0:0"
+RNG = np.random.default_rng(3)
+
+
+@pytest.fixture(autouse=True)
+def opencl():
+    try:
+        runtime.open("opencl")
+    except DeviceError as error:
+        pytest.skip(f"no OpenCL device: {error}")
+    with tcore.config.change_flags(backend="opencl"):
+        yield
+
+
+def ops_of(function):
+    return [node.op for node in function.maker.fgraph.toposort()]
+
+
+def test_floating_work_goes_integers_stay():
+    """An expression of floats runs on the device between two transfers; one of integers has no device op at all."""
+    x, i = T.dmatrix(), T.lvector()
+    f = tcore.function([x], T.exp(x) + 1)
+    assert isinstance(ops_of(f)[-1], HostFromGpu)
+    assert any(isinstance(op, GpuOp) for op in ops_of(f))
+    value = RNG.normal(size=(3, 4))
+    np.testing.assert_allclose(f(value), np.exp(value) + 1)
+    g = tcore.function([i], i * 2 + 1)
+    assert not any(isinstance(op, (GpuOp, GpuFromHost)) for op in ops_of(g))
+    assert g([1, 2]).tolist() == [3, 5]
+
+
+def test_target_cpu_keeps_an_input():
+    """``tag.target = "cpu"`` keeps an input and what depends on it alone."""
+    x = T.dmatrix()
+    x.tag.target = "cpu"
+    f = tcore.function([x], T.exp(x))
+    assert not any(isinstance(op, (GpuOp, GpuFromHost)) for op in ops_of(f))
+
+
+def test_shapes_are_asked_on_the_device():
+    """The shape of a value on the device moves no data to the host."""
+    x = T.dmatrix()
+    f = tcore.function([x], T.exp(x).shape[0] * 2)
+    assert not any(isinstance(op, HostFromGpu) for op in ops_of(f))
+    assert f(np.ones((5, 2))) == 10
+
+
+def test_one_kernel():
+    """The documentation's expression is one kernel on the device."""
+    a, b, c, d = T.dvectors("abcd")
+    f = tcore.function([a, b, c, d], 2 * a + 3 * b - T.sqrt(c) * T.exp(-d))
+    values = [RNG.random(1000) for _ in range(4)]
+    A, B, C, D = values
+    np.testing.assert_allclose(f(*values), 2 * A + 3 * B - np.sqrt(C) * np.exp(-D), rtol=1e-14)
+    assert len(f.maker.linker.kernels()) == 1
+
+
+def test_numbers_of_training_agree_with_the_host():
+    """A step of a small network moves the parameters as NumPy's backend does."""
+    x, y = T.dmatrix(), T.lvector()
+    X, Y = RNG.normal(size=(20, 6)), RNG.integers(0, 3, 20)
+    start = RNG.normal(size=(6, 3))
+    moved = []
+    for backend in ("numpy", "opencl"):
+        with tcore.config.change_flags(backend=backend):
+            w = tcore.shared(start.copy())
+            cost = -T.log(T.nnet.softmax(T.dot(T.tanh(x), w)))[T.arange(y.shape[0]), y].mean()
+            step = tcore.function([x, y], cost, updates=[(w, w - 0.1 * tcore.grad(cost, w))])
+            losses = [float(step(X, Y)) for _ in range(5)]
+            moved.append((losses, w.get_value()))
+    np.testing.assert_allclose(moved[1][0], moved[0][0], rtol=1e-12)
+    np.testing.assert_allclose(moved[1][1], moved[0][1], rtol=1e-10)
+
+
+def test_strict_queue_agrees():
+    """Maps, reductions, products and gathers give one answer under every legal schedule."""
+    x, w, i = T.dmatrix(), T.dmatrix(), T.lvector()
+    p = T.nnet.softmax(T.dot(x, w))
+    f = tcore.function([x, w, i], [p, p.sum(axis=0), p.max(axis=1), p[:, ::-2], p[i]])
+    X, W, index = RNG.normal(size=(9, 5)), RNG.normal(size=(5, 4)), np.array([3, -1, 3])
+    expected = np.exp(X @ W) / np.exp(X @ W).sum(axis=1, keepdims=True)
+    with tcore.config.change_flags(opencl__strict=True):
+        got = f(X, W, index)
+    for value, want in zip(got, [expected, expected.sum(0), expected.max(1), expected[:, ::-2], expected[index]], strict=True):
+        np.testing.assert_allclose(value, want, rtol=1e-12)
+
+
+def test_index_out_of_range():
+    """A gather outside is an IndexError with index and size, and the function works afterwards."""
+    x, i = T.dmatrix(), T.lvector()
+    f = tcore.function([x, i], T.exp(x)[i])
+    value = RNG.normal(size=(3, 2))
+    with pytest.raises(IndexError, match="index 7 is out of bounds for an axis with size 3"):
+        f(value, [0, 7])
+    np.testing.assert_allclose(f(value, [2, -3]), np.exp(value)[[2, -3]])
+
+
+def test_lengths_that_differ():
+    """Lengths are not stretched: the error names the lengths."""
+    x, y = T.dvectors("xy")
+    f = tcore.function([x, y], T.exp(x) + y)
+    with pytest.raises(ValueError, match=r"has length \d on axis 0, where \d is needed"):
+        f(np.ones(3), np.ones(4))
+
+
+def test_transfer_and_its_gradient():
+    """A value moved by hand comes back as a device array; the gradient passes through the moves."""
+    x = T.dvector()
+    moved = (x * 2).transfer(DEVICE)
+    assert isinstance(moved.type, GpuArrayType)
+    f = tcore.function([x], moved)
+    value = RNG.normal(size=4)
+    result = f(value)
+    assert isinstance(result, GpuArray)
+    np.testing.assert_allclose(np.asarray(result), value * 2)
+    g = tcore.function([x], tcore.grad(T.sqr(moved.transfer("cpu")).sum(), x))
+    np.testing.assert_allclose(g(value), 8 * value)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int32"])
+def test_eye_by_its_own_kernel(dtype):
+    """The worked example's C code runs on the device: every diagonal, also outside the matrix."""
+    n, m, k = T.lscalars("nmk")
+    f = tcore.function([n, m, k], GpuEye(dtype, DEVICE)(n, m, k))
+    for case in [(3, 4, 0), (4, 3, 1), (3, 3, -2), (2, 2, 5), (3, 5, -7), (70, 80, 3)]:
+        np.testing.assert_array_equal(np.asarray(f(*case)), np.eye(*case, dtype=dtype))
+
+
+def test_contexts_by_name():
+    """A name is given once; an unknown one says what is known; devices answer by their own names."""
+    context = get_context(DEVICE)
+    reg_context("lifting-test", context)
+    assert get_context("lifting-test") is context
+    with pytest.raises(ValueError, match="lifting-test"):
+        reg_context("lifting-test", context)
+    with pytest.raises(ContextNotDefined, match="no context is called 'nobody'"):
+        get_context("nobody")
+
+
+def test_two_contexts_are_refused():
+    """Inputs of two contexts need a decision: the error names both."""
+    one, two = GpuArrayType("float32", (False,), "one")("a"), GpuArrayType("float32", (False,), "two")("b")
+    with pytest.raises(ValueError, match=r"a on 'one', b on 'two'"):
+        infer_context_name(one, two)
+    assert infer_context_name(one) == "one"
+
+
+def test_shared_variable_on_the_device():
+    """Its value lives there; host and device forms can be read."""
+    value = RNG.normal(size=(2, 3))
+    shared = gpuarray_shared_constructor(value, target=DEVICE)
+    np.testing.assert_array_equal(shared.get_value(), value)
+    assert isinstance(shared.get_value(return_internal_type=True), GpuArray)
+    f = tcore.function([], shared * 2)
+    np.testing.assert_allclose(np.asarray(f()), value * 2)
+    with pytest.raises(TypeError, match="0-d"):
+        gpuarray_shared_constructor(np.array(1.0))
+
+
+def test_as_gpuarray_variable_takes_no_detour():
+    """A host copy of a device value is that device value."""
+    on_device = GpuArrayType("float64", (False,), DEVICE)()
+    assert as_gpuarray_variable(HostFromGpu()(on_device), DEVICE) is on_device
