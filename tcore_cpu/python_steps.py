@@ -147,7 +147,8 @@ class ErrorReports:
         if len(self.applies) == 1:
             (node,) = self.applies
             own = [v for v in dict.fromkeys(node.inputs) if not isinstance(v, Constant)]
-            if len(own) == len(values):
+            # the program of a whole graph takes the values in the order of the graph, that of a node in the node's
+            if len(own) == len(values) and set(own) != set(self.fgraph.inputs):
                 return own
         return list(self.fgraph.inputs)
 

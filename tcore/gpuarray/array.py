@@ -240,6 +240,8 @@ def asarray(value: Any, dtype: Any = None, context: GpuContext | str | None = No
     if isinstance(value, GpuArray) and value.context is context and (dtype is None or value.dtype == dtype):
         return value
     host = np.asarray(value, dtype=dtype, order="C")
+    if not host.dtype.isnative:  # devices read the bytes as they are
+        host = host.astype(host.dtype.newbyteorder("="))
     array = empty(host.shape, host.dtype, context=context)
     array.context.write(array.data, 0, host)
     return array
