@@ -77,8 +77,9 @@ class Result:
 
     def line(self) -> str:
         """For the terminal."""
-        goals = [f"ratio <= {self.row.limit:g}"] * (self.row.limit is not None)
-        goals += [f"<= {readable(self.row.seconds)}"] * (self.row.seconds is not None)
+        goals = [] if self.row.limit is None else [f"ratio <= {self.row.limit:g}"]
+        if self.row.seconds is not None:
+            goals.append(f"<= {readable(self.row.seconds)}")
         verdict = f"  ({' and '.join(goals)}: {'missed' if self.missed else 'met'})" if goals else ""
         return f"{self.row.name:28s} {readable(self.ours):>10s} : {readable(self.reference):>10s}  ratio {self.ratio:6.3f}{verdict}"
 

@@ -69,7 +69,9 @@ def markdown(results: Sequence[Result], facts: dict[str, object]) -> str:
     ]
     for result in results:
         row = result.row
-        goals = [f"ratio ≤ {row.limit:g}"] * (row.limit is not None) + [f"≤ {readable(row.seconds or 0)}"] * (row.seconds is not None)
+        goals = [] if row.limit is None else [f"ratio ≤ {row.limit:g}"]
+        if row.seconds is not None:
+            goals.append(f"≤ {readable(row.seconds)}")
         cells = [row.name, row.summary, readable(result.ours), readable(result.reference), f"{result.ratio:.3f}", ", ".join(goals)]
         lines.append(f"| {' | '.join(cells)} | {'missed' if result.missed else 'met' if goals else ''} |")
     return "\n".join(lines) + "\n"

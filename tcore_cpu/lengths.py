@@ -22,11 +22,13 @@ class Lengths:
     Parameters
     ----------
     buffer_of : callable
-        The buffer of a variable whose value is there when the expression is evaluated; None for others.
+        The buffer of a variable whose lengths are there when the expression is evaluated; None for others.
+    readable : callable
+        Whether the elements of such a variable are still there as well: its memory may have gone to another.
     """
 
-    def __init__(self, buffer_of: Callable[[Any], Buffer | None]) -> None:
-        self._buffer_of = buffer_of
+    def __init__(self, buffer_of: Callable[[Any], Buffer | None], readable: Callable[[Any], bool]) -> None:
+        self._buffer_of, self._readable = buffer_of, readable
         self._shapes: dict[Any, tuple[Expr, ...]] = {}
 
     def of(self, variable: Any) -> tuple[Expr, ...]:
@@ -74,7 +76,7 @@ class Lengths:
         if isinstance(variable, Constant):
             return index_const(int(variable.data))
         buffer = self._buffer_of(variable)
-        if buffer is not None:
+        if buffer is not None and self._readable(variable):
             return Load(buffer, (index_const(0),) * buffer.ndim)
         if variable.owner is None or depth == 0:
             raise NotScheduled(f"the value of {variable} is not known before the launch")

@@ -131,7 +131,7 @@ def _shape_registers(builder: _Builder, shape: Any, ndim: int) -> list[int]:
     if isinstance(shape, Constant):
         return [assembler.constant(int(entry)) for entry in shape.data]
     owner = shape.owner
-    if owner is not None and type(owner.op).__name__ == "MakeVector":
+    if owner is not None and type(owner.op).__name__ == "MakeVector" and all(map(builder.readable, owner.inputs)):
         return [builder.integer(entry) for entry in owner.inputs]
     slot = builder.array_slot(shape)
     return [assembler.element(slot, [assembler.constant(k)]) for k in range(ndim)]

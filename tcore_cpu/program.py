@@ -136,7 +136,9 @@ class _Builder:
         self.held: dict[Any, list[int]] = {}
         self.position = 0
         self.destroyed: set[Any] = set()
+        self.overwritten: set[Any] = set()
         self.available: set[Any] = set(self.inputs)
+        self.own_inputs = frozenset(self.inputs)
         self.buffers: dict[Any, Buffer] = {}
         self.variables: dict[Buffer, Any] = {}
 
@@ -201,7 +203,7 @@ class _Builder:
         for variable in self.inputs:
             self.slot(variable)
         for self.position, step in enumerate(steps):
-            self.lengths = Lengths(self.made)
+            self.lengths = Lengths(self.made, self.readable)
             self.step(step)
             self.available.update(v for node in getattr(step, "nodes", (step,)) for v in node.outputs if v in self.slots)
             self.release()
@@ -239,6 +241,7 @@ class _Builder:
             for shown in (getattr(node.op, "destroy_map", None) or {}).values():
                 for k in shown:
                     origin = self.root.get(node.inputs[k], node.inputs[k])
+                    self.overwritten.add(origin)
                     if origin in inputs:
                         self.destroyed.add(origin)
         for position, step in enumerate(steps):
@@ -371,6 +374,15 @@ class _Builder:
             found = self.buffers[variable] = Buffer("made", variable.type.dtype, flags)
             self.variables[found] = variable
         return found
+
+    def readable(self, variable: Any) -> bool:
+        """Whether the elements of an available variable are still in its memory at this step."""
+        if isinstance(variable, Constant):
+            return True
+        root = self.root.get(variable, variable)
+        if root in self.overwritten:
+            return False
+        return root in self.host or root in self.own_inputs or self.last.get(root, -1) >= self.position
 
     def taken_over(self, step: Group, plans: Sequence[KernelPlan | CopyPlan]) -> set[int]:
         """Outputs that take over the memory of an input: not where several passes might still read it."""
