@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from tcore.codegen.tables import lowering_table
 from tcore.graph import Constant
 from tcore.link import Container, Linker, VMLinker
 from tcore.link.linker import LocalLinker
@@ -20,7 +21,6 @@ from tcore.link.locks import hold, release
 from tcore.link.storage import map_storage
 from tcore_cpu.c_steps import objection
 from tcore_cpu.compiler import load_units
-from tcore_cpu.lowerings import lowering_table
 from tcore_cpu.native_steps import native_steps
 from tcore_cpu.printer import UnitPrinter
 from tcore_cpu.program import Draft, build, is_array
@@ -29,6 +29,7 @@ from tcore_cpu.runtime import load_blas, runtime
 from tcore_cpu.user_code import has_c_code
 
 if TYPE_CHECKING:
+    from tcore.codegen.lowering import LoweringTable
     from tcore.graph import Apply, Variable
     from tcore.link.container import Cell, StorageMap
 
@@ -43,6 +44,10 @@ class NoNativeCode(NotImplementedError):
 
 def _wants_blas(nodes: Sequence[Any]) -> bool:
     return any(type(node.op).__module__ in ("tcore.tensor.blas", "tcore.tensor.dot") for node in nodes)
+
+
+def _lowerings(fgraph: Any) -> LoweringTable:
+    return lowering_table(fgraph.apply_nodes, fgraph.inputs, backends=("cpu",))
 
 
 def compile_draft(draft: Draft, printer: UnitPrinter, fgraph: Any) -> Any:
@@ -163,7 +168,7 @@ class _NativeNodes(LocalLinker):
     def _compile_nodes(self, order: Sequence[Apply]) -> dict[Apply, Any]:
         """Programs of the nodes that have native code, all kernels in one go."""
         fgraph = self._accepted()
-        table = lowering_table(fgraph)
+        table = _lowerings(fgraph)
         native = native_steps(blas=_wants_blas(order) and load_blas())
         printer = UnitPrinter()
         drafts: dict[Apply, Draft] = {}
@@ -307,7 +312,7 @@ class CvmLinker(Linker):
                 native = native_steps(blas=_wants_blas(order) and load_blas())
                 orderings = fgraph.orderings() if hasattr(fgraph, "orderings") else {}
                 draft = build(
-                    fgraph.inputs, order, fgraph.outputs, lowering_table(fgraph), printer, native, orderings=orderings
+                    fgraph.inputs, order, fgraph.outputs, _lowerings(fgraph), printer, native, orderings=orderings
                 )
                 self._program = compile_draft(draft, printer, fgraph)
                 self.reasons = dict(draft.reasons)

@@ -13,12 +13,14 @@ from tcore.plugins.references import resolve
 __all__ = ["lowering_table"]
 
 
-def lowering_table(nodes: Iterable[Any], backends: Iterable[str] = (), devices: Iterable[str] = ()) -> LoweringTable:
-    """The table for work on ``nodes``.
+def lowering_table(
+    nodes: Iterable[Any], variables: Iterable[Any] = (), *, backends: Iterable[str] = (), devices: Iterable[str] = ()
+) -> LoweringTable:
+    """The table for work on ``nodes`` and ``variables`` (inputs that no node reads have Types, too).
 
     Depends on the ops and types of the graph and on the names of backends and devices only, never on what else was imported.
     """
-    return _table(active_plugins_for(nodes, (), backends, devices))
+    return _table(active_plugins_for(nodes, variables, backends, devices))
 
 
 @functools.lru_cache(maxsize=64)

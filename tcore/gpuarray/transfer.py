@@ -25,7 +25,23 @@ __all__ = [
 ]
 
 
-class GpuFromHost(Op):
+class _Transfer(Op):
+    """What every move has: values, and with them shapes and directions, stay the same."""
+
+    def R_op(self, inputs: Sequence[Variable], eval_points: Sequence[Variable | None]) -> list[Any]:
+        """The direction, moved as the input is."""
+        return [None if eval_points[0] is None else self(eval_points[0])]
+
+    def infer_shape(self, node: Apply, shapes: Sequence[Any]) -> list[Any]:
+        """The input's shape."""
+        return list(shapes)
+
+    def do_constant_folding(self, node: Apply) -> bool:
+        """No: folding never opens a device, nor waits for one."""
+        return False
+
+
+class GpuFromHost(_Transfer):
     """Host tensor to device array. Input: tensor of any shape; output: same dtype, shape and broadcast pattern."""
 
     __props__ = ("context_name",)
@@ -50,20 +66,8 @@ class GpuFromHost(Op):
         """The gradient, moved back."""
         return [host_from_gpu(as_gpuarray_variable(output_grads[0], self.context_name))]
 
-    def R_op(self, inputs: Sequence[Variable], eval_points: Sequence[Variable | None]) -> list[Any]:
-        """The direction, moved as the input is."""
-        return [None if eval_points[0] is None else self(eval_points[0])]
 
-    def infer_shape(self, node: Apply, shapes: Sequence[Any]) -> list[Any]:
-        """The input's shape."""
-        return list(shapes)
-
-    def do_constant_folding(self, node: Apply) -> bool:
-        """No: folding never opens a device."""
-        return False
-
-
-class HostFromGpu(Op):
+class HostFromGpu(_Transfer):
     """Device array to host tensor; waits for the work that computes it."""
 
     __props__ = ()
@@ -92,19 +96,11 @@ class HostFromGpu(Op):
             return [None]
         return [self(point) if isinstance(point.type, GpuArrayType) else point]
 
-    def infer_shape(self, node: Apply, shapes: Sequence[Any]) -> list[Any]:
-        """The input's shape."""
-        return list(shapes)
-
-    def do_constant_folding(self, node: Apply) -> bool:
-        """No: folding never waits for a device."""
-        return False
-
 
 host_from_gpu = HostFromGpu()
 
 
-class GpuToGpu(Op):
+class GpuToGpu(_Transfer):
     """Array on one device to another device, through the host."""
 
     __props__ = ("context_name",)
@@ -130,18 +126,6 @@ class GpuToGpu(Op):
     def L_op(self, inputs: Sequence[Variable], outputs: Sequence[Variable], output_grads: Sequence[Variable]) -> list[Any]:
         """The gradient, moved back."""
         return [GpuToGpu(inputs[0].type.context_name)(as_gpuarray_variable(output_grads[0], self.context_name))]
-
-    def R_op(self, inputs: Sequence[Variable], eval_points: Sequence[Variable | None]) -> list[Any]:
-        """The direction, moved as the input is."""
-        return [None if eval_points[0] is None else self(eval_points[0])]
-
-    def infer_shape(self, node: Apply, shapes: Sequence[Any]) -> list[Any]:
-        """The input's shape."""
-        return list(shapes)
-
-    def do_constant_folding(self, node: Apply) -> bool:
-        """No: folding never opens a device."""
-        return False
 
 
 def as_gpuarray_variable(x: Any, context_name: Hashable) -> Variable:
