@@ -34,7 +34,8 @@ class Explanation:
     notes: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        lines = [f"{self.name or 'function'}: {len(self.nodes)} nodes, linker {self.linker}"]
+        count = "1 node" if len(self.nodes) == 1 else f"{len(self.nodes)} nodes"
+        lines = [f"{self.name or 'function'}: {count}, linker {self.linker}"]
         for report in self.nodes:
             mark = " (in place)" if report.in_place else ""
             lines.append(f"  {report.position:3d}  {report.runs_on:8s}  {report.node}{mark}")
