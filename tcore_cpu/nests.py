@@ -250,6 +250,8 @@ class Builder:
         else:
             text = current.ref(RefKind.ARRAY, self.target(buffer, stage.axes), buffer.dtype, 1)
         current.store(text, cast(value, buffer.dtype))
+        # a Map of this pass must not load the array: a body stores after it has computed everything
+        current.values[Load(buffer, stage.axes)] = cast(value, buffer.dtype)
 
     def fold(self, stage: Reduce) -> list[tuple[int, str]]:
         """Accumulators of a plain idiom: (cell, dtype) for each slot."""
