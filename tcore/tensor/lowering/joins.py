@@ -9,6 +9,7 @@ from tcore.codegen.expr import Axis, Const, Expr, cast, index_const
 from tcore.codegen.lowering import NotLowered, Operand, Target, lowers
 from tcore.codegen.stages import Map, Region, Regions, Stage
 from tcore.tensor.join import Join, MakeVector, Split
+from tcore.tensor.lowering.views import part
 
 __all__ = ["LOWERINGS"]
 
@@ -48,7 +49,7 @@ def lower_split(op: Any, out: Target | tuple[Target, ...], x: Operand, axis: Ope
     for number, target in enumerate(outs):
         lengths = [target.axes[k].extent if k == place else x.shape[k] for k in range(x.ndim)]
         axes = target.over(lengths)
-        index = tuple(offset + axes[k] if k == place else axes[k] for k in range(x.ndim))
+        index = tuple(part(axes[k], start=offset, step=1, whole=len(outs) == 1) if k == place else axes[k] for k in range(x.ndim))
         stages.append(Regions(target.buffer, (Region(axes, axes, x[index]),)))
         offset = offset + cast(splits[index_const(number)], "int64")
     return stages
