@@ -22,7 +22,7 @@ _BLAS_DTYPES = ("float32", "float64")
 
 def native_steps(*, blas: bool) -> dict[type, NativeStep]:
     """The functions by Op class; those of BLAS only where it is there."""
-    from tcore.compile.ops import DeepCopyOp, ViewOp
+    from tcore.compile.copy_ops import DeepCopyOp, ViewOp
     from tcore.tensor.alloc import AllocEmpty
     from tcore.tensor.blas import Dot22, Dot22Scalar, Gemm, Gemv, Ger
     from tcore.tensor.dimshuffle import DimShuffle

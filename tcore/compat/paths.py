@@ -32,6 +32,7 @@ PATHS: Mapping[str, str | tuple[str, ...]] = MappingProxyType(
         "tcore.gof.link": (_LINK,),
         "tcore.gof.vm": "tcore.link.vm",
         # tensors
+        "tcore.compile.ops": ("tcore.compile.copy_ops", "tcore.tensor.shape", "tcore.tensor.rebroadcast"),
         "tcore.tensor.basic": ("tcore.tensor",),
         "tcore.tensor.extra_ops": ("tcore.tensor",),
         "tcore.tensor.opt": (

@@ -1,6 +1,19 @@
 """From graphs to functions: ``function``, shared variables, inputs and outputs, modes."""
 
+from typing import TYPE_CHECKING
+
 from tcore.compile.backends import BackendError, BackendWarning
+from tcore.compile.copy_ops import (
+    DeepCopyOp,
+    FromFunctionOp,
+    OutputGuard,
+    ViewOp,
+    as_op,
+    deep_copy_op,
+    register_deep_copy_op_c_code,
+    register_view_op_c_code,
+    view_op,
+)
 from tcore.compile.debugmode import DebugMode
 from tcore.compile.errors import AliasedMemoryError, UnusedInputError
 from tcore.compile.evaluate import evaluate
@@ -25,19 +38,9 @@ from tcore.compile.mode import (
 )
 from tcore.compile.monitormode import MonitorMode
 from tcore.compile.nanguardmode import NanGuardMode
-from tcore.compile.ops import (
-    DeepCopyOp,
-    FromFunctionOp,
-    OutputGuard,
-    ViewOp,
-    as_op,
-    deep_copy_op,
-    register_deep_copy_op_c_code,
-    register_view_op_c_code,
-    view_op,
-)
 from tcore.compile.profiling import ProfileStats
 from tcore.compile.sharedvalue import SharedVariable, shared, shared_constructor
+from tcore.plugins.finders import lazy_submodules as _lazy_submodules
 
 #: the documented second name
 Param = In
@@ -87,3 +90,7 @@ __all__ = [
     "shared_constructor",
     "view_op",
 ]
+
+if not TYPE_CHECKING:
+    # documented paths below this one, such as ``ops``, are imported when they are used
+    __getattr__ = _lazy_submodules(__name__)

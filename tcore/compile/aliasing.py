@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tcore.compile.ops import deep_copy_op, view_op
+from tcore.compile.copy_ops import deep_copy_op, view_op
 from tcore.graph import Constant, Feature, InconsistencyError, Variable
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tcore.compile.ops import ViewOp
+from tcore.compile.copy_ops import ViewOp
 from tcore.graph import Apply
 from tcore.optimizer import Rewrite, Stage, rewrite
 

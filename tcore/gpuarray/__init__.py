@@ -4,3 +4,11 @@
 moves work; ``lowered`` and ``products`` are the ops, ``launching`` and ``linker`` run them; ``kernel``, ``c_calls`` and ``include/`` serve
 ops that bring kernels of their own. A plugin supplies a :class:`~tcore.gpuarray.runtime.GpuContext` and a dialect.
 """
+
+from typing import TYPE_CHECKING
+
+from tcore.plugins.finders import lazy_submodules as _lazy_submodules
+
+if not TYPE_CHECKING:
+    # documented paths below this one, such as ``blas``, are imported when they are used
+    __getattr__ = _lazy_submodules(__name__)

@@ -8,7 +8,7 @@ from typing import Any
 
 from attrs import frozen
 
-from tcore.compile.ops import ViewOp
+from tcore.compile.copy_ops import ViewOp
 from tcore.gradient.reverse import float_zeros
 from tcore.graph import Apply, Variable
 from tcore.graph.null_type import disconnected_type
