@@ -89,7 +89,7 @@ for dtype in ("float32", "float64"):
             lambda x: [
                 scipy.special.expit(x), np.logaddexp(x, 0).astype(x.dtype), scipy.special.erf(x), scipy.special.erfc(x),
                 x**2, 1 / x, np.power(x, x.dtype.type(0.5)), x * x,
-            ]  # fmt: skip
+            ]
         ),
         edge,
         atol=1e-7 if dtype == "float32" else 1e-15,

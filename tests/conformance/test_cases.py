@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from conformance_cases import CASES
+
 from tcore.testing.conformance import check_backend
 
 
