@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from tcore.codegen.expr import Axis, Const, Expr, cast, index_const
+from tcore.codegen.expr import Axis, Const, Expr, Fn, cast, index_const
 from tcore.codegen.lowering import NotLowered, Operand, Target, lowers
 from tcore.codegen.stages import Map, Region, Regions, Stage
 from tcore.tensor.join import Join, MakeVector, Split
-from tcore.tensor.lowering.views import part
 
 __all__ = ["LOWERINGS"]
 
@@ -46,12 +45,16 @@ def lower_split(op: Any, out: Target | tuple[Target, ...], x: Operand, axis: Ope
     place = _known_axis(axis, x.ndim)
     offset: Expr = index_const(0)
     stages = []
+    pieces = [cast(splits[index_const(number)], "int64") for number in range(len(outs))]
+    known = all(isinstance(piece, Const) for piece in pieces)
     for number, target in enumerate(outs):
         lengths = [target.axes[k].extent if k == place else x.shape[k] for k in range(x.ndim)]
         axes = target.over(lengths)
-        index = tuple(part(axes[k], start=offset, step=1, whole=len(outs) == 1) if k == place else axes[k] for k in range(x.ndim))
+        # computed lengths may reach beyond the array, and the axis itself has not the length of the piece's
+        at = offset + axes[place] if known else Fn("bounded", (offset + axes[place], x.shape[place]), "int64")
+        index = tuple(at if k == place else axes[k] for k in range(x.ndim))
         stages.append(Regions(target.buffer, (Region(axes, axes, x[index]),)))
-        offset = offset + cast(splits[index_const(number)], "int64")
+        offset = offset + pieces[number]
     return stages
 
 
