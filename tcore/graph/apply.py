@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import define, field
 
+from tcore.graph.node import Node
 from tcore.graph.pickling import reduce_node
-from tcore.graph.scratchpad import Scratchpad
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,7 +33,7 @@ NoParams = _NoParams()
 
 
 @define(eq=False, repr=False, slots=True, init=False, getstate_setstate=False)
-class Apply:
+class Apply(Node):
     """``op`` applied to ``inputs``, giving ``outputs``.
 
     Attributes
@@ -57,7 +57,6 @@ class Apply:
     inputs: list[Variable]
     outputs: list[Variable]
     fgraph: FunctionGraph | None = field(default=None)
-    _tag: Scratchpad | None = field(default=None)
 
     def __init__(self, op: Op, inputs: Sequence[Variable], outputs: Sequence[Variable]) -> None:
         from tcore.graph.variable import Variable
@@ -82,21 +81,6 @@ class Apply:
                 output.index = index
             elif output.owner is not self or output.index != index:
                 raise ValueError(f"output {index} of {op}, {output}, already belongs to {output.owner}")
-
-    @property
-    def tag(self) -> Scratchpad:
-        """Notes about this node, made on first use."""
-        if self._tag is None:
-            self._tag = Scratchpad()
-        return self._tag
-
-    @tag.setter
-    def tag(self, tag: Scratchpad | None) -> None:
-        self._tag = tag
-
-    def has_tag(self) -> bool:
-        """Whether any note was ever made."""
-        return self._tag is not None
 
     @property
     def nin(self) -> int:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from attrs import define, field
 
 from tcore.configuration import config
+from tcore.graph.node import Node
 from tcore.graph.pickling import leaf_state, reduce_variable, set_leaf_state
-from tcore.graph.scratchpad import Scratchpad
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -30,7 +30,7 @@ def fresh_number() -> int:
 
 
 @define(eq=False, repr=False, slots=True, getstate_setstate=False)
-class Variable:
+class Variable(Node):
     """A value in a graph: an input, a constant, or one output of an :class:`~tcore.graph.apply.Apply`.
 
     Two variables are equal only if they are one object.
@@ -55,7 +55,6 @@ class Variable:
     name: str | None = None
     fgraph: FunctionGraph | None = field(init=False, default=None)
     _number: int = field(init=False, factory=_numbers.__next__)
-    _tag: Scratchpad | None = field(init=False, default=None)
     #: functions that are called with each new variable: see :func:`tcore.graph.nodes_constructed`
     construction_observers: ClassVar[list[Callable[[Variable], None]]] = []
     # set by tcore.compile, which stands above: (variable, inputs_to_values) -> value
@@ -94,21 +93,6 @@ class Variable:
     def get_parents(self) -> list[Apply]:
         """The owner, as a list; empty without one."""
         return [] if self.owner is None else [self.owner]
-
-    @property
-    def tag(self) -> Scratchpad:
-        """Notes about this variable, made on first use."""
-        if self._tag is None:
-            self._tag = Scratchpad()
-        return self._tag
-
-    @tag.setter
-    def tag(self, tag: Scratchpad | None) -> None:
-        self._tag = tag
-
-    def has_tag(self) -> bool:
-        """Whether any note was ever made: spares walks over large graphs from creating empty tags."""
-        return self._tag is not None
 
     def clone(self) -> Variable:
         """A new variable of the same type and name, without owner; its tag holds the same notes."""
