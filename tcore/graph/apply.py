@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from tcore.graph.fgraph import FunctionGraph
     from tcore.graph.op import Op
+    from tcore.graph.scratchpad import Scratchpad
     from tcore.graph.variable import Variable
 
 __all__ = ["Apply", "NoParams"]
@@ -57,6 +58,7 @@ class Apply(Node):
     inputs: list[Variable]
     outputs: list[Variable]
     fgraph: FunctionGraph | None = field(default=None)
+    _tag: Scratchpad | None = field(default=None)
 
     def __init__(self, op: Op, inputs: Sequence[Variable], outputs: Sequence[Variable]) -> None:
         from tcore.graph.variable import Variable

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 from tcore.graph.c_interface import CLinkerType
@@ -80,7 +81,7 @@ class PureType:
         """Whether ``value`` is exactly as :meth:`filter` leaves values."""
         try:
             self.filter(value, strict=True)
-        except (TypeError, ValueError):
+        except Exception:  # whatever the type says no with
             return False
         return True
 
@@ -91,6 +92,10 @@ class PureType:
         except Exception as error:
             return str(error)
         return "value is valid"
+
+    def value_solidity_msg(self, value: Any) -> str:
+        """:meth:`value_validity_msg`, by the name that the documentation's index has."""
+        return self.value_validity_msg(value)
 
     def values_eq(self, a: Any, b: Any) -> bool:
         """Whether two values are the same."""
@@ -171,7 +176,10 @@ class SingletonType(Type):
 
 
 class Generic(SingletonType):
-    """Any Python object, passed on without a check: the type of values that nothing else is known about."""
+    """Any Python object, passed on without a check: the type of values that nothing else is known about.
+
+    C code sees it as ``PyObject*``.
+    """
 
     def filter(self, value: Any, strict: bool = False, allow_downcast: bool | None = None) -> Any:
         """``value`` itself."""
@@ -180,6 +188,37 @@ class Generic(SingletonType):
     def is_valid_value(self, value: Any) -> bool:
         """True."""
         return True
+
+    def c_declare(self, name: str, sub: Mapping[str, str], check_input: bool = True) -> str:
+        """``PyObject* <name>``."""
+        return f"PyObject* {name};\n"
+
+    def c_init(self, name: str, sub: Mapping[str, str]) -> str:
+        """No object."""
+        return f"{name} = NULL;\n"
+
+    def c_extract(self, name: str, sub: Mapping[str, str], check_input: bool = True) -> str:
+        """The object itself, with a reference of our own."""
+        return f"{name} = py_{name};\nPy_XINCREF({name});\n"
+
+    def c_sync(self, name: str, sub: Mapping[str, str]) -> str:
+        """The object itself; None where there is none."""
+        return f"""
+    {{
+        PyObject* tc_new = {name} ? {name} : Py_None;
+        Py_INCREF(tc_new);
+        Py_XDECREF(py_{name});
+        py_{name} = tc_new;
+    }}
+"""
+
+    def c_cleanup(self, name: str, sub: Mapping[str, str]) -> str:
+        """Give our reference back."""
+        return f"Py_XDECREF({name});\n{name} = NULL;\n"
+
+    def c_code_cache_version(self) -> tuple[Any, ...]:
+        """Version of this text."""
+        return (1,)
 
 
 generic = Generic()
