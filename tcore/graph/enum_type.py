@@ -12,8 +12,6 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any, NoReturn
 
-import numpy as np
-
 from tcore.configuration import config
 from tcore.graph.type import Type
 
@@ -136,9 +134,9 @@ class EnumType(Type):
             for known, number in self.constants:
                 if known == name:
                     return number
-        elif isinstance(value, (numbers.Real, np.bool_)):
+        elif isinstance(_plain(value), numbers.Real):
             for _, number in self.constants:
-                if number == value:
+                if number == _plain(value):
                     return value if strict else number  # type: ignore[return-value]  # strict hands back the very object
         raise AssertionError(f"{value!r} is none of the values of {self}")
 
@@ -290,12 +288,18 @@ def _name_and_alias(owner: str, given: Any) -> tuple[Any, str | None]:
     return given[0], given[1]
 
 
+def _plain(value: Any) -> Any:
+    """A NumPy scalar or 0-d array as Python's own number; anything else as it is."""
+    return value.item() if getattr(value, "ndim", None) == 0 and hasattr(value, "item") else value
+
+
 def _number(name: str, value: Any) -> Number:
-    """A value as Python's own number: booleans and NumPy's integers are ints."""
-    if isinstance(value, (numbers.Integral, np.bool_)):
-        return int(value)
-    if isinstance(value, numbers.Real) and not math.isnan(value):
-        return float(value)
+    """A value as Python's own number: booleans are ints."""
+    plain = _plain(value)
+    if isinstance(plain, numbers.Integral):
+        return int(plain)
+    if isinstance(plain, numbers.Real) and not math.isnan(plain):
+        return float(plain)
     raise TypeError(f"EnumType: the value of {name} must be an int, a float or a bool, and equal to itself, got {value!r}")
 
 
