@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from tcore.configuration import config
-from tcore.link.errors import raise_with_op
+from tcore.link.errors import ThunkView, raise_with_op
 from tcore_cpu.compiler import CompileError
 from tcore_cpu.store import open_store
 from tcore_cpu.user_code import ModuleText, cells_of, has_c_code, module_text, params_of
@@ -178,8 +178,6 @@ class CStep:
             self._module.run(struct)
             return tuple(cell[0] for cell in cells[self._inputs :])
         except Exception:
-            from tcore_cpu.python_steps import ThunkView
-
             raise_with_op(self.fgraph, self.node, ThunkView(values, len(self.node.outputs)), sys.exc_info())
         finally:
             for cell in cells:

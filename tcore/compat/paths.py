@@ -38,6 +38,7 @@ PATHS: Mapping[str, str | tuple[str, ...]] = MappingProxyType(
         "tcore.tensor.extra_ops": ("tcore.tensor",),
         "tcore.tensor.opt": (
             "tcore.tensor.rewrites.arithmetic",
+            "tcore.tensor.rewrites.assertions",
             "tcore.tensor.rewrites.blas",
             "tcore.tensor.rewrites.canonizer",
             "tcore.tensor.rewrites.dimshuffles",
@@ -63,5 +64,10 @@ PATHS: Mapping[str, str | tuple[str, ...]] = MappingProxyType(
         "tcore.gpuarray.elemwise": ("tcore.gpuarray.forms",),
         "tcore.gpuarray.subtensor": ("tcore.gpuarray.forms",),
         "tcore.gpuarray.blas": ("tcore.gpuarray.products",),
+        # tools for tests
+        "tcore.tests": ("tcore.testing",),
+        "tcore.tests.breakpoint": "tcore.printing.breakpoint",
+        "tcore.tests.test_rop": "tcore.testing.rop",
+        "tcore.tests.unittest_tools": "tcore.testing.unittest_tools",
     }
 )

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from tcore.compile.mode import Mode
+from tcore.compile.basemode import Mode
 from tcore.configuration import config
 from tcore.graph import Apply, BadOptimization, DebugModeError, Feature, FunctionGraph, Variable
 from tcore.graph.debugprint import debugprint

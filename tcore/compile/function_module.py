@@ -8,7 +8,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
-from tcore.compile.aliasing import Supervisor, protect_inputs
+from tcore.compile.copies import copy_function, deepcopy_function
 from tcore.compile.errors import AliasedMemoryError, UnusedInputError
 from tcore.compile.explanation import Explanation, explain
 from tcore.compile.frame import Frame, twin_containers
@@ -421,16 +421,12 @@ class Function:
         Function
             Returns its outputs in the same form.
         """
-        from tcore.compile.copies import copy_function
-
         return copy_function(self, share_memory, swap, delete_updates, name, profile)
 
     def __copy__(self) -> Function:
         return self.copy()
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Function:
-        from tcore.compile.copies import deepcopy_function
-
         return deepcopy_function(self, memo)
 
     def free(self) -> None:
@@ -497,11 +493,3 @@ def _load(
     function = maker.create(storage, trustme=True)
     function.trust_input = trust_input
     return function  # type: ignore[no-any-return]
-
-
-def with_protected_inputs(fgraph: Any, protected: Sequence[Any], untouched: Sequence[Any]) -> None:
-    """Guard the inputs of a copied graph: ``untouched`` ones get copies to work on."""
-    protect_inputs(fgraph, untouched)
-    for feature in [feature for feature in fgraph.features if isinstance(feature, Supervisor)]:
-        fgraph.remove_feature(feature)
-    fgraph.attach_feature(Supervisor(protected))

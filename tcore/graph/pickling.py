@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Table", "forget_table", "leaf_state", "reduce_node", "reduce_variable", "set_leaf_state"]
 
-# slots that belong to the place in a graph, or to this process; the rest is the variable's own state
-_PLACE = frozenset({"owner", "index", "fgraph", "_number", "_signature", "__weakref__", "__dict__"})
+# attributes that belong to the place in a graph, or to this process; the rest is the variable's own state
+_PLACE = frozenset({"owner", "index", "fgraph", "_number", "_signature", "_uniform", "__weakref__", "__dict__"})
 _PLAIN = frozenset({"type", "name", "_tag"})
 
 _lock = threading.Lock()
@@ -228,7 +228,7 @@ def _attributes(variable: Any) -> Iterator[tuple[str, Any]]:
         for name in (slots,) if isinstance(slots, str) else slots:
             if name not in _PLACE and hasattr(variable, name):
                 yield name, getattr(variable, name)
-    yield from getattr(variable, "__dict__", {}).items()
+    yield from ((name, value) for name, value in getattr(variable, "__dict__", {}).items() if name not in _PLACE)
 
 
 def leaf_state(variable: Any) -> dict[str, Any]:

@@ -243,8 +243,8 @@ class Program:
         if step is None:
             raise  # noqa: PLE0704 - called from an except clause
         self.position_of_error = self.nodes.index(step[1])
-        node, thunk = self.nodes[self.position_of_error], self.thunks[self.position_of_error]
-        raise_with_op(self.fgraph, node, thunk, storage_map=self.storage_map)
+        failed = self.position_of_error
+        raise_with_op(self.fgraph, self.nodes[failed], self.thunks[failed], storage_map=self.storage_map)
 
     def free(self) -> None:
         """Empty all intermediate cells (those kept because of ``allow_gc=False``)."""

@@ -57,7 +57,8 @@ class Rewrite:
     rule : LocalOptimizer
     stages : tuple of Stage
     tags : tuple of str
-        ``fast_run`` is always there; ``fast_compile`` for rules that every compilation wants.
+        ``fast_run`` is always there, except beside ``unsafe``: such a rule may only be asked for. ``fast_compile`` for rules
+        that every compilation wants.
     name : str
     """
 
@@ -185,7 +186,7 @@ def register_rewrites(
     try:
         for each in rewrites:
             if isinstance(each, Rewrite):
-                own = ("fast_run", *each.tags, *tags)
+                own = (*each.tags, *tags) if "unsafe" in each.tags else ("fast_run", *each.tags, *tags)
                 for stage in each.stages:
                     db = _stage(optdb, stage)
                     db.register(each.name, each.rule, *own, origin=origin)

@@ -13,6 +13,7 @@ from tcore.tensor.var import *  # isort: skip
 from tcore.tensor.advanced_incsubtensor import *
 from tcore.tensor.advanced_subtensor import *
 from tcore.tensor.alloc import *
+from tcore.tensor.assertion import *
 from tcore.tensor.blas import *
 from tcore.tensor.careduce import *
 from tcore.tensor.constants import *

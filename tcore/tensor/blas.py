@@ -9,7 +9,7 @@ from attrs import field, frozen
 
 from tcore.graph import Apply, Op, Variable
 from tcore.tensor.conversion import as_tensor_variable
-from tcore.tensor.dot import dot, outer
+from tcore.tensor.dot import check_product_shapes, dot, outer
 from tcore.tensor.type import TensorType
 
 if TYPE_CHECKING:
@@ -53,9 +53,9 @@ def _operands(op: Op, operands: Sequence[tuple[str, Any, int]]) -> list[Variable
     return variables
 
 
-def _check(op: Op, fits: bool, *shapes: tuple[int, ...]) -> None:
-    if not fits:
-        raise ValueError(f"{op}: shapes do not fit: {', '.join(map(str, shapes))}")
+def _check_target(op: Op, target: Any, shape: tuple[int, ...]) -> None:
+    if target.shape != shape:
+        raise ValueError(f"Shape mismatch: {op} adds a product of shape {shape} to an array of shape {target.shape}")
 
 
 def _scaled(target: Any, factor: Any) -> Any:
@@ -78,7 +78,7 @@ class Dot22(Op):
 
     def perform(self, node: Apply, inputs: Sequence[Any], output_storage: Sequence[list[Any]], params: Any = None) -> None:
         x, y = inputs
-        _check(self, x.shape[1] == y.shape[0], x.shape, y.shape)
+        check_product_shapes(x, y)
         old = output_storage[0][0]
         if old is not None and old.shape == (x.shape[0], y.shape[1]) and old.flags.c_contiguous:
             np.dot(x, y, out=old)
@@ -108,7 +108,7 @@ class Dot22Scalar(Op):
 
     def perform(self, node: Apply, inputs: Sequence[Any], output_storage: Sequence[list[Any]], params: Any = None) -> None:
         x, y, a = inputs
-        _check(self, x.shape[1] == y.shape[0], x.shape, y.shape)
+        check_product_shapes(x, y)
         product = np.dot(x, y)
         product *= a
         output_storage[0][0] = product
@@ -157,7 +157,8 @@ class Gemm(_Updating):
 
     def perform(self, node: Apply, inputs: Sequence[Any], output_storage: Sequence[list[Any]], params: Any = None) -> None:
         z, a, x, y, b = inputs
-        _check(self, x.shape[1] == y.shape[0] and z.shape == (x.shape[0], y.shape[1]), z.shape, x.shape, y.shape)
+        check_product_shapes(x, y)
+        _check_target(self, z, (x.shape[0], y.shape[1]))
         product = np.dot(x, y)
         if a != 1:
             product *= a
@@ -182,7 +183,8 @@ class Gemv(_Updating):
 
     def perform(self, node: Apply, inputs: Sequence[Any], output_storage: Sequence[list[Any]], params: Any = None) -> None:
         y, alpha, a, x, beta = inputs
-        _check(self, a.shape[1] == x.shape[0] and y.shape[0] == a.shape[0], y.shape, a.shape, x.shape)
+        check_product_shapes(a, x)
+        _check_target(self, y, (a.shape[0],))
         product = np.dot(a, x)
         if alpha != 1:
             product *= alpha
@@ -214,7 +216,7 @@ class Ger(Op):
 
     def perform(self, node: Apply, inputs: Sequence[Any], output_storage: Sequence[list[Any]], params: Any = None) -> None:
         a, alpha, x, y = inputs
-        _check(self, a.shape == (x.shape[0], y.shape[0]), a.shape, x.shape, y.shape)
+        _check_target(self, a, (x.shape[0], y.shape[0]))
         target = a if self.destructive else a.copy()
         target += np.outer(x if alpha == 1 else alpha * x, y)
         output_storage[0][0] = target

@@ -10,7 +10,9 @@ from attrs import frozen
 from tcore.graph import Apply, Op, Variable
 from tcore.scalar.dtypes import upcast
 from tcore.tensor._lengths import product
+from tcore.tensor.assertion import Assert
 from tcore.tensor.conversion import as_tensor_variable
+from tcore.tensor.math import eq
 from tcore.tensor.rebroadcast import patternbroadcast
 from tcore.tensor.type import TensorType
 
@@ -25,6 +27,20 @@ def _with_marks(gradient: Variable, x: Variable) -> Variable:
     if gradient.type.broadcastable == x.type.broadcastable:
         return gradient
     return patternbroadcast(gradient, x.type.broadcastable)
+
+
+def check_product_shapes(x: Any, y: Any) -> None:
+    """Fail unless the last axis of ``x`` is as long as the first of ``y``; both are vectors or matrices.
+
+    Raises
+    ------
+    ValueError
+        With both shapes in words, as documented.
+    """
+    if x.shape[-1] != y.shape[0]:
+        left = f"{x.shape[1]} cols (and {x.shape[0]} rows)" if x.ndim == 2 else f"{x.shape[0]} elements"
+        right = f"{y.shape[0]} rows (and {y.shape[1]} cols)" if y.ndim == 2 else f"{y.shape[0]} elements"
+        raise ValueError(f"Shape mismatch: x has {left} but y has {right}")
 
 
 @frozen
@@ -44,11 +60,7 @@ class Dot(Op):
 
     def perform(self, node: Apply, inputs: Sequence[Any], output_storage: Sequence[list[Any]], params: Any = None) -> None:
         x, y = inputs
-        if x.shape[-1] != y.shape[0]:
-            raise ValueError(
-                f"dot: the last axis of the first operand has length {x.shape[-1]}, the first axis of the second one "
-                f"{y.shape[0]}: shapes {x.shape} and {y.shape}"
-            )
+        check_product_shapes(x, y)
         output_storage[0][0] = np.asarray(np.dot(x, y), node.outputs[0].type.dtype)
 
     def infer_shape(self, node: Apply, shapes: Sequence[Any]) -> list[tuple[Any, ...]]:
@@ -229,6 +241,11 @@ def _pairs(a: Variable, b: Variable, axes: Any, batched: bool, name: str) -> tup
     return lists[0], lists[1]
 
 
+def _fitting(operand: Variable, lengths: Sequence[tuple[Variable, Variable]], name: str) -> Variable:
+    """``operand``, with a check at run time that the two lengths of each pair are equal."""
+    return Assert(f"{name}: the axes that are summed over differ in length", ValueError)(operand, *(eq(left, right) for left, right in lengths))
+
+
 def _tensordot(a: Any, b: Any, axes: Any, batched: bool, name: str) -> Variable:
     a, b = as_tensor_variable(a), as_tensor_variable(b)
     a_axes, b_axes = _pairs(a, b, axes, batched, name)
@@ -239,6 +256,8 @@ def _tensordot(a: Any, b: Any, axes: Any, batched: bool, name: str) -> Variable:
     a_moved = a.dimshuffle(*batch, *a_kept, *a_axes) if [*a_kept, *a_axes] != list(range(first, a.type.ndim)) else a
     b_moved = b.dimshuffle(*batch, *b_axes, *b_kept) if [*b_axes, *b_kept] != list(range(first, b.type.ndim)) else b
     a_shape, b_shape = a.shape, b.shape
+    if len(a_axes) > 1:  # below, only the product of the lengths is checked
+        b_moved = _fitting(b_moved, [(a_shape[i], b_shape[j]) for i, j in zip(a_axes, b_axes, strict=True)], name)
 
     def length(operand: Variable, shape: Variable, axis: int) -> Any:
         return 1 if operand.type.broadcastable[axis] else shape[axis]
@@ -246,12 +265,11 @@ def _tensordot(a: Any, b: Any, axes: Any, batched: bool, name: str) -> Variable:
     a_kept_lengths = [length(a, a_shape, axis) for axis in a_kept]
     b_kept_lengths = [length(b, b_shape, axis) for axis in b_kept]
     batch_lengths = [length(a, a_shape, 0)] if batched else []
-    inner = product([length(b, b_shape, axis) for axis in b_axes])
     if len(a_kept) != 1 or len(a_axes) != 1:
-        outer_length = product(a_kept_lengths)
-        a_moved = a_moved.reshape((*batch_lengths, outer_length, inner), ndim=first + 2)
+        inner_a = product([length(a, a_shape, axis) for axis in a_axes])
+        a_moved = a_moved.reshape((*batch_lengths, product(a_kept_lengths), inner_a), ndim=first + 2)
     if len(b_kept) != 1 or len(b_axes) != 1:
-        inner_b = product([length(a, a_shape, axis) for axis in a_axes])
+        inner_b = product([length(b, b_shape, axis) for axis in b_axes])
         b_batch = [length(b, b_shape, 0)] if batched else []
         b_moved = b_moved.reshape((*b_batch, inner_b, product(b_kept_lengths)), ndim=first + 2)
     result = (_batched_dot if batched else _dot)(a_moved, b_moved)

@@ -9,6 +9,7 @@ _OPS = {
     "advanced_incsubtensor": ("AdvancedIncSubtensor", "AdvancedIncSubtensor1"),
     "advanced_subtensor": ("AdvancedSubtensor", "AdvancedSubtensor1"),
     "alloc": ("Alloc", "AllocEmpty", "Eye"),
+    "assertion": ("Assert",),
     "blas": ("Dot22", "Dot22Scalar", "Gemm", "Gemv", "Ger"),
     "careduce": ("All", "Any_", "CAReduce", "CAReduceDtype", "Prod", "ProdWithoutZeros", "Sum"),
     "diagonals": ("AllocDiag", "ExtractDiag"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from tcore.optimizer.rewrite import GlobalRewrite, Rewrite
 from tcore.tensor.rewrites import (
     arithmetic,
+    assertions,
     blas,
     canonizer,
     dimshuffles,
@@ -25,6 +26,7 @@ GROUP: tuple[Rewrite | GlobalRewrite, ...] = tuple(
     each
     for family in (
         useless,
+        assertions,
         shape_feature,
         fills,
         dimshuffles,

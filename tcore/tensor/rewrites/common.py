@@ -16,6 +16,7 @@ from tcore.tensor.elemwise import Elemwise
 from tcore.tensor.math import cast, second
 from tcore.tensor.rebroadcast import Rebroadcast
 from tcore.tensor.type import TensorType
+from tcore.tensor.var import TensorConstant
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -57,17 +58,9 @@ def uniform_value(variable: Any) -> np.ndarray | None:
     Looks through views and fills.
     """
     for _ in range(10):
-        if isinstance(variable, Constant):
-            data = variable.data
-            if not isinstance(data, np.ndarray) or data.dtype.kind not in "biufc" or not data.size:
-                return None
-            first = data.reshape(-1)[0]
-            if data.size > 1 and not (data == first).all():
-                return None
-            return np.asarray(first)
         node = variable.owner
         if node is None:
-            return None
+            return variable.uniform() if isinstance(variable, TensorConstant) else None
         if isinstance(node.op, (DimShuffle, Alloc, Rebroadcast)):
             variable = node.inputs[0]
         elif isinstance(node.op, Elemwise) and isinstance(node.op.scalar_op, Second):

@@ -43,7 +43,7 @@ def test_dot_forms():
 def test_dot_shape_error(evaluate):
     """Shapes that do not fit are shown."""
     x, y = tt.dmatrices("x", "y")
-    with pytest.raises(ValueError, match=r"shapes \(2, 3\) and \(2, 3\)"):
+    with pytest.raises(ValueError, match=r"x has 3 cols \(and 2 rows\) but y has 2 rows \(and 3 cols\)"):
         evaluate(tt.dot(x, y), {x: np.ones((2, 3)), y: np.ones((2, 3))})
 
 
@@ -168,3 +168,19 @@ def test_directional_derivative(evaluate):
     (moved,) = result.owner.op.R_op([x, y], [dx, dy])
     np.testing.assert_allclose(evaluate(moved, values), (X + 1) @ Y + X @ (Y - 1))
     assert result.owner.op.R_op([x, y], [None, None]) == [None]
+
+
+def test_tensordot_checks_each_axis(evaluate):
+    """Lengths that differ axis by axis are refused even where their products agree."""
+    a, b = tt.dmatrix("a"), tt.dtensor3("b")
+    product = tt.tensordot(a, b, [[0, 1], [0, 1]])
+    with pytest.raises(ValueError, match="tensordot: the axes that are summed over differ in length"):
+        evaluate(product, {a: np.ones((2, 6)), b: np.ones((3, 4, 2))})
+    np.testing.assert_array_equal(evaluate(product, {a: np.ones((3, 4)), b: np.ones((3, 4, 2))}), [12.0, 12.0])
+
+
+def test_dot_names_its_own_lengths(evaluate):
+    """Operands with more than two axes are reported by their own lengths."""
+    x, y = tt.dtensor3("x"), tt.dmatrix("y")
+    with pytest.raises(ValueError, match=r"Shape mismatch: x has 10 cols \(and 10 rows\) but y has 6 rows \(and 3 cols\)"):
+        evaluate(tt.dot(x, y), {x: np.ones((2, 5, 10)), y: np.ones((6, 3))})
