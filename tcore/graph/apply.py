@@ -8,6 +8,7 @@ from attrs import define, field
 
 from tcore.graph.node import Node
 from tcore.graph.pickling import reduce_node
+from tcore.graph.type import of_type
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -172,7 +173,7 @@ class Apply(Node):
         for position, (old, new) in enumerate(zip(self.inputs, inputs, strict=True)):
             if old.type != new.type:
                 if strict:
-                    new_inputs[position] = old.type.filter_variable(new)
+                    new_inputs[position] = of_type(old.type, "filter_variable")(new)
                 else:
                     remake = True
         if not remake:

@@ -137,7 +137,7 @@ class EnumType(Type):
         elif isinstance(_plain(value), numbers.Real):
             for _, number in self.constants:
                 if number == _plain(value):
-                    return value if strict else number  # type: ignore[return-value]  # strict hands back the very object
+                    return value if strict else number  # strict hands back the very object
         raise AssertionError(f"{value!r} is none of the values of {self}")
 
     def values_eq_approx(self, a: Any, b: Any) -> bool:

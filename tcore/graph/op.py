@@ -172,7 +172,8 @@ class Op(PureOp, CLinkerOp):
     Ops compare by content: attrs-frozen classes by their fields, others by ``__props__`` or by their own ``__eq__``
     and ``__hash__``. A plain ``Op()`` with methods set on the instance works, too, and equals only itself.
 
-    Optional methods that are looked for and not defined here: ``infer_shape(node, shapes)``, ``connection_pattern(node)``.
+    Optional methods that are looked for and not defined here: ``infer_shape(node, shapes)``, ``connection_pattern(node)``,
+    ``debug_perform(node, inputs, output_storage)``, which DebugMode runs instead of ``perform`` and C code.
     """
 
     __props__: ClassVar[tuple[str, ...]]
@@ -190,7 +191,7 @@ class Op(PureOp, CLinkerOp):
         self,
         node: Apply,
         storage_map: dict[Variable, list[Any]],
-        compute_map: dict[Variable, list[bool]] | None,
+        compute_map: dict[Variable, list[int]] | None,
         no_recycling: Sequence[Variable],
         impl: str | None = None,
     ) -> Any:
@@ -199,8 +200,9 @@ class Op(PureOp, CLinkerOp):
         Parameters
         ----------
         storage_map : dict from Variable to one-element list
-        compute_map : dict from Variable to one-element list of bool, or None
-            Which values are up to date; set for the outputs after a run.
+        compute_map : dict from Variable to one-element list of int, or None
+            0 for a value that is not computed, 1 for one that is, 2 for one that was computed and is freed, because nothing
+            needs it any more. Set to 1 for the outputs after a run.
         no_recycling : sequence of Variable
             Outputs whose old value must not be reused.
         impl : {None, "py", "c"}
@@ -218,7 +220,7 @@ class Op(PureOp, CLinkerOp):
         self,
         node: Apply,
         storage_map: dict[Variable, list[Any]],
-        compute_map: dict[Variable, list[bool]] | None,
+        compute_map: dict[Variable, list[int]] | None,
         no_recycling: Sequence[Variable],
     ) -> Any:
         """As :meth:`make_thunk`, on ``perform``."""

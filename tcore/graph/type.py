@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 from tcore.graph.c_interface import CLinkerType
@@ -11,7 +13,7 @@ from tcore.graph.props import add_props_methods, default_text
 from tcore.graph.trace import note_trace
 from tcore.graph.variable import Constant, Variable
 
-__all__ = ["Generic", "PureType", "SingletonType", "Type", "generic"]
+__all__ = ["Generic", "PureType", "SingletonType", "Type", "generic", "of_type"]
 
 
 # inside PureType, Variable and Constant are its attributes
@@ -57,11 +59,11 @@ class PureType:
             If the types differ and no conversion applies, or ``allow_convert`` is False.
         """
         if not isinstance(other, Variable):
-            other = self.Constant(type=self, data=other)  # type: ignore[arg-type]
+            other = of_type(self, "Constant")(type=self, data=other)
         if other.type != self and allow_convert:
-            converted = self.convert_variable(other)
+            converted = of_type(self, "convert_variable")(other)
             if converted is not None:
-                return converted
+                return converted  # type: ignore[no-any-return]
         if other.type != self:
             raise TypeError(
                 f"cannot use {other} of type {other.type} where {self} is needed: convert it yourself, for instance with "
@@ -71,7 +73,7 @@ class PureType:
 
     def convert_variable(self, var: AnyVariable) -> AnyVariable | None:
         """``var`` patched to this type where that cannot lose anything, else None."""
-        return var if self.is_super(var.type) else None
+        return var if of_type(self, "is_super")(var.type) else None
 
     def is_super(self, other: object) -> bool:
         """Whether every value of ``other`` is one of this type."""
@@ -119,7 +121,7 @@ class PureType:
 
     def make_constant(self, value: Any, name: str | None = None) -> AnyConstant:
         """A constant of this type."""
-        return self.Constant(self, value, name=name)  # type: ignore[arg-type]
+        return of_type(self, "Constant")(self, value, name=name)  # type: ignore[no-any-return]
 
     def __call__(self, name: str | None = None) -> AnyVariable:
         variable = self.make_variable(name)
@@ -138,6 +140,18 @@ class PureType:
     def get_size(self, shape_info: Any) -> int:
         """Bytes that a value with this shape takes."""
         raise NotImplementedError
+
+
+def of_type(type_: Any, name: str) -> Any:
+    """``type_.name``; what :class:`PureType` has in its place where ``type_`` does not inherit from it and lacks it.
+
+    A Type may be any object with the documented methods. Those that the documentation does not demand are asked for here.
+    """
+    found = getattr(type_, name, None)
+    if found is not None:
+        return found
+    default = inspect.getattr_static(PureType, name)
+    return getattr(PureType, name) if isinstance(default, (staticmethod, type)) else partial(default, type_)
 
 
 class Type(PureType, CLinkerType):

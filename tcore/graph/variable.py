@@ -188,7 +188,13 @@ class Constant(Variable):
     def signature(self) -> Any:
         """A hashable stand-in: two constants with equal signatures are interchangeable and are merged."""
         if self._signature is None:
-            self._signature = self.type.constant_signature(self.data)
+            try:
+                signature = self.type.constant_signature
+            except AttributeError:  # a Type that does not inherit from ours
+                from tcore.graph.type import of_type
+
+                signature = of_type(self.type, "constant_signature")
+            self._signature = signature(self.data)
         return self._signature
 
     def equals(self, other: object) -> bool:
