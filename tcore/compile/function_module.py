@@ -18,6 +18,7 @@ from tcore.compile.observation import observers, tell, watched
 from tcore.compile.sharedvalue import SharedVariable
 from tcore.configuration import config
 from tcore.graph import MissingInputError
+from tcore.graph.type import of_type
 from tcore.link import Container
 from tcore.link.locks import hold, release
 
@@ -304,7 +305,7 @@ class Function:
                 locked
                 or is_default
                 or any(
-                    other != position and cell[0] is not None and kind.may_share_memory(value, cell[0])
+                    other != position and cell[0] is not None and of_type(kind, "may_share_memory")(value, cell[0])
                     for other, cell in enumerate(cells)
                 )
             ):
@@ -479,7 +480,7 @@ class Function:
             kind = self.indices[i].variable.type
             for j in range(i + 1, len(values)):
                 second = values[j]
-                if first is None or second is None or not kind.may_share_memory(first, second):
+                if first is None or second is None or not of_type(kind, "may_share_memory")(first, second):
                     continue
                 if strategy == "raise":
                     raise AliasedMemoryError(first, second)

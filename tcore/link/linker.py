@@ -178,7 +178,7 @@ class Program:
         nodes: Sequence[Apply],
         thunks: Sequence[Callable[[], Any]],
         storage_map: StorageMap,
-        compute_map: dict[Variable, list[bool]],
+        compute_map: dict[Variable, list[int]],
         to_empty: Sequence[Sequence[Cell]] | None,
         fresh: Sequence[Cell],
         profile: Any = None,
@@ -281,7 +281,7 @@ class LocalLinker(Linker):
         fgraph = self._accepted()
         order = self.order()
         inputs, outputs, storage_map = map_storage(fgraph, order, input_storage, output_storage, storage_map)
-        compute_map: dict[Variable, list[bool]] = {
+        compute_map: dict[Variable, list[int]] = {
             variable: [variable.owner is None] for variable in storage_map
         }
         for variable in (*fgraph.inputs, *fgraph.outputs):
@@ -297,7 +297,7 @@ class LocalLinker(Linker):
         )
 
     def _make_node_thunk(
-        self, node: Apply, storage_map: StorageMap, compute_map: dict[Variable, list[bool]]
+        self, node: Apply, storage_map: StorageMap, compute_map: dict[Variable, list[int]]
     ) -> Callable[[], Any]:
         recycling = [variable for variable in node.outputs if variable in self._kept_by_callers]
         try:
@@ -315,7 +315,7 @@ class LocalLinker(Linker):
         order: list[Apply],
         thunks: list[Callable[[], Any]],
         storage_map: StorageMap,
-        compute_map: dict[Variable, list[bool]],
+        compute_map: dict[Variable, list[int]],
     ) -> Any:
         to_empty = gc_schedule(fgraph, order, storage_map) if self.allow_gc else None
         fresh = [storage_map[variable] for variable in self.no_recycling if variable.owner is not None]
