@@ -18,7 +18,7 @@ from tcore.optimizer.navigators import NavigatorOptimizer, OpKeyOptimizer, TopoO
 from tcore.optimizer.optdb import AddDestroyHandler, AddFeatureOptimizer, optdb
 from tcore.optimizer.pattern import PatternSub
 from tcore.optimizer.query import Query
-from tcore.optimizer.rewrite import GlobalRewrite, Rewrite, Stage, register_rewrites, rewrite
+from tcore.optimizer.rewrite import ASSUME_FINITE, GlobalRewrite, Rewrite, Stage, register_rewrites, rewrite
 from tcore.optimizer.sequence import SeqOptimizer
 from tcore.optimizer.tracing import CheckStackTrace, check_stack_trace, copy_stack_trace, inherit_stack_trace
 
@@ -26,6 +26,7 @@ from tcore.optimizer.tracing import CheckStackTrace, check_stack_trace, copy_sta
 GlobalOptimizer = Optimizer
 
 __all__ = [
+    "ASSUME_FINITE",
     "DB",
     "AddDestroyHandler",
     "AddFeatureOptimizer",
