@@ -9,7 +9,7 @@ from tcore.optimizer.base import FromFunctionLocalOptimizer
 from tcore.optimizer.database import SequenceDB
 from tcore.optimizer.equilibrium import EquilibriumOptimizer
 from tcore.optimizer.navigators import TopoOptimizer
-from tcore.optimizer.rewrite import GlobalRewrite, Stage, rewrite
+from tcore.optimizer.rewrite import ASSUME_FINITE, GlobalRewrite, Stage, rewrite
 from tcore.tensor.alloc import AllocEmpty
 from tcore.tensor.blas import (
     Dot22,
@@ -29,7 +29,7 @@ from tcore.tensor.dot import Dot
 from tcore.tensor.elemwise import Elemwise
 from tcore.tensor.math import mul
 from tcore.tensor.rebroadcast import patternbroadcast
-from tcore.tensor.rewrites.common import fitted, has_value, only_client
+from tcore.tensor.rewrites.common import fitted, has_value, is_discrete, only_client
 from tcore.tensor.rewrites.gemm import GemmOptimizer, as_factor, one
 from tcore.tensor.shape import shape_i
 
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 __all__ = ["REWRITES", "local_dot22_to_dot22scalar", "local_dot_to_dot22", "local_gemm_to_gemv"]
 
 
-@rewrite(Stage.CANONICALIZE, Stage.SPECIALIZE, tracks=[Dot])
+@rewrite(Stage.CANONICALIZE, Stage.SPECIALIZE, tracks=[Dot], tags=(ASSUME_FINITE,), exact=is_discrete)
 def local_0_dot_x(node: Apply) -> Any:
     """dot(0, x) -> zeros"""
     out = node.outputs[0]
@@ -177,8 +177,9 @@ REWRITES = (
     local_0_dot_x,
     GlobalRewrite("BlasOpt", BLAS, 1.7, ("fast_run",)),
     GlobalRewrite("local_dot_to_dot22", TopoOptimizer(local_dot_to_dot22), 0, ("fast_run",), into="BlasOpt"),
-    GlobalRewrite("gemm_optimizer", GemmOptimizer(), 10, ("fast_run",), into="BlasOpt"),
-    GlobalRewrite("local_dot22_to_dot22scalar", TopoOptimizer(local_dot22_to_dot22scalar), 11, ("fast_run",), into="BlasOpt"),
+    GlobalRewrite("gemm_optimizer", GemmOptimizer(), 10, ("fast_run", ASSUME_FINITE), into="BlasOpt", exact=GemmOptimizer(nested=False)),
+    # BLAS reads no matrix whose factor is 0
+    GlobalRewrite("local_dot22_to_dot22scalar", TopoOptimizer(local_dot22_to_dot22scalar), 11, ("fast_run", ASSUME_FINITE), into="BlasOpt"),
     GlobalRewrite(
         "local_gemm_to_gemv",
         EquilibriumOptimizer(

@@ -9,6 +9,7 @@ import numpy as np
 from tcore.graph.variable import Constant
 from tcore.optimizer.tracing import copy_stack_trace
 from tcore.scalar.basic import Cast, Second
+from tcore.scalar.dtypes import complex_dtypes, discrete_dtypes
 from tcore.tensor.alloc import Alloc, alloc
 from tcore.tensor.conversion import as_tensor_variable
 from tcore.tensor.dimshuffle import DimShuffle
@@ -32,7 +33,9 @@ __all__ = [
     "fitted",
     "get_clients",
     "get_clients2",
+    "is_discrete",
     "is_inverse_pair",
+    "is_real",
     "only_client",
     "scalarconsts_rest",
     "uniform_value",
@@ -74,6 +77,16 @@ def has_value(variable: Any, number: float) -> bool:
     """Whether every element of ``variable`` is known to be ``number``."""
     value = uniform_value(variable)
     return value is not None and bool(value == number)
+
+
+def is_discrete(node: Apply) -> bool:
+    """Whether a node computes integers or truth values: these know no NaN, no infinity and one zero."""
+    return node.outputs[0].type.dtype in discrete_dtypes  # type: ignore[attr-defined]
+
+
+def is_real(node: Apply) -> bool:
+    """Whether a node computes no complex numbers: a complex product makes NaN of an infinity and a zero of the other part."""
+    return node.outputs[0].type.dtype not in complex_dtypes  # type: ignore[attr-defined]
 
 
 def scalarconsts_rest(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tcore import scalar
-from tcore.optimizer.rewrite import Rewrite, Stage, rewrite
+from tcore.optimizer.rewrite import ASSUME_FINITE, Rewrite, Stage, rewrite
 from tcore.scalar.dtypes import float_dtypes
 from tcore.tensor._lengths import product
 from tcore.tensor.alloc import Alloc
@@ -15,7 +15,7 @@ from tcore.tensor.careduce import CAReduce, CAReduceDtype, Prod, Sum, normal_axe
 from tcore.tensor.dimshuffle import DimShuffle
 from tcore.tensor.extremes import Argmax, MaxAndArgmax
 from tcore.tensor.math import cast, mul, neg, pow, true_div
-from tcore.tensor.rewrites.common import elemwise_node, fitted, only_client
+from tcore.tensor.rewrites.common import elemwise_node, fitted, is_discrete, only_client
 
 if TYPE_CHECKING:
     from tcore.graph.apply import Apply
@@ -85,7 +85,8 @@ def local_reduce_broadcastable(node: Apply) -> Any:
     return [fitted(op.clone(axis=rest)(shuffled), out)]
 
 
-@rewrite(Stage.SPECIALIZE, tracks=[Sum, Prod])
+# of no elements, the sum of negatives is 0, the negative of the sum -0.0
+@rewrite(Stage.SPECIALIZE, tracks=[Sum, Prod], tags=(ASSUME_FINITE,), exact=is_discrete)
 def local_sum_mul_by_scalar(node: Apply) -> Any:
     """sum(c * x) -> c * sum(x), for scalars c; sum(-x) -> -sum(x); prod(c * x) -> c ** (number of elements) * prod(x)"""
     op: Any = node.op
@@ -95,7 +96,8 @@ def local_sum_mul_by_scalar(node: Apply) -> Any:
         return False
     if isinstance(op, Sum):
         negated = elemwise_node(x, scalar.Neg)
-        if negated is not None:
+        # the negative of an integer may wrap around, which a wider sum does not
+        if negated is not None and (x.type.dtype in float_dtypes or x.type.dtype == out.type.dtype == op.acc_dtype):  # type: ignore[attr-defined]
             return [fitted(neg(op(negated.inputs[0])), out)]
     terms = elemwise_node(x, scalar.Mul)
     if terms is None or x.type.dtype not in float_dtypes:  # type: ignore[attr-defined]
@@ -118,7 +120,7 @@ def local_sum_mul_by_scalar(node: Apply) -> Any:
     return [fitted(mul(factor, op(inner)), out)]
 
 
-@rewrite(Stage.CANONICALIZE, Stage.SPECIALIZE, tracks=[Sum])
+@rewrite(Stage.CANONICALIZE, Stage.SPECIALIZE, tracks=[Sum], tags=(ASSUME_FINITE,))
 def local_sum_div_dimshuffle(node: Apply) -> Any:
     """sum(x / y, axes in which y is the same) -> sum(x) / y"""
     op: Any = node.op
@@ -137,7 +139,7 @@ def local_sum_div_dimshuffle(node: Apply) -> Any:
     return [fitted(true_div(op(above), lower), node.outputs[0])]
 
 
-@rewrite(Stage.CANONICALIZE, Stage.SPECIALIZE, tracks=[Sum, Prod])
+@rewrite(Stage.CANONICALIZE, Stage.SPECIALIZE, tracks=[Sum, Prod], tags=(ASSUME_FINITE,), exact=is_discrete)
 def local_sum_alloc(node: Apply) -> Any:
     """sum(alloc(c, shape)) -> c * (number of elements), for scalars c; prod(alloc(c, shape)) -> c ** (number of elements)"""
     op: Any = node.op

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tcore import scalar
-from tcore.optimizer.rewrite import Rewrite, Stage, rewrite
+from tcore.optimizer.rewrite import ASSUME_FINITE, Rewrite, Stage, rewrite
 from tcore.scalar.dtypes import discrete_dtypes
 from tcore.tensor.alloc import Alloc
 from tcore.tensor.elemwise import Elemwise
@@ -74,10 +74,19 @@ def local_cast_cast(node: Apply) -> Any:
     if not is_cast(inner) or inner.op.inplace_pattern:
         return False
     source = inner.inputs[0]
-    # the detour loses nothing where the inner type holds every value of the source
-    if np.can_cast(source.type.dtype, x.type.dtype, "safe"):
+    if _holds_all(x.type.dtype, source.type.dtype, wanted):
         return [source if source.type.dtype == wanted else cast(source, wanted)]
     return False
+
+
+def _holds_all(through: str, source: str, wanted: str) -> bool:
+    """Whether the detour from ``source`` to ``wanted`` over another dtype changes no value."""
+    if not np.can_cast(source, through, "safe"):
+        return False
+    if source in discrete_dtypes and through not in discrete_dtypes:
+        # NumPy calls 64 bits in a double safe; and a float outside the range of an integer type becomes anything
+        return np.dtype(source).itemsize <= 4 and (wanted not in discrete_dtypes or wanted == "bool" or np.can_cast(source, wanted, "safe"))
+    return True
 
 
 @rewrite(*_ALWAYS, tracks=[Alloc], tags=_FAST)
@@ -184,9 +193,16 @@ def local_upcast_elemwise_constant_inputs(node: Apply) -> Any:
     return [new] if new.type == out.type else False
 
 
-@rewrite(Stage.CANONICALIZE, Stage.SPECIALIZE, tracks=[Elemwise])
+def _only_changes_signs(node: Apply) -> bool:
+    return isinstance(node.op.scalar_op, (scalar.Neg, scalar.Conj))  # type: ignore[attr-defined]
+
+
+@rewrite(Stage.CANONICALIZE, Stage.SPECIALIZE, tracks=[Elemwise], tags=(ASSUME_FINITE,), exact=_only_changes_signs)
 def local_func_inv(node: Apply) -> Any:
-    """f(g(x)) -> x, for a function and its inverse that cancel everywhere: neg, inv, conj, sinh, degrees"""
+    """f(g(x)) -> x, for a function and its inverse that cancel everywhere: neg, inv, conj, sinh, degrees
+
+    The last three may overflow on the way.
+    """
     kind = node.op.scalar_op  # type: ignore[attr-defined]
     x: Any = node.inputs[0]
     for first, other in _INVERSE:
