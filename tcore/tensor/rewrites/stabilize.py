@@ -319,7 +319,7 @@ def _is_spread_maximum(variable: Any) -> bool:
 # ------------------------------------------------------------ error function
 
 
-@rewrite(Stage.CANONICALIZE, *_BOTH, tracks=[sub, add], tags=_FINITE)
+@rewrite(Stage.CANONICALIZE, *_BOTH, tracks=[sub, add], tags=(*_FINITE, "local_one_minus_erf2"))
 def local_one_minus_erf(node: Apply) -> Any:
     """1 - erf(x) -> erfc(x); 1 - erfc(x) -> erf(x)"""
     out: Any = node.outputs[0]
@@ -350,6 +350,46 @@ def local_log_erfc(node: Apply) -> Any:
     return [fitted(switch(lt(x, constant_like(1, x)), small, large), node.outputs[0])]
 
 
+@rewrite(*_BOTH, tracks=[true_div], tags=_FINITE)
+def local_grad_log_erfc_neg(node: Apply) -> Any:
+    """y * exp(-x * x) / erfc(x) -> y / erfcx(x): for large x both exp and erfc fall to 0"""
+    out: Any = node.outputs[0]
+    if not _is_float(out):
+        return False
+    num, denum = local_mul_canonizer.get_num_denum(out, only_client)
+    for place, below in enumerate(denum):
+        function = elemwise_node(below, scalar.Erfc)
+        if function is None:
+            continue
+        x = function.inputs[0]
+        for factor in num:
+            power = elemwise_node(factor, scalar.Exp)
+            if power is not None and _is_minus_square(power.inputs[0], x):
+                num.remove(factor)
+                denum[place] = erfcx(x)
+                return [fitted(local_mul_canonizer.merge_num_denum(num, denum), out)]
+    return False
+
+
+def _is_minus_square(variable: Any, x: Any) -> bool:
+    """Whether ``variable`` is written as ``-x * x``, in one of the ways that rewrites leave."""
+    square = negative_of(variable)
+    if square is None:
+        product = elemwise_node(variable, scalar.Mul)
+        if product is None or len(product.inputs) != 3:
+            return False
+        rest = [factor for factor in product.inputs if factor is not x]
+        return len(rest) == 1 and has_value(rest[0], -1)
+    node = elemwise_node(square, scalar.Sqr, scalar.Mul, scalar.Pow)
+    if node is None or node.inputs[0] is not x:
+        return False
+    if isinstance(node.op.scalar_op, scalar.Sqr):  # type: ignore[attr-defined]
+        return True
+    if isinstance(node.op.scalar_op, scalar.Pow):  # type: ignore[attr-defined]
+        return has_value(node.inputs[1], 2)
+    return len(node.inputs) == 2 and node.inputs[1] is x
+
+
 REWRITES: list[Rewrite | GlobalRewrite] = [
     local_log1p,
     local_expm1,
@@ -365,5 +405,6 @@ REWRITES: list[Rewrite | GlobalRewrite] = [
     GlobalRewrite("local_log_sum_exp", in2out(local_log_sum_exp.rule), 1.6, ("fast_run", ASSUME_FINITE)),
     local_one_minus_erf,
     local_log_erfc,
+    local_grad_log_erfc_neg,
     Rewrite(local_mul_canonizer, (Stage.STABILIZE,), _FINITE),
 ]

@@ -157,7 +157,8 @@ def local_useless_reshape(node: Apply) -> Any:
     return [x] if feature is not None and feature.same_shape(x, out) else False
 
 
-@rewrite(Stage.CANONICALIZE, Stage.SPECIALIZE, tracks=[Reshape])
+# a flattening is a reshape, too
+@rewrite(Stage.CANONICALIZE, Stage.SPECIALIZE, tracks=[Reshape], tags=("local_flatten_lift",))
 def local_reshape_lift(node: Apply) -> Any:
     """reshape(f(x), shape) -> f(reshape(x, shape)), for elementwise f of one input that nobody else needs"""
     x, shape = node.inputs
