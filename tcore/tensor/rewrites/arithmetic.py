@@ -18,6 +18,7 @@ from tcore.tensor.rewrites.common import (
     has_value,
     is_discrete,
     is_real,
+    negated,
     only_client,
     uniform_value,
 )
@@ -142,7 +143,7 @@ def local_mul_specialize(node: Apply) -> Any:
     changed = False
     factors: list[Any] = []
     # two signs cancel whoever else needs the negated values; a single one moves only where nobody does
-    pairs = sum(elemwise_node(variable, scalar.Neg) is not None for variable in node.inputs) // 2 * 2
+    pairs = sum(negated(variable, out.type.dtype) is not None for variable in node.inputs) // 2 * 2
     for variable in node.inputs:
         value = uniform_value(variable)
         if value is not None and value == 0:
@@ -153,12 +154,12 @@ def local_mul_specialize(node: Apply) -> Any:
             changed = True
             negative = not negative
         else:
-            inner = elemwise_node(variable, scalar.Neg)
+            inner = negated(variable, out.type.dtype)
             if inner is not None and len(node.inputs) > 1 and (pairs or only_client(variable)):
                 pairs = max(pairs - 1, 0)
                 changed = True
                 negative = not negative
-                factors.append(inner.inputs[0])
+                factors.append(inner)
             else:
                 factors.append(variable)
     if not changed:
@@ -207,11 +208,11 @@ def local_add_neg_to_sub(node: Apply) -> Any:
         return False
     out: Any = node.outputs[0]
     left, right = node.inputs
-    inner = elemwise_node(right, scalar.Neg)
+    inner = negated(right, out.type.dtype)
     if inner is not None:
-        return [fitted((sub if node.op == add else add)(left, inner.inputs[0]), out)]
-    inner = elemwise_node(left, scalar.Neg) if node.op == add else None
-    return False if inner is None else [fitted(sub(right, inner.inputs[0]), out)]
+        return [fitted((sub if node.op == add else add)(left, inner), out)]
+    inner = negated(left, out.type.dtype) if node.op == add else None
+    return False if inner is None else [fitted(sub(right, inner), out)]
 
 
 @rewrite(Stage.CANONICALIZE, tracks=[sub], tags=_FINITE, exact=is_discrete)

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tcore.graph.variable import Constant
-from tcore.optimizer.tracing import copy_stack_trace
+from tcore.optimizer.tracing import trace_back
+from tcore.scalar.arithmetic import Neg
 from tcore.scalar.basic import Cast, Second
 from tcore.scalar.dtypes import complex_dtypes, discrete_dtypes
 from tcore.tensor.alloc import Alloc, alloc
@@ -36,6 +37,7 @@ __all__ = [
     "is_discrete",
     "is_inverse_pair",
     "is_real",
+    "negated",
     "only_client",
     "scalarconsts_rest",
     "uniform_value",
@@ -143,12 +145,20 @@ def broadcast_like(value: Any, template: Any, fgraph: Any, dtype: str | None = N
 
 def fitted(value: Any, old: Any) -> Any:
     """``value`` in dtype and shape of the variable ``old`` of a graph, which it is to replace."""
-    copy_stack_trace(old, value)
+    trace_back(old, value)
     if value.type.dtype != old.type.dtype:
         value = cast(value, old.type.dtype)
     if value.type.broadcastable != old.type.broadcastable:
         value = broadcast_like(value, old, old.fgraph)
     return value
+
+
+def negated(variable: Any, dtype: str) -> Any:
+    """``x`` where ``variable`` is ``neg(x)`` and that is its negative in ``dtype`` too: small integers wrap around; else None."""
+    node = elemwise_node(variable, Neg)
+    if node is None or (variable.type.dtype in discrete_dtypes and variable.type.dtype != dtype):
+        return None
+    return node.inputs[0]
 
 
 def is_cast(node: Any) -> bool:

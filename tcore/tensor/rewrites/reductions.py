@@ -18,7 +18,7 @@ from tcore.tensor.elemwise import Elemwise
 from tcore.tensor.extremes import Argmax, MaxAndArgmax
 from tcore.tensor.join import Join
 from tcore.tensor.math import cast, mul, neg, pow, true_div
-from tcore.tensor.rewrites.common import elemwise_node, fitted, is_discrete, only_client
+from tcore.tensor.rewrites.common import elemwise_node, fitted, is_discrete, is_real, only_client
 
 if TYPE_CHECKING:
     from tcore.graph.apply import Apply
@@ -58,7 +58,7 @@ def local_sum_sum(node: Apply) -> Any:
 
 def _keeps_signs(node: Apply) -> bool:
     """Whether a reduction is no sum of floats: NumPy's starts at 0.0, so that a sum of -0.0 alone is 0.0."""
-    return is_discrete(node) or not isinstance(node.op.scalar_op, scalar.Add)  # type: ignore[attr-defined]
+    return is_discrete(node) or (is_real(node) and not isinstance(node.op.scalar_op, scalar.Add))  # type: ignore[attr-defined]
 
 
 @rewrite(Stage.CANONICALIZE, tracks=[CAReduce], tags=(ASSUME_FINITE,), exact=_keeps_signs)

@@ -10,12 +10,15 @@ from tcore import scalar
 from tcore.optimizer.rewrite import ASSUME_FINITE, Rewrite, Stage, rewrite
 from tcore.scalar.dtypes import discrete_dtypes
 from tcore.tensor.alloc import Alloc
+from tcore.tensor.constants import constant_int
 from tcore.tensor.elemwise import Elemwise
+from tcore.tensor.join import MakeVector
 from tcore.tensor.math import cast
 from tcore.tensor.rebroadcast import Rebroadcast
 from tcore.tensor.reshape import Reshape
 from tcore.tensor.rewrites.common import constant_like, elemwise_node, fitted, is_cast, uniform_value
 from tcore.tensor.shape import Shape_i
+from tcore.tensor.var import TensorConstant
 
 if TYPE_CHECKING:
     from tcore.graph.apply import Apply
@@ -154,7 +157,25 @@ def local_useless_reshape(node: Apply) -> Any:
     if x.type.ndim <= 1 and (x.type.ndim == 0 or x.type.broadcastable[0]):
         return [x]
     feature = getattr(node.fgraph, "shape_feature", None)
-    return [x] if feature is not None and feature.same_shape(x, out) else False
+    if feature is None or feature.shape_of[x] is None:
+        return False
+    lengths = _entries_of(node.inputs[1])
+    if lengths is None:
+        return [x] if feature.same_shape(x, out) else False
+    # the one length that is to follow from the others, written -1, follows from them
+    unknown = [new for new in lengths if constant_int(new) == -1]
+    same = all(new in unknown or feature.same_length(old, new) for old, new in zip(feature.shape_of[x], lengths, strict=True))
+    return [x] if same and len(unknown) <= 1 else False
+
+
+def _entries_of(shape: Any) -> list[Any] | None:
+    """The elements of a shape as scalars, where it is a constant or made of them."""
+    if isinstance(shape, TensorConstant):
+        return [int(length) for length in shape.data]
+    maker = shape.owner
+    if maker is not None and isinstance(maker.op, Rebroadcast):
+        maker = maker.inputs[0].owner  # a vector of one element without its mark
+    return maker.inputs if maker is not None and isinstance(maker.op, MakeVector) else None
 
 
 # a flattening is a reshape, too
