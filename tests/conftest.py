@@ -6,8 +6,12 @@ import importlib.util
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 pytest_plugins = ["tcore.testing.plugin"]
+
+#: `--hypothesis-profile=thorough`: for a night, or for who changed rewrites
+settings.register_profile("thorough", max_examples=4000)
 
 RUNTIME_BUILD = Path(__file__).parents[1] / "tcore_cpu" / "runtime_build.py"
 

@@ -239,7 +239,7 @@ def local_neg_neg(node: Apply) -> Any:
     return False if inner is None else [inner.inputs[0]]
 
 
-@rewrite(Stage.SPECIALIZE, tracks=[true_div])
+@rewrite(Stage.SPECIALIZE, tracks=[true_div], tags=_FINITE, exact=is_real)
 def local_neg_div_neg(node: Apply) -> Any:
     """neg(x) / neg(y) -> x / y; neg(x) / c -> x / -c for a constant c; not for integers, whose negative may wrap around"""
     above = elemwise_node(node.inputs[0], scalar.Neg)
@@ -266,7 +266,12 @@ def local_abs_lift(node: Apply) -> Any:
     return [abs_(inner.inputs[0])]
 
 
-@rewrite(Stage.SPECIALIZE, tracks=[mul, true_div])
+def _is_of_two(node: Apply) -> bool:
+    return len(node.inputs) == 2
+
+
+# another order of three factors may overflow where the written one does not
+@rewrite(Stage.SPECIALIZE, tracks=[mul, true_div], tags=_FINITE, exact=_is_of_two)
 def local_abs_merge(node: Apply) -> Any:
     """abs(x) * abs(y) -> abs(x * y); abs(x) / abs(y) -> abs(x / y); of floats"""
     inner = [elemwise_node(variable, scalar.Abs) for variable in node.inputs]

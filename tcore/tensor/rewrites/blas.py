@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from tcore import scalar
-from tcore.optimizer.base import FromFunctionLocalOptimizer
+from tcore.optimizer.base import FromFunctionLocalOptimizer, LocalOptimizer
 from tcore.optimizer.database import SequenceDB
 from tcore.optimizer.equilibrium import EquilibriumOptimizer
 from tcore.optimizer.navigators import TopoOptimizer
@@ -89,7 +90,7 @@ def _empty(source: Variable, axis: int, fgraph: Any) -> Variable:
     return patternbroadcast(AllocEmpty(source.type.dtype)(shape_i(source, axis, fgraph)), (source.type.broadcastable[axis],))
 
 
-def _gemm_to_gemv(node: Apply) -> Any:
+def _gemm_to_gemv(node: Apply, outer: bool = True) -> Any:
     """Gemm(z, a, x, y, b) -> Gemv where x is a row or y a column, -> Ger where x is a column and y a row"""
     op: Any = node.op
     if op.inplace:
@@ -103,14 +104,14 @@ def _gemm_to_gemv(node: Apply) -> Any:
         result = gemv_no_inplace(z.dimshuffle(1), a, y.T, x.dimshuffle(1), b).dimshuffle("x", 0)
     elif y_col and not x_row:
         result = gemv_no_inplace(z.dimshuffle(0), a, x, y.dimshuffle(0), b).dimshuffle(0, "x")
-    elif x_col and y_row and not x_row and not y_col and has_value(b, 1):
+    elif outer and x_col and y_row and not x_row and not y_col and has_value(b, 1):
         result = ger(z, a, x.dimshuffle(0), y.dimshuffle(1))
     else:
         return False
     return [result] if result.type == node.outputs[0].type else False
 
 
-def _dot22_to_gemv(node: Apply) -> Any:
+def _dot22_to_gemv(node: Apply, outer: bool = True) -> Any:
     """Dot22(row, y) -> Gemv; Dot22(x, column) -> Gemv; Dot22(column, row) -> column * row"""
     x, y = node.inputs
     x_row, x_col = x.type.broadcastable
@@ -118,6 +119,8 @@ def _dot22_to_gemv(node: Apply) -> Any:
     number = one(x.type.dtype)
     zero = number.type.make_constant(0)
     if x_col and y_row:
+        if not outer:
+            return False
         result = mul(x, y)
     elif x_row and not y_col:
         result = gemv_no_inplace(_empty(y, 1, node.fgraph), number, y.T, x.dimshuffle(1), zero).dimshuffle("x", 0)
@@ -166,8 +169,16 @@ local_dot_to_dot22 = FromFunctionLocalOptimizer(_dot_to_dot22, [Dot], name="loca
 local_dot22_to_dot22scalar = FromFunctionLocalOptimizer(_dot22_to_dot22scalar, [Elemwise], name="local_dot22_to_dot22scalar")
 local_gemm_to_gemv = FromFunctionLocalOptimizer(_gemm_to_gemv, [Gemm], name="local_gemm_to_gemv")
 local_dot22_to_ger_or_gemv = FromFunctionLocalOptimizer(_dot22_to_gemv, [Dot22], name="local_dot22_to_ger_or_gemv")
+# a product of matrices adds to 0.0, an outer one does not: their zeros have other signs
+_exact_gemm_to_gemv = FromFunctionLocalOptimizer(partial(_gemm_to_gemv, outer=False), [Gemm], name="local_gemm_to_gemv")
+_exact_dot22_to_gemv = FromFunctionLocalOptimizer(partial(_dot22_to_gemv, outer=False), [Dot22], name="local_dot22_to_ger_or_gemv")
 local_dot_to_gemv = FromFunctionLocalOptimizer(_dot_to_gemv, [Dot], name="local_dot_to_gemv")
 local_inplace_blas = FromFunctionLocalOptimizer(_in_place, [Gemm, Gemv, Ger], name="local_inplace_blas")
+
+
+def _until_done(*rules: LocalOptimizer) -> EquilibriumOptimizer:
+    return EquilibriumOptimizer(rules, max_use_ratio=5, ignore_newtrees=False)
+
 
 #: the documented group, at position 1.7; backends add theirs at use_c_blas (20) and scipy_blas (100)
 BLAS = SequenceDB()
@@ -182,14 +193,11 @@ REWRITES = (
     GlobalRewrite("local_dot22_to_dot22scalar", TopoOptimizer(local_dot22_to_dot22scalar), 11, ("fast_run", ASSUME_FINITE), into="BlasOpt"),
     GlobalRewrite(
         "local_gemm_to_gemv",
-        EquilibriumOptimizer(
-            [local_gemm_to_gemv, local_dot22_to_ger_or_gemv, local_dot_to_gemv],
-            max_use_ratio=5,
-            ignore_newtrees=False,
-        ),
+        _until_done(local_gemm_to_gemv, local_dot22_to_ger_or_gemv, local_dot_to_gemv),
         15,
-        ("fast_run",),
+        ("fast_run", ASSUME_FINITE),
         into="BlasOpt",
+        exact=_until_done(_exact_gemm_to_gemv, _exact_dot22_to_gemv, local_dot_to_gemv),
     ),
     GlobalRewrite("InplaceBlasOpt", TopoOptimizer(local_inplace_blas), 70, ("fast_run", "inplace", "blas_opt_inplace")),
 )

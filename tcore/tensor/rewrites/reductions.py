@@ -39,7 +39,12 @@ def local_sum_all_to_none(node: Apply) -> Any:
     return [op.clone(axis=None)(node.inputs[0])]
 
 
-@rewrite(Stage.CANONICALIZE, tracks=[Sum, Prod])
+def _in_any_order(node: Apply) -> bool:
+    """Whether the order of a reduction decides no NaN: for complex products it does."""
+    return is_real(node) or isinstance(node.op, Sum)
+
+
+@rewrite(Stage.CANONICALIZE, tracks=[Sum, Prod], tags=(ASSUME_FINITE,), exact=_in_any_order)
 def local_sum_sum(node: Apply) -> Any:
     """sum(sum(x, axes), other axes) -> sum(x, all of them), and the same for prod"""
     op: Any = node.op

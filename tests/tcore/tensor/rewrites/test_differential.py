@@ -37,7 +37,6 @@ drawing = _sibling("drawing")
 templates = _sibling("templates")
 TEMPLATES = templates.TEMPLATES
 
-settings.register_profile("thorough", max_examples=4000)
 EXAMPLES = settings().max_examples // 20
 drawn = settings(max_examples=EXAMPLES, derandomize=True, database=None, deadline=None, suppress_health_check=list(HealthCheck))
 
