@@ -304,7 +304,17 @@ class _Run:
                     if len(clients) <= 8:  # a value that everybody uses: the last pass sees to far users
                         users.update((user, None) for user, _ in clients if user != "output")
             layer = users
+        if not tracker.released:
+            return
+        # what lost a user and gained another one by the same change is used as before
+        gained: dict[Any, int] = {}
+        for new in tracker.imported:
+            for variable in new.inputs:
+                gained[variable] = gained.get(variable, 0) + 1
         for variable in tracker.released:
+            if gained.get(variable):
+                gained[variable] -= 1
+                continue
             producer = variable.owner
             if producer is not None and producer.fgraph is fgraph and producer not in waiting:
                 waiting.add(producer)
