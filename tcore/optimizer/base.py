@@ -208,7 +208,7 @@ class FromFunctionLocalOptimizer(LocalOptimizer):
         # on the instance: callers get the function itself, without a call in between
         self.transform = fn  # type: ignore[assignment]
         if only is not None:
-            self.concerns = only  # type: ignore[method-assign]
+            self.concerns = only  # type: ignore[assignment,method-assign]
 
     def tracks(self) -> Sequence[Op | type[Op]] | None:
         """As given."""
