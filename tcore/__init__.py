@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from tcore.graph import Type as Type
     from tcore.graph import Variable as Variable
     from tcore.graph import as_variable as as_variable
-    from tcore.graph import clone_replace as clone
+    from tcore.graph import clone_replace as clone  # noqa: F401 - its documented name here
     from tcore.graph import generic as generic
     from tcore.link import Container as Container
     from tcore.link import Linker as Linker
