@@ -9,6 +9,7 @@ import numpy as np
 from attrs import define
 
 from tcore.compile.sharedvalue import SharedVariable
+from tcore.configuration import config
 from tcore.gpuarray.array import GpuArray, asarray
 from tcore.gpuarray.contexts import get_context, list_contexts, reg_context
 from tcore.gpuarray.runtime import GpuContext
@@ -193,8 +194,6 @@ class GpuArrayType(GpuArrayTypeC, Type):
 
 def config_float(dtype: Any) -> Any:
     """``"floatX"`` as the dtype it stands for."""
-    from tcore.configuration import config
-
     return config.floatX if dtype == "floatX" else dtype
 
 

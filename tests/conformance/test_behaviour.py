@@ -47,13 +47,6 @@ def test_shape_mismatch(backend, shapes):
         f(*(np.zeros(shape) for shape in shapes))
 
 
-def test_extremes_of_nothing(backend):
-    """The maximum of no elements is a ValueError."""
-    x = T.dmatrix("x")
-    with pytest.raises(ValueError, match="zero-size"):
-        tcore.function([x], x.max(axis=1))(np.zeros((3, 0)))
-
-
 @pytest.mark.backends("cpu", "opencl")
 def test_one_kernel(backend):
     """``2*a+3*b-sqrt(c)*exp(-d)`` is one kernel."""
