@@ -156,6 +156,12 @@ class CudaContext:
         """New memory with unspecified content."""
         return CudaBuffer(self, nbytes)
 
+    def upload(self, source: np.ndarray) -> CudaBuffer:
+        """New memory with this content."""
+        buffer = CudaBuffer(self, source.nbytes)
+        self.write(buffer, 0, source)
+        return buffer
+
     def write(self, buffer: CudaBuffer, offset: int, source: np.ndarray) -> None:
         """Copy from the host."""
         if source.nbytes:

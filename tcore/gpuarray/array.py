@@ -243,6 +243,4 @@ def asarray(value: Any, dtype: Any = None, context: GpuContext | str | None = No
     host = np.asarray(value, dtype=dtype, order="C")
     if not host.dtype.isnative:  # devices read the bytes as they are
         host = host.astype(host.dtype.newbyteorder("="))
-    array = empty(host.shape, host.dtype, context=context)
-    array.context.write(array.data, 0, host)
-    return array
+    return GpuArray(context.upload(host), 0, host.shape, _c_strides(host.shape, host.itemsize), host.dtype, context)
