@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from tcore.configuration import config
-from tcore.link.errors import raise_with_op
+from tcore.link.errors import ThunkView, raise_with_op
 from tcore_cpu.compiler import CompileError
 from tcore_cpu.store import open_store
-from tcore_cpu.user_code import ModuleText, cells_of, has_c_code, module_text, run_params
+from tcore_cpu.user_code import ModuleText, cells_of, has_c_code, module_text, params_of
 
 __all__ = ["CStep", "c_step_of", "load_module", "objection"]
 
@@ -151,7 +151,7 @@ class CStep:
         self._variables = cells_of(node)
         self._inputs = len(self._variables) - len(node.outputs)
         self._positions = [self._variables.index(v) for v in node.inputs]
-        self._params = run_params(node) if getattr(node.op, "params_type", None) is not None else None
+        self._params = params_of(node)
         self._spare: list[tuple[Any, list[list[Any]]]] = []
         self._lock = None if getattr(node.op, "thread_safe", True) else threading.RLock()
         self._spare.append(self._instance())
@@ -178,8 +178,6 @@ class CStep:
             self._module.run(struct)
             return tuple(cell[0] for cell in cells[self._inputs :])
         except Exception:
-            from tcore_cpu.python_steps import ThunkView
-
             raise_with_op(self.fgraph, self.node, ThunkView(values, len(self.node.outputs)), sys.exc_info())
         finally:
             for cell in cells:

@@ -185,7 +185,7 @@ class _NativeNodes(LocalLinker):
         addresses, libraries = _addresses(printer)
         return {node: _program(draft, addresses, libraries, fgraph) for node, draft in drafts.items()}
 
-    def _make_node_thunk(self, node: Apply, storage_map: StorageMap, compute_map: dict[Variable, list[bool]]) -> Any:
+    def _make_node_thunk(self, node: Apply, storage_map: StorageMap, compute_map: dict[Variable, list[int]]) -> Any:
         program = self._programs.get(node)
         if program is None:
             return super()._make_node_thunk(node, storage_map, compute_map)

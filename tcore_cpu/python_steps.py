@@ -14,20 +14,12 @@ from typing import Any, NoReturn
 
 from tcore.graph import Constant, NoParams, Op
 from tcore.graph.traversal import io_toposort
-from tcore.link.errors import raise_with_op
+from tcore.link.errors import ThunkView, raise_with_op
 from tcore_cpu.c_steps import c_step_of
 from tcore_cpu.program import Draft
 from tcore_cpu.runtime_abi import Failure
 
-__all__ = ["ErrorReports", "ThunkView", "step_of"]
-
-
-class ThunkView:
-    """The cells of a node's operands, as :func:`raise_with_op` looks at them."""
-
-    def __init__(self, values: Sequence[Any], outputs: int) -> None:
-        self.inputs = [[value] for value in values]
-        self.outputs: list[list[Any]] = [[None] for _ in range(outputs)]
+__all__ = ["ErrorReports", "step_of"]
 
 
 def step_of(node: Any, fgraph: Any) -> Any:

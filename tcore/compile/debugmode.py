@@ -13,8 +13,9 @@ import numpy as np
 
 from tcore.compile.basemode import Mode
 from tcore.configuration import config
-from tcore.graph import Apply, BadOptimization, DebugModeError, Feature, FunctionGraph, Variable
+from tcore.graph import Apply, BadOptimization, DebugModeError, Feature, FunctionGraph, NoParams, Variable
 from tcore.graph.debugprint import debugprint
+from tcore.graph.type import of_type
 from tcore.link import PerformLinker, WrapLinker
 
 if TYPE_CHECKING:
@@ -152,7 +153,7 @@ class DebugMode(Mode):
         (thunk,) = thunks
         given = [cell[0] for cell in thunk.inputs]
         before = [copy.deepcopy(value) for value in given]
-        _run(thunk)
+        _run(node, thunk)
         first = [copy.deepcopy(cell[0]) for cell in thunk.outputs]
         self._check_inputs(node, before, given)
         self._check_aliases(node, given, [cell[0] for cell in thunk.outputs])
@@ -164,7 +165,7 @@ class DebugMode(Mode):
             cell[0] = copy.deepcopy(value)
         for cell in thunk.outputs:
             cell[0] = copy.deepcopy(cell[0]) if "initial" in self.check_preallocated_output else None
-        _run(thunk)
+        _run(node, thunk)
         for variable, one, cell in zip(node.outputs, first, thunk.outputs, strict=True):
             if not variable.type.values_eq_approx(one, cell[0]):
                 raise BadThunkOutput(
@@ -190,21 +191,21 @@ class DebugMode(Mode):
             declared = {*_listed(node.op.view_map, j), *_listed(node.op.destroy_map, j)}
             kind = node.outputs[j].type
             for i, given in enumerate(inputs):
-                if i not in declared and isinstance(value, np.ndarray) and value.size and kind.may_share_memory(value, given):
+                if i not in declared and isinstance(value, np.ndarray) and value.size and of_type(kind, "may_share_memory")(value, given):
                     raise BadViewMap(
                         f"output {j} of {node.op} shares memory with its input {i}, {node.inputs[i]}, and its view_map "
                         f"{node.op.view_map} does not say so\n{debugprint(node, file='str')}"
                     )
             for k in range(j):
                 other = {*_listed(node.op.view_map, k), *_listed(node.op.destroy_map, k)}
-                if not declared & other and isinstance(value, np.ndarray) and kind.may_share_memory(value, outputs[k]):
+                if not declared & other and isinstance(value, np.ndarray) and of_type(kind, "may_share_memory")(value, outputs[k]):
                     raise BadViewMap(f"outputs {k} and {j} of {node.op} share memory\n{debugprint(node, file='str')}")
 
     def _check_value(self, node: Apply, variable: Variable, value: Any) -> None:
         if not variable.type.is_valid_value(value):
             raise InvalidValueError(
                 f"{variable} has the value {value!r}, which {variable.type} does not allow: "
-                f"{variable.type.value_validity_msg(value)}\n{debugprint(node, file='str')}"
+                f"{of_type(variable.type, 'value_validity_msg')(value)}\n{debugprint(node, file='str')}"
             )
         if self.check_isfinite and isinstance(value, np.ndarray) and value.dtype.kind in "fc" and not np.isfinite(value).all():
             raise InvalidValueError(
@@ -222,7 +223,13 @@ class DebugMode(Mode):
         warnings.warn(text, stacklevel=2)
 
 
-def _run(thunk: Any) -> None:
+def _run(node: Apply, thunk: Any) -> None:
+    """Compute the outputs of ``node``: with its op's ``debug_perform``, where it has one."""
+    perform = getattr(node.op, "debug_perform", None)
+    if perform is not None:
+        params = node.run_params()
+        perform(node, [cell[0] for cell in thunk.inputs], thunk.outputs, *(() if params is NoParams else (params,)))
+        return
     while thunk() and getattr(thunk, "lazy", False):
         pass
 

@@ -13,6 +13,7 @@ from typing import Any
 from tcore.codegen.lowering import LoweringTable, NotLowered
 from tcore.codegen.tables import lowering_table
 from tcore.configuration import config
+from tcore.gpuarray.audit import audit
 from tcore.gpuarray.forms import device_form
 from tcore.gpuarray.lowered import GpuOp, host_positions
 from tcore.gpuarray.products import GpuProduct, takes
@@ -65,6 +66,7 @@ class GpuLifting(Optimizer):
                     lifted += 1
                     on_device.update(zip(node.outputs, outputs, strict=True))
         self._bring_back(fgraph, on_device)
+        audit(fgraph)
         return lifted
 
     @staticmethod

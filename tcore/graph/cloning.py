@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tcore.graph.traversal import io_toposort
+from tcore.graph.type import of_type
 from tcore.graph.variable import Constant, Variable
 
 if TYPE_CHECKING:
@@ -108,11 +109,11 @@ def clone_replace(
             raise TypeError(f"only variables can be replaced, got {old!r}")
         if strict:
             try:
-                memo[old] = old.type.filter_variable(new)
+                memo[old] = of_type(old.type, "filter_variable")(new)
             except TypeError as error:
                 raise TypeError(f"cannot put {new} in the place of {old} of type {old.type}: {error}") from error
         else:
-            memo[old] = new if isinstance(new, Variable) else old.type.filter_variable(new)
+            memo[old] = new if isinstance(new, Variable) else of_type(old.type, "filter_variable")(new)
     fixed = list(memo)
     for node in io_toposort(fixed, outputs):
         new_inputs = []

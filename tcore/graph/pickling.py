@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Table", "forget_table", "leaf_state", "reduce_node", "reduce_variable", "set_leaf_state"]
 
-# slots that belong to the place in a graph, or to this process; the rest is the variable's own state
-_PLACE = frozenset({"owner", "index", "fgraph", "_number", "_signature", "__weakref__", "__dict__"})
+# attributes that belong to the place in a graph, or to this process; the rest is the variable's own state
+_PLACE = frozenset({"owner", "index", "fgraph", "_number", "_signature", "_uniform", "__weakref__", "__dict__"})
 _PLAIN = frozenset({"type", "name", "_tag"})
 
 _lock = threading.Lock()
@@ -107,6 +107,8 @@ class Table:
         return Table, (), self._flat()
 
     def _flat(self) -> tuple[Any, ...]:
+        from tcore.graph.type import of_type  # stands above variables, which need this module
+
         rows = self.rows
         first: dict[Any, int] = {}
         count = 0
@@ -137,7 +139,7 @@ class Table:
                 if output.has_tag():
                     tags[number] = _flat_tag(output.tag, traces)
                 further = {name: value for name, value in _attributes(output) if name not in _PLAIN}
-                if further or type(output) is not output.type.Variable:
+                if further or type(output) is not of_type(output.type, "Variable"):
                     odd[number] = (type(output), further)
         plain_traces = [[tuple(frame) for frame in trace] for trace in traces]
         return nodes, outputs, list(leaves), tags, plain_traces, odd, node_tags
@@ -164,6 +166,7 @@ class Table:
 
     def __setstate__(self, state: tuple[Any, ...]) -> None:
         from tcore.graph.trace import Frame
+        from tcore.graph.type import of_type  # as above
 
         nodes, outputs, leaves, tags, plain_traces, odd, node_tags = state
         traces = [tuple(Frame(*frame) for frame in trace) for trace in plain_traces]
@@ -178,7 +181,7 @@ class Table:
             for index in range(n_outputs):
                 number = len(made)
                 kind, name = outputs[number]
-                cls, further = odd.get(number, (kind.Variable, {}))
+                cls, further = odd.get(number) or (of_type(kind, "Variable"), {})
                 output = self.output(row, index, cls)
                 _fill(output, kind, name, node, index)
                 for attribute, value in further.items():
@@ -228,7 +231,7 @@ def _attributes(variable: Any) -> Iterator[tuple[str, Any]]:
         for name in (slots,) if isinstance(slots, str) else slots:
             if name not in _PLACE and hasattr(variable, name):
                 yield name, getattr(variable, name)
-    yield from getattr(variable, "__dict__", {}).items()
+    yield from ((name, value) for name, value in getattr(variable, "__dict__", {}).items() if name not in _PLACE)
 
 
 def leaf_state(variable: Any) -> dict[str, Any]:

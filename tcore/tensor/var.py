@@ -20,10 +20,30 @@ class TensorVariable(_tensor_py_operators, Variable):
 class TensorConstant(_tensor_py_operators, Constant):
     """A tensor with a fixed value, of which the graph has its own copy."""
 
+    #: what :meth:`uniform` found: None is no answer yet, False that the elements differ
+    _uniform: Any = None
+
+    def uniform(self) -> np.ndarray | None:
+        """The 0-d array that every element equals; None where they differ, and where there is none.
+
+        Looked up once: optimizations ask for it at every visit, and the data may be large.
+        """
+        found = self._uniform
+        if found is None:
+            found = self._uniform = _uniform_element(self.data)
+        return None if found is False else found
+
     def __str__(self) -> str:
         return f"TensorConstant{{{_constant_text(self.data)}}}"
 
     __repr__ = __str__
+
+
+def _uniform_element(data: Any) -> Any:
+    if not isinstance(data, np.ndarray) or data.dtype.kind not in "biufc" or not data.size:
+        return False
+    first = data.reshape(-1)[0]
+    return np.asarray(first) if data.size == 1 or (data == first).all() else False
 
 
 def _constant_text(data: np.ndarray) -> str:

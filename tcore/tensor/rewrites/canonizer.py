@@ -60,6 +60,7 @@ class Canonizer(LocalOptimizer):
         self.use_reciprocal = use_reciprocal
         self.external_simplifiers: list[tuple[Any, Any]] = []
         self.name = name
+        self._neutral = calculate([], [])
         self._kinds = tuple(type(op.scalar_op) for op in (main, inverse, reciprocal))
         self.__doc__ = type(self).__doc__
 
@@ -172,14 +173,19 @@ class Canonizer(LocalOptimizer):
                     values.append(value)
         if not above and not below:
             return num, denum
+        if len(above) == 1 and not below:
+            # the usual case: the constant that is there stays the object that it is, in front
+            value = above[0]
+            if value == self._neutral:
+                return num, denum
+            if not np.isfinite(value):
+                return list(orig_num), list(orig_denum)
+            constant = next(v for v in orig_num if self.get_constant(v) is not None)
+            return [constant, *num], denum
         with np.errstate(all="ignore"):
             folded = self.calculate(above, below, aslist=True, out_type=out_type)
         if folded and not np.isfinite(folded[0]):
             return list(orig_num), list(orig_denum)
-        if len(above) + len(below) == 1 and above and folded:
-            # a single constant above stays the object that it is, in front
-            constant = next(v for v in orig_num if self.get_constant(v) is not None)
-            return [constant, *num], denum
         return [*folded, *num], denum
 
     # ------------------------------------------------------------ the rule
@@ -194,7 +200,7 @@ class Canonizer(LocalOptimizer):
             return False
         terms = self.get_num_denum(out, only_client)
         new = self._simplified(terms, out)
-        if new is None:
+        if new is None and any(elemwise_node(v, *self._kinds) is not None for v in (*terms[0], *terms[1])):
             # terms that others need, too, are taken apart only where something cancels
             wide = self.get_num_denum(out)
             if len(wide[0]) + len(wide[1]) > len(terms[0]) + len(terms[1]):
@@ -223,32 +229,46 @@ class Canonizer(LocalOptimizer):
 
     def _simplified(self, terms: tuple[list[Any], list[Any]], out: Any) -> Any:
         num, denum = self.simplify(list(terms[0]), list(terms[1]), out.type)
+        if self._is_made_of(out, num, denum):
+            return None
         num = [v if isinstance(v, Variable) else constant_like(v, out) for v in num]
         if not num and not denum:
             return constant_like(self.calculate([], []), out)
-        new = self.merge_num_denum(num, denum)
-        return None if _same(new, out, set(num) | set(denum)) else new
+        return self.merge_num_denum(num, denum)
+
+    def _is_made_of(self, out: Any, num: Sequence[Any], denum: Sequence[Any]) -> bool:
+        """Whether :meth:`merge_num_denum` of these terms would make ``out`` again: most visits find it so, and build nothing."""
+        above = out
+        if denum:
+            node = elemwise_node(out, self._kinds[1 if num else 2])
+            if node is None or node.op != (self.inverse if num else self.reciprocal):
+                return False
+            above, below = node.inputs[0], node.inputs[-1]
+            if not self._is_main_of(below, denum):
+                return False
+        return self._is_main_of(above, num) if num else bool(denum)
+
+    def _is_main_of(self, variable: Any, terms: Sequence[Any]) -> bool:
+        if len(terms) == 1:
+            return _same(terms[0], variable)
+        node = elemwise_node(variable, self._kinds[0])
+        return (
+            node is not None
+            and len(node.inputs) == len(terms)
+            and (node.op is self.main or node.op == self.main)
+            and all(map(_same, terms, node.inputs))
+        )
 
 
-def _same(new: Any, old: Any, leaves: set[Any]) -> bool:
-    """Whether ``new``, built over ``leaves``, is ``old`` again, down to the same constants."""
-    stack = [(new, old)]
-    while stack:
-        a, b = stack.pop()
-        if a is b:
-            continue
-        if isinstance(a, Constant) or a in leaves:
-            if not (isinstance(a, Constant) and isinstance(b, Constant)):
-                return False
-            value, other = uniform_value(a), uniform_value(b)
-            if value is None or other is None or not bool(value == other):
-                return False
-            continue
-        if a.owner is None or b.owner is None or a.owner.op != b.owner.op or len(a.owner.inputs) != len(b.owner.inputs):
-            return False
-        # dimshuffles that make_node puts in front of scalars are no difference
-        stack.extend(zip(a.owner.inputs, b.owner.inputs, strict=True))
-    return True
+def _same(term: Any, variable: Any) -> bool:
+    """Whether a term is ``variable``, or the number that ``variable`` is a constant of."""
+    if term is variable:
+        return True
+    if not isinstance(variable, Constant) or (isinstance(term, Variable) and not isinstance(term, Constant)):
+        return False
+    value = uniform_value(variable)
+    number = uniform_value(term) if isinstance(term, Constant) else term
+    return value is not None and number is not None and bool(value == number)
 
 
 def _sum_of(num: Sequence[Any], denum: Sequence[Any], aslist: bool = False, out_type: Any = None) -> Any:

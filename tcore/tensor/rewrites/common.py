@@ -16,9 +16,10 @@ from tcore.tensor.elemwise import Elemwise
 from tcore.tensor.math import cast, second
 from tcore.tensor.rebroadcast import Rebroadcast
 from tcore.tensor.type import TensorType
+from tcore.tensor.var import TensorConstant
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from tcore.graph.apply import Apply
     from tcore.graph.variable import Variable
@@ -32,6 +33,7 @@ __all__ = [
     "get_clients",
     "get_clients2",
     "is_inverse_pair",
+    "of_kind",
     "only_client",
     "scalarconsts_rest",
     "uniform_value",
@@ -46,6 +48,11 @@ def elemwise_node(variable: Any, *kinds: type) -> Apply | None:
     return node if isinstance(node.op.scalar_op, kinds) else None  # type: ignore[no-any-return]
 
 
+def of_kind(*kinds: type) -> Callable[[Any], bool]:
+    """For ``rewrite(tracks=[Elemwise], only=of_kind(…))``: whether an Elemwise applies a scalar op of one of the classes."""
+    return lambda op: isinstance(op.scalar_op, kinds)
+
+
 def only_client(variable: Variable) -> bool:
     """Whether ``variable`` is used at most once, so that a rewrite may fold it into its user without computing it twice."""
     return variable.fgraph is None or variable.fgraph.client_count(variable) <= 1
@@ -57,17 +64,9 @@ def uniform_value(variable: Any) -> np.ndarray | None:
     Looks through views and fills.
     """
     for _ in range(10):
-        if isinstance(variable, Constant):
-            data = variable.data
-            if not isinstance(data, np.ndarray) or data.dtype.kind not in "biufc" or not data.size:
-                return None
-            first = data.reshape(-1)[0]
-            if data.size > 1 and not (data == first).all():
-                return None
-            return np.asarray(first)
         node = variable.owner
         if node is None:
-            return None
+            return variable.uniform() if isinstance(variable, TensorConstant) else None
         if isinstance(node.op, (DimShuffle, Alloc, Rebroadcast)):
             variable = node.inputs[0]
         elif isinstance(node.op, Elemwise) and isinstance(node.op.scalar_op, Second):
