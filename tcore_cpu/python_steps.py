@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 from tcore.graph import Constant, NoParams, Op
 from tcore.graph.traversal import io_toposort
 from tcore.link.errors import ThunkView, raise_with_op
-from tcore_cpu.c_steps import c_step_of
+from tcore_cpu.c_steps import ScalarInputs, c_step_of
 from tcore_cpu.program import Draft
 from tcore_cpu.runtime_abi import Failure
 
@@ -39,6 +39,7 @@ class _PerformStep:
     def __init__(self, node: Any, fgraph: Any) -> None:
         self.node, self.fgraph = node, fgraph
         self._perform = node.op.perform
+        self._unwrap = ScalarInputs(node)
         self._outputs = range(len(node.outputs))
         params = node.run_params()
         self._params = () if params is NoParams else (params,)
@@ -46,6 +47,7 @@ class _PerformStep:
 
     def __call__(self, *values: Any) -> tuple[Any, ...]:
         storage: list[list[Any]] = [[None] for _ in self._outputs]
+        values = self._unwrap(values)
         try:
             if self._lock is None:
                 self._perform(self.node, list(values), storage, *self._params)
@@ -69,11 +71,12 @@ class _ThunkStep:
         self._inputs = [cells[v] for v in node.inputs]
         self._outputs = [cells[v] for v in node.outputs]
         self._thunk = node.op.make_thunk(node, cells, computed, list(node.outputs))
+        self._unwrap = ScalarInputs(node)
         self._lock = threading.RLock()
 
     def __call__(self, *values: Any) -> tuple[Any, ...]:
         with self._lock:
-            for cell, value in zip(self._inputs, values, strict=True):
+            for cell, value in zip(self._inputs, self._unwrap(values), strict=True):
                 cell[0] = value
             for cell in self._outputs:
                 cell[0] = None
