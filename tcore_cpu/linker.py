@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from tcore.codegen.tables import lowering_table
-from tcore.graph import Constant
+from tcore.graph import Constant, Generic
 from tcore.link import Container, Linker, VMLinker
 from tcore.link.linker import LocalLinker
 from tcore.link.locks import hold, release
@@ -351,6 +351,8 @@ class CvmLinker(Linker):
             or any(output.borrow for output in function.outputs)
             or any(not hasattr(v.type, "broadcastable") for v in fgraph.outputs)
             or any(container.strict for container in function.input_storage)
+            # the entry checks arrays and numbers by itself; what other types take only their filter knows
+            or any(not is_array(kind) and not isinstance(kind, Generic) for kind in (fgraph.inputs[k].type for k in function._explicit))
         ):
             return None
         implicit = [k for k in range(len(function.input_storage)) if k not in set(function._explicit)]

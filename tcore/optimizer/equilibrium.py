@@ -334,21 +334,30 @@ class _Run:
                     if len(clients) <= 8:  # a value that everybody uses: the last pass sees to far users
                         users.update((user, None) for user, _ in clients if user != "output")
             layer = users
-        if not tracker.released:
+        self._enqueue_producers(queue, waiting)
+
+    def _enqueue_producers(self, queue: deque[Apply], waiting: set[Apply]) -> None:
+        """Put in line what is used by fewer or by others now: rules look at the users, too."""
+        fgraph, tracker = self.fgraph, self.tracker
+        if not tracker.pruned:
             return
-        # what lost a user and gained another one by the same change is used as before
-        gained: dict[Any, int] = {}
+        # an op in the place of an equal one, with as many inputs, makes no difference to what both use
+        gained: dict[tuple[Any, int, int], int] = {}
         for new in tracker.imported:
             for variable in new.inputs:
-                gained[variable] = gained.get(variable, 0) + 1
-        for variable in tracker.released:
-            if gained.get(variable):
-                gained[variable] -= 1
-                continue
-            producer = variable.owner
-            if producer is not None and producer.fgraph is fgraph and producer not in waiting:
-                waiting.add(producer)
-                queue.append(producer)
+                use = (variable, id(new.op), len(new.inputs))
+                gained[use] = gained.get(use, 0) + 1
+        for old in tracker.pruned:
+            for variable in old.inputs:
+                producer = variable.owner
+                if producer is None or producer.fgraph is not fgraph or producer in waiting:
+                    continue
+                use = (variable, id(old.op), len(old.inputs))
+                if gained.get(use):
+                    gained[use] -= 1
+                else:
+                    waiting.add(producer)
+                    queue.append(producer)
 
     def _failed(self, rule: Any, node: Apply, error: Exception) -> None:
         callback = self.optimizer.failure_callback

@@ -151,6 +151,8 @@ class MergeFeature(Feature):
                 merged += 1
             except InconsistencyError:
                 refused += 1
+                # taking the merge back brought the node in again: it was found to be a duplicate once more
+                self._double_nodes.pop(node, None)
         return merged, constants, refused
 
 

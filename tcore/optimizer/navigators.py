@@ -28,12 +28,12 @@ FailureCallback = "Callable[[Exception, NavigatorOptimizer, list[Any], LocalOpti
 
 
 class ChangeTracker(Feature):
-    """Collects what changes: nodes that come in, nodes whose inputs change, producers that lose a user."""
+    """Collects what changes: nodes that come in, nodes whose inputs change, nodes that go out."""
 
     def __init__(self) -> None:
         self.imported: list[Apply] = []
         self.changed: list[Apply] = []
-        self.released: list[Variable] = []
+        self.pruned: list[Apply] = []
         self.count = 0
 
     def on_import(self, fgraph: FunctionGraph, node: Apply, reason: Any) -> None:
@@ -48,13 +48,13 @@ class ChangeTracker(Feature):
             self.changed.append(node)
 
     def on_prune(self, fgraph: FunctionGraph, node: Apply, reason: Any) -> None:
-        self.released.extend(node.inputs)
+        self.pruned.append(node)
 
     def clear(self) -> None:
         """Forget what was collected; the count stays."""
         self.imported.clear()
         self.changed.clear()
-        self.released.clear()
+        self.pruned.clear()
 
 
 class NavigatorOptimizer(Optimizer):
