@@ -51,6 +51,7 @@ PATHS: Mapping[str, str | tuple[str, ...]] = MappingProxyType(
             "tcore.tensor.rewrites.stabilize",
             "tcore.tensor.rewrites.subtensor",
             "tcore.tensor.rewrites.useless",
+            "tcore.optimizer.registration",
             "tcore.tensor",
         ),
         # arrays on devices
