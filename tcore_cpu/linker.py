@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from tcore.codegen.tables import lowering_table
-from tcore.graph import Constant
+from tcore.graph import Constant, Generic
 from tcore.link import Container, Linker, VMLinker
 from tcore.link.linker import LocalLinker
 from tcore.link.locks import hold, release
@@ -185,7 +185,7 @@ class _NativeNodes(LocalLinker):
         addresses, libraries = _addresses(printer)
         return {node: _program(draft, addresses, libraries, fgraph) for node, draft in drafts.items()}
 
-    def _make_node_thunk(self, node: Apply, storage_map: StorageMap, compute_map: dict[Variable, list[bool]]) -> Any:
+    def _make_node_thunk(self, node: Apply, storage_map: StorageMap, compute_map: dict[Variable, list[int]]) -> Any:
         program = self._programs.get(node)
         if program is None:
             return super()._make_node_thunk(node, storage_map, compute_map)
@@ -351,6 +351,8 @@ class CvmLinker(Linker):
             or any(output.borrow for output in function.outputs)
             or any(not hasattr(v.type, "broadcastable") for v in fgraph.outputs)
             or any(container.strict for container in function.input_storage)
+            # the entry checks arrays and numbers by itself; what other types take only their filter knows
+            or any(not is_array(kind) and not isinstance(kind, Generic) for kind in (fgraph.inputs[k].type for k in function._explicit))
         ):
             return None
         implicit = [k for k in range(len(function.input_storage)) if k not in set(function._explicit)]

@@ -10,24 +10,16 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 from tcore.graph import Constant, NoParams, Op
 from tcore.graph.traversal import io_toposort
-from tcore.link.errors import raise_with_op
-from tcore_cpu.c_steps import c_step_of
+from tcore.link.errors import ThunkView, raise_with_op
+from tcore_cpu.c_steps import ScalarInputs, c_step_of
 from tcore_cpu.program import Draft
 from tcore_cpu.runtime_abi import Failure
 
-__all__ = ["ErrorReports", "ThunkView", "step_of"]
-
-
-class ThunkView:
-    """The cells of a node's operands, as :func:`raise_with_op` looks at them."""
-
-    def __init__(self, values: Sequence[Any], outputs: int) -> None:
-        self.inputs = [[value] for value in values]
-        self.outputs: list[list[Any]] = [[None] for _ in range(outputs)]
+__all__ = ["ErrorReports", "step_of"]
 
 
 def step_of(node: Any, fgraph: Any) -> Any:
@@ -47,6 +39,7 @@ class _PerformStep:
     def __init__(self, node: Any, fgraph: Any) -> None:
         self.node, self.fgraph = node, fgraph
         self._perform = node.op.perform
+        self._unwrap = ScalarInputs(node)
         self._outputs = range(len(node.outputs))
         params = node.run_params()
         self._params = () if params is NoParams else (params,)
@@ -54,6 +47,7 @@ class _PerformStep:
 
     def __call__(self, *values: Any) -> tuple[Any, ...]:
         storage: list[list[Any]] = [[None] for _ in self._outputs]
+        values = self._unwrap(values)
         try:
             if self._lock is None:
                 self._perform(self.node, list(values), storage, *self._params)
@@ -77,11 +71,12 @@ class _ThunkStep:
         self._inputs = [cells[v] for v in node.inputs]
         self._outputs = [cells[v] for v in node.outputs]
         self._thunk = node.op.make_thunk(node, cells, computed, list(node.outputs))
+        self._unwrap = ScalarInputs(node)
         self._lock = threading.RLock()
 
     def __call__(self, *values: Any) -> tuple[Any, ...]:
         with self._lock:
-            for cell, value in zip(self._inputs, values, strict=True):
+            for cell, value in zip(self._inputs, self._unwrap(values), strict=True):
                 cell[0] = value
             for cell in self._outputs:
                 cell[0] = None
@@ -107,7 +102,7 @@ class ErrorReports:
         if code == Failure.MEMORY:
             raise MemoryError(f"no memory for an array of {left} bytes" if left > 0 else "no memory for a call")
         if not 0 <= apply < len(self.applies):
-            raise RuntimeError(f"native code failed with record {record}")
+            self.anonymous(record, values)
         node = self.applies[apply]
         operands = self.operands(node, values)
         try:
@@ -121,6 +116,15 @@ class ErrorReports:
         except Exception:
             shown = [None if value is _LOST else value for value in operands]
             raise_with_op(self.fgraph, node, ThunkView(shown, len(node.outputs)), sys.exc_info())
+
+    def anonymous(self, record: tuple[int, ...], values: tuple[Any, ...]) -> NoReturn:
+        """Raise what a record without an Apply means: the first node that ``perform`` refuses has the blame."""
+        code, _, operand, axis, left, right = record
+        try:
+            self.replay(values)
+        except _ReplayError as found:
+            raise_with_op(self.fgraph, found.node, ThunkView(found.operands, len(found.node.outputs)), found.info)
+        raise _own_error(Failure(code), operand, axis, left, right)
 
     def perform(self, node: Any, operands: Sequence[Any]) -> list[Any]:
         """The outputs of a node; nothing where an operand is lost. Operands are copied where the node destroys some."""
@@ -190,8 +194,8 @@ def _own_error(code: Failure, operand: int, axis: int, left: int, right: int) ->
         )
     if code is Failure.INDEX:
         return IndexError(f"index {left} is out of bounds for an axis of length {right}")
-    if code is Failure.EMPTY:
-        return ValueError("zero-size array to a reduction which has no identity")
+    if code is Failure.DEMAND:
+        return ValueError("the lengths or integers that this node is given do not fit together")
     if code is Failure.NEGATIVE:
         return ValueError(f"negative dimensions are not allowed: length {left} along axis {axis}")
     if code is Failure.RESHAPE:

@@ -15,6 +15,7 @@ from tcore.codegen.expr import Const, Expr, Opaque, OpaqueCode, cast, const, sel
 from tcore.codegen.functions import ALIASES, FUNCTIONS, apply_function, kind
 from tcore.codegen.lowering import STORED, NotLowered
 from tcore.graph.errors import MethodNotDefined
+from tcore.scalar.type import get_scalar_type
 
 __all__ = ["FORMULAS", "scalar_values"]
 
@@ -183,8 +184,6 @@ def opaque_code(op: Any, input_dtypes: tuple[str, ...], dtypes: tuple[str, ...])
 
     Text that uses headers, ``%(fail)s`` or init code cannot: it needs the host's Python.
     """
-    from tcore.scalar.type import get_scalar_type
-
     for hook in ("c_headers", "c_libraries", "c_init_code", "c_init_code_apply", "c_code_cleanup"):
         if _has_content(op, hook):
             raise NotLowered(f"{op} has {hook}, which needs a step of its own on the host")

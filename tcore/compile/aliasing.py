@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from tcore.compile.io import SymbolicInput, SymbolicOutput
     from tcore.graph import Apply, FunctionGraph
 
-__all__ = ["Supervisor", "destroyed_inputs", "insert_copies", "memory_roots", "protect_inputs"]
+__all__ = ["Supervisor", "destroyed_inputs", "insert_copies", "memory_roots", "protect_inputs", "with_protected_inputs"]
 
 
 class Supervisor(Feature):
@@ -131,3 +131,11 @@ def protect_inputs(fgraph: FunctionGraph, variables: Iterable[Variable]) -> None
             copied = deep_copy_op(variable)
             for node, position in fgraph.clients(variable):
                 fgraph.change_input(node, position, copied, reason="protect_inputs")
+
+
+def with_protected_inputs(fgraph: FunctionGraph, protected: Sequence[Variable], untouched: Sequence[Variable]) -> None:
+    """Guard the inputs of a copied graph: ``untouched`` ones get copies to work on."""
+    protect_inputs(fgraph, untouched)
+    for feature in [feature for feature in fgraph.features if isinstance(feature, Supervisor)]:
+        fgraph.remove_feature(feature)
+    fgraph.attach_feature(Supervisor(protected))

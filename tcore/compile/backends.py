@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from tcore.configuration import config
 from tcore.link import Linker, PerformLinker, VMLinker
+from tcore.plugins.errors import PluginError
+from tcore.plugins.process import manager
+from tcore.plugins.references import resolve
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -86,8 +89,6 @@ def current_backend() -> Backend | None:
     BackendError
         If a backend asked for by name cannot run here.
     """
-    from tcore.plugins.process import manager
-
     name = config.backend
     if name == "auto" and config.device != "cpu":
         spec = manager().device(config.device)
@@ -99,9 +100,6 @@ def current_backend() -> Backend | None:
         return None
     backend = _backends.get(found.name)
     if backend is None:
-        from tcore.plugins.errors import PluginError
-        from tcore.plugins.references import resolve
-
         try:
             backend = _backends[found.name] = resolve(found.load)()
         except PluginError as error:
@@ -120,10 +118,6 @@ def current_backend() -> Backend | None:
 
 def host_backend() -> Backend | None:
     """The backend of the CPU where it is installed and able to run, for device backends that need something compiled."""
-    from tcore.plugins.errors import PluginError
-    from tcore.plugins.process import manager
-    from tcore.plugins.references import resolve
-
     found = manager().find_backend("cpu")
     if found is None:
         return None

@@ -5,15 +5,16 @@ from __future__ import annotations
 import copy
 from typing import TYPE_CHECKING, Any
 
-from tcore.compile.function_module import Function, with_protected_inputs
+from tcore.compile.aliasing import with_protected_inputs
 from tcore.compile.io import In, SymbolicOutput
-from tcore.compile.maker import FunctionMaker
 from tcore.compile.sharedvalue import SharedVariable
 from tcore.graph import Constant, FunctionGraph, clone_get_equiv
 from tcore.link import Container
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from tcore.compile.function_module import Function
 
 __all__ = ["copy_function", "deepcopy_function"]
 
@@ -56,7 +57,7 @@ def copy_function(
         SymbolicOutput(variable, entry.borrow) for variable, entry in zip(fgraph.outputs[:count], maker.outputs, strict=True)
     ]
     listed: Any = None if maker.return_none else outputs[0] if maker.unpack_single else outputs
-    new_maker = FunctionMaker(
+    new_maker = type(maker)(
         inputs,
         listed,
         mode=maker.mode,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,8 @@ from tcore.compile.function_module import Function
 from tcore.compile.io import In, Out, SymbolicInput, SymbolicOutput, convert_function_inputs
 from tcore.compile.maker import FunctionMaker
 from tcore.compile.rebuild import as_pairs, rebuild
-from tcore.graph import Variable
+from tcore.compile.stripping import StripPickler
+from tcore.graph import Variable, as_variable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -84,6 +86,7 @@ def function(
     RuntimeError
         If givens replace an input.
     """
+    start = time.perf_counter()
     if name is None:
         name = _caller()
     if not isinstance(inputs, (list, tuple)):
@@ -124,6 +127,8 @@ def function(
         name=name,
     )
     made: Function = maker.create()
+    if made.profile is not None:
+        made.profile.compile_time += time.perf_counter() - start
     return made
 
 
@@ -167,8 +172,6 @@ def _as_output(entry: Any) -> SymbolicOutput:
         return entry
     if isinstance(entry, Variable):
         return SymbolicOutput(entry)
-    from tcore.graph import as_variable
-
     try:
         return SymbolicOutput(as_variable(entry))
     except TypeError as error:
@@ -218,8 +221,6 @@ def function_dump(
         "rebuild_strict": rebuild_strict, "allow_input_downcast": allow_input_downcast, "profile": profile,
         "on_unused_input": on_unused_input,
     }  # fmt: skip
-    from tcore.compile.stripping import StripPickler
-
     with Path(filename).open("wb") as file:
         StripPickler(file, protocol=pickle.HIGHEST_PROTOCOL, extra_tag_to_remove=extra_tag_to_remove).dump(arguments)
 

@@ -8,7 +8,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
-from tcore.compile.aliasing import Supervisor, protect_inputs
+from tcore.compile.copies import copy_function, deepcopy_function
 from tcore.compile.errors import AliasedMemoryError, UnusedInputError
 from tcore.compile.explanation import Explanation, explain
 from tcore.compile.frame import Frame, twin_containers
@@ -18,6 +18,7 @@ from tcore.compile.observation import observers, tell, watched
 from tcore.compile.sharedvalue import SharedVariable
 from tcore.configuration import config
 from tcore.graph import MissingInputError
+from tcore.graph.type import of_type
 from tcore.link import Container
 from tcore.link.locks import hold, release
 
@@ -121,9 +122,11 @@ class Function:
         if self.profile is None:
             self._entry = maker.linker.native_entry(self)
         self._run: Callable[[tuple[Any, ...], Any], Any] = self._take_turn
+        if self.profile is not None and config.profiling.ignore_first_call:
+            self._run, self._is_new = self._unprofiled_first_turn, True
         watchers = observers()
         if watchers:
-            self._run, self._entry = watched(self, self._entry, self._take_turn, watchers), None
+            self._run, self._entry = watched(self, self._entry, self._run, watchers), None
             tell(watchers, "compiled", self)
 
     # ------------------------------------------------------------ calls
@@ -169,6 +172,15 @@ class Function:
             return self._call(frame, args, kwargs)
         finally:
             self._spare.append(frame)
+
+    def _unprofiled_first_turn(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """As :meth:`_take_turn`, with the first call left out of the profile: ``profiling.ignore_first_call``."""
+        if not self._is_new:
+            return self._take_turn(args, kwargs)
+        self._is_new = False
+        assert self.profile is not None
+        with self.profile.ignored():
+            return self._take_turn(args, kwargs)
 
     def _take_frame(self) -> Frame:
         try:
@@ -293,7 +305,7 @@ class Function:
                 locked
                 or is_default
                 or any(
-                    other != position and cell[0] is not None and kind.may_share_memory(value, cell[0])
+                    other != position and cell[0] is not None and of_type(kind, "may_share_memory")(value, cell[0])
                     for other, cell in enumerate(cells)
                 )
             ):
@@ -421,16 +433,12 @@ class Function:
         Function
             Returns its outputs in the same form.
         """
-        from tcore.compile.copies import copy_function
-
         return copy_function(self, share_memory, swap, delete_updates, name, profile)
 
     def __copy__(self) -> Function:
         return self.copy()
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Function:
-        from tcore.compile.copies import deepcopy_function
-
         return deepcopy_function(self, memo)
 
     def free(self) -> None:
@@ -472,7 +480,7 @@ class Function:
             kind = self.indices[i].variable.type
             for j in range(i + 1, len(values)):
                 second = values[j]
-                if first is None or second is None or not kind.may_share_memory(first, second):
+                if first is None or second is None or not of_type(kind, "may_share_memory")(first, second):
                     continue
                 if strategy == "raise":
                     raise AliasedMemoryError(first, second)
@@ -497,11 +505,3 @@ def _load(
     function = maker.create(storage, trustme=True)
     function.trust_input = trust_input
     return function  # type: ignore[no-any-return]
-
-
-def with_protected_inputs(fgraph: Any, protected: Sequence[Any], untouched: Sequence[Any]) -> None:
-    """Guard the inputs of a copied graph: ``untouched`` ones get copies to work on."""
-    protect_inputs(fgraph, untouched)
-    for feature in [feature for feature in fgraph.features if isinstance(feature, Supervisor)]:
-        fgraph.remove_feature(feature)
-    fgraph.attach_feature(Supervisor(protected))

@@ -1,21 +1,15 @@
-"""Modes: which optimizations are applied to a graph, and which linker runs it."""
+"""Modes by name: which optimizations are applied to a graph, and which linker runs it."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
-from tcore.compile.backends import Backend, current_backend, linker_named, predefined_linkers, register_linker
-from tcore.compile.optimizations import (
-    AddDestroyHandler,
-    active_optimizer,
-    optdb,
-    predefined_optimizers,
-    register_optimizer,
-)
+from tcore.compile.backends import predefined_linkers, register_linker
+from tcore.compile.basemode import Mode
+from tcore.compile.debugmode import DebugMode
+from tcore.compile.nanguardmode import NanGuardMode
+from tcore.compile.optimizations import AddDestroyHandler, optdb, predefined_optimizers, register_optimizer
 from tcore.configuration import config
-from tcore.graph import FunctionGraph
-from tcore.link import Linker
-from tcore.optimizer import Query
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,168 +31,27 @@ __all__ = [
 ]
 
 
-class Mode:
-    """An optimizer and a linker.
-
-    Parameters
-    ----------
-    linker : Linker, str or None
-        None follows ``config.linker``.
-    optimizer : Query, Optimizer, str or None
-        The name of a predefined one, or what to take from ``optdb``; None applies no optimization. ``"default"`` follows
-        ``config.optimizer``.
-
-    Notes
-    -----
-    Names are looked up when a function is compiled, so that a mode follows ``config.backend``.
-    """
-
-    def __init__(self, linker: Linker | str | None = None, optimizer: Any = "default") -> None:
-        self.provided_linker = config.linker if linker is None else linker
-        self.provided_optimizer = config.optimizer if isinstance(optimizer, str) and optimizer == "default" else optimizer
-        self._query: Query | None = None
-        self._optimizer: Any = None
-        given = self.provided_optimizer
-        if given is None or given == "None":
-            self._query = Query(include=[])
-        elif isinstance(given, str):
-            if given not in predefined_optimizers:
-                raise ValueError(f"there is no optimizer {given!r}; there are {', '.join(map(str, predefined_optimizers))}")
-            given = predefined_optimizers[given]
-        if self._query is not None:
-            pass
-        elif isinstance(given, Query):
-            self._query = given
-        elif hasattr(given, "optimize"):
-            self._optimizer = given
-        else:
-            raise TypeError(f"an optimizer is a name, a Query or an Optimizer, got {given!r}")
-        if isinstance(self.provided_linker, str):
-            if self.provided_linker not in predefined_linkers:
-                known = ", ".join(predefined_linkers.keys())
-                raise ValueError(f"there is no linker {self.provided_linker!r}; there are {known}")
-        elif not isinstance(self.provided_linker, Linker):
-            raise TypeError(f"a linker is a name or a Linker, got {self.provided_linker!r}")
-
-    # ------------------------------------------------------------ parts
-
-    @property
-    def backend(self) -> Backend | None:
-        """The backend that runs functions of this mode; None for the core's own linkers and for given ones."""
-        name = self.provided_linker
-        if not isinstance(name, str):
-            return None
-        if name in ("py", "vm", "vm_nogc") and not self._stands_for_default(name):
-            return None
-        return current_backend()
-
-    @staticmethod
-    def _stands_for_default(name: str) -> bool:
-        """Whether ``name`` is the linker that nobody chose: then the backend knows better what can run."""
-        return name == "vm" and config.linker == "vm" and config.source("linker") == "default"
-
-    @property
-    def linker(self) -> Linker:
-        """A linker of this mode."""
-        name = self.provided_linker
-        if not isinstance(name, str):
-            return name
-        backend = self.backend
-        return linker_named("cvm" if backend is not None and self._stands_for_default(name) else name, backend)
-
-    @property
-    def optimizer(self) -> Any:
-        """The optimizer, as ``optdb`` gives it for the query of this mode.
-
-        Compilation uses :meth:`optimizer_for`, which adds what the ops in the graph bring along.
-        """
-        return self._optimizer if self._query is None else active_optimizer(self._query, None, self.backend)
-
-    def optimizer_for(self, fgraph: FunctionGraph) -> Any:
-        """The optimizer for one graph: with the optimizations of the plugins whose ops are in it, without all others."""
-        return self._optimizer if self._query is None else active_optimizer(self._query, fgraph, self.backend)
-
-    # ------------------------------------------------------------ variants
-
-    def _with(self, query: Query) -> Self:
-        return self._variant(self.provided_linker, query)
-
-    def _variant(self, linker: Linker | str, optimizer: Any) -> Self:
-        """A mode of the same kind with other parts; subclasses that take further arguments override it."""
-        return type(self)(linker, optimizer)
-
-    def _queried(self, what: str) -> Query:
-        if self._query is None:
-            raise TypeError(f"{what} changes a query for optdb; this mode has the optimizer {self._optimizer} instead")
-        return self._query
-
-    def including(self, *tags: str) -> Self:
-        """A mode like this one that also applies the optimizations with these tags or names."""
-        return self._with(self._queried("including").including(*tags))
-
-    def excluding(self, *tags: str) -> Self:
-        """A mode like this one without the optimizations with these tags or names."""
-        return self._with(self._queried("excluding").excluding(*tags))
-
-    def requiring(self, *tags: str) -> Self:
-        """A mode like this one that applies only optimizations with all these tags."""
-        return self._with(self._queried("requiring").requiring(*tags))
-
-    def register(self, *optimizations: Any) -> Self:
-        """A mode like this one with further optimizations: pairs (optimizer, position)."""
-        return self._with(self._queried("register").register(*optimizations))
-
-    def clone(self, link_kwargs: dict[str, Any] | None = None, optimizer: Any = "", **kwargs: Any) -> Self:
-        """A mode like this one.
-
-        Parameters
-        ----------
-        link_kwargs : dict, optional
-            Arguments for :meth:`Linker.clone`, such as ``allow_gc``.
-        optimizer : optional
-            In place of the optimizer.
-        """
-        linker = self.linker.clone(**link_kwargs) if link_kwargs else self.provided_linker
-        given = self.provided_optimizer if isinstance(optimizer, str) and optimizer == "" else optimizer
-        return self._variant(linker, given)
-
-    def __str__(self) -> str:
-        return f"{type(self).__name__}(linker={self.provided_linker}, optimizer={self.provided_optimizer})"
-
-    __repr__ = __str__
-
-
 FAST_COMPILE = Mode("vm", "fast_compile")
 FAST_RUN = Mode("cvm", "fast_run")
 
 
-def _debug_mode() -> Mode:
-    from tcore.compile.debugmode import DebugMode
-
-    return DebugMode()
-
-
-def _nan_guard_mode() -> Mode:
-    from tcore.compile.nanguardmode import NanGuardMode
-
-    return NanGuardMode(True, True, True)
+#: modes that read options when they are made
+_LATE_MODES: dict[str, Callable[[], Mode]] = {
+    "DebugMode": DebugMode,
+    "DEBUG_MODE": DebugMode,
+    "NanGuardMode": lambda: NanGuardMode(True, True, True),
+}
 
 
 class _Modes(dict[str, Any]):
     """The documented ``predefined_modes``: name -> Mode; some are made on first use."""
 
     def __missing__(self, name: str) -> Mode:
-        maker: Callable[[], Mode] | None = {
-            "DebugMode": _debug_mode, "DEBUG_MODE": _debug_mode, "NanGuardMode": _nan_guard_mode,
-        }.get(name)  # fmt: skip
-        if maker is None:
-            raise KeyError(name)
-        self[name] = mode = maker()
+        self[name] = mode = _LATE_MODES[name]()
         return mode
 
 
 predefined_modes = _Modes(FAST_COMPILE=FAST_COMPILE, FAST_RUN=FAST_RUN)
-_LATE_NAMES = ("DebugMode", "NanGuardMode", "DEBUG_MODE")
 
 
 def register_mode(name: str, mode: Mode) -> None:
@@ -209,7 +62,7 @@ def register_mode(name: str, mode: Mode) -> None:
     ValueError
         If the name is taken.
     """
-    if name in predefined_modes or name in _LATE_NAMES or name == "Mode":
+    if name in predefined_modes or name in _LATE_MODES or name == "Mode":
         raise ValueError(f"there is a mode named {name!r} already")
     predefined_modes[name] = mode
 
@@ -239,7 +92,7 @@ def get_mode(orig_string: Mode | str | None) -> Mode:
         try:
             mode = predefined_modes[wanted]
         except KeyError:
-            known = ", ".join(("Mode", *sorted({*predefined_modes, *_LATE_NAMES})))
+            known = ", ".join(("Mode", *sorted({*predefined_modes, *_LATE_MODES})))
             raise ValueError(f"there is no mode {wanted!r}; there are {known}") from None
     return _with_flags(mode) if default and mode.provided_optimizer is not None else mode
 

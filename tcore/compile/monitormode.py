@@ -7,7 +7,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from tcore.compile.mode import Mode
+from tcore.compile.basemode import Mode
 from tcore.graph import Apply
 from tcore.graph.debugprint import debugprint
 from tcore.link import Linker, PerformLinker, VMLinker, WrapLinker

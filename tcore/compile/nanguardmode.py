@@ -8,7 +8,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from tcore.compile.mode import Mode
+from tcore.compile.basemode import Mode
 from tcore.compile.monitormode import _node_linker
 from tcore.configuration import config
 from tcore.graph import Apply, Variable

@@ -6,8 +6,12 @@ import math
 import threading
 from typing import TYPE_CHECKING, Any
 
+from attrs import evolve
+
 from tcore.configuration import config
 from tcore.optimizer import AddDestroyHandler, Query, optdb, register_rewrites
+from tcore.plugins.process import active_plugins_for, manager
+from tcore.plugins.references import resolve
 
 if TYPE_CHECKING:
     from tcore.compile.backends import Backend
@@ -60,9 +64,6 @@ def active_optimizer(query: Query, fgraph: FunctionGraph | None, backend: Backen
     Optimizations of a plugin take part where an op or a type of it is in the graph, or where the function runs on its
     backend or device: whatever else a program has imported changes nothing.
     """
-    from tcore.plugins.process import active_plugins_for, manager
-    from tcore.plugins.references import resolve
-
     if not query.include and not query.extra_optimizations:
         return optdb.query(query)
     nodes = list(fgraph.apply_nodes) if fgraph is not None else []
@@ -82,7 +83,5 @@ def active_optimizer(query: Query, fgraph: FunctionGraph | None, backend: Backen
         if backend is not None:
             query = query.including(*backend.tags())
         if math.isinf(query.position_cutoff) and not math.isinf(config.optdb.position_cutoff):
-            from attrs import evolve
-
             query = evolve(query, position_cutoff=config.optdb.position_cutoff)
         return optdb.query(query.with_origins(active))

@@ -10,6 +10,7 @@ from attrs import define
 from tcore.compile.io import In
 from tcore.compile.sharedvalue import SharedVariable
 from tcore.graph import Constant, Variable, io_toposort
+from tcore.graph.type import of_type
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
@@ -72,7 +73,7 @@ class _Copier:
             raise ValueError(f"{old} is replaced twice in givens")
         if self.strict or not isinstance(new, Variable):
             try:
-                new = old.type.filter_variable(new)
+                new = of_type(old.type, "filter_variable")(new)
             except TypeError as error:
                 raise TypeError(
                     f"givens: {new} cannot stand for {old}: the types differ"

@@ -13,6 +13,7 @@ from typing import Any
 from tcore.codegen.lowering import LoweringTable, NotLowered
 from tcore.codegen.tables import lowering_table
 from tcore.configuration import config
+from tcore.gpuarray.audit import audit
 from tcore.gpuarray.forms import device_form
 from tcore.gpuarray.lowered import GpuOp, host_positions
 from tcore.gpuarray.products import GpuProduct, takes
@@ -21,6 +22,7 @@ from tcore.gpuarray.type import GpuArrayType, move_to_gpu
 from tcore.graph import Apply, Constant, Op, Variable
 from tcore.graph.features import ReplaceValidate
 from tcore.optimizer.base import Optimizer
+from tcore.optimizer.tracing import copy_stack_trace
 from tcore.tensor.shape import Shape, Shape_i
 from tcore.tensor.type import TensorType
 
@@ -64,6 +66,7 @@ class GpuLifting(Optimizer):
                     lifted += 1
                     on_device.update(zip(node.outputs, outputs, strict=True))
         self._bring_back(fgraph, on_device)
+        audit(fgraph)
         return lifted
 
     @staticmethod
@@ -87,6 +90,8 @@ class GpuLifting(Optimizer):
         made = op.make_node(*inputs)
         if any((m.type.dtype, m.type.broadcastable) != (o.type.dtype, o.type.broadcastable) for m, o in zip(made.outputs, node.outputs, strict=True)):
             return None
+        for before, after in zip(node.outputs, made.outputs, strict=True):
+            copy_stack_trace(before, after)
         return made.outputs
 
     @staticmethod

@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import define, field
 
+from tcore.graph.node import Node
 from tcore.graph.pickling import reduce_node
 from tcore.graph.scratchpad import Scratchpad
+from tcore.graph.type import of_type
 from tcore.graph.variable import Variable
 
 if TYPE_CHECKING:
@@ -33,7 +35,7 @@ NoParams = _NoParams()
 
 
 @define(eq=False, repr=False, slots=True, init=False, getstate_setstate=False)
-class Apply:
+class Apply(Node):
     """``op`` applied to ``inputs``, giving ``outputs``.
 
     Attributes
@@ -80,21 +82,6 @@ class Apply:
                 output.index = index
             elif output.owner is not self or output.index != index:
                 raise ValueError(f"output {index} of {op}, {output}, already belongs to {output.owner}")
-
-    @property
-    def tag(self) -> Scratchpad:
-        """Notes about this node, made on first use."""
-        if self._tag is None:
-            self._tag = Scratchpad()
-        return self._tag
-
-    @tag.setter
-    def tag(self, tag: Scratchpad | None) -> None:
-        self._tag = tag
-
-    def has_tag(self) -> bool:
-        """Whether any note was ever made."""
-        return self._tag is not None
 
     @property
     def nin(self) -> int:
@@ -184,7 +171,7 @@ class Apply:
         for position, (old, new) in enumerate(zip(self.inputs, inputs, strict=True)):
             if old.type != new.type:
                 if strict:
-                    new_inputs[position] = old.type.filter_variable(new)
+                    new_inputs[position] = of_type(old.type, "filter_variable")(new)
                 else:
                     remake = True
         if not remake:

@@ -18,6 +18,7 @@ import heapq
 import itertools
 from typing import TYPE_CHECKING, Any
 
+from tcore.configuration import config
 from tcore.graph.errors import InconsistencyError
 from tcore.graph.features import AlreadyThere, Feature
 from tcore.graph.traversal import io_toposort
@@ -34,8 +35,9 @@ __all__ = ["DestroyHandler", "fast_inplace_check"]
 
 # room between the labels of neighbours, for nodes that come in between later
 _GAP = 1 << 20
-# nodes that one relation may raise: a longer search costs more than one saved buffer, so the change is refused
-_SEARCH_LIMIT = 200
+# nodes that one relation may raise, by config.cycle_detection: a longer search costs more than one saved buffer, so the
+# change is refused; fast takes only what needs no search
+_SEARCH_LIMIT = {"regular": 200, "fast": 0}
 
 
 def fast_inplace_check(inputs: list[Variable]) -> list[Variable]:
@@ -388,7 +390,7 @@ class DestroyHandler(Feature):
         if reader in self._before.get(destroyer, ()):
             return
         if self._label[reader] >= self._label[destroyer] and not self._raise(
-            destroyer, self._label[reader] + 1, reader, limit=_SEARCH_LIMIT
+            destroyer, self._label[reader] + 1, reader, limit=_SEARCH_LIMIT[config.cycle_detection]
         ):
             raise InconsistencyError(f"{destroyer} overwrites what {reader} reads later")
         self._before.setdefault(destroyer, {})[reader] = None

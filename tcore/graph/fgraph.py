@@ -12,6 +12,7 @@ from tcore.graph.features import AlreadyThere, Feature, ReplaceValidate
 from tcore.graph.pickling import forget_table
 from tcore.graph.trace import creation_report
 from tcore.graph.traversal import io_toposort
+from tcore.graph.type import of_type
 from tcore.graph.variable import Constant, Variable
 
 if TYPE_CHECKING:
@@ -291,7 +292,7 @@ class FunctionGraph:
             print(reason, r, new_r)
         if r.type != new_r.type:
             try:
-                new_r = r.type.filter_variable(new_r)
+                new_r = of_type(r.type, "filter_variable")(new_r)
             except TypeError as error:
                 raise BadOptimization(
                     r, new_r, None, None, reason, details=f"the types differ, {r.type} and {new_r.type}: {error}"

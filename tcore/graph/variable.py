@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from attrs import define, field
 
 from tcore.configuration import config
+from tcore.graph.node import Node
 from tcore.graph.pickling import leaf_state, reduce_variable, set_leaf_state
-from tcore.graph.scratchpad import Scratchpad
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from tcore.graph.apply import Apply
     from tcore.graph.fgraph import FunctionGraph
+    from tcore.graph.scratchpad import Scratchpad
     from tcore.graph.type import Type
 
 __all__ = ["Constant", "Variable"]
@@ -30,7 +31,7 @@ def fresh_number() -> int:
 
 
 @define(eq=False, repr=False, slots=True, getstate_setstate=False)
-class Variable:
+class Variable(Node):
     """A value in a graph: an input, a constant, or one output of an :class:`~tcore.graph.apply.Apply`.
 
     Two variables are equal only if they are one object.
@@ -94,21 +95,6 @@ class Variable:
     def get_parents(self) -> list[Apply]:
         """The owner, as a list; empty without one."""
         return [] if self.owner is None else [self.owner]
-
-    @property
-    def tag(self) -> Scratchpad:
-        """Notes about this variable, made on first use."""
-        if self._tag is None:
-            self._tag = Scratchpad()
-        return self._tag
-
-    @tag.setter
-    def tag(self, tag: Scratchpad | None) -> None:
-        self._tag = tag
-
-    def has_tag(self) -> bool:
-        """Whether any note was ever made: spares walks over large graphs from creating empty tags."""
-        return self._tag is not None
 
     def clone(self) -> Variable:
         """A new variable of the same type and name, without owner; its tag holds the same notes."""
@@ -202,7 +188,13 @@ class Constant(Variable):
     def signature(self) -> Any:
         """A hashable stand-in: two constants with equal signatures are interchangeable and are merged."""
         if self._signature is None:
-            self._signature = self.type.constant_signature(self.data)
+            try:
+                signature = self.type.constant_signature
+            except AttributeError:  # a Type that does not inherit from ours
+                from tcore.graph.type import of_type
+
+                signature = of_type(self.type, "constant_signature")
+            self._signature = signature(self.data)
         return self._signature
 
     def equals(self, other: object) -> bool:

@@ -1,7 +1,7 @@
 """Reports of errors in running nodes: which node, with what inputs, built where, and what to do.
 
-The exception keeps its type; the text is added to its message. What does not fit into :data:`MAX_LINES` lines goes to a
-report file whose path is the last line.
+The exception keeps its type; the text is added to its message. Where both do not fit into :data:`MAX_LINES` lines, the report
+goes to a file whose path is the last line.
 """
 
 from __future__ import annotations
@@ -14,20 +14,43 @@ from tcore.configuration import config
 from tcore.graph.trace import format_trace
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from types import TracebackType
+    from typing import Self
 
     from tcore.graph import Apply
     from tcore.graph.fgraph import FunctionGraph
     from tcore.link.container import StorageMap
 
-__all__ = ["MAX_LINES", "raise_with_op", "report"]
+__all__ = ["MAX_LINES", "ThunkView", "raise_with_op", "report"]
 
 #: lines of a report that reach the terminal
 MAX_LINES = 25
 
+#: lines of a report below a long message of the exception itself
+_LEAST = 12
+
 _MARK = "Apply node that caused the error: "
 
 ExcInfo = tuple["type[BaseException] | None", "BaseException | None", "TracebackType | None"]
+
+
+class ThunkView:
+    """The cells of a node's operands as they were when it failed.
+
+    A report reads it, and so does whoever looks at the frames of the traceback in a debugger: by then the function has
+    emptied its own cells.
+    """
+
+    def __init__(self, inputs: Sequence[Any], outputs: int) -> None:
+        self.inputs = [[value] for value in inputs]
+        self.outputs: list[list[Any]] = [[None] for _ in range(outputs)]
+
+    @classmethod
+    def of(cls, thunk: Any, node: Apply) -> Self | None:
+        """The view of a thunk; None for one that shows no cells."""
+        cells = getattr(thunk, "inputs", None)
+        return None if cells is None else cls([cell[0] for cell in cells], len(node.outputs))
 
 
 def raise_with_op(
@@ -56,8 +79,10 @@ def raise_with_op(
     assert error is not None
     if not isinstance(error, Exception):  # KeyboardInterrupt, SystemExit: nothing that the node did
         raise error.with_traceback(trace)
+    thunk = ThunkView.of(thunk, node)
     if _MARK not in str(error) and not any(_MARK in note for note in getattr(error, "__notes__", ())):
-        _add_text(error, report(fgraph, node, thunk, storage_map))
+        own = len(str(error).splitlines())
+        _add_text(error, report(fgraph, node, thunk, storage_map, room=max(MAX_LINES - own, _LEAST)))
     raise error.with_traceback(trace)
 
 
@@ -73,9 +98,13 @@ def _add_text(error: Exception, text: str) -> None:
 
 
 def report(
-    fgraph: FunctionGraph | None, node: Apply, thunk: Any = None, storage_map: StorageMap | None = None
+    fgraph: FunctionGraph | None,
+    node: Apply,
+    thunk: Any = None,
+    storage_map: StorageMap | None = None,
+    room: int = MAX_LINES,
 ) -> str:
-    """The text about a failed node, at most :data:`MAX_LINES` lines; longer ones continue in a file."""
+    """The text about a failed node, at most ``room`` lines; a longer one, whole, goes to a file that the last line names."""
     high = config.exception_verbosity == "high"
     lines = [f"{_MARK}{node}"]
     position = _position(fgraph, node)
@@ -85,9 +114,21 @@ def report(
     built = _where_built(node)
     if built:
         lines += ["", "Backtrace when the node is created:", *built]
-    rest: list[str] = []
     if high:
-        rest += ["", "Debugprint of the apply node: ", *_tree(node)]
+        lines += ["", "Debugprint of the apply node: ", *_tree(node)]
+    hints = _hints(bool(built), high)
+    in_file_only = _storage_lines(storage_map) if high else []
+    if not in_file_only and len(lines) + len(hints) <= room:
+        return "\n".join([*lines, *hints])
+    path = _write([*lines, *hints, *in_file_only])
+    room -= 1
+    if len(lines) + len(hints) > room:
+        lines = [*lines[: max(room - len(hints) - 1, 1)], "..."]
+    return "\n".join([*lines, *hints, f"The whole report is in {path}"])
+
+
+def _hints(built: bool, high: bool) -> list[str]:
+    """What to try next: where the node was made, if that is not known, and the longer form of the report."""
     hints = []
     if not built:
         hints.append(
@@ -96,18 +137,7 @@ def report(
         )
     if not high:
         hints.append("HINT: Use the flag 'exception_verbosity=high' for a debugprint and the storage map of this apply node.")
-    if hints:
-        hints.insert(0, "")
-    shown = [*lines, *rest, *hints]
-    kept_back = _storage_lines(storage_map) if high else []
-    if len(shown) <= MAX_LINES - bool(kept_back) and not kept_back:
-        return "\n".join(shown)
-    path = _write([*lines, *rest, *hints, *kept_back])
-    if len(shown) >= MAX_LINES:
-        room = MAX_LINES - 2 - len(hints)
-        shown = [*[*lines, *rest][: max(room, 1)], "...", *hints]
-    shown.append(f"The whole report is in {path}")
-    return "\n".join(shown)
+    return ["", *hints] if hints else []
 
 
 def _position(fgraph: FunctionGraph | None, node: Apply) -> int | None:

@@ -178,13 +178,15 @@ class Program:
         nodes: Sequence[Apply],
         thunks: Sequence[Callable[[], Any]],
         storage_map: StorageMap,
-        compute_map: dict[Variable, list[bool]],
+        compute_map: dict[Variable, list[int]],
         to_empty: Sequence[Sequence[Cell]] | None,
         fresh: Sequence[Cell],
         profile: Any = None,
     ) -> None:
         self.fgraph = fgraph
         self.nodes = list(nodes)
+        if profile is not None:
+            thunks = [profile.timed(node, thunk, position) for position, (node, thunk) in enumerate(zip(nodes, thunks, strict=True))]
         self.thunks = list(thunks)
         self.storage_map = storage_map
         self.compute_map = compute_map
@@ -201,7 +203,7 @@ class Program:
                 node,
                 tuple(to_empty[position]) if to_empty is not None else empty,
             )
-            for position, (thunk, node) in enumerate(zip(thunks, nodes, strict=True))
+            for position, (thunk, node) in enumerate(zip(self.thunks, nodes, strict=True))
         ]
 
     def __call__(self, output_subset: Sequence[int] | None = None) -> None:
@@ -243,8 +245,8 @@ class Program:
         if step is None:
             raise  # noqa: PLE0704 - called from an except clause
         self.position_of_error = self.nodes.index(step[1])
-        node, thunk = self.nodes[self.position_of_error], self.thunks[self.position_of_error]
-        raise_with_op(self.fgraph, node, thunk, storage_map=self.storage_map)
+        failed = self.position_of_error
+        raise_with_op(self.fgraph, self.nodes[failed], self.thunks[failed], storage_map=self.storage_map)
 
     def free(self) -> None:
         """Empty all intermediate cells (those kept because of ``allow_gc=False``)."""
@@ -279,7 +281,7 @@ class LocalLinker(Linker):
         fgraph = self._accepted()
         order = self.order()
         inputs, outputs, storage_map = map_storage(fgraph, order, input_storage, output_storage, storage_map)
-        compute_map: dict[Variable, list[bool]] = {
+        compute_map: dict[Variable, list[int]] = {
             variable: [variable.owner is None] for variable in storage_map
         }
         for variable in (*fgraph.inputs, *fgraph.outputs):
@@ -295,7 +297,7 @@ class LocalLinker(Linker):
         )
 
     def _make_node_thunk(
-        self, node: Apply, storage_map: StorageMap, compute_map: dict[Variable, list[bool]]
+        self, node: Apply, storage_map: StorageMap, compute_map: dict[Variable, list[int]]
     ) -> Callable[[], Any]:
         recycling = [variable for variable in node.outputs if variable in self._kept_by_callers]
         try:
@@ -313,7 +315,7 @@ class LocalLinker(Linker):
         order: list[Apply],
         thunks: list[Callable[[], Any]],
         storage_map: StorageMap,
-        compute_map: dict[Variable, list[bool]],
+        compute_map: dict[Variable, list[int]],
     ) -> Any:
         to_empty = gc_schedule(fgraph, order, storage_map) if self.allow_gc else None
         fresh = [storage_map[variable] for variable in self.no_recycling if variable.owner is not None]

@@ -11,6 +11,7 @@ from attrs import frozen
 from tcore.graph.apply import Apply
 from tcore.graph.variable import Constant, Variable
 from tcore.scalar.op import ScalarOp, float_like
+from tcore.scalar.type import get_scalar_type
 
 if TYPE_CHECKING:
     from tcore.scalar.type import Scalar
@@ -81,8 +82,6 @@ class Composite(ScalarOp):
     @property
     def inputs(self) -> list[Variable]:
         """New scalar variables of the input types."""
-        from tcore.scalar.type import get_scalar_type
-
         return [get_scalar_type(dtype)() for dtype in self.input_dtypes]
 
     @property

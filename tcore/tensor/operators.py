@@ -6,6 +6,8 @@ import builtins
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from tcore import scalar
+from tcore.configuration import config
+from tcore.scalar.dtypes import discrete_dtypes
 from tcore.tensor import alloc, diagonals, dimshuffle, dot, indexing, manipulation, math, reductions, reshape, shape, transfer
 from tcore.tensor.constants import get_scalar_constant_value, get_vector_length
 from tcore.tensor.conversion import AsTensorError
@@ -28,6 +30,17 @@ def _or_not_implemented(function: Callable[..., Any], *operands: Any) -> Any:
         return function(*operands)
     except AsTensorError:
         return NotImplemented
+
+
+def _slash(x: Any, y: Any) -> Any:
+    """``x / y``: true division, which of integers gives ``config.floatX``, or is refused where ``int_division`` says so."""
+    result = math.true_div(x, y)
+    if config.int_division == "raise" and all(operand.type.dtype in discrete_dtypes for operand in result.owner.inputs):
+        raise TypeError(
+            f"{x} / {y} divides integers, and int_division=raise: use // for an integer result, cast an operand to floats, "
+            "or call tcore.tensor.true_div"
+        )
+    return result
 
 
 class _tensor_py_operators:
@@ -169,10 +182,10 @@ class _tensor_py_operators:
         return _or_not_implemented(math.mul, other, self)
 
     def __truediv__(self, other: Any) -> Any:
-        return _or_not_implemented(math.true_div, self, other)
+        return _or_not_implemented(_slash, self, other)
 
     def __rtruediv__(self, other: Any) -> Any:
-        return _or_not_implemented(math.true_div, other, self)
+        return _or_not_implemented(_slash, other, self)
 
     def __floordiv__(self, other: Any) -> Any:
         return _or_not_implemented(math.int_div, self, other)

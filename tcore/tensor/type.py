@@ -10,11 +10,13 @@ import numpy as np
 from attrs import field, frozen
 
 from tcore.configuration import config
+from tcore.graph.trace import is_paused
 from tcore.graph.type import Type
 from tcore.graph.variable import Variable
 from tcore.scalar.dtypes import all_dtypes, complex_dtypes
 from tcore.scalar.type import Scalar, get_scalar_type
 from tcore.tensor.type_c import TensorTypeC
+from tcore.tensor.upcasts import report_float64
 from tcore.tensor.values import values_eq, values_eq_approx
 
 __all__ = ["TensorType"]
@@ -99,6 +101,12 @@ class TensorType(TensorTypeC, Type):
     def to_scalar_type(self) -> Scalar:
         """The type of one element."""
         return get_scalar_type(self.dtype)
+
+    def make_variable(self, name: str | None = None) -> Any:
+        """A new variable of this type; of a float64 one, ``config.warn_float64`` may say something."""
+        if self.dtype == "float64" and config.warn_float64 != "ignore" and not is_paused():
+            report_float64(self)
+        return super().make_variable(name)
 
     def dtype_specs(self) -> tuple[Any, str, str]:
         """(NumPy scalar class, C type, C type number) of the elements."""

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tcore.configuration import config
 from tcore.graph.cloning import clone_replace
 from tcore.graph.errors import MethodNotDefined
 from tcore.graph.features import AlreadyThere, Feature
+from tcore.graph.trace import creation_report
 from tcore.graph.variable import Constant
 from tcore.optimizer.base import Optimizer
 from tcore.optimizer.rewrite import GlobalRewrite, Rewrite, Stage, rewrite
 from tcore.tensor._lengths import as_length
 from tcore.tensor.constants import constant_int
 from tcore.tensor.conversion import as_tensor_variable
+from tcore.tensor.errors import ShapeError
 from tcore.tensor.join import MakeVector
 from tcore.tensor.shape import Shape, Shape_i, static_length
 
@@ -26,8 +30,9 @@ if TYPE_CHECKING:
 __all__ = ["REWRITES", "ShapeError", "ShapeFeature", "ShapeOptimizer", "UnShapeOptimizer"]
 
 
-class ShapeError(Exception):
-    """Raised by ``infer_shape``: the shapes cannot be derived."""
+def _made(node: Apply) -> str:
+    where = creation_report(node.outputs[0])
+    return f"\n  created: {where}" if where else ""
 
 
 class _Shapes(dict[Any, Any]):
@@ -115,10 +120,20 @@ class ShapeFeature(Feature):
         shapes = [self.shape_of[each] for each in node.inputs]
         try:
             found = node.op.infer_shape(node, shapes)  # type: ignore[attr-defined]
+            if len(found) != len(node.outputs):
+                raise ValueError(f"it gave {len(found)} shapes for {len(node.outputs)} outputs")
         except (ShapeError, MethodNotDefined, NotImplementedError):
             return self.default_infer_shape(node, shapes)
-        if len(found) != len(node.outputs):
-            raise ValueError(f"{node.op}.infer_shape gave {len(found)} shapes for {len(node.outputs)} outputs")
+        except Exception as error:
+            if config.on_shape_error == "raise":
+                error.add_note(f"raised by infer_shape of {node}{_made(node)}")
+                raise
+            warnings.warn(
+                f"infer_shape of {node} failed, so that shapes are read from its value (on_shape_error=raise raises): "
+                f"{type(error).__name__}: {error}{_made(node)}",
+                stacklevel=2,
+            )
+            return self.default_infer_shape(node, shapes)
         return found
 
     def default_infer_shape(self, node: Apply, i_shapes: Any) -> list[Any]:

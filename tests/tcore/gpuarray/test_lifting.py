@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pytest
 
@@ -10,6 +12,7 @@ pytest.importorskip("pyopencl", reason="pyopencl is not installed")
 import tcore
 import tcore.tensor as T
 from tcore.gpuarray.array import GpuArray
+from tcore.gpuarray.audit import CpuOpError
 from tcore.gpuarray.contexts import ContextNotDefined, get_context, reg_context
 from tcore.gpuarray.eye import GpuEye
 from tcore.gpuarray.lowered import GpuOp
@@ -110,7 +113,7 @@ def test_index_out_of_range():
     x, i = T.dmatrix(), T.lvector()
     f = tcore.function([x, i], T.exp(x)[i])
     value = RNG.normal(size=(3, 2))
-    with pytest.raises(IndexError, match="index 7 is out of bounds for an axis with size 3"):
+    with pytest.raises(IndexError, match="index 7 is out of bounds for axis 0 with size 3"):
         f(value, [0, 7])
     np.testing.assert_allclose(f(value, [2, -3]), np.exp(value)[[2, -3]])
 
@@ -181,3 +184,36 @@ def test_as_gpuarray_variable_takes_no_detour():
     """A host copy of a device value is that device value."""
     on_device = GpuArrayType("float64", (False,), DEVICE)()
     assert as_gpuarray_variable(HostFromGpu()(on_device), DEVICE) is on_device
+
+
+class TestAssertNoCpuOp:
+    """The documented audit of graphs for a device."""
+
+    @staticmethod
+    def graph():
+        """A product on the device and a sort of work that has no device form: complex numbers."""
+        x = T.dmatrix("x")
+        stays = T.zvector("z")
+        return [x, stays], [T.exp(x), T.exp(stays)]
+
+    @pytest.mark.parametrize("action", ["raise", "warn", "ignore"])
+    def test_actions(self, action):
+        """An error or a warning that names the node and the user's line, or nothing."""
+        inputs, outputs = self.graph()
+        with tcore.config.change_flags(assert_no_cpu_op=action), warnings.catch_warnings():
+            warnings.simplefilter("error")
+            if action == "raise":
+                with pytest.raises(CpuOpError, match=r"exp.*runs on the CPU.*\n.*test_lifting.py"):
+                    tcore.function(inputs, outputs)
+            elif action == "warn":
+                with pytest.warns(UserWarning, match="runs on the CPU"):
+                    tcore.function(inputs, outputs)
+            else:
+                tcore.function(inputs, outputs)
+
+    def test_all_on_the_device(self):
+        """A graph that runs there as a whole passes, shapes and single numbers apart."""
+        x = T.dmatrix("x")
+        with tcore.config.change_flags(assert_no_cpu_op="raise"):
+            f = tcore.function([x], (T.exp(x.T) * x.shape[0]).sum())
+        np.testing.assert_allclose(f(np.zeros((2, 3))), 12.0)

@@ -1,0 +1,39 @@
+"""Float64 where none was wanted: the option ``warn_float64``."""
+
+from __future__ import annotations
+
+import pdb  # noqa: T100 - a documented option stops in it
+import warnings
+from typing import TYPE_CHECKING
+
+from tcore.configuration import config
+from tcore.graph.trace import user_trace
+
+if TYPE_CHECKING:
+    from tcore.graph import Type
+
+__all__ = ["Float64Error", "report_float64"]
+
+
+class Float64Error(Exception):
+    """A float64 variable was made, and ``warn_float64`` is ``raise``."""
+
+
+def report_float64(kind: Type) -> None:
+    """Do what ``config.warn_float64`` says about a variable of this type that is being made.
+
+    Raises
+    ------
+    Float64Error
+        For ``raise``.
+    """
+    action = config.warn_float64
+    where = "".join(f": {frame.filename}, line {frame.lineno}, in {frame.name}: {frame.line}" for frame in user_trace(1))
+    text = f"a variable of type {kind} is made (warn_float64={action}){where}"
+    if action == "raise":
+        raise Float64Error(text)
+    if action == "pdb":
+        print(text)
+        pdb.set_trace()  # noqa: T100 - what the flag asks for
+    else:
+        warnings.warn(text, stacklevel=2)
