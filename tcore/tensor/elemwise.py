@@ -74,7 +74,8 @@ class Elemwise(Op):
     @property
     def destroy_map(self) -> dict[int, list[int]]:  # type: ignore[override]
         """The inputs that outputs overwrite."""
-        return {o: [i] for o, i in self.inplace_pattern.items()}
+        pattern = self.inplace_pattern
+        return {o: [i] for o, i in pattern.items()} if pattern else {}
 
     # ------------------------------------------------------------ building
 
