@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 from tcore.graph import Constant, NoParams, Op
 from tcore.graph.traversal import io_toposort
@@ -102,7 +102,7 @@ class ErrorReports:
         if code == Failure.MEMORY:
             raise MemoryError(f"no memory for an array of {left} bytes" if left > 0 else "no memory for a call")
         if not 0 <= apply < len(self.applies):
-            raise RuntimeError(f"native code failed with record {record}")
+            self.anonymous(record, values)
         node = self.applies[apply]
         operands = self.operands(node, values)
         try:
@@ -116,6 +116,15 @@ class ErrorReports:
         except Exception:
             shown = [None if value is _LOST else value for value in operands]
             raise_with_op(self.fgraph, node, ThunkView(shown, len(node.outputs)), sys.exc_info())
+
+    def anonymous(self, record: tuple[int, ...], values: tuple[Any, ...]) -> NoReturn:
+        """Raise what a record without an Apply means: the first node that ``perform`` refuses has the blame."""
+        code, _, operand, axis, left, right = record
+        try:
+            self.replay(values)
+        except _ReplayError as found:
+            raise_with_op(self.fgraph, found.node, ThunkView(found.operands, len(found.node.outputs)), found.info)
+        raise _own_error(Failure(code), operand, axis, left, right)
 
     def perform(self, node: Any, operands: Sequence[Any]) -> list[Any]:
         """The outputs of a node; nothing where an operand is lost. Operands are copied where the node destroys some."""
@@ -185,8 +194,8 @@ def _own_error(code: Failure, operand: int, axis: int, left: int, right: int) ->
         )
     if code is Failure.INDEX:
         return IndexError(f"index {left} is out of bounds for an axis of length {right}")
-    if code is Failure.EMPTY:
-        return ValueError("zero-size array to a reduction which has no identity")
+    if code is Failure.DEMAND:
+        return ValueError("the lengths or integers that this node is given do not fit together")
     if code is Failure.NEGATIVE:
         return ValueError(f"negative dimensions are not allowed: length {left} along axis {axis}")
     if code is Failure.RESHAPE:

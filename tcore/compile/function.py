@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -85,6 +86,7 @@ def function(
     RuntimeError
         If givens replace an input.
     """
+    start = time.perf_counter()
     if name is None:
         name = _caller()
     if not isinstance(inputs, (list, tuple)):
@@ -125,6 +127,8 @@ def function(
         name=name,
     )
     made: Function = maker.create()
+    if made.profile is not None:
+        made.profile.compile_time += time.perf_counter() - start
     return made
 
 

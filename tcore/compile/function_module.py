@@ -122,9 +122,11 @@ class Function:
         if self.profile is None:
             self._entry = maker.linker.native_entry(self)
         self._run: Callable[[tuple[Any, ...], Any], Any] = self._take_turn
+        if self.profile is not None and config.profiling.ignore_first_call:
+            self._run, self._is_new = self._unprofiled_first_turn, True
         watchers = observers()
         if watchers:
-            self._run, self._entry = watched(self, self._entry, self._take_turn, watchers), None
+            self._run, self._entry = watched(self, self._entry, self._run, watchers), None
             tell(watchers, "compiled", self)
 
     # ------------------------------------------------------------ calls
@@ -170,6 +172,15 @@ class Function:
             return self._call(frame, args, kwargs)
         finally:
             self._spare.append(frame)
+
+    def _unprofiled_first_turn(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """As :meth:`_take_turn`, with the first call left out of the profile: ``profiling.ignore_first_call``."""
+        if not self._is_new:
+            return self._take_turn(args, kwargs)
+        self._is_new = False
+        assert self.profile is not None
+        with self.profile.ignored():
+            return self._take_turn(args, kwargs)
 
     def _take_frame(self) -> Frame:
         try:

@@ -19,6 +19,7 @@ from tcore.graph import FunctionGraph, MissingInputError, Variable
 from tcore.graph.destroyhandler import DestroyHandler
 from tcore.graph.trace import creation_report
 from tcore.link import Container, infer_reuse_pattern
+from tcore.link.stopwatch import IMPORTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -72,8 +73,8 @@ class FunctionMaker:
         name: str | None = None,
     ) -> None:
         self.mode = get_mode(mode)
-        self.profile: ProfileStats | None = profile_for(profile, self.mode)
         self.name = name
+        self.profile: ProfileStats | None = profile_for(profile, name)
         self.accept_inplace = accept_inplace
         self.function_builder = Function if function_builder is None else function_builder
         self.on_unused_input = config.on_unused_input if on_unused_input is None else on_unused_input
@@ -147,12 +148,11 @@ class FunctionMaker:
         start = time.perf_counter()
         optimizer = self.mode.optimizer_for(fgraph)
         with config.change_flags(traceback__limit=config.traceback.compile_limit, compute_test_value="off"):
-            if optimizer is not None:
-                optimizer.optimize(fgraph)
+            found = None if optimizer is None else optimizer.optimize(fgraph)
             assert fgraph.update_mapping is not None
             insert_copies(fgraph, self.outputs, fgraph.update_mapping, self.inputs)
         if self.profile is not None:
-            self.profile.add_optimization(fgraph, time.perf_counter() - start)
+            self.profile.add_optimization(fgraph, time.perf_counter() - start, optimizer, found)
 
     def _accept(self) -> Linker:
         fgraph = self.fgraph
@@ -207,11 +207,11 @@ class FunctionMaker:
             refeed = start is not None and position not in updated
             containers.append(container)
             defaults.append((start is None, refeed, container.storage[0] if refeed else None))
-        start_time = time.perf_counter()
+        start_time, imported = time.perf_counter(), IMPORTS.seconds
         with config.change_flags(traceback__limit=config.traceback.compile_limit):
             fn, _, output_storage = self.linker.make_thunk(containers, None, storage_map)
         if self.profile is not None:
-            self.profile.add_linking(time.perf_counter() - start_time)
+            self.profile.add_linking(time.perf_counter() - start_time, IMPORTS.seconds - imported)
         return self.function_builder(
             fn,
             containers,
@@ -228,7 +228,7 @@ class FunctionMaker:
 
     def make_frame(self, containers: Sequence[Container]) -> tuple[Any, list[Container]]:
         """Another thunk for the same graph, on the given containers: (thunk, output containers)."""
-        linker = self.linker.clone().accept(self.fgraph, self.linker.no_recycling)
+        linker = self.linker.clone().accept(self.fgraph, self.linker.no_recycling, self.profile)
         with config.change_flags(traceback__limit=config.traceback.compile_limit):
             fn, _, output_storage = linker.make_thunk(containers)
         return fn, output_storage
@@ -275,7 +275,7 @@ class FunctionMaker:
         self.outputs = [
             SymbolicOutput(variable, borrow) for variable, borrow in zip(fgraph.outputs, borrowed, strict=False)
         ]
-        self.profile = profile_for(profile, self.mode)
+        self.profile = profile_for(profile, self.name)
         if config.reoptimize_unpickled_function:
             self._optimize(fgraph)
         self.linker = self._accept()

@@ -185,6 +185,8 @@ class Program:
     ) -> None:
         self.fgraph = fgraph
         self.nodes = list(nodes)
+        if profile is not None:
+            thunks = [profile.timed(node, thunk, position) for position, (node, thunk) in enumerate(zip(nodes, thunks, strict=True))]
         self.thunks = list(thunks)
         self.storage_map = storage_map
         self.compute_map = compute_map
@@ -201,7 +203,7 @@ class Program:
                 node,
                 tuple(to_empty[position]) if to_empty is not None else empty,
             )
-            for position, (thunk, node) in enumerate(zip(thunks, nodes, strict=True))
+            for position, (thunk, node) in enumerate(zip(self.thunks, nodes, strict=True))
         ]
 
     def __call__(self, output_subset: Sequence[int] | None = None) -> None:
