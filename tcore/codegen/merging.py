@@ -34,6 +34,7 @@ class Merging:
         self, nodes: list[Any], outputs: set[Any], limits: Limits, orderings: Mapping[Any, Sequence[Any]]
     ) -> None:
         self.nodes, self.outputs, self.limits, self.orderings = nodes, outputs, limits, orderings
+        self.storage = storage(nodes)
         self.clients: dict[Any, list[Any]] = {}
         for node in nodes:
             for variable in dict.fromkeys(node.inputs):
@@ -251,7 +252,7 @@ class Merging:
                         return False
                     if variable in made:
                         continue  # the memory is the kernel's own: a fresh output takes its place
-                    if destroyed.setdefault(storage(variable), variable) is not variable:
+                    if destroyed.setdefault(self.storage.get(variable, variable), variable) is not variable:
                         return False
         if not destroyed:
             return True
@@ -264,7 +265,7 @@ class Merging:
                 variable = facts.node.inputs[position]
                 if variable in made:
                     continue
-                target = destroyed.get(storage(variable))
+                target = destroyed.get(self.storage.get(variable, variable))
                 if target is None:
                     continue
                 if views and not getattr(facts.node.op, "destroy_map", None):
