@@ -12,9 +12,10 @@ from typing import Any
 
 from attrs import define, frozen
 
-from tcore.codegen.expr import Buffer, Expr, Extent, Load, flatten
+from tcore.codegen.expr import Buffer, Expr, Extent, Load
 from tcore.codegen.grouping import Group, Limits, group
 from tcore.codegen.lowering import LoweringTable, NotLowered
+from tcore.codegen.walks import flatten
 from tcore.graph import Constant
 from tcore_cpu.assembler import HOST, Assembler
 from tcore_cpu.lengths import Lengths
