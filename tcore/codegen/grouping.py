@@ -102,6 +102,7 @@ class _Grouper:
     ) -> None:
         self.nodes, self.outputs, self.table, self.limits, self.orderings = nodes, outputs, table, limits, orderings
         self.place = {node: k for k, node in enumerate(nodes)}
+        self.storage = storage(nodes)
         self.clients: dict[Any, list[Any]] = {}
         for node in nodes:
             for variable in dict.fromkeys(node.inputs):
@@ -404,7 +405,7 @@ class _Grouper:
                         return False
                     if variable in made:
                         continue  # the memory is the kernel's own: a fresh output takes its place
-                    if destroyed.setdefault(storage(variable), variable) is not variable:
+                    if destroyed.setdefault(self.storage.get(variable, variable), variable) is not variable:
                         return False
         if not destroyed:
             return True
@@ -417,7 +418,7 @@ class _Grouper:
                 variable = facts.node.inputs[position]
                 if variable in made:
                     continue
-                target = destroyed.get(storage(variable))
+                target = destroyed.get(self.storage.get(variable, variable))
                 if target is None:
                     continue
                 if views and not getattr(facts.node.op, "destroy_map", None):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from tcore.graph import Apply, Op, Type, as_variable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from tcore.graph import Variable
 
@@ -55,7 +55,7 @@ class _PerTypeCode(Op):
                 return self.c_code_and_version[cls]
         return None
 
-    def c_code(self, node: Apply, name: str, inames: Sequence[str], onames: Sequence[str], sub: dict[str, str]) -> str:
+    def c_code(self, node: Apply, name: str, inames: Sequence[str], onames: Sequence[str], sub: Mapping[str, str]) -> str:
         """The registered code of the input's type; MethodNotDefined where there is none."""
         entry = self._entry(node)
         if entry is None:
@@ -161,7 +161,7 @@ class FromFunctionOp(Op):
         return self.__infer_shape(node, shapes)
 
     def __eq__(self, other: object) -> bool:
-        return type(self) is type(other) and self.__fn == other.__fn  # type: ignore[attr-defined]
+        return type(self) is type(other) and self.__fn == other.__fn
 
     def __hash__(self) -> int:
         return hash((type(self), self.__fn))

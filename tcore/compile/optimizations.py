@@ -19,26 +19,31 @@ if TYPE_CHECKING:
 
 __all__ = ["AddDestroyHandler", "active_optimizer", "optdb", "predefined_optimizers", "register_optimizer"]
 
-_O1 = Query(include=["fast_compile"])
-_O3 = Query(include=["fast_run"], exclude=["inplace"])
-_O4 = Query(include=["fast_run"])
+_NONE = Query(include=[], name="OPT_NONE")
+_O1 = Query(include=["fast_compile"], name="OPT_FAST_COMPILE")
+_O2 = Query(include=["fast_compile", "fusion"], name="OPT_O2")
+_O3 = Query(include=["fast_run"], exclude=["inplace"], name="OPT_O3")
+_O4 = Query(include=["fast_run"], name="OPT_FAST_RUN")
+# everything up to the stabilizations, which stand at position 1.5
+_STABILIZE = Query(include=["fast_run"], position_cutoff=1.5000001, name="OPT_STABILIZE")
 
 #: name -> Query: what ``Mode(optimizer=name)`` and ``config.optimizer`` mean
 predefined_optimizers: dict[str | None, Any] = {
-    None: Query(include=[]),
-    "None": Query(include=[]),
-    "merge": Query(include=["merge"]),
+    None: _NONE,
+    "None": _NONE,
+    "merge": Query(include=["merge"], name="OPT_MERGE"),
     "o1": _O1,
-    "o2": Query(include=["fast_compile", "fusion"]),
+    "o2": _O2,
     "o3": _O3,
     "o4": _O4,
     "fast_compile": _O1,
     "fast_run": _O4,
-    "fast_run_stable": Query(include=["fast_run"], require=["stable"]),
-    # everything up to the stabilizations, which stand at position 1.5
-    "stabilize": Query(include=["fast_run"], position_cutoff=1.5000001),
-    "stabilization": Query(include=["fast_run"], position_cutoff=1.5000001),
-    "unsafe": Query(include=["fast_run", "unsafe"], exclude=["inplace"]),
+    "fast_run_stable": Query(include=["fast_run"], require=["stable"], name="OPT_FAST_RUN_STABLE"),
+    "stabilize": _STABILIZE,
+    # the documentation writes it in these ways, too
+    "stabilization": _STABILIZE,
+    "Stabilization": _STABILIZE,
+    "unsafe": Query(include=["fast_run", "unsafe"], exclude=["inplace"], name="OPT_UNSAFE"),
 }
 
 _lock = threading.Lock()
@@ -82,6 +87,9 @@ def active_optimizer(query: Query, fgraph: FunctionGraph | None, backend: Backen
             _registered.add((plugin, group.name))
         if backend is not None:
             query = query.including(*backend.tags())
+        if not config.cxx:
+            # these put in ops that have C code only
+            query = query.excluding("cxx_only")
         if math.isinf(query.position_cutoff) and not math.isinf(config.optdb.position_cutoff):
             query = evolve(query, position_cutoff=config.optdb.position_cutoff)
         return optdb.query(query.with_origins(active))
