@@ -10,7 +10,7 @@ from tcore.compile.type_code import PerTypeCode, TypeCode
 from tcore.graph import Apply, Op, Type, as_variable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from tcore.graph import Variable
 
@@ -138,7 +138,7 @@ class FromFunctionOp(Op):
         return self.__infer_shape(node, shapes)
 
     def __eq__(self, other: object) -> bool:
-        return type(self) is type(other) and self.__fn == other.__fn  # type: ignore[attr-defined]
+        return type(self) is type(other) and self.__fn == other.__fn
 
     def __hash__(self) -> int:
         return hash((type(self), self.__fn))

@@ -21,6 +21,7 @@ from tcore.graph import MissingInputError
 from tcore.graph.type import of_type
 from tcore.link import Container
 from tcore.link.locks import hold, release
+from tcore.plugins.finders import names_elsewhere
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -505,3 +506,7 @@ def _load(
     function = maker.create(storage, trustme=True)
     function.trust_input = trust_input
     return function  # type: ignore[no-any-return]
+
+
+if not TYPE_CHECKING:
+    __getattr__ = names_elsewhere(__name__)

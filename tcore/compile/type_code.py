@@ -9,7 +9,7 @@ from attrs import frozen
 from tcore.graph import Op
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from tcore.graph import Apply
 
@@ -62,14 +62,14 @@ class PerTypeCode(Op):
                 return self.c_code_and_version[cls]
         return None
 
-    def c_code(self, node: Apply, name: str, inames: Sequence[str], onames: Sequence[str], sub: dict[str, str]) -> str:
+    def c_code(self, node: Apply, name: str, inames: Sequence[str], onames: Sequence[str], sub: Mapping[str, str]) -> str:
         """The registered code of the input's type; MethodNotDefined where there is none."""
         entry = self.type_code(node)
         if entry is None:
             return super().c_code(node, name, inames, onames, sub)
         return self.filled_in(entry, inames, onames, sub)
 
-    def filled_in(self, entry: TypeCode, inames: Sequence[str], onames: Sequence[str], sub: dict[str, str]) -> str:
+    def filled_in(self, entry: TypeCode, inames: Sequence[str], onames: Sequence[str], sub: Mapping[str, str]) -> str:
         """The code of ``entry`` with the names of a node; ops override it that have more to say."""
         return entry.code % {"iname": inames[0], "oname": onames[0], **sub}
 

@@ -12,7 +12,7 @@ from tcore.tensor.constants import scalar_value_of
 from tcore.tensor.conversion import as_tensor_variable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     import numpy as np
 
@@ -80,7 +80,7 @@ class Rebroadcast(PerTypeCode):
     def R_op(self, inputs: Sequence[Variable], eval_points: Sequence[Variable | None]) -> list[Variable | None]:
         return [None] if eval_points[0] is None else [self(eval_points[0])]
 
-    def filled_in(self, entry: TypeCode, inames: Sequence[str], onames: Sequence[str], sub: dict[str, str]) -> str:
+    def filled_in(self, entry: TypeCode, inames: Sequence[str], onames: Sequence[str], sub: Mapping[str, str]) -> str:
         """The check, once for each axis that gets the mark, then the view."""
         names = {"iname": inames[0], "oname": onames[0], **sub}
         checks = "".join(entry.code % {**names, "axis": str(axis)} for axis, mark in self.axis if mark)

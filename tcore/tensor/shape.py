@@ -21,7 +21,7 @@ from tcore.tensor.conversion import as_tensor_variable
 from tcore.tensor.type import TensorType
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 __all__ = [
     "Shape",
@@ -99,7 +99,7 @@ class Shape_i(PerTypeCode):
     def R_op(self, inputs: Sequence[Variable], eval_points: Sequence[Variable | None]) -> list[Variable | None]:
         return [None]
 
-    def filled_in(self, entry: TypeCode, inames: Sequence[str], onames: Sequence[str], sub: dict[str, str]) -> str:
+    def filled_in(self, entry: TypeCode, inames: Sequence[str], onames: Sequence[str], sub: Mapping[str, str]) -> str:
         names = {"iname": inames[0], "oname": onames[0], "i": str(self.i), **sub}
         return entry.check_input % names + entry.code % names
 
@@ -252,7 +252,7 @@ class SpecifyShape(PerTypeCode):
             return [None]
         return [self(eval_points[0], *inputs[1:])]
 
-    def filled_in(self, entry: TypeCode, inames: Sequence[str], onames: Sequence[str], sub: dict[str, str]) -> str:
+    def filled_in(self, entry: TypeCode, inames: Sequence[str], onames: Sequence[str], sub: Mapping[str, str]) -> str:
         return entry.code % {"iname": inames[0], "shape": inames[1], "oname": onames[0], **sub}
 
     def __str__(self) -> str:
