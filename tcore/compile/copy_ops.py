@@ -10,7 +10,7 @@ from tcore.compile.type_code import PerTypeCode, TypeCode
 from tcore.graph import Apply, Op, Type, as_variable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
     from tcore.graph import Variable
 

@@ -47,7 +47,8 @@ class FunctionMaker:
     on_unused_input : {"raise", "warn", "ignore", None}
         None follows ``config.on_unused_input``.
     fgraph : FunctionGraph, optional
-        An optimized graph with these inputs and outputs: it is taken as it is.
+        An optimized graph of these inputs and outputs, in their order: it is taken as it is. ``inputs`` and ``outputs`` are
+        kept for optimizing again.
     output_keys : list of str, optional
         Functions return a dict with these keys.
     name : str, optional
@@ -241,10 +242,10 @@ class FunctionMaker:
     # ------------------------------------------------------------ pickling
 
     def __getstate__(self) -> dict[str, Any]:
+        # the graph as it was given comes along, to be optimized again where it is loaded, for what is installed there
         inputs = []
         for entry in self.inputs:
             twin = copy.copy(entry)
-            twin.update = None  # stands in fgraph
             if twin.origin.owner is not None:
                 twin.origin = twin.variable
             if isinstance(getattr(twin, "value", None), Container) and not twin.shared:  # type: ignore[attr-defined]
@@ -252,7 +253,7 @@ class FunctionMaker:
             inputs.append(twin)
         return {
             "inputs": inputs,
-            "borrowed": [entry.borrow for entry in self.outputs],
+            "outputs": self.outputs,
             "fgraph": self.fgraph,
             "mode": self.mode,
             "accept_inplace": self.accept_inplace,
@@ -266,18 +267,12 @@ class FunctionMaker:
         }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        borrowed = state.pop("borrowed")
         profile = state.pop("profile")
         self.__dict__.update(state)
-        fgraph = self.fgraph
-        for entry, variable in zip(self.inputs, fgraph.inputs, strict=True):
-            entry.variable = variable
-        self.outputs = [
-            SymbolicOutput(variable, borrow) for variable, borrow in zip(fgraph.outputs, borrowed, strict=False)
-        ]
         self.profile = profile_for(profile, self.name)
         if config.reoptimize_unpickled_function:
-            self._optimize(fgraph)
+            self.fgraph = self._make_graph()
+            self._optimize(self.fgraph)
         self.linker = self._accept()
 
 
