@@ -68,7 +68,9 @@ def copy_function(
         fgraph=fgraph,
         output_keys=maker.output_keys,
         name=name if name is not None else f"{source.name} copy" if source.name else None,
+        updates_transactional=maker.updates_transactional,
     )
+    new_maker.plugins = maker.plugins
     storage: list[Any] = []
     for entry, container in zip(inputs, source.input_storage, strict=True):
         if entry.origin in set(swap.values()):

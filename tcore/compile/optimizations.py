@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import threading
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 from attrs import evolve
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from tcore.compile.backends import Backend
     from tcore.graph import FunctionGraph
 
-__all__ = ["AddDestroyHandler", "active_optimizer", "optdb", "predefined_optimizers", "register_optimizer"]
+__all__ = ["AddDestroyHandler", "active_optimizer", "optdb", "plugins_of", "predefined_optimizers", "register_optimizer"]
 
 _O1 = Query(include=["fast_compile"])
 _O3 = Query(include=["fast_run"], exclude=["inplace"])
@@ -43,6 +44,7 @@ predefined_optimizers: dict[str | None, Any] = {
 
 _lock = threading.Lock()
 _registered: set[tuple[str, str]] = set()
+_took_part: WeakKeyDictionary[FunctionGraph, tuple[str, ...]] = WeakKeyDictionary()
 
 
 def register_optimizer(name: str, opt: Any) -> None:
@@ -58,6 +60,11 @@ def register_optimizer(name: str, opt: Any) -> None:
     predefined_optimizers[name] = opt
 
 
+def plugins_of(fgraph: FunctionGraph) -> tuple[str, ...]:
+    """The plugins whose optimizations were asked for a graph; empty for a graph that no query was made for."""
+    return _took_part.get(fgraph, ())
+
+
 def active_optimizer(query: Query, fgraph: FunctionGraph | None, backend: Backend | None) -> Any:
     """What the database gives for ``query`` on this graph and backend.
 
@@ -71,6 +78,8 @@ def active_optimizer(query: Query, fgraph: FunctionGraph | None, backend: Backen
     backends = () if backend is None else (backend.name,)
     devices = () if backend is None or config.device == "cpu" else (config.device,)
     active = active_plugins_for(nodes, variables, backends, devices)
+    if fgraph is not None:
+        _took_part[fgraph] = active
     with _lock:
         tables = manager().tables
         for plugin, group in manager().rewrite_groups(active):
