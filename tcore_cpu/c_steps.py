@@ -16,11 +16,12 @@ from typing import Any
 from tcore.configuration import config
 from tcore.link import ValueLock
 from tcore.link.errors import ThunkView, raise_with_op
+from tcore.scalar.type import Scalar
 from tcore_cpu.compiler import CompileError
 from tcore_cpu.store import open_store
-from tcore_cpu.user_code import ModuleText, cells_of, has_c_code, module_text, run_params
+from tcore_cpu.user_code import ModuleText, cells_of, has_c_code, module_text, params_of
 
-__all__ = ["CStep", "c_step_of", "load_module", "objection"]
+__all__ = ["CStep", "ScalarInputs", "c_step_of", "load_module", "objection"]
 
 _FLAGS = ("-O3", "-march=native", "-ffp-contract=off", "-fno-math-errno", "-fwrapv", "-fno-strict-aliasing", "-w")
 _loaded: dict[str, Any] = {}
@@ -165,6 +166,21 @@ def _compile(text: ModuleText, folder: Path) -> Path:
     return target
 
 
+class ScalarInputs:
+    """Native code keeps numbers of type Scalar as 0-d arrays; ops get the NumPy scalars that the type promises."""
+
+    def __init__(self, node: Any) -> None:
+        self._positions = [position for position, variable in enumerate(node.inputs) if isinstance(variable.type, Scalar)]
+
+    def __call__(self, values: tuple[Any, ...]) -> tuple[Any, ...]:
+        if not self._positions:
+            return values
+        converted = list(values)
+        for position in self._positions:
+            converted[position] = converted[position][()]
+        return tuple(converted)
+
+
 class CStep:
     """Calls a node's C code; each call in progress has a struct of its own.
 
@@ -178,7 +194,8 @@ class CStep:
         self._variables = cells_of(node)
         self._inputs = len(self._variables) - len(node.outputs)
         self._positions = [self._variables.index(v) for v in node.inputs]
-        self._params = run_params(node) if getattr(node.op, "params_type", None) is not None else None
+        self._params = params_of(node)
+        self._unwrap = ScalarInputs(node)
         self._spare: list[tuple[Any, list[list[Any]]]] = []
         self._lock = None if getattr(node.op, "thread_safe", True) else ValueLock()
         self._spare.append(self._instance())
@@ -200,7 +217,7 @@ class CStep:
         except IndexError:
             struct, cells = self._instance()
         try:
-            for position, value in zip(self._positions, values, strict=True):
+            for position, value in zip(self._positions, self._unwrap(values), strict=True):
                 cells[position][0] = value
             self._module.run(struct)
             return tuple(cell[0] for cell in cells[self._inputs :])

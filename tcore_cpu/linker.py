@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 
 from tcore.codegen.tables import lowering_table
-from tcore.graph import Constant
+from tcore.graph import Constant, Generic
 from tcore.link import Container, Linker, ValueLock, VMLinker
 from tcore.link.linker import LocalLinker
 from tcore.link.locks import hold, release
@@ -201,7 +201,7 @@ class _NativeNodes(LocalLinker):
         modules = [key for linked in self._programs.values() for key, _ in linked.modules.values()]
         return "cpu", {"linker": self.saved_as, "keys": [*(unit.key for unit in self._units), *modules], "program": None}
 
-    def _make_node_thunk(self, node: Apply, storage_map: StorageMap, compute_map: dict[Variable, list[bool]]) -> Any:
+    def _make_node_thunk(self, node: Apply, storage_map: StorageMap, compute_map: dict[Variable, list[int]]) -> Any:
         linked = (self._programs or {}).get(node)
         if linked is None:
             return super()._make_node_thunk(node, storage_map, compute_map)
@@ -427,6 +427,8 @@ class CvmLinker(Linker):
             or any(output.borrow for output in function.outputs)
             or any(not hasattr(v.type, "broadcastable") for v in fgraph.outputs)
             or any(container.strict for container in function.input_storage)
+            # the entry checks arrays and numbers by itself; what other types take only their filter knows
+            or any(not is_array(kind) and not isinstance(kind, Generic) for kind in (fgraph.inputs[k].type for k in function._explicit))
         ):
             return None
         implicit = [k for k in range(len(function.input_storage)) if k not in set(function._explicit)]

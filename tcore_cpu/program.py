@@ -7,25 +7,23 @@ Python sees lives in arrays.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from tcore.codegen.expr import Buffer, Expr, Extent, Load, flatten
 from tcore.codegen.grouping import Group, Limits, group
 from tcore.codegen.lowering import LoweringTable, NotLowered
-from tcore.codegen.stages import Reduce
 from tcore.graph import Constant
 from tcore_cpu.assembler import HOST, Assembler
 from tcore_cpu.draft import Draft, Fused, PythonStep
 from tcore_cpu.lengths import Lengths
 from tcore_cpu.plans import CopyPlan, KernelPlan, NotScheduled
 from tcore_cpu.printer import UnitPrinter
-from tcore_cpu.runtime_abi import DTYPES, Failure, Instruction, IntegerFunction
+from tcore_cpu.runtime_abi import DTYPES, Failure, Instruction
 from tcore_cpu.schedule import schedule
 
 __all__ = ["build", "is_array"]
 
-_NEEDS_ELEMENTS = frozenset(["min", "max", "argmin", "argmax", "maxandargmax"])
 _LIMITS = Limits(operands=16)
 
 NativeStep = Callable[["_Builder", Any], None]
@@ -306,7 +304,9 @@ class _Builder:
             if left != right:
                 number = self.number[check.node]
                 assembler.emit(Instruction.CHECK, Failure.SHAPE, number, check.operand, check.axis, left, right)
-        self.demand_elements(step, slot_of)
+        for requirement in step.requirements:
+            fine = assembler.index(requirement.condition, slot_of)
+            assembler.emit(Instruction.REQUIRE, Failure.DEMAND, self.number[requirement.node], 0, 0, fine, fine)
         inplace = self.taken_over(step, plans)
         for k, variable in enumerate(step.outputs):
             if k in inplace:
@@ -380,30 +380,6 @@ class _Builder:
             if "Subtensor" in type(node.op).__name__:
                 return self.number[node]
         return self.number[step.nodes[0]]
-
-    def demand_elements(self, step: Group, slot_of: Callable[[Buffer], int]) -> None:
-        """Extremes of no element are an error before anything runs."""
-        for stage in step.kernel.stages:
-            if not isinstance(stage, Reduce) or stage.reduction.name not in _NEEDS_ELEMENTS:
-                continue
-            assembler = self.assembler
-            some = self.product([axis.extent for axis in stage.reduced], slot_of)
-            wanted = self.product([axis.extent for axis in stage.axes], slot_of)
-            zero = assembler.constant(0)
-            fine = assembler.arith(
-                IntegerFunction.OR,
-                assembler.arith(IntegerFunction.NE, some, zero),
-                assembler.arith(IntegerFunction.EQ, wanted, zero),
-            )
-            node = next((n for n in step.nodes if type(n.op).__name__ != "Elemwise"), step.nodes[0])
-            assembler.emit(Instruction.REQUIRE, Failure.EMPTY, self.number[node], 0, 0, fine, some)
-
-    def product(self, lengths: Iterable[Expr], slot_of: Callable[[Buffer], int]) -> int:
-        """A register with the product of lengths."""
-        total = self.assembler.constant(1)
-        for length in lengths:
-            total = self.assembler.arith(IntegerFunction.MUL, total, self.assembler.index(length, slot_of))
-        return total
 
     # -- for native steps
 

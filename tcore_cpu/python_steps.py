@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 from tcore.graph import Constant, NoParams, Op
 from tcore.graph.traversal import io_toposort
 from tcore.link import ValueLock
 from tcore.link.errors import ThunkView, raise_with_op
-from tcore_cpu.c_steps import c_step_of
+from tcore_cpu.c_steps import ScalarInputs, c_step_of
 from tcore_cpu.draft import Draft
 from tcore_cpu.runtime_abi import Failure
 
@@ -39,6 +39,7 @@ class _PerformStep:
     def __init__(self, node: Any, fgraph: Any) -> None:
         self.node, self.fgraph = node, fgraph
         self._perform = node.op.perform
+        self._unwrap = ScalarInputs(node)
         self._outputs = range(len(node.outputs))
         params = node.run_params()
         self._params = () if params is NoParams else (params,)
@@ -46,6 +47,7 @@ class _PerformStep:
 
     def __call__(self, *values: Any) -> tuple[Any, ...]:
         storage: list[list[Any]] = [[None] for _ in self._outputs]
+        values = self._unwrap(values)
         try:
             if self._lock is None:
                 self._perform(self.node, list(values), storage, *self._params)
@@ -62,6 +64,7 @@ class _ThunkStep:
 
     def __init__(self, node: Any, fgraph: Any) -> None:
         self.node, self.fgraph = node, fgraph
+        self._unwrap = ScalarInputs(node)
         self._spare = [self._instance()]
         self._making = ValueLock()
         self._lock = None if getattr(node.op, "thread_safe", True) else ValueLock()
@@ -89,7 +92,7 @@ class _ThunkStep:
                 instance = self._instance()
         thunk, inputs, outputs = instance
         try:
-            for cell, value in zip(inputs, values, strict=True):
+            for cell, value in zip(inputs, self._unwrap(values), strict=True):
                 cell[0] = value
             for cell in outputs:
                 cell[0] = None
@@ -116,7 +119,7 @@ class ErrorReports:
         if code == Failure.MEMORY:
             self.no_memory(operand, left)
         if not 0 <= apply < len(self.applies):
-            raise RuntimeError(f"native code failed with record {record}")
+            self.anonymous(record, values)
         node = self.applies[apply]
         operands = self.operands(node, values)
         try:
@@ -140,6 +143,15 @@ class ErrorReports:
         if number is None:
             raise error
         raise_with_op(self.fgraph, self.applies[number], exc_info=(type(error), error, None))
+
+    def anonymous(self, record: tuple[int, ...], values: tuple[Any, ...]) -> NoReturn:
+        """Raise what a record without an Apply means: the first node that ``perform`` refuses has the blame."""
+        code, _, operand, axis, left, right = record
+        try:
+            self.replay(values)
+        except _ReplayError as found:
+            raise_with_op(self.fgraph, found.node, ThunkView(found.operands, len(found.node.outputs)), found.info)
+        raise _own_error(Failure(code), operand, axis, left, right)
 
     def perform(self, node: Any, operands: Sequence[Any]) -> list[Any]:
         """The outputs of a node; nothing where an operand is lost. Operands are copied where the node destroys some."""
@@ -209,8 +221,8 @@ def _own_error(code: Failure, operand: int, axis: int, left: int, right: int) ->
         )
     if code is Failure.INDEX:
         return IndexError(f"index {left} is out of bounds for an axis of length {right}")
-    if code is Failure.EMPTY:
-        return ValueError("zero-size array to a reduction which has no identity")
+    if code is Failure.DEMAND:
+        return ValueError("the lengths or integers that this node is given do not fit together")
     if code is Failure.NEGATIVE:
         return ValueError(f"negative dimensions are not allowed: length {left} along axis {axis}")
     if code is Failure.RESHAPE:

@@ -24,6 +24,8 @@ from typing import Any
 
 from attrs import field, frozen
 
+from tcore.link.stopwatch import IMPORTS
+
 __all__ = ["Library", "Store", "StoreWarning", "cpu_features", "open_store"]
 
 _FORMAT = 1
@@ -46,7 +48,8 @@ class Library:
 
     def __init__(self, path: Path, *, compiled: bool = False) -> None:
         self.compiled = compiled
-        self._library: ctypes.CDLL | None = ctypes.CDLL(str(path))
+        with IMPORTS:
+            self._library: ctypes.CDLL | None = ctypes.CDLL(str(path))
         self.path = path
 
     def table(self, symbol: str, length: int) -> list[int]:

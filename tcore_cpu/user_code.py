@@ -8,15 +8,16 @@ used in, so that everything from there outwards is cleaned up.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from attrs import frozen
 
-from tcore.graph.c_interface import CLinkerOp
-from tcore.graph.errors import MethodNotDefined
+from tcore.configuration import config
+from tcore.graph import MethodNotDefined, NoParams
+from tcore.graph.c_interface import CLinkerOp, ask, ask_compiler, ask_with_check, text_pieces
 
-__all__ = ["ModuleText", "ask", "has_c_code", "module_text"]
+__all__ = ["ModuleText", "cells_of", "has_c_code", "module_text", "params_of"]
 
 _PLACEHOLDER = "tcHASHHERE"
 _NO_ERROR = "Unexpected error in an Op's C code. No Python exception was set."
@@ -39,55 +40,26 @@ class ModuleText:
     cached: bool
 
 
-def ask(owner: Any, method: str, *args: Any, default: Any = None) -> Any:
-    """What a documented method answers; ``default`` where it is not defined."""
-    function = getattr(owner, method, None)
-    if function is None:
-        return default
-    try:
-        return function(*args)
-    except MethodNotDefined:
-        return default
-
-
-def _ask_compiler(owner: Any, method: str) -> list[str]:
-    """The answer of a method that may take the compiler: that form is tried first."""
-    function = getattr(owner, method, None)
-    if function is None:
-        return []
-    try:
-        try:
-            found = function("g++")
-        except TypeError:
-            found = function()
-    except MethodNotDefined:
-        return []
-    return [found] if isinstance(found, str) else list(found)
-
-
 def has_c_code(node: Any) -> bool:
-    """Whether a node's op brings C code, and all its types have a C side."""
+    """Whether a node's op brings C code for it, and all its types have a C side."""
     op = node.op
     if getattr(type(op), "c_code", CLinkerOp.c_code) is CLinkerOp.c_code and "c_code" not in getattr(op, "__dict__", {}):
         return False
     variables = [*node.inputs, *node.outputs]
     if not getattr(op, "_f16_ok", False) and any(getattr(v.type, "dtype", "") == "float16" for v in variables):
         return False
-    return all(ask(v.type, "c_declare", "V0", {"fail": ""}) is not None for v in variables)
-
-
-def _with_check(function: Callable[..., str], name: str, sub: Mapping[str, str], check: bool) -> str:
-    """Call a Type's method with or without its last argument, which older Types do not have."""
+    if any(ask(v.type, "c_declare", "V0", {"fail": ""}) is None for v in variables):
+        return False
+    writer = _Writer(node, getattr(op, "params_type", None))
     try:
-        return function(name, sub, check)
-    except TypeError:
-        return function(name, sub)
+        writer.code(1)
+    except MethodNotDefined:  # not for nodes like this one
+        return False
+    return True
 
 
 def _join(found: Any) -> str:
-    if found is None:
-        return ""
-    return found if isinstance(found, str) else "\n".join(found)
+    return "\n".join(text_pieces(found))
 
 
 def _fail(label: int) -> str:
@@ -105,7 +77,8 @@ class _Writer:
             self.names.setdefault(variable, f"V{2 * len(self.names) + 1}")
         self.inputs = list(dict.fromkeys(node.inputs))
         self.outputs = list(node.outputs)
-        self.check = bool(getattr(node.op, "check_input", True))
+        checks = getattr(node.op, "check_input", None)
+        self.check = bool(config.check_input if checks is None else checks)
         self.name = f"node_{_PLACEHOLDER}_0"
 
     @property
@@ -126,10 +99,10 @@ class _Writer:
     def enter(self, name: str, type_: Any, label: int, *, output: bool) -> str:
         """Declare and fill one variable."""
         sub = self.sub(label)
-        filled = ask(type_, "c_init", name, sub, default="") if output else _with_check(type_.c_extract, name, sub, self.check)
+        filled = ask(type_, "c_init", name, sub, default="") if output else ask_with_check(type_.c_extract, name, sub, self.check)
         return f"""
 {{
-{_with_check(type_.c_declare, name, sub, self.check)}
+{ask_with_check(type_.c_declare, name, sub, self.check)}
 py_{name} = PyList_GET_ITEM(storage_{name}, 0);
 Py_XINCREF(py_{name});
 {{
@@ -154,6 +127,15 @@ Py_XDECREF(tc_old);
 """
         return f"{text}\n{ask(type_, 'c_cleanup', name, self.sub(label), default='')}\nPy_XDECREF(py_{name});\n}}\n"
 
+    @property
+    def arguments(self) -> tuple[list[str], list[str]]:
+        """The C names of the node's inputs and outputs."""
+        return [self.names[v] for v in self.node.inputs], [self.names[v] for v in self.outputs]
+
+    def code(self, label: int) -> str:
+        """The op's own code, which fails to ``label``."""
+        return str(self.op.c_code(self.node, self.name, *self.arguments, self.sub(label)))
+
     def run(self) -> str:
         """The body of ``run``: nested blocks around the op's code."""
         order: list[tuple[str, Any, bool]] = [(self.names[v], v.type, False) for v in self.inputs]
@@ -165,10 +147,8 @@ Py_XDECREF(tc_old);
             text += self.enter(name, type_, label, output=output)
         last = len(order) + 1
         sub = self.sub(last)
-        inputs = [self.names[v] for v in self.node.inputs]
-        outputs = [self.names[v] for v in self.outputs]
-        code = self.op.c_code(self.node, self.name, inputs, outputs, sub)
-        cleanup = ask(self.op, "c_code_cleanup", self.node, self.name, inputs, outputs, sub, default="")
+        code = self.code(last)
+        cleanup = ask(self.op, "c_code_cleanup", self.node, self.name, *self.arguments, sub, default="")
         text += f"{{\n{code}\ntc_label_{last}: ;\n{cleanup}\n}}\n"
         for label, (name, type_, output) in reversed(list(enumerate(order, 1))):
             text += self.leave(name, type_, label, output=output)
@@ -190,9 +170,9 @@ Py_XDECREF(tc_old);
             owners.append(self.params_type)
         headers = ["<Python.h>", "<stdio.h>", "<stdlib.h>", "<string.h>", "<math.h>", "<numpy/arrayobject.h>"]
         for owner in owners:
-            headers += _ask_compiler(owner, "c_headers")
+            headers += ask_compiler(owner, "c_headers")
         included = [h if h[0] in '<"' else f'"{h}"' for h in dict.fromkeys(headers)]
-        support = dict.fromkeys(_join(ask(owner, "c_support_code")) for owner in [*owners[1:], self.op])
+        support = dict.fromkeys(piece for owner in [*owners[1:], self.op] for piece in text_pieces(ask(owner, "c_support_code")))
         initial = dict.fromkeys(_join(ask(owner, "c_init_code")) for owner in [*owners[1:], self.op])
         storages = self.storages
         parts = [
@@ -300,16 +280,17 @@ return PyModule_Create(&tc_module);
 
 def module_text(node: Any) -> ModuleText:
     """The module for one node, whose op has C code."""
-    params_type = getattr(node.op, "params_type", None) if _has_params(node) else None
+    params_type = None if params_of(node) is None else node.op.params_type
     writer = _Writer(node, params_type)
     source = writer.source()
-    owners = [node.op, *(v.type for v in (*writer.inputs, *writer.outputs))]
+    types = dict.fromkeys([*(v.type for v in (*writer.inputs, *writer.outputs)), *([params_type] if params_type is not None else [])])
 
     def gather(method: str) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(item for owner in owners for item in _ask_compiler(owner, method)))
+        return tuple(dict.fromkeys(item for owner in (node.op, *types) for item in ask_compiler(owner, method)))
 
     version = ask(node.op, "c_code_cache_version_apply", node, default=())
-    digest = hashlib.sha256(f"{source}\0{version!r}".encode()).hexdigest()[:32]
+    versions = (version, *(ask(type_, "c_code_cache_version", default=()) for type_ in types))
+    digest = hashlib.sha256(f"{source}\0{versions!r}".encode()).hexdigest()[:32]
     return ModuleText(
         writer.name.replace(_PLACEHOLDER, digest),
         source.replace(_PLACEHOLDER, digest),
@@ -318,23 +299,14 @@ def module_text(node: Any) -> ModuleText:
         gather("c_lib_dirs"),
         gather("c_compile_args"),
         gather("c_no_compile_args"),
-        bool(version),
+        all(versions),
     )
 
 
-def _has_params(node: Any) -> bool:
-    if getattr(node.op, "params_type", None) is None:
-        return False
-    return run_params(node) is not None
-
-
-def run_params(node: Any) -> Any:
+def params_of(node: Any) -> Any:
     """The params of a node, filtered by their type; None where there are none."""
-    if hasattr(node, "run_params"):
-        return node.run_params()
-    get = getattr(node.op, "get_params", None)
-    found = get(node) if get is not None else None
-    return None if found is None else node.op.params_type.filter(found)
+    found = node.run_params()
+    return None if found is NoParams else found
 
 
 def cells_of(node: Any) -> Sequence[Any]:

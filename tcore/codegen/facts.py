@@ -9,7 +9,7 @@ from attrs import frozen
 from tcore.codegen.expr import Axis, Buffer, Const, Expr, Extent, Load, flatten, index_const, substitute
 from tcore.codegen.kernel import cost, transcendentals
 from tcore.codegen.lowering import Lowered, LoweringTable, NotLowered
-from tcore.codegen.stages import Call, Loop, Map, Prefix, Reduce, Region, Regions, Scatter, Stage
+from tcore.codegen.stages import Call, Demand, Loop, Map, Prefix, Reduce, Region, Regions, Scatter, Stage
 
 __all__ = ["NodeFacts", "node_facts"]
 
@@ -81,6 +81,8 @@ def node_facts(node: Any, table: LoweringTable) -> NodeFacts:
     if not border:
         number = {buffer: k for k, buffer in enumerate(lowered.outputs)}
         for stage in stages:
+            if isinstance(stage, Demand):
+                continue
             assert isinstance(stage, (Map, Reduce))
             for buffer in stage.outputs:
                 if buffer in number:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -89,6 +90,7 @@ def function(
     RuntimeError
         If givens replace an input.
     """
+    start = time.perf_counter()
     if name is None:
         name = _caller()
     if not isinstance(inputs, (list, tuple)):
@@ -130,6 +132,8 @@ def function(
         updates_transactional=updates_transactional,
     )
     made: Function = maker.create()
+    if made.profile is not None:
+        made.profile.compile_time += time.perf_counter() - start
     return made
 
 

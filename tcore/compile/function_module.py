@@ -21,6 +21,7 @@ from tcore.compile.overwriting import may_overwrite, own_copy
 from tcore.compile.sharedvalue import SharedVariable
 from tcore.configuration import config
 from tcore.graph import Constant, MissingInputError
+from tcore.graph.type import of_type
 from tcore.link import Container
 from tcore.link.locks import hold, release
 
@@ -131,11 +132,13 @@ class Function:
         if self.profile is None:
             self._entry = maker.linker.native_entry(self)
         self._run: Callable[[tuple[Any, ...], Any], Any] = self._take_turn
+        if self.profile is not None and config.profiling.ignore_first_call:
+            self._run, self._is_new = self._unprofiled_first_turn, True
         watchers = observers()
         if watchers:
             entry = None if self._entry is None else self._enter
             self._fast, self._entry = self._entry, None
-            self._run = watched(self, entry, self._take_turn, watchers)
+            self._run = watched(self, entry, self._run, watchers)
             tell(watchers, "compiled", self)
 
     # ------------------------------------------------------------ calls
@@ -193,6 +196,15 @@ class Function:
             return self._call(frame, args, kwargs)
         finally:
             self._spare.append(frame)
+
+    def _unprofiled_first_turn(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """As :meth:`_take_turn`, with the first call left out of the profile: ``profiling.ignore_first_call``."""
+        if not self._is_new:
+            return self._take_turn(args, kwargs)
+        self._is_new = False
+        assert self.profile is not None
+        with self.profile.ignored():
+            return self._take_turn(args, kwargs)
 
     def _take_frame(self) -> Frame:
         try:
@@ -499,7 +511,7 @@ class Function:
             kind = self.indices[i].variable.type
             for j in range(i + 1, len(values)):
                 second = values[j]
-                if first is None or second is None or not kind.may_share_memory(first, second):
+                if first is None or second is None or not of_type(kind, "may_share_memory")(first, second):
                     continue
                 if strategy == "raise":
                     raise AliasedMemoryError(first, second)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from tcore.compile.sharedvalue import SharedVariable
 from tcore.graph import Constant, Variable
+from tcore.graph.type import of_type
 from tcore.link import Container
 
 if TYPE_CHECKING:
@@ -152,7 +153,7 @@ Out = SymbolicOutput
 
 def _as_update(variable: Variable, update: Any) -> Variable:
     try:
-        return variable.type.filter_variable(update, allow_convert=True)
+        return of_type(variable.type, "filter_variable")(update, allow_convert=True)
     except TypeError as error:
         raise TypeError(
             f"the update of {variable} must have its type, {variable.type}, got {update}"

@@ -21,6 +21,7 @@ from tcore.graph import FunctionGraph, MissingInputError, Variable
 from tcore.graph.destroyhandler import DestroyHandler
 from tcore.graph.trace import creation_report
 from tcore.link import Container, ValueLock, infer_reuse_pattern
+from tcore.link.stopwatch import IMPORTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -78,8 +79,8 @@ class FunctionMaker:
         updates_transactional: bool | None = None,
     ) -> None:
         self.mode = get_mode(mode)
-        self.profile: ProfileStats | None = profile_for(profile, self.mode)
         self.name = name
+        self.profile: ProfileStats | None = profile_for(profile, name)
         self.accept_inplace = accept_inplace
         self.updates_transactional = (
             config.updates_transactional if updates_transactional is None else updates_transactional
@@ -163,12 +164,11 @@ class FunctionMaker:
         optimizer = self.mode.optimizer_for(fgraph)
         with config.change_flags(traceback__limit=config.traceback.compile_limit, compute_test_value="off"):
             self.plugins = plugins_of(fgraph)
-            if optimizer is not None:
-                optimizer.optimize(fgraph)
+            found = None if optimizer is None else optimizer.optimize(fgraph)
             assert fgraph.update_mapping is not None
             insert_copies(fgraph, self.outputs, fgraph.update_mapping, self.inputs)
         if self.profile is not None:
-            self.profile.add_optimization(fgraph, time.perf_counter() - start)
+            self.profile.add_optimization(fgraph, time.perf_counter() - start, optimizer, found)
 
     def _accept(self, restored: Linker | None = None) -> Linker:
         """The linker with the finished graph: that of the mode, or one that came with a pickle."""
@@ -224,11 +224,11 @@ class FunctionMaker:
             refeed = start is not None and position not in updated
             containers.append(container)
             defaults.append((start is None, refeed, container.storage[0] if refeed else None))
-        start_time = time.perf_counter()
+        start_time, imported = time.perf_counter(), IMPORTS.seconds
         with config.change_flags(traceback__limit=config.traceback.compile_limit):
             fn, _, output_storage = self.linker.make_thunk(containers, None, storage_map)
         if self.profile is not None:
-            self.profile.add_linking(time.perf_counter() - start_time)
+            self.profile.add_linking(time.perf_counter() - start_time, IMPORTS.seconds - imported)
         return self.function_builder(
             fn,
             containers,
@@ -299,7 +299,7 @@ class FunctionMaker:
         self.outputs = [
             SymbolicOutput(variable, borrow) for variable, borrow in zip(fgraph.outputs, borrowed, strict=False)
         ]
-        self.profile = profile_for(profile, self.mode)
+        self.profile = profile_for(profile, self.name)
         if config.reoptimize_unpickled_function:
             self._optimize(fgraph)
             program = None  # of another graph

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tcore.graph.type import of_type
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -41,7 +43,8 @@ def may_overwrite(kind: Type, value: Any, others: Iterable[Any]) -> bool:
             return False
     elif not getattr(getattr(value, "flags", None), "writeable", True):
         return False
-    return not any(other is not None and kind.may_share_memory(value, other) for other in others)  # type: ignore[attr-defined]
+    shares = of_type(kind, "may_share_memory")
+    return not any(other is not None and shares(value, other) for other in others)
 
 
 def own_copy(value: Any) -> Any:

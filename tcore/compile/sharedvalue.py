@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from tcore.graph import Variable, generic
 from tcore.graph.trace import note_trace
+from tcore.graph.type import of_type
 from tcore.link import Container
 from tcore.plugins.process import manager
 
@@ -132,7 +133,7 @@ class SharedVariable(Variable):
 
     def filter_update(self, update: Any) -> Variable:
         """``update`` as a variable that may be stored in this one."""
-        return self.type.filter_variable(update)
+        return of_type(self.type, "filter_variable")(update)
 
 
 def generic_constructor(

@@ -22,6 +22,7 @@ from tcore.gpuarray.type import GpuArrayType, move_to_gpu
 from tcore.graph import Apply, Constant, Op, Variable
 from tcore.graph.features import ReplaceValidate
 from tcore.optimizer.base import Optimizer
+from tcore.optimizer.tracing import copy_stack_trace
 from tcore.tensor.shape import Shape, Shape_i
 from tcore.tensor.type import TensorType
 
@@ -89,6 +90,8 @@ class GpuLifting(Optimizer):
         made = op.make_node(*inputs)
         if any((m.type.dtype, m.type.broadcastable) != (o.type.dtype, o.type.broadcastable) for m, o in zip(made.outputs, node.outputs, strict=True)):
             return None
+        for before, after in zip(node.outputs, made.outputs, strict=True):
+            copy_stack_trace(before, after)
         return made.outputs
 
     @staticmethod

@@ -21,6 +21,7 @@ from tcore.graph import Apply, MethodNotDefined, Variable, as_variable, io_topos
 from tcore.graph.null_type import disconnected_type
 from tcore.graph.trace import creation_report
 from tcore.graph.undefined import grad_not_implemented
+from tcore.link.stopwatch import GRADIENTS
 from tcore.tensor.alloc import ones_like, zeros_like
 from tcore.tensor.conversion import as_tensor_variable
 from tcore.tensor.math import add, cast
@@ -98,7 +99,8 @@ def grad(
         known[variable] = _checked_known(variable, value)
 
     terms = _Backward(known, targets, constants)
-    terms.run()
+    with GRADIENTS:
+        terms.run()
     results: list[Any] = []
     for target in targets:
         gradient = terms.total(target)

@@ -1,11 +1,14 @@
 """Graphs: Type, Variable, Constant, Apply, Op and FunctionGraph, and the walks over them."""
 
 from tcore.graph.apply import Apply, NoParams
+from tcore.graph.c_interface import CLinkerOp, CLinkerType
+from tcore.graph.cdata_type import CDataType
 from tcore.graph.cloning import clone, clone_get_equiv, clone_replace
 from tcore.graph.comparison import equal_computations, is_same_graph
 from tcore.graph.conversion import as_variable, register_converter
 from tcore.graph.debugprint import debugprint
 from tcore.graph.destroyhandler import DestroyHandler, fast_inplace_check
+from tcore.graph.enum_type import CEnumType, EnumList, EnumType
 from tcore.graph.errors import (
     BadOptimization,
     DebugModeError,
@@ -24,9 +27,11 @@ from tcore.graph.features import (
     Validator,
 )
 from tcore.graph.fgraph import FunctionGraph
+from tcore.graph.node import Node
 from tcore.graph.null_type import DisconnectedType, NullType
 from tcore.graph.observers import nodes_constructed
 from tcore.graph.op import Op, PureOp
+from tcore.graph.params_type import Params, ParamsType
 from tcore.graph.testvalues import get_test_value
 from tcore.graph.text import as_string, default_node_formatter, op_as_string
 from tcore.graph.traversal import (
@@ -44,7 +49,7 @@ from tcore.graph.traversal import (
     variables_and_orphans,
     view_roots,
 )
-from tcore.graph.type import Generic, SingletonType, Type, generic
+from tcore.graph.type import Generic, PureType, SingletonType, Type, generic
 from tcore.graph.variable import Constant, Variable
 
 __all__ = [
@@ -52,10 +57,16 @@ __all__ = [
     "Apply",
     "BadOptimization",
     "Bookkeeper",
+    "CDataType",
+    "CEnumType",
+    "CLinkerOp",
+    "CLinkerType",
     "Constant",
     "DebugModeError",
     "DestroyHandler",
     "DisconnectedType",
+    "EnumList",
+    "EnumType",
     "Feature",
     "FunctionGraph",
     "Generic",
@@ -64,11 +75,15 @@ __all__ = [
     "MethodNotDefined",
     "MissingInputError",
     "NoParams",
+    "Node",
     "NodeFinder",
     "NullType",
     "Op",
+    "Params",
+    "ParamsType",
     "PrintListener",
     "PureOp",
+    "PureType",
     "ReplaceValidate",
     "SingletonType",
     "Type",

@@ -8,13 +8,15 @@ from attrs import define, field
 
 from tcore.graph.node import Node
 from tcore.graph.pickling import reduce_node
+from tcore.graph.scratchpad import Scratchpad
+from tcore.graph.type import of_type
+from tcore.graph.variable import Variable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tcore.graph.fgraph import FunctionGraph
     from tcore.graph.op import Op
-    from tcore.graph.variable import Variable
 
 __all__ = ["Apply", "NoParams"]
 
@@ -57,10 +59,9 @@ class Apply(Node):
     inputs: list[Variable]
     outputs: list[Variable]
     fgraph: FunctionGraph | None = field(default=None)
+    _tag: Scratchpad | None = field(default=None)
 
     def __init__(self, op: Op, inputs: Sequence[Variable], outputs: Sequence[Variable]) -> None:
-        from tcore.graph.variable import Variable
-
         for what, group in (("inputs", inputs), ("outputs", outputs)):
             if not isinstance(group, (list, tuple)):
                 raise TypeError(f"the {what} of an Apply are a list or a tuple, got {type(group).__name__} for {op}")
@@ -170,7 +171,7 @@ class Apply(Node):
         for position, (old, new) in enumerate(zip(self.inputs, inputs, strict=True)):
             if old.type != new.type:
                 if strict:
-                    new_inputs[position] = old.type.filter_variable(new)
+                    new_inputs[position] = of_type(old.type, "filter_variable")(new)
                 else:
                     remake = True
         if not remake:

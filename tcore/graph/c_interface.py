@@ -11,11 +11,52 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from tcore.graph.errors import MethodNotDefined
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from tcore.graph.apply import Apply
 
-__all__ = ["CLinkerObject", "CLinkerOp", "CLinkerType"]
+__all__ = ["CLinkerObject", "CLinkerOp", "CLinkerType", "ask", "ask_compiler", "ask_with_check", "text_pieces"]
+
+
+def ask(owner: Any, method: str, *args: Any, default: Any = None) -> Any:
+    """What a documented method answers; ``default`` where it is not defined."""
+    function = getattr(owner, method, None)
+    if function is None:
+        return default
+    try:
+        return function(*args)
+    except MethodNotDefined:
+        return default
+
+
+def ask_compiler(owner: Any, method: str, c_compiler: Any = "g++") -> list[str]:
+    """The answer of a method that may take the compiler: that form is tried first. Empty where it is not defined."""
+    function = getattr(owner, method, None)
+    if function is None:
+        return []
+    try:
+        try:
+            found = function(c_compiler)
+        except TypeError:
+            found = function()
+    except MethodNotDefined:
+        return []
+    return [found] if isinstance(found, str) else list(found)
+
+
+def ask_with_check(function: Any, name: str, sub: Mapping[str, str], check_input: bool) -> str:
+    """Call ``c_declare`` or ``c_extract`` with or without the last argument, which older Types do not have."""
+    try:
+        return function(name, sub, check_input)  # type: ignore[no-any-return]
+    except TypeError:
+        return function(name, sub)  # type: ignore[no-any-return]
+
+
+def text_pieces(found: str | Iterable[str] | None) -> list[str]:
+    """An answer that may be one text, several, or None, as a list."""
+    if found is None:
+        return []
+    return [found] if isinstance(found, str) else list(found)
 
 
 class CLinkerObject:
@@ -40,8 +81,8 @@ class CLinkerObject:
         """Folders in which to look for libraries."""
         self._undefined("c_lib_dirs")
 
-    def c_support_code(self) -> str:
-        """C code outside any function, once per module."""
+    def c_support_code(self) -> str | Sequence[str]:
+        """C code outside any function, once per module: a text, or several of which equal ones are put in once."""
         self._undefined("c_support_code")
 
     def c_code_cache_version(self) -> tuple[Any, ...]:

@@ -12,6 +12,7 @@ from tcore.graph.features import AlreadyThere, Feature, ReplaceValidate
 from tcore.graph.pickling import forget_table
 from tcore.graph.trace import creation_report
 from tcore.graph.traversal import io_toposort
+from tcore.graph.type import of_type
 from tcore.graph.variable import Constant, Variable
 
 if TYPE_CHECKING:
@@ -174,19 +175,22 @@ class FunctionGraph:
             except AlreadyThere:
                 return
         self._features.append(feature)
-        self._callbacks.clear()
-        self._order = None
+        self._forget_methods(feature)
 
     def remove_feature(self, feature: Any) -> None:
         """Take a feature out and call its ``on_detach``; nothing happens if it is not there."""
         if feature not in self._features:
             return
         self._features.remove(feature)
-        self._callbacks.clear()
-        self._order = None
+        self._forget_methods(feature)
         detach = getattr(feature, "on_detach", None)
         if detach is not None:
             detach(self)
+
+    def _forget_methods(self, feature: Any) -> None:
+        self._callbacks.clear()
+        if getattr(type(feature), "orderings", None) is not Feature.orderings:
+            self._order = None
 
     def _methods(self, name: str) -> list[Callable[..., Any]]:
         # methods that only inherit the empty default of Feature are left out: callbacks are the hot path of optimization
@@ -288,7 +292,7 @@ class FunctionGraph:
             print(reason, r, new_r)
         if r.type != new_r.type:
             try:
-                new_r = r.type.filter_variable(new_r)
+                new_r = of_type(r.type, "filter_variable")(new_r)
             except TypeError as error:
                 raise BadOptimization(
                     r, new_r, None, None, reason, details=f"the types differ, {r.type} and {new_r.type}: {error}"

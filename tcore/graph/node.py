@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from attrs import define, field
-
 from tcore.graph.scratchpad import Scratchpad
 
 __all__ = ["Node"]
 
 
-@define(eq=False, repr=False, slots=True, init=False, getstate_setstate=False)
 class Node:
     """A :class:`~tcore.graph.Variable` or an :class:`~tcore.graph.Apply`.
 
@@ -19,7 +16,9 @@ class Node:
     ``Apply.outputs`` and, inside a FunctionGraph, in ``Variable.clients``.
     """
 
-    _tag: Scratchpad | None = field(init=False, default=None)
+    __slots__ = ("_tag",)
+
+    _tag: Scratchpad | None
 
     @property
     def tag(self) -> Scratchpad:

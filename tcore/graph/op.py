@@ -8,6 +8,7 @@ from tcore.configuration import config
 from tcore.graph.apply import Apply, NoParams
 from tcore.graph.c_interface import CLinkerOp
 from tcore.graph.errors import MethodNotDefined
+from tcore.graph.params_type import ParamsType
 from tcore.graph.props import add_props_methods, default_text
 from tcore.graph.trace import is_paused, user_trace
 from tcore.graph.variable import Variable
@@ -113,23 +114,25 @@ class PureOp:
         """Whether a node whose inputs are all constants may be computed when its graph is optimized."""
         return True
 
-    @property
-    def params_type(self) -> Any:
-        """The Type of this op's parameters; None for none."""
-        return None
+    #: the Type of this op's parameters: with one, ``perform`` and C code get what :meth:`get_params` returns
+    params_type: Any = None
 
     def get_params(self, node: Apply) -> Any:
-        """The parameters of a node, when ``params_type`` is set."""
+        """The parameters of a node: an object that ``params_type.filter`` takes, or None for "no parameters".
+
+        With a :class:`~tcore.graph.params_type.ParamsType`, the default collects the op's attributes that are called
+        like its fields. Other types have no default.
+        """
         params_type = self.params_type
-        wrap = getattr(params_type, "wrap_op", None)
-        if wrap is not None:
-            return wrap(self, node)
+        if isinstance(params_type, ParamsType):
+            return params_type.get_params(self)
         raise MethodNotDefined(f"{type(self).__name__} has a params_type, but no get_params", type(self), "get_params")
 
     def params_of(self, node: Apply) -> Any:
         """The filtered parameters of ``node``, or :data:`NoParams`."""
         params_type = self.params_type
-        return NoParams if params_type is None else params_type.filter(self.get_params(node))
+        params = None if params_type is None else self.get_params(node)
+        return NoParams if params is None else params_type.filter(params)
 
     def prepare_node(self, node: Apply, storage_map: Any, compute_map: Any, impl: str | None) -> None:
         """Called once before thunks are made for ``node`` with implementation ``impl`` (``"py"``, ``"c"`` or None)."""
@@ -169,12 +172,15 @@ class Op(PureOp, CLinkerOp):
     Ops compare by content: attrs-frozen classes by their fields, others by ``__props__`` or by their own ``__eq__``
     and ``__hash__``. A plain ``Op()`` with methods set on the instance works, too, and equals only itself.
 
-    Optional methods that are looked for and not defined here: ``infer_shape(node, shapes)``, ``connection_pattern(node)``.
+    Optional methods that are looked for and not defined here: ``infer_shape(node, shapes)``, ``connection_pattern(node)``,
+    ``debug_perform(node, inputs, output_storage)``, which DebugMode runs instead of ``perform`` and C code.
     """
 
     __props__: ClassVar[tuple[str, ...]]
     #: False, where two threads must not run one node at once
     thread_safe: bool = True
+    #: True, where ``view_map`` says what an output may share, and it is a copy where a view is not possible
+    copies_where_it_must: bool = False
     #: whether C code gets inputs that were checked
     check_input: bool | None = None
     _f16_ok: bool = False
@@ -187,7 +193,7 @@ class Op(PureOp, CLinkerOp):
         self,
         node: Apply,
         storage_map: dict[Variable, list[Any]],
-        compute_map: dict[Variable, list[bool]] | None,
+        compute_map: dict[Variable, list[int]] | None,
         no_recycling: Sequence[Variable],
         impl: str | None = None,
     ) -> Any:
@@ -196,8 +202,9 @@ class Op(PureOp, CLinkerOp):
         Parameters
         ----------
         storage_map : dict from Variable to one-element list
-        compute_map : dict from Variable to one-element list of bool, or None
-            Which values are up to date; set for the outputs after a run.
+        compute_map : dict from Variable to one-element list of int, or None
+            0 for a value that is not computed, 1 for one that is, 2 for one that was computed and is freed, because nothing
+            needs it any more. Set to 1 for the outputs after a run.
         no_recycling : sequence of Variable
             Outputs whose old value must not be reused.
         impl : {None, "py", "c"}
@@ -215,7 +222,7 @@ class Op(PureOp, CLinkerOp):
         self,
         node: Apply,
         storage_map: dict[Variable, list[Any]],
-        compute_map: dict[Variable, list[bool]] | None,
+        compute_map: dict[Variable, list[int]] | None,
         no_recycling: Sequence[Variable],
     ) -> Any:
         """As :meth:`make_thunk`, on ``perform``."""

@@ -107,6 +107,8 @@ class Table:
         return Table, (), self._flat()
 
     def _flat(self) -> tuple[Any, ...]:
+        from tcore.graph.type import of_type  # stands above variables, which need this module
+
         rows = self.rows
         first: dict[Any, int] = {}
         count = 0
@@ -137,7 +139,7 @@ class Table:
                 if output.has_tag():
                     tags[number] = _flat_tag(output.tag, traces)
                 further = {name: value for name, value in _attributes(output) if name not in _PLAIN}
-                if further or type(output) is not output.type.Variable:
+                if further or type(output) is not of_type(output.type, "Variable"):
                     odd[number] = (type(output), further)
         plain_traces = [[tuple(frame) for frame in trace] for trace in traces]
         return nodes, outputs, list(leaves), tags, plain_traces, odd, node_tags
@@ -164,6 +166,7 @@ class Table:
 
     def __setstate__(self, state: tuple[Any, ...]) -> None:
         from tcore.graph.trace import Frame
+        from tcore.graph.type import of_type  # as above
 
         nodes, outputs, leaves, tags, plain_traces, odd, node_tags = state
         traces = [tuple(Frame(*frame) for frame in trace) for trace in plain_traces]
@@ -178,7 +181,7 @@ class Table:
             for index in range(n_outputs):
                 number = len(made)
                 kind, name = outputs[number]
-                cls, further = odd.get(number, (kind.Variable, {}))
+                cls, further = odd.get(number) or (of_type(kind, "Variable"), {})
                 output = self.output(row, index, cls)
                 _fill(output, kind, name, node, index)
                 for attribute, value in further.items():

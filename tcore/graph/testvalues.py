@@ -77,7 +77,7 @@ def compute_test_value(node: Apply, mode: str | None = None) -> None:
                 warnings.warn(message, UserWarning, stacklevel=3)
             return
         storage[variable] = [copy.deepcopy(value) if position in destroyed else value]
-    computed: dict[Variable, list[bool]] = {variable: [True] for variable in storage}
+    computed: dict[Variable, list[int]] = {variable: [True] for variable in storage}
     for output in node.outputs:
         storage[output] = [None]
         computed[output] = [False]

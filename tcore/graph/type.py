@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 from tcore.graph.c_interface import CLinkerType
@@ -10,7 +13,7 @@ from tcore.graph.props import add_props_methods, default_text
 from tcore.graph.trace import note_trace
 from tcore.graph.variable import Constant, Variable
 
-__all__ = ["Generic", "PureType", "SingletonType", "Type", "generic"]
+__all__ = ["Generic", "PureType", "SingletonType", "Type", "generic", "of_type"]
 
 
 # inside PureType, Variable and Constant are its attributes
@@ -56,11 +59,11 @@ class PureType:
             If the types differ and no conversion applies, or ``allow_convert`` is False.
         """
         if not isinstance(other, Variable):
-            other = self.Constant(type=self, data=other)  # type: ignore[arg-type]
+            other = of_type(self, "Constant")(type=self, data=other)
         if other.type != self and allow_convert:
-            converted = self.convert_variable(other)
+            converted = of_type(self, "convert_variable")(other)
             if converted is not None:
-                return converted
+                return converted  # type: ignore[no-any-return]
         if other.type != self:
             raise TypeError(
                 f"cannot use {other} of type {other.type} where {self} is needed: convert it yourself, for instance with "
@@ -70,7 +73,7 @@ class PureType:
 
     def convert_variable(self, var: AnyVariable) -> AnyVariable | None:
         """``var`` patched to this type where that cannot lose anything, else None."""
-        return var if self.is_super(var.type) else None
+        return var if of_type(self, "is_super")(var.type) else None
 
     def is_super(self, other: object) -> bool:
         """Whether every value of ``other`` is one of this type."""
@@ -80,7 +83,7 @@ class PureType:
         """Whether ``value`` is exactly as :meth:`filter` leaves values."""
         try:
             self.filter(value, strict=True)
-        except (TypeError, ValueError):
+        except Exception:  # whatever the type says no with
             return False
         return True
 
@@ -91,6 +94,10 @@ class PureType:
         except Exception as error:
             return str(error)
         return "value is valid"
+
+    def value_solidity_msg(self, value: Any) -> str:
+        """:meth:`value_validity_msg`, by the name that the documentation's index has."""
+        return self.value_validity_msg(value)
 
     def values_eq(self, a: Any, b: Any) -> bool:
         """Whether two values are the same."""
@@ -114,7 +121,7 @@ class PureType:
 
     def make_constant(self, value: Any, name: str | None = None) -> AnyConstant:
         """A constant of this type."""
-        return self.Constant(self, value, name=name)  # type: ignore[arg-type]
+        return of_type(self, "Constant")(self, value, name=name)  # type: ignore[no-any-return]
 
     def __call__(self, name: str | None = None) -> AnyVariable:
         variable = self.make_variable(name)
@@ -133,6 +140,18 @@ class PureType:
     def get_size(self, shape_info: Any) -> int:
         """Bytes that a value with this shape takes."""
         raise NotImplementedError
+
+
+def of_type(type_: Any, name: str) -> Any:
+    """``type_.name``; what :class:`PureType` has in its place where ``type_`` does not inherit from it and lacks it.
+
+    A Type may be any object with the documented methods. Those that the documentation does not demand are asked for here.
+    """
+    found = getattr(type_, name, None)
+    if found is not None:
+        return found
+    default = inspect.getattr_static(PureType, name)
+    return getattr(PureType, name) if isinstance(default, (staticmethod, type)) else partial(default, type_)
 
 
 class Type(PureType, CLinkerType):
@@ -171,7 +190,10 @@ class SingletonType(Type):
 
 
 class Generic(SingletonType):
-    """Any Python object, passed on without a check: the type of values that nothing else is known about."""
+    """Any Python object, passed on without a check: the type of values that nothing else is known about.
+
+    C code sees it as ``PyObject*``.
+    """
 
     def filter(self, value: Any, strict: bool = False, allow_downcast: bool | None = None) -> Any:
         """``value`` itself."""
@@ -180,6 +202,37 @@ class Generic(SingletonType):
     def is_valid_value(self, value: Any) -> bool:
         """True."""
         return True
+
+    def c_declare(self, name: str, sub: Mapping[str, str], check_input: bool = True) -> str:
+        """``PyObject* <name>``."""
+        return f"PyObject* {name};\n"
+
+    def c_init(self, name: str, sub: Mapping[str, str]) -> str:
+        """No object."""
+        return f"{name} = NULL;\n"
+
+    def c_extract(self, name: str, sub: Mapping[str, str], check_input: bool = True) -> str:
+        """The object itself, with a reference of our own."""
+        return f"{name} = py_{name};\nPy_XINCREF({name});\n"
+
+    def c_sync(self, name: str, sub: Mapping[str, str]) -> str:
+        """The object itself; None where there is none."""
+        return f"""
+    {{
+        PyObject* tc_new = {name} ? {name} : Py_None;
+        Py_INCREF(tc_new);
+        Py_XDECREF(py_{name});
+        py_{name} = tc_new;
+    }}
+"""
+
+    def c_cleanup(self, name: str, sub: Mapping[str, str]) -> str:
+        """Give our reference back."""
+        return f"Py_XDECREF({name});\n{name} = NULL;\n"
+
+    def c_code_cache_version(self) -> tuple[Any, ...]:
+        """Version of this text."""
+        return (1,)
 
 
 generic = Generic()

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from tcore.graph.apply import Apply
     from tcore.graph.fgraph import FunctionGraph
+    from tcore.graph.scratchpad import Scratchpad
     from tcore.graph.type import Type
 
 __all__ = ["Constant", "Variable"]
@@ -55,6 +56,7 @@ class Variable(Node):
     name: str | None = None
     fgraph: FunctionGraph | None = field(init=False, default=None)
     _number: int = field(init=False, factory=_numbers.__next__)
+    _tag: Scratchpad | None = field(init=False, default=None)
     #: functions that are called with each new variable: see :func:`tcore.graph.nodes_constructed`
     construction_observers: ClassVar[list[Callable[[Variable], None]]] = []
     # set by tcore.compile, which stands above: (variable, inputs_to_values) -> value
@@ -186,7 +188,13 @@ class Constant(Variable):
     def signature(self) -> Any:
         """A hashable stand-in: two constants with equal signatures are interchangeable and are merged."""
         if self._signature is None:
-            self._signature = self.type.constant_signature(self.data)
+            try:
+                signature = self.type.constant_signature
+            except AttributeError:  # a Type that does not inherit from ours
+                from tcore.graph.type import of_type
+
+                signature = of_type(self.type, "constant_signature")
+            self._signature = signature(self.data)
         return self._signature
 
     def equals(self, other: object) -> bool:

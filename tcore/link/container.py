@@ -64,7 +64,8 @@ class Container:
         #: whether callers may not give a value
         self.implicit = False
         self.lock = ValueLock()
-        self._reuses_memory = getattr(type(self.type), "filter_inplace", None) is not PureType.filter_inplace
+        own = getattr(self.type, "filter_inplace", None)
+        self._reuses_memory = own is not None and getattr(own, "__func__", own) is not PureType.filter_inplace
 
     @property
     def value(self) -> Any:

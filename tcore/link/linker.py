@@ -187,13 +187,15 @@ class Program:
         nodes: Sequence[Apply],
         thunks: Sequence[Callable[[], Any]],
         storage_map: StorageMap,
-        compute_map: dict[Variable, list[bool]],
+        compute_map: dict[Variable, list[int]],
         to_empty: Sequence[Sequence[Cell]] | None,
         fresh: Sequence[Cell],
         profile: Any = None,
     ) -> None:
         self.fgraph = fgraph
         self.nodes = list(nodes)
+        if profile is not None:
+            thunks = [profile.timed(node, thunk, position) for position, (node, thunk) in enumerate(zip(nodes, thunks, strict=True))]
         self.thunks = list(thunks)
         self.storage_map = storage_map
         self.compute_map = compute_map
@@ -210,7 +212,7 @@ class Program:
                 node,
                 tuple(to_empty[position]) if to_empty is not None else empty,
             )
-            for position, (thunk, node) in enumerate(zip(thunks, nodes, strict=True))
+            for position, (thunk, node) in enumerate(zip(self.thunks, nodes, strict=True))
         ]
 
     def __call__(self, output_subset: Sequence[int] | None = None) -> None:
@@ -296,7 +298,7 @@ class LocalLinker(Linker):
         fgraph = self._accepted()
         order = self.order()
         inputs, outputs, storage_map = map_storage(fgraph, order, input_storage, output_storage, storage_map)
-        compute_map: dict[Variable, list[bool]] = {
+        compute_map: dict[Variable, list[int]] = {
             variable: [variable.owner is None] for variable in storage_map
         }
         for variable in (*fgraph.inputs, *fgraph.outputs):
@@ -312,7 +314,7 @@ class LocalLinker(Linker):
         )
 
     def _make_node_thunk(
-        self, node: Apply, storage_map: StorageMap, compute_map: dict[Variable, list[bool]]
+        self, node: Apply, storage_map: StorageMap, compute_map: dict[Variable, list[int]]
     ) -> Callable[[], Any]:
         recycling = [variable for variable in node.outputs if variable in self._kept_by_callers]
         try:
@@ -330,7 +332,7 @@ class LocalLinker(Linker):
         order: list[Apply],
         thunks: list[Callable[[], Any]],
         storage_map: StorageMap,
-        compute_map: dict[Variable, list[bool]],
+        compute_map: dict[Variable, list[int]],
     ) -> Any:
         to_empty = gc_schedule(fgraph, order, storage_map) if self.allow_gc else None
         fresh = [storage_map[variable] for variable in self.no_recycling if variable.owner is not None]

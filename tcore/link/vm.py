@@ -32,7 +32,7 @@ class LazyProgram(Program):
         nodes: Sequence[Apply],
         thunks: Sequence[Callable[[], Any]],
         storage_map: StorageMap,
-        compute_map: dict[Variable, list[bool]],
+        compute_map: dict[Variable, list[int]],
         allow_gc: bool,
         fresh: Sequence[Cell],
         profile: Any = None,
@@ -116,6 +116,7 @@ class LazyProgram(Program):
                 left[variable] -= 1
                 if not left[variable]:
                     self.storage_map[variable][0] = None
+                    self.compute_map[variable][0] = 2  # documented: collected, and not needed again in this call
 
 
 class VMLinker(LocalLinker):
@@ -146,7 +147,7 @@ class VMLinker(LocalLinker):
         order: list[Apply],
         thunks: list[Callable[[], Any]],
         storage_map: StorageMap,
-        compute_map: dict[Variable, list[bool]],
+        compute_map: dict[Variable, list[int]],
     ) -> Any:
         lazy = self.lazy
         if lazy is None:

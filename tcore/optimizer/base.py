@@ -146,6 +146,13 @@ class LocalOptimizer:
         """
         return None
 
+    def concerns(self, op: Op) -> bool:
+        """Whether the rule can do anything with nodes of ``op``, which :meth:`tracks` lets through.
+
+        Asked once for each op, not at each node: what the op alone decides belongs here.
+        """
+        return True
+
     def transform(self, node: Apply) -> Any:
         """What stands for the outputs of ``node``.
 
@@ -182,7 +189,7 @@ class LocalOptimizer:
 
 
 class FromFunctionLocalOptimizer(LocalOptimizer):
-    """A rule made of a function ``fn(node)``: see :func:`local_optimizer`."""
+    """A rule made of a function ``fn(node)``: see :func:`local_optimizer`; ``only(op)`` narrows ``tracks``."""
 
     def __init__(
         self,
@@ -190,6 +197,7 @@ class FromFunctionLocalOptimizer(LocalOptimizer):
         tracks: Sequence[Op | type[Op]] | None = None,
         requirements: Sequence[Callable[[], Any]] = (),
         name: str | None = None,
+        only: Callable[[Any], bool] | None = None,
     ) -> None:
         self.fn = fn
         self._tracks = tracks
@@ -199,6 +207,8 @@ class FromFunctionLocalOptimizer(LocalOptimizer):
         self.__module__ = fn.__module__
         # on the instance: callers get the function itself, without a call in between
         self.transform = fn  # type: ignore[assignment]
+        if only is not None:
+            self.concerns = only  # type: ignore[assignment,method-assign]
 
     def tracks(self) -> Sequence[Op | type[Op]] | None:
         """As given."""

@@ -7,6 +7,7 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from tcore.graph.errors import MethodNotDefined
+from tcore.graph.type import of_type
 from tcore.graph.variable import Constant
 from tcore.optimizer.base import local_optimizer
 from tcore.optimizer.tracing import copy_stack_trace
@@ -37,7 +38,7 @@ def constant_folding(node: Apply) -> list[Variable] | bool:
         return False
     folded: list[Variable] = []
     for output, value in zip(node.outputs, values, strict=True):
-        constant = output.type.make_constant(value)
+        constant = of_type(output.type, "make_constant")(value)
         copy_stack_trace(output, constant)
         folded.append(constant)
     return folded
@@ -51,7 +52,7 @@ def compute(node: Apply) -> list[Any] | None:
     for position, variable in enumerate(node.inputs):
         assert isinstance(variable, Constant)
         storage[variable] = [copy.deepcopy(variable.data) if position in destroyed else variable.data]
-    computed = {variable: [True] for variable in storage}
+    computed: dict[Variable, list[int]] = {variable: [True] for variable in storage}
     for output in node.outputs:
         storage[output] = [None]
         computed[output] = [False]

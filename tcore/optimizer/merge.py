@@ -35,6 +35,9 @@ class MergeFeature(Feature):
     def __init__(self) -> None:
         self._table: dict[Any, Apply] = {}
         self._key_of: dict[Apply, Any] = {}
+        # ops by number, equal ones by the same: hashing an op by its content at each lookup was the larger part of it
+        self._number_of: dict[Any, int] = {}
+        self._known_ops: dict[int, tuple[Any, int]] = {}
         self._constants: dict[Any, Constant] = {}
         self._double_nodes: dict[Apply, None] = {}
         self._double_constants: dict[Constant, None] = {}
@@ -77,11 +80,16 @@ class MergeFeature(Feature):
                 self._constants[variable.signature()] = variable
 
     def _enter(self, node: Apply) -> None:
-        key = (node.op, *node.inputs)
-        try:
-            first = self._table.setdefault(key, node)
-        except TypeError:  # the op cannot be hashed
-            return
+        op = node.op
+        known = self._known_ops.get(id(op))
+        if known is None:
+            try:
+                number = self._number_of.setdefault(op, len(self._number_of))
+            except TypeError:  # the op cannot be hashed
+                return
+            known = self._known_ops[id(op)] = (op, number)  # the op is kept, so that its id stays its own
+        key = (known[1], *node.inputs)
+        first = self._table.setdefault(key, node)
         self._key_of[node] = key
         if first is not node:
             self._double_nodes[node] = None
@@ -143,6 +151,8 @@ class MergeFeature(Feature):
                 merged += 1
             except InconsistencyError:
                 refused += 1
+                # taking the merge back brought the node in again: it was found to be a duplicate once more
+                self._double_nodes.pop(node, None)
         return merged, constants, refused
 
 

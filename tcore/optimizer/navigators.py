@@ -12,7 +12,7 @@ from tcore.graph.features import Feature, NodeFinder, ReplaceValidate
 from tcore.optimizer.base import LocalOptimizer, Optimizer
 from tcore.optimizer.failures import report_local_failure
 from tcore.optimizer.groups import LocalOptGroup
-from tcore.optimizer.replacing import apply_rule
+from tcore.optimizer.replacing import apply_rule, first_change
 from tcore.optimizer.rules import RuleIndex
 
 if TYPE_CHECKING:
@@ -27,12 +27,12 @@ FailureCallback = "Callable[[Exception, NavigatorOptimizer, list[Any], LocalOpti
 
 
 class ChangeTracker(Feature):
-    """Collects what changes: nodes that come in, nodes whose inputs change, producers that lose a user."""
+    """Collects what changes: nodes that come in, nodes whose inputs change, nodes that go out."""
 
     def __init__(self) -> None:
         self.imported: list[Apply] = []
         self.changed: list[Apply] = []
-        self.released: list[Variable] = []
+        self.pruned: list[Apply] = []
         self.count = 0
 
     def on_import(self, fgraph: FunctionGraph, node: Apply, reason: Any) -> None:
@@ -47,13 +47,13 @@ class ChangeTracker(Feature):
             self.changed.append(node)
 
     def on_prune(self, fgraph: FunctionGraph, node: Apply, reason: Any) -> None:
-        self.released.extend(node.inputs)
+        self.pruned.append(node)
 
     def clear(self) -> None:
         """Forget what was collected; the count stays."""
         self.imported.clear()
         self.changed.clear()
-        self.released.clear()
+        self.pruned.clear()
 
 
 class NavigatorOptimizer(Optimizer):
@@ -143,19 +143,24 @@ class TopoOptimizer(NavigatorOptimizer):
         fgraph.attach_feature(tracker)
         broken: set[int] = set()
         on_error = partial(self._failed_once, broken)
-        count = 0
+        count = seen = 0
         try:
             while queue:
                 node = queue.popleft()
                 if node.fgraph is not fgraph:
                     continue
-                if any(id(r) not in broken and apply_rule(fgraph, node, r, on_error) for r in rules_for(node.op)):
+                rules = rules_for(node.op)
+                if broken:
+                    rules = [rule for rule in rules if id(rule) not in broken]
+                if rules and first_change(fgraph, node, rules, on_error) is not None:
                     count += 1
                     if not self.ignore_newtrees:
                         # new nodes are visited next: their users are still to come, or have been seen already
                         new = tracker.imported
                         queue.extendleft(new if self.order == "out_to_in" else reversed(new))
-                tracker.clear()
+                if tracker.count != seen:
+                    tracker.clear()
+                    seen = tracker.count
         finally:
             fgraph.remove_feature(tracker)
         return (

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tcore.graph.op import Op
+from tcore.graph.type import of_type
 from tcore.graph.variable import Constant, Variable
 from tcore.optimizer.base import LocalOptimizer
 
@@ -106,7 +107,7 @@ class PatternSub(LocalOptimizer):
             breakpoint()  # noqa: T100 - what the argument asks for
         result = _build(self.out_pattern, found)
         if not isinstance(result, Variable):
-            result = target.type.filter_variable(result)
+            result = of_type(target.type, "filter_variable")(result)
         if self.skip_identities_fn is not None and self.skip_identities_fn(self.out_pattern, target):
             return False
         if self.values_eq_approx is not None:

@@ -9,13 +9,13 @@ from tcore.graph.variable import Variable
 from tcore.optimizer.tracing import inherit
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from tcore.graph.apply import Apply
     from tcore.graph.fgraph import FunctionGraph
     from tcore.optimizer.base import LocalOptimizer
 
-__all__ = ["apply_rule"]
+__all__ = ["apply_rule", "first_change"]
 
 
 def apply_rule(
@@ -29,10 +29,40 @@ def apply_rule(
     Replacements are validated, and taken back where a feature objects. Whatever else goes wrong, in the rule or with
     what it returns, is given to ``on_error``.
     """
+    return first_change(fgraph, node, (rule,), on_error) is not None
+
+
+def first_change(
+    fgraph: FunctionGraph,
+    node: Apply,
+    rules: Iterable[Any],
+    on_error: Callable[[LocalOptimizer, Apply, Exception], None],
+) -> Any:
+    """The first of ``rules`` that changes the graph at ``node``, as :func:`apply_rule` says, or None.
+
+    Most rules have nothing to do at most nodes, so that this loop is where optimization spends its time.
+    """
+    for rule in rules:
+        try:
+            result = rule.transform(node)
+        except InconsistencyError:
+            continue
+        except Exception as error:  # a rule is anybody's code: whatever it raises must not stop the compilation
+            on_error(rule, node, error)
+            continue
+        if result is not False and result is not None and _put(fgraph, node, rule, result, on_error):
+            return rule
+    return None
+
+
+def _put(
+    fgraph: FunctionGraph,
+    node: Apply,
+    rule: LocalOptimizer,
+    result: Any,
+    on_error: Callable[[LocalOptimizer, Apply, Exception], None],
+) -> bool:
     try:
-        result = rule.transform(node)
-        if result is False or result is None:
-            return False
         pairs, remove = _replacements(node, result)
         if not pairs:
             return False
@@ -41,7 +71,7 @@ def apply_rule(
         fgraph.replace_all_validate_remove(pairs, remove, reason=rule)  # type: ignore[attr-defined]
     except InconsistencyError:
         return False
-    except Exception as error:  # a rule is anybody's code: whatever it raises must not stop the compilation
+    except Exception as error:  # as above: what a rule returns may be anything
         on_error(rule, node, error)
         return False
     merge = getattr(fgraph, "merge_feature", None)

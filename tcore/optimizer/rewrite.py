@@ -122,6 +122,7 @@ def rewrite(
     tags: Iterable[str] = (),
     requirements: Sequence[Callable[[], Any]] = (),
     name: str | None = None,
+    only: Callable[[Any], bool] | None = None,
 ) -> Callable[[Callable[[Apply], Any]], Rewrite]:
     """Decorator: a function of a node as a :class:`Rewrite`.
 
@@ -136,12 +137,14 @@ def rewrite(
         Each makes a feature that the rule needs.
     name : str, optional
         The documented name, where the function has another.
+    only : callable, optional
+        ``only(op)``: whether the rule can do anything with nodes of this op; see :meth:`LocalOptimizer.concerns`.
     """
     if tracks is not None and not list(tracks):
         raise ValueError("tracks is an empty list, so that the rule would never be asked: use None for all nodes")
 
     def decorate(fn: Callable[[Apply], Any]) -> Rewrite:
-        rule = FromFunctionLocalOptimizer(fn, None if tracks is None else list(tracks), requirements, name=name)
+        rule = FromFunctionLocalOptimizer(fn, None if tracks is None else list(tracks), requirements, name=name, only=only)
         return Rewrite(rule, stages, tuple(tags))
 
     return decorate

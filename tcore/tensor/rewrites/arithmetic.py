@@ -9,7 +9,7 @@ from tcore.optimizer.rewrite import Rewrite, Stage, rewrite
 from tcore.scalar.dtypes import complex_dtypes, discrete_dtypes, float_dtypes
 from tcore.tensor.elemwise import Elemwise
 from tcore.tensor.math import abs_, add, cast, inv, mul, neg, pow, sqr, sqrt, sub, switch, true_div
-from tcore.tensor.rewrites.common import constant_like, elemwise_node, fitted, has_value, only_client, uniform_value
+from tcore.tensor.rewrites.common import constant_like, elemwise_node, fitted, has_value, of_kind, only_client, uniform_value
 
 if TYPE_CHECKING:
     from tcore.graph.apply import Apply
@@ -277,7 +277,7 @@ def local_div_switch_sink(node: Apply) -> Any:
     return _switch_sink(node, range(1))
 
 
-@rewrite(Stage.SPECIALIZE, tracks=[Elemwise])
+@rewrite(Stage.SPECIALIZE, tracks=[Elemwise], only=of_kind(scalar.Add, scalar.Mul))
 def local_add_mul_fusion(node: Apply) -> Any:
     """add(x, add(y, z)) -> add(x, y, z), and the same for mul: one n-ary op, where the inner one has no other user"""
     op: Any = node.op

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from tcore.tensor.elemwise import Elemwise
 from tcore.tensor.math import cast
 from tcore.tensor.rebroadcast import Rebroadcast
 from tcore.tensor.reshape import Reshape
-from tcore.tensor.rewrites.common import constant_like, elemwise_node, fitted, is_cast, uniform_value
+from tcore.tensor.rewrites.common import constant_like, elemwise_node, fitted, is_cast, of_kind, uniform_value
 from tcore.tensor.shape import Shape_i
 
 if TYPE_CHECKING:
@@ -25,8 +26,24 @@ __all__ = ["REWRITES"]
 _ALWAYS = (Stage.USELESS, Stage.CANONICALIZE, Stage.SPECIALIZE)
 _FAST = ("fast_compile",)
 
+_OFTEN_USELESS = (
+    scalar.Identity,
+    scalar.Add,
+    scalar.Mul,
+    *(scalar.EQ, scalar.NEQ, scalar.LT, scalar.LE, scalar.GT, scalar.GE),
+    *(scalar.AND, scalar.OR, scalar.Maximum, scalar.Minimum),
+)
 
-@rewrite(*_ALWAYS, tracks=[Elemwise], tags=_FAST)
+_INVERSE = (
+    (scalar.Deg2Rad, scalar.Rad2Deg),
+    (scalar.Sinh, scalar.ArcSinh),
+    (scalar.Conj, scalar.Conj),
+    (scalar.Neg, scalar.Neg),
+    (scalar.Inv, scalar.Inv),
+)
+
+
+@rewrite(*_ALWAYS, tracks=[Elemwise], only=of_kind(*_OFTEN_USELESS), tags=_FAST)
 def local_useless_elemwise(node: Apply) -> Any:
     """identity(x) -> x; add(x) -> x; mul(x) -> x; of integers eq(x, x) -> 1 and neq(x, x) -> 0"""
     op: Any = node.op
@@ -52,7 +69,7 @@ def local_useless_elemwise(node: Apply) -> Any:
     return False
 
 
-@rewrite(*_ALWAYS, tracks=[Elemwise], tags=_FAST)
+@rewrite(*_ALWAYS, tracks=[Elemwise], only=of_kind(scalar.Second), tags=_FAST)
 def local_useless_fill(node: Apply) -> Any:
     """fill(x, v) -> v, where v has the shape of x by its type"""
     if not isinstance(node.op.scalar_op, scalar.Second):  # type: ignore[attr-defined]
@@ -61,7 +78,7 @@ def local_useless_fill(node: Apply) -> Any:
     return [value] if value.type == node.outputs[0].type else False
 
 
-@rewrite(*_ALWAYS, tracks=[Elemwise], tags=_FAST)
+@rewrite(*_ALWAYS, tracks=[Elemwise], only=of_kind(scalar.Cast), tags=_FAST)
 def local_cast_cast(node: Apply) -> Any:
     """cast(x, dtype of x) -> x; cast(cast(x, wider), dtype) -> cast(x, dtype)"""
     if not is_cast(node):
@@ -86,7 +103,7 @@ def local_useless_alloc(node: Apply) -> Any:
     return [node.inputs[0]] if node.inputs[0].type == node.outputs[0].type else False
 
 
-@rewrite(*_ALWAYS, tracks=[Elemwise], tags=_FAST)
+@rewrite(*_ALWAYS, tracks=[Elemwise], only=of_kind(scalar.Switch), tags=_FAST)
 def local_remove_switch_const_cond(node: Apply) -> Any:
     """switch(constant, x, y) -> x or y; switch(c, x, x) -> x"""
     if not isinstance(node.op.scalar_op, scalar.Switch):  # type: ignore[attr-defined]
@@ -161,7 +178,7 @@ def local_reshape_lift(node: Apply) -> Any:
     return [new] if new.type == node.outputs[0].type else False
 
 
-@rewrite(Stage.CANONICALIZE, tracks=[Elemwise])
+@rewrite(Stage.CANONICALIZE, tracks=[Elemwise], only=of_kind(scalar.Add, scalar.Mul, scalar.Sub, scalar.TrueDiv))
 def local_upcast_elemwise_constant_inputs(node: Apply) -> Any:
     """f(cast(constant), x) with a constant that folds; f(int constant, float x) -> f(float constant, x)"""
     kind = node.op.scalar_op  # type: ignore[attr-defined]
@@ -184,7 +201,7 @@ def local_upcast_elemwise_constant_inputs(node: Apply) -> Any:
     return [new] if new.type == out.type else False
 
 
-@rewrite(Stage.CANONICALIZE, Stage.SPECIALIZE, tracks=[Elemwise])
+@rewrite(Stage.CANONICALIZE, Stage.SPECIALIZE, tracks=[Elemwise], only=of_kind(*itertools.chain(*_INVERSE)))
 def local_func_inv(node: Apply) -> Any:
     """f(g(x)) -> x, for a function and its inverse that cancel everywhere: neg, inv, conj, sinh, degrees"""
     kind = node.op.scalar_op  # type: ignore[attr-defined]
@@ -197,14 +214,6 @@ def local_func_inv(node: Apply) -> Any:
                     return [node_inside.inputs[0]]
     return False
 
-
-_INVERSE = (
-    (scalar.Deg2Rad, scalar.Rad2Deg),
-    (scalar.Sinh, scalar.ArcSinh),
-    (scalar.Conj, scalar.Conj),
-    (scalar.Neg, scalar.Neg),
-    (scalar.Inv, scalar.Inv),
-)
 
 REWRITES: list[Rewrite] = [
     local_useless_elemwise,

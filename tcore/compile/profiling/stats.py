@@ -1,0 +1,198 @@
+"""ProfileStats: what profiled functions collect, node by node, while they are compiled and called."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from time import perf_counter
+from typing import TYPE_CHECKING, Any, TextIO
+
+from attrs import define, field
+
+from tcore.compile.profiling.at_exit import print_at_exit
+from tcore.compile.profiling.report import print_profile
+from tcore.configuration import config
+from tcore.link.stopwatch import GRADIENTS
+
+if TYPE_CHECKING:
+    from tcore.graph import Apply, FunctionGraph, Variable
+
+__all__ = ["NodeRecord", "ProfileStats"]
+
+
+@define(eq=False)
+class NodeRecord:
+    """One node of one profiled function.
+
+    Attributes
+    ----------
+    node : Apply
+    position : int
+        In the order of the graph.
+    native : bool
+        Whether compiled code ran, not ``perform``.
+    calls : int
+    seconds : float
+    """
+
+    node: Apply
+    position: int
+    native: bool = False
+    calls: int = 0
+    seconds: float = 0.0
+
+
+@define(eq=False)
+class ProfileStats:
+    """Times of one function, or of several that share it as their argument ``profile``; all in seconds.
+
+    Parameters
+    ----------
+    atexit_print : bool
+        Print :meth:`summary` when the program ends.
+    message : str, optional
+        The title; the name of the function where there is none.
+
+    Attributes
+    ----------
+    fct_callcount, fct_call_time : int, float
+        Calls, and time spent in them.
+    vm_call_time : float
+        Part of it spent in the compiled graphs.
+    compile_time : float
+        All of making the functions; ``optimizer_time`` (of which ``validate_time``) and ``linker_time`` (of which
+        ``import_time``) are parts of it.
+    nb_nodes : int
+        Nodes of the optimized graphs.
+    records : dict from Apply to NodeRecord
+    sizes : dict from Variable to (shape, bytes)
+        What nodes made last; kept where ``config.profile_memory`` is on.
+    graphs : list of FunctionGraph
+    optimizer_profiles : list of (Optimizer, its profile)
+    """
+
+    atexit_print: bool = True
+    message: str | None = None
+    fct_callcount: int = field(default=0, init=False)
+    fct_call_time: float = field(default=0.0, init=False)
+    vm_call_time: float = field(default=0.0, init=False)
+    compile_time: float = field(default=0.0, init=False)
+    optimizer_time: float = field(default=0.0, init=False)
+    validate_time: float = field(default=0.0, init=False)
+    linker_time: float = field(default=0.0, init=False)
+    import_time: float = field(default=0.0, init=False)
+    nb_nodes: int = field(default=0, init=False)
+    records: dict[Apply, NodeRecord] = field(factory=dict, init=False)
+    sizes: dict[Variable, tuple[tuple[int, ...], int]] = field(factory=dict, init=False)
+    graphs: list[FunctionGraph] = field(factory=list, init=False)
+    optimizer_profiles: list[tuple[Any, Any]] = field(factory=list, init=False)
+    _lock: Any = field(factory=threading.Lock, init=False)
+    _here: threading.local = field(factory=threading.local, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        if self.atexit_print:
+            print_at_exit(self)
+
+    def __getstate__(self) -> dict[str, Any]:
+        raise TypeError("a profile belongs to its process: pickle the function without it, or print it with summary()")
+
+    # ------------------------------------------------------------ compilation
+
+    def add_optimization(self, fgraph: FunctionGraph, seconds: float, optimizer: Any = None, profile: Any = None) -> None:
+        """Count one optimized graph, with what its optimizer says of itself."""
+        self.optimizer_time += seconds
+        self.validate_time += getattr(fgraph, "validate_time", 0.0)
+        self.nb_nodes += len(fgraph.apply_nodes)
+        self.graphs.append(fgraph)
+        if profile is not None:
+            self.optimizer_profiles.append((optimizer, profile))
+
+    def add_linking(self, seconds: float, importing: float = 0.0) -> None:
+        """Count one linked graph."""
+        self.linker_time += seconds
+        self.import_time += importing
+
+    # ------------------------------------------------------------ calls
+
+    def add_call(self, seconds: float, in_graph: float) -> None:
+        """Count one call."""
+        if self._unobserved():
+            return
+        with self._lock:
+            self.fct_callcount += 1
+            self.fct_call_time += seconds
+            self.vm_call_time += in_graph
+
+    @contextmanager
+    def ignored(self) -> Iterator[None]:
+        """A context whose calls, in this thread, are left out."""
+        self._here.ignored = True
+        try:
+            yield
+        finally:
+            self._here.ignored = False
+
+    def _unobserved(self) -> bool:
+        return getattr(self._here, "ignored", False)
+
+    def timed(self, node: Apply, thunk: Callable[[], Any], position: int) -> Callable[[], Any]:
+        """``thunk``, which computes ``node``, with its calls counted here; work on a device is waited for."""
+        record = self.records.setdefault(node, NodeRecord(node, position, bool(getattr(thunk, "native", False))))
+        outputs = list(getattr(thunk, "outputs", ()))
+        variables = node.outputs
+
+        def run() -> Any:
+            start = perf_counter()
+            result = thunk()
+            values = [cell[0] for cell in outputs]
+            for value in values:
+                wait = getattr(value, "sync", None)
+                if wait is not None:
+                    wait()
+            passed = perf_counter() - start
+            if not self._unobserved():
+                with self._lock:
+                    record.calls += 1
+                    record.seconds += passed
+                    if config.profile_memory:
+                        self.sizes.update((v, (value.shape, value.nbytes)) for v, value in zip(variables, values, strict=True) if hasattr(value, "nbytes"))
+            return result
+
+        run.__dict__.update(getattr(thunk, "__dict__", {}))
+        for name in ("inputs", "outputs", "lazy"):
+            if hasattr(thunk, name):
+                setattr(run, name, getattr(thunk, name))
+        return run
+
+    # ------------------------------------------------------------ results
+
+    @property
+    def thunk_time(self) -> float:
+        """Time spent in nodes."""
+        return sum(record.seconds for record in self.records.values())
+
+    @property
+    def grad_time(self) -> float:
+        """Time spent in all calls of ``grad`` of the process."""
+        return GRADIENTS.seconds
+
+    @classmethod
+    def sum_of(cls, profiles: Iterable[ProfileStats], message: str) -> ProfileStats:
+        """One profile with the numbers of all."""
+        total = cls(atexit_print=False, message=message)
+        for each in profiles:
+            for name in (
+                "fct_callcount", "fct_call_time", "vm_call_time", "compile_time", "optimizer_time", "validate_time", "linker_time",
+                "import_time", "nb_nodes",
+            ):  # fmt: skip
+                setattr(total, name, getattr(total, name) + getattr(each, name))
+            total.records.update(each.records)
+            total.sizes.update(each.sizes)
+            total.graphs.extend(each.graphs)
+            total.optimizer_profiles.extend(each.optimizer_profiles)
+        return total
+
+    def summary(self, file: TextIO | None = None, n_ops_to_print: int | None = None, n_apply_to_print: int | None = None) -> None:
+        """Print it, to stderr by default; numbers of rows as ``config.profiling`` says unless they are given."""
+        print_profile(self, file, n_ops_to_print, n_apply_to_print)
