@@ -54,7 +54,9 @@ def copy_function(
         fgraph=fgraph,
         output_keys=maker.output_keys,
         name=name if name is not None else f"{source.name} copy" if source.name else None,
+        updates_transactional=maker.updates_transactional,
     )
+    new_maker.plugins = maker.plugins
     storage: list[Any] = []
     for position, (entry, container) in enumerate(zip(inputs, source.input_storage, strict=True)):
         if not source._foreign[position]:
