@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import importlib.util
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
+
+from tcore.configuration import config
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 pytest_plugins = ["tcore.testing.plugin"]
 
@@ -14,6 +20,13 @@ pytest_plugins = ["tcore.testing.plugin"]
 settings.register_profile("thorough", max_examples=4000)
 
 RUNTIME_BUILD = Path(__file__).parents[1] / "tcore_cpu" / "runtime_build.py"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def failing_rewrites_raise() -> Iterator[None]:
+    """A rewrite that fails, or is never done, fails the test; users get a report, and a graph without it."""
+    with config.change_flags(on_opt_error="raise"):
+        yield
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:

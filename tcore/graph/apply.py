@@ -8,15 +8,15 @@ from attrs import define, field
 
 from tcore.graph.node import Node
 from tcore.graph.pickling import reduce_node
+from tcore.graph.scratchpad import Scratchpad
 from tcore.graph.type import of_type
+from tcore.graph.variable import Variable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tcore.graph.fgraph import FunctionGraph
     from tcore.graph.op import Op
-    from tcore.graph.scratchpad import Scratchpad
-    from tcore.graph.variable import Variable
 
 __all__ = ["Apply", "NoParams"]
 
@@ -62,8 +62,6 @@ class Apply(Node):
     _tag: Scratchpad | None = field(default=None)
 
     def __init__(self, op: Op, inputs: Sequence[Variable], outputs: Sequence[Variable]) -> None:
-        from tcore.graph.variable import Variable
-
         for what, group in (("inputs", inputs), ("outputs", outputs)):
             if not isinstance(group, (list, tuple)):
                 raise TypeError(f"the {what} of an Apply are a list or a tuple, got {type(group).__name__} for {op}")

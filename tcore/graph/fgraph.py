@@ -175,19 +175,22 @@ class FunctionGraph:
             except AlreadyThere:
                 return
         self._features.append(feature)
-        self._callbacks.clear()
-        self._order = None
+        self._forget_methods(feature)
 
     def remove_feature(self, feature: Any) -> None:
         """Take a feature out and call its ``on_detach``; nothing happens if it is not there."""
         if feature not in self._features:
             return
         self._features.remove(feature)
-        self._callbacks.clear()
-        self._order = None
+        self._forget_methods(feature)
         detach = getattr(feature, "on_detach", None)
         if detach is not None:
             detach(self)
+
+    def _forget_methods(self, feature: Any) -> None:
+        self._callbacks.clear()
+        if getattr(type(feature), "orderings", None) is not Feature.orderings:
+            self._order = None
 
     def _methods(self, name: str) -> list[Callable[..., Any]]:
         # methods that only inherit the empty default of Feature are left out: callbacks are the hot path of optimization

@@ -242,7 +242,7 @@ class ParamsType(Type):
                     found[name] = getattr(source, name)
         missing = [name for name in self.fields if name not in found and name not in values]
         if missing and objects:
-            owners = ", ".join(str(source) for source in objects)
+            owners = " and ".join(type(source).__name__ for source in objects)
             raise TypeError(f"{owners} has no attribute {_listed(missing)}, which {self} needs")
         return Params(self, **{**found, **values})
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from tcore.graph.apply import Apply
     from tcore.graph.op import Op
 
-__all__ = ["ASSUME_FINITE", "GlobalRewrite", "Rewrite", "Stage", "register_rewrites", "rewrite"]
+__all__ = ["ASSUME_FINITE", "GlobalRewrite", "Rewrite", "Stage", "register_rewrites", "rewrite", "stage_database"]
 
 #: tag of what may lose a NaN, an infinity or the sign of a zero; excluding it leaves the exact part of each rule
 ASSUME_FINITE = "assume_finite"
@@ -132,6 +132,7 @@ def rewrite(
     requirements: Sequence[Callable[[], Any]] = (),
     name: str | None = None,
     exact: Callable[[Apply], bool] | None = None,
+    only: Callable[[Any], bool] | None = None,
 ) -> Callable[[Callable[[Apply], Any]], Rewrite]:
     """Decorator: a function of a node as a :class:`Rewrite`.
 
@@ -146,6 +147,8 @@ def rewrite(
         Each makes a feature that the rule needs.
     name : str, optional
         The documented name, where the function has another.
+    only : callable, optional
+        ``only(op)``: whether the rule can do anything with nodes of this op; see :meth:`LocalOptimizer.concerns`.
     exact : callable, optional
         For a rule that carries :data:`ASSUME_FINITE`: ``exact(node)`` tells the nodes on which it loses nothing.
     """
@@ -154,10 +157,10 @@ def rewrite(
 
     def decorate(fn: Callable[[Apply], Any]) -> Rewrite:
         tracked = None if tracks is None else list(tracks)
-        rule = FromFunctionLocalOptimizer(fn, tracked, requirements, name=name)
+        rule = FromFunctionLocalOptimizer(fn, tracked, requirements, name=name, only=only)
         part = None
         if exact is not None:
-            part = FromFunctionLocalOptimizer(_only_where(exact, fn), tracked, requirements, name=rule.name)
+            part = FromFunctionLocalOptimizer(_only_where(exact, fn), tracked, requirements, name=rule.name, only=only)
             part.__doc__ = fn.__doc__
         return Rewrite(rule, stages, tuple(tags), exact=part)
 
@@ -184,7 +187,8 @@ def _sequence(optdb: SequenceDB, into: str) -> SequenceDB:
     return db
 
 
-def _stage(optdb: SequenceDB, stage: Stage) -> EquilibriumDB | LocalGroupDB:
+def stage_database(optdb: SequenceDB, stage: Stage) -> EquilibriumDB | LocalGroupDB:
+    """The database that holds the rules of a stage."""
     db = optdb[stage.value]
     if isinstance(db, TopoDB):
         db = db.db
@@ -216,7 +220,7 @@ def register_rewrites(
             if isinstance(each, Rewrite):
                 own = (*each.tags, *tags) if "unsafe" in each.tags else ("fast_run", *each.tags, *tags)
                 for stage in each.stages:
-                    db = _stage(optdb, stage)
+                    db = stage_database(optdb, stage)
                     db.register(each.name, each.rule, *own, origin=origin, without=_without(each))
                     done.append((db, each.name))
             elif isinstance(each, GlobalRewrite):

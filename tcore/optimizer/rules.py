@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tcore.optimizer.base import LocalOptimizer
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -15,24 +17,23 @@ _REMEMBERED = 4096
 
 
 class RuleIndex:
-    """Answers ``rules_for(op)`` in the order in which the rules were given, from what they say in ``tracks()``."""
+    """Answers ``rules_for(op)`` in the order in which the rules were given, from their ``tracks()`` and ``concerns(op)``."""
 
     def __init__(self, rules: Iterable[Any]) -> None:
         self.rules = list(rules)
-        self._everywhere: list[int] = []
         self._by_class: dict[type, list[int]] = {}
         self._by_op: dict[Any, list[int]] = {}
         for number, rule in enumerate(self.rules):
             tracked = rule.tracks()
-            if tracked is None:
-                self._everywhere.append(number)
-                continue
-            for each in tracked:
+            for each in (object,) if tracked is None else tracked:
                 table: dict[Any, list[int]] = self._by_class if isinstance(each, type) else self._by_op
                 numbers = table.setdefault(each, [])
                 if number not in numbers:
                     numbers.append(number)
         self._tracked_classes = {type(op) for op in self._by_op}
+        #: rules that the class of an op does not satisfy
+        self._choosy = [number for number, rule in enumerate(self.rules) if not _takes_all(rule)]
+        self._choosy_classes = {each for each, numbers in self._by_class.items() if not set(numbers).isdisjoint(self._choosy)}
         self._found: dict[Any, list[Any]] = {}
         # by identity first: hashing an op by its content is the larger part of an answer. The op is kept with it, so that
         # its id stays its own
@@ -50,8 +51,8 @@ class RuleIndex:
 
     def _rules_for(self, op: Op) -> list[Any]:
         cls = type(op)
-        # only where single ops of the class are tracked does the answer depend on more than the class
-        key: Any = op if cls in self._tracked_classes else cls
+        # only where single ops of the class are tracked, or looked at, does the answer depend on more than the class
+        key: Any = op if cls in self._tracked_classes or not self._choosy_classes.isdisjoint(cls.__mro__) else cls
         try:
             found = self._found.get(key)
         except TypeError:  # an op that cannot be hashed
@@ -61,7 +62,7 @@ class RuleIndex:
         return found
 
     def _search(self, op: Op, cls: type) -> list[Any]:
-        numbers = set(self._everywhere)
+        numbers: set[int] = set()
         for base in cls.__mro__:
             numbers.update(self._by_class.get(base, ()))
         if cls in self._tracked_classes:
@@ -69,4 +70,10 @@ class RuleIndex:
                 numbers.update(self._by_op.get(op, ()))
             except TypeError:
                 numbers.update(n for each, tracked in self._by_op.items() if each == op for n in tracked)
+        numbers.difference_update([n for n in self._choosy if n in numbers and not self.rules[n].concerns(op)])
         return [self.rules[number] for number in sorted(numbers)]
+
+
+def _takes_all(rule: Any) -> bool:
+    concerns = getattr(rule, "concerns", None)
+    return concerns is None or getattr(concerns, "__func__", None) is LocalOptimizer.concerns

@@ -19,6 +19,7 @@ from tcore.tensor.rewrites.common import (
     is_discrete,
     is_real,
     negated,
+    of_kind,
     only_client,
     uniform_value,
 )
@@ -320,7 +321,7 @@ def local_div_switch_sink(node: Apply) -> Any:
 
 
 # another order of additions may overflow where the written one does not
-@rewrite(Stage.SPECIALIZE, tracks=[Elemwise], tags=_FINITE, exact=is_discrete)
+@rewrite(Stage.SPECIALIZE, tracks=[Elemwise], only=of_kind(scalar.Add, scalar.Mul), tags=_FINITE, exact=is_discrete)
 def local_add_mul_fusion(node: Apply) -> Any:
     """add(x, add(y, z)) -> add(x, y, z), and the same for mul: one n-ary op, where the inner one has no other user"""
     op: Any = node.op

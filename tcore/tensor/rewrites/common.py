@@ -21,7 +21,7 @@ from tcore.tensor.type import TensorType
 from tcore.tensor.var import TensorConstant
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from tcore.graph.apply import Apply
     from tcore.graph.variable import Variable
@@ -38,6 +38,7 @@ __all__ = [
     "is_inverse_pair",
     "is_real",
     "negated",
+    "of_kind",
     "only_client",
     "scalarconsts_rest",
     "uniform_value",
@@ -50,6 +51,11 @@ def elemwise_node(variable: Any, *kinds: type) -> Apply | None:
     if node is None or not isinstance(node.op, Elemwise) or node.op.inplace_pattern:
         return None
     return node if isinstance(node.op.scalar_op, kinds) else None  # type: ignore[no-any-return]
+
+
+def of_kind(*kinds: type) -> Callable[[Any], bool]:
+    """For ``rewrite(tracks=[Elemwise], only=of_kind(…))``: whether an Elemwise applies a scalar op of one of the classes."""
+    return lambda op: isinstance(op.scalar_op, kinds)
 
 
 def only_client(variable: Variable) -> bool:

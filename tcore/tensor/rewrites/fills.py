@@ -11,7 +11,7 @@ from tcore.tensor.alloc import Alloc, AllocEmpty, alloc
 from tcore.tensor.dimshuffle import DimShuffle
 from tcore.tensor.elemwise import Elemwise
 from tcore.tensor.math import second
-from tcore.tensor.rewrites.common import broadcast_like, elemwise_node, fitted
+from tcore.tensor.rewrites.common import broadcast_like, elemwise_node, fitted, of_kind
 
 if TYPE_CHECKING:
     from tcore.graph.apply import Apply
@@ -64,7 +64,7 @@ def local_dimshuffle_fill(node: Apply) -> Any:
         return False
 
 
-@rewrite(tracks=[Elemwise])
+@rewrite(tracks=[Elemwise], only=of_kind(scalar.Second))
 def local_fill_to_alloc(node: Apply) -> Any:
     """fill(x, v) -> alloc(v, shape of x), which needs no values of x"""
     if not isinstance(node.op.scalar_op, scalar.Second) or not _new_memory(node):  # type: ignore[attr-defined]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from tcore.tensor.join import MakeVector
 from tcore.tensor.math import cast
 from tcore.tensor.rebroadcast import Rebroadcast
 from tcore.tensor.reshape import Reshape
-from tcore.tensor.rewrites.common import constant_like, elemwise_node, fitted, is_cast, uniform_value
+from tcore.tensor.rewrites.common import constant_like, elemwise_node, fitted, is_cast, of_kind, uniform_value
 from tcore.tensor.shape import Shape_i
 from tcore.tensor.var import TensorConstant
 
@@ -28,8 +29,24 @@ __all__ = ["REWRITES"]
 _ALWAYS = (Stage.USELESS, Stage.CANONICALIZE, Stage.SPECIALIZE)
 _FAST = ("fast_compile",)
 
+_OFTEN_USELESS = (
+    scalar.Identity,
+    scalar.Add,
+    scalar.Mul,
+    *(scalar.EQ, scalar.NEQ, scalar.LT, scalar.LE, scalar.GT, scalar.GE),
+    *(scalar.AND, scalar.OR, scalar.Maximum, scalar.Minimum),
+)
 
-@rewrite(*_ALWAYS, tracks=[Elemwise], tags=_FAST)
+_INVERSE = (
+    (scalar.Deg2Rad, scalar.Rad2Deg),
+    (scalar.Sinh, scalar.ArcSinh),
+    (scalar.Conj, scalar.Conj),
+    (scalar.Neg, scalar.Neg),
+    (scalar.Inv, scalar.Inv),
+)
+
+
+@rewrite(*_ALWAYS, tracks=[Elemwise], only=of_kind(*_OFTEN_USELESS), tags=_FAST)
 def local_useless_elemwise(node: Apply) -> Any:
     """identity(x) -> x; add(x) -> x; mul(x) -> x; of integers eq(x, x) -> 1 and neq(x, x) -> 0"""
     op: Any = node.op
@@ -55,7 +72,7 @@ def local_useless_elemwise(node: Apply) -> Any:
     return False
 
 
-@rewrite(*_ALWAYS, tracks=[Elemwise], tags=_FAST)
+@rewrite(*_ALWAYS, tracks=[Elemwise], only=of_kind(scalar.Second), tags=_FAST)
 def local_useless_fill(node: Apply) -> Any:
     """fill(x, v) -> v, where v has the shape of x by its type"""
     if not isinstance(node.op.scalar_op, scalar.Second):  # type: ignore[attr-defined]
@@ -64,7 +81,7 @@ def local_useless_fill(node: Apply) -> Any:
     return [value] if value.type == node.outputs[0].type else False
 
 
-@rewrite(*_ALWAYS, tracks=[Elemwise], tags=_FAST)
+@rewrite(*_ALWAYS, tracks=[Elemwise], only=of_kind(scalar.Cast), tags=_FAST)
 def local_cast_cast(node: Apply) -> Any:
     """cast(x, dtype of x) -> x; cast(cast(x, wider), dtype) -> cast(x, dtype)"""
     if not is_cast(node):
@@ -98,7 +115,7 @@ def local_useless_alloc(node: Apply) -> Any:
     return [node.inputs[0]] if node.inputs[0].type == node.outputs[0].type else False
 
 
-@rewrite(*_ALWAYS, tracks=[Elemwise], tags=_FAST)
+@rewrite(*_ALWAYS, tracks=[Elemwise], only=of_kind(scalar.Switch), tags=_FAST)
 def local_remove_switch_const_cond(node: Apply) -> Any:
     """switch(constant, x, y) -> x or y; switch(c, x, x) -> x"""
     if not isinstance(node.op.scalar_op, scalar.Switch):  # type: ignore[attr-defined]
@@ -192,7 +209,7 @@ def local_reshape_lift(node: Apply) -> Any:
     return [new] if new.type == node.outputs[0].type else False
 
 
-@rewrite(Stage.CANONICALIZE, tracks=[Elemwise])
+@rewrite(Stage.CANONICALIZE, tracks=[Elemwise], only=of_kind(scalar.Add, scalar.Mul, scalar.Sub, scalar.TrueDiv))
 def local_upcast_elemwise_constant_inputs(node: Apply) -> Any:
     """f(cast(constant), x) with a constant that folds; f(int constant, float x) -> f(float constant, x)"""
     kind = node.op.scalar_op  # type: ignore[attr-defined]
@@ -219,7 +236,7 @@ def _only_changes_signs(node: Apply) -> bool:
     return isinstance(node.op.scalar_op, (scalar.Neg, scalar.Conj))  # type: ignore[attr-defined]
 
 
-@rewrite(Stage.CANONICALIZE, Stage.SPECIALIZE, tracks=[Elemwise], tags=(ASSUME_FINITE,), exact=_only_changes_signs)
+@rewrite(Stage.CANONICALIZE, Stage.SPECIALIZE, tracks=[Elemwise], only=of_kind(*itertools.chain(*_INVERSE)), tags=(ASSUME_FINITE,), exact=_only_changes_signs)
 def local_func_inv(node: Apply) -> Any:
     """f(g(x)) -> x, for a function and its inverse that cancel everywhere: neg, inv, conj, sinh, degrees
 
@@ -235,14 +252,6 @@ def local_func_inv(node: Apply) -> Any:
                     return [node_inside.inputs[0]]
     return False
 
-
-_INVERSE = (
-    (scalar.Deg2Rad, scalar.Rad2Deg),
-    (scalar.Sinh, scalar.ArcSinh),
-    (scalar.Conj, scalar.Conj),
-    (scalar.Neg, scalar.Neg),
-    (scalar.Inv, scalar.Inv),
-)
 
 REWRITES: list[Rewrite] = [
     local_useless_elemwise,
