@@ -474,11 +474,13 @@ TEMPLATES: dict[str, list[Template]] = {
     "local_softmax_grad_to_crossentropy_with_softmax_grad": [E(crossentropy_gradient, lambda d: crossentropy_gradient(d, same=False), loose=True, gradient=False)],
     # what the database itself has
     "merge1": [E(lambda d: ((x := d.full("number")) + 1) * (x + 1), lambda d: d.full("number") + 1)],
+    "merge_commutative1": [E(lambda d: ((x := d.full("number")) + (y := d.full("number"))) * (y + x), lambda d: ((x := d.full("number")) - (y := d.full("number"))) * (y - x))],
+    "check_alloc_lengths": [E(lambda d: d.vector("number", 3) + alloc(d.scalar("number"), d.length(3)), lambda d: d.vector("number", 3) + d.scalar("number"))],
     "constant_folding": [E(lambda d: T.add(T.constant(np.array([1.5, np.nan, -0.0])), T.constant(np.float64(2))) * d.scalar("float64"), lambda d: d.scalar("number") + 1)],
 }  # fmt: skip
 
 #: optimizers that change no graph by themselves, or hold others that have templates of their own
 WITHOUT = {
-    "CheckStackTrace", "ShapeOpt", "UnShapeOpt", "add_destroy_handler", "merge1.1", "merge1.2", "merge2", "merge3",
+    "CheckStackTrace", "ShapeOpt", "UnShapeOpt", "add_destroy_handler", "merge1.1", "merge1.2", "merge2", "merge3", "merge_commutative2",
     "useless", "canonicalize", "stabilize", "specialize", "uncanonicalize", "specialize_device", "BlasOpt", "elemwise_fusion",
 }  # fmt: skip
