@@ -52,8 +52,10 @@ def test_table():
         "  kernel 0: nodes 0, 1, compiled by this process",
         "  2 runs in Python: Odd has no lowering",
         "  updates w",
-        "  3 values were copied before calls that overwrite them (w 1, v 2): they shared memory with another value, could not be "
-        "written to where they were (read-only, repeated or unaligned elements), or were default values",
+        (
+            "  3 values were copied before calls that overwrite them (w 1, v 2): they shared memory with another value, could not "
+            "be written to where they were (read-only, repeated or unaligned elements), or were default values"
+        ),
     ]
 
 
