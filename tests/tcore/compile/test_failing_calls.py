@@ -156,6 +156,25 @@ def test_wrong_arguments_touch_nothing(host):
     np.testing.assert_array_equal(w.get_value(), 1)
 
 
+def test_lengths_are_checked_before_the_first_write(host):
+    """Of two updates in place the second cannot work: native code finds that out before the first one; the core's linkers, which
+    learn of it from the node itself, name the value that they overwrote.
+    """
+    one, two = shared(np.zeros(2), name="one"), shared(np.zeros(2), name="two")
+    y, z = T.dvector("y"), T.dvector("z")
+    f = function([y, z], [], updates=[(one, one + y), (two, two * z + T.exp(z).sum())])
+    with pytest.raises(ValueError) as info:
+        f(np.ones(2), np.ones(3))
+    np.testing.assert_array_equal(two.get_value(), 0)
+    if host == "cpu":
+        np.testing.assert_array_equal(one.get_value(), 0)
+        assert "unspecified" not in notes(info.value)
+    else:
+        assert one.get_value()[0] == 0 or "overwrites one" in notes(info.value)
+    f(np.ones(2), np.ones(2))
+    np.testing.assert_array_equal(one.get_value() != 0, True)
+
+
 def test_the_error_of_a_nested_call_names_its_own_values(host):
     """An outer function without in-place updates adds nothing to the note of the inner one."""
     first, second = shared(np.zeros(2), name="first"), shared(np.zeros(2), name="second")

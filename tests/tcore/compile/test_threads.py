@@ -189,6 +189,31 @@ def test_recursion(host):
     together(lambda k: [f(float(k % 6)) == sum(range(k % 6 + 1)) or pytest.fail("wrong sum") for _ in range(3)])
 
 
+class OwnThunk(Call):
+    """Makes its own thunk, with state between reading and writing its cells."""
+
+    __props__ = ()
+
+    def make_thunk(self, node, storage_map, compute_map, no_recycling, impl=None):
+        (source,), (target,) = [storage_map[v] for v in node.inputs], [storage_map[v] for v in node.outputs]
+
+        def thunk():
+            deeper = self.function(source[0] - 1) if source[0] > 0 else 0.0
+            target[0] = np.asarray(source[0] + deeper)
+            compute_map[node.outputs[0]][0] = True
+
+        thunk.inputs, thunk.outputs, thunk.lazy = [source], [target], False
+        return thunk
+
+
+def test_ops_with_thunks_of_their_own(host):
+    """Each call in progress has a thunk with cells of its own, in recursion as well."""
+    op, x = OwnThunk(), T.dscalar("x")
+    op.function = f = function([x], op(x) * 1.0)
+    assert f(4.0) == 10.0
+    together(lambda k: [f(float(k % 6)) == sum(range(k % 6 + 1)) or pytest.fail("wrong sum") for _ in range(3)])
+
+
 def test_recursion_that_updates(host):
     """A function that holds a shared value calls itself: the thread has the lock already, and gives it back at the end."""
     n, op, x = shared(0.0, name="n"), Call(), T.dscalar("x")
