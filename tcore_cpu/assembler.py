@@ -12,7 +12,8 @@ from typing import Any
 
 from attrs import define, field
 
-from tcore.codegen.expr import Buffer, Cast, Const, Expr, Extent, Fn, Load, Select, flatten
+from tcore.codegen.expr import Buffer, Cast, Const, Expr, Extent, Fn, Load, Select
+from tcore.codegen.walks import flatten
 from tcore_cpu.plans import SITE, KernelPlan, NotScheduled, Stride
 from tcore_cpu.runtime_abi import DTYPES, Failure, Instruction, IntegerFunction
 

@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from tcore.codegen.expr import Buffer, Expr, Extent, Load, flatten
+from tcore.codegen.expr import Buffer, Expr, Extent, Load
 from tcore.codegen.grouping import Group, Limits, group
 from tcore.codegen.lowering import LoweringTable, NotLowered
+from tcore.codegen.walks import flatten
 from tcore.graph import Constant
 from tcore_cpu.assembler import HOST, Assembler
 from tcore_cpu.draft import Draft, Fused, PythonStep
@@ -106,6 +107,7 @@ class _Builder:
         self.last: dict[Any, int] = {}
         self.free: list[int] = []
         self.held: dict[Any, list[int]] = {}
+        self.expiring: dict[int, list[Any]] = {}  # step -> what is held until then
         self.position = 0
         self.destroyed: set[Any] = set()
         self.overwritten: set[Any] = set()
@@ -153,7 +155,11 @@ class _Builder:
         else:
             number = self.assembler.buffers
             self.assembler.buffers += 1
-        self.held.setdefault(self.root.get(variable, variable), []).append(number)
+        root = self.root.get(variable, variable)
+        if root not in self.held:
+            self.held[root] = []
+            self.expiring.setdefault(max(self.last.get(root, -1), self.position), []).append(root)
+        self.held[root].append(number)
         return number
 
     # -- planning
@@ -236,7 +242,7 @@ class _Builder:
 
     def release(self) -> None:
         """Take back the buffers that nobody reads any more."""
-        for root in [root for root, buffers in self.held.items() if self.last.get(root, -1) <= self.position]:
+        for root in self.expiring.pop(self.position, ()):
             self.free += self.held.pop(root)
 
     # -- steps

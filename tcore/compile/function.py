@@ -107,6 +107,8 @@ def function(
                 entries[position] = entry = _twin(entry)
                 entry.allow_downcast = allow_input_downcast
     _refuse_duplicates(entries)
+    if on_unused_input not in (None, "raise", "warn", "ignore"):
+        raise ValueError(f"on_unused_input is 'raise', 'warn', 'ignore' or None, got {on_unused_input!r}")
     listed, keys = _listed_outputs(outputs)
     if not isinstance(no_default_updates, (bool, list, tuple, set, frozenset)):
         raise TypeError(f"no_default_updates is a bool or a list of shared variables, got {no_default_updates!r}")
@@ -119,7 +121,7 @@ def function(
         rebuild_strict,
     )
     final = [SymbolicOutput(variable, entry.borrow) for variable, entry in zip(rebuilt.outputs, listed, strict=True)]
-    single = isinstance(outputs, (Variable, SymbolicOutput))
+    single = outputs is not None and not isinstance(outputs, (dict, list, tuple))
     maker = FunctionMaker(
         rebuilt.inputs,
         final[0] if single else None if outputs is None else final,

@@ -7,7 +7,7 @@ import threading
 import time
 from collections import deque
 from itertools import repeat
-from operator import setitem
+from operator import index, setitem
 from typing import TYPE_CHECKING, Any
 
 from tcore.compile.copies import copy_function, deepcopy_function
@@ -15,7 +15,7 @@ from tcore.compile.errors import AliasedMemoryError, UnusedInputError
 from tcore.compile.explanation import Explanation, explain
 from tcore.compile.frame import Frame, twin_containers
 from tcore.compile.io import SymbolicInput, SymbolicOutput
-from tcore.compile.lookup import AMBIGUOUS, Values, build_finder
+from tcore.compile.lookup import AMBIGUOUS, Values, build_finder, detached
 from tcore.compile.observation import observers, tell, watched
 from tcore.compile.overwriting import may_overwrite, own_copy
 from tcore.compile.sharedvalue import SharedVariable
@@ -24,6 +24,7 @@ from tcore.graph import Constant, MissingInputError
 from tcore.graph.type import of_type
 from tcore.link import Container
 from tcore.link.locks import hold, release
+from tcore.plugins.finders import names_elsewhere
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -94,10 +95,16 @@ class Function:
         self._updated: list[int] = maker.updated_inputs
         updated = set(self._updated)
         #: whether the value of each input outlives a call
-        self._lasting = [entry.implicit or position in updated for position, entry in enumerate(self.indices)]
+        #: whether the container of each input came from outside: a shared variable's, or one given as the value of an In
+        self._foreign = [isinstance(value, Container) for _, _, value in self.defaults]
+        self._lasting = [
+            entry.implicit or position in updated or self._foreign[position] for position, entry in enumerate(self.indices)
+        ]
         self._explicit = [position for position, entry in enumerate(self.indices) if not entry.implicit]
         self._destroyed: frozenset[int] = maker.destroyed_positions()
-        writes = updated | self._destroyed
+        #: positions of inputs whose value callers may give, and which keeps it for the next call
+        self._sticky = frozenset(position for position in self._explicit if self._lasting[position])
+        writes = updated | self._destroyed | self._sticky
         plan = {
             container.lock.number: (container.lock, position in writes)
             for position, (container, lasting) in enumerate(zip(self.input_storage, self._lasting, strict=True))
@@ -269,15 +276,30 @@ class Function:
     def _subset(self, wanted: Sequence[Any] | None) -> list[int] | None:
         if wanted is None:
             return None
-        if self.output_keys is not None:
-            return [self.output_keys.index(key) if isinstance(key, str) else key for key in wanted]
-        return list(wanted)
+        if isinstance(wanted, (str, int)) or not hasattr(wanted, "__iter__"):
+            raise TypeError(f"output_subset is a list of positions{' or keys' if self.output_keys else ''}, got {wanted!r}")
+        return [self._output_position(key) for key in wanted]
+
+    def _output_position(self, key: Any) -> int:
+        count = len(self.outputs)
+        if isinstance(key, str):
+            if self.output_keys is None or key not in self.output_keys:
+                known = f"its outputs are {', '.join(self.output_keys)}" if self.output_keys else "its outputs have no keys"
+                raise KeyError(f"output_subset: {self._title()} has no output {key!r}; {known}")
+            return self.output_keys.index(key)
+        try:
+            position = index(key)
+        except TypeError:
+            raise TypeError(f"output_subset is a list of positions or keys, found {key!r} in it") from None
+        if not -count <= position < count:
+            raise IndexError(f"output_subset: {self._title()} has {count} outputs, there is none at {position}")
+        return position % count
 
     def _fill(self, frame: Frame, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
         """Put the arguments into the input cells; the frame stays as it was if one does not fit."""
         explicit = self._explicit
         if len(args) > len(explicit):
-            raise TypeError(f"{self._title()} takes {len(explicit)} arguments, got {len(args)}")
+            raise TypeError(f"{self._title()} takes {len(explicit)} argument{'s' * (len(explicit) != 1)}, got {len(args)}")
         if kwargs or len(args) < len(explicit):
             positions = explicit[: len(args)]
             given = [*zip(positions, args, strict=True), *self._keywords(kwargs, positions)]
@@ -289,17 +311,23 @@ class Function:
             given = list(zip(explicit, args, strict=True))
         if self.trust_input:
             for position, value in given:
-                frame.input_cells[position][0] = value
+                frame.input_cells[position][0] = self._kept(position, value, value)
             return
         filtered = []
         for position, value in given:
             try:
-                filtered.append(frame.containers[position].filter(value))
+                filtered.append(self._kept(position, frame.containers[position].filter(value), value))
             except Exception as error:
                 self._explain_bad_argument(error, position, value)
                 raise
         for (position, _), value in zip(given, filtered, strict=True):
             frame.input_cells[position][0] = value
+
+    def _kept(self, position: int, value: Any, given: Any) -> Any:
+        """``value``, made of the argument ``given``, without the caller's memory where it stays for further calls."""
+        if position not in self._sticky or getattr(self.indices[position], "borrow", False):
+            return value
+        return detached(value, given, self.indices[position].variable.type)
 
     def _keywords(self, kwargs: Mapping[str, Any], taken: Sequence[int]) -> list[tuple[int, Any]]:
         given = []
@@ -497,8 +525,7 @@ class Function:
         ]
         self._check_aliases(values)
         containers = [
-            container if entry.implicit else None
-            for container, entry in zip(self.input_storage, self.indices, strict=True)
+            container if foreign else None for container, foreign in zip(self.input_storage, self._foreign, strict=True)
         ]
         defaults = [value for _, _, value in self.defaults]
         return _load, (self.maker, containers, values, defaults, self.trust_input)
@@ -511,7 +538,9 @@ class Function:
             kind = self.indices[i].variable.type
             for j in range(i + 1, len(values)):
                 second = values[j]
-                if first is None or second is None or not of_type(kind, "may_share_memory")(first, second):
+                if first is None or second is None or self.input_storage[i] is self.input_storage[j]:
+                    continue
+                if not of_type(kind, "may_share_memory")(first, second):
                     continue
                 if strategy == "raise":
                     raise AliasedMemoryError(first, second)
@@ -536,3 +565,7 @@ def _load(
     function = maker.create(storage, trustme=True)
     function.trust_input = trust_input
     return function  # type: ignore[no-any-return]
+
+
+if not TYPE_CHECKING:
+    __getattr__ = names_elsewhere(__name__)

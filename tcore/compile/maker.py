@@ -49,7 +49,8 @@ class FunctionMaker:
     on_unused_input : {"raise", "warn", "ignore", None}
         None follows ``config.on_unused_input``.
     fgraph : FunctionGraph, optional
-        An optimized graph with these inputs and outputs: it is taken as it is.
+        An optimized graph of these inputs and outputs, in their order: it is taken as it is. ``inputs`` and ``outputs`` are
+        kept for optimizing again.
     output_keys : list of str, optional
         Functions return a dict with these keys.
     name : str, optional
@@ -260,10 +261,10 @@ class FunctionMaker:
     # ------------------------------------------------------------ pickling
 
     def __getstate__(self) -> dict[str, Any]:
+        # the graph as it was given comes along, to be optimized again where it is loaded, for what is installed there
         inputs = []
         for entry in self.inputs:
             twin = copy.copy(entry)
-            twin.update = None  # stands in fgraph
             if twin.origin.owner is not None:
                 twin.origin = twin.variable
             if isinstance(getattr(twin, "value", None), Container) and not twin.shared:  # type: ignore[attr-defined]
@@ -271,7 +272,7 @@ class FunctionMaker:
             inputs.append(twin)
         return {
             "inputs": inputs,
-            "borrowed": [entry.borrow for entry in self.outputs],
+            "outputs": self.outputs,
             "fgraph": self.fgraph,
             "program": self.linker.save(),
             "mode": self.mode,
@@ -288,20 +289,14 @@ class FunctionMaker:
         }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        borrowed = state.pop("borrowed")
         profile = state.pop("profile")
         program = state.pop("program")
         self.__dict__.update(state)
         self._frame_lock = ValueLock()
-        fgraph = self.fgraph
-        for entry, variable in zip(self.inputs, fgraph.inputs, strict=True):
-            entry.variable = variable
-        self.outputs = [
-            SymbolicOutput(variable, borrow) for variable, borrow in zip(fgraph.outputs, borrowed, strict=False)
-        ]
         self.profile = profile_for(profile, self.name)
         if config.reoptimize_unpickled_function:
-            self._optimize(fgraph)
+            self.fgraph = self._make_graph()
+            self._optimize(self.fgraph)
             program = None  # of another graph
         self.linker = self._accept(restored_linker(program))
 

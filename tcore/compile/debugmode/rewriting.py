@@ -84,7 +84,7 @@ def _performed(node: Apply, values: Sequence[Any]) -> list[Any]:
         for position, (variable, value) in enumerate(zip(node.inputs, values, strict=True))
     }
     cells.update((variable, [None]) for variable in node.outputs)
-    flags = {variable: [variable not in node.outputs] for variable in cells}
+    flags = {variable: [int(variable not in node.outputs)] for variable in cells}
     thunk = node.op.make_thunk(node, cells, flags, [], impl="py")
     while thunk() and getattr(thunk, "lazy", False):
         pass
