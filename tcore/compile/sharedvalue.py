@@ -118,10 +118,11 @@ class SharedVariable(Variable):
         borrow : bool
             True changes the stored array itself; False stores a new one.
         """
-        if borrow:
-            self.container.value[...] = 0
-        else:
-            self.container.value = 0 * self.container.value
+        with self.container.lock:
+            if borrow:
+                self.container.value[...] = 0
+            else:
+                self.container.value = 0 * self.container.value
 
     def clone(self) -> SharedVariable:
         """Another variable with the same container."""

@@ -158,6 +158,10 @@ class DB:
     def __contains__(self, name: str) -> bool:
         return name in self._entries or any(name in entry.tags for entry in self._entries.values())
 
+    def entries(self) -> list[_Entry]:
+        """All registrations, in the order in which they would be applied."""
+        return sorted(self._entries.values(), key=_Entry.order)
+
     def names(self) -> list[str]:
         """All registered names, in order."""
         return [entry.name for entry in sorted(self._entries.values(), key=_Entry.order)]
@@ -299,11 +303,15 @@ class SequenceDB(DB):
         built.name = query.name
         return built
 
+    def entries(self) -> list[_Entry]:
+        """All registrations by position."""
+        return sorted(self._entries.values(), key=lambda entry: (_as_number(entry.position), entry.order()))
+
     def print_summary(self, stream: TextIO | None = None) -> None:
         """Print names, tags and positions."""
         stream = stream or sys.stdout
         print(f"{type(self).__name__} {self.name or ''} (id {id(self)})", file=stream)
-        for entry in sorted(self._entries.values(), key=lambda e: (_as_number(e.position), e.order())):
+        for entry in self.entries():
             print(f"  {entry.position} {entry.name}: {', '.join(sorted(entry.tags))}", file=stream)
 
 

@@ -157,14 +157,12 @@ class MergeFeature(Feature):
 
 
 class MergeOptimizer(Optimizer):
-    """Merges nodes that do the same computation, and constants that are equal.
+    """f(x), f(x) -> f(x) once; two equal constants -> one.
 
     Attaches a :class:`MergeFeature`, which stays: what later optimizers make a second time is merged as it arrives.
     :meth:`apply` returns (refused merges, seconds for replacements, seconds for validation or None, seconds for callbacks or
     None, seconds per feature, merged nodes, merged constants).
     """
-
-    name = "MergeOptimizer"
 
     def add_requirements(self, fgraph: FunctionGraph) -> None:
         """Attach the feature."""

@@ -37,7 +37,7 @@ class AddFeatureOptimizer(Optimizer):
 
 
 class AddDestroyHandler(Optimizer):
-    """f(x) -> f(x): from here on the graph may hold in-place ops, it gets a :class:`DestroyHandler`."""
+    """graph -> the same with a DestroyHandler: from here on it may hold in-place ops."""
 
     name = "add_destroy_handler"
 
