@@ -164,8 +164,6 @@ class MergeOptimizer(Optimizer):
     None, seconds per feature, merged nodes, merged constants).
     """
 
-    name = "MergeOptimizer"
-
     def add_requirements(self, fgraph: FunctionGraph) -> None:
         """Attach the feature."""
         if not hasattr(fgraph, "merge_feature"):
