@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from tcore.codegen.expr import Buffer, Expr, Load, flatten, index_const
+from tcore.codegen.expr import Buffer, Expr, Load, index_const
 from tcore.codegen.gpu_text import DeviceText, full_index
 from tcore.codegen.reductions import linear_index
 from tcore.codegen.stages import Map, Reduce
+from tcore.codegen.walks import flatten
 
 __all__ = ["LANES", "ReductionText"]
 

@@ -6,6 +6,7 @@ import math
 import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 from attrs import evolve
 
@@ -22,7 +23,16 @@ if TYPE_CHECKING:
     from tcore.compile.backends import Backend
     from tcore.graph import FunctionGraph
 
-__all__ = ["LEVELS", "AddDestroyHandler", "active_optimizer", "all_optimizations", "optdb", "predefined_optimizers", "register_optimizer"]
+__all__ = [
+    "LEVELS",
+    "AddDestroyHandler",
+    "active_optimizer",
+    "all_optimizations",
+    "optdb",
+    "plugins_of",
+    "predefined_optimizers",
+    "register_optimizer",
+]
 
 _NONE = Query(include=[], name="OPT_NONE")
 _O1 = Query(include=["fast_compile"], name="OPT_FAST_COMPILE")
@@ -56,6 +66,7 @@ LEVELS = ("o1", "o2", "o3", "o4", "stabilization", "unsafe")
 
 _lock = threading.Lock()
 _registered: set[tuple[str, str]] = set()
+_took_part: WeakKeyDictionary[FunctionGraph, tuple[str, ...]] = WeakKeyDictionary()
 
 
 def register_optimizer(name: str, opt: Any) -> None:
@@ -95,6 +106,11 @@ def all_optimizations() -> list[CatalogueEntry]:
     return catalogue(optdb, {name: predefined_optimizers[name] for name in LEVELS})
 
 
+def plugins_of(fgraph: FunctionGraph) -> tuple[str, ...]:
+    """The plugins whose optimizations were asked for a graph; empty for a graph that no query was made for."""
+    return _took_part.get(fgraph, ())
+
+
 def active_optimizer(query: Query, fgraph: FunctionGraph | None, backend: Backend | None) -> Any:
     """What the database gives for ``query`` on this graph and backend.
 
@@ -108,6 +124,8 @@ def active_optimizer(query: Query, fgraph: FunctionGraph | None, backend: Backen
     backends = () if backend is None else (backend.name,)
     devices = () if backend is None or config.device == "cpu" else (config.device,)
     active = active_plugins_for(nodes, variables, backends, devices)
+    if fgraph is not None:
+        _took_part[fgraph] = active
     with _lock:
         _register(active)
         if backend is not None:

@@ -325,6 +325,24 @@ def test_clone_of_a_type_L8003():
     assert tensor.dmatrix.clone(broadcastable=(True, False)) == tensor.drow
 
 
+def test_allow_downcast_L15623():
+    """strict gives the object itself; False only widens; None lets Python floats into floatX scalars; True casts."""
+    value = np.ones(2, "float32")
+    assert tensor.fvector.filter(value, strict=True) is value
+    wide = np.array([0.1, 0.2])
+    assert tensor.dvector.filter(value, allow_downcast=False).dtype == np.float64
+    for allow in (False, None):
+        with pytest.raises(TypeError):
+            tensor.fvector.filter(wide, allow_downcast=allow)
+    np.testing.assert_array_equal(tensor.fvector.filter(wide, allow_downcast=True), wide.astype("float32"))
+    with tcore.config.change_flags(floatX="float32"):
+        assert tensor.fscalar.filter(0.1) == np.float32(0.1)
+        with pytest.raises(TypeError):
+            tensor.fscalar.filter(0.1, allow_downcast=False)
+    with tcore.config.change_flags(floatX="float64"), pytest.raises(TypeError):
+        tensor.fscalar.filter(0.1)
+
+
 # ------------------------------------------------------------ transfers
 
 
