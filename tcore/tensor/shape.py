@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from attrs import frozen
 
-from tcore.graph import Apply, Op, Variable
+from tcore.graph import Apply, FieldlessOp, Op, Variable
 from tcore.graph.null_type import disconnected_type
 from tcore.tensor.constants import (
     NotScalarConstantError,
@@ -28,8 +28,7 @@ _lvector = TensorType("int64", (False,))
 _lscalar = TensorType("int64", ())
 
 
-@frozen
-class Shape(Op):
+class Shape(FieldlessOp):
     """The shape of a value of any type whose values have one: an int64 vector with one entry per axis."""
 
     def make_node(self, x: Any) -> Apply:
@@ -145,8 +144,7 @@ def _shape_entry(value: Any) -> Any:
     return variable
 
 
-@frozen
-class SpecifyShape(Op):
+class SpecifyShape(FieldlessOp):
     """``x`` itself, with the promise that it has a given shape, which is checked when the function runs.
 
     Parts of the graph that depend on the shape can be computed at compile time.
