@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 import sys
 from collections.abc import Mapping
 
@@ -33,6 +32,10 @@ def parse_flags(text: str) -> dict[str, str]:
     ConfigValueError
         If an item has no ``=`` or a quote is not closed.
     """
+    if not text.strip():
+        return {}
+    import shlex  # most processes have no flags
+
     lexer = shlex.shlex(text, posix=True)
     lexer.whitespace = ",\n"
     lexer.whitespace_split = True
