@@ -12,7 +12,8 @@ from typing import Any
 
 from attrs import define, field
 
-from tcore.codegen.expr import Buffer, Cast, Const, Expr, Extent, Fn, Load, Select, flatten
+from tcore.codegen.expr import Buffer, Cast, Const, Expr, Extent, Fn, Load, Select
+from tcore.codegen.walks import flatten
 from tcore_cpu.plans import SITE, KernelPlan, NotScheduled, Stride
 from tcore_cpu.runtime_abi import DTYPES, Failure, Instruction, IntegerFunction
 
@@ -217,11 +218,12 @@ class Assembler:
 
     # -- packing
 
-    def pack(self, bodies: Sequence[int]) -> bytes:
-        """The description for the runtime; ``bodies`` are the addresses of tile bodies."""
+    def pack(self) -> tuple[bytes, tuple[tuple[int, int], ...]]:
+        """The description for the runtime without addresses, and where which body's address belongs."""
         code = [*self.code, int(Instruction.END)]
         spec = [len(self.ndims), self._registers, self.buffers, len(self.kernels), len(code), *self.ndims, *self.dtypes]
         spec += code
+        bodies: list[tuple[int, int]] = []
         for plan in self.kernels:
             spec += [len(plan.operands), len(plan.phases), len(plan.row_itemsizes)]
             spec += [int(plan.serial), int(plan.ordered), min(plan.cost, 2**31 - 1)]
@@ -229,8 +231,10 @@ class Assembler:
                 spec += [int(operand.buffer is None), operand.itemsize, int(operand.written)]
             spec += plan.row_itemsizes
             for phase in plan.phases:
-                spec += [0 if phase.body is None else bodies[phase.body], phase.level, int(phase.lanes)]
+                if phase.body is not None:
+                    bodies.append((len(spec), phase.body))
+                spec += [0, phase.level, int(phase.lanes)]
                 spec += [len(phase.refs), len(phase.reductions)]
                 spec += [part for ref in phase.refs for part in ref]
                 spec += [part for reduction in phase.reductions for part in reduction]
-        return array("q", spec).tobytes()
+        return array("q", spec).tobytes(), tuple(bodies)

@@ -10,20 +10,20 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from attrs import define, frozen
-
-from tcore.codegen.expr import Buffer, Expr, Extent, Load, flatten
+from tcore.codegen.expr import Buffer, Expr, Extent, Load
 from tcore.codegen.grouping import Group, Limits, group
 from tcore.codegen.lowering import LoweringTable, NotLowered
+from tcore.codegen.walks import flatten
 from tcore.graph import Constant
 from tcore_cpu.assembler import HOST, Assembler
+from tcore_cpu.draft import Draft, Fused, PythonStep
 from tcore_cpu.lengths import Lengths
 from tcore_cpu.plans import CopyPlan, KernelPlan, NotScheduled
 from tcore_cpu.printer import UnitPrinter
 from tcore_cpu.runtime_abi import DTYPES, Failure, Instruction
 from tcore_cpu.schedule import schedule
 
-__all__ = ["Draft", "PythonStep", "build", "is_array"]
+__all__ = ["build", "is_array"]
 
 _LIMITS = Limits(operands=16)
 
@@ -45,32 +45,6 @@ def _ndim(type_: Any) -> int:
 def _mask(type_: Any) -> int:
     flags = getattr(type_, "broadcastable", ()) if is_array(type_) else ()
     return sum(1 << k for k, flag in enumerate(flags) if flag)
-
-
-@frozen(eq=False)
-class PythonStep:
-    """A node that runs in Python, and the slots that it reads and writes."""
-
-    node: Any
-    reads: tuple[int, ...]
-    writes: tuple[int, ...]
-
-
-@define(eq=False)
-class Draft:
-    """A program without addresses: what :meth:`tcore_cpu.linker` needs to make it run.
-
-    ``applies`` numbers the nodes for error records; ``reasons`` says why nodes run in Python.
-    """
-
-    assembler: Assembler
-    inputs: tuple[tuple[int, int, int, int, int], ...]
-    constants: tuple[tuple[int, Any], ...]
-    outputs: tuple[int, ...]
-    steps: tuple[PythonStep, ...]
-    applies: tuple[Any, ...]
-    kernels: int
-    reasons: Mapping[Any, str]
 
 
 def build(
@@ -125,6 +99,7 @@ class _Builder:
         self.slots: dict[Any, int] = {}
         self.constants: dict[Any, int] = {}
         self.python: list[PythonStep] = []
+        self.fused: list[Fused] = []
         self.number = {node: k for k, node in enumerate(self.nodes)}
         self.reasons: dict[Any, str] = {}
         self.root: dict[Any, Any] = {}
@@ -211,14 +186,19 @@ class _Builder:
             self.available.update(v for node in getattr(step, "nodes", (step,)) for v in node.outputs if v in self.slots)
             self.release()
         outputs = tuple(self.slot(variable) for variable in self.outputs)
+        code, bodies = self.assembler.pack()
         return Draft(
-            self.assembler,
+            code,
+            bodies,
+            tuple(self.assembler.dtypes),
             tuple(self.input_spec(variable) for variable in self.inputs),
-            tuple((slot, variable.data) for variable, slot in self.constants.items()),
+            tuple((slot, variable) for variable, slot in self.constants.items()),
             outputs,
             tuple(self.python),
             tuple(self.nodes),
-            len(self.assembler.kernels),
+            {slot: self.number[v.owner] for v, slot in self.slots.items() if v.owner in self.number},
+            self.assembler.buffers,
+            tuple(self.fused),
             {step.node: self.reasons.get(step.node, "its op has no native form") for step in self.python},
         )
 
@@ -352,6 +332,9 @@ class _Builder:
                     assembler.emit(Instruction.COPY, slot_of(plan.target), slot_of(plan.source))
             else:
                 assembler.kernel(plan, slot_of, site)
+        phases = [phase for plan in plans if isinstance(plan, KernelPlan) for phase in plan.phases]
+        bodies = dict.fromkeys(phase.body for phase in phases if phase.body is not None)
+        self.fused.append(Fused(tuple(step.nodes), tuple(bodies)))
 
     def shape(self, step: Group, k: int) -> tuple[Expr, ...]:
         """Lengths of an output, in terms of what is there before the kernel runs."""

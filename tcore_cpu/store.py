@@ -42,9 +42,12 @@ class Library:
     Parameters
     ----------
     path : Path
+    compiled : bool
+        Whether it was made just now.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, compiled: bool = False) -> None:
+        self.compiled = compiled
         with IMPORTS:
             self._library: ctypes.CDLL | None = ctypes.CDLL(str(path))
         self.path = path
@@ -139,7 +142,11 @@ class Store:
         target = self.root / f"{name}.so"
         built.replace(target)
         self.write_json(f"{name}.json", record)
-        return Library(target)
+        return Library(target, compiled=True)
+
+    def has(self, key: str) -> bool:
+        """Whether some layer has an entry of this name; whether it is sound shows when it is loaded."""
+        return any(next(layer.glob(f"{key}.*.json"), None) is not None for layer in (self.root, *self.layers))
 
     def write_json(self, name: str, value: Any) -> None:
         """Write a small file atomically."""

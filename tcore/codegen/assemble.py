@@ -11,12 +11,13 @@ from typing import Any
 
 from attrs import evolve, frozen
 
-from tcore.codegen.expr import Axis, Buffer, Expr, Extent, Load, flatten, index_const, substitute
+from tcore.codegen.expr import Axis, Buffer, Expr, Extent, Load, index_const
 from tcore.codegen.facts import NodeFacts, is_unit, map_region, region_axes
 from tcore.codegen.kernel import Check, Kernel, Requirement
 from tcore.codegen.lowering import axis_name
 from tcore.codegen.scratch import place_scratch
 from tcore.codegen.stages import Call, Demand, Loop, Map, Prefix, Reduce, Regions, Scatter, Stage
+from tcore.codegen.walks import flatten, substitute
 
 __all__ = ["Group", "assemble"]
 

@@ -6,10 +6,11 @@ from typing import Any
 
 from attrs import frozen
 
-from tcore.codegen.expr import Axis, Buffer, Const, Expr, Extent, Load, flatten, index_const, substitute
+from tcore.codegen.expr import Axis, Buffer, Const, Expr, Extent, Load, index_const
 from tcore.codegen.kernel import cost, transcendentals
 from tcore.codegen.lowering import Lowered, LoweringTable, NotLowered
 from tcore.codegen.stages import Call, Demand, Loop, Map, Prefix, Reduce, Region, Regions, Scatter, Stage
+from tcore.codegen.walks import flatten, substitute
 
 __all__ = ["NodeFacts", "node_facts"]
 

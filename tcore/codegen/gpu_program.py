@@ -8,10 +8,11 @@ from typing import Literal
 
 from attrs import frozen
 
-from tcore.codegen.expr import Buffer, Cast, Const, Expr, Extent, Fn, Load, flatten
+from tcore.codegen.expr import Buffer, Cast, Const, Expr, Extent, Fn, Load
 from tcore.codegen.kernel import Kernel
 from tcore.codegen.lowering import NotLowered
 from tcore.codegen.printer import Dialect
+from tcore.codegen.walks import flatten
 
 __all__ = ["ArgumentBlock", "GpuDialect", "GpuProgram", "Launch", "evaluate_length", "host_integer", "length_function"]
 

@@ -15,8 +15,9 @@ from typing import Any, Literal
 
 from attrs import evolve, field, frozen
 
-from tcore.codegen.expr import Axis, Buffer, Const, Expr, Load, flatten
+from tcore.codegen.expr import Axis, Buffer, Const, Expr, Load
 from tcore.codegen.reductions import Reduction
+from tcore.codegen.walks import flatten
 
 __all__ = ["Call", "Demand", "Loop", "Map", "Prefix", "Reduce", "Region", "Regions", "Scatter", "Stage", "buffers_read"]
 

@@ -30,7 +30,9 @@ __all__ = ["GpuLifting", "lifts"]
 
 
 class GpuLifting(Optimizer):
-    """Lift to the device of ``context_name``, or to ``config.device`` where that is set.
+    """f(host_from_gpu(x)) -> host_from_gpu(gpu_f(x)); gpu_from_host(f(x)) -> gpu_f(gpu_from_host(x)).
+
+    To the device of ``context_name``, or to ``config.device`` where that is set.
 
     Parameters
     ----------

@@ -153,6 +153,10 @@ class DeviceLinker(LocalLinker):
             return "view" if node.op.view_map else "device"
         return "Python"
 
+    def explain_kernels(self) -> list[tuple[tuple[Apply, ...], str]]:
+        """The nodes of each kernel; drivers of devices do not tell whether they compiled it anew."""
+        return [(step.nodes, "") for step in self.kernels()]
+
     def kernels(self) -> list[Group]:
         """The kernels of the accepted graph, in order; for ``explain`` and for tests."""
         return [step for step in (self._grouping.steps if self._grouping else ()) if isinstance(step, Group)]

@@ -14,7 +14,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from attrs import field, frozen
 
-from tcore.codegen.schedule_gpu import GpuDialect
+from tcore.codegen.gpu_program import GpuDialect
 
 Sizes = tuple[int, int, int]
 

@@ -136,11 +136,12 @@ class DestroyHandler(Feature):
         """Start anew from the graph as it is, by one exact sort."""
         fgraph = self._graph()
         self._forget()
-        nodes = io_toposort(fgraph.inputs, fgraph.outputs)
+        # a feature given to the constructor of the graph, or unpickled with it, is attached before the nodes come in
+        nodes = [node for node in io_toposort(fgraph.inputs, fgraph.outputs) if node in fgraph.apply_nodes]
         for node in nodes:
             self.on_import(fgraph, node, "rebuild")
         try:
-            nodes = io_toposort(fgraph.inputs, fgraph.outputs, self.orderings(fgraph))
+            nodes = io_toposort(fgraph.inputs, fgraph.outputs, self.orderings(fgraph)) if nodes else []
         except ValueError as error:
             self._cycle = str(error)
         for position, node in enumerate(nodes):

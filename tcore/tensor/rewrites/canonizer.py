@@ -365,6 +365,8 @@ local_greedy_distributor = rewrite(
 
 local_add_canonizer = Canonizer(add, sub, neg, _sum_of, name="local_add_canonizer")
 local_mul_canonizer = Canonizer(mul, true_div, inv, _product_of, name="local_mul_canonizer")
+local_add_canonizer.__doc__ = "a + b - c + d - (e - f) -> (a + b + d + f) - (c + e), without terms that cancel, with one constant"
+local_mul_canonizer.__doc__ = "a * b / c * d / (e / f) -> (a * b * d * f) / (c * e), without factors that cancel, with one constant"
 local_mul_canonizer.add_simplifier(check_for_x_over_absX, "x_over_absx")
 
 REWRITES: list[Rewrite] = [

@@ -34,7 +34,8 @@ def _on_opencl(step: Group, operands: list[Any], blank: list[Any]) -> list[Any]:
     """Print, build and launch on the first OpenCL device."""
     import pyopencl as cl
 
-    from tcore.codegen.schedule_gpu import evaluate_length, schedule
+    from tcore.codegen.gpu_program import evaluate_length
+    from tcore.codegen.schedule_gpu import schedule
     from tcore_opencl.printer import OpenCLDialect
 
     context, queue = _queue()
