@@ -206,7 +206,7 @@ class TestOutputSubset:
         f = function([x], {"a": x * 2, "b": x + 1}, name="f")
         assert f([1.0], output_subset=["b"]) == {"b": [2]}
         assert f([1.0], output_subset=[0]) == {"a": [2]}
-        with pytest.raises(KeyError, match="has no output 'c'; its outputs are a, b"):
+        with pytest.raises(KeyError, match="its outputs are a, b"):
             f([1.0], output_subset=["c"])
         with pytest.raises(IndexError, match="has 2 outputs, there is none at 2"):
             f([1.0], output_subset=[2])

@@ -100,7 +100,8 @@ class TestOptions:
         g.maker.mode = Mode("vm", None)
         with change_flags(reoptimize_unpickled_function=True):
             h = again(g)
-        assert len(h.maker.fgraph.apply_nodes) == 3
+        given = function([x], T.exp(x) * 2 + 1, mode=Mode("vm", None))
+        assert len(h.maker.fgraph.apply_nodes) == len(given.maker.fgraph.apply_nodes) > 1
         np.testing.assert_allclose(h([0.0]), [3])
 
     def test_unpickle_function_off(self):
