@@ -11,13 +11,14 @@ from tcore.compile.aliasing import Supervisor, destroyed_inputs, insert_copies, 
 from tcore.compile.backends import restored_linker
 from tcore.compile.errors import UnusedInputError
 from tcore.compile.function_module import Function
+from tcore.compile.garbage import rare_collections
 from tcore.compile.io import SymbolicInput, SymbolicOutput, convert_function_inputs
 from tcore.compile.mode import get_mode
 from tcore.compile.optimizations import plugins_of
 from tcore.compile.profiling import ProfileStats, profile_for
 from tcore.compile.rebuild import missing_or_unused
 from tcore.configuration import config
-from tcore.graph import FunctionGraph, MissingInputError, Variable
+from tcore.graph import FunctionGraph, InconsistencyError, MissingInputError, Variable
 from tcore.graph.destroyhandler import DestroyHandler
 from tcore.graph.trace import creation_report
 from tcore.link import Container, ValueLock, infer_reuse_pattern
@@ -65,6 +66,7 @@ class FunctionMaker:
     linker : Linker
     """
 
+    @rare_collections()
     def __init__(
         self,
         inputs: Sequence[Any],
@@ -130,6 +132,14 @@ class FunctionMaker:
             lasting = {v for v, entry in zip(fgraph.inputs, self.inputs, strict=True) if _outlives_calls(entry)}
             protect_inputs(fgraph, [variable for variable in protected if variable in lasting])
         fgraph.attach_feature(Supervisor(protected))
+        if in_place:
+            try:
+                fgraph.validate()
+            except InconsistencyError as error:
+                raise InconsistencyError(
+                    f"the graph holds ops that overwrite their inputs, and no order of its nodes gives right results: {error}. "
+                    "Let them work on a copy, or declare an input that may be overwritten with In(variable, mutable=True)."
+                ) from error
         return fgraph
 
     def _protected(self, fgraph: FunctionGraph) -> list[Variable]:
@@ -188,6 +198,7 @@ class FunctionMaker:
         mapping = self.fgraph.update_mapping or {}
         return [mapping[position] for position in sorted(mapping)]
 
+    @rare_collections()
     def create(
         self, input_storage: Sequence[Any] | None = None, trustme: bool = False, storage_map: dict[Any, Any] | None = None
     ) -> Any:
