@@ -41,11 +41,19 @@ HOST = -1
 
 @define(eq=False)
 class Assembler:
-    """A program in the making."""
+    """A program in the making.
+
+    What follows from the lengths of inputs alone, such as most checks, goes to the head of the program, which runs before any
+    step overwrites something.
+    """
 
     ndims: list[int] = field(factory=list)
     dtypes: list[int] = field(factory=list)
+    head: list[int] = field(factory=list)
     code: list[int] = field(factory=list)
+    #: slots that are set before the program runs, and registers that follow from their lengths
+    given: set[int] = field(factory=set)
+    _early: set[int] = field(factory=set)
     kernels: list[KernelPlan] = field(factory=list)
     buffers: int = 0
     #: number of the Apply that failed checks of index expressions name
@@ -69,8 +77,25 @@ class Assembler:
 
     def emit(self, instruction: Instruction, *operands: int) -> None:
         """Append an instruction."""
-        self.code.append(int(instruction))
-        self.code.extend(int(operand) for operand in operands)
+        code = self.head if self._is_early(instruction, operands) else self.code
+        code.append(int(instruction))
+        code.extend(int(operand) for operand in operands)
+
+    def _is_early(self, instruction: Instruction, operands: Sequence[int]) -> bool:
+        """Whether an instruction needs nothing but lengths of inputs; notes its register if so."""
+        if instruction in (Instruction.CHECK, Instruction.REQUIRE):
+            return self._early.issuperset(operands[4:6])
+        if instruction is Instruction.CONST:
+            known = True
+        elif instruction is Instruction.DIM:
+            known = operands[1] in self.given
+        elif instruction is Instruction.ARITH:
+            known = self._early.issuperset(operands[2:])
+        else:
+            known = instruction is Instruction.SELECT and self._early.issuperset(operands[1:])
+        if known:
+            self._early.add(operands[0])
+        return known
 
     def constant(self, value: int) -> int:
         """A register with a literal."""
@@ -220,7 +245,7 @@ class Assembler:
 
     def pack(self) -> tuple[bytes, tuple[tuple[int, int], ...]]:
         """The description for the runtime without addresses, and where which body's address belongs."""
-        code = [*self.code, int(Instruction.END)]
+        code = [*self.head, *self.code, int(Instruction.END)]
         spec = [len(self.ndims), self._registers, self.buffers, len(self.kernels), len(code), *self.ndims, *self.dtypes]
         spec += code
         bodies: list[tuple[int, int]] = []

@@ -14,6 +14,7 @@ import numpy as np
 
 from tcore.codegen.tables import lowering_table
 from tcore.graph import Constant, Generic
+from tcore.graph.traversal import io_toposort
 from tcore.link import Container, Linker, ValueLock, VMLinker
 from tcore.link.linker import LocalLinker
 from tcore.link.locks import hold, release
@@ -65,9 +66,10 @@ class SegmentThunk:
 
     def __init__(
         self, program: Any, inputs: Sequence[Cell], outputs: Sequence[Cell], fgraph: Any, storage_map: StorageMap,
-        allow_gc: bool,
+        allow_gc: bool, partial: Callable[[tuple[int, ...]], Any],
     ) -> None:  # fmt: skip
         self.program = program
+        self._partial = partial
         self.inputs, self.outputs = list(inputs), list(outputs)
         self.fgraph = fgraph
         self.storage_map = storage_map
@@ -75,23 +77,23 @@ class SegmentThunk:
         self.nodes = list(fgraph.toposort())
         self.thunks = [self]
         self.position_of_error = -1
-        self._scalars = [k for k, v in enumerate(fgraph.outputs) if not hasattr(v.type, "broadcastable")]
+        self._all = tuple(range(len(fgraph.outputs)))
+        self._scalars = {k for k, v in enumerate(fgraph.outputs) if not hasattr(v.type, "broadcastable")}
 
     def __call__(self, output_subset: Sequence[int] | None = None) -> None:
-        """Compute all outputs (a subset costs as much: the program is one piece)."""
+        """Compute all outputs, or those at some positions, by a program of their own that is made on first use."""
+        wanted = self._all if output_subset is None else tuple(sorted(set(output_subset)))
+        program = self.program if wanted == self._all else self._partial(wanted)
         values = [cell[0] for cell in self.inputs]
         try:
-            results = self.program(*values)
+            results = program(*values)
         except TypeError:
             tidy = [_behaved(v.type, value) for v, value in zip(self.fgraph.inputs, values, strict=True)]
             if all(a is b for a, b in zip(tidy, values, strict=True)):
                 raise
-            results = self.program(*tidy)
-        for k in self._scalars:
-            if isinstance(results[k], np.ndarray):
-                results[k] = results[k][()]
-        for cell, result in zip(self.outputs, results, strict=True):
-            cell[0] = result
+            results = program(*tidy)
+        for k, result in zip(wanted, results, strict=True):
+            self.outputs[k][0] = result[()] if k in self._scalars and isinstance(result, np.ndarray) else result
 
     def free(self) -> None:
         """Nothing is kept between calls but buffers of the program."""
@@ -279,6 +281,8 @@ class CvmLinker(Linker):
         self._linked: Linked | None = None
         self._units: Sequence[Unit] = ()
         self._machine: _NativeVM | None = None
+        #: positions of outputs -> the program that computes nothing else
+        self._partials: dict[tuple[int, ...], Linked] = {}
         #: what a pickle told of the program, until it is made
         self._saved: dict[str, Any] | None = None
         self._lock = ValueLock()
@@ -286,10 +290,11 @@ class CvmLinker(Linker):
     def _forget(self) -> None:
         self._linked = self._machine = self._saved = None
         self._units = ()
+        self._partials = {}
         self._lock = ValueLock()
 
     def __getstate__(self) -> dict[str, Any]:
-        own = ("_linked", "_units", "_machine", "_saved", "_lock")
+        own = ("_linked", "_units", "_machine", "_partials", "_saved", "_lock")
         return {name: value for name, value in super().__getstate__().items() if name not in own}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -325,7 +330,7 @@ class CvmLinker(Linker):
         order = self.order()
         inputs, outputs, storage_map = map_storage(fgraph, order, input_storage, output_storage, storage_map)
         program = self._compiled(fgraph, order).program
-        thunk = SegmentThunk(program, inputs, outputs, fgraph, storage_map, self.allow_gc)
+        thunk = SegmentThunk(program, inputs, outputs, fgraph, storage_map, self.allow_gc, self._partial)
         return (
             thunk,
             [Container(variable, cell) for variable, cell in zip(fgraph.inputs, inputs, strict=True)],
@@ -338,17 +343,31 @@ class CvmLinker(Linker):
             if self._linked is None:
                 saved, self._saved = self._saved, None
                 found = decode(saved, fgraph, order) if saved is not None else None
-                draft, self._units = found or self._draft(fgraph, order)
+                draft, self._units = found or self._draft(fgraph, order, fgraph.outputs)
                 if _wants_blas(order):
                     load_blas()
                 self._linked = make_program(draft, load_bodies(self._units), fgraph)
             return self._linked
 
-    def _draft(self, fgraph: Any, order: Sequence[Apply]) -> tuple[Draft, Sequence[Unit]]:
+    def _partial(self, positions: tuple[int, ...]) -> Any:
+        """The program that computes the outputs at ``positions`` alone."""
+        fgraph = self._accepted()
+        with self._lock:
+            linked = self._partials.get(positions)
+            if linked is None:
+                outputs = [fgraph.outputs[k] for k in positions]
+                needed = set(io_toposort(fgraph.inputs, outputs))
+                draft, units = self._draft(fgraph, [node for node in self.order() if node in needed], outputs)
+                linked = self._partials[positions] = make_program(draft, load_bodies(units), fgraph)
+            return linked.program
+
+    def _draft(
+        self, fgraph: Any, order: Sequence[Apply], outputs: Sequence[Variable]
+    ) -> tuple[Draft, Sequence[Unit]]:
         printer = UnitPrinter()
         native = native_steps(blas=_wants_blas(order) and load_blas())
         orderings = fgraph.orderings() if hasattr(fgraph, "orderings") else {}
-        draft = build(fgraph.inputs, order, fgraph.outputs, _lowerings(fgraph), printer, native, orderings=orderings)
+        draft = build(fgraph.inputs, order, outputs, _lowerings(fgraph), printer, native, orderings=orderings)
         return draft, printer.units(_UNIT_BODIES)
 
     # ------------------------------------------------------------ pickles

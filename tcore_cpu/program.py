@@ -179,7 +179,7 @@ class _Builder:
         steps = list(grouping.steps)
         self.plan_memory(steps)
         for variable in self.inputs:
-            self.slot(variable)
+            self.assembler.given.add(self.slot(variable))
         for self.position, step in enumerate(steps):
             self.lengths = Lengths(self.made, self.readable)
             self.step(step)

@@ -76,7 +76,8 @@ def copy_function(
 def _described(source: Function, swap: Mapping[Any, Any], delete_updates: bool) -> tuple[list[Any], list[SymbolicOutput]]:
     """Inputs and outputs for the maker of a copy: those of the source, on the graph as it was given."""
     maker = source.maker
-    exchanged = {entry.variable: swap[entry.origin] for entry in maker.inputs if entry.origin in swap}
+    # clones: the replacement may be an input of the source already
+    exchanged = {entry.variable: swap[entry.origin].clone() for entry in maker.inputs if entry.origin in swap}
     roots = [entry.variable for entry in maker.outputs] + [entry.update for entry in maker.inputs if entry.update is not None]
     # a graph of the copy's own only where it differs
     new = clone_get_equiv([], roots, copy_inputs=False, copy_orphans=False, memo=dict(exchanged)) if exchanged else {}
@@ -84,7 +85,8 @@ def _described(source: Function, swap: Mapping[Any, Any], delete_updates: bool) 
     for entry in maker.inputs:
         twin = copy.copy(entry)
         if twin.origin in swap:
-            twin.origin = twin.variable = replacement = swap[twin.origin]
+            twin.origin = replacement = swap[twin.origin]
+            twin.variable = exchanged[entry.variable]
             twin.name = replacement.name
             twin.value = replacement.container
         twin.update = None if delete_updates else new.get(entry.update, entry.update)

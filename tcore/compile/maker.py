@@ -18,7 +18,7 @@ from tcore.compile.optimizations import plugins_of
 from tcore.compile.profiling import ProfileStats, profile_for
 from tcore.compile.rebuild import missing_or_unused
 from tcore.configuration import config
-from tcore.graph import FunctionGraph, MissingInputError, Variable
+from tcore.graph import FunctionGraph, InconsistencyError, MissingInputError, Variable
 from tcore.graph.destroyhandler import DestroyHandler
 from tcore.graph.trace import creation_report
 from tcore.link import Container, ValueLock, infer_reuse_pattern
@@ -132,6 +132,14 @@ class FunctionMaker:
             lasting = {v for v, entry in zip(fgraph.inputs, self.inputs, strict=True) if _outlives_calls(entry)}
             protect_inputs(fgraph, [variable for variable in protected if variable in lasting])
         fgraph.attach_feature(Supervisor(protected))
+        if in_place:
+            try:
+                fgraph.validate()
+            except InconsistencyError as error:
+                raise InconsistencyError(
+                    f"the graph holds ops that overwrite their inputs, and no order of its nodes gives right results: {error}. "
+                    "Let them work on a copy, or declare an input that may be overwritten with In(variable, mutable=True)."
+                ) from error
         return fgraph
 
     def _protected(self, fgraph: FunctionGraph) -> list[Variable]:

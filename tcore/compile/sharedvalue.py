@@ -137,9 +137,18 @@ class SharedVariable(Variable):
 
 
 def generic_constructor(
-    value: Any, name: str | None = None, strict: bool = False, allow_downcast: bool | None = None
+    value: Any,
+    name: str | None = None,
+    strict: bool = False,
+    allow_downcast: bool | None = None,
+    borrow: bool = False,
 ) -> SharedVariable:
-    """A shared variable of type Generic: takes everything that no other constructor took."""
+    """A shared variable of type Generic: takes everything that no other constructor took, and copies it unless ``borrow``."""
+    if not borrow:
+        try:
+            value = copy.deepcopy(value)
+        except Exception as error:
+            raise TypeError(f"the value cannot be copied ({error}); borrow=True takes the object itself") from error
     return SharedVariable(name, generic, value, strict, allow_downcast)
 
 

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from tcore.configuration import config
 from tcore.graph import Constant, Variable
-from tcore.graph.traversal import io_toposort
 from tcore.link.container import Cell, Container, StorageMap
 from tcore.link.errors import raise_with_op
 from tcore.link.floating import floating_point_errors
@@ -236,8 +235,7 @@ class Program:
         """Run what the outputs at the positions ``subset`` need; updates are among the positions."""
         steps = self._subsets.get(subset)
         if steps is None:
-            needed = set(io_toposort(self.fgraph.inputs, [self.fgraph.outputs[position] for position in subset]))
-            steps = self._subsets[subset] = [step for step in self.steps if step[1] in needed]
+            steps = self._subsets[subset] = self._steps_for(subset)
         step = None
         try:
             with floating_point_errors():
@@ -248,6 +246,24 @@ class Program:
         finally:
             if self.allow_gc:  # the usual schedule counts on nodes that were left out
                 self.free()
+
+    def _steps_for(self, subset: Iterable[int]) -> list[Step]:
+        """The steps that the outputs at the positions ``subset`` need.
+
+        Cells tell, not nodes: a thunk may compute several nodes at once, while those of the others do nothing.
+        """
+        cells = self.storage_map
+        wanted = {id(cells[self.fgraph.outputs[position]]) for position in subset}
+        found: list[Step] = []
+        for step, thunk in zip(reversed(self.steps), reversed(self.thunks), strict=True):
+            node = step[1]
+            written = [cells[variable] for variable in node.outputs]
+            if wanted.isdisjoint(map(id, (*written, *getattr(thunk, "outputs", ())))):
+                continue
+            found.append(step)
+            wanted.update(id(cells[variable]) for variable in node.inputs)
+            wanted.update(map(id, getattr(thunk, "inputs", ())))
+        return found[::-1]
 
     def _fail(self, step: Step | None, steps: Sequence[Step]) -> None:
         """Report the exception being handled for the thunk of ``step``, one of ``steps``, which run in this order."""

@@ -14,6 +14,7 @@ from tcore.configuration import config
 from tcore.graph import Apply, MethodNotDefined, Op, Type
 from tcore.link import PerformLinker
 from tcore.tensor.conversion import as_tensor_variable
+from tcore.tensor.sharedvar import tensor_constructor
 from tcore_cpu.c_steps import objection
 from tcore_cpu.compiler import CompileError
 from tcore_cpu.linker import CLinker, CPyLinker, CvmLinker
@@ -336,6 +337,27 @@ def test_fibby() -> None:
         f = function([x], Fibby()(x), mode=Mode(linker=linker, optimizer=None))
         np.testing.assert_array_equal(f(values), [1, 2, 5, 14, 75])
         np.testing.assert_array_equal(f(np.repeat(values, 3)[::3]), [1, 2, 5, 14, 75])
+
+
+def test_thirty_two_threads_that_update() -> None:
+    """C code between the reading and the storing of a shared value: no update is lost, every thread has its own results."""
+    x, y = tt.dvector("x"), tt.dscalar("y")
+    total = tensor_constructor(np.zeros(3), name="total")
+    f = function([x, y], VectorTimesScalar()(x, y), updates=[(total, total + VectorTimesScalar()(x, y))], mode=Mode(CvmLinker(), None))
+    bad = []
+
+    def work(k: int) -> None:
+        for _ in range(10):
+            if not np.array_equal(f(np.full(3, float(k)), 2.0), np.full(3, 2.0 * k)):
+                bad.append(k)
+
+    threads = [threading.Thread(target=work, args=(k,)) for k in range(32)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not bad
+    np.testing.assert_array_equal(total.get_value(), 10 * 2 * sum(range(32)))
 
 
 def test_refused_code_shows_the_compilers_words() -> None:

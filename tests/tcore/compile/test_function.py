@@ -13,7 +13,7 @@ import tcore.tensor as T
 from tcore import In, Mode, Out, function, shared
 from tcore.compile import FunctionMaker, get_mode, predefined_linkers
 from tcore.configuration import change_flags
-from tcore.graph import Apply, Op
+from tcore.graph import Apply, InconsistencyError, Op
 
 x, y = T.dscalar("x"), T.dscalar("y")
 
@@ -135,6 +135,17 @@ class TestAliasing:
         v, w = T.dvector("v"), T.dvector("w")
         with pytest.raises(TypeError, match="accept_inplace=True"):
             function([In(v, mutable=True), w], AddInplace()(v, w))
+
+
+    def test_inplace_must_be_possible(self):
+        """What a user's in-place op would spoil is an error at once: another output, an argument, a later reader."""
+        v, w = T.dvectors("v", "w")
+        z = T.exp(v)
+        overwritten = AddInplace()(z, w)
+        for outputs in ([z, overwritten], [View()(z), overwritten], [AddInplace()(z, w), AddInplace()(z, v)], AddInplace()(v, w)):
+            with pytest.raises(InconsistencyError, match="overwrite"):
+                function([v, w], outputs, accept_inplace=True, on_unused_input="ignore")
+        np.testing.assert_array_equal(function([v, w], [overwritten, z.sum()], accept_inplace=True)([0.0], [5.0])[0], 6)
 
 
 class TestCopy:

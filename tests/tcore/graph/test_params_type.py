@@ -27,6 +27,16 @@ def test_constructor():
         ParamsType(A=Scalar("int32"), letters=EnumList("A"))
 
 
+def test_fields_may_be_called_like_arguments():
+    """No name of ours stands in the way of a field's."""
+    names = ("self", "params_type", "fields", "types", "values", "objects", "filter", "_signature", "constants")
+    params_type = ParamsType(**dict.fromkeys(names, Generic()))
+    params = params_type.get_params(**dict(zip(names, range(9), strict=True)))
+    assert [getattr(params, name) for name in names] == list(range(9))
+    assert hash(params) == hash(pickle.loads(pickle.dumps(params)))
+    assert params_type.extended(self=Scalar("int8")).get_type("self") == Scalar("int8")
+
+
 def test_constant():
     for thing in (BOTH, BOTH.get_params(n=1, v=[1.0])):
         for change in (lambda t: setattr(t, "n", 2), lambda t: setattr(t, "new", 2), lambda t: delattr(t, "n")):
