@@ -134,7 +134,7 @@ class FunctionMaker:
         fgraph.attach_feature(Supervisor(protected))
         if in_place:
             try:
-                fgraph.validate()
+                fgraph.validate()  # type: ignore[attr-defined]
             except InconsistencyError as error:
                 raise InconsistencyError(
                     f"the graph holds ops that overwrite their inputs, and no order of its nodes gives right results: {error}. "
