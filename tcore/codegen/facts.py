@@ -23,7 +23,8 @@ class NodeFacts:
     has other stages than Maps and Reduces, or several reductions over different axes.  ``loads`` gives
     every index at which each input is read.  ``produced`` gives, for each output of a Map or Reduce, its
     own axes (None for those of length 1).  ``other`` are inputs of which neither elements nor lengths occur in
-    the stages: what uses them is the shape of the result.
+    the stages: what uses them is the shape of the result.  ``own_length`` says that there is an axis whose length
+    only the result itself tells, because nothing is read along it: a fill or a range of a computed length.
     """
 
     node: Any
@@ -35,6 +36,7 @@ class NodeFacts:
     loads: dict[int, list[tuple[Expr, ...]]]
     produced: dict[int, tuple[Axis | None, ...]]
     other: frozenset[int]
+    own_length: bool
     view: bool
     operations: int
     calls: int
@@ -98,9 +100,22 @@ def node_facts(node: Any, table: LoweringTable) -> NodeFacts:
         loads,
         produced,
         frozenset(range(len(node.inputs))) - loads.keys() - _lengths_used(stages, positions, roots),
+        _has_own_length(lowered, outer, inner, loads),
         bool(getattr(node.op, "view_map", None)),
         cost(roots),
         transcendentals(roots),
+    )
+
+
+def _has_own_length(
+    lowered: Lowered, outer: tuple[Axis, ...], inner: tuple[Axis, ...], loads: dict[int, list[tuple[Expr, ...]]]
+) -> bool:
+    """Whether an axis has the length of a result, and no operand is read along it."""
+    own = set(lowered.outputs)
+    read = {item for indices in loads.values() for index in indices for item in index}
+    return any(
+        axis not in read and any(isinstance(expr, Extent) and expr.buffer in own for expr in flatten([axis.extent]))
+        for axis in (*outer, *inner)
     )
 
 

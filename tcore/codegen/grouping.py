@@ -262,6 +262,8 @@ class _Grouper(Merging):
         after: list[Any] = []
         for facts in reversed(list(members)):
             inside = {other.node for other in members}
+            if any(v.owner in draft.inlined for v in facts.node.inputs):
+                continue  # what it shows is computed at its own indices only
             if facts.view and any(
                 v in self.outputs or any(c not in inside for c in self.clients.get(v, ())) for v in facts.node.outputs
             ):

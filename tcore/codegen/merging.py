@@ -47,6 +47,8 @@ class Merging:
         """The axes of one kernel for both, and whether ``first`` is computed at the indices at which it is read; None where it may not be."""
         if first.border or first.condition != second.condition or not self._fits(first, second):
             return None
+        if any(facts.own_length for facts in first.nodes):
+            return None  # its readers' lengths are compared with that of the array, so there must be one
         if not self._convex(first, second):
             return None
         reads = self._reads(first, second)

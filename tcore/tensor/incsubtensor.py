@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import numpy as np
 from attrs import field, frozen
 
 from tcore.configuration import config
@@ -41,8 +42,13 @@ def check_increment(what: str, x: Variable, y: Variable, part_ndim: int) -> None
         )
 
 
-def written(x: Any, y: Any, place: Any, inplace: bool, set_instead_of_inc: bool) -> Any:
-    """``x``, or a copy of it, with ``y`` set or added at ``place``."""
+def written(x: Any, y: Any, place: Any, inplace: bool, set_instead_of_inc: bool, stretches: Sequence[bool]) -> Any:
+    """``x``, or a copy of it, with ``y`` set or added at ``place``; of its axes only those stretch of which ``stretches`` says so."""
+    wanted = np.shape(x[place])
+    lengths = wanted[len(wanted) - len(stretches) :]
+    if any(own != length for own, length, free in zip(y.shape, lengths, stretches, strict=True) if not free):
+        verb = "set" if set_instead_of_inc else "add"
+        raise ValueError(f"cannot {verb} a value of shape {y.shape} in a part of shape {wanted}: lengths must be equal, or 1 by the value's type")
     out = x if inplace else x.copy()
     if set_instead_of_inc:
         out[place] = y
@@ -115,7 +121,7 @@ class IncSubtensor(Op):
     def perform(self, node: Apply, inputs: Sequence[Any], output_storage: Sequence[list[Any]], params: Any = None) -> None:
         x, y, *values = inputs
         place = run_time_index(self.idx_list, values)
-        output_storage[0][0] = written(x, y, place, self.inplace, self.set_instead_of_inc)
+        output_storage[0][0] = written(x, y, place, self.inplace, self.set_instead_of_inc, node.inputs[1].type.broadcastable)  # type: ignore[attr-defined]
 
     def infer_shape(self, node: Apply, shapes: Sequence[Any]) -> list[tuple[Any, ...]]:
         return [tuple(shapes[0])]

@@ -155,3 +155,38 @@ def test_writing_into_a_slice_with_a_computed_end(backend, start):
     steps[start::2, 1] = np.exp(value[start::2, 0])
     for got, expected in zip(f(value, start), (tail, head, steps), strict=True):
         np.testing.assert_allclose(got, expected, rtol=1e-14)
+
+
+def _of_computed_length():
+    n, x = T.lscalar("n"), T.dvector("x")
+    span, fill = T.arange(n), T.alloc(x[1], n)
+    return n, x, {
+        "max of a fill": T.max(fill * x[0]),
+        "argmax of a fill": T.argmax(fill),
+        "max of a range": T.max(span),
+        "sum of a range": T.sum(T.exp(span / 3.0)),
+        "reversed": T.max(span[::-1] * 2),
+        "joined": T.concatenate([fill, x, T.exp(span * 1.0)]),
+        "unit matrix": T.max(T.eye(n), axis=0),
+        "outer": (span.dimshuffle(0, "x") * span).max(axis=1),
+        "taken": T.exp(span * 1.0)[T.maximum(span - 1, 0)],
+    }
+
+
+@pytest.mark.parametrize("case", list(_of_computed_length()[2]))
+def test_arrays_of_computed_length_that_nobody_keeps(backend, case):
+    """Reductions, views and joins of ranges and fills, whose lengths are numbers of the program."""
+    n, x, cases = _of_computed_length()
+    f = tcore.function([n, x], cases[case], on_unused_input="ignore")
+    plain = tcore.function([n, x], cases[case], on_unused_input="ignore", mode=tcore.compile.Mode("py", None))
+    for length in (1, 5):
+        np.testing.assert_allclose(f(length, np.arange(4.0)), plain(length, np.arange(4.0)))
+
+
+@pytest.mark.parametrize("index", [np.s_[0], np.s_[-1, 2::-1], np.s_[1:, 0], np.s_[::-1, 1:3]], ids=str)
+def test_a_part_of_computed_values(backend, index):
+    """A view of values that are computed only where it shows them."""
+    x = T.fmatrix("x")
+    f = tcore.function([x], T.neq(T.isnan(x), x)[index])
+    values = np.array([[0, 1, np.nan], [1, 0, 2]], "float32")
+    np.testing.assert_array_equal(f(values), (np.isnan(values) != values)[index])

@@ -112,3 +112,34 @@ def test_operands_that_do_not_match(backend):
     x, y = T.dmatrix("x"), T.dmatrix("y")
     f = tcore.function([x, y], T.exp(x) * 2 + y)
     refused(f, (X, X[:, :2]))
+
+
+X4 = np.arange(4.0)
+
+
+def _of_other_lengths():
+    """name -> (inputs, expression, fitting arguments, arguments that do not fit, what the message says)"""
+    n, x, y = T.lscalar("n"), T.dvector("x"), T.dvector("y")
+    mismatch, part, fill = "Input dimension mis-match", "in a part of shape", "alloc cannot broadcast a value of shape (4,)"
+    return {
+        "range": ([n, x], T.arange(n) + x, (4, X4), [(5, X4), (3, X4)], mismatch),
+        "range of floats, summed": ([n, x], T.exp(T.arange(n) / 3.0).dot(T.ones_like(x)) + (T.arange(n) + x).sum(), (4, X4), [(5, X4)], ""),
+        "unit matrix": ([n, x], (T.eye(n) * x).sum(axis=0), (4, X4), [(5, X4), (3, X4)], mismatch),
+        "fill": ([n, x], T.alloc(x, n), (4, X4), [(5, X4), (3, X4)], fill),
+        "fill of computed values": ([n, x], T.alloc(T.exp(x), 2, n).sum(axis=0), (4, X4), [(5, X4), (3, X4)], fill),
+        "set": ([x, y], T.set_subtensor(x[1:], y), (X4, X4[:3]), [(X4, X4[:k]) for k in (0, 1, 2, 4)], part),
+        "increment": ([x, y], T.inc_subtensor(x[::-2], y * 2), (X4, X4[:2]), [(X4, X4[:k]) for k in (0, 1, 3, 4)], part),
+        "set a computed slice": ([n, x, y], T.set_subtensor(x[n:], y), (2, X4, X4[:2]), [(3, X4, X4[:2]), (1, X4, X4[:2])], part),
+        "set to a range": ([n, x], T.set_subtensor(x[:n], T.arange(4.0)), (4, X4), [(3, X4)], part),
+    }
+
+
+@pytest.mark.parametrize("case", list(_of_other_lengths()))
+def test_lengths_that_nothing_is_read_along(backend, case):
+    """Ranges, fills and parts of arrays have lengths of their own: operands of others are refused, never read beyond their end."""
+    inputs, expression, fitting, others, text = _of_other_lengths()[case]
+    f = tcore.function(inputs, expression)
+    expected = tcore.function(inputs, expression, mode=tcore.compile.Mode("py", None))
+    np.testing.assert_allclose(f(*fitting), expected(*fitting))
+    for values in others:
+        refused(f, values, text)

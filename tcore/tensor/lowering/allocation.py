@@ -7,8 +7,9 @@ from typing import Any
 from tcore.codegen.expr import Const, Expr, cast, const, select
 from tcore.codegen.functions import apply_function
 from tcore.codegen.lowering import Operand, Target, lowers
-from tcore.codegen.stages import Map
+from tcore.codegen.stages import Map, Stage
 from tcore.tensor.alloc import Alloc, Eye
+from tcore.tensor.lowering.views import fits
 from tcore.tensor.ranges import ARange
 
 __all__ = ["LOWERINGS"]
@@ -21,10 +22,11 @@ def _length(number: Operand, default: Expr) -> Expr:
 
 
 @lowers(Alloc)
-def lower_alloc(op: Any, out: Target, value: Operand, *lengths: Operand) -> Map:
+def lower_alloc(op: Any, out: Target, value: Operand, *lengths: Operand) -> list[Stage]:
     """``out[i, j] = value[j]``."""
     axes = out.over(_length(number, own) for number, own in zip(lengths, out.shape, strict=True))
-    return Map((out.buffer,), axes, (value[axes[out.ndim - value.ndim :]],))
+    demands = fits(value, [cast(number.scalar(), "int64") for number in lengths])
+    return [*demands, Map((out.buffer,), axes, (value[axes[out.ndim - value.ndim :]],))]
 
 
 @lowers(Eye)

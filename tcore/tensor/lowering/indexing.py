@@ -7,11 +7,11 @@ from typing import Any
 
 from tcore.codegen.expr import Axis, Expr, Fn, cast, index_const
 from tcore.codegen.lowering import NotLowered, Operand, Target, lowers
-from tcore.codegen.stages import Map, Region, Regions, Scatter
+from tcore.codegen.stages import Map, Region, Regions, Scatter, Stage
 from tcore.tensor.advanced_incsubtensor import AdvancedIncSubtensor, AdvancedIncSubtensor1
 from tcore.tensor.advanced_subtensor import AdvancedSubtensor, AdvancedSubtensor1
 from tcore.tensor.incsubtensor import IncSubtensor
-from tcore.tensor.lowering.views import basic_index, part, slice_parts
+from tcore.tensor.lowering.views import basic_index, fits, part, slice_parts
 
 __all__ = ["LOWERINGS"]
 
@@ -92,7 +92,7 @@ class _AdvancedIndex:
 
 
 @lowers(IncSubtensor)
-def lower_inc_subtensor(op: Any, out: Target, x: Operand, y: Operand, *numbers: Operand) -> Regions:
+def lower_inc_subtensor(op: Any, out: Target, x: Operand, y: Operand, *numbers: Operand) -> list[Stage]:
     """A copy of ``x`` (or its memory), then ``out[start + i * step] = y[i]`` or ``+=``."""
     index, lengths = basic_index(op.idx_list, x.shape, numbers)
     axes = tuple(Axis.fresh(f"r{k}", length) for k, length in enumerate(lengths))
@@ -100,21 +100,23 @@ def lower_inc_subtensor(op: Any, out: Target, x: Operand, y: Operand, *numbers: 
     place = tuple(make(next(left) if keeps else index_const(0)) for keeps, make in index)
     value = cast(y[axes[len(axes) - y.ndim :]], out.dtype)
     region = Region(axes, place, value, accumulate=not op.set_instead_of_inc)
-    return Regions(out.buffer, (region,), x.buffer, op.inplace)
+    return [*fits(y, lengths), Regions(out.buffer, (region,), x.buffer, op.inplace)]
 
 
 @lowers(AdvancedIncSubtensor1)
-def lower_advanced_inc_subtensor1(op: Any, out: Target, x: Operand, y: Operand, index: Operand) -> Scatter:
+def lower_advanced_inc_subtensor1(op: Any, out: Target, x: Operand, y: Operand, index: Operand) -> list[Stage]:
     """A copy of ``x``, then ``out[index[i], j] += y[i, j]`` (or ``=``), in the order of i."""
-    axes = tuple(Axis.fresh(f"r{k}", n) for k, n in enumerate((*index.shape, *x.shape[1:])))
+    lengths = (*index.shape, *x.shape[1:])
+    axes = tuple(Axis.fresh(f"r{k}", n) for k, n in enumerate(lengths))
     place = (cast(index[axes[0]], "int64"), *axes[1:])
     value = cast(y[axes[len(axes) - y.ndim :]], out.dtype)
     combine = "set" if op.set_instead_of_inc else "inc"
-    return Scatter(out.buffer, axes, place, value, combine, ((0, x.shape[0]),), x.buffer, op.inplace)  # type: ignore[arg-type]
+    scatter = Scatter(out.buffer, axes, place, value, combine, ((0, x.shape[0]),), x.buffer, op.inplace)  # type: ignore[arg-type]
+    return [*fits(y, lengths), scatter]
 
 
 @lowers(AdvancedIncSubtensor)
-def lower_advanced_inc_subtensor(op: Any, out: Target, x: Operand, y: Operand, *entries: Operand) -> Scatter:
+def lower_advanced_inc_subtensor(op: Any, out: Target, x: Operand, y: Operand, *entries: Operand) -> list[Stage]:
     """The same for any index of integer arrays and known slices."""
     plan = _AdvancedIndex(x.shape, entries)
     axes = tuple(Axis.fresh(f"r{k}", n) for k, n in enumerate(plan.lengths))
@@ -122,7 +124,8 @@ def lower_advanced_inc_subtensor(op: Any, out: Target, x: Operand, y: Operand, *
     checked = tuple((k, x.shape[k]) for k in plan.arrays)
     combine = "set" if op.set_instead_of_inc else "inc"
     place = tuple(plan.place(axes, checked=False))
-    return Scatter(out.buffer, axes, place, value, combine, checked, x.buffer, op.inplace)  # type: ignore[arg-type]
+    scatter = Scatter(out.buffer, axes, place, value, combine, checked, x.buffer, op.inplace)  # type: ignore[arg-type]
+    return [*fits(y, plan.lengths), scatter]
 
 
 LOWERINGS = (

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
 from tcore.codegen.expr import Const, Expr, Fn, cast, const, index_const, select
+from tcore.codegen.functions import apply_function
 from tcore.codegen.lowering import NotLowered, Operand, Target, lowers
-from tcore.codegen.stages import Map
+from tcore.codegen.stages import Demand, Map
 from tcore.tensor.dimshuffle import DimShuffle
 from tcore.tensor.rebroadcast import Rebroadcast
 from tcore.tensor.scalars import ScalarFromTensor, TensorFromScalar
 from tcore.tensor.subtensor import Subtensor
 
-__all__ = ["LOWERINGS", "basic_index", "part", "slice_parts"]
+__all__ = ["LOWERINGS", "basic_index", "fits", "part", "slice_parts"]
 
 
 @lowers(DimShuffle)
@@ -81,6 +83,16 @@ def basic_index(
             place = Fn("bounded", (number(entry), length), "int64")  # type: ignore[arg-type]
             index.append((False, lambda i, place=place: place))
     return index, lengths
+
+
+def fits(value: Operand, lengths: Sequence[Expr]) -> list[Demand]:
+    """What must hold for ``value`` to fill a place of ``lengths``: equal ones, counted from the right, where it does not stretch."""
+    conditions = [
+        apply_function("eq", (own, wanted), "bool")
+        for own, wanted, stretches in zip(value.shape, lengths[len(lengths) - value.ndim :], value.broadcastable, strict=True)
+        if not stretches and own is not wanted
+    ]
+    return [Demand(tuple(conditions))] if conditions else []
 
 
 def part(axis: Expr, *, start: Expr, step: int, whole: bool) -> Expr:

@@ -111,8 +111,16 @@ def _holds_all(through: str, source: str, wanted: str) -> bool:
 
 @rewrite(*_ALWAYS, tracks=[Alloc], tags=_FAST)
 def local_useless_alloc(node: Apply) -> Any:
-    """alloc(x, shape) -> x, where x has that shape by its type"""
-    return [node.inputs[0]] if node.inputs[0].type == node.outputs[0].type else False
+    """alloc(x, shape) -> x, where x is known to have that shape"""
+    x: Any
+    out: Any
+    (x, *_), (out,) = node.inputs, node.outputs
+    if x.type != out.type:
+        return False
+    feature = getattr(node.fgraph, "shape_feature", None)
+    open_axes = [axis for axis, flag in enumerate(x.type.broadcastable) if not flag]
+    known = all(feature is not None and feature.same_shape(x, out, axis, axis) for axis in open_axes)
+    return [x] if known else False
 
 
 @rewrite(*_ALWAYS, tracks=[Elemwise], only=of_kind(scalar.Switch), tags=_FAST)

@@ -176,6 +176,10 @@ def _view(d):
 # ------------------------------------------------------------ the table: rule -> templates
 
 E = Template
+def _alloc_of_own_shape(x):
+    return alloc(x, *[T.shape_i(x, axis) for axis in range(x.ndim)])
+
+
 TEMPLATES: dict[str, list[Template]] = {
     # useless
     "local_useless_elemwise": [
@@ -195,7 +199,8 @@ TEMPLATES: dict[str, list[Template]] = {
         E(lambda d: T.cast(T.cast(d.full("int8"), "int64"), "int8"), lambda d: T.cast(T.cast(d.full("uint8"), "float32"), "int8")),
     ],
     "local_useless_alloc": [
-        E(lambda d: alloc(d.full("any"), *[d.length(n) for n in d.shape]), lambda d: alloc(d.scalar("any"), *[d.length(n) for n in d.shape]), min_ndim=1),
+        E(lambda d: _alloc_of_own_shape(d.full("any")), lambda d: alloc(d.scalar("any"), *[d.length(n) for n in d.shape]), min_ndim=1),
+        E(lambda d: _alloc_of_own_shape(d.full("any")), lambda d: alloc(d.full("any"), *[d.length(n) for n in d.shape]), min_ndim=1),
     ],
     "local_remove_switch_const_cond": [
         E(lambda d: T.switch(np.bool_(d.rng.random() < 0.5), d.x("any"), d.x("any")), lambda d: T.switch(d.x("bool"), d.x("any"), d.x("any"))),
