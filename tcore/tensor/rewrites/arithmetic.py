@@ -22,6 +22,7 @@ from tcore.tensor.rewrites.common import (
     of_kind,
     only_client,
     uniform_value,
+    widened,
 )
 
 if TYPE_CHECKING:
@@ -167,7 +168,7 @@ def local_mul_specialize(node: Apply) -> Any:
         return False
     if not factors:
         return [fitted(constant_like(-1 if negative else 1, out), out)]
-    result: Any = factors[0] if len(factors) == 1 else mul(*factors)
+    result: Any = factors[0] if len(factors) == 1 else mul(*widened(factors, out.type.dtype))
     if result.type.dtype != out.type.dtype:
         result = cast(result, out.type.dtype)
     return [fitted(neg(result) if negative else result, out)]
@@ -182,7 +183,7 @@ def local_add_specialize(node: Apply) -> Any:
         return False
     if not kept:
         return [fitted(constant_like(0, out), out)]
-    return [fitted(kept[0] if len(kept) == 1 else add(*kept), out)]
+    return [fitted(kept[0] if len(kept) == 1 else add(*widened(kept, out.type.dtype)), out)]
 
 
 def _subtracts_zero(node: Apply) -> bool:

@@ -10,12 +10,12 @@ from tcore import scalar
 from tcore.graph.variable import Constant, Variable
 from tcore.optimizer.base import LocalOptimizer
 from tcore.optimizer.rewrite import ASSUME_FINITE, Rewrite, Stage, rewrite
-from tcore.scalar.dtypes import float_dtypes
+from tcore.scalar.dtypes import float_dtypes, upcast
 from tcore.tensor.conversion import as_tensor_variable
 from tcore.tensor.dimshuffle import DimShuffle
 from tcore.tensor.elemwise import Elemwise
-from tcore.tensor.math import add, inv, mul, neg, sgn, sub, true_div
-from tcore.tensor.rewrites.common import constant_like, elemwise_node, fitted, is_discrete, only_client, uniform_value
+from tcore.tensor.math import add, cast, inv, mul, neg, sgn, sub, true_div
+from tcore.tensor.rewrites.common import constant_like, elemwise_node, fitted, is_discrete, only_client, uniform_value, widened
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -240,7 +240,7 @@ class Canonizer(LocalOptimizer):
         num = [v if isinstance(v, Variable) else constant_like(v, out) for v in num]
         if not num and not denum:
             return constant_like(self.calculate([], []), out)
-        return self.merge_num_denum(num, denum)
+        return self.merge_num_denum(*_widened(num, denum, out.type.dtype))
 
     def _is_made_of(self, out: Any, num: Sequence[Any], denum: Sequence[Any]) -> bool:
         """Whether :meth:`merge_num_denum` of these terms would make ``out`` again: most visits find it so, and build nothing."""
@@ -264,6 +264,16 @@ class Canonizer(LocalOptimizer):
             and (node.op is self.main or node.op == self.main)
             and all(map(_same, terms, node.inputs))
         )
+
+
+def _widened(num: list[Any], denum: list[Any], dtype: str) -> tuple[list[Any], list[Any]]:
+    """The terms with casts to the dtype of the result, where something that is computed of some of them might not fit into theirs."""
+    above, below = widened(num, dtype), widened(denum, dtype)
+    if below and not above and upcast(*[v.type.dtype for v in below]) != dtype:
+        below[0] = cast(below[0], dtype)
+    elif above and below and upcast(*[v.type.dtype for v in (*above, *below)]) != dtype:
+        above[0] = cast(above[0], dtype)
+    return above, below
 
 
 def _same(term: Any, variable: Any) -> bool:
@@ -344,7 +354,8 @@ def _greedy_distributor(node: Apply) -> Any:
         if not any(elemwise_node(term, *_WITH_DENOMINATOR) is not None for term in total.inputs):
             continue
         others = num[:position] + num[position + 1 :]
-        terms = [local_mul_canonizer.get_num_denum(term) for term in total.inputs]
+        # a product of integers wraps around in its own dtype: it stays one factor
+        terms = [local_mul_canonizer.get_num_denum(t) if t.type.dtype == out.type.dtype else ([t], []) for t in total.inputs]
         if not any(below for _, below in terms):
             continue
         distributed = False
@@ -355,9 +366,10 @@ def _greedy_distributor(node: Apply) -> Any:
                 others.remove(factor)
                 distributed = True
         if distributed:
-            new_terms = [local_mul_canonizer.merge_num_denum(*_with_one(term, out)) for term in terms]
+            dtype = out.type.dtype
+            new_terms = [local_mul_canonizer.merge_num_denum(*_widened(*_with_one(term, out), dtype)) for term in terms]
             new = total.op(*new_terms)
-            return [fitted(local_mul_canonizer.merge_num_denum([*others, new], denum), out)]
+            return [fitted(local_mul_canonizer.merge_num_denum(*_widened([*others, new], denum, dtype)), out)]
     return False
 
 

@@ -10,7 +10,7 @@ from tcore.graph.variable import Constant
 from tcore.optimizer.tracing import trace_back
 from tcore.scalar.arithmetic import Neg
 from tcore.scalar.basic import Cast, Second
-from tcore.scalar.dtypes import complex_dtypes, discrete_dtypes
+from tcore.scalar.dtypes import complex_dtypes, discrete_dtypes, upcast
 from tcore.tensor.alloc import Alloc, alloc
 from tcore.tensor.conversion import as_tensor_variable
 from tcore.tensor.dimshuffle import DimShuffle
@@ -21,7 +21,7 @@ from tcore.tensor.type import TensorType
 from tcore.tensor.var import TensorConstant
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from tcore.graph.apply import Apply
     from tcore.graph.variable import Variable
@@ -42,6 +42,7 @@ __all__ = [
     "only_client",
     "scalarconsts_rest",
     "uniform_value",
+    "widened",
 ]
 
 
@@ -157,6 +158,13 @@ def fitted(value: Any, old: Any) -> Any:
     if value.type.broadcastable != old.type.broadcastable:
         value = broadcast_like(value, old, old.fgraph)
     return value
+
+
+def widened(terms: Sequence[Any], dtype: str) -> list[Any]:
+    """Terms of a sum or product of ``dtype``, the first with a cast where what is computed of these alone might not fit into their dtypes."""
+    if len(terms) > 1 and upcast(*[v.type.dtype for v in terms]) != dtype:
+        return [cast(terms[0], dtype), *terms[1:]]
+    return list(terms)
 
 
 def negated(variable: Any, dtype: str) -> Any:

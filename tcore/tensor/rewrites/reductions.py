@@ -18,7 +18,7 @@ from tcore.tensor.elemwise import Elemwise
 from tcore.tensor.extremes import Argmax, MaxAndArgmax
 from tcore.tensor.join import Join
 from tcore.tensor.math import cast, mul, neg, pow, true_div
-from tcore.tensor.rewrites.common import elemwise_node, fitted, is_discrete, is_real, only_client
+from tcore.tensor.rewrites.common import elemwise_node, fitted, is_discrete, is_real, only_client, widened
 
 if TYPE_CHECKING:
     from tcore.graph.apply import Apply
@@ -119,10 +119,10 @@ def local_sum_mul_by_scalar(node: Apply) -> Any:
     rest = [v for v in terms.inputs if not all(v.type.broadcastable)]  # type: ignore[attr-defined]
     if not scalars or not rest:
         return False
-    inner: Any = rest[0] if len(rest) == 1 else mul(*rest)
+    inner: Any = rest[0] if len(rest) == 1 else mul(*widened(rest, x.type.dtype))
     if inner.type != x.type:
         return False
-    factor: Any = scalars[0] if len(scalars) == 1 else mul(*scalars)
+    factor: Any = scalars[0] if len(scalars) == 1 else mul(*widened(scalars, x.type.dtype))
     factor = factor.dimshuffle()
     if isinstance(op, Prod):
         feature = getattr(node.fgraph, "shape_feature", None)

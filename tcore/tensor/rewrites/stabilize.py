@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 from tcore import scalar
 from tcore.optimizer.navigators import in2out
 from tcore.optimizer.rewrite import ASSUME_FINITE, GlobalRewrite, Rewrite, Stage, rewrite
-from tcore.scalar.dtypes import complex_dtypes, float_dtypes
+from tcore.scalar.dtypes import complex_dtypes, discrete_dtypes, float_dtypes
 from tcore.tensor.careduce import CAReduce, Sum, normal_axes, spread_over
 from tcore.tensor.dimshuffle import DimShuffle
 from tcore.tensor.math import (
     add,
+    cast,
     erf,
     erfc,
     erfcx,
@@ -37,7 +38,7 @@ from tcore.tensor.math import (
     true_div,
 )
 from tcore.tensor.rewrites.canonizer import local_mul_canonizer
-from tcore.tensor.rewrites.common import constant_like, elemwise_node, fitted, has_value, only_client
+from tcore.tensor.rewrites.common import constant_like, elemwise_node, fitted, has_value, only_client, widened
 from tcore.tensor.softmax import Softmax, SoftmaxGrad, logsoftmax_op
 
 if TYPE_CHECKING:
@@ -50,7 +51,9 @@ _FINITE = (ASSUME_FINITE,)
 
 
 def negative_of(variable: Any) -> Any:
-    """``y`` where ``variable`` is written as ``-y`` or ``-1 * y``; None otherwise."""
+    """``y`` where ``variable`` is written as ``-y`` or ``-1 * y``; None otherwise, and for integers, whose negatives wrap around."""
+    if variable.type.dtype in discrete_dtypes:
+        return None
     node = elemwise_node(variable, scalar.Neg)
     if node is not None:
         return node.inputs[0]
@@ -62,10 +65,12 @@ def negative_of(variable: Any) -> Any:
     return None
 
 
-def _negated(variable: Any) -> Any:
-    """``-variable``, without a double sign."""
+def _negated(variable: Any, dtype: str) -> Any:
+    """``-variable``, without a double sign; of an integer in the float ``dtype``, which has negatives of all."""
     inner = negative_of(variable)
-    return neg(variable) if inner is None else inner
+    if inner is not None:
+        return inner
+    return neg(cast(variable, dtype) if variable.type.dtype in discrete_dtypes else variable)
 
 
 def _one_plus(variable: Any) -> Any:
@@ -80,10 +85,10 @@ def _one_plus(variable: Any) -> Any:
         rest = [v for v in node.inputs if v is not ones[0]]
         if len(rest) != len(node.inputs) - 1:
             return None
-        return rest[0] if len(rest) == 1 else add(*rest)
+        return rest[0] if len(rest) == 1 else add(*widened(rest, variable.type.dtype))
     node = elemwise_node(variable, scalar.Sub)
     if node is not None and has_value(node.inputs[0], 1):
-        return neg(node.inputs[1])
+        return _negated(node.inputs[1], variable.type.dtype)
     return None
 
 
@@ -148,7 +153,7 @@ def local_inv_1_plus_exp(node: Apply) -> Any:
         if not has_value(above, 1):
             # exp(x) / (1 + exp(x)) has a rule of its own
             return False
-    return [fitted(sigmoid(_negated(power.inputs[0])), out)]
+    return [fitted(sigmoid(_negated(power.inputs[0], out.type.dtype)), out)]
 
 
 @rewrite(*_BOTH, tracks=[true_div], tags=_FINITE)
@@ -170,7 +175,7 @@ def local_exp_over_1_plus_exp(node: Apply) -> Any:
         exponent = power.inputs[0]
         above = next((v for v in num if _is_exp_of(v, exponent)), None)
         if above is None:
-            num.append(sigmoid(_negated(exponent)))
+            num.append(sigmoid(_negated(exponent, out.type.dtype)))
         else:
             num[num.index(above)] = sigmoid(exponent)
     if not changed:
@@ -209,7 +214,7 @@ def local_sigm_times_exp(node: Apply) -> Any:
         else:
             for other in denum:
                 if _is_exp_of(other, x):
-                    num[position] = sigmoid(_negated(x))
+                    num[position] = sigmoid(_negated(x, out.type.dtype))
                     denum.remove(other)
                     changed = True
                     break
@@ -234,7 +239,7 @@ def local_1msigmoid(node: Apply) -> Any:
         one = next((v for v in node.inputs if has_value(v, 1)), node.inputs[0])
     if sigm is None or not has_value(one, 1):
         return False
-    return [fitted(sigmoid(_negated(sigm.inputs[0])), out)]
+    return [fitted(sigmoid(_negated(sigm.inputs[0], out.type.dtype)), out)]
 
 
 @rewrite(*_BOTH, tracks=[log], tags=_FINITE)
@@ -242,7 +247,7 @@ def local_logsigm_to_softplus(node: Apply) -> Any:
     """log(sigmoid(x)) -> -softplus(-x); log(1 - sigmoid(x)) -> -softplus(x)"""
     sigm = elemwise_node(node.inputs[0], scalar.ScalarSigmoid)
     if sigm is not None:
-        return [fitted(neg(softplus(_negated(sigm.inputs[0]))), node.outputs[0])]
+        return [fitted(neg(softplus(_negated(sigm.inputs[0], node.outputs[0].type.dtype))), node.outputs[0])]
     return False
 
 
