@@ -13,7 +13,7 @@ from tcore.graph import Apply, Constant, Feature, FunctionGraph, Variable
 from tcore.graph.debugprint import debugprint
 from tcore.graph.traversal import io_toposort
 
-__all__ = ["RepeatedOptimizer", "Replacements"]
+__all__ = ["RepeatedOptimizer", "Replacements", "agree", "shown"]
 
 
 class _Steps(Feature):
@@ -48,18 +48,32 @@ class Replacements(Feature):
         """
         known = _computed(fgraph.inputs, values, [variable for pair in self._pairs for variable in pair])
         for (old, new), reason in self._pairs.items():
-            if old in known and new in known and not _agree(old, known[old], known[new]):
+            if old in known and new in known and not _agree(old, new, known[old], known[new]):
                 raise BadOptimization(
                     old, new, known[old], known[new], reason, str(debugprint(old, file="str")), str(debugprint(new, file="str"))
                 )
 
 
-def _agree(variable: Variable, old: Any, new: Any) -> bool:
-    if isinstance(old, np.ndarray) and isinstance(new, np.ndarray) and old.dtype.kind in "fc" and old.shape == new.shape:
-        finite = np.isfinite(old)
+def agree(old: Variable, new: Variable, value: Any, other: Any) -> bool:
+    """Whether values of two variables are the same but for rounding: by the rule in a tag, where a rewrite or an op put one, or by the type."""
+    rules = [getattr(v.tag, "values_eq_approx", None) for v in (new, old, shown(old)) if v.has_tag()]
+    rule = next(filter(None, rules), old.type.values_eq_approx)
+    return bool(rule(value, other))
+
+
+def shown(variable: Variable) -> Variable:
+    """The variable whose memory ``variable`` shows: itself, unless it is a view."""
+    while variable.owner is not None and (sources := variable.owner.op.view_map.get(variable.index or 0)):
+        variable = variable.owner.inputs[sources[0]]
+    return variable
+
+
+def _agree(old: Variable, new: Variable, value: Any, other: Any) -> bool:
+    if isinstance(value, np.ndarray) and isinstance(other, np.ndarray) and value.dtype.kind in "fc" and value.shape == other.shape:
+        finite = np.isfinite(value)
         if not finite.all():
-            old, new = np.where(finite, old, 0), np.where(finite, new, 0).astype(old.dtype)
-    return variable.type.values_eq_approx(old, new)
+            value, other = np.where(finite, value, 0), np.where(finite, other, 0).astype(value.dtype)
+    return agree(old, new, value, other)
 
 
 def _computed(inputs: Sequence[Variable], values: Sequence[Any], wanted: Sequence[Variable]) -> dict[Variable, Any]:

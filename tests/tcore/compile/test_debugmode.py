@@ -15,7 +15,8 @@ from tcore.compile.debugmode import BadOptimization, BadThunkOutput, DebugModeEr
 from tcore.compile.debugmode.memory import KINDS, kinds_of, offered
 from tcore.configuration import change_flags
 from tcore.graph import Apply, Op
-from tcore.optimizer import TopoOptimizer, local_optimizer
+from tcore.optimizer import PatternSub, TopoOptimizer, local_optimizer
+from tcore.tensor.alloc import AllocEmpty
 
 v = T.dvector("v")
 m = T.dmatrix("m")
@@ -252,3 +253,26 @@ class TestOptimizations:
 
         with pytest.raises(StochasticOrder, match="took different steps"):
             function([v], T.exp(T.exp(v)), mode=DebugMode(self.optimizer(moody), stability_patience=3))
+
+    def test_a_rule_of_comparison(self):
+        """A pattern that says how its values compare with those that they replace is taken at its word."""
+        rough = PatternSub((T.exp, "x"), (T.add, "x", 1.0), values_eq_approx=lambda a, b: a.shape == b.shape)
+        f = function([v], T.exp(v), mode=DebugMode(TopoOptimizer(rough), stability_patience=1))
+        np.testing.assert_array_equal(f([1.0]), [2.0])
+
+
+@pytest.mark.parametrize("mode", ["DebugMode", "NanGuardMode"])
+def test_memory_without_values(mode, monkeypatch):
+    """What an empty array holds is nobody's mistake: neither that it differs each time nor that it is NaN, also seen through a view."""
+    numbers = itertools.cycle([np.nan, np.inf, 3.0])
+
+    def perform(self, node, inputs, output_storage, params=None):
+        output_storage[0][0] = np.full([int(n) for n in inputs], next(numbers), self.dtype)
+
+    monkeypatch.setattr(AllocEmpty, "perform", perform)
+    m = T.dmatrix("m")
+    with change_flags(backend="numpy", DebugMode__check_preallocated_output="ALL"):
+        f = function([m, v], [T.dot(m, v), T.dot(v, m), AllocEmpty("float64")(v.shape[0])[::-1].shape], mode=mode)
+        for _ in range(3):
+            for value in f(np.ones((2, 2)), np.ones(2))[:2]:
+                np.testing.assert_array_equal(value, [2, 2])
