@@ -118,7 +118,10 @@ def hold(plan: Sequence[tuple[ValueLock, bool]]) -> Held:
     RuntimeError
         If this call was made from within another one, and waiting would never end because the calls of other threads wait
         for what this thread holds.
+    RecursionError
+        If so few levels are left that :func:`release` could not do its work: nothing is taken then.
     """
+    _has_room(_LEVELS)
     me = get_ident()
     request = None
     held: Held = []
@@ -140,6 +143,16 @@ def hold(plan: Sequence[tuple[ValueLock, bool]]) -> Held:
         release(held)
         raise
     return held
+
+
+#: more than the calls below :func:`hold` and :func:`release`
+_LEVELS = 6
+
+
+def _has_room(levels: int) -> None:
+    """Raise RecursionError unless as many calls may be nested here: whoever takes a lock must be able to give it back."""
+    if levels:
+        _has_room(levels - 1)
 
 
 _DEADLOCK = (

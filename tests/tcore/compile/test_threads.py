@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 import time
 
@@ -252,3 +254,36 @@ def test_nested_calls_that_would_wait_for_ever(host):
     assert len(errors) == 1
     assert "calls wait for each other" in errors[0]
     assert sorted([float(a.get_value()), float(b.get_value())]) in ([1.0, 10.0], [10.0, 11.0], [0.0, 11.0])
+
+
+RECURSION_WITHOUT_END = """
+import numpy as np, tcore, tcore.tensor as T
+
+class Again(tcore.Op):
+    __props__ = ()
+
+    def make_node(self, x):
+        return tcore.Apply(self, [x], [x.type()])
+
+    def perform(self, node, inputs, output_storage):
+        output_storage[0][0] = f(inputs[0] + 1)
+
+x, calls = T.dvector("x"), tcore.shared(0.0)
+f = tcore.function([x], Again()(x), updates=[(calls, calls + 1)])
+
+def from_below(levels):
+    return f([0.0]) if not levels else from_below(levels - 1)
+
+for levels in range(8):
+    try:
+        from_below(levels)
+    except RecursionError:
+        print("ended", end=" ")
+print(calls.get_value())
+"""
+
+
+def test_recursion_without_end():
+    """The locks of the innermost calls are given back wherever the stack ends."""
+    done = subprocess.run([sys.executable, "-P", "-c", RECURSION_WITHOUT_END], capture_output=True, text=True, timeout=60, check=False)
+    assert done.stdout.split() == ["ended"] * 8 + ["0.0"], done.stderr[-2000:]
