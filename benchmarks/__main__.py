@@ -1,4 +1,4 @@
-"""Measure pairs of workloads side by side: ``python benchmarks [--list] [--only NAME ...] [--rounds N] [--output FOLDER]``.
+"""Measure pairs of workloads side by side: ``python benchmarks [--list] [--only NAME ...] [--rounds N] [--output FOLDER] [--compile-time]``.
 
 Each row runs our workload and its reference alternately in one process run, so that what else the machine does meets both;
 the ratio of a row is the median over rounds. Results go to JSON, Markdown and PNG.
@@ -12,9 +12,12 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+from compiling import COMPILE_ROWS, compile_report
 from measure import run_row
 from report import write
-from rows import ROWS
+from rows import ROWS as RUN_ROWS
+
+ROWS = (*RUN_ROWS, *COMPILE_ROWS)
 
 
 def main() -> int:
@@ -25,7 +28,14 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=7, help="times that each pair is run (7)")
     parser.add_argument("--output", type=Path, default=Path(__file__).parent / "results", help="folder for the results")
     parser.add_argument("--check", action="store_true", help="fail when a row misses its limit")
+    parser.add_argument("--compile-time", action="store_true", help="only the cost of a node by graph size, and the slowest rules")
     arguments = parser.parse_args()
+    if arguments.compile_time:
+        text = compile_report()
+        arguments.output.mkdir(parents=True, exist_ok=True)
+        (arguments.output / "compile-time.md").write_text(text)
+        print(text)
+        return 0
     if arguments.list:
         for row in ROWS:
             print(f"{row.name:28s} {row.summary}")

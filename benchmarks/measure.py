@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import atexit
+import functools
 import os
+import shutil
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -104,9 +108,18 @@ def seconds_of(function: Callable[[], object], repeats: int = 1) -> Workload:
     return workload
 
 
+@functools.cache
+def _bytecode() -> str:
+    """A folder for the bytecode of this run: without any, most of an import is the compilation of sources."""
+    folder = tempfile.mkdtemp(prefix="tcore-bench-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
 def child_seconds(program: str, **environment: str) -> float:
-    """Run a program in a fresh Python; the number that it prints last."""
-    flags = {name: value for name, value in os.environ.items() if not name.startswith("TCORE")}
+    """Run a program in a fresh Python, which finds its bytecode as an installed program does; the number that it prints last."""
+    flags = {name: value for name, value in os.environ.items() if not name.startswith("TCORE") and name != "PYTHONDONTWRITEBYTECODE"}
+    flags.setdefault("PYTHONPYCACHEPREFIX", _bytecode())
     done = subprocess.run(
         [sys.executable, "-P", "-c", program], env={**flags, **environment}, capture_output=True, text=True, check=False, cwd=Path(__file__).parent
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import hashlib
 import importlib.machinery
 import importlib.util
@@ -118,7 +119,7 @@ def _find_or_compile(text: ModuleText) -> Path:
         return library.path
     _compiled.add(text.name)
     private = tempfile.TemporaryDirectory(prefix="tcore-user-code-")
-    _kept.append(private)
+    atexit.register(private.cleanup)  # as late as can be, and before Python complains that nobody did
     return _compile(text, Path(private.name))
 
 

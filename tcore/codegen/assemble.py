@@ -249,16 +249,6 @@ class _Builder:
         self.demand(facts)
         inside = node not in self.inlined
         names: dict[Axis, Axis | Expr] = {}
-        for stage in facts.stages:
-            for axis in region_axes(stage):
-                if axis in names:
-                    continue
-                if is_unit(axis):
-                    names[axis] = index_const(0)
-                elif inside and self.find(axis) in self.canonical:
-                    names[axis] = self.canonical[self.find(axis)]
-                else:
-                    names[axis] = Axis.fresh(axis.name, self.extent_rule([axis.extent])[0])
 
         def rule(expr: Expr) -> Expr | None:
             if isinstance(expr, Axis):
@@ -268,6 +258,17 @@ class _Builder:
             if isinstance(expr, Load):
                 return self.element(sources.get(expr.buffer, results.get(expr.buffer, expr.buffer)), expr.index)
             return None
+
+        for stage in facts.stages:
+            for axis in region_axes(stage):
+                if axis in names:
+                    continue
+                if is_unit(axis):
+                    names[axis] = index_const(0)
+                elif inside and self.find(axis) in self.canonical:
+                    names[axis] = self.canonical[self.find(axis)]
+                else:
+                    names[axis] = Axis.fresh(axis.name, substitute([axis.extent], rule)[0])
 
         for stage in facts.stages:
             rewritten = stage.rewrite(lambda exprs: substitute(exprs, rule))

@@ -8,13 +8,13 @@ from typing import Literal
 
 from attrs import frozen
 
-from tcore.codegen.expr import Buffer, Cast, Const, Expr, Extent, Fn, Load
+from tcore.codegen.expr import Buffer, Cast, Const, Expr, Extent, Fn, Load, Select
 from tcore.codegen.kernel import Kernel
 from tcore.codegen.lowering import NotLowered
 from tcore.codegen.printer import Dialect
 from tcore.codegen.walks import flatten
 
-__all__ = ["ArgumentBlock", "GpuDialect", "GpuProgram", "Launch", "evaluate_length", "host_integer", "length_function"]
+__all__ = ["ArgumentBlock", "GpuDialect", "GpuProgram", "Launch", "evaluate_length", "host_integer", "known_to_host", "length_function"]
 
 
 class GpuDialect(Dialect):
@@ -43,16 +43,20 @@ class GpuDialect(Dialect):
 class ArgumentBlock:
     """The int64 values that a launch takes by value, in order.
 
-    ``lengths`` are (array, axis) pairs; after them come, for each array, its offset and one stride per
-    axis, in elements.  Arrays are numbered outputs first, then inputs.
+    ``lengths`` are (array, axis) pairs; after them come the ``computed`` lengths, which depend on single elements, and then,
+    for each array, its offset and one stride per axis, in elements.  Arrays are numbered outputs first, then inputs.
     """
 
     lengths: tuple[tuple[int, int], ...]
     ndims: tuple[int, ...]
+    computed: tuple[Expr, ...] = ()
 
-    def pack(self, shapes: Sequence[Sequence[int]], strides: Sequence[Sequence[int]], offsets: Sequence[int]) -> bytes:
-        """The block for arrays of these shapes, strides and offsets (in elements)."""
+    def pack(
+        self, shapes: Sequence[Sequence[int]], strides: Sequence[Sequence[int]], offsets: Sequence[int], computed: Sequence[int] = ()
+    ) -> bytes:
+        """The block for arrays of these shapes, strides and offsets (in elements), and these values of the computed lengths."""
         values = [shapes[array][axis] for array, axis in self.lengths]
+        values += computed
         for offset, stride in zip(offsets, strides, strict=True):
             values.append(offset)
             values += stride
@@ -136,11 +140,24 @@ def host_integer(expr: Expr, length: Callable[[Buffer, int], int], element: Call
             values[item] = int(element(item.buffer, tuple(values[part] for part in item.index)))
         elif isinstance(item, Cast) and not item.dtype.startswith("float"):
             values[item] = values[item.operand]
+        elif isinstance(item, Select):
+            values[item] = values[item.then] if values[item.condition] else values[item.otherwise]
         elif isinstance(item, Fn) and item.name in _HOST_ARITHMETIC:
             values[item] = int(_HOST_ARITHMETIC[item.name](*(values[arg] for arg in item.args)))
         else:
             raise NotLowered(f"{expr!r} is no number that the host knows before the launch")
     return values[expr]
+
+
+def known_to_host(length: Expr) -> None:
+    """Refuse lengths that the host cannot work out before a launch, whatever the arrays.
+
+    Raises
+    ------
+    NotLowered
+        If it is no arithmetic of integers.
+    """
+    host_integer(length, lambda buffer, axis: 1, lambda buffer, index: 1)
 
 
 def length_function(extent: Expr) -> Callable[[Mapping[Buffer, Sequence[int]]], int]:

@@ -6,11 +6,13 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Literal
 
-from tcore.codegen.expr import Axis, Buffer, Expr, Extent, Load, index_const
-from tcore.codegen.gpu_program import ArgumentBlock, GpuDialect, GpuProgram, Launch, evaluate_length
+from tcore.codegen.expr import Axis, Buffer, Cast, Expr, Extent, Load, Select, index_const
+from tcore.codegen.facts import region_axes
+from tcore.codegen.gpu_program import ArgumentBlock, GpuDialect, GpuProgram, Launch, known_to_host
 from tcore.codegen.kernel import Kernel, extents_of, inline_scratch
 from tcore.codegen.printer import Source, address, is_data
 from tcore.codegen.stages import Map, Regions, Scatter
+from tcore.codegen.walks import flatten
 
 __all__ = ["DeviceText", "full_index"]
 
@@ -39,6 +41,10 @@ class DeviceText:
         self.names: dict[Expr, str] = {}
         for extent in self.lengths:
             self.names[extent] = f"{extent.buffer}_n{extent.axis}"
+        # Lengths that depend on numbers of the graph are worked out by the host.
+        self.computed = _computed_lengths(kernel)
+        for k, length in enumerate(self.computed):
+            self.names[length] = f"tc_n{k}"
         self.registers = {buffer: f"{buffer}" for buffer in kernel.outer_scratch}
         self.launches: list[Launch] = []
         self.checks = False
@@ -47,9 +53,9 @@ class DeviceText:
         """All launches."""
         self.functions()
         block = ArgumentBlock(
-            tuple((self.number[e.buffer], e.axis) for e in self.lengths), tuple(b.ndim for b in self.arrays)
+            tuple((self.number[e.buffer], e.axis) for e in self.lengths), tuple(b.ndim for b in self.arrays), self.computed
         )
-        size = max(1, len(block.lengths) + sum(1 + n for n in block.ndims))
+        size = max(1, len(block.lengths) + len(block.computed) + sum(1 + n for n in block.ndims))
         self.source.kernels.insert(0, f"typedef struct {{ tc_i64 v[{size}]; }} tc_arguments;")
         return GpuProgram(self.original, self.source.text(), tuple(self.launches), block, self.checks)
 
@@ -80,11 +86,11 @@ class DeviceText:
         inner = "\n".join(f"    {line}" if line else "" for line in [*unpack, *lines])
         self.source.kernels.append(f"{dialect.kernel} void {name}({parameters}) {{\n{inner}\n}}")
         for extent in work:
-            evaluate_length(extent, lambda buffer, axis: 1)  # refuses lengths that the host cannot know
+            known_to_host(extent)
         self.launches.append(Launch(name, mode, tuple(work)))
 
     def _block_names(self) -> list[str]:
-        texts = [self.names[extent] for extent in self.lengths]
+        texts = [self.names[extent] for extent in (*self.lengths, *self.computed)]
         for buffer in self.arrays:
             texts += [f"{buffer}_o", *(f"{buffer}_s{k}" for k in range(buffer.ndim))]
         return texts
@@ -155,6 +161,13 @@ class DeviceText:
             "}",
         ]
         self.function(suffix, "thread", [axis.extent for axis in stage.axes], lines)
+
+
+def _computed_lengths(kernel: Kernel) -> tuple[Expr, ...]:
+    """Lengths of axes that are no arithmetic of lengths of arrays alone."""
+    axes = [*kernel.outer, *kernel.inner, *(axis for stage in kernel.stages for axis in region_axes(stage))]
+    lengths = dict.fromkeys(axis.extent for axis in axes)
+    return tuple(length for length in lengths if any(isinstance(e, (Cast, Load, Select)) for e in flatten([length])))
 
 
 def _copied_lengths(kernel: Kernel) -> list[Extent]:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from tcore.compile.io import SymbolicInput, SymbolicOutput
-    from tcore.graph import Apply, FunctionGraph
+    from tcore.graph import Apply, DestroyHandler, FunctionGraph
 
 __all__ = ["Supervisor", "destroyed_inputs", "insert_copies", "memory_roots", "protect_inputs", "with_protected_inputs"]
 
@@ -25,7 +25,7 @@ class Supervisor(Feature):
     """
 
     def __init__(self, protected: Iterable[Variable]) -> None:
-        self.protected = list(protected)
+        self.protected = dict.fromkeys(protected)  # in order, and quick to ask
 
     def clone(self) -> Supervisor:
         """A supervisor without wards: those of the copied graph are told to it by who copies."""
@@ -33,11 +33,12 @@ class Supervisor(Feature):
 
     def validate(self, fgraph: FunctionGraph) -> None:
         """Raise InconsistencyError if a protected input is overwritten."""
-        if not hasattr(fgraph, "destroyers"):
+        handler: DestroyHandler | None = getattr(fgraph, "destroy_handler", None)
+        # asked after every change, so that the smaller of the two decides what it costs
+        if handler is None or self.protected.keys().isdisjoint(handler.destroyed_roots()):
             return
-        for variable in self.protected:
-            if variable in fgraph.variables and fgraph.destroyers(variable):
-                raise InconsistencyError(f"the input {variable} is protected, but a node overwrites it")
+        variable = next(variable for variable in self.protected if variable in handler.destroyed_roots())
+        raise InconsistencyError(f"the input {variable} is protected, but a node overwrites it")
 
 
 def _aliased(node: Apply, index: int) -> list[Variable]:

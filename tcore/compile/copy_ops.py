@@ -6,8 +6,8 @@ import copy
 import pickle
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from tcore.compile.type_code import PerTypeCode, TypeCode
 from tcore.graph import Apply, Op, Type, as_variable
+from tcore.graph.type_code import PerTypeCode, TypeCode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

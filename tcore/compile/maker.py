@@ -11,6 +11,7 @@ from tcore.compile.aliasing import Supervisor, destroyed_inputs, insert_copies, 
 from tcore.compile.backends import restored_linker
 from tcore.compile.errors import UnusedInputError
 from tcore.compile.function_module import Function
+from tcore.compile.garbage import rare_collections
 from tcore.compile.io import SymbolicInput, SymbolicOutput, convert_function_inputs
 from tcore.compile.mode import get_mode
 from tcore.compile.optimizations import plugins_of
@@ -65,6 +66,7 @@ class FunctionMaker:
     linker : Linker
     """
 
+    @rare_collections()
     def __init__(
         self,
         inputs: Sequence[Any],
@@ -196,6 +198,7 @@ class FunctionMaker:
         mapping = self.fgraph.update_mapping or {}
         return [mapping[position] for position in sorted(mapping)]
 
+    @rare_collections()
     def create(
         self, input_storage: Sequence[Any] | None = None, trustme: bool = False, storage_map: dict[Any, Any] | None = None
     ) -> Any:

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import os
 import platform
-import shutil
 import struct
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from tcore.configuration.tree import Config
 
-__all__ = ["COMPILEDIR_KEYS", "base_compiledir", "compiledir", "cxx", "kernel_store", "linker", "warns_about"]
+__all__ = ["COMPILEDIR_KEYS", "base_compiledir", "below", "compiledir", "cxx", "kernel_store", "linker", "warns_about"]
 
 
 def _version_of(distribution: str) -> str:
@@ -54,9 +52,18 @@ class _Keys(Mapping[str, str]):
         return len(COMPILEDIR_KEYS)
 
 
+def below(folder: str, name: str) -> str:
+    """The path of ``name`` in ``folder``."""
+    from pathlib import Path  # with what it loads it costs 3 ms at import, and no graph needs a folder before it is compiled
+
+    return str(Path(folder) / name)
+
+
 def cxx(_config: Config) -> str:
     """Full path of g++ (clang++ first on macOS), or ``""`` where there is none."""
     names = ("clang++", "g++") if sys.platform == "darwin" else ("g++",)
+    import shutil  # loads the modules of all archive formats
+
     return next((path for name in names if (path := shutil.which(name))), "")
 
 
@@ -69,23 +76,25 @@ def base_compiledir(_config: Config) -> str:
     """``~/.tcore``; on Windows ``Tcore`` below ``LOCALAPPDATA``."""
     local = os.environ.get("LOCALAPPDATA")
     if sys.platform == "win32" and local:
-        return str(Path(local) / "Tcore")
+        return below(local, "Tcore")
+    from pathlib import Path
+
     try:
         return str(Path("~/.tcore").expanduser())
     except RuntimeError:  # a user without home folder, as in some containers
         import tempfile
 
-        return str(Path(tempfile.gettempdir()) / f"tcore-{os.getuid()}")
+        return below(tempfile.gettempdir(), f"tcore-{os.getuid()}")
 
 
 def compiledir(config: Config) -> str:
     """``base_compiledir`` and, below it, ``compiledir_format`` with its keys filled in."""
-    return str(Path(config.base_compiledir) / (config.compiledir_format % _Keys()))
+    return below(config.base_compiledir, config.compiledir_format % _Keys())
 
 
 def kernel_store(config: Config) -> str:
     """``kernels`` in ``base_compiledir``: the store is keyed by content, so that one folder serves every platform."""
-    return str(Path(config.base_compiledir) / "kernels")
+    return below(config.base_compiledir, "kernels")
 
 
 def warns_about(fixed_in: str) -> Callable[[Config], bool]:

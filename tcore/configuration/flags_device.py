@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
 from typing import Any
 
+from tcore.configuration.defaults import below
 from tcore.configuration.option import Computed, Option
 
 __all__ = ["DEVICE_OPTIONS"]
@@ -32,7 +32,7 @@ DEVICE_OPTIONS: tuple[Option, ...] = (
     Option(name="gpuarray.single_stream", default=True, doc="One stream per context."),
     Option(
         name="gpuarray.cache_path",
-        default=Computed(lambda config: str(Path(config.compiledir) / "gpuarray_kernels"), "compiledir/gpuarray_kernels"),
+        default=Computed(lambda config: below(config.compiledir, "gpuarray_kernels"), "compiledir/gpuarray_kernels"),
         doc="Folder of compiled GPU kernels.",
     ),
     Option(name="nvcc.flags", default="", doc="More arguments for the CUDA compiler."),

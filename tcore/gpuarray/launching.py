@@ -90,13 +90,14 @@ class GroupLauncher:
 
     def _run(self, inputs: Sequence[Any], lookup: Callable[[Any], Any]) -> list[GpuArray]:
         # numbers that stayed on the host (indices, lengths) travel with the launch
-        arrays = [
-            value if isinstance(value, GpuArray) else self.constants.get(k) or array.asarray(value, context=self.context)
-            for k, value in enumerate(inputs)
-        ]
+        arrays = [self.constants[k] if k in self.constants else self._placed(value) for k, value in enumerate(inputs)]
         lengths = {buffer: value.shape for buffer, value in zip(self.group.kernel.inputs, arrays, strict=True)}
-        if self.group.requirements:
-            self._require(inputs, lengths)
+        values = dict(zip(self.group.kernel.inputs, inputs, strict=True))
+
+        def element(buffer: Buffer, index: tuple[int, ...]) -> int:
+            return int(np.asarray(values[buffer])[index])
+
+        self._require(lengths, element)
         outputs: list[GpuArray] = []
         for k, buffer in enumerate(self.group.kernel.outputs):
             if k in self.group.inplace:
@@ -106,16 +107,14 @@ class GroupLauncher:
             lengths[buffer] = value.shape
             outputs.append(value)
         self._check(arrays, lengths)  # some lengths are those of outputs
-        self.program.launch(outputs, arrays, lengths)
+        self.program.launch(outputs, arrays, lengths, element)
         return outputs
 
-    def _require(self, inputs: Sequence[Any], lengths: Lengths) -> None:
+    def _placed(self, value: Any) -> GpuArray:
+        return value if isinstance(value, GpuArray) else array.asarray(value, context=self.context)
+
+    def _require(self, lengths: Lengths, element: Callable[[Buffer, tuple[int, ...]], int]) -> None:
         """What nodes demand of lengths and integers; the latter may have to come from the device."""
-        values = dict(zip(self.group.kernel.inputs, inputs, strict=True))
-
-        def element(buffer: Buffer, index: tuple[int, ...]) -> int:
-            return int(np.asarray(values[buffer])[index])
-
         for requirement in self.group.requirements:
             if not host_integer(requirement.condition, lambda b, axis: lengths[b][axis], element):
                 raise ShapeMismatchError(requirement.node, f"{requirement.node} cannot work with lengths such as these")

@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable
 from typing import Any
 
+from tcore.codegen.facts import region_axes
+from tcore.codegen.gpu_program import known_to_host
 from tcore.codegen.lowering import LoweringTable, NotLowered
 from tcore.codegen.tables import lowering_table
 from tcore.configuration import config
@@ -125,7 +127,9 @@ def lifts(node: Apply, on_device: Any, table: LoweringTable) -> Op | None:
     if isinstance(form, GpuProduct):
         return form if takes([v.type.dtype for v in (*arrays, *node.outputs)]) else None
     try:
-        table.lower(node)  # some forms of an op lower, others do not
+        # some forms of an op lower, others do not, or to loops of a length that the host cannot work out
+        for axis in (axis for stage in table.lower(node).stages for axis in region_axes(stage)):
+            known_to_host(axis.extent)
     except NotLowered:
         return None
     return form

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
 
-from tcore.codegen.expr import Buffer
-from tcore.codegen.gpu_program import GpuProgram, length_function
+from tcore.codegen.expr import Buffer, Expr
+from tcore.codegen.gpu_program import GpuProgram, host_integer, length_function
 from tcore.gpuarray.runtime import Buffer as Memory
 from tcore.gpuarray.runtime import GpuContext, LaunchShape
 
@@ -45,14 +45,30 @@ class LoadedProgram:
         # the schedule is right for blocks of any size; a strict context may try another one
         source = f"/* TC_ANY_BLOCK */\n{program.source}"
         self.launches = [
-            (context.compile(source, launch.name), launch.mode, [length_function(extent) for extent in launch.work])
+            (context.compile(source, launch.name), launch.mode, [self._length(extent) for extent in launch.work])
             for launch in program.launches
         ]
         self.errors = _error_record(context) if program.checks else None
         self._lock = threading.Lock()
 
-    def launch(self, outputs: Sequence[Strided], inputs: Sequence[Strided], lengths: Mapping[Buffer, Sequence[int]]) -> None:
+    def _length(self, extent: Expr) -> Callable[[Mapping[Buffer, Sequence[int]], Sequence[int]], int]:
+        """A length of a launch from those of arrays and the computed ones."""
+        if extent in self.block.computed:
+            place = self.block.computed.index(extent)
+            return lambda lengths, computed: computed[place]
+        function = length_function(extent)
+        return lambda lengths, computed: function(lengths)
+
+    def launch(
+        self,
+        outputs: Sequence[Strided],
+        inputs: Sequence[Strided],
+        lengths: Mapping[Buffer, Sequence[int]],
+        element: Callable[[Buffer, tuple[int, ...]], int] | None = None,
+    ) -> None:
         """Start every launch, in order; nothing waits, unless a launch may record an error.
+
+        ``element`` reads a single element of an input, for lengths that depend on one.
 
         Raises
         ------
@@ -60,27 +76,36 @@ class LoadedProgram:
             If an index of the data was out of bounds; what follows such a launch was not started.
         """
         arrays = [*outputs, *inputs]
+        computed: list[int] = []
+        if self.block.computed and element is not None:
+            computed = [max(0, host_integer(length, lambda b, k: lengths[b][k], element)) for length in self.block.computed]
         block = self.block.pack(
             [value.shape for value in arrays],
             [[stride // value.dtype.itemsize for stride in value.strides] for value in arrays],
             [value.offset // value.dtype.itemsize for value in arrays],
+            computed,
         )
         writes = list({id(value.data): value.data for value in outputs}.values())
         written = {id(data) for data in writes}
         reads = list({id(value.data): value.data for value in inputs if id(value.data) not in written}.values())
         if self.errors is None:
-            self._start([*(value.data for value in arrays), outputs[0].data, block], reads, writes, lengths)
+            self._start([*(value.data for value in arrays), outputs[0].data, block], reads, writes, lengths, computed)
             return
         with self._lock:  # one error record for all calls
-            self._start([*(value.data for value in arrays), self.errors, block], reads, [*writes, self.errors], lengths)
+            self._start([*(value.data for value in arrays), self.errors, block], reads, [*writes, self.errors], lengths, computed)
 
     def _start(
-        self, arguments: Sequence[Any], reads: Sequence[Memory], writes: Sequence[Memory], lengths: Mapping[Buffer, Sequence[int]]
+        self,
+        arguments: Sequence[Any],
+        reads: Sequence[Memory],
+        writes: Sequence[Memory],
+        lengths: Mapping[Buffer, Sequence[int]],
+        computed: Sequence[int],
     ) -> None:
         for kernel, mode, work in self.launches:
             items = 1
             for extent in work:
-                items *= extent(lengths)
+                items *= extent(lengths, computed)
             if items <= 0:
                 continue
             self.context.launch(kernel, _shape(items, mode, kernel.max_block), arguments, reads=reads, writes=writes)

@@ -1,8 +1,9 @@
 """Graphs: Type, Variable, Constant, Apply, Op and FunctionGraph, and the walks over them."""
 
+from typing import TYPE_CHECKING
+
 from tcore.graph.apply import Apply, NoParams
 from tcore.graph.c_interface import CLinkerOp, CLinkerType
-from tcore.graph.cdata_type import CDataType
 from tcore.graph.cloning import clone, clone_get_equiv, clone_replace
 from tcore.graph.comparison import equal_computations, is_same_graph
 from tcore.graph.conversion import as_variable, register_converter
@@ -30,7 +31,7 @@ from tcore.graph.fgraph import FunctionGraph
 from tcore.graph.node import Node
 from tcore.graph.null_type import DisconnectedType, NullType
 from tcore.graph.observers import nodes_constructed
-from tcore.graph.op import Op, PureOp
+from tcore.graph.op import FieldlessOp, Op, PureOp
 from tcore.graph.params_type import Params, ParamsType
 from tcore.graph.testvalues import get_test_value
 from tcore.graph.text import as_string, default_node_formatter, op_as_string
@@ -68,6 +69,7 @@ __all__ = [
     "EnumList",
     "EnumType",
     "Feature",
+    "FieldlessOp",
     "FunctionGraph",
     "Generic",
     "History",
@@ -118,3 +120,15 @@ __all__ = [
     "variables_and_orphans",
     "view_roots",
 ]
+
+if TYPE_CHECKING:
+    from tcore.graph.cdata_type import CDataType
+else:
+
+    def __getattr__(name):  # noqa: ANN001, ANN202 - type checkers see the import
+        if name != "CDataType":
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        # not at the top: it costs as much as ten others, and only ops with C code of their own have such a type
+        from tcore.graph.cdata_type import CDataType
+
+        return CDataType

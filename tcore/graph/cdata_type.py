@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from importlib import import_module
@@ -77,6 +76,8 @@ class CDataType(Type):
 
     def _destructor(self) -> str:
         """The name of the C function that a capsule calls when it goes."""
+        import hashlib  # loads OpenSSL, which only generated C code needs
+
         return f"tcore_free_{hashlib.sha256(repr(self).encode()).hexdigest()[:16]}"
 
     def c_support_code(self) -> list[str]:

@@ -25,7 +25,7 @@ from tcore.graph.traversal import io_toposort
 from tcore.graph.variable import Constant
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, KeysView
 
     from tcore.graph.apply import Apply
     from tcore.graph.fgraph import FunctionGraph
@@ -55,18 +55,16 @@ def fast_inplace_check(inputs: list[Variable]) -> list[Variable]:
     fgraph = inputs[0].fgraph
     if fgraph is None:
         raise ValueError(f"{inputs[0]} belongs to no FunctionGraph: only there can something be overwritten")
-    protected: set[Variable] = set()
-    for feature in fgraph.features:
-        protected.update(getattr(feature, "protected", ()))
+    # asked for each candidate: nothing here may walk over all inputs or outputs of the graph
+    protected = [feature.protected for feature in fgraph.features if hasattr(feature, "protected")]
     has_destroyers = getattr(fgraph, "has_destroyers", None)
-    outputs = set(fgraph.outputs)
     return [
         variable
         for variable in inputs
         if not isinstance(variable, Constant)
-        and variable not in protected
-        and variable not in outputs
+        and not any(variable in group for group in protected)
         and not (has_destroyers is not None and has_destroyers([variable]))
+        and all(client != "output" for client, _ in fgraph.clients(variable))
     ]
 
 
@@ -188,6 +186,10 @@ class DestroyHandler(Feature):
         return bool(self._destroyers) and any(
             root in self._destroyers for variable in variables for root in self.roots(variable)
         )
+
+    def destroyed_roots(self) -> KeysView[Variable]:
+        """The variables, none of them a view, whose memory some node overwrites."""
+        return self._destroyers.keys()
 
     # ------------------------------------------------------------ events
 

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -296,6 +295,8 @@ class ParamsType(Type):
         body = _STRUCT.format(
             members="".join(members), functions="".join(functions), steps="".join(steps), cleanups="".join(cleanups)
         )
+        import hashlib  # loads OpenSSL, which only generated C code needs
+
         struct = f"tcore_params_{hashlib.sha256(body.encode()).hexdigest()[:16]}"
         return struct, body.replace("TC_STRUCT", struct)
 

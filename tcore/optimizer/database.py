@@ -195,7 +195,7 @@ class DB:
                 continue
             obj = entry.obj
             if isinstance(obj, DB):
-                obj = obj.query(query.subquery.get(entry.name, query))
+                obj = obj.query(query.for_member(entry.name))
                 obj.name = entry.name
             chosen.append((entry, obj))
         return chosen

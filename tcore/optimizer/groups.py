@@ -23,7 +23,19 @@ if TYPE_CHECKING:
 __all__ = ["LocalOptGroup", "OpRemove", "OpSub"]
 
 #: how often one rule may go on at its own results, at one node of the graph
-_STEPS = 10_000
+_STEPS = 5_000
+
+
+def _new_nodes(variable: Variable) -> list[Apply]:
+    """The nodes nearest to ``variable`` that are in no graph yet, itself among them: at most a handful."""
+    found: list[Apply] = []
+    waiting = [variable]
+    while waiting and len(found) < 16:
+        each = waiting.pop()
+        if each.owner is not None and each.fgraph is None:
+            found.append(each.owner)
+            waiting.extend(each.owner.inputs)
+    return found
 
 
 class LocalOptGroup(LocalOptimizer):
@@ -65,6 +77,7 @@ class LocalOptGroup(LocalOptimizer):
     def transform(self, node: Apply) -> Any:
         """The result of the first rule that has one. A rule that raises is reported, and off from then on."""
         off = rules_off()
+        origin = node
         result: Any = False
         watch: Watch | None = None
         while True:
@@ -79,8 +92,9 @@ class LocalOptGroup(LocalOptimizer):
                 if new[0] is node.outputs[0] or (result and new[0] is result[0]):
                     continue
                 result = list(new)
-                watch = watch or Watch(self, _STEPS, ratio=1.0)
-                if watch.note(rule, node, [new[0].owner], _STEPS):
+                copy_trace(origin.outputs[0], new[0])
+                watch = watch or Watch(self, limit=_STEPS)
+                if watch.note(rule, node, _new_nodes(new[0])):
                     return result
                 node = new[0].owner
                 break

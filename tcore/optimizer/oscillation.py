@@ -28,7 +28,7 @@ _LONGEST = 200
 #: how deep new nodes are compared by what they compute
 _DEPTH = 3
 #: growth of a graph that is not held against rules: this many times its nodes, and some more for small ones
-_GROWTH, _SPARE = 10, 1000
+_GROWTH, _SPARE = 10, 250
 
 
 class OscillationError(RuntimeError):
@@ -56,10 +56,13 @@ class Watch:
         Nodes of the graph at the start.
     ratio : float, optional
         No rule is applied more often than this times the number of nodes; ``config.optdb.max_use_ratio`` unless given.
+    limit : int, optional
+        No rule is applied more often than this, whatever the number of nodes.
     """
 
-    def __init__(self, optimizer: Any, nodes: int, ratio: float | None = None) -> None:
+    def __init__(self, optimizer: Any, nodes: int = 0, ratio: float | None = None, limit: int | None = None) -> None:
         self.optimizer = optimizer
+        self.limit = limit
         self.ratio = config.optdb.max_use_ratio if ratio is None else ratio
         self.applied: dict[Any, int] = {}
         self._most = _GROWTH * nodes + _SPARE
@@ -71,7 +74,7 @@ class Watch:
         self._fresh: set[Apply] = set()  # nodes that the chain made
         self._visits: dict[Any, list[int]] = {}  # computation -> its places in the chain
 
-    def note(self, rule: Any, node: Apply | None, made: Iterable[Apply], nodes: int) -> bool:
+    def note(self, rule: Any, node: Apply | None, made: Iterable[Apply], nodes: int = 0) -> bool:
         """Count that ``rule`` changed the graph at ``node``; whether it is off from now on.
 
         Parameters
@@ -88,7 +91,7 @@ class Watch:
             if circle:
                 self._tell_circle(circle)
                 return True
-        if total > self.ratio * min(nodes, self._most):
+        if total > (self.ratio * min(nodes, self._most) if self.limit is None else self.limit):
             self._tell_excess(rule, node)
             return True
         return False
@@ -132,10 +135,8 @@ class Watch:
     def _tell_excess(self, rule: Any, node: Apply | None) -> None:
         chain = {other: self.applied[other] for other, _ in self._chain[-50:]}
         rules = {rule: self.applied[rule], **chain}
-        message = (
-            f"{self._title()}: '{rule}' was applied more than {self.ratio:g} times the number of nodes (optdb.max_use_ratio) "
-            f"and is not done; the last changes were by {_listed(rules)}"
-        )
+        enough = f"{self.ratio:g} times the number of nodes (optdb.max_use_ratio)" if self.limit is None else f"{self.limit} times at one node"
+        message = f"{self._title()}: '{rule}' was applied more than {enough} and is not done; the last changes were by {_listed(rules)}"
         report_oscillation(OscillationError(message, rules), rule, node)
 
     def _title(self) -> str:

@@ -92,6 +92,15 @@ class Query:
         """A query with the optimizations of these plugins only (None: of all)."""
         return evolve(self, origins=origins)
 
+    def for_member(self, name: str) -> Query:
+        """The query for a database inside the one that is asked: its own, or this one without what has a place in the outer sequence."""
+        own = self.subquery.get(name)
+        if own is not None:
+            return own
+        if not self.extra_optimizations and math.isinf(self.position_cutoff):
+            return self
+        return evolve(self, extra_optimizations=(), position_cutoff=math.inf)
+
     def matches(self, tags: Iterable[str]) -> bool:
         """Whether something with these tags is taken."""
         tags = frozenset(tags)

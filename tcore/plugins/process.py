@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tcore.configuration import config
-from tcore.plugins.core import Manager
+
+if TYPE_CHECKING:
+    from tcore.plugins.core import Manager
 
 __all__ = ["active_plugins_for", "converters_for", "load", "manager", "shared_constructors_for"]
 
@@ -21,6 +23,9 @@ def manager() -> Manager:
     if _manager is None:
         with _lock:
             if _manager is None:
+                # not at the top: two dozen records of declarations, which building a graph does not need
+                from tcore.plugins.core import Manager
+
                 _manager = Manager(config)
     return _manager
 

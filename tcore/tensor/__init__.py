@@ -14,7 +14,6 @@ from tcore.tensor.advanced_incsubtensor import *
 from tcore.tensor.advanced_subtensor import *
 from tcore.tensor.alloc import *
 from tcore.tensor.assertion import *
-from tcore.tensor.blas import *
 from tcore.tensor.careduce import *
 from tcore.tensor.constants import *
 from tcore.tensor.constructors import *
@@ -51,6 +50,11 @@ __all__ = sorted(  # noqa: PLE0605 - what the families list
 
 #: documented names that live elsewhere: on floors above this one, or too seldom used to load at once
 _ELSEWHERE = {
+    **dict.fromkeys(
+        ("Dot22", "Dot22Scalar", "Gemm", "Gemv", "Ger", "blas_dtypes", "dot22", "dot22scalar"), "tcore.tensor.blas"
+    ),
+    **dict.fromkeys(("gemm_inplace", "gemm_no_inplace", "gemv_inplace", "gemv_no_inplace"), "tcore.tensor.blas"),
+    **dict.fromkeys(("ger", "ger_destructive"), "tcore.tensor.blas"),
     "Constant": "tcore.graph",
     "Lop": "tcore.gradient",
     "Rop": "tcore.gradient",
@@ -65,7 +69,9 @@ _ELSEWHERE = {
     "verify_grad": "tcore.gradient",
 }
 
-if not _TYPE_CHECKING:
+if _TYPE_CHECKING:
+    from tcore.tensor.blas import *
+else:
     _submodule = _lazy_submodules(__name__)
 
     def __getattr__(name):  # noqa: ANN001, ANN202 - type checkers see the imports

@@ -8,7 +8,7 @@ import numpy as np
 from attrs import field, frozen
 
 from tcore.configuration import config
-from tcore.graph import Apply, Constant, Op, Variable
+from tcore.graph import Apply, Constant, FieldlessOp, Op, Variable
 from tcore.graph.null_type import disconnected_type
 from tcore.scalar.dtypes import discrete_dtypes
 from tcore.tensor._lengths import Length
@@ -156,8 +156,7 @@ def adv_index_result(index: Sequence[Variable], ndim: int) -> tuple[list[int], i
     return arrays, (arrays[0] if arrays and together else 0), not together
 
 
-@frozen
-class AdvancedSubtensor(Op):
+class AdvancedSubtensor(FieldlessOp):
     """``x[index]`` as in NumPy, for an index of integer arrays and slices, one entry for each leading axis of ``x``.
 
     Boolean masks are integer arrays by the time they come here (:func:`tcore.tensor.indexing.index`), None is an axis

@@ -8,7 +8,7 @@ import numpy as np
 from attrs import field, frozen
 
 from tcore.configuration import config
-from tcore.graph import Apply, Op, Variable
+from tcore.graph import Apply, FieldlessOp, Op, Variable
 from tcore.graph.null_type import disconnected_type
 from tcore.tensor._lengths import as_length
 from tcore.tensor.constants import constant_int, scalar_value_of
@@ -63,8 +63,7 @@ def _run_time_shape(lengths: Sequence[Any]) -> tuple[int, ...]:
     return shape
 
 
-@frozen
-class Alloc(Op):
+class Alloc(FieldlessOp):
     """``value``, broadcast to a shape: ``Alloc()(value, n0, n1, …)``. A fresh array that others may overwrite."""
 
     def make_node(self, value: Any, *shape: Any) -> Apply:

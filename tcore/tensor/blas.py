@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from attrs import field, frozen
 
-from tcore.graph import Apply, Op, Variable
+from tcore.graph import Apply, FieldlessOp, Op, Variable
 from tcore.plugins.finders import names_elsewhere
 from tcore.tensor.conversion import as_tensor_variable
 from tcore.tensor.dot import check_product_shapes, dot, outer
@@ -68,8 +68,7 @@ def _scaled(target: Any, factor: Any) -> Any:
     return target
 
 
-@frozen
-class Dot22(Op):
+class Dot22(FieldlessOp):
     """The product of two matrices of one BLAS dtype."""
 
     def make_node(self, x: Any, y: Any) -> Apply:
@@ -98,8 +97,7 @@ class Dot22(Op):
         return "Dot22"
 
 
-@frozen
-class Dot22Scalar(Op):
+class Dot22Scalar(FieldlessOp):
     """``a * dot(x, y)`` for two matrices and a scalar."""
 
     def make_node(self, x: Any, y: Any, a: Any) -> Apply:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from attrs import frozen
 
-from tcore.graph import Apply, Op, Variable
+from tcore.graph import Apply, FieldlessOp, Variable
 from tcore.scalar.dtypes import upcast
 from tcore.tensor._lengths import product
 from tcore.tensor.assertion import Assert
@@ -43,8 +42,7 @@ def check_product_shapes(x: Any, y: Any) -> None:
         raise ValueError(f"Shape mismatch: x has {left} but y has {right}")
 
 
-@frozen
-class Dot(Op):
+class Dot(FieldlessOp):
     """The product of two vectors or matrices: ``Dot()(x, y)``. The last axis of ``x`` meets the first of ``y``."""
 
     def make_node(self, x: Any, y: Any) -> Apply:
@@ -130,8 +128,7 @@ def outer(x: Any, y: Any) -> Variable:
     return dot(x.dimshuffle(0, "x"), y.dimshuffle("x", 0))
 
 
-@frozen
-class BatchedDot(Op):
+class BatchedDot(FieldlessOp):
     """The product of the items of two batches: ``out[i] = dot(x[i], y[i])``.
 
     The operands are batches of vectors or matrices, so they have 2 or 3 axes.

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from attrs import field, frozen
 
-from tcore.compile.type_code import PerTypeCode, TypeCode
 from tcore.graph import Apply, Op, Variable
+from tcore.graph.type_code import PerTypeCode, TypeCode
 from tcore.tensor.constants import scalar_value_of
 from tcore.tensor.conversion import as_tensor_variable
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from attrs import frozen
 
 from tcore.configuration import config
-from tcore.graph import Apply, Op, Variable
+from tcore.graph import Apply, FieldlessOp, Variable
 from tcore.scalar.conversion import as_scalar
 from tcore.scalar.dtypes import discrete_dtypes
 from tcore.scalar.type import Scalar, get_scalar_type
@@ -20,8 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["ScalarFromTensor", "TensorFromScalar", "scalar_from_tensor", "tensor_from_scalar"]
 
 
-@frozen
-class ScalarFromTensor(Op):
+class ScalarFromTensor(FieldlessOp):
     """The element of a 0-d tensor, as a scalar."""
 
     def make_node(self, t: Any) -> Apply:
@@ -46,8 +44,7 @@ class ScalarFromTensor(Op):
         return "ScalarFromTensor"
 
 
-@frozen
-class TensorFromScalar(Op):
+class TensorFromScalar(FieldlessOp):
     """A scalar as a 0-d tensor."""
 
     def make_node(self, s: Any) -> Apply:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from attrs import frozen
 
-from tcore.compile.type_code import PerTypeCode, TypeCode
 from tcore.graph import Apply, Op, Variable
 from tcore.graph.null_type import disconnected_type
+from tcore.graph.type_code import PerTypeCode, TypeCode
 from tcore.tensor.constants import (
     NotScalarConstantError,
     constant_int,
@@ -40,7 +40,6 @@ _lvector = TensorType("int64", (False,))
 _lscalar = TensorType("int64", ())
 
 
-@frozen
 class Shape(PerTypeCode):
     """The shape of a value of any type whose values have one: an int64 vector with one entry per axis."""
 
@@ -208,7 +207,6 @@ def _shape_entry(value: Any) -> Any:
     return variable
 
 
-@frozen
 class SpecifyShape(PerTypeCode):
     """``x`` itself, with the promise that it has a given shape, which is checked when the function runs.
 

@@ -7,7 +7,6 @@ from typing import Any
 
 from tcore.configuration import config
 from tcore.graph.variable import Variable
-from tcore.plugins.declarations import TransferSpec
 from tcore.plugins.errors import UnknownNameError
 from tcore.plugins.process import manager
 from tcore.plugins.references import resolve
@@ -28,6 +27,8 @@ def register_transfer(fn: Callable[[Variable, str], Variable | None]) -> None:
 
 def _of_plugins(target: Any) -> list[Any]:
     """Transfers that plugins declare; the plugin that has the device ``target`` is loaded."""
+    from tcore.plugins.declarations import TransferSpec  # with the manager, which few graphs need before they are compiled
+
     device = config.device if target is None else target
     try:
         if isinstance(device, str) and device != "cpu":

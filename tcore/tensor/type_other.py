@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from attrs import frozen
 
-from tcore.graph import Apply, Constant, Op, Type, Variable
+from tcore.graph import Apply, Constant, FieldlessOp, Type, Variable
 from tcore.graph.null_type import disconnected_type
 
 if TYPE_CHECKING:
@@ -106,8 +106,7 @@ def as_int_none_variable(x: Any) -> Variable:
     return integer_scalar(x, "a part of a slice")
 
 
-@frozen
-class MakeSlice(Op):
+class MakeSlice(FieldlessOp):
     """A slice of symbolic parts, each an integer scalar or :data:`NoneConst`."""
 
     def make_node(self, start: Any, stop: Any = None, step: Any = None) -> Apply:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pdb  # noqa: T100 - a documented option stops in it
 import warnings
 from typing import TYPE_CHECKING
 
@@ -34,6 +33,8 @@ def report_float64(kind: Type) -> None:
         raise Float64Error(text)
     if action == "pdb":
         print(text)
+        import pdb  # noqa: T100 - loads a dozen modules, and a documented option stops in it
+
         pdb.set_trace()  # noqa: T100 - what the flag asks for
     else:
         warnings.warn(text, stacklevel=2)

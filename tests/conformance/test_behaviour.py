@@ -141,3 +141,17 @@ def test_results_do_not_depend_on_position(backend):
         for length in (1, 3, 8, 31, 64, 257, 500):
             np.testing.assert_array_equal(f(value[start : start + length]), whole[start : start + length])
         np.testing.assert_array_equal(g(rows[start % 64 :]), sums[start % 64 :])
+
+
+@pytest.mark.parametrize("start", [0, 1, 3, 4, -1, -9, 9])
+def test_writing_into_a_slice_with_a_computed_end(backend, start):
+    """The length of what is written is known when the function is called."""
+    x, n = T.dmatrix("x"), T.lscalar("n")
+    value = np.arange(12.0).reshape(4, 3)
+    f = tcore.function([x, n], [T.set_subtensor(x[n:], 1.7), T.inc_subtensor(x[:n], x[:n] * 2), T.set_subtensor(x[n::2, 1], T.exp(x[n::2, 0]))])
+    tail, head, steps = value.copy(), value.copy(), value.copy()
+    tail[start:] = 1.7
+    head[:start] += value[:start] * 2
+    steps[start::2, 1] = np.exp(value[start::2, 0])
+    for got, expected in zip(f(value, start), (tail, head, steps), strict=True):
+        np.testing.assert_allclose(got, expected, rtol=1e-14)

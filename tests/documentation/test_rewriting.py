@@ -340,7 +340,7 @@ def fibby_of_zero():
         if node.op == fibby:
             x = node.inputs[0]
             try:
-                if np.all(0 == get_scalar_constant_value(x)):
+                if np.all(get_scalar_constant_value(x) == 0):
                     return [x]
             except NotScalarConstantError:
                 pass

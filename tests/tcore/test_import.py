@@ -46,6 +46,35 @@ def test_loads_nothing() -> None:
     assert done.stderr == ""
 
 
+def test_tensor_loads_what_graphs_are_built_of() -> None:
+    """``import tcore.tensor`` leaves to the first compilation what only that needs, and to those who ask what few need."""
+    floors = ("tcore.compile", "tcore.optimizer", "tcore.link", "tcore.codegen", "tcore.gradient", "tcore.plugins.core", "tcore.plugins.declarations")
+    seldom = ("scipy", "pluggy", "pdb", "hashlib", "pathlib", "shutil", "shlex", "tcore.tensor.blas", "tcore.graph.cdata_type")
+    program = f"""
+import sys, numpy
+before = set(sys.modules)
+import tcore.tensor
+print([name for name in {floors + seldom!r} if name in set(sys.modules) - before])
+"""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("TCORE")}
+    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout == "[]\n"
+
+
+def test_tensor_generates_few_classes() -> None:
+    """Each class that attrs writes costs a third of a millisecond: a bound for all that ``import tcore.tensor`` needs."""
+    program = """
+import attr._make, numpy
+classes = []
+build = attr._make._ClassBuilder.build_class
+attr._make._ClassBuilder.build_class = lambda self: classes.append(self._cls) or build(self)
+import tcore.tensor
+print(len(classes))
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
+    assert int(done.stdout) <= 50, done.stdout
+
+
 def _cpu_seconds(program: str, times: int) -> float:
     """Median CPU time of a Python process."""
     results = []

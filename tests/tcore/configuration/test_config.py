@@ -94,8 +94,8 @@ def test_personal_rc_file(tmp_path: Path) -> None:
 
 def test_rc_paths() -> None:
     """``~`` is the home folder; several files are separated as in PATH."""
-    assert rc_paths({"TCORERC": os.pathsep.join(["/a", " ", "b"])}) == [Path("/a"), Path("b")]
-    assert rc_paths({}) == [Path("~/.tcorerc").expanduser()]
+    assert rc_paths({"TCORERC": os.pathsep.join(["/a", " ", "b"])}) == ["/a", "b"]
+    assert rc_paths({}) == [str(Path("~/.tcorerc").expanduser())]
 
 
 @pytest.mark.parametrize(

@@ -99,6 +99,17 @@ def test_nested_databases_get_the_query():
     assert [str(rule) for rule in built.get_local_optimizers()] == ["two"]
 
 
+def test_places_are_those_of_the_outer_sequence():
+    """Neither further members nor a cutoff reach into a sequence inside: its positions are its own."""
+    inner, outer = SequenceDB(), SequenceDB()
+    outer.register("inner", inner, 1, "t")
+    inner.register("late", in2out(named("late")), 20, "t")
+    extra = in2out(named("extra"))
+    built = outer.query(Query(["t"], position_cutoff=5).register((extra, 3)))
+    assert [str(each) for each in built] == ["inner", "extra"]
+    assert [str(each) for each in built[0]] == ["late"]
+
+
 def test_other_databases():
     """Groups become one rule, TopoDB a navigator, a proxy the other database."""
     group = LocalGroupDB()

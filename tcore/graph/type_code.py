@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from attrs import frozen
 
-from tcore.graph import Op
+from tcore.graph.op import FieldlessOp
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from tcore.graph import Apply
+    from tcore.graph.apply import Apply
 
 __all__ = ["PerTypeCode", "TypeCode"]
 
@@ -38,7 +38,7 @@ class TypeCode:
     support: str | None = None
 
 
-class PerTypeCode(Op):
+class PerTypeCode(FieldlessOp):
     """Base of ops that have C code where somebody registered it for the class of their first input's type.
 
     A class that is not in the table has the code of its nearest base class that is.

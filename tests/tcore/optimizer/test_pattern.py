@@ -1,0 +1,92 @@
+"""PatternSub: what patterns can say, and commutative matching."""
+
+import itertools
+
+import pytest
+
+from tcore.graph import FunctionGraph
+from tcore.optimizer import EquilibriumOptimizer, PatternSub, TopoOptimizer
+from tcore.scalar import add, exp, float64, mul, neg, sub, true_div
+
+
+def rewritten(rule, make, count=3):
+    inputs = [float64(name) for name in "xyzuv"[:count]]
+    e = FunctionGraph(inputs, [make(*inputs)])
+    TopoOptimizer(rule).optimize(e)
+    return str(e)
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(range(2))))
+@pytest.mark.parametrize("inner", list(itertools.permutations(range(2))))
+def test_commutative_orders(order, inner):
+    """Distributivity: a * b + a * c -> a * (b + c), in all orders of both products and the sum."""
+    rule = PatternSub((add, (mul, "a", "b"), (mul, "a", "c")), (mul, "a", (add, "b", "c")), commutative=True)
+
+    def make(x, y, z):
+        products = [mul(*[(x, y)[k] for k in inner]), mul(*[(x, z)[k] for k in inner])]
+        return add(*[products[k] for k in order])
+
+    names = ["y", "z"] if order == (0, 1) else ["z", "y"]
+    assert rewritten(rule, make) == f"[mul(x, add({', '.join(names)}))]"
+
+
+def test_order_counts_otherwise():
+    """Without the word, and for ops that are not commutative."""
+    rule = PatternSub((sub, (mul, "a", 2.0), "b"), (add, "a", "b"))
+    assert rewritten(rule, lambda x, y, z: sub(mul(2.0, x), y)) == "[sub(mul(Constant{2.0}, x), y)]"
+    rule = PatternSub((sub, (mul, "a", 2.0), "b"), (add, "a", "b"), commutative=True)
+    assert rewritten(rule, lambda x, y, z: sub(mul(2.0, x), y)) == "[add(x, y)]"
+    assert rewritten(rule, lambda x, y, z: sub(y, mul(2.0, x))) == "[sub(y, mul(Constant{2.0}, x))]"
+
+
+def test_commutative_backtracks():
+    """The first choice may fit where it stands and fail later: then the next is tried."""
+    # a must be y for the division: the first order binds it to x
+    rule = PatternSub((true_div, (add, "a", "b"), (exp, "a")), (neg, "b"), commutative=True)
+    assert rewritten(rule, lambda x, y, z: true_div(add(x, y), exp(y))) == "[neg(x)]"
+    assert rewritten(rule, lambda x, y, z: true_div(add(x, y), exp(z))) == "[true_div(add(x, y), exp(z))]"
+
+
+def test_commutative_many_inputs():
+    """Ops of any number of inputs match patterns of as many."""
+    rule = PatternSub((add, (neg, "a"), (exp, "b"), "c"), (sub, (exp, "b"), "a"), commutative=True)
+    assert rewritten(rule, lambda x, y, z: add(z, exp(y), neg(x))) == "[sub(exp(y), x)]"
+    assert rewritten(rule, lambda x, y, z: add(exp(y), neg(x))) == "[add(exp(y), neg(x))]"
+    # a wildcard twice is one variable in every order; many inputs that do not fit end soon
+    rule = PatternSub((add, *["a"] * 9, "b"), "a", commutative=True)
+    assert rewritten(rule, lambda *v: add(*v, *v), 5).startswith("[add(")
+
+
+def test_constraints_and_callables():
+    """A constraint sees the variable, also that of a whole inner pattern; the result may be any callable's."""
+    few = {"pattern": (exp, "a"), "constraint": lambda v: v.owner.inputs[0].name == "x"}
+    rule = PatternSub((neg, few), (lambda a: mul(a, a), "a"))
+    assert rewritten(rule, lambda x, y, z: neg(exp(x))) == "[mul(x, x)]"
+    assert rewritten(rule, lambda x, y, z: neg(exp(y))) == "[neg(exp(y))]"
+
+
+def test_refusals():
+    """A match is left alone where the result has another type, or the caller says that nothing is gained."""
+    same = PatternSub((neg, "a"), (neg, "a"), skip_identities_fn=lambda out, variable: True)
+    assert rewritten(same, lambda x, y, z: neg(x)) == "[neg(x)]"
+    with pytest.raises(TypeError, match="starts with an op"):
+        PatternSub("x", "y")
+    with pytest.raises(ValueError, match="get_nodes"):
+        PatternSub((neg, "x"), "x", tracks=[exp])
+
+
+def test_tracks_elsewhere():
+    """``tracks`` and ``get_nodes``: looked for at an op that is rarer than the outermost one."""
+    asked = []
+
+    def users(node):
+        asked.append(node.op)
+        return [client for client, _ in node.outputs[0].clients if client != "output"]
+
+    rule = PatternSub((add, (exp, "a"), "b"), (sub, "a", "b"), tracks=[exp], get_nodes=users)
+    assert rule.tracks() == [exp]
+    x, y = float64("x"), float64("y")
+    e = FunctionGraph([x, y], [add(exp(x), y), add(x, y)])
+    EquilibriumOptimizer([rule]).optimize(e)
+    assert str(e) == "[sub(x, y), add(x, y)]"
+    assert asked == [exp]
