@@ -10,7 +10,7 @@ from tcore.graph.cloning import clone_get_equiv
 from tcore.graph.errors import BadOptimization, MissingInputError
 from tcore.graph.features import AlreadyThere, Feature, ReplaceValidate
 from tcore.graph.pickling import forget_table
-from tcore.graph.trace import creation_report
+from tcore.graph.trace import copy_trace, creation_report
 from tcore.graph.traversal import io_toposort
 from tcore.graph.type import of_type
 from tcore.graph.variable import Constant, Variable
@@ -292,7 +292,7 @@ class FunctionGraph:
             print(reason, r, new_r)
         if r.type != new_r.type:
             try:
-                new_r = of_type(r.type, "filter_variable")(new_r)
+                new_r = copy_trace(r, of_type(r.type, "filter_variable")(new_r))
             except TypeError as error:
                 raise BadOptimization(
                     r, new_r, None, None, reason, details=f"the types differ, {r.type} and {new_r.type}: {error}"

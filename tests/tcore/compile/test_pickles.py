@@ -57,7 +57,7 @@ class TestFunctions:
         assert f2() == [7]
         assert a.get_value() == [1]
 
-    @pytest.mark.parametrize("mode", ["FAST_COMPILE", "FAST_RUN", "DebugMode", "NanGuardMode", MonitorMode()], ids=str)
+    @pytest.mark.parametrize("mode", ["FAST_COMPILE", "FAST_RUN", "DebugMode", "NanGuardMode", MonitorMode()], ids=lambda mode: mode if isinstance(mode, str) else type(mode).__name__)
     def test_modes(self, mode):
         np.testing.assert_allclose(again(function([x], T.exp(x) * 2, mode=mode))([0.0]), [2])
 

@@ -173,3 +173,15 @@ def test_rewrites_register_as_a_whole():
     graph = FunctionGraph([x, y], [add(x, y)])
     db.query(Query(include=["fast_run"])).optimize(graph)
     assert str(graph) == "[mul(x, y)]"
+
+
+def test_part_without_a_tag():
+    """Where a query excludes a tag that has an exact part, that part takes the place; a name that is excluded excludes both."""
+    db = EquilibriumDB()
+    whole, part = named("rule"), named("part")
+    db.register("rule", whole, "all", "assume_finite", without={"assume_finite": part})
+    assert db.query(Query(["all"])).local_optimizers == [whole]
+    assert db.query(Query(["all"], exclude=["assume_finite"])).local_optimizers == [part]
+    assert db.query(Query(["all"], exclude=["assume_finite", "rule"])).local_optimizers == []
+    assert db.query(Query(["all"], require=["assume_finite"])).local_optimizers == [whole]
+    assert db.query(Query(["other"], exclude=["assume_finite"])).local_optimizers == []
