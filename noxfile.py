@@ -21,7 +21,6 @@ ROOT = Path(__file__).parent.resolve()
 DISTRIBUTIONS = ("tcore", "tcore_cpu", "tcore_cuda", "tcore_opencl", "tcore_sparse", "tcore_nnet")
 BUILD_REQUIREMENTS = ("hatchling>=1.27", "setuptools>=77", "numpy>=2", "editables")
 TESTING_KIT = ("pytest>=8.3",)  # what tcore.testing needs: the extra `testing` of tcore
-TESTING = "pytest>=8.3"  # what the extra `testing` of tcore asks for, so that the kit can be imported too
 OTHER_PYTHONS = ("3.11", "3.12", "3.13", "3.14")
 
 #: the program that makes sure that the core alone is under test

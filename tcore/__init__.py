@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from tcore.graph import Type as Type
     from tcore.graph import Variable as Variable
     from tcore.graph import as_variable as as_variable
-    from tcore.graph import clone as clone
+    from tcore.graph import clone_replace as clone  # noqa: F401 - its documented name here
     from tcore.graph import generic as generic
     from tcore.link import Container as Container
     from tcore.link import Linker as Linker
@@ -55,7 +55,7 @@ if TYPE_CHECKING:
 
 __version__ = "1.0.0"
 
-#: name -> module that has it. Other names are submodules, mounted packages and documented paths.
+#: name -> module that has it, with the name there where that is another. Other names are submodules, mounted packages and documented paths.
 _HOMES = {
     "config": "tcore.configuration",
     "change_flags": "tcore.configuration",
@@ -69,7 +69,7 @@ _HOMES = {
     "Type": "tcore.graph",
     "Variable": "tcore.graph",
     "as_variable": "tcore.graph",
-    "clone": "tcore.graph",
+    "clone": "tcore.graph:clone_replace",
     "generic": "tcore.graph",
     # linkers
     "Container": "tcore.link",
@@ -115,7 +115,8 @@ if not TYPE_CHECKING:
         home = _HOMES.get(name)
         if home is None:
             return _submodule(name)
-        value = getattr(_import_module(home), name)
+        module, _, own_name = home.partition(":")
+        value = getattr(_import_module(module), own_name or name)
         globals()[name] = value
         return value
 

@@ -12,7 +12,8 @@ from typing import Any
 
 from attrs import define, field
 
-from tcore.codegen.expr import Buffer, Cast, Const, Expr, Extent, Fn, Load, Select, flatten
+from tcore.codegen.expr import Buffer, Cast, Const, Expr, Extent, Fn, Load, Select
+from tcore.codegen.walks import flatten
 from tcore_cpu.plans import SITE, KernelPlan, NotScheduled, Stride
 from tcore_cpu.runtime_abi import DTYPES, Failure, Instruction, IntegerFunction
 
@@ -40,11 +41,19 @@ HOST = -1
 
 @define(eq=False)
 class Assembler:
-    """A program in the making."""
+    """A program in the making.
+
+    What follows from the lengths of inputs alone, such as most checks, goes to the head of the program, which runs before any
+    step overwrites something.
+    """
 
     ndims: list[int] = field(factory=list)
     dtypes: list[int] = field(factory=list)
+    head: list[int] = field(factory=list)
     code: list[int] = field(factory=list)
+    #: slots that are set before the program runs, and registers that follow from their lengths
+    given: set[int] = field(factory=set)
+    _early: set[int] = field(factory=set)
     kernels: list[KernelPlan] = field(factory=list)
     buffers: int = 0
     #: number of the Apply that failed checks of index expressions name
@@ -68,8 +77,25 @@ class Assembler:
 
     def emit(self, instruction: Instruction, *operands: int) -> None:
         """Append an instruction."""
-        self.code.append(int(instruction))
-        self.code.extend(int(operand) for operand in operands)
+        code = self.head if self._is_early(instruction, operands) else self.code
+        code.append(int(instruction))
+        code.extend(int(operand) for operand in operands)
+
+    def _is_early(self, instruction: Instruction, operands: Sequence[int]) -> bool:
+        """Whether an instruction needs nothing but lengths of inputs; notes its register if so."""
+        if instruction in (Instruction.CHECK, Instruction.REQUIRE):
+            return self._early.issuperset(operands[4:6])
+        if instruction is Instruction.CONST:
+            known = True
+        elif instruction is Instruction.DIM:
+            known = operands[1] in self.given
+        elif instruction is Instruction.ARITH:
+            known = self._early.issuperset(operands[2:])
+        else:
+            known = instruction is Instruction.SELECT and self._early.issuperset(operands[1:])
+        if known:
+            self._early.add(operands[0])
+        return known
 
     def constant(self, value: int) -> int:
         """A register with a literal."""
@@ -217,11 +243,12 @@ class Assembler:
 
     # -- packing
 
-    def pack(self, bodies: Sequence[int]) -> bytes:
-        """The description for the runtime; ``bodies`` are the addresses of tile bodies."""
-        code = [*self.code, int(Instruction.END)]
+    def pack(self) -> tuple[bytes, tuple[tuple[int, int], ...]]:
+        """The description for the runtime without addresses, and where which body's address belongs."""
+        code = [*self.head, *self.code, int(Instruction.END)]
         spec = [len(self.ndims), self._registers, self.buffers, len(self.kernels), len(code), *self.ndims, *self.dtypes]
         spec += code
+        bodies: list[tuple[int, int]] = []
         for plan in self.kernels:
             spec += [len(plan.operands), len(plan.phases), len(plan.row_itemsizes)]
             spec += [int(plan.serial), int(plan.ordered), min(plan.cost, 2**31 - 1)]
@@ -229,8 +256,10 @@ class Assembler:
                 spec += [int(operand.buffer is None), operand.itemsize, int(operand.written)]
             spec += plan.row_itemsizes
             for phase in plan.phases:
-                spec += [0 if phase.body is None else bodies[phase.body], phase.level, int(phase.lanes)]
+                if phase.body is not None:
+                    bodies.append((len(spec), phase.body))
+                spec += [0, phase.level, int(phase.lanes)]
                 spec += [len(phase.refs), len(phase.reductions)]
                 spec += [part for ref in phase.refs for part in ref]
                 spec += [part for reduction in phase.reductions for part in reduction]
-        return array("q", spec).tobytes()
+        return array("q", spec).tobytes(), tuple(bodies)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from tcore.configuration import config
 from tcore.link import Linker
 
 __all__ = ["CpuBackend"]
@@ -61,6 +62,24 @@ class CpuBackend:
         if name not in known:
             raise ValueError(f"the backend cpu has no linker {name!r}; it has {', '.join(known)}")
         return known[name](**options)
+
+    def restore(self, saved: dict[str, Any]) -> Linker | None:
+        """The linker of a pickled function, with its program: None where kernels are missing and nothing compiles them."""
+        from tcore_cpu.compiler import find_compiler
+        from tcore_cpu.runtime import RuntimeMissingError, runtime
+        from tcore_cpu.store import open_store
+
+        store = open_store(config.cpu.store)
+        if find_compiler() is None and not all(map(store.has, saved["keys"])):
+            return None
+        try:
+            runtime()
+        except RuntimeMissingError:
+            return None
+        linker = self.linker(saved["linker"])
+        if saved["program"] is not None:
+            linker.restore(saved)  # type: ignore[attr-defined]
+        return linker
 
     def c_program(self, node: Any) -> Callable[..., tuple[Any, ...]] | None:
         """Runs the C code that a node's op brings: values in, values out. None where the op has none or it cannot be compiled."""

@@ -10,21 +10,22 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
-import threading
 from pathlib import Path
 from typing import Any
 
 from tcore.configuration import config
+from tcore.link import ValueLock
 from tcore.link.errors import ThunkView, raise_with_op
+from tcore.scalar.type import Scalar
 from tcore_cpu.compiler import CompileError
 from tcore_cpu.store import open_store
 from tcore_cpu.user_code import ModuleText, cells_of, has_c_code, module_text, params_of
 
-__all__ = ["CStep", "c_step_of", "load_module", "objection"]
+__all__ = ["CStep", "ScalarInputs", "c_step_of", "load_module", "objection"]
 
 _FLAGS = ("-O3", "-march=native", "-ffp-contract=off", "-fno-math-errno", "-fwrapv", "-fno-strict-aliasing", "-w")
 _loaded: dict[str, Any] = {}
-_lock = threading.RLock()
+_lock = ValueLock()
 
 
 def objection() -> str | None:
@@ -38,10 +39,10 @@ def objection() -> str | None:
     return None
 
 
-def c_step_of(node: Any) -> CStep | None:
+def c_step_of(node: Any, key: str = "") -> CStep | None:
     """The step of a node whose op brings C code; None where it runs in Python.
 
-    An op that has ``perform`` as well runs that where nothing can be compiled.
+    A module that the kernel store has under ``key`` is taken as it is: nothing needs to be compiled then. An op that has ``perform`` as well runs that where nothing can be compiled.
 
     Raises
     ------
@@ -50,12 +51,31 @@ def c_step_of(node: Any) -> CStep | None:
     """
     if not has_c_code(node):
         return None
+    stored = _stored_module(key) if key else None
+    if stored is not None:
+        return CStep(node, stored, key, compiled=False)
     reason = objection()
     if reason is not None:
         if _performs(node.op):
             return None
         raise CompileError(f"{node.op} has C code only, and {reason}")
-    return CStep(node, load_module(module_text(node)))
+    text = module_text(node)
+    module = load_module(text)
+    return CStep(node, module, _key(text) if text.cached else "", compiled=text.name in _compiled)
+
+
+def _stored_module(key: str) -> Any:
+    """The module that the kernel store has under ``key``, loaded; None where it has none."""
+    name = key.rpartition("-")[0]
+    with _lock:
+        module = _loaded.get(name)
+        if module is None:
+            found = open_store(config.cpu.store).find(key)
+            if found is None:
+                return None
+            _kept.append(found)
+            module = _loaded[name] = _load(name, found.path)
+        return module
 
 
 def _performs(op: Any) -> bool:
@@ -69,13 +89,13 @@ def load_module(text: ModuleText) -> Any:
     with _lock:
         module = _loaded.get(text.name)
         if module is None:
-            module = _loaded[text.name] = _load(text, _find_or_compile(text))
+            module = _loaded[text.name] = _load(text.name, _find_or_compile(text))
         return module
 
 
-def _load(text: ModuleText, path: Path) -> Any:
-    loader = importlib.machinery.ExtensionFileLoader(text.name, str(path))
-    spec = importlib.util.spec_from_file_location(text.name, path, loader=loader)
+def _load(name: str, path: Path) -> Any:
+    loader = importlib.machinery.ExtensionFileLoader(name, str(path))
+    spec = importlib.util.spec_from_file_location(name, path, loader=loader)
     assert spec is not None
     module = importlib.util.module_from_spec(spec)
     loader.exec_module(module)
@@ -90,17 +110,21 @@ def _find_or_compile(text: ModuleText) -> Path:
         if found is not None:
             _kept.append(found)
             return found.path
+        _compiled.add(text.name)
         with store.workplace() as folder:
             built = _compile(text, folder)
             library = store.put(key, built, {"flags": _command(text)})
         _kept.append(library)
         return library.path
+    _compiled.add(text.name)
     private = tempfile.TemporaryDirectory(prefix="tcore-user-code-")
     _kept.append(private)
     return _compile(text, Path(private.name))
 
 
 _kept: list[Any] = []
+#: names of the modules that this process compiled
+_compiled: set[str] = set()
 
 
 def _key(text: ModuleText) -> str:
@@ -142,18 +166,38 @@ def _compile(text: ModuleText, folder: Path) -> Path:
     return target
 
 
-class CStep:
-    """Calls a node's C code; each call in progress has a struct of its own."""
+class ScalarInputs:
+    """Native code keeps numbers of type Scalar as 0-d arrays; ops get the NumPy scalars that the type promises."""
 
-    def __init__(self, node: Any, module: Any) -> None:
+    def __init__(self, node: Any) -> None:
+        self._positions = [position for position, variable in enumerate(node.inputs) if isinstance(variable.type, Scalar)]
+
+    def __call__(self, values: tuple[Any, ...]) -> tuple[Any, ...]:
+        if not self._positions:
+            return values
+        converted = list(values)
+        for position in self._positions:
+            converted[position] = converted[position][()]
+        return tuple(converted)
+
+
+class CStep:
+    """Calls a node's C code; each call in progress has a struct of its own.
+
+    ``key`` finds the module in the kernel store again (empty: it is not kept); ``compiled`` tells whether this process made it.
+    """
+
+    def __init__(self, node: Any, module: Any, key: str = "", *, compiled: bool = False) -> None:
         self.node, self.fgraph = node, None
+        self.key, self.compiled = key, compiled
         self._module = module
         self._variables = cells_of(node)
         self._inputs = len(self._variables) - len(node.outputs)
         self._positions = [self._variables.index(v) for v in node.inputs]
         self._params = params_of(node)
+        self._unwrap = ScalarInputs(node)
         self._spare: list[tuple[Any, list[list[Any]]]] = []
-        self._lock = None if getattr(node.op, "thread_safe", True) else threading.RLock()
+        self._lock = None if getattr(node.op, "thread_safe", True) else ValueLock()
         self._spare.append(self._instance())
 
     def _instance(self) -> tuple[Any, list[list[Any]]]:
@@ -173,7 +217,7 @@ class CStep:
         except IndexError:
             struct, cells = self._instance()
         try:
-            for position, value in zip(self._positions, values, strict=True):
+            for position, value in zip(self._positions, self._unwrap(values), strict=True):
                 cells[position][0] = value
             self._module.run(struct)
             return tuple(cell[0] for cell in cells[self._inputs :])

@@ -195,9 +195,11 @@ def _compile_all(compiler: Compiler, units: Mapping[int, Unit], folder: Path) ->
                 target = folder / f"{k}.so"
                 source.write_text(unit.source, encoding="utf-8")
                 command = _command(compiler, unit, source, target)
+                # the compiler's own temporary files go where they are swept up if this process is killed
                 process = subprocess.Popen(
-                    command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-                )
+                    command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                    env={**os.environ, "TMPDIR": str(folder)},
+                )  # fmt: skip
                 running.append((k, command, target, process))
             k, command, target, process = running.pop(0)
             output, _ = process.communicate()

@@ -6,25 +6,31 @@ The core is compiled once, without Python's headers, into the kernel store; this
 
 from __future__ import annotations
 
+import math
 import re
 import types
 import warnings
 import weakref
+from collections import deque
 from collections.abc import Callable, Sequence
+from itertools import repeat
+from operator import setitem
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from tcore.compile.overwriting import is_plain_memory
 from tcore.configuration import config
+from tcore.link.linker import note_written
 from tcore_cpu import runtime_build
-from tcore_cpu.runtime_abi import DTYPES, RUNTIME_ABI, Event
+from tcore_cpu.runtime_abi import DTYPES, RUNTIME_ABI, Event, Failure
 
 __all__ = ["FallbackWarning", "load"]
 
 _NAMES = {number: name for name, number in DTYPES.items()}
 _OBJECT = DTYPES["object"]
-_PERMUTED, _FOREIGN = 1, 2
+_PERMUTED, _FOREIGN, _TAKEN = 1, 2, 8
 
 
 class FallbackWarning(RuntimeWarning):
@@ -168,6 +174,7 @@ class Program:
         self.constant_slots, self.constants = tuple(constant_slots), tuple(constants)
         self.steps, self.on_error, self.keep = tuple(steps), on_error, keep
         self._spare: list[_Frame] = []
+        self._copies = [0] * len(self.inputs)
 
     def __call__(self, *values: Any) -> list[Any]:
         if len(values) != len(self.inputs):
@@ -187,11 +194,16 @@ class Program:
             for value, spec in zip(values, self.inputs, strict=True):
                 if not self._fill(frame, value, spec):
                     return None
-            for slot, *_, destroyed in self.inputs:
+            for k, (slot, *_, destroyed) in enumerate(self.inputs):
                 if destroyed and not self._may_write(frame, slot):
                     frame.core.slots[slot].flags |= _FOREIGN
-            self._run(frame)
-            return [self._value(frame, slot) for slot in self.outputs]
+                    self._copies[k] += 1
+            try:
+                self._run(frame)
+                return [self._value(frame, slot) for slot in self.outputs]
+            except BaseException as error:
+                note_written(error, self._written(frame))
+                raise
         finally:
             frame.objects = dict(frame.constants)
             self.core.tc_frame_release(frame.core)
@@ -220,10 +232,21 @@ class Program:
 
     def _may_write(self, frame: _Frame, slot: int) -> bool:
         array = frame.objects[slot]
-        if not array.flags.writeable or any(s == 0 and n > 1 for s, n in zip(array.strides, array.shape, strict=True)):
-            return False
-        others = (frame.objects.get(other) for other, *_ in self.inputs if other != slot)
-        return not any(isinstance(other, np.ndarray) and np.may_share_memory(array, other) for other in others)
+        others = [frame.objects.get(other) for other, *_ in self.inputs if other != slot]
+        others += self.constants
+        return is_plain_memory(array) and not any(
+            isinstance(other, np.ndarray) and np.may_share_memory(array, other) for other in others
+        )
+
+    def _written(self, frame: _Frame) -> tuple[int, ...]:
+        """Inputs that the call may have begun to overwrite."""
+        return tuple(
+            k for k, (slot, *_, destroyed) in enumerate(self.inputs) if destroyed and frame.core.slots[slot].flags & _TAKEN
+        )
+
+    def copies(self) -> tuple[int, ...]:
+        """By input: how often its value was copied because it may not be overwritten."""
+        return tuple(self._copies)
 
     def _run(self, frame: _Frame) -> None:
         core = self.core
@@ -243,6 +266,13 @@ class Program:
                 raise RuntimeError(f"native code failed with record {record}")
 
     def _allocate(self, frame: _Frame, slot: int) -> None:
+        try:
+            self._make_array(frame, slot)
+        except MemoryError:
+            record = (Failure.MEMORY, -1, slot, 0, math.prod(frame.shape(slot)) * frame.core.slots[slot].itemsize, 0)
+            self.on_error(record, ())
+
+    def _make_array(self, frame: _Frame, slot: int) -> None:
         shape, dtype = frame.shape(slot), _NAMES[self.dtypes[slot]]
         if frame.core.slots[slot].flags & _PERMUTED:
             order = sorted(range(len(shape)), key=lambda k: -frame.strides(slot)[k])
@@ -311,6 +341,7 @@ class Entry:
     ) -> None:
         self.program, self.positions, self.cells = program, tuple(positions), tuple(cells)
         self.updates = tuple(zip(updates, update_cells, strict=True))
+        self.cells_of_updates = tuple(update_cells)
         self.results, self.unpack = tuple(results), unpack
         self.plan, self.hold, self.release = tuple(plan), hold, release
 
@@ -325,10 +356,12 @@ class Entry:
             results = self.program.execute(values)
             if results is None:
                 return NotImplemented
-            for output, cell in self.updates:
-                cell[0] = results[output]
+            # one call without Python code in it: Ctrl-C finds all updates stored, or none
+            stored = [results[output] for output, _ in self.updates]
+            deque(map(setitem, self.cells_of_updates, repeat(0), stored), maxlen=0)
             if self.unpack:
                 return results[self.results[0]]
             return [results[k] for k in self.results]
         finally:
-            self.release(held)
+            if held:
+                self.release(held)

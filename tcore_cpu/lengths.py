@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from tcore.codegen.expr import Buffer, Const, Expr, Extent, Load, cast, index_const
+from tcore.codegen.expr import Buffer, Const, Expr, Extent, Fn, Load, cast, index_const
 from tcore.codegen.lowering import NotLowered
 from tcore.codegen.scalar_ops import scalar_values
 from tcore.graph import Constant
@@ -88,10 +88,14 @@ class Lengths:
             return self._scalar(inputs[0], depth - 1)
         if name == "Subtensor":
             return self._entry(variable, depth)
+        return self._applied(variable, [self._scalar(v, depth - 1) for v in inputs])
+
+    def _applied(self, variable: Any, args: list[Expr]) -> Expr:
+        """An output of a scalar or elementwise op for values of its inputs."""
+        op, inputs = variable.owner.op, variable.owner.inputs
         scalar_op = getattr(op, "scalar_op", op)
         if not hasattr(scalar_op, "loop_name"):
             raise NotScheduled(f"{op} is no arithmetic of lengths")
-        args = [self._scalar(v, depth - 1) for v in inputs]
         args = [cast(a, v.type.dtype) if not isinstance(a, Const) else a for a, v in zip(args, inputs, strict=True)]
         try:
             return scalar_values(scalar_op, args, [v.type.dtype for v in variable.owner.outputs])[variable.index or 0]
@@ -99,17 +103,28 @@ class Lengths:
             raise NotScheduled(str(error)) from error
 
     def _entry(self, variable: Any, depth: int) -> Expr:
-        """One entry of a shape vector or of a vector of scalars."""
+        """What an op takes out of a vector."""
         source, *index = variable.owner.inputs
         position = self._scalar(index[0], depth - 1) if len(index) == 1 else None
-        if source.owner is None or not isinstance(position, Const):
+        if not isinstance(position, Const) or source.type.ndim != 1:
             raise NotScheduled(f"the value of {variable} is not known before the launch")
-        name = type(source.owner.op).__name__
-        if name == "Shape":
-            return self._of(source.owner.inputs[0], depth - 1)[position.value]
-        if name == "MakeVector":
-            return self._scalar(source.owner.inputs[position.value], depth - 1)
-        raise NotScheduled(f"the value of {variable} is not known before the launch")
+        return self._element(source, position.value, depth - 1)
+
+    def _element(self, vector: Any, position: int, depth: int) -> Expr:
+        """One entry of a vector that is there, of a shape, of a vector of scalars, or of arithmetic on such vectors."""
+        buffer = self._buffer_of(vector)
+        if buffer is not None and self._readable(vector):
+            return Load(buffer, (Fn("bounded", (index_const(position), Extent(buffer, 0)), "int64"),))
+        if vector.owner is not None and depth > 0:
+            op, inputs = vector.owner.op, vector.owner.inputs
+            name = type(op).__name__
+            if name == "Shape":
+                return self._of(inputs[0], depth - 1)[position]
+            if name == "MakeVector":
+                return self._scalar(inputs[position], depth - 1)
+            if name == "Elemwise" and position >= 0:
+                return self._applied(vector, [self._element(v, 0 if v.type.broadcastable[0] else position, depth - 1) for v in inputs])
+        raise NotScheduled(f"the value of {vector} is not known before the launch")
 
 
 def _symbolic_shape(variable: Any) -> tuple[Any, ...] | None:

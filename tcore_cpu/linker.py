@@ -7,24 +7,25 @@ refuses nodes without native code.
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
 from tcore.codegen.tables import lowering_table
-from tcore.graph import Constant
-from tcore.link import Container, Linker, VMLinker
+from tcore.graph import Constant, Generic
+from tcore.graph.traversal import io_toposort
+from tcore.link import Container, Linker, ValueLock, VMLinker
 from tcore.link.linker import LocalLinker
 from tcore.link.locks import hold, release
 from tcore.link.storage import map_storage
 from tcore_cpu.c_steps import objection
-from tcore_cpu.compiler import load_units
+from tcore_cpu.compiler import Unit
+from tcore_cpu.draft import Draft, decode, encode
+from tcore_cpu.linking import Linked, load_bodies, make_program
 from tcore_cpu.native_steps import native_steps
 from tcore_cpu.printer import UnitPrinter
-from tcore_cpu.program import Draft, build, is_array
-from tcore_cpu.python_steps import ErrorReports, step_of
+from tcore_cpu.program import build, is_array
 from tcore_cpu.runtime import load_blas, runtime
 from tcore_cpu.user_code import has_c_code
 
@@ -33,9 +34,10 @@ if TYPE_CHECKING:
     from tcore.graph import Apply, Variable
     from tcore.link.container import Cell, StorageMap
 
-__all__ = ["CLinker", "CPyLinker", "CvmLinker", "NoNativeCode", "compile_draft"]
+__all__ = ["CLinker", "CPyLinker", "CvmLinker", "NoNativeCode"]
 
 _UNIT_BODIES = 24
+_BLAS_MODULES = ("tcore.tensor.blas", "tcore.tensor.dot")
 
 
 class NoNativeCode(NotImplementedError):
@@ -43,52 +45,11 @@ class NoNativeCode(NotImplementedError):
 
 
 def _wants_blas(nodes: Sequence[Any]) -> bool:
-    return any(type(node.op).__module__ in ("tcore.tensor.blas", "tcore.tensor.dot") for node in nodes)
+    return any(type(node.op).__module__ in _BLAS_MODULES for node in nodes)
 
 
 def _lowerings(fgraph: Any) -> LoweringTable:
     return lowering_table(fgraph.apply_nodes, fgraph.inputs, backends=("cpu",))
-
-
-def compile_draft(draft: Draft, printer: UnitPrinter, fgraph: Any) -> Any:
-    """The runnable program of a draft whose bodies are in ``printer``."""
-    addresses, libraries = _addresses(printer)
-    return _program(draft, addresses, libraries, fgraph)
-
-
-def _addresses(printer: UnitPrinter) -> tuple[list[int], tuple[Any, ...]]:
-    if not printer.bodies:
-        return [], ()
-    units = printer.units(_UNIT_BODIES)
-    libraries = load_units(units)
-    addresses: list[int] = []
-    for unit, library in zip(units, libraries, strict=True):
-        addresses += library.table("tc_table", unit.count)
-    return addresses, tuple(libraries)
-
-
-def _program(draft: Draft, addresses: Sequence[int], libraries: tuple[Any, ...], fgraph: Any) -> Any:
-    reports = ErrorReports(fgraph, draft)
-    steps = tuple((step_of(step.node, fgraph), step.reads, step.writes) for step in draft.steps)
-    return runtime().Program(
-        draft.assembler.pack(addresses),
-        draft.inputs,
-        tuple(slot for slot, _ in draft.constants),
-        tuple(_constant(value, slot, draft) for slot, value in draft.constants),
-        draft.outputs,
-        steps,
-        reports,
-        libraries,
-    )
-
-
-def _constant(value: Any, slot: int, draft: Draft) -> Any:
-    from tcore_cpu.runtime_abi import DTYPES
-
-    if draft.assembler.dtypes[slot] == DTYPES["object"]:
-        return value
-    array = np.asarray(value)
-    return array if array.flags.aligned and array.dtype.isnative else np.array(array, dtype=array.dtype.newbyteorder("="))
 
 
 class SegmentThunk:
@@ -105,9 +66,10 @@ class SegmentThunk:
 
     def __init__(
         self, program: Any, inputs: Sequence[Cell], outputs: Sequence[Cell], fgraph: Any, storage_map: StorageMap,
-        allow_gc: bool,
+        allow_gc: bool, partial: Callable[[tuple[int, ...]], Any],
     ) -> None:  # fmt: skip
         self.program = program
+        self._partial = partial
         self.inputs, self.outputs = list(inputs), list(outputs)
         self.fgraph = fgraph
         self.storage_map = storage_map
@@ -115,23 +77,23 @@ class SegmentThunk:
         self.nodes = list(fgraph.toposort())
         self.thunks = [self]
         self.position_of_error = -1
-        self._scalars = [k for k, v in enumerate(fgraph.outputs) if not hasattr(v.type, "broadcastable")]
+        self._all = tuple(range(len(fgraph.outputs)))
+        self._scalars = {k for k, v in enumerate(fgraph.outputs) if not hasattr(v.type, "broadcastable")}
 
     def __call__(self, output_subset: Sequence[int] | None = None) -> None:
-        """Compute all outputs (a subset costs as much: the program is one piece)."""
+        """Compute all outputs, or those at some positions, by a program of their own that is made on first use."""
+        wanted = self._all if output_subset is None else tuple(sorted(set(output_subset)))
+        program = self.program if wanted == self._all else self._partial(wanted)
         values = [cell[0] for cell in self.inputs]
         try:
-            results = self.program(*values)
+            results = program(*values)
         except TypeError:
             tidy = [_behaved(v.type, value) for v, value in zip(self.fgraph.inputs, values, strict=True)]
             if all(a is b for a, b in zip(tidy, values, strict=True)):
                 raise
-            results = self.program(*tidy)
-        for k in self._scalars:
-            if isinstance(results[k], np.ndarray):
-                results[k] = results[k][()]
-        for cell, result in zip(self.outputs, results, strict=True):
-            cell[0] = result
+            results = program(*tidy)
+        for k, result in zip(wanted, results, strict=True):
+            self.outputs[k][0] = result[()] if k in self._scalars and isinstance(result, np.ndarray) else result
 
     def free(self) -> None:
         """Nothing is kept between calls but buffers of the program."""
@@ -147,11 +109,29 @@ def _behaved(type_: Any, value: Any) -> Any:
     return np.require(array, dtype=np.dtype(type_.dtype).newbyteorder("="), requirements="A")
 
 
+def _where(node: Apply, linked: Linked) -> str:
+    """What runs a node of a program, in a word."""
+    step = linked.runs_on.get(node)
+    if step is not None:
+        return step
+    if any(node in kernel.nodes for kernel in linked.draft.kernels):
+        return "kernel"
+    if type(node.op).__module__ in _BLAS_MODULES:
+        return "BLAS"
+    return "view" if getattr(node.op, "view_map", None) else "native"
+
+
 class _NativeNodes(LocalLinker):
     """Node by node, natively where that is possible."""
 
+    backend_name: ClassVar[str] = "cpu"
     #: whether nodes without native code are an error
     strict: ClassVar[bool] = False
+    #: what was compiled for the accepted graph: it serves every frame
+    _programs: dict[Apply, Linked] | None = None
+    _units: Sequence[Unit] = ()
+    #: the name of the linker that stands in pickles
+    saved_as: ClassVar[str] = "c|py"
 
     def make_all(
         self,
@@ -159,11 +139,19 @@ class _NativeNodes(LocalLinker):
         output_storage: Sequence[Cell | Container] | None = None,
         storage_map: StorageMap | None = None,
     ) -> tuple[Any, list[Container], list[Container], list[Any], list[Apply]]:
-        self._programs = self._compile_nodes(self.order())
-        try:
-            return super().make_all(input_storage, output_storage, storage_map)
-        finally:
-            del self._programs
+        if self._programs is None:
+            self._programs = self._compile_nodes(self.order())
+        return super().make_all(input_storage, output_storage, storage_map)
+
+    def clone(self, allow_gc: bool | None = None) -> Self:
+        twin = super().clone(allow_gc)
+        twin._programs = None
+        return twin
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = {**super().__getstate__(), "_programs": None, "_units": ()}
+        state.pop("_reasons", None)
+        return state
 
     def _compile_nodes(self, order: Sequence[Apply]) -> dict[Apply, Any]:
         """Programs of the nodes that have native code, all kernels in one go."""
@@ -172,6 +160,7 @@ class _NativeNodes(LocalLinker):
         native = native_steps(blas=_wants_blas(order) and load_blas())
         printer = UnitPrinter()
         drafts: dict[Apply, Draft] = {}
+        self._reasons: dict[Apply, str] = {}
         for node in order:
             if getattr(node.op, "lazy_inputs", ()) or getattr(node.op, "lazy", False):
                 continue
@@ -179,16 +168,46 @@ class _NativeNodes(LocalLinker):
             draft = build(operands, [node], node.outputs, table, printer, native, granularity="node")
             if all(has_c_code(step.node) for step in draft.steps) and (not draft.steps or objection() is None):
                 drafts[node] = draft
-            elif self.strict:
-                reason = draft.reasons.get(node, "it has no native code")
+                continue
+            self._reasons[node] = reason = draft.reasons.get(node, "it has no native code")
+            if self.strict:
                 raise NoNativeCode(f"the linker 'c' runs native code only, and {node} has none: {reason}; use 'c|py' or 'cvm'")
-        addresses, libraries = _addresses(printer)
-        return {node: _program(draft, addresses, libraries, fgraph) for node, draft in drafts.items()}
+        self._units = printer.units(_UNIT_BODIES)
+        bodies = load_bodies(self._units)
+        return {node: make_program(draft, bodies, fgraph) for node, draft in drafts.items()}
+
+    def explain_node(self, node: Apply) -> str:
+        """``kernel`` for native code of its own, else as :meth:`CvmLinker.explain_node`."""
+        linked = (self._programs or {}).get(node)
+        return "Python" if linked is None else _where(node, linked)
+
+    def explain_reason(self, node: Apply) -> str:
+        """Why a node runs in Python; empty where it does not."""
+        if node in (self._programs or {}):
+            return ""
+        if getattr(node.op, "lazy_inputs", ()) or getattr(node.op, "lazy", False):
+            return "it decides itself which of its inputs are computed"
+        return self._reasons.get(node, "its op has no native form")
+
+    def explain_kernels(self) -> list[tuple[tuple[Apply, ...], str]]:
+        """The nodes of each kernel and where its code came from."""
+        return [
+            (kernel.nodes, linked.bodies.origin(kernel.bodies))
+            for linked in (self._programs or {}).values() for kernel in linked.draft.kernels
+        ]  # fmt: skip
+
+    def save(self) -> tuple[str, dict[str, Any]] | None:
+        """For pickles: which linker this is, and the kernels that it needs."""
+        if self._programs is None or any(key == "" for linked in self._programs.values() for key, _ in linked.modules.values()):
+            return None
+        modules = [key for linked in self._programs.values() for key, _ in linked.modules.values()]
+        return "cpu", {"linker": self.saved_as, "keys": [*(unit.key for unit in self._units), *modules], "program": None}
 
     def _make_node_thunk(self, node: Apply, storage_map: StorageMap, compute_map: dict[Variable, list[int]]) -> Any:
-        program = self._programs.get(node)
-        if program is None:
+        linked = (self._programs or {}).get(node)
+        if linked is None:
             return super()._make_node_thunk(node, storage_map, compute_map)
+        program = linked.program
         operands = [v for v in dict.fromkeys(node.inputs) if not isinstance(v, Constant)]
         reads = [storage_map[v] for v in operands]
         types = [v.type for v in operands]
@@ -225,10 +244,13 @@ class CLinker(_NativeNodes):
     """``c``: node by node, native code only."""
 
     strict = True
+    saved_as = "c"
 
 
 class _NativeVM(_NativeNodes, VMLinker):
     """The virtual machine over native nodes: lazy graphs and granularity ``node``."""
+
+    saved_as = "cvm"
 
 
 class CvmLinker(Linker):
@@ -243,6 +265,7 @@ class CvmLinker(Linker):
         True always computes on demand, False never.
     """
 
+    backend_name: ClassVar[str] = "cpu"
     granularity: str = "segment"  # type: ignore[misc]
 
     def __init__(
@@ -255,24 +278,32 @@ class CvmLinker(Linker):
         super().__init__(allow_gc, schedule)
         self.granularity = granularity
         self.lazy = lazy
-        self._program: Any = None
-        self._lock = threading.Lock()
+        self._linked: Linked | None = None
+        self._units: Sequence[Unit] = ()
+        self._machine: _NativeVM | None = None
+        #: positions of outputs -> the program that computes nothing else
+        self._partials: dict[tuple[int, ...], Linked] = {}
+        #: what a pickle told of the program, until it is made
+        self._saved: dict[str, Any] | None = None
+        self._lock = ValueLock()
+
+    def _forget(self) -> None:
+        self._linked = self._machine = self._saved = None
+        self._units = ()
+        self._partials = {}
+        self._lock = ValueLock()
 
     def __getstate__(self) -> dict[str, Any]:
-        state = super().__getstate__()
-        state["_program"] = None
-        for name in ("_lock", "reasons", "kernels", "_in_python"):
-            state.pop(name, None)
-        return state
+        own = ("_linked", "_units", "_machine", "_partials", "_saved", "_lock")
+        return {name: value for name, value in super().__getstate__().items() if name not in own}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
-        self._lock = threading.Lock()
+        self._forget()
 
     def clone(self, allow_gc: bool | None = None) -> CvmLinker:
         twin = super().clone(allow_gc)
-        twin._program = None
-        twin._lock = threading.Lock()
+        twin._forget()
         return twin
 
     def _by_node(self) -> bool:
@@ -291,53 +322,117 @@ class CvmLinker(Linker):
     ) -> tuple[Any, list[Container], list[Container]]:
         fgraph = self._accepted()
         if self._by_node():
-            machine = _NativeVM(self.allow_gc, self.lazy, self.schedule)
-            machine = machine.accept(fgraph, self.no_recycling, self.profile)
-            return machine.make_thunk(input_storage, output_storage, storage_map)
+            with self._lock:
+                if self._machine is None:
+                    machine = _NativeVM(self.allow_gc, self.lazy, self.schedule)
+                    self._machine = machine.accept(fgraph, self.no_recycling, self.profile)
+                return self._machine.make_thunk(input_storage, output_storage, storage_map)  # type: ignore[no-any-return]
         order = self.order()
         inputs, outputs, storage_map = map_storage(fgraph, order, input_storage, output_storage, storage_map)
-        program = self._compiled(fgraph, order)
-        thunk = SegmentThunk(program, inputs, outputs, fgraph, storage_map, self.allow_gc)
+        program = self._compiled(fgraph, order).program
+        thunk = SegmentThunk(program, inputs, outputs, fgraph, storage_map, self.allow_gc, self._partial)
         return (
             thunk,
             [Container(variable, cell) for variable, cell in zip(fgraph.inputs, inputs, strict=True)],
             [Container(variable, cell, readonly=True) for variable, cell in zip(fgraph.outputs, outputs, strict=True)],
         )
 
-    def _compiled(self, fgraph: Any, order: Sequence[Apply]) -> Any:
+    def _compiled(self, fgraph: Any, order: Sequence[Apply]) -> Linked:
         """The program, compiled once: it owns a frame for each call in progress."""
         with self._lock:
-            if self._program is None:
-                printer = UnitPrinter()
-                native = native_steps(blas=_wants_blas(order) and load_blas())
-                orderings = fgraph.orderings() if hasattr(fgraph, "orderings") else {}
-                draft = build(
-                    fgraph.inputs, order, fgraph.outputs, _lowerings(fgraph), printer, native, orderings=orderings
-                )
-                self._program = compile_draft(draft, printer, fgraph)
-                self.reasons = dict(draft.reasons)
-                self.kernels = draft.kernels
-                self._in_python = {step.node: "C" if has_c_code(step.node) else "Python" for step in draft.steps}
-            return self._program
+            if self._linked is None:
+                saved, self._saved = self._saved, None
+                found = decode(saved, fgraph, order) if saved is not None else None
+                draft, self._units = found or self._draft(fgraph, order, fgraph.outputs)
+                if _wants_blas(order):
+                    load_blas()
+                self._linked = make_program(draft, load_bodies(self._units), fgraph)
+            return self._linked
+
+    def _partial(self, positions: tuple[int, ...]) -> Any:
+        """The program that computes the outputs at ``positions`` alone."""
+        fgraph = self._accepted()
+        with self._lock:
+            linked = self._partials.get(positions)
+            if linked is None:
+                outputs = [fgraph.outputs[k] for k in positions]
+                needed = set(io_toposort(fgraph.inputs, outputs))
+                draft, units = self._draft(fgraph, [node for node in self.order() if node in needed], outputs)
+                linked = self._partials[positions] = make_program(draft, load_bodies(units), fgraph)
+            return linked.program
+
+    def _draft(
+        self, fgraph: Any, order: Sequence[Apply], outputs: Sequence[Variable]
+    ) -> tuple[Draft, Sequence[Unit]]:
+        printer = UnitPrinter()
+        native = native_steps(blas=_wants_blas(order) and load_blas())
+        orderings = fgraph.orderings() if hasattr(fgraph, "orderings") else {}
+        draft = build(fgraph.inputs, order, outputs, _lowerings(fgraph), printer, native, orderings=orderings)
+        return draft, printer.units(_UNIT_BODIES)
+
+    # ------------------------------------------------------------ pickles
+
+    def save(self) -> tuple[str, dict[str, Any]] | None:
+        """For pickles: the name of the backend, and plain data from which :meth:`restore` makes this linker.
+
+        None where there is no program, or one with users' code that must not be kept.
+        """
+        if self._machine is not None and self.granularity == "segment":
+            return self._machine.save()
+        linked = self._linked
+        if linked is None or self.granularity == "node" or any(key == "" for key, _ in linked.modules.values()):
+            return None
+        keys = {node: key for node, (key, _) in linked.modules.items()}
+        return "cpu", {
+            "linker": "cvm" if self.allow_gc else "cvm_nogc",
+            "keys": [*(unit.key for unit in self._units), *keys.values()],
+            "program": encode(linked.draft, self._units, self._accepted(), keys),
+        }
+
+    def restore(self, saved: dict[str, Any]) -> None:
+        """Take the program that :meth:`save` told, instead of making one from the graph."""
+        self._saved = saved["program"]
+
+    # ------------------------------------------------------------ explanations
+
+    @property
+    def reasons(self) -> Mapping[Apply, str]:
+        """Why nodes run in Python."""
+        return self._linked.draft.reasons if self._linked is not None else {}
+
+    @property
+    def kernels(self) -> int:
+        """How many kernels the program has."""
+        return len(self._linked.draft.kernels) if self._linked is not None else 0
 
     def explain_node(self, node: Apply) -> str:
-        """``native``; ``C`` for an op that brings its own code; ``Python`` where only ``perform`` is there."""
-        if self._program is None:  # node by node in the virtual machine
-            return "node"
-        return self._in_python.get(node, "native")
+        """``kernel``, ``BLAS``, ``view`` or ``native`` code; ``C`` where an op brings its own; ``Python`` where it has none."""
+        if self._linked is None:
+            return "Python" if self._machine is None else self._machine.explain_node(node)
+        return _where(node, self._linked)
 
-    def explain_notes(self) -> list[str]:
-        """How many kernels there are, and why nodes run in Python."""
-        if self._program is None:
-            return []
-        reasons = [f"{node}: {why}" for node, why in self.reasons.items() if self._in_python.get(node) == "Python"]
-        return [f"{self.kernels} kernels", *reasons]
+    def explain_reason(self, node: Apply) -> str:
+        """Why a node runs in Python; empty where it does not."""
+        if self._linked is None:
+            return "" if self._machine is None else self._machine.explain_reason(node)
+        return self.reasons.get(node, "") if self._linked.runs_on.get(node) == "Python" else ""
+
+    def explain_kernels(self) -> list[tuple[tuple[Apply, ...], str]]:
+        """The nodes of each kernel and where its code came from."""
+        if self._linked is None:
+            return [] if self._machine is None else self._machine.explain_kernels()
+        linked = self._linked
+        return [(kernel.nodes, linked.bodies.origin(kernel.bodies)) for kernel in linked.draft.kernels]
+
+    def explain_copies(self) -> tuple[int, ...]:
+        """By input, how often the program copied its value because it may not be overwritten where it is."""
+        return self._linked.program.copies() if self._linked is not None else ()  # type: ignore[no-any-return]
 
     def native_entry(self, function: Any) -> Callable[..., Any] | None:
         """The fast way to call ``function``: None where its calls need more than positions and storage."""
-        program = self._program
-        if program is None or self._by_node():
+        if self._linked is None or self._by_node():
             return None
+        program = self._linked.program
         fgraph = self._accepted()
         plain = all(
             required and not refeed for position, (required, refeed, _) in enumerate(function.defaults)
@@ -351,6 +446,8 @@ class CvmLinker(Linker):
             or any(output.borrow for output in function.outputs)
             or any(not hasattr(v.type, "broadcastable") for v in fgraph.outputs)
             or any(container.strict for container in function.input_storage)
+            # the entry checks arrays and numbers by itself; what other types take only their filter knows
+            or any(not is_array(kind) and not isinstance(kind, Generic) for kind in (fgraph.inputs[k].type for k in function._explicit))
         ):
             return None
         implicit = [k for k in range(len(function.input_storage)) if k not in set(function._explicit)]

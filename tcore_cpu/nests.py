@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from tcore.codegen.expr import Axis, Buffer, Const, Expr, Extent, Fn, Load, Param, cast, const, flatten, select
+from tcore.codegen.expr import Axis, Buffer, Const, Expr, Extent, Fn, Load, Param, cast, const, select
 from tcore.codegen.kernel import Kernel, affine, cost
 from tcore.codegen.reductions import linear_index
 from tcore.codegen.stages import Map, Reduce
+from tcore.codegen.walks import flatten
 from tcore_cpu.passes import INDEX, Pass, size_of
 from tcore_cpu.plans import SITE, KernelPlan, NotScheduled, Operand, Phase, Term
 from tcore_cpu.printer import UnitPrinter

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from attrs import define, field
 
-from tcore.codegen.expr import Axis, Expr, Extent, Fn, Load, Param, Select, const, flatten
+from tcore.codegen.expr import Axis, Expr, Extent, Fn, Load, Param, Select, const
+from tcore.codegen.walks import flatten
 from tcore_cpu.plans import NotScheduled, Phase, Stride
 from tcore_cpu.runtime_abi import MAX_REFS, RefKind
 

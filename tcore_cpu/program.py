@@ -7,26 +7,24 @@ Python sees lives in arrays.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from attrs import define, frozen
-
-from tcore.codegen.expr import Buffer, Expr, Extent, Load, flatten
+from tcore.codegen.expr import Buffer, Expr, Extent, Load
 from tcore.codegen.grouping import Group, Limits, group
 from tcore.codegen.lowering import LoweringTable, NotLowered
-from tcore.codegen.stages import Reduce
+from tcore.codegen.walks import flatten
 from tcore.graph import Constant
 from tcore_cpu.assembler import HOST, Assembler
+from tcore_cpu.draft import Draft, Fused, PythonStep
 from tcore_cpu.lengths import Lengths
 from tcore_cpu.plans import CopyPlan, KernelPlan, NotScheduled
 from tcore_cpu.printer import UnitPrinter
-from tcore_cpu.runtime_abi import DTYPES, Failure, Instruction, IntegerFunction
+from tcore_cpu.runtime_abi import DTYPES, Failure, Instruction
 from tcore_cpu.schedule import schedule
 
-__all__ = ["Draft", "PythonStep", "build", "is_array"]
+__all__ = ["build", "is_array"]
 
-_NEEDS_ELEMENTS = frozenset(["min", "max", "argmin", "argmax", "maxandargmax"])
 _LIMITS = Limits(operands=16)
 
 NativeStep = Callable[["_Builder", Any], None]
@@ -47,32 +45,6 @@ def _ndim(type_: Any) -> int:
 def _mask(type_: Any) -> int:
     flags = getattr(type_, "broadcastable", ()) if is_array(type_) else ()
     return sum(1 << k for k, flag in enumerate(flags) if flag)
-
-
-@frozen(eq=False)
-class PythonStep:
-    """A node that runs in Python, and the slots that it reads and writes."""
-
-    node: Any
-    reads: tuple[int, ...]
-    writes: tuple[int, ...]
-
-
-@define(eq=False)
-class Draft:
-    """A program without addresses: what :meth:`tcore_cpu.linker` needs to make it run.
-
-    ``applies`` numbers the nodes for error records; ``reasons`` says why nodes run in Python.
-    """
-
-    assembler: Assembler
-    inputs: tuple[tuple[int, int, int, int, int], ...]
-    constants: tuple[tuple[int, Any], ...]
-    outputs: tuple[int, ...]
-    steps: tuple[PythonStep, ...]
-    applies: tuple[Any, ...]
-    kernels: int
-    reasons: Mapping[Any, str]
 
 
 def build(
@@ -127,6 +99,7 @@ class _Builder:
         self.slots: dict[Any, int] = {}
         self.constants: dict[Any, int] = {}
         self.python: list[PythonStep] = []
+        self.fused: list[Fused] = []
         self.number = {node: k for k, node in enumerate(self.nodes)}
         self.reasons: dict[Any, str] = {}
         self.root: dict[Any, Any] = {}
@@ -134,6 +107,7 @@ class _Builder:
         self.last: dict[Any, int] = {}
         self.free: list[int] = []
         self.held: dict[Any, list[int]] = {}
+        self.expiring: dict[int, list[Any]] = {}  # step -> what is held until then
         self.position = 0
         self.destroyed: set[Any] = set()
         self.overwritten: set[Any] = set()
@@ -181,7 +155,11 @@ class _Builder:
         else:
             number = self.assembler.buffers
             self.assembler.buffers += 1
-        self.held.setdefault(self.root.get(variable, variable), []).append(number)
+        root = self.root.get(variable, variable)
+        if root not in self.held:
+            self.held[root] = []
+            self.expiring.setdefault(max(self.last.get(root, -1), self.position), []).append(root)
+        self.held[root].append(number)
         return number
 
     # -- planning
@@ -201,21 +179,26 @@ class _Builder:
         steps = list(grouping.steps)
         self.plan_memory(steps)
         for variable in self.inputs:
-            self.slot(variable)
+            self.assembler.given.add(self.slot(variable))
         for self.position, step in enumerate(steps):
             self.lengths = Lengths(self.made, self.readable)
             self.step(step)
             self.available.update(v for node in getattr(step, "nodes", (step,)) for v in node.outputs if v in self.slots)
             self.release()
         outputs = tuple(self.slot(variable) for variable in self.outputs)
+        code, bodies = self.assembler.pack()
         return Draft(
-            self.assembler,
+            code,
+            bodies,
+            tuple(self.assembler.dtypes),
             tuple(self.input_spec(variable) for variable in self.inputs),
-            tuple((slot, variable.data) for variable, slot in self.constants.items()),
+            tuple((slot, variable) for variable, slot in self.constants.items()),
             outputs,
             tuple(self.python),
             tuple(self.nodes),
-            len(self.assembler.kernels),
+            {slot: self.number[v.owner] for v, slot in self.slots.items() if v.owner in self.number},
+            self.assembler.buffers,
+            tuple(self.fused),
             {step.node: self.reasons.get(step.node, "its op has no native form") for step in self.python},
         )
 
@@ -259,7 +242,7 @@ class _Builder:
 
     def release(self) -> None:
         """Take back the buffers that nobody reads any more."""
-        for root in [root for root, buffers in self.held.items() if self.last.get(root, -1) <= self.position]:
+        for root in self.expiring.pop(self.position, ()):
             self.free += self.held.pop(root)
 
     # -- steps
@@ -327,7 +310,9 @@ class _Builder:
             if left != right:
                 number = self.number[check.node]
                 assembler.emit(Instruction.CHECK, Failure.SHAPE, number, check.operand, check.axis, left, right)
-        self.demand_elements(step, slot_of)
+        for requirement in step.requirements:
+            fine = assembler.index(requirement.condition, slot_of)
+            assembler.emit(Instruction.REQUIRE, Failure.DEMAND, self.number[requirement.node], 0, 0, fine, fine)
         inplace = self.taken_over(step, plans)
         for k, variable in enumerate(step.outputs):
             if k in inplace:
@@ -347,6 +332,9 @@ class _Builder:
                     assembler.emit(Instruction.COPY, slot_of(plan.target), slot_of(plan.source))
             else:
                 assembler.kernel(plan, slot_of, site)
+        phases = [phase for plan in plans if isinstance(plan, KernelPlan) for phase in plan.phases]
+        bodies = dict.fromkeys(phase.body for phase in phases if phase.body is not None)
+        self.fused.append(Fused(tuple(step.nodes), tuple(bodies)))
 
     def shape(self, step: Group, k: int) -> tuple[Expr, ...]:
         """Lengths of an output, in terms of what is there before the kernel runs."""
@@ -398,30 +386,6 @@ class _Builder:
             if "Subtensor" in type(node.op).__name__:
                 return self.number[node]
         return self.number[step.nodes[0]]
-
-    def demand_elements(self, step: Group, slot_of: Callable[[Buffer], int]) -> None:
-        """Extremes of no element are an error before anything runs."""
-        for stage in step.kernel.stages:
-            if not isinstance(stage, Reduce) or stage.reduction.name not in _NEEDS_ELEMENTS:
-                continue
-            assembler = self.assembler
-            some = self.product([axis.extent for axis in stage.reduced], slot_of)
-            wanted = self.product([axis.extent for axis in stage.axes], slot_of)
-            zero = assembler.constant(0)
-            fine = assembler.arith(
-                IntegerFunction.OR,
-                assembler.arith(IntegerFunction.NE, some, zero),
-                assembler.arith(IntegerFunction.EQ, wanted, zero),
-            )
-            node = next((n for n in step.nodes if type(n.op).__name__ != "Elemwise"), step.nodes[0])
-            assembler.emit(Instruction.REQUIRE, Failure.EMPTY, self.number[node], 0, 0, fine, some)
-
-    def product(self, lengths: Iterable[Expr], slot_of: Callable[[Buffer], int]) -> int:
-        """A register with the product of lengths."""
-        total = self.assembler.constant(1)
-        for length in lengths:
-            total = self.assembler.arith(IntegerFunction.MUL, total, self.assembler.index(length, slot_of))
-        return total
 
     # -- for native steps
 

@@ -8,25 +8,25 @@ errors; a message of our own stands in where ``perform`` finds nothing wrong.
 from __future__ import annotations
 
 import sys
-import threading
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 from tcore.graph import Constant, NoParams, Op
 from tcore.graph.traversal import io_toposort
+from tcore.link import ValueLock
 from tcore.link.errors import ThunkView, raise_with_op
-from tcore_cpu.c_steps import c_step_of
-from tcore_cpu.program import Draft
+from tcore_cpu.c_steps import ScalarInputs, c_step_of
+from tcore_cpu.draft import Draft
 from tcore_cpu.runtime_abi import Failure
 
 __all__ = ["ErrorReports", "step_of"]
 
 
-def step_of(node: Any, fgraph: Any) -> Any:
-    """A callable from the values of a node's inputs to the tuple of its outputs."""
+def step_of(node: Any, fgraph: Any, key: str = "") -> Any:
+    """A callable from the values of a node's inputs to the tuple of its outputs; ``key`` as for :func:`c_step_of`."""
     if type(node.op).make_thunk is not Op.make_thunk:
         return _ThunkStep(node, fgraph)
-    step = c_step_of(node)
+    step = c_step_of(node, key)
     if step is None:
         return _PerformStep(node, fgraph)
     step.fgraph = fgraph
@@ -39,13 +39,15 @@ class _PerformStep:
     def __init__(self, node: Any, fgraph: Any) -> None:
         self.node, self.fgraph = node, fgraph
         self._perform = node.op.perform
+        self._unwrap = ScalarInputs(node)
         self._outputs = range(len(node.outputs))
         params = node.run_params()
         self._params = () if params is NoParams else (params,)
-        self._lock = None if getattr(node.op, "thread_safe", True) else threading.RLock()
+        self._lock = None if getattr(node.op, "thread_safe", True) else ValueLock()
 
     def __call__(self, *values: Any) -> tuple[Any, ...]:
         storage: list[list[Any]] = [[None] for _ in self._outputs]
+        values = self._unwrap(values)
         try:
             if self._lock is None:
                 self._perform(self.node, list(values), storage, *self._params)
@@ -58,48 +60,66 @@ class _PerformStep:
 
 
 class _ThunkStep:
-    """Runs the thunk of an op that makes its own; it has one set of cells, so calls wait for each other."""
+    """Runs the thunk of an op that makes its own: each call in progress has one, with cells of its own."""
 
     def __init__(self, node: Any, fgraph: Any) -> None:
         self.node, self.fgraph = node, fgraph
+        self._unwrap = ScalarInputs(node)
+        self._spare = [self._instance()]
+        self._making = ValueLock()
+        self._lock = None if getattr(node.op, "thread_safe", True) else ValueLock()
+
+    def _instance(self) -> tuple[Any, list[list[Any]], list[list[Any]]]:
+        node = self.node
         cells: dict[Any, list[Any]] = {
             v: [v.data if isinstance(v, Constant) else None] for v in (*node.inputs, *node.outputs)
         }
         computed = {v: [v.owner is not node] for v in cells}
-        self._inputs = [cells[v] for v in node.inputs]
-        self._outputs = [cells[v] for v in node.outputs]
-        self._thunk = node.op.make_thunk(node, cells, computed, list(node.outputs))
-        self._lock = threading.RLock()
+        thunk = node.op.make_thunk(node, cells, computed, list(node.outputs))
+        return thunk, [cells[v] for v in node.inputs], [cells[v] for v in node.outputs]
 
     def __call__(self, *values: Any) -> tuple[Any, ...]:
+        if self._lock is None:
+            return self._run(values)
         with self._lock:
-            for cell, value in zip(self._inputs, values, strict=True):
+            return self._run(values)
+
+    def _run(self, values: tuple[Any, ...]) -> tuple[Any, ...]:
+        try:
+            instance = self._spare.pop()
+        except IndexError:
+            with self._making:
+                instance = self._instance()
+        thunk, inputs, outputs = instance
+        try:
+            for cell, value in zip(inputs, self._unwrap(values), strict=True):
                 cell[0] = value
-            for cell in self._outputs:
+            for cell in outputs:
                 cell[0] = None
-            try:
-                self._thunk()
-                return tuple(cell[0] for cell in self._outputs)
-            except Exception:
-                raise_with_op(self.fgraph, self.node, ThunkView(values, len(self._outputs)), sys.exc_info())
-            finally:
-                for cell in (*self._inputs, *self._outputs):
-                    cell[0] = None
+            thunk()
+            return tuple(cell[0] for cell in outputs)
+        except Exception:
+            raise_with_op(self.fgraph, self.node, ThunkView(values, len(outputs)), sys.exc_info())
+        finally:
+            for cell in (*inputs, *outputs):
+                cell[0] = None
+            self._spare.append(instance)
 
 
 class ErrorReports:
     """Turns the records of failed native steps into exceptions; called by the runtime."""
 
     def __init__(self, fgraph: Any, draft: Draft) -> None:
-        self.fgraph, self.applies = fgraph, draft.applies
+        self.fgraph, self.applies, self.makers = fgraph, draft.applies, draft.makers
+        self.kernels, self.buffers = len(draft.kernels), draft.buffers
 
     def __call__(self, record: tuple[int, ...], values: tuple[Any, ...]) -> None:
         """Raise what ``record`` means; ``values`` are those of the program's inputs."""
         code, apply, operand, axis, left, right = record
         if code == Failure.MEMORY:
-            raise MemoryError(f"no memory for an array of {left} bytes" if left > 0 else "no memory for a call")
+            self.no_memory(operand, left)
         if not 0 <= apply < len(self.applies):
-            raise RuntimeError(f"native code failed with record {record}")
+            self.anonymous(record, values)
         node = self.applies[apply]
         operands = self.operands(node, values)
         try:
@@ -113,6 +133,25 @@ class ErrorReports:
         except Exception:
             shown = [None if value is _LOST else value for value in operands]
             raise_with_op(self.fgraph, node, ThunkView(shown, len(node.outputs)), sys.exc_info())
+
+    def no_memory(self, slot: int, size: int) -> None:
+        """Raise MemoryError with the bytes that were wanted, the node that they were for, and what the program keeps."""
+        wanted = f"an array of {size} bytes" if size > 0 else "a call" if slot < 0 else "an array that no address space holds"
+        kept = f"{self.buffers} buffer{'s' * (self.buffers != 1)} for intermediate values"
+        error = MemoryError(f"no memory for {wanted}; the program uses {self.kernels} kernels and {kept}")
+        number = self.makers.get(slot)
+        if number is None:
+            raise error
+        raise_with_op(self.fgraph, self.applies[number], exc_info=(type(error), error, None))
+
+    def anonymous(self, record: tuple[int, ...], values: tuple[Any, ...]) -> NoReturn:
+        """Raise what a record without an Apply means: the first node that ``perform`` refuses has the blame."""
+        code, _, operand, axis, left, right = record
+        try:
+            self.replay(values)
+        except _ReplayError as found:
+            raise_with_op(self.fgraph, found.node, ThunkView(found.operands, len(found.node.outputs)), found.info)
+        raise _own_error(Failure(code), operand, axis, left, right)
 
     def perform(self, node: Any, operands: Sequence[Any]) -> list[Any]:
         """The outputs of a node; nothing where an operand is lost. Operands are copied where the node destroys some."""
@@ -182,8 +221,8 @@ def _own_error(code: Failure, operand: int, axis: int, left: int, right: int) ->
         )
     if code is Failure.INDEX:
         return IndexError(f"index {left} is out of bounds for an axis of length {right}")
-    if code is Failure.EMPTY:
-        return ValueError("zero-size array to a reduction which has no identity")
+    if code is Failure.DEMAND:
+        return ValueError("the lengths or integers that this node is given do not fit together")
     if code is Failure.NEGATIVE:
         return ValueError(f"negative dimensions are not allowed: length {left} along axis {axis}")
     if code is Failure.RESHAPE:

@@ -100,7 +100,7 @@ class Failure(IntEnum):
     NONE = 0
     SHAPE = 1
     INDEX = 2
-    EMPTY = 3
+    DEMAND = 3
     MEMORY = 4
     NEGATIVE = 5
     RESHAPE = 6

@@ -115,7 +115,6 @@ int tc_get_threads(void);
 void tc_set_grain(int64_t ns); /* work (nanoseconds) from which a kernel uses threads */
 typedef void (*tc_task)(void *context, int64_t begin, int64_t end);
 void tc_parallel_for(int64_t n, int64_t grain, tc_task task, void *context);
-void tc_cancel(int on);
 
 void *tc_block_get(size_t bytes); /* 64-byte aligned, cached from 256 KiB on */
 void tc_block_free(void *block);
@@ -149,7 +148,8 @@ typedef struct {
 enum tc_slot_flag {
     TC_SLOT_PERMUTED = 1, /* memory order is not C order */
     TC_SLOT_FOREIGN = 2,  /* must not be written: read-only, overlapping or not ours */
-    TC_SLOT_PENDING = 4   /* the host was asked for memory */
+    TC_SLOT_PENDING = 4,  /* the host was asked for memory */
+    TC_SLOT_TAKEN = 8     /* its memory is or was being overwritten by a step */
 };
 
 typedef struct {
@@ -162,7 +162,7 @@ typedef struct {
 } tc_error;
 
 enum tc_error_code {
-    TC_ERROR_NONE = 0, TC_ERROR_SHAPE = 1, TC_ERROR_INDEX = 2, TC_ERROR_EMPTY = 3, TC_ERROR_MEMORY = 4,
+    TC_ERROR_NONE = 0, TC_ERROR_SHAPE = 1, TC_ERROR_INDEX = 2, TC_ERROR_DEMAND = 3, TC_ERROR_MEMORY = 4,
     TC_ERROR_NEGATIVE = 5, TC_ERROR_RESHAPE = 6, TC_ERROR_BLAS = 7, TC_ERROR_STOPPED = 8
 };
 
@@ -191,7 +191,7 @@ typedef struct {
     int64_t event_arg; /* slot of TC_ALLOC, step of TC_CALL */
     tc_error error;
     void *host;
-    int (*on_long)(void *host); /* before work that is worth releasing the host's lock; not 0: stop */
+    int (*on_long)(void *host); /* before and during work that is worth releasing the host's lock; not 0: stop */
 } tc_frame;
 
 /* A program from its flat description (see tcore_cpu/assembler.py); NULL when it is malformed. */

@@ -74,6 +74,7 @@ static int before_long_work(void *host)
     }
     if (!f->released) {
         f->checked = now;
+        f->went_long = 1;
         f->released = PyEval_SaveThread();
     }
     return 0;
@@ -183,6 +184,43 @@ static void raise_record(Program *p, frame *f)
     }
 }
 
+/* Tells on the exception which inputs the call may have begun to overwrite. */
+static void note_written(Program *p, frame *f)
+{
+    PyObject *type, *value, *trace, *positions;
+    PyErr_Fetch(&type, &value, &trace);
+    PyErr_NormalizeException(&type, &value, &trace);
+    if (trace)
+        PyException_SetTraceback(value, trace);
+    positions = PyList_New(0);
+    for (int k = 0; positions && k < p->ninputs; k++) {
+        if (!p->inputs[k].destroyed || !(f->core->slots[p->inputs[k].slot].flags & TC_SLOT_TAKEN))
+            continue;
+        PyObject *number = PyLong_FromLong(k);
+        if (!number || PyList_Append(positions, number) < 0)
+            Py_CLEAR(positions);
+        Py_XDECREF(number);
+    }
+    if (!positions || PyObject_SetAttrString(value, "written_inputs", positions) < 0)
+        PyErr_Clear();
+    Py_XDECREF(positions);
+    PyErr_Restore(type, value, trace);
+}
+
+/* The host could not allocate: a record like that of the core, so that the report names the node. */
+static void raise_no_memory(Program *p, frame *f, int slot)
+{
+    if (!PyErr_ExceptionMatches(PyExc_MemoryError))
+        return;
+    const tc_array *wanted = &f->core->slots[slot];
+    int64_t bytes = wanted->itemsize;
+    for (int d = 0; d < wanted->ndim; d++)
+        bytes *= wanted->dims[d];
+    PyErr_Clear();
+    f->core->error = (tc_error){TC_ERROR_MEMORY, -1, slot, 0, bytes, 0};
+    raise_record(p, f);
+}
+
 /* One call: 0 with new references in results, -1 with an exception, 1 when an argument needs the general path. */
 static int execute(Program *p, PyObject *const *values, PyObject **results)
 {
@@ -196,8 +234,11 @@ static int execute(Program *p, PyObject *const *values, PyObject **results)
             return 1;
         }
     for (int k = 0; k < p->ninputs; k++)
-        if (p->inputs[k].destroyed && !may_write(f, p->inputs, p->ninputs, k))
+        if (p->inputs[k].destroyed && !may_write(f, p->inputs, p->ninputs, k, p->constants)) {
             f->core->slots[p->inputs[k].slot].flags |= TC_SLOT_FOREIGN;
+            p->inputs[k].copies++;
+        }
+    f->went_long = 0;
     tc_frame_start(f->core);
     for (;;) {
         int event = tc_frame_run(f->core);
@@ -206,8 +247,10 @@ static int execute(Program *p, PyObject *const *values, PyObject **results)
         retake_lock(f);
         if (event == TC_ALLOC) {
             PyObject *array = new_array(&f->core->slots[f->core->event_arg]);
-            if (!array)
+            if (!array) {
+                raise_no_memory(p, f, (int)f->core->event_arg);
                 goto done;
+            }
             Py_XSETREF(f->objects[f->core->event_arg], array);
         } else if (event == TC_CALL) {
             if (run_step(p, f, f->core->event_arg))
@@ -219,6 +262,9 @@ static int execute(Program *p, PyObject *const *values, PyObject **results)
         }
     }
     retake_lock(f);
+    /* Ctrl-C during long work ends the call here, before anything is stored. */
+    if (f->went_long && PyErr_CheckSignals())
+        goto done;
     for (int k = 0; k < p->noutputs; k++)
         if (!(results[k] = object_of_slot(f, p->outputs[k]))) {
             while (k-- > 0)
@@ -227,6 +273,8 @@ static int execute(Program *p, PyObject *const *values, PyObject **results)
         }
     status = 0;
 done:
+    if (status < 0)
+        note_written(p, f);
     frame_give_back(p, f);
     return status;
 }

@@ -17,6 +17,7 @@ import os
 import shutil
 import stat
 import tempfile
+import time
 import warnings
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -42,9 +43,12 @@ class Library:
     Parameters
     ----------
     path : Path
+    compiled : bool
+        Whether it was made just now.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, compiled: bool = False) -> None:
+        self.compiled = compiled
         with IMPORTS:
             self._library: ctypes.CDLL | None = ctypes.CDLL(str(path))
         self.path = path
@@ -139,14 +143,22 @@ class Store:
         target = self.root / f"{name}.so"
         built.replace(target)
         self.write_json(f"{name}.json", record)
-        return Library(target)
+        return Library(target, compiled=True)
+
+    def has(self, key: str) -> bool:
+        """Whether some layer has an entry of this name; whether it is sound shows when it is loaded."""
+        return any(next(layer.glob(f"{key}.*.json"), None) is not None for layer in (self.root, *self.layers))
 
     def write_json(self, name: str, value: Any) -> None:
         """Write a small file atomically."""
         handle, private = tempfile.mkstemp(dir=self.root, prefix=".tmp-")
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump(value, file)
-        Path(private).replace(self.root / name)
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as file:
+                json.dump(value, file)
+            Path(private).replace(self.root / name)
+        except BaseException:
+            Path(private).unlink(missing_ok=True)
+            raise
 
     def read_json(self, name: str) -> Any:
         """The value of a small file; None where it is missing or damaged."""
@@ -158,11 +170,29 @@ class Store:
     @contextlib.contextmanager
     def workplace(self) -> Any:
         """A private folder on the file system of the store, removed at the end."""
+        self.sweep()
         folder = tempfile.mkdtemp(dir=self.root, prefix=".work-")
         try:
             yield Path(folder)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
+
+    def sweep(self, older_than: float = 3600.0) -> None:
+        """Remove what processes left behind that were killed while they compiled: private folders and files, and libraries
+        without a record, all older than ``older_than`` seconds (others may be at work on younger ones).
+        """
+        latest = time.time() - older_than
+        with contextlib.suppress(OSError), os.scandir(self.root) as entries:
+            for entry in entries:
+                private = entry.name.startswith((".work-", ".tmp-"))
+                orphan = entry.name.endswith(".so") and not Path(entry.path).with_suffix(".json").exists()
+                with contextlib.suppress(OSError):  # another process may sweep, too
+                    if not (private or orphan) or entry.stat(follow_symlinks=False).st_mtime > latest:
+                        continue
+                    if entry.is_dir(follow_symlinks=False):
+                        shutil.rmtree(entry.path, ignore_errors=True)
+                    else:
+                        Path(entry.path).unlink()
 
     def entries(self) -> int:
         """How many libraries the written layer holds."""

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from tcore.codegen.assemble import Group
-from tcore.codegen.schedule_gpu import GpuProgram, schedule
+from tcore.codegen.gpu_program import GpuProgram
+from tcore.codegen.schedule_gpu import schedule
 from tcore_cuda.printer import CudaDialect
 
 __all__ = ["ARCHITECTURES", "CompilerError", "compile_cubin", "compile_group_for_cuda", "unavailable", "version"]

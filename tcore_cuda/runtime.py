@@ -1,22 +1,25 @@
 """All use of the CUDA driver, on pycuda: devices, memory, kernels.
 
 pycuda is imported when a device is asked for, never before.  Work of one context goes to one stream, which
-keeps its order; every entry point makes the context current and gives the old one back.
+keeps its order; every entry point makes the context current and gives the old one back.  Memory is freed in the same way: pycuda
+frees in a thread other than that which opened the device only where the context is current.
 """
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import functools
 import hashlib
+import os
+import sys
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
-from tcore.gpuarray.runtime import DeviceError, DeviceInfo, LaunchShape
+from tcore.gpuarray.runtime import DeviceError, DeviceInfo, LaunchShape, refuse_fork
 from tcore_cuda.compiler import compile_cubin
 from tcore_cuda.printer import CudaDialect
 
@@ -42,9 +45,23 @@ def missing() -> str | None:
     return None
 
 
-@functools.cache
+_started_by: list[int] = []  # the process in which the driver runs, from the first call on
+
+
+def _check_process() -> None:
+    if not _started_by:
+        _started_by.append(os.getpid())
+    refuse_fork("CUDA", _started_by[0])
+
+
 def _driver() -> Any:
     """The driver module, initialised."""
+    _check_process()
+    return _initialised()
+
+
+@functools.cache
+def _initialised() -> Any:
     reason = missing()
     if reason is not None:
         raise DeviceError(reason)
@@ -67,6 +84,7 @@ def open(device: str) -> CudaContext:
     digits = device.removeprefix("cuda")
     if digits and not digits.isdigit():
         raise ValueError(f"{device!r} names no CUDA device: write cuda0, cuda1, …")
+    _check_process()
     with _opening:
         return _opened(int(digits or 0))
 
@@ -97,6 +115,13 @@ class CudaBuffer:
             except driver.MemoryError as error:
                 raise MemoryError(f"{context.device_name} cannot allocate {nbytes} bytes") from error
 
+    def __del__(self) -> None:
+        memory = getattr(self, "memory", None)  # there is none where the allocation failed
+        if memory is None or sys.is_finalizing() or os.getpid() != self.context.process:
+            return  # the driver frees what a process leaves behind, and a fork has nothing to free
+        with contextlib.suppress(DeviceError), self.context.current():
+            memory.free()
+
     @property
     def handle(self) -> int:
         """The device pointer."""
@@ -104,14 +129,16 @@ class CudaBuffer:
 
 
 class CudaKernel:
-    """A function of a loaded module."""
+    """A function of a loaded module. It keeps the layout of its arguments, so layout and launch happen under one lock."""
 
-    __slots__ = ("function", "max_block", "module", "name")
+    __slots__ = ("function", "layout", "lock", "max_block", "module", "name")
 
     def __init__(self, module: Any, name: str, driver: Any) -> None:
         self.module = module
         self.name = name
         self.function = module.get_function(name)
+        self.layout = ""
+        self.lock = threading.Lock()
         self.max_block: int = self.function.get_attribute(driver.function_attribute.MAX_THREADS_PER_BLOCK)
 
 
@@ -134,14 +161,16 @@ class CudaContext:
         self.dialect = CudaDialect()
         major, minor = device.compute_capability()
         self.architecture = f"sm_{major}{minor}"
+        self.process = os.getpid()
         self._driver = driver
         self._context = device.retain_primary_context()
         self._modules: dict[str, Any] = {}
         self._lock = threading.Lock()
 
-    @contextmanager
+    @contextlib.contextmanager
     def current(self) -> Iterator[Any]:
         """Make this context current for a while; gives the driver."""
+        refuse_fork("CUDA", self.process)
         self._context.push()
         try:
             yield self._driver
@@ -155,6 +184,12 @@ class CudaContext:
     def allocate(self, nbytes: int) -> CudaBuffer:
         """New memory with unspecified content."""
         return CudaBuffer(self, nbytes)
+
+    def upload(self, source: np.ndarray) -> CudaBuffer:
+        """New memory with this content."""
+        buffer = CudaBuffer(self, source.nbytes)
+        self.write(buffer, 0, source)
+        return buffer
 
     def write(self, buffer: CudaBuffer, offset: int, source: np.ndarray) -> None:
         """Copy from the host."""
@@ -202,9 +237,13 @@ class CudaContext:
         shared_bytes: int = 0,
     ) -> None:
         """Start a kernel; the stream keeps the order, so ``reads`` and ``writes`` need no care."""
-        values = [_argument(value) for value in arguments]
-        with self.current():
-            kernel.function(*values, grid=shape.grid, block=shape.block, shared=shared_bytes)
+        pairs = [_argument(value) for value in arguments]
+        layout = "".join(code for code, _ in pairs)
+        with kernel.lock, self.current():
+            if kernel.layout != layout:
+                kernel.function.prepare(layout)
+                kernel.layout = layout
+            kernel.function.prepared_call(shape.grid, shape.block, *(value for _, value in pairs), shared_size=shared_bytes)
 
     def synchronize(self) -> None:
         """Wait for all work; raise what failed."""
@@ -215,8 +254,10 @@ class CudaContext:
         return f"<CudaContext {self.device_name}: {self.description}>"
 
 
-def _argument(value: Any) -> Any:
-    """An argument as pycuda takes it: pointers as integers of their own type, structures as void scalars."""
+def _argument(value: Any) -> tuple[str, Any]:
+    """Code of the module ``struct`` and value of an argument: a pointer, a structure passed by value, a NumPy scalar."""
     if isinstance(value, CudaBuffer):
-        return value.memory
-    return np.void(value) if isinstance(value, bytes) else value
+        return "P", value.handle
+    if isinstance(value, bytes):
+        return f"{len(value)}s", value
+    return np.dtype(type(value)).char, value

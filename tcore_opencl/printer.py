@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from tcore.codegen.schedule_gpu import GpuDialect
+from tcore.codegen.gpu_program import GpuDialect
 
 __all__ = ["OpenCLDialect"]
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import os
 import threading
 import warnings
 from collections.abc import Iterator, Sequence
@@ -17,7 +18,7 @@ import numpy as np
 import pyopencl as cl
 
 from tcore.configuration import config
-from tcore.gpuarray.runtime import DeviceError, DeviceInfo, LaunchShape
+from tcore.gpuarray.runtime import DeviceError, DeviceInfo, LaunchShape, refuse_fork
 from tcore.plugins.process import load
 from tcore_opencl.printer import OpenCLDialect
 
@@ -36,7 +37,17 @@ def devices() -> Iterator[DeviceInfo]:
             )
 
 
+_started_by: list[int] = []  # the process in which the driver runs, from the first call on
+
+
+def _check_process() -> None:
+    if not _started_by:
+        _started_by.append(os.getpid())
+    refuse_fork("OpenCL", _started_by[0])
+
+
 def _platforms() -> list[Any]:
+    _check_process()
     try:
         return list(cl.get_platforms())
     except cl.LogicError as error:
@@ -61,6 +72,7 @@ _opening = threading.Lock()
 
 
 def _open(platform_number: int, device_number: int) -> OpenCLContext:
+    _check_process()
     load("opencl")  # brings the options of this backend
     with _opening:
         return _opened(platform_number, device_number)
@@ -83,11 +95,15 @@ class OpenCLBuffer:
 
     __slots__ = ("__weakref__", "context", "last_write", "memory", "nbytes", "reads")
 
-    def __init__(self, context: OpenCLContext, nbytes: int) -> None:
+    def __init__(self, context: OpenCLContext, nbytes: int, content: np.ndarray | None = None) -> None:
         self.context = context
         self.nbytes = nbytes
+        flags = cl.mem_flags
         try:
-            self.memory = cl.Buffer(context.cl_context, cl.mem_flags.READ_WRITE, size=max(nbytes, 1))
+            if content is None or not nbytes:
+                self.memory = cl.Buffer(context.cl_context, flags.READ_WRITE, size=max(nbytes, 1))
+            else:
+                self.memory = cl.Buffer(context.cl_context, flags.READ_WRITE | flags.COPY_HOST_PTR, hostbuf=content)
         except cl.Error as error:
             raise MemoryError(f"{context.device_name} cannot allocate {nbytes} bytes: {error}") from error
         self.last_write: Any = None
@@ -149,22 +165,24 @@ class OpenCLContext:
 
     def allocate(self, nbytes: int) -> OpenCLBuffer:
         """New memory; filled with NaN bytes when ``config.opencl.strict`` wants uninitialised reads to show."""
+        _check_process()
         buffer = OpenCLBuffer(self, nbytes)
         if config.opencl.strict and nbytes:
             self.fill(buffer, 0, nbytes, 0xFF)
         return buffer
 
+    def upload(self, source: np.ndarray) -> OpenCLBuffer:
+        """New memory with this content; the driver copies when it allocates, and no queue is involved."""
+        _check_process()
+        return OpenCLBuffer(self, source.nbytes, source)
+
     def write(self, buffer: OpenCLBuffer, offset: int, source: np.ndarray) -> None:
         """Copy from the host."""
         if source.nbytes:
-            self._done(
-                cl.enqueue_copy(
-                    self.queue, buffer.memory, source, dst_offset=offset, is_blocking=True,
-                    wait_for=self._before((), (buffer,)),
-                ),
-                (),
-                (buffer,),
+            event = cl.enqueue_copy(
+                self.queue, buffer.memory, source, dst_offset=offset, is_blocking=True, wait_for=self._before((), (buffer,))
             )
+            self._done(event, (), (buffer,))
 
     def read(self, buffer: OpenCLBuffer, offset: int, target: np.ndarray) -> None:
         """Copy to the host."""
@@ -196,6 +214,7 @@ class OpenCLContext:
 
     def compile(self, source: str, name: str, flags: Sequence[str] = ()) -> OpenCLKernel:
         """The kernel ``name``; programs are built once per source text and kept."""
+        _check_process()
         options = [*_OPTIONS, *flags]
         key = hashlib.sha256("\0".join([source, *options]).encode()).hexdigest()
         with self._lock:
@@ -253,12 +272,14 @@ class OpenCLContext:
 
     def synchronize(self) -> None:
         """Wait for all work."""
+        _check_process()
         self.queue.finish()
 
     # ------------------------------------------------------------ order
 
     def _before(self, reads: Sequence[OpenCLBuffer], writes: Sequence[OpenCLBuffer]) -> list[Any] | None:
-        """The events that work with these buffers must wait for."""
+        """The events that work with these buffers must wait for: the first step of every piece of work."""
+        _check_process()
         events = [buffer.last_write for buffer in reads]
         for buffer in writes:
             events.append(buffer.last_write)

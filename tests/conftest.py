@@ -4,10 +4,23 @@ from __future__ import annotations
 
 import importlib.util
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
+from tcore.configuration import config
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 pytest_plugins = ["tcore.testing.plugin"]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def failing_rewrites_raise() -> Iterator[None]:
+    """A rewrite that fails, or is never done, fails the test; users get a report, and a graph without it."""
+    with config.change_flags(on_opt_error="raise"):
+        yield
 
 RUNTIME_BUILD = Path(__file__).parents[1] / "tcore_cpu" / "runtime_build.py"
 

@@ -11,12 +11,13 @@ from typing import Any
 
 from attrs import evolve, frozen
 
-from tcore.codegen.expr import Axis, Buffer, Expr, Extent, Load, flatten, index_const, substitute
+from tcore.codegen.expr import Axis, Buffer, Expr, Extent, Load, index_const
 from tcore.codegen.facts import NodeFacts, is_unit, map_region, region_axes
-from tcore.codegen.kernel import Check, Kernel
+from tcore.codegen.kernel import Check, Kernel, Requirement
 from tcore.codegen.lowering import axis_name
 from tcore.codegen.scratch import place_scratch
-from tcore.codegen.stages import Call, Loop, Map, Prefix, Reduce, Regions, Scatter, Stage
+from tcore.codegen.stages import Call, Demand, Loop, Map, Prefix, Reduce, Regions, Scatter, Stage
+from tcore.codegen.walks import flatten, substitute
 
 __all__ = ["Group", "assemble"]
 
@@ -38,7 +39,9 @@ class Group:
     inplace : dict
         Position of an output to that of the input whose memory it takes over.
     checks : tuple of Check
-        What the member Applies demand of their operands' lengths, before the kernel runs.
+        Which lengths of operands must be equal, before the kernel runs.
+    requirements : tuple of Requirement
+        What else the member Applies demand, in order; conditions may read elements of ``inputs``.
     """
 
     kernel: Kernel
@@ -48,6 +51,7 @@ class Group:
     shapes: tuple[tuple[Expr, ...], ...]
     inplace: dict[int, int]
     checks: tuple[Check, ...] = ()
+    requirements: tuple[Requirement, ...] = ()
 
     def __repr__(self) -> str:
         return f"Group({', '.join(str(node.op) for node in self.nodes)})"
@@ -97,6 +101,7 @@ class _Builder:
         self.borders: list[Stage] = []
         self.maps: list[tuple[Buffer, tuple[Axis, ...], Expr]] = []
         self.checks: list[Check] = []
+        self.requirements: list[Requirement] = []
         self.inplace_inputs: dict[Any, Any] = {}
 
     # -- names
@@ -227,7 +232,7 @@ class _Builder:
             for k, v in enumerate(outputs)
             if (source := self.inplace_inputs.get(v)) is not None and source in places
         }
-        return Group(kernel, nodes, tuple(inputs.values()), outputs, shapes, inplace, tuple(self.checks))
+        return Group(kernel, nodes, tuple(inputs.values()), outputs, shapes, inplace, tuple(self.checks), tuple(self.requirements))
 
     def add(self, facts: NodeFacts) -> None:
         """Take in the stages of one node."""
@@ -265,7 +270,11 @@ class _Builder:
             return None
 
         for stage in facts.stages:
-            self.take(stage.rewrite(lambda exprs: substitute(exprs, rule)), names, results, sources)
+            rewritten = stage.rewrite(lambda exprs: substitute(exprs, rule))
+            if isinstance(rewritten, Demand):
+                self.requirements += [Requirement(node, condition) for condition in rewritten.conditions]
+            else:
+                self.take(rewritten, names, results, sources)
 
     def demand(self, facts: NodeFacts) -> None:
         """Note the lengths that the node's operands must have."""
@@ -372,6 +381,9 @@ class _Builder:
             whole = stage.inputs if isinstance(stage, Call) else ()
             base = getattr(stage, "base", None)
             read.update(dict.fromkeys(whole) | ({base: None} if base is not None else {}))
+        for expr in flatten([requirement.condition for requirement in self.requirements]):
+            if isinstance(expr, Load):
+                read[expr.buffer] = None
         measured = self.length_sources(outer, inner, stages)
         order = [b for b in self.inputs.values() if b in read or b in measured]
         return Kernel(outer, inner, stages, tuple(order), outputs, plan.outer_scratch, plan.row_scratch)
@@ -386,6 +398,7 @@ class _Builder:
                 roots += [length for _, length in stage.checked]
         # checks run before the kernel, and arrays that are only measured are needed for them and for the outputs' shapes
         roots += [expr for check in self.checks for expr in (check.actual, check.expected)]
+        roots += [requirement.condition for requirement in self.requirements]
         roots += [e for v in self.stored for e in self.extent_rule(list(self.shapes.get(v, ())))]
         return {e.buffer for e in flatten(roots) if isinstance(e, Extent)}
 

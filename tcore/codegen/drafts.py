@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from attrs import define, field, frozen
 
 from tcore.codegen.expr import Axis
 from tcore.codegen.facts import NodeFacts
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 __all__ = ["Draft", "Limits", "storage"]
 
@@ -41,12 +44,14 @@ class Draft:
     inlined: set[Any] = field(factory=set)
 
 
-def storage(variable: Any) -> Any:
-    """The variable whose memory ``variable`` shows: follows views and in-place outputs to their origin."""
-    while variable.owner is not None:
-        op, index = variable.owner.op, variable.index
-        shown = (getattr(op, "view_map", None) or {}).get(index) or (getattr(op, "destroy_map", None) or {}).get(index)
-        if not shown:
-            return variable
-        variable = variable.owner.inputs[shown[0]]
-    return variable
+def storage(nodes: Iterable[Any]) -> dict[Any, Any]:
+    """View or in-place output -> the variable whose memory it shows, for all nodes, given in topological order."""
+    origin: dict[Any, Any] = {}
+    for node in nodes:
+        views, destroys = getattr(node.op, "view_map", None) or {}, getattr(node.op, "destroy_map", None) or {}
+        for index in dict.fromkeys([*views, *destroys]):
+            shown = views.get(index) or destroys.get(index)
+            if shown:
+                variable = node.inputs[shown[0]]
+                origin[node.outputs[index]] = origin.get(variable, variable)
+    return origin

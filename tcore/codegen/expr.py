@@ -3,14 +3,14 @@
 Every expression is a scalar: it has one dtype and a value for each choice of the axes that it
 depends on.  Constructors look their result up in a table of live expressions, hence ``is`` decides
 equality, hashing is by identity, and a value that is used twice exists once.  Nothing here recurses;
-:func:`flatten` gives the flat list in which operands stand before their users, and every analysis
+:func:`~tcore.codegen.walks.flatten` gives the flat list in which operands stand before their users, and every analysis
 is a loop over that list.
 """
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable
 from typing import Any, TypeVar
 from weakref import WeakValueDictionary
 
@@ -33,11 +33,9 @@ __all__ = [
     "cast",
     "const",
     "extent",
-    "flatten",
     "index_const",
     "load",
     "select",
-    "substitute",
 ]
 
 INDEX = "int64"
@@ -419,51 +417,6 @@ def select(condition: Expr, then: Expr, otherwise: Expr) -> Expr:
     if isinstance(condition, Const):
         return then if condition.value else otherwise
     return Select(condition, then, otherwise)
-
-
-def flatten(roots: Iterable[Expr]) -> list[Expr]:
-    """All expressions below ``roots``, each once, operands before users (iterative)."""
-    done: dict[Expr, None] = {}
-    for root in roots:
-        if root in done:
-            continue
-        stack: list[tuple[Expr, Iterator[Expr]]] = [(root, iter(root.args))]
-        while stack:
-            expr, rest = stack[-1]
-            for arg in rest:
-                if arg not in done:
-                    stack.append((arg, iter(arg.args)))
-                    break
-            else:
-                done[expr] = None
-                stack.pop()
-    return list(done)
-
-
-def substitute(
-    roots: Iterable[Expr],
-    replace: Mapping[Expr, Expr] | Callable[[Expr], Expr | None],
-) -> list[Expr]:
-    """Each root with expressions replaced, bottom up.
-
-    ``replace`` maps an expression, whose operands are already rewritten, to its replacement; a missing
-    entry or None keeps it.  Replacements are not visited again.
-    """
-    roots = list(roots)
-    find = replace.get if isinstance(replace, Mapping) else replace
-    new: dict[Expr, Expr] = {}
-    for expr in flatten(roots):
-        args = expr.args
-        mapped = tuple([new[arg] for arg in args])
-        same = all(map(_is, args, mapped))
-        rebuilt = expr if same else expr.rebuild(mapped)
-        found = find(rebuilt)
-        new[expr] = rebuilt if found is None else found
-    return [new[root] for root in roots]
-
-
-def _is(left: object, right: object) -> bool:
-    return left is right
 
 
 def _index(value: Expr | int) -> Expr:

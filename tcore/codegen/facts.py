@@ -6,10 +6,11 @@ from typing import Any
 
 from attrs import frozen
 
-from tcore.codegen.expr import Axis, Buffer, Const, Expr, Extent, Load, flatten, index_const, substitute
+from tcore.codegen.expr import Axis, Buffer, Const, Expr, Extent, Load, index_const
 from tcore.codegen.kernel import cost, transcendentals
 from tcore.codegen.lowering import Lowered, LoweringTable, NotLowered
-from tcore.codegen.stages import Call, Loop, Map, Prefix, Reduce, Region, Regions, Scatter, Stage
+from tcore.codegen.stages import Call, Demand, Loop, Map, Prefix, Reduce, Region, Regions, Scatter, Stage
+from tcore.codegen.walks import flatten, substitute
 
 __all__ = ["NodeFacts", "node_facts"]
 
@@ -81,6 +82,8 @@ def node_facts(node: Any, table: LoweringTable) -> NodeFacts:
     if not border:
         number = {buffer: k for k, buffer in enumerate(lowered.outputs)}
         for stage in stages:
+            if isinstance(stage, Demand):
+                continue
             assert isinstance(stage, (Map, Reduce))
             for buffer in stage.outputs:
                 if buffer in number:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import struct
+from collections.abc import Callable, Mapping, Sequence
 from typing import Literal
 
 from attrs import frozen
 
-from tcore.codegen.expr import Buffer, Const, Expr, Extent, Fn, flatten
+from tcore.codegen.expr import Buffer, Cast, Const, Expr, Extent, Fn, Load
 from tcore.codegen.kernel import Kernel
 from tcore.codegen.lowering import NotLowered
 from tcore.codegen.printer import Dialect
+from tcore.codegen.walks import flatten
 
-__all__ = ["ArgumentBlock", "GpuDialect", "GpuProgram", "Launch", "evaluate_length"]
+__all__ = ["ArgumentBlock", "GpuDialect", "GpuProgram", "Launch", "evaluate_length", "host_integer", "length_function"]
 
 
 class GpuDialect(Dialect):
@@ -52,8 +54,9 @@ class ArgumentBlock:
         """The block for arrays of these shapes, strides and offsets (in elements)."""
         values = [shapes[array][axis] for array, axis in self.lengths]
         for offset, stride in zip(offsets, strides, strict=True):
-            values += [offset, *stride]
-        return b"".join(int(v).to_bytes(8, "little", signed=True) for v in values) or bytes(8)
+            values.append(offset)
+            values += stride
+        return struct.pack(f"<{len(values)}q", *values) or bytes(8)
 
 
 @frozen(eq=False)
@@ -66,13 +69,6 @@ class Launch:
     name: str
     mode: Literal["thread", "block"]
     work: tuple[Expr, ...]
-
-    def items(self, length: Callable[[Buffer, int], int]) -> int:
-        """Number of items for given lengths of arrays."""
-        total = 1
-        for extent in self.work:
-            total *= evaluate_length(extent, length)
-        return total
 
 
 @frozen(eq=False)
@@ -87,28 +83,72 @@ class GpuProgram:
     """Whether a launch may fill the error record."""
 
 
-_HOST_ARITHMETIC: dict[str, Callable[[int, int], int]] = {
+_HOST_ARITHMETIC: dict[str, Callable[..., int]] = {
     "add": lambda a, b: a + b,
     "sub": lambda a, b: a - b,
     "mul": lambda a, b: a * b,
+    "neg": lambda a: -a,
     "floor_div": lambda a, b: a // b if b else 0,
     "mod": lambda a, b: a % b if b else 0,
     "maximum": max,
     "minimum": min,
+    "lt": lambda a, b: a < b,
+    "le": lambda a, b: a <= b,
+    "gt": lambda a, b: a > b,
+    "ge": lambda a, b: a >= b,
+    "eq": lambda a, b: a == b,
+    "ne": lambda a, b: a != b,
+    "and": lambda a, b: a & b,
+    "or": lambda a, b: a | b,
 }
 
 
 def evaluate_length(extent: Expr, length: Callable[[Buffer, int], int]) -> int:
-    """A length as a number, from the lengths of arrays."""
+    """A length as a number, from the lengths of arrays.
+
+    Raises
+    ------
+    NotLowered
+        If it depends on the elements of an array.
+    """
+    return host_integer(extent, length, _no_element)
+
+
+def _no_element(buffer: Buffer, index: tuple[int, ...]) -> int:
+    raise NotLowered(f"a length that depends on an element of {buffer} is not known before the launch")
+
+
+def host_integer(expr: Expr, length: Callable[[Buffer, int], int], element: Callable[[Buffer, tuple[int, ...]], int]) -> int:
+    """The value of integer arithmetic without axes, from lengths of arrays and single elements.
+
+    Raises
+    ------
+    NotLowered
+        If it has something in it that is no arithmetic of integers.
+    """
     values: dict[Expr, int] = {}
-    for expr in flatten([extent]):
-        if isinstance(expr, Const):
-            values[expr] = int(expr.value)
-        elif isinstance(expr, Extent):
-            values[expr] = length(expr.buffer, expr.axis)
-        elif isinstance(expr, Fn):
-            left, right = (values[arg] for arg in expr.args)
-            values[expr] = _HOST_ARITHMETIC[expr.name](left, right)
+    for item in flatten([expr]):
+        if isinstance(item, Const):
+            values[item] = int(item.value)
+        elif isinstance(item, Extent):
+            values[item] = length(item.buffer, item.axis)
+        elif isinstance(item, Load):
+            values[item] = int(element(item.buffer, tuple(values[part] for part in item.index)))
+        elif isinstance(item, Cast) and not item.dtype.startswith("float"):
+            values[item] = values[item.operand]
+        elif isinstance(item, Fn) and item.name in _HOST_ARITHMETIC:
+            values[item] = int(_HOST_ARITHMETIC[item.name](*(values[arg] for arg in item.args)))
         else:
-            raise NotLowered(f"{extent!r} is no length that the host knows before the launch")
-    return values[extent]
+            raise NotLowered(f"{expr!r} is no number that the host knows before the launch")
+    return values[expr]
+
+
+def length_function(extent: Expr) -> Callable[[Mapping[Buffer, Sequence[int]]], int]:
+    """:func:`evaluate_length` as a function of the shapes of arrays, for lengths that are needed in every call."""
+    if isinstance(extent, Const):
+        value = int(extent.value)
+        return lambda shapes: value
+    if isinstance(extent, Extent):
+        buffer, axis = extent.buffer, extent.axis
+        return lambda shapes: shapes[buffer][axis]
+    return lambda shapes: evaluate_length(extent, lambda b, k: shapes[b][k])

@@ -12,24 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from tcore.codegen.expr import (
-    Axis,
-    Buffer,
-    Cast,
-    Const,
-    Expr,
-    Extent,
-    Fn,
-    Load,
-    Opaque,
-    Param,
-    Select,
-    flatten,
-)
+from tcore.codegen.expr import Axis, Buffer, Cast, Const, Expr, Extent, Fn, Load, Opaque, Param, Select
 from tcore.codegen.functions import FUNCTIONS, numpy_cast
 from tcore.codegen.kernel import Kernel
 from tcore.codegen.reductions import linear_index
-from tcore.codegen.stages import Map, Prefix, Reduce, Regions, Scatter, Stage
+from tcore.codegen.stages import Demand, Map, Prefix, Reduce, Regions, Scatter, Stage
+from tcore.codegen.walks import flatten
 
 __all__ = ["Interpreter", "run_kernel", "run_stages"]
 
@@ -125,6 +113,10 @@ class Interpreter:
             self._scatter(stage)
         elif isinstance(stage, Prefix):
             self._prefix(stage)
+        elif isinstance(stage, Demand):
+            for condition in stage.conditions:
+                if not self.evaluate([condition], ())[0]:
+                    raise ValueError(f"a node demands that {condition!r}")
         else:
             raise TypeError(f"cannot interpret {type(stage).__name__} stages")
 

@@ -14,26 +14,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from attrs import field, frozen
+from attrs import frozen
 
-from tcore.codegen.expr import (
-    Axis,
-    Buffer,
-    Cast,
-    Const,
-    Expr,
-    Extent,
-    Fn,
-    Load,
-    Opaque,
-    Select,
-    flatten,
-    substitute,
-)
+from tcore.codegen.expr import Axis, Buffer, Cast, Const, Expr, Extent, Fn, Load, Opaque, Select
 from tcore.codegen.functions import FUNCTIONS, is_integer_cast
 from tcore.codegen.stages import Map, Reduce, Regions, Scatter, Stage
+from tcore.codegen.walks import flatten, substitute
 
-__all__ = ["Binding", "Kernel", "affine", "body", "cost", "expression_cost", "extents_of", "inline_scratch", "transcendentals"]
+__all__ = ["Binding", "Check", "Kernel", "Requirement", "affine", "body", "cost", "expression_cost", "extents_of", "inline_scratch", "transcendentals"]
 
 _COMPARISONS = frozenset(["lt", "gt", "le", "ge", "eq", "ne", "isnan", "isinf"])
 
@@ -262,4 +250,12 @@ class Check:
     operand: int
     axis: int
     actual: Expr
-    expected: Expr = field()
+    expected: Expr
+
+
+@frozen(eq=False)
+class Requirement:
+    """A condition, in terms of the kernel's arrays, that one Apply makes on lengths and integers before the kernel runs."""
+
+    node: object
+    condition: Expr

@@ -11,9 +11,10 @@ from collections.abc import Iterable, Sequence
 
 from attrs import evolve, frozen
 
-from tcore.codegen.expr import Axis, Buffer, Expr, Load, flatten
+from tcore.codegen.expr import Axis, Buffer, Expr, Load
 from tcore.codegen.kernel import expression_cost
 from tcore.codegen.stages import Map, Reduce, Stage
+from tcore.codegen.walks import flatten
 
 __all__ = ["Plan", "place_scratch"]
 

@@ -15,10 +15,11 @@ from typing import Any, Literal
 
 from attrs import evolve, field, frozen
 
-from tcore.codegen.expr import Axis, Buffer, Const, Expr, Load, flatten
+from tcore.codegen.expr import Axis, Buffer, Const, Expr, Load
 from tcore.codegen.reductions import Reduction
+from tcore.codegen.walks import flatten
 
-__all__ = ["Call", "Loop", "Map", "Prefix", "Reduce", "Region", "Regions", "Scatter", "Stage", "buffers_read"]
+__all__ = ["Call", "Demand", "Loop", "Map", "Prefix", "Reduce", "Region", "Regions", "Scatter", "Stage", "buffers_read"]
 
 Rewrite = Callable[[list[Expr]], list[Expr]]
 """Rewrites expressions together, so that shared parts are visited once."""
@@ -66,6 +67,28 @@ class Map(Stage):
 
     def rewrite(self, function: Rewrite) -> Map:
         return evolve(self, values=tuple(function(list(self.values))))
+
+
+@frozen(eq=False)
+class Demand(Stage):
+    """What must hold before anything of the node runs: each of ``conditions`` is true, in the order given.
+
+    Conditions are integer arithmetic on lengths and on elements at fixed indices. Where one fails, the op's ``perform`` is asked
+    what is wrong: it must refuse the same inputs. An element may be read only if an earlier condition says that it is there.
+    """
+
+    conditions: tuple[Expr, ...]
+
+    @property
+    def outputs(self) -> tuple[Buffer, ...]:
+        return ()
+
+    @property
+    def exprs(self) -> tuple[Expr, ...]:
+        return self.conditions
+
+    def rewrite(self, function: Rewrite) -> Demand:
+        return evolve(self, conditions=tuple(function(list(self.conditions))))
 
 
 @frozen(eq=False)

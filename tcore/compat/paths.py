@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-__all__ = ["PATHS"]
+__all__ = ["ELSEWHERE", "PATHS"]
 
 _GRAPH = "tcore.graph"
 _OPTIMIZER = "tcore.optimizer"
@@ -51,6 +51,7 @@ PATHS: Mapping[str, str | tuple[str, ...]] = MappingProxyType(
             "tcore.tensor.rewrites.stabilize",
             "tcore.tensor.rewrites.subtensor",
             "tcore.tensor.rewrites.useless",
+            "tcore.optimizer.registration",
             "tcore.tensor",
         ),
         # arrays on devices
@@ -72,5 +73,21 @@ PATHS: Mapping[str, str | tuple[str, ...]] = MappingProxyType(
         "tcore.tests.breakpoint": "tcore.printing.breakpoint",
         "tcore.tests.test_rop": "tcore.testing.rop",
         "tcore.tests.unittest_tools": "tcore.testing.unittest_tools",
+    }
+)
+
+#: modules of ours that the documentation knows by the same path, with more in them -> where the rest is
+ELSEWHERE: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "tcore.compile.function_module": ("tcore.compile.maker", "tcore.compile.errors", "tcore.compile.aliasing", "tcore.compile.io", "tcore.link"),
+        "tcore.scalar.basic": ("tcore.scalar",),
+        "tcore.tensor.blas": ("tcore.tensor.dot", "tcore.tensor.rewrites.blas", "tcore.tensor.rewrites.gemm"),
+        "tcore.tensor.elemwise": ("tcore.tensor.careduce", "tcore.tensor.dimshuffle"),
+        "tcore.tensor.subtensor": (
+            "tcore.tensor.incsubtensor",
+            "tcore.tensor.advanced_subtensor",
+            "tcore.tensor.advanced_incsubtensor",
+            "tcore.tensor.indexing",
+        ),
     }
 )

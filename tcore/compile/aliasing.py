@@ -65,12 +65,17 @@ def memory_roots(variable: Variable) -> set[Variable]:
 
 def destroyed_inputs(fgraph: FunctionGraph) -> set[Variable]:
     """The inputs of the graph whose memory some node overwrites."""
-    inputs = set(fgraph.inputs)
+    # variable -> the inputs whose memory it may share: one walk for all, since in-place chains are long
+    shared: dict[Variable, frozenset[Variable]] = {variable: frozenset((variable,)) for variable in fgraph.inputs}
     destroyed: set[Variable] = set()
-    for node in fgraph.apply_nodes:
+    for node in fgraph.toposort():
         for positions in node.op.destroy_map.values():
             for position in positions:
-                destroyed.update(memory_roots(node.inputs[position]) & inputs)
+                destroyed.update(shared.get(node.inputs[position], ()))
+        for index in dict.fromkeys([*node.op.view_map, *node.op.destroy_map]):
+            found = [shared[variable] for variable in _aliased(node, index) if variable in shared]
+            if found:
+                shared[node.outputs[index]] = found[0] if len(found) == 1 else frozenset().union(*found)
     return destroyed
 
 

@@ -116,6 +116,28 @@ def current_backend() -> Backend | None:
     return None
 
 
+def restored_linker(saved: tuple[str, dict[str, Any]] | None) -> Linker | None:
+    """The linker of an unpickled function with the program that its pickle holds, see :meth:`Linker.save`.
+
+    None where nothing was saved, another backend was asked for, or the backend cannot make it here: functions are then
+    compiled as their mode says.
+    """
+    if saved is None:
+        return None
+    name, data = saved
+    if config.backend not in ("auto", name) or (config.backend == "auto" and config.device != "cpu"):
+        return None
+    found = manager().find_backend(name)
+    if found is None:
+        return None
+    try:
+        backend: Any = _backends.get(found.name) or resolve(found.load)()
+    except PluginError:
+        return None
+    linker: Linker | None = backend.restore(data) if hasattr(backend, "restore") else None
+    return linker
+
+
 def host_backend() -> Backend | None:
     """The backend of the CPU where it is installed and able to run, for device backends that need something compiled."""
     found = manager().find_backend("cpu")

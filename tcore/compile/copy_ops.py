@@ -6,6 +6,7 @@ import copy
 import pickle
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from tcore.compile.type_code import PerTypeCode, TypeCode
 from tcore.graph import Apply, Op, Type, as_variable
 
 if TYPE_CHECKING:
@@ -25,16 +26,11 @@ __all__ = [
     "view_op",
 ]
 
-CCode = tuple[str, Any]
 
-
-class _PerTypeCode(Op):
-    """An op of one input and one output of the same type, whose C code comes from a table by class of the type."""
+class _Copying(PerTypeCode):
+    """An op of one input and one output of the same type."""
 
     __props__ = ()
-    _f16_ok = True
-    #: class of a Type -> (code with %(iname)s, %(oname)s and %(fail)s, version)
-    c_code_and_version: ClassVar[dict[type, CCode]]
 
     def make_node(self, *inputs: Any) -> Apply:
         """One variable in, one of the same type out."""
@@ -49,31 +45,12 @@ class _PerTypeCode(Op):
     def R_op(self, inputs: Sequence[Any], eval_points: Sequence[Any]) -> list[Any]:
         return [eval_points[0]]
 
-    def _entry(self, node: Apply) -> CCode | None:
-        for cls in type(node.inputs[0].type).__mro__:
-            if cls in self.c_code_and_version:
-                return self.c_code_and_version[cls]
-        return None
 
-    def c_code(self, node: Apply, name: str, inames: Sequence[str], onames: Sequence[str], sub: dict[str, str]) -> str:
-        """The registered code of the input's type; MethodNotDefined where there is none."""
-        entry = self._entry(node)
-        if entry is None:
-            return super().c_code(node, name, inames, onames, sub)
-        return entry[0] % {"iname": inames[0], "oname": onames[0], **sub}
-
-    def c_code_cache_version_apply(self, node: Apply) -> tuple[Any, ...]:
-        """The version that was registered with the code."""
-        entry = self._entry(node)
-        version = entry[1] if entry is not None else ()
-        return tuple(version) if isinstance(version, (tuple, list)) else (version,)
-
-
-class ViewOp(_PerTypeCode):
+class ViewOp(_Copying):
     """The input itself, under another variable."""
 
     view_map = {0: [0]}
-    c_code_and_version: ClassVar[dict[type, CCode]] = {}
+    c_code_and_version: ClassVar[dict[type, TypeCode]] = {}
 
     def perform(self, node: Apply, inputs: Sequence[Any], output_storage: Sequence[list[Any]], params: Any = None) -> None:
         output_storage[0][0] = inputs[0]
@@ -92,10 +69,10 @@ class OutputGuard(ViewOp):
     view_map = {}
 
 
-class DeepCopyOp(_PerTypeCode):
+class DeepCopyOp(_Copying):
     """A copy of the input that shares no memory with it."""
 
-    c_code_and_version: ClassVar[dict[type, CCode]] = {}
+    c_code_and_version: ClassVar[dict[type, TypeCode]] = {}
 
     def perform(self, node: Apply, inputs: Sequence[Any], output_storage: Sequence[list[Any]], params: Any = None) -> None:
         value = inputs[0]
@@ -121,12 +98,12 @@ def register_view_op_c_code(type: type, code: str, version: Any = ()) -> None:
         C code with the names ``%(iname)s`` and ``%(oname)s``: lets the output be a view of the input.
     version : int or tuple
     """
-    ViewOp.c_code_and_version[type] = (code, version)
+    ViewOp.register_c_code(type, TypeCode(code, version))
 
 
 def register_deep_copy_op_c_code(typ: type, code: str, version: Any = ()) -> None:
     """Say how :class:`DeepCopyOp` is done in C for a Type class; see :func:`register_view_op_c_code`."""
-    DeepCopyOp.c_code_and_version[typ] = (code, version)
+    DeepCopyOp.register_c_code(typ, TypeCode(code, version))
 
 
 class FromFunctionOp(Op):
@@ -161,7 +138,7 @@ class FromFunctionOp(Op):
         return self.__infer_shape(node, shapes)
 
     def __eq__(self, other: object) -> bool:
-        return type(self) is type(other) and self.__fn == other.__fn  # type: ignore[attr-defined]
+        return type(self) is type(other) and self.__fn == other.__fn
 
     def __hash__(self) -> int:
         return hash((type(self), self.__fn))

@@ -50,4 +50,4 @@ def evaluate(variable: Variable, inputs_to_values: Mapping[Any, Any]) -> Any:
     return compiled(*[inputs_to_values[entry] for entry in inputs])
 
 
-Variable.evaluator = staticmethod(evaluate)  # type: ignore[assignment]
+Variable.evaluator = staticmethod(evaluate)

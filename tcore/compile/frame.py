@@ -40,7 +40,7 @@ def twin_containers(containers: Sequence[Container], lasting: Sequence[bool]) ->
             twins.append(container)
             continue
         twin = Container(
-            container.type, [container.storage[0]], container.readonly, container.strict, container.allow_downcast
+            container.type, [None], container.readonly, container.strict, container.allow_downcast
         )
         twin.name = container.name
         twin.implicit = container.implicit

@@ -38,6 +38,7 @@ def function(
     allow_input_downcast: bool | None = None,
     profile: Any = None,
     on_unused_input: str | None = None,
+    updates_transactional: bool | None = None,
 ) -> Function:
     """Compile the graph between ``inputs`` and ``outputs``.
 
@@ -67,6 +68,9 @@ def function(
         Collect times.
     on_unused_input : {"raise", "warn", "ignore", None}
         What to do about inputs that the outputs do not need; None follows ``config.on_unused_input``.
+    updates_transactional : bool, optional
+        True compiles without updates in place, so that a call that fails leaves every shared variable as it was; None
+        follows ``config.updates_transactional``.
 
     Returns
     -------
@@ -103,6 +107,8 @@ def function(
                 entries[position] = entry = _twin(entry)
                 entry.allow_downcast = allow_input_downcast
     _refuse_duplicates(entries)
+    if on_unused_input not in (None, "raise", "warn", "ignore"):
+        raise ValueError(f"on_unused_input is 'raise', 'warn', 'ignore' or None, got {on_unused_input!r}")
     listed, keys = _listed_outputs(outputs)
     if not isinstance(no_default_updates, (bool, list, tuple, set, frozenset)):
         raise TypeError(f"no_default_updates is a bool or a list of shared variables, got {no_default_updates!r}")
@@ -115,7 +121,7 @@ def function(
         rebuild_strict,
     )
     final = [SymbolicOutput(variable, entry.borrow) for variable, entry in zip(rebuilt.outputs, listed, strict=True)]
-    single = isinstance(outputs, (Variable, SymbolicOutput))
+    single = outputs is not None and not isinstance(outputs, (dict, list, tuple))
     maker = FunctionMaker(
         rebuilt.inputs,
         final[0] if single else None if outputs is None else final,
@@ -125,6 +131,7 @@ def function(
         on_unused_input=on_unused_input,
         output_keys=keys,
         name=name,
+        updates_transactional=updates_transactional,
     )
     made: Function = maker.create()
     if made.profile is not None:
@@ -201,6 +208,7 @@ def function_dump(
     profile: Any = None,
     on_unused_input: str | None = None,
     extra_tag_to_remove: list[str] | None = None,
+    updates_transactional: bool | None = None,
 ) -> None:
     """Write the arguments of :func:`function` to a file instead of compiling, so that somebody else can.
 
@@ -219,7 +227,7 @@ def function_dump(
         "inputs": inputs, "outputs": outputs, "mode": mode, "updates": updates, "givens": givens,
         "no_default_updates": no_default_updates, "accept_inplace": accept_inplace, "name": name,
         "rebuild_strict": rebuild_strict, "allow_input_downcast": allow_input_downcast, "profile": profile,
-        "on_unused_input": on_unused_input,
+        "on_unused_input": on_unused_input, "updates_transactional": updates_transactional,
     }  # fmt: skip
     with Path(filename).open("wb") as file:
         StripPickler(file, protocol=pickle.HIGHEST_PROTOCOL, extra_tag_to_remove=extra_tag_to_remove).dump(arguments)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import copy
 import logging
 import threading
 import time
+from collections import deque
+from itertools import repeat
+from operator import index, setitem
 from typing import TYPE_CHECKING, Any
 
 from tcore.compile.copies import copy_function, deepcopy_function
@@ -13,14 +15,16 @@ from tcore.compile.errors import AliasedMemoryError, UnusedInputError
 from tcore.compile.explanation import Explanation, explain
 from tcore.compile.frame import Frame, twin_containers
 from tcore.compile.io import SymbolicInput, SymbolicOutput
-from tcore.compile.lookup import AMBIGUOUS, Values, build_finder
+from tcore.compile.lookup import AMBIGUOUS, Values, build_finder, detached
 from tcore.compile.observation import observers, tell, watched
+from tcore.compile.overwriting import may_overwrite, own_copy
 from tcore.compile.sharedvalue import SharedVariable
 from tcore.configuration import config
-from tcore.graph import MissingInputError
+from tcore.graph import Constant, MissingInputError
 from tcore.graph.type import of_type
 from tcore.link import Container
 from tcore.link.locks import hold, release
+from tcore.plugins.finders import names_elsewhere
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -91,16 +95,27 @@ class Function:
         self._updated: list[int] = maker.updated_inputs
         updated = set(self._updated)
         #: whether the value of each input outlives a call
-        self._lasting = [entry.implicit or position in updated for position, entry in enumerate(self.indices)]
+        #: whether the container of each input came from outside: a shared variable's, or one given as the value of an In
+        self._foreign = [isinstance(value, Container) for _, _, value in self.defaults]
+        self._lasting = [
+            entry.implicit or position in updated or self._foreign[position] for position, entry in enumerate(self.indices)
+        ]
         self._explicit = [position for position, entry in enumerate(self.indices) if not entry.implicit]
         self._destroyed: frozenset[int] = maker.destroyed_positions()
-        writes = updated | self._destroyed
+        #: positions of inputs whose value callers may give, and which keeps it for the next call
+        self._sticky = frozenset(position for position in self._explicit if self._lasting[position])
+        writes = updated | self._destroyed | self._sticky
         plan = {
             container.lock.number: (container.lock, position in writes)
             for position, (container, lasting) in enumerate(zip(self.input_storage, self._lasting, strict=True))
             if lasting
         }
-        self._lock_plan = [plan[number] for number in sorted(plan)]
+        self._lock_plan = tuple(plan[number] for number in sorted(plan))
+        #: positions of the inputs that live on and are overwritten: what a failing call may leave half done
+        self._at_risk = sorted(position for position in self._destroyed if self._lasting[position])
+        self._constants = [
+            variable.data for variable in maker.fgraph.variables if isinstance(variable, Constant)
+        ] if self._destroyed else []
         #: output cells that are emptied after a call: the caller has their values now
         inputs = {id(container.storage) for container in self.input_storage}
         self._emptied = [
@@ -117,7 +132,9 @@ class Function:
         self._spare: list[Frame] = []
         self._busy = threading.Lock()
         self._entry: Callable[..., Any] | None = None
-        self._copied_arguments = 0
+        self._fast: Callable[..., Any] | None = None
+        #: position of an input -> how often its value was copied because a call overwrites it
+        self._copied_arguments: dict[int, int] = {}
         self.profile = maker.profile
         if self.profile is None:
             self._entry = maker.linker.native_entry(self)
@@ -126,7 +143,9 @@ class Function:
             self._run, self._is_new = self._unprofiled_first_turn, True
         watchers = observers()
         if watchers:
-            self._run, self._entry = watched(self, self._entry, self._run, watchers), None
+            entry = None if self._entry is None else self._enter
+            self._fast, self._entry = self._entry, None
+            self._run = watched(self, entry, self._run, watchers)
             tell(watchers, "compiled", self)
 
     # ------------------------------------------------------------ calls
@@ -154,10 +173,22 @@ class Function:
         """
         entry = self._entry
         if entry is not None and not kwargs:
-            result = entry(*args)
+            try:
+                result = entry(*args)
+            except BaseException as error:
+                self._note_lost_values(error, ())
+                raise
             if result is not NotImplemented:
                 return result
         return self._run(args, kwargs)
+
+    def _enter(self, *args: Any) -> Any:
+        """The fast path, for observed functions."""
+        try:
+            return self._fast(*args)  # type: ignore[misc]
+        except BaseException as error:
+            self._note_lost_values(error, ())
+            raise
 
     def _take_turn(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """A call on the first frame, or on another while that is busy."""
@@ -198,7 +229,7 @@ class Function:
         if kwargs:
             kwargs = dict(kwargs)
             subset = self._subset(kwargs.pop("output_subset", None))
-        held = hold(self._lock_plan) if self._lock_plan else ()
+        held = hold(self._lock_plan) if self._lock_plan else None
         try:
             self._fill(frame, args, kwargs)
             if self._destroyed:
@@ -210,20 +241,24 @@ class Function:
                 else:
                     first_update = len(self.outputs)
                     frame.fn(output_subset=[*subset, *range(first_update, first_update + len(self._updated))])
-            except Exception as error:
-                self._note_lost_values(error)
+            except BaseException as error:
+                self._note_lost_values(error, self._at_risk)
                 raise
             if self.profile is not None:
                 in_graph = time.perf_counter() - in_graph
             values = [cell[0] for cell in frame.output_cells]
             if self._updated:
                 count = len(self.outputs)
-                for position, value in zip(self._updated, values[count:], strict=True):
-                    frame.input_cells[position][0] = value
+                targets = [frame.input_cells[position] for position in self._updated]
+                # one call without Python code in it: Ctrl-C finds all updates stored, or none
+                deque(map(setitem, targets, repeat(0), values[count:]), maxlen=0)
                 del values[count:]
         finally:
-            self._tidy(frame)
-            release(held)
+            try:
+                self._tidy(frame)
+            finally:
+                if held:
+                    release(held)
         if self.profile is not None:
             self.profile.add_call(time.perf_counter() - start, in_graph)
         if subset is not None:
@@ -241,15 +276,30 @@ class Function:
     def _subset(self, wanted: Sequence[Any] | None) -> list[int] | None:
         if wanted is None:
             return None
-        if self.output_keys is not None:
-            return [self.output_keys.index(key) if isinstance(key, str) else key for key in wanted]
-        return list(wanted)
+        if isinstance(wanted, (str, int)) or not hasattr(wanted, "__iter__"):
+            raise TypeError(f"output_subset is a list of positions{' or keys' if self.output_keys else ''}, got {wanted!r}")
+        return [self._output_position(key) for key in wanted]
+
+    def _output_position(self, key: Any) -> int:
+        count = len(self.outputs)
+        if isinstance(key, str):
+            if self.output_keys is None or key not in self.output_keys:
+                known = f"its outputs are {', '.join(self.output_keys)}" if self.output_keys else "its outputs have no keys"
+                raise KeyError(f"output_subset: {self._title()} has no output {key!r}; {known}")
+            return self.output_keys.index(key)
+        try:
+            position = index(key)
+        except TypeError:
+            raise TypeError(f"output_subset is a list of positions or keys, found {key!r} in it") from None
+        if not -count <= position < count:
+            raise IndexError(f"output_subset: {self._title()} has {count} outputs, there is none at {position}")
+        return position % count
 
     def _fill(self, frame: Frame, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
         """Put the arguments into the input cells; the frame stays as it was if one does not fit."""
         explicit = self._explicit
         if len(args) > len(explicit):
-            raise TypeError(f"{self._title()} takes {len(explicit)} arguments, got {len(args)}")
+            raise TypeError(f"{self._title()} takes {len(explicit)} argument{'s' * (len(explicit) != 1)}, got {len(args)}")
         if kwargs or len(args) < len(explicit):
             positions = explicit[: len(args)]
             given = [*zip(positions, args, strict=True), *self._keywords(kwargs, positions)]
@@ -261,17 +311,23 @@ class Function:
             given = list(zip(explicit, args, strict=True))
         if self.trust_input:
             for position, value in given:
-                frame.input_cells[position][0] = value
+                frame.input_cells[position][0] = self._kept(position, value, value)
             return
         filtered = []
         for position, value in given:
             try:
-                filtered.append(frame.containers[position].filter(value))
+                filtered.append(self._kept(position, frame.containers[position].filter(value), value))
             except Exception as error:
                 self._explain_bad_argument(error, position, value)
                 raise
         for (position, _), value in zip(given, filtered, strict=True):
             frame.input_cells[position][0] = value
+
+    def _kept(self, position: int, value: Any, given: Any) -> Any:
+        """``value``, made of the argument ``given``, without the caller's memory where it stays for further calls."""
+        if position not in self._sticky or getattr(self.indices[position], "borrow", False):
+            return value
+        return detached(value, given, self.indices[position].variable.type)
 
     def _keywords(self, kwargs: Mapping[str, Any], taken: Sequence[int]) -> list[tuple[int, Any]]:
         given = []
@@ -297,32 +353,29 @@ class Function:
         cells = frame.input_cells
         for position in self._destroyed:
             value = cells[position][0]
-            flags = getattr(value, "flags", None)
-            locked = flags is not None and not flags.writeable
+            others = [cell[0] for other, cell in enumerate(cells) if other != position]
             is_default = any(value is default for other, default in self._refed if other == position)
-            kind = self.indices[position].variable.type
-            if (
-                locked
-                or is_default
-                or any(
-                    other != position and cell[0] is not None and of_type(kind, "may_share_memory")(value, cell[0])
-                    for other, cell in enumerate(cells)
-                )
+            if is_default or not may_overwrite(
+                self.indices[position].variable.type, value, (*others, *self._constants)
             ):
-                cells[position][0] = copy.deepcopy(value)
-                self._copied_arguments += 1
+                cells[position][0] = own_copy(value)
+                self._copied_arguments[position] = self._copied_arguments.get(position, 0) + 1
 
-    def _note_lost_values(self, error: Exception) -> None:
-        lost = [
-            str(self.indices[position].origin)
-            for position in self._destroyed
-            if self._lasting[position]
-        ]
-        if lost:
-            error.add_note(
-                f"The update of {', '.join(lost)} happens in place and may have begun: the value is unspecified now. "
-                "updates_transactional=True compiles without updates in place."
-            )
+    def _note_lost_values(self, error: BaseException, suspects: Sequence[int]) -> None:
+        """Name the values that outlive the call and were being overwritten when it failed.
+
+        ``suspects``: the positions of inputs that may have been overwritten where the linker does not say it.
+        """
+        written = error.__dict__.pop("written_inputs", suspects)
+        lost = [str(self.indices[position].origin) for position in written if position in self._at_risk]
+        if not lost:
+            return
+        names, values = ", ".join(lost), "value is" if len(lost) == 1 else "values are"
+        error.add_note(
+            f"{self._title()} overwrites {names} in place and had begun when it failed: the {values} unspecified now. Set "
+            "what was lost with set_value; functions compiled with updates_transactional=True (an argument of function, "
+            "and a flag) update nothing in place, so that a failing call leaves all values as they were."
+        )
 
     def _tidy(self, frame: Frame) -> None:
         """Let go of arguments and results."""
@@ -442,12 +495,18 @@ class Function:
         return deepcopy_function(self, memo)
 
     def free(self) -> None:
-        """Empty the storage of intermediate values, which ``allow_gc=False`` keeps between calls."""
-        for frame in (self._first, *self._spare):
-            free = getattr(frame.fn, "free", None)
-            if free is not None:
-                free()
-        self._spare.clear()
+        """Empty the storage of intermediate values, which ``allow_gc=False`` keeps between calls.
+
+        A call in progress keeps its storage until it is done.
+        """
+        if self._busy.acquire(blocking=False):
+            try:
+                free = getattr(self.fn, "free", None)
+                if free is not None:
+                    free()
+            finally:
+                self._busy.release()
+        self._spare.clear()  # idle frames; the next concurrent call makes its own
 
     def get_shared(self) -> list[SharedVariable]:
         """The shared variables that the function reads or updates."""
@@ -466,8 +525,7 @@ class Function:
         ]
         self._check_aliases(values)
         containers = [
-            container if entry.implicit else None
-            for container, entry in zip(self.input_storage, self.indices, strict=True)
+            container if foreign else None for container, foreign in zip(self.input_storage, self._foreign, strict=True)
         ]
         defaults = [value for _, _, value in self.defaults]
         return _load, (self.maker, containers, values, defaults, self.trust_input)
@@ -480,7 +538,9 @@ class Function:
             kind = self.indices[i].variable.type
             for j in range(i + 1, len(values)):
                 second = values[j]
-                if first is None or second is None or not of_type(kind, "may_share_memory")(first, second):
+                if first is None or second is None or self.input_storage[i] is self.input_storage[j]:
+                    continue
+                if not of_type(kind, "may_share_memory")(first, second):
                     continue
                 if strategy == "raise":
                     raise AliasedMemoryError(first, second)
@@ -505,3 +565,7 @@ def _load(
     function = maker.create(storage, trustme=True)
     function.trust_input = trust_input
     return function  # type: ignore[no-any-return]
+
+
+if not TYPE_CHECKING:
+    __getattr__ = names_elsewhere(__name__)

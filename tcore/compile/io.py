@@ -153,7 +153,7 @@ Out = SymbolicOutput
 
 def _as_update(variable: Variable, update: Any) -> Variable:
     try:
-        return of_type(variable.type, "filter_variable")(update, allow_convert=True)
+        return of_type(variable.type, "filter_variable")(update, allow_convert=True)  # type: ignore[no-any-return]
     except TypeError as error:
         raise TypeError(
             f"the update of {variable} must have its type, {variable.type}, got {update}"

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import copy
 from typing import TYPE_CHECKING, Any
+
+from tcore.graph.type import of_type
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from tcore.compile.io import SymbolicInput
+    from tcore.graph import Type
     from tcore.link import Container
 
-__all__ = ["AMBIGUOUS", "Values", "build_finder"]
+__all__ = ["AMBIGUOUS", "Values", "build_finder", "detached"]
 
 
 class _Ambiguous:
@@ -35,6 +39,14 @@ def build_finder(
         if entry.name is not None:
             finder[entry.name] = AMBIGUOUS if entry.name in finder else container
     return finder, dict(zip(containers, entries, strict=True))
+
+
+def detached(value: Any, given: Any, kind: Type) -> Any:
+    """``value``, which ``given`` was converted to, or a copy if the two share memory.
+
+    What a function keeps between calls must not change when the caller changes an array, nor the array when it is updated.
+    """
+    return copy.deepcopy(value) if value is given or of_type(kind, "may_share_memory")(value, given) else value
 
 
 class Values:
@@ -63,7 +75,7 @@ class Values:
         container = self._find(key)
         container.lock.acquire_write()
         try:
-            container.value = value
+            container.storage[0] = None if value is None else detached(container.filter(value), value, container.type)
         finally:
             container.lock.release()
 

@@ -7,18 +7,20 @@ import time
 import warnings
 from typing import TYPE_CHECKING, Any
 
-from tcore.compile.aliasing import Supervisor, destroyed_inputs, insert_copies
+from tcore.compile.aliasing import Supervisor, destroyed_inputs, insert_copies, protect_inputs
+from tcore.compile.backends import restored_linker
 from tcore.compile.errors import UnusedInputError
 from tcore.compile.function_module import Function
 from tcore.compile.io import SymbolicInput, SymbolicOutput, convert_function_inputs
 from tcore.compile.mode import get_mode
+from tcore.compile.optimizations import plugins_of
 from tcore.compile.profiling import ProfileStats, profile_for
 from tcore.compile.rebuild import missing_or_unused
 from tcore.configuration import config
 from tcore.graph import FunctionGraph, MissingInputError, Variable
 from tcore.graph.destroyhandler import DestroyHandler
 from tcore.graph.trace import creation_report
-from tcore.link import Container, infer_reuse_pattern
+from tcore.link import Container, ValueLock, infer_reuse_pattern
 from tcore.link.stopwatch import IMPORTS
 
 if TYPE_CHECKING:
@@ -47,10 +49,14 @@ class FunctionMaker:
     on_unused_input : {"raise", "warn", "ignore", None}
         None follows ``config.on_unused_input``.
     fgraph : FunctionGraph, optional
-        An optimized graph with these inputs and outputs: it is taken as it is.
+        An optimized graph of these inputs and outputs, in their order: it is taken as it is. ``inputs`` and ``outputs`` are
+        kept for optimizing again.
     output_keys : list of str, optional
         Functions return a dict with these keys.
     name : str, optional
+    updates_transactional : bool, optional
+        Never update shared values in place, so that a failing call leaves all of them as they were; None follows
+        ``config.updates_transactional``.
 
     Attributes
     ----------
@@ -71,11 +77,16 @@ class FunctionMaker:
         fgraph: FunctionGraph | None = None,
         output_keys: Sequence[str] | None = None,
         name: str | None = None,
+        updates_transactional: bool | None = None,
     ) -> None:
         self.mode = get_mode(mode)
         self.name = name
         self.profile: ProfileStats | None = profile_for(profile, name)
         self.accept_inplace = accept_inplace
+        self.updates_transactional = (
+            config.updates_transactional if updates_transactional is None else updates_transactional
+        )
+        self._frame_lock = ValueLock()
         self.function_builder = Function if function_builder is None else function_builder
         self.on_unused_input = config.on_unused_input if on_unused_input is None else on_unused_input
         self.output_keys = None if output_keys is None else list(output_keys)
@@ -84,6 +95,8 @@ class FunctionMaker:
         listed = [] if outputs is None else [outputs] if self.unpack_single else list(outputs)
         self.outputs = [entry if isinstance(entry, SymbolicOutput) else SymbolicOutput(entry) for entry in listed]
         self.inputs: list[SymbolicInput] = list(convert_function_inputs(inputs))
+        #: names of the plugins whose optimizations took part
+        self.plugins: tuple[str, ...] = ()
         if fgraph is None:
             fgraph = self._make_graph()
             self._optimize(fgraph)
@@ -112,17 +125,20 @@ class FunctionMaker:
                     "users say accept_inplace=True if they mean it"
                 )
             fgraph.attach_feature(DestroyHandler())
-        fgraph.attach_feature(Supervisor(self._protected(fgraph)))
+        protected = self._protected(fgraph)
+        if in_place and self.updates_transactional:
+            lasting = {v for v, entry in zip(fgraph.inputs, self.inputs, strict=True) if _outlives_calls(entry)}
+            protect_inputs(fgraph, [variable for variable in protected if variable in lasting])
+        fgraph.attach_feature(Supervisor(protected))
         return fgraph
 
     def _protected(self, fgraph: FunctionGraph) -> list[Variable]:
         """The inputs that nothing may overwrite."""
-        may = config.updates_transactional
         return [
             variable
             for variable, entry in zip(fgraph.inputs, self.inputs, strict=True)
             if not (entry.mutable or (getattr(entry, "borrow", False) and not getattr(entry, "shared", False)))
-            or (may and entry.update is not None)
+            or (self.updates_transactional and _outlives_calls(entry))
         ]
 
     def _complain_of(self, unused: Sequence[SymbolicInput]) -> None:
@@ -148,19 +164,21 @@ class FunctionMaker:
         start = time.perf_counter()
         optimizer = self.mode.optimizer_for(fgraph)
         with config.change_flags(traceback__limit=config.traceback.compile_limit, compute_test_value="off"):
+            self.plugins = plugins_of(fgraph)
             found = None if optimizer is None else optimizer.optimize(fgraph)
             assert fgraph.update_mapping is not None
             insert_copies(fgraph, self.outputs, fgraph.update_mapping, self.inputs)
         if self.profile is not None:
             self.profile.add_optimization(fgraph, time.perf_counter() - start, optimizer, found)
 
-    def _accept(self) -> Linker:
+    def _accept(self, restored: Linker | None = None) -> Linker:
+        """The linker with the finished graph: that of the mode, or one that came with a pickle."""
         fgraph = self.fgraph
         kept = [variable for variable, entry in zip(fgraph.outputs, self.outputs, strict=False) if not entry.borrow]
         updates = fgraph.outputs[len(self.outputs) :]
         no_recycling = infer_reuse_pattern(fgraph, [*kept, *updates])
-        linker: Linker = self.mode.linker
-        return linker.clone().accept(fgraph, no_recycling, self.profile)
+        linker: Linker = self.mode.linker.clone() if restored is None else restored
+        return linker.accept(fgraph, no_recycling, self.profile)
 
     # ------------------------------------------------------------ functions
 
@@ -227,10 +245,12 @@ class FunctionMaker:
         )
 
     def make_frame(self, containers: Sequence[Container]) -> tuple[Any, list[Container]]:
-        """Another thunk for the same graph, on the given containers: (thunk, output containers)."""
-        linker = self.linker.clone().accept(self.fgraph, self.linker.no_recycling, self.profile)
-        with config.change_flags(traceback__limit=config.traceback.compile_limit):
-            fn, _, output_storage = linker.make_thunk(containers)
+        """Another thunk for the same graph, on the given containers: (thunk, output containers).
+
+        The linker is the one of the first thunk: what it compiled serves all of them. One thread at a time asks it.
+        """
+        with self._frame_lock, config.change_flags(traceback__limit=config.traceback.compile_limit):
+            fn, _, output_storage = self.linker.make_thunk(containers)
         return fn, output_storage
 
     def destroyed_positions(self) -> frozenset[int]:
@@ -241,10 +261,10 @@ class FunctionMaker:
     # ------------------------------------------------------------ pickling
 
     def __getstate__(self) -> dict[str, Any]:
+        # the graph as it was given comes along, to be optimized again where it is loaded, for what is installed there
         inputs = []
         for entry in self.inputs:
             twin = copy.copy(entry)
-            twin.update = None  # stands in fgraph
             if twin.origin.owner is not None:
                 twin.origin = twin.variable
             if isinstance(getattr(twin, "value", None), Container) and not twin.shared:  # type: ignore[attr-defined]
@@ -252,10 +272,13 @@ class FunctionMaker:
             inputs.append(twin)
         return {
             "inputs": inputs,
-            "borrowed": [entry.borrow for entry in self.outputs],
+            "outputs": self.outputs,
             "fgraph": self.fgraph,
+            "program": self.linker.save(),
             "mode": self.mode,
             "accept_inplace": self.accept_inplace,
+            "updates_transactional": self.updates_transactional,
+            "plugins": self.plugins,
             "function_builder": self.function_builder,
             "profile": self.profile is not None,
             "on_unused_input": self.on_unused_input,
@@ -266,19 +289,21 @@ class FunctionMaker:
         }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        borrowed = state.pop("borrowed")
         profile = state.pop("profile")
+        program = state.pop("program")
         self.__dict__.update(state)
-        fgraph = self.fgraph
-        for entry, variable in zip(self.inputs, fgraph.inputs, strict=True):
-            entry.variable = variable
-        self.outputs = [
-            SymbolicOutput(variable, borrow) for variable, borrow in zip(fgraph.outputs, borrowed, strict=False)
-        ]
+        self._frame_lock = ValueLock()
         self.profile = profile_for(profile, self.name)
         if config.reoptimize_unpickled_function:
-            self._optimize(fgraph)
-        self.linker = self._accept()
+            self.fgraph = self._make_graph()
+            self._optimize(self.fgraph)
+            program = None  # of another graph
+        self.linker = self._accept(restored_linker(program))
+
+
+def _outlives_calls(entry: SymbolicInput) -> bool:
+    """Whether the value of an input is there for the next call as well."""
+    return entry.update is not None or bool(getattr(entry, "shared", False))
 
 
 def _missing_input(variable: Variable, roots: Sequence[Variable]) -> MissingInputError:

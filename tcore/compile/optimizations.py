@@ -4,45 +4,69 @@ from __future__ import annotations
 
 import math
 import threading
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 from attrs import evolve
 
 from tcore.configuration import config
 from tcore.optimizer import AddDestroyHandler, Query, optdb, register_rewrites
+from tcore.optimizer.catalogue import CatalogueEntry, catalogue
+from tcore.plugins.errors import PluginError
 from tcore.plugins.process import active_plugins_for, manager
 from tcore.plugins.references import resolve
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from tcore.compile.backends import Backend
     from tcore.graph import FunctionGraph
 
-__all__ = ["AddDestroyHandler", "active_optimizer", "optdb", "predefined_optimizers", "register_optimizer"]
+__all__ = [
+    "LEVELS",
+    "AddDestroyHandler",
+    "active_optimizer",
+    "all_optimizations",
+    "optdb",
+    "plugins_of",
+    "predefined_optimizers",
+    "register_optimizer",
+]
 
-_O1 = Query(include=["fast_compile"])
-_O3 = Query(include=["fast_run"], exclude=["inplace"])
-_O4 = Query(include=["fast_run"])
+_NONE = Query(include=[], name="OPT_NONE")
+_O1 = Query(include=["fast_compile"], name="OPT_FAST_COMPILE")
+_O2 = Query(include=["fast_compile", "fusion"], name="OPT_O2")
+_O3 = Query(include=["fast_run"], exclude=["inplace"], name="OPT_O3")
+_O4 = Query(include=["fast_run"], name="OPT_FAST_RUN")
+# everything up to the stabilizations, which stand at position 1.5
+_STABILIZE = Query(include=["fast_run"], position_cutoff=1.5000001, name="OPT_STABILIZE")
 
 #: name -> Query: what ``Mode(optimizer=name)`` and ``config.optimizer`` mean
 predefined_optimizers: dict[str | None, Any] = {
-    None: Query(include=[]),
-    "None": Query(include=[]),
-    "merge": Query(include=["merge"]),
+    None: _NONE,
+    "None": _NONE,
+    "merge": Query(include=["merge"], name="OPT_MERGE"),
     "o1": _O1,
-    "o2": Query(include=["fast_compile", "fusion"]),
+    "o2": _O2,
     "o3": _O3,
     "o4": _O4,
     "fast_compile": _O1,
     "fast_run": _O4,
-    "fast_run_stable": Query(include=["fast_run"], require=["stable"]),
-    # everything up to the stabilizations, which stand at position 1.5
-    "stabilize": Query(include=["fast_run"], position_cutoff=1.5000001),
-    "stabilization": Query(include=["fast_run"], position_cutoff=1.5000001),
-    "unsafe": Query(include=["fast_run", "unsafe"], exclude=["inplace"]),
+    "fast_run_stable": Query(include=["fast_run"], require=["stable"], name="OPT_FAST_RUN_STABLE"),
+    "stabilize": _STABILIZE,
+    # the documentation writes it in these ways, too
+    "stabilization": _STABILIZE,
+    "Stabilization": _STABILIZE,
+    "unsafe": Query(include=["fast_run", "unsafe"], exclude=["inplace"], name="OPT_UNSAFE"),
 }
+
+#: the documented levels, from the least compile time to the least run time, and the two beside them
+LEVELS = ("o1", "o2", "o3", "o4", "stabilization", "unsafe")
 
 _lock = threading.Lock()
 _registered: set[tuple[str, str]] = set()
+_took_part: WeakKeyDictionary[FunctionGraph, tuple[str, ...]] = WeakKeyDictionary()
 
 
 def register_optimizer(name: str, opt: Any) -> None:
@@ -58,6 +82,35 @@ def register_optimizer(name: str, opt: Any) -> None:
     predefined_optimizers[name] = opt
 
 
+def _register(plugins: Iterable[str]) -> None:
+    """Put the rewrites of plugins into the database, where they are not yet."""
+    tables = manager().tables
+    for plugin, group in manager().rewrite_groups(plugins):
+        if (plugin, group.name) in _registered:
+            continue
+        declared = tables.declared_by(plugin)
+        ours = declared is not None and declared.builtin
+        register_rewrites(optdb, resolve(group.load), group.tags, origin=None if ours else plugin)
+        _registered.add((plugin, group.name))
+
+
+def all_optimizations() -> list[CatalogueEntry]:
+    """What is in the database once all installed plugins that work are loaded, in the order in which it is applied."""
+    plugins = manager()
+    for state in plugins.states():
+        if not state.off:
+            with suppress(PluginError):  # `tcore plugins` says why
+                plugins.load(state.name)
+    with _lock:
+        _register([declared.plugin for declared in plugins.tables.plugins])
+    return catalogue(optdb, {name: predefined_optimizers[name] for name in LEVELS})
+
+
+def plugins_of(fgraph: FunctionGraph) -> tuple[str, ...]:
+    """The plugins whose optimizations were asked for a graph; empty for a graph that no query was made for."""
+    return _took_part.get(fgraph, ())
+
+
 def active_optimizer(query: Query, fgraph: FunctionGraph | None, backend: Backend | None) -> Any:
     """What the database gives for ``query`` on this graph and backend.
 
@@ -71,17 +124,15 @@ def active_optimizer(query: Query, fgraph: FunctionGraph | None, backend: Backen
     backends = () if backend is None else (backend.name,)
     devices = () if backend is None or config.device == "cpu" else (config.device,)
     active = active_plugins_for(nodes, variables, backends, devices)
+    if fgraph is not None:
+        _took_part[fgraph] = active
     with _lock:
-        tables = manager().tables
-        for plugin, group in manager().rewrite_groups(active):
-            if (plugin, group.name) in _registered:
-                continue
-            declared = tables.declared_by(plugin)
-            ours = declared is not None and declared.builtin
-            register_rewrites(optdb, resolve(group.load), group.tags, origin=None if ours else plugin)
-            _registered.add((plugin, group.name))
+        _register(active)
         if backend is not None:
             query = query.including(*backend.tags())
+        if not config.cxx:
+            # these put in ops that have C code only
+            query = query.excluding("cxx_only")
         if math.isinf(query.position_cutoff) and not math.isinf(config.optdb.position_cutoff):
             query = evolve(query, position_cutoff=config.optdb.position_cutoff)
         return optdb.query(query.with_origins(active))

@@ -86,6 +86,8 @@ class _Copier:
     def copy(self, outputs: Sequence[Variable]) -> list[Variable]:
         """``outputs``, rebuilt where they depend on something replaced, the same variables elsewhere."""
         memo = self.memo
+        if not memo:
+            return list(outputs)
         for node in io_toposort(list(memo), outputs):
             new_inputs = [memo.get(variable, variable) for variable in node.inputs]
             if all(new is old for new, old in zip(new_inputs, node.inputs, strict=True)):
@@ -158,13 +160,13 @@ def rebuild(
     skip = set() if isinstance(no_default_updates, bool) else set(no_default_updates)
     use_defaults = no_default_updates is not True
 
-    rebuilt_outputs = copier.copy(list(outputs))
-    expressions: dict[Any, Variable] = {}  # what is updated (SharedVariable or position of an input) -> rebuilt expression
-    for position, entry in enumerate(inputs):
-        if entry.update is not None:
-            expressions[position] = copier.copy([entry.update])[0]
-    for target, update in wanted.items():
-        expressions[target] = copier.copy([update])[0]
+    # what is updated (SharedVariable or position of an input) -> expression
+    updated: dict[Any, Variable] = {position: entry.update for position, entry in enumerate(inputs) if entry.update is not None}
+    updated.update(wanted)
+    # one walk for all: updates share most of their graph
+    rebuilt = copier.copy([*outputs, *updated.values()])
+    rebuilt_outputs = rebuilt[: len(outputs)]
+    expressions: dict[Any, Variable] = dict(zip(updated, rebuilt[len(outputs) :], strict=True))
 
     shared: dict[SharedVariable, None] = {}
     fresh: list[Variable] = [*rebuilt_outputs, *expressions.values()]
@@ -175,12 +177,13 @@ def rebuild(
         for variable in [*pending, *_shared_leaves(fresh, variables)]:
             shared[variable] = None
         fresh, pending = [], []
-        for variable in list(shared):
-            if not use_defaults or variable in expressions or variable in skip or variable.default_update is None:
-                continue
-            update = _filter_update(variable, variable.default_update)
-            expressions[variable] = copier.copy([update])[0]
-            fresh.append(expressions[variable])
+        defaults = {
+            variable: _filter_update(variable, variable.default_update)
+            for variable in shared
+            if use_defaults and variable not in expressions and variable not in skip and variable.default_update is not None
+        }
+        fresh.extend(copier.copy(list(defaults.values())))
+        expressions.update(zip(defaults, fresh, strict=True))
 
     result = Rebuilt([], rebuilt_outputs)
     for position, (entry, variable) in enumerate(zip(inputs, variables, strict=True)):

@@ -118,10 +118,11 @@ class SharedVariable(Variable):
         borrow : bool
             True changes the stored array itself; False stores a new one.
         """
-        if borrow:
-            self.container.value[...] = 0
-        else:
-            self.container.value = 0 * self.container.value
+        with self.container.lock:
+            if borrow:
+                self.container.value[...] = 0
+            else:
+                self.container.value = 0 * self.container.value
 
     def clone(self) -> SharedVariable:
         """Another variable with the same container."""
@@ -132,13 +133,22 @@ class SharedVariable(Variable):
 
     def filter_update(self, update: Any) -> Variable:
         """``update`` as a variable that may be stored in this one."""
-        return of_type(self.type, "filter_variable")(update)
+        return of_type(self.type, "filter_variable")(update)  # type: ignore[no-any-return]
 
 
 def generic_constructor(
-    value: Any, name: str | None = None, strict: bool = False, allow_downcast: bool | None = None
+    value: Any,
+    name: str | None = None,
+    strict: bool = False,
+    allow_downcast: bool | None = None,
+    borrow: bool = False,
 ) -> SharedVariable:
-    """A shared variable of type Generic: takes everything that no other constructor took."""
+    """A shared variable of type Generic: takes everything that no other constructor took, and copies it unless ``borrow``."""
+    if not borrow:
+        try:
+            value = copy.deepcopy(value)
+        except Exception as error:
+            raise TypeError(f"the value cannot be copied ({error}); borrow=True takes the object itself") from error
     return SharedVariable(name, generic, value, strict, allow_downcast)
 
 
@@ -201,7 +211,7 @@ def shared(
         except TypeError as error:
             refused.append(f"  {getattr(ctor, '__name__', ctor)}: {error}")
             continue
-        return variable
+        return variable  # type: ignore[no-any-return]
     asked = "\n".join(refused) or "  (no constructor takes these keywords)"
     raise TypeError(
         f"no shared variable can hold {value!r:.60}, of {type(value).__module__}.{type(value).__qualname__}"

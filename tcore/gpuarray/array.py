@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from attrs import define
 
+from tcore.gpuarray.contexts import get_context, open_device
+from tcore.gpuarray.copying import copy_strided
 from tcore.gpuarray.runtime import Buffer, GpuContext
 
 __all__ = ["GpuArray", "asarray", "empty", "zeros"]
@@ -57,7 +60,7 @@ class GpuArray:
     @property
     def size(self) -> int:
         """Number of elements."""
-        return int(np.prod(self.shape, dtype=np.int64))
+        return math.prod(self.shape)
 
     @property
     def nbytes(self) -> int:
@@ -178,15 +181,13 @@ class GpuArray:
         if self.is_c_contiguous():
             self.context.copy(result.data, 0, self.data, self.offset, self.nbytes)
         else:
-            from tcore.gpuarray.copying import copy_strided
-
-            copy_strided(self, result)
+            copy_strided(self, result, self.context)
         return result
 
     def reshape(self, shape: Sequence[int]) -> GpuArray:
         """The same elements in C order under another shape: a view of contiguous data, else of a copy. One -1 is worked out."""
         target = np.empty(self.shape, np.bool_).reshape(shape).shape if -1 in shape else tuple(shape)
-        if int(np.prod(target, dtype=np.int64)) != self.size:
+        if math.prod(target) != self.size:
             raise ValueError(f"cannot reshape {self.shape} into {target}: {self.size} elements")
         source = self if self.is_c_contiguous() else self.copy()
         return source.view(target, _c_strides(target, self.dtype.itemsize), source.offset)
@@ -213,7 +214,9 @@ def empty(shape: Sequence[int], dtype: Any = "float32", *, context: GpuContext) 
     """A new C-contiguous array with unspecified content."""
     dtype = np.dtype(dtype)
     shape = tuple(int(length) for length in shape)
-    nbytes = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
+    if min(shape, default=0) < 0:
+        raise ValueError(f"negative dimensions are not allowed: shape {shape}")
+    nbytes = math.prod(shape) * dtype.itemsize
     return GpuArray(context.allocate(nbytes), 0, shape, _c_strides(shape, dtype.itemsize), dtype, context)
 
 
@@ -233,8 +236,6 @@ def asarray(value: Any, dtype: Any = None, context: GpuContext | str | None = No
     dtype : dtype, optional
     context : GpuContext, name of a context or device, or None for the default context
     """
-    from tcore.gpuarray.contexts import get_context, open_device
-
     if context is None or isinstance(context, str):
         context = open_device(context) if context else get_context(None)
     if isinstance(value, GpuArray) and value.context is context and (dtype is None or value.dtype == dtype):
@@ -242,6 +243,4 @@ def asarray(value: Any, dtype: Any = None, context: GpuContext | str | None = No
     host = np.asarray(value, dtype=dtype, order="C")
     if not host.dtype.isnative:  # devices read the bytes as they are
         host = host.astype(host.dtype.newbyteorder("="))
-    array = empty(host.shape, host.dtype, context=context)
-    array.context.write(array.data, 0, host)
-    return array
+    return GpuArray(context.upload(host), 0, host.shape, _c_strides(host.shape, host.itemsize), host.dtype, context)

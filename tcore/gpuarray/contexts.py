@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 from collections.abc import Hashable, Iterable
 
@@ -20,6 +21,7 @@ class ContextNotDefined(ValueError):
     """No device answers to this context name."""
 
 
+@functools.lru_cache(maxsize=64)
 def open_device(device: str) -> GpuContext:
     """The context of a device such as ``cuda0`` or ``opencl0:0``, from the plugin that has its family.
 

@@ -1,36 +1,32 @@
-"""Copies between strides on a device: the identity, as a kernel."""
+"""Copies between strides on a device: one kernel for each element size and number of axes."""
 
 from __future__ import annotations
 
 import functools
 
-from tcore.codegen.assemble import Group
-from tcore.gpuarray.array import GpuArray
-from tcore.gpuarray.launching import GroupLauncher
+from tcore.codegen.expr import Axis, Buffer, Extent, load
+from tcore.codegen.kernel import Kernel
+from tcore.codegen.lowering import axis_name
+from tcore.codegen.schedule_gpu import schedule
+from tcore.codegen.stages import Map
+from tcore.gpuarray.programs import LoadedProgram, Strided
 from tcore.gpuarray.runtime import GpuContext
 
 __all__ = ["copy_strided"]
 
+_WORDS = {1: "uint8", 2: "uint16", 4: "uint32", 8: "uint64"}
+
 
 @functools.lru_cache(maxsize=256)
-def _launcher(dtype: str, ndim: int, context: GpuContext) -> GroupLauncher:
-    from tcore.codegen.grouping import group
-    from tcore.codegen.tables import lowering_table
-    from tcore.gpuarray.forms import GpuElemwise
-    from tcore.gpuarray.type import GpuArrayType
-    from tcore.scalar import identity
-    from tcore.tensor.elemwise import Elemwise
-
-    x = GpuArrayType(dtype, (False,) * ndim, context.device_name)()
-    node = GpuElemwise(Elemwise(identity), context.device_name).make_node(x)
-    (step,) = group([node], node.outputs, lowering_table([node]), granularity="node").steps
-    assert isinstance(step, Group)
-    return GroupLauncher(step, context)
+def _program(itemsize: int, ndim: int, context: GpuContext) -> tuple[Buffer, LoadedProgram]:
+    """The kernel ``z[i, j] = x[i, j]`` on words of this size, and its output."""
+    x, z = (Buffer(name, _WORDS[itemsize], (False,) * ndim) for name in ("x0", "z0"))
+    axes = tuple(Axis.fresh(axis_name(k), Extent(z, k)) for k in range(ndim))
+    kernel = Kernel(axes, (), (Map((z,), axes, (load(x, axes),)),), (x,), (z,))
+    return z, LoadedProgram(schedule(kernel, context.dialect), context)
 
 
-def copy_strided(source: GpuArray, target: GpuArray) -> None:
+def copy_strided(source: Strided, target: Strided, context: GpuContext) -> None:
     """Copy every element of ``source`` to the same place of ``target`` (same shape, dtype and context)."""
-    launcher = _launcher(str(source.dtype), source.ndim, source.context)  # type: ignore[arg-type]
-    buffers = launcher.group.kernel
-    lengths = {buffers.inputs[0]: source.shape, buffers.outputs[0]: target.shape}
-    launcher._launch([target], [source], lengths)
+    z, program = _program(source.dtype.itemsize, len(source.shape), context)  # type: ignore[arg-type]
+    program.launch([target], [source], {z: target.shape})

@@ -1,33 +1,38 @@
-"""From a kernel of the loop IR to launches on a device."""
+"""From a kernel of the loop IR to launches on a device: checks, outputs, launches."""
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from tcore.codegen.assemble import Group
-from tcore.codegen.expr import Buffer, Expr, Extent, flatten
+from tcore.codegen.expr import Buffer, Expr, Extent
+from tcore.codegen.gpu_program import host_integer, length_function
 from tcore.codegen.grouping import group
-from tcore.codegen.schedule_gpu import GpuProgram, evaluate_length, schedule
-from tcore.codegen.stages import Reduce
+from tcore.codegen.schedule_gpu import schedule
 from tcore.codegen.tables import lowering_table
+from tcore.codegen.walks import flatten
 from tcore.gpuarray import array
 from tcore.gpuarray.array import GpuArray
-from tcore.gpuarray.runtime import GpuContext, LaunchShape
+from tcore.gpuarray.failures import raise_for
+from tcore.gpuarray.programs import LoadedProgram
+from tcore.gpuarray.runtime import GpuContext
 from tcore.gpuarray.shapes import ShapeRule
+from tcore.graph import Constant
 
 __all__ = ["GroupLauncher", "ShapeMismatchError", "group_thunk", "node_thunk"]
 
-_EXTREMES = {"max": "maximum", "min": "minimum", "argmax": "argmax", "argmin": "argmin", "maxandargmax": "maximum"}
-_BLOCK = 256
-_MAX_BLOCKS = 4096  # more work than that is done by the grid-stride loop
+Lengths = dict[Buffer, tuple[int, ...]]
 
 
 class ShapeMismatchError(ValueError):
-    """Operands whose lengths must agree do not."""
+    """Operands whose lengths must agree do not; ``node`` is the Apply that minds."""
+
+    def __init__(self, node: Any, text: str) -> None:
+        super().__init__(text)
+        self.node = node
 
 
 class GroupLauncher:
@@ -43,25 +48,30 @@ class GroupLauncher:
     def __init__(self, group: Group, context: GpuContext) -> None:
         self.group = group
         self.context = context
-        self.program: GpuProgram = schedule(group.kernel, context.dialect)
-        # the schedule is right for blocks of any size; a strict context may try another one
-        source = f"/* TC_ANY_BLOCK */\n{self.program.source}"
-        self.kernels = [context.compile(source, launch.name) for launch in self.program.launches]
-        self.dtypes = [np.dtype(buffer.dtype) for buffer in group.kernel.outputs]
-        self.input_number = {buffer: k for k, buffer in enumerate(group.kernel.inputs)}
-        own = set(group.kernel.outputs)
-        self.rules = [
-            ShapeRule(group.nodes, variable) if _mentions(shape, own) else None
-            for variable, shape in zip(group.outputs, group.shapes, strict=True)
+        kernel = group.kernel
+        self.program = LoadedProgram(schedule(kernel, context.dialect), context)
+        self.dtypes = [np.dtype(buffer.dtype) for buffer in kernel.outputs]
+        own = set(kernel.outputs)
+        self.shapes = [
+            self._shape_of(variable, shape, own) for variable, shape in zip(group.outputs, group.shapes, strict=True)
         ]
-        #: reductions that have no value over an empty axis, with the lengths that must not be 0
-        self.extremes = [
-            (_EXTREMES[stage.reduction.name], [axis.extent for axis in stage.reduced])
-            for stage in group.kernel.stages
-            if isinstance(stage, Reduce) and stage.reduction.name in _EXTREMES
-        ]
-        self.errors = array.zeros((3,), "int64", context=context) if self.program.checks else None
-        self.lock = threading.Lock()
+        self.checks = [(check, length_function(check.actual), length_function(check.expected)) for check in group.checks]
+        #: constants are moved to the device once
+        self.constants = {
+            k: array.asarray(variable.data, context=context)
+            for k, variable in enumerate(group.inputs)
+            if isinstance(variable, Constant)
+        }
+
+    def _shape_of(
+        self, variable: Any, shape: Sequence[Expr], own: set[Buffer]
+    ) -> Callable[[Lengths, Callable[[Any], Any]], tuple[int, ...]]:
+        """How the shape of an output is found: from lengths of operands, or from what the ops infer of numbers, too."""
+        if any(isinstance(item, Extent) and item.buffer in own for item in flatten(shape)):
+            rule = ShapeRule(self.group.nodes, variable)
+            return lambda lengths, lookup: rule.shape(lookup)
+        functions = [length_function(item) for item in shape]
+        return lambda lengths, lookup: tuple([max(0, function(lengths)) for function in functions])
 
     def __call__(self, inputs: Sequence[Any], lookup: Callable[[Any], Any]) -> list[GpuArray]:
         """Start the kernel; the outputs, whose content is there once the work is done.
@@ -73,86 +83,52 @@ class GroupLauncher:
         lookup : callable
             From a Variable of the graph to its value, for shapes that depend on numbers.
         """
+        try:
+            return self._run(inputs, lookup)
+        except (ValueError, IndexError) as error:
+            raise_for(self.group, inputs, lookup, getattr(error, "node", None), error)
+
+    def _run(self, inputs: Sequence[Any], lookup: Callable[[Any], Any]) -> list[GpuArray]:
         # numbers that stayed on the host (indices, lengths) travel with the launch
-        inputs = [v if isinstance(v, GpuArray) else array.asarray(v, context=self.context) for v in inputs]
-        lengths = {buffer: value.shape for buffer, value in zip(self.group.kernel.inputs, inputs, strict=True)}
-        outputs = []
-        for k, (buffer, shape, rule) in enumerate(
-            zip(self.group.kernel.outputs, self.group.shapes, self.rules, strict=True)
-        ):
+        arrays = [
+            value if isinstance(value, GpuArray) else self.constants.get(k) or array.asarray(value, context=self.context)
+            for k, value in enumerate(inputs)
+        ]
+        lengths = {buffer: value.shape for buffer, value in zip(self.group.kernel.inputs, arrays, strict=True)}
+        if self.group.requirements:
+            self._require(inputs, lengths)
+        outputs: list[GpuArray] = []
+        for k, buffer in enumerate(self.group.kernel.outputs):
             if k in self.group.inplace:
-                value = inputs[self.group.inplace[k]]
+                value = arrays[self.group.inplace[k]]
             else:
-                lengths_of = lambda b, axis: lengths[b][axis]  # noqa: E731 - a name for one expression
-                wanted = (
-                    rule.shape(lookup)
-                    if rule is not None
-                    else tuple(max(0, evaluate_length(item, lengths_of)) for item in shape)
-                )
-                value = array.empty(wanted, self.dtypes[k], context=self.context)
+                value = array.empty(self.shapes[k](lengths, lookup), self.dtypes[k], context=self.context)
             lengths[buffer] = value.shape
             outputs.append(value)
-        self._check(inputs, lengths)  # some lengths are those of outputs
-        self._check_extremes(lengths)
-        self._launch(outputs, list(inputs), lengths)
+        self._check(arrays, lengths)  # some lengths are those of outputs
+        self.program.launch(outputs, arrays, lengths)
         return outputs
 
-    def _check(self, inputs: Sequence[GpuArray], lengths: dict[Buffer, tuple[int, ...]]) -> None:
-        for check in self.group.checks:
-            actual = evaluate_length(check.actual, lambda b, axis: lengths[b][axis])
-            expected = evaluate_length(check.expected, lambda b, axis: lengths[b][axis])
-            if actual != expected:
-                shapes = ", ".join(str(value.shape) for value in inputs)
+    def _require(self, inputs: Sequence[Any], lengths: Lengths) -> None:
+        """What nodes demand of lengths and integers; the latter may have to come from the device."""
+        values = dict(zip(self.group.kernel.inputs, inputs, strict=True))
+
+        def element(buffer: Buffer, index: tuple[int, ...]) -> int:
+            return int(np.asarray(values[buffer])[index])
+
+        for requirement in self.group.requirements:
+            if not host_integer(requirement.condition, lambda b, axis: lengths[b][axis], element):
+                raise ShapeMismatchError(requirement.node, f"{requirement.node} cannot work with lengths such as these")
+
+    def _check(self, arrays: Sequence[GpuArray], lengths: Lengths) -> None:
+        for check, actual, expected in self.checks:
+            if (have := actual(lengths)) != (wanted := expected(lengths)):
+                shapes = ", ".join(str(value.shape) for value in arrays)
                 raise ShapeMismatchError(
-                    f"input {check.operand} of {check.node} has length {actual} on axis {check.axis}, where {expected} is needed "
-                    f"(a length of 1 is stretched only where its type says that it always is 1); shapes in this kernel: {shapes}"
+                    check.node,
+                    f"input {check.operand} of {check.node} has length {have} on axis {check.axis}, where {wanted} is needed "
+                    f"(a length of 1 is stretched only where its type says that it always is 1); shapes in this kernel: {shapes}",
                 )
-
-    def _check_extremes(self, lengths: dict[Buffer, tuple[int, ...]]) -> None:
-        for name, reduced in self.extremes:
-            if any(evaluate_length(length, lambda b, axis: lengths[b][axis]) == 0 for length in reduced):
-                raise ValueError(f"zero-size array to reduction operation {name} which has no identity")
-
-    def _launch(self, outputs: list[GpuArray], inputs: list[GpuArray], lengths: dict[Buffer, tuple[int, ...]]) -> None:
-        arrays = outputs + inputs
-        block = self.program.block.pack(
-            [value.shape for value in arrays],
-            [[stride // value.dtype.itemsize for stride in value.strides] for value in arrays],
-            [value.offset // value.dtype.itemsize for value in arrays],
-        )
-        writes = list({id(value.data): value.data for value in outputs}.values())
-        written = {id(data) for data in writes}
-        reads = list({id(value.data): value.data for value in inputs if id(value.data) not in written}.values())
-        with self.lock:
-            errors = self.errors
-            error_data = errors.data if errors is not None else outputs[0].data
-            extra = [errors.data] if errors is not None else []
-            arguments = [*(value.data for value in arrays), error_data, block]
-            for launch, kernel in zip(self.program.launches, self.kernels, strict=True):
-                items = launch.items(lambda b, axis: lengths[b][axis])
-                if items <= 0:
-                    continue
-                shape = _shape(items, launch.mode, kernel.max_block)
-                self.context.launch(kernel, shape, arguments, reads=reads, writes=[*writes, *extra])
-                if errors is not None:
-                    self._report(errors)
-
-    def _report(self, errors: GpuArray) -> None:
-        """Raise what a kernel recorded: (code, index, length)."""
-        code, index, length = np.asarray(errors).tolist()
-        if code:
-            self.context.fill(errors.data, 0, errors.nbytes, 0)
-            raise IndexError(f"index {index} is out of bounds for an axis with size {length}")
-
-
-def _shape(items: int, mode: str, limit: int) -> LaunchShape:
-    size = min(_BLOCK, limit)
-    groups = items if mode == "block" else -(-items // size)
-    return LaunchShape(grid=(min(groups, _MAX_BLOCKS), 1, 1), block=(size, 1, 1))
-
-
-def _mentions(shape: Sequence[Expr], buffers: set[Buffer]) -> bool:
-    return any(isinstance(item, Extent) and item.buffer in buffers for item in flatten(shape))
 
 
 def node_thunk(node: Any, storage_map: Any, compute_map: Any, no_recycling: Any) -> Any:

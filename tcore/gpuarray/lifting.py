@@ -22,6 +22,7 @@ from tcore.gpuarray.type import GpuArrayType, move_to_gpu
 from tcore.graph import Apply, Constant, Op, Variable
 from tcore.graph.features import ReplaceValidate
 from tcore.optimizer.base import Optimizer
+from tcore.optimizer.tracing import copy_stack_trace
 from tcore.tensor.shape import Shape, Shape_i
 from tcore.tensor.type import TensorType
 
@@ -29,7 +30,9 @@ __all__ = ["GpuLifting", "lifts"]
 
 
 class GpuLifting(Optimizer):
-    """Lift to the device of ``context_name``, or to ``config.device`` where that is set.
+    """f(host_from_gpu(x)) -> host_from_gpu(gpu_f(x)); gpu_from_host(f(x)) -> gpu_f(gpu_from_host(x)).
+
+    To the device of ``context_name``, or to ``config.device`` where that is set.
 
     Parameters
     ----------
@@ -89,6 +92,8 @@ class GpuLifting(Optimizer):
         made = op.make_node(*inputs)
         if any((m.type.dtype, m.type.broadcastable) != (o.type.dtype, o.type.broadcastable) for m, o in zip(made.outputs, node.outputs, strict=True)):
             return None
+        for before, after in zip(node.outputs, made.outputs, strict=True):
+            copy_stack_trace(before, after)
         return made.outputs
 
     @staticmethod

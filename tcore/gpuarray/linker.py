@@ -13,13 +13,14 @@ from tcore.codegen.assemble import Group
 from tcore.codegen.grouping import Grouping, group
 from tcore.codegen.tables import lowering_table
 from tcore.compile.backends import host_backend
+from tcore.gpuarray.array import GpuArray, asarray
 from tcore.gpuarray.kernel import GpuKernelBase
 from tcore.gpuarray.launching import GroupLauncher, group_thunk
 from tcore.gpuarray.lowered import GpuOp
 from tcore.gpuarray.products import GpuProduct
 from tcore.gpuarray.transfer import GpuFromHost, GpuToGpu, HostFromGpu
 from tcore.gpuarray.views import view_thunk
-from tcore.graph import Apply
+from tcore.graph import Apply, Constant
 from tcore.link.linker import LocalLinker
 
 __all__ = ["DeviceLinker"]
@@ -77,8 +78,10 @@ class DeviceLinker(LocalLinker):
         if step is None:
             if isinstance(node.op, GpuOp) and node.op.view_map:
                 return view_thunk(node, storage_map, compute_map)
-            return self._own_c_code(node, storage_map, compute_map) or super()._make_node_thunk(
-                node, storage_map, compute_map
+            return (
+                self._moved_once(node, storage_map, compute_map)
+                or self._own_c_code(node, storage_map, compute_map)
+                or super()._make_node_thunk(node, storage_map, compute_map)
             )
         if step.nodes[0] is node:
             return group_thunk(GroupLauncher(step, node.outputs[0].type.context), storage_map, compute_map)
@@ -90,6 +93,28 @@ class DeviceLinker(LocalLinker):
         nothing.outputs = [storage_map[v] for v in node.outputs]  # type: ignore[attr-defined]
         nothing.lazy = False  # type: ignore[attr-defined]
         return nothing
+
+    def _moved_once(self, node: Apply, storage_map: Any, compute_map: Any) -> Callable[[], Any] | None:
+        """A thunk that moves a constant to the device with the first call, where kernels alone read it there and none overwrites it."""
+        (result,) = node.outputs[:1]
+        clients = self._accepted().clients(result)
+        if not isinstance(node.op, GpuFromHost) or not isinstance(node.inputs[0], Constant):
+            return None
+        if not all(isinstance(reader, Apply) and self._group_of.get(reader) and not reader.op.view_map and not reader.op.destroy_map for reader, _ in clients):
+            return None
+        constant, target, flag = node.inputs[0].data, storage_map[result], compute_map[result]
+        moved: list[GpuArray] = []
+
+        def thunk() -> None:
+            if not moved:
+                moved.append(asarray(constant, context=result.type.context))
+            target[0] = moved[0]
+            flag[0] = True
+
+        thunk.inputs = [storage_map[node.inputs[0]]]  # type: ignore[attr-defined]
+        thunk.outputs = [target]  # type: ignore[attr-defined]
+        thunk.lazy = False  # type: ignore[attr-defined]
+        return thunk
 
     def _own_c_code(self, node: Apply, storage_map: Any, compute_map: Any) -> Callable[[], Any] | None:
         """A thunk on the C code of an op that launches kernels of its own, where a backend of the host can compile it."""
@@ -127,6 +152,10 @@ class DeviceLinker(LocalLinker):
         if isinstance(node.op, GpuOp):
             return "view" if node.op.view_map else "device"
         return "Python"
+
+    def explain_kernels(self) -> list[tuple[tuple[Apply, ...], str]]:
+        """The nodes of each kernel; drivers of devices do not tell whether they compiled it anew."""
+        return [(step.nodes, "") for step in self.kernels()]
 
     def kernels(self) -> list[Group]:
         """The kernels of the accepted graph, in order; for ``explain`` and for tests."""

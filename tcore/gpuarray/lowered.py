@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
+from tcore.gpuarray.launching import node_thunk
 from tcore.gpuarray.transfer import as_gpuarray_variable, infer_context_name
 from tcore.gpuarray.type import GpuArrayType
 from tcore.graph import Apply, MethodNotDefined, Op, Variable
@@ -103,8 +104,6 @@ class GpuOp(Op):
 
     def make_thunk(self, node: Apply, storage_map: Any, compute_map: Any, no_recycling: Any, impl: str | None = None) -> Any:
         """One node as one launch sequence."""
-        from tcore.gpuarray.launching import node_thunk
-
         return node_thunk(node, storage_map, compute_map, no_recycling)
 
 

@@ -7,21 +7,53 @@ share a buffer that one of them writes.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from attrs import field, frozen
 
-from tcore.codegen.schedule_gpu import GpuDialect
+from tcore.codegen.gpu_program import GpuDialect
 
 Sizes = tuple[int, int, int]
 
-__all__ = ["Buffer", "DeviceError", "DeviceInfo", "GpuContext", "KernelHandle", "LaunchShape", "Runtime"]
+__all__ = [
+    "Buffer",
+    "DeviceError",
+    "DeviceInfo",
+    "ForkedProcessError",
+    "GpuContext",
+    "KernelHandle",
+    "LaunchShape",
+    "Runtime",
+    "refuse_fork",
+]
 
 
 class DeviceError(RuntimeError):
     """A device refused or failed a piece of work; the text is the driver's."""
+
+
+class ForkedProcessError(DeviceError):
+    """A process uses a driver that its parent had started before the fork."""
+
+
+def refuse_fork(driver: str, started_by: int) -> None:
+    """Raise where this is not the process that started a driver: its threads and locks are gone, and calls would wait for ever.
+
+    Parameters
+    ----------
+    driver : str
+        For the message.
+    started_by : int
+        Number of the process that made the first call.
+    """
+    if os.getpid() != started_by:
+        raise ForkedProcessError(
+            f"{driver} was started in process {started_by}, of which this one is a fork, and no driver survives a fork; start processes "
+            "with multiprocessing.get_context('spawn'), or use no device before the fork"
+        )
 
 
 @frozen
@@ -79,6 +111,9 @@ class GpuContext(Protocol):
 
     def allocate(self, nbytes: int) -> Buffer:
         """New memory with unspecified content."""
+
+    def upload(self, source: np.ndarray) -> Buffer:
+        """New memory with the content of a C-contiguous host array; that may be reused as soon as this returns."""
 
     def write(self, buffer: Buffer, offset: int, source: np.ndarray) -> None:
         """Copy the C-contiguous host array ``source`` to the device; it may be reused as soon as this returns."""

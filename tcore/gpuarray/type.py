@@ -9,6 +9,7 @@ import numpy as np
 from attrs import define
 
 from tcore.compile.sharedvalue import SharedVariable
+from tcore.configuration import config
 from tcore.gpuarray.array import GpuArray, asarray
 from tcore.gpuarray.contexts import get_context, list_contexts, reg_context
 from tcore.gpuarray.runtime import GpuContext
@@ -137,7 +138,7 @@ class GpuArrayType(GpuArrayTypeC, Type):
 
     def convert_variable(self, var: Any) -> Any:
         """``var`` itself if it is on this context already or moved to it from a host tensor of this dtype and pattern."""
-        from tcore.gpuarray.transfer import GpuFromHost, GpuToGpu
+        from tcore.gpuarray.transfer import GpuFromHost, GpuToGpu  # whose outputs have this Type
 
         other = var.type
         if isinstance(other, GpuArrayType):
@@ -193,8 +194,6 @@ class GpuArrayType(GpuArrayTypeC, Type):
 
 def config_float(dtype: Any) -> Any:
     """``"floatX"`` as the dtype it stands for."""
-    from tcore.configuration import config
-
     return config.floatX if dtype == "floatX" else dtype
 
 
@@ -203,7 +202,7 @@ class GpuArrayVariable(_tensor_py_operators, Variable):
     """A symbolic array on a device; takes part in expressions as a tensor does."""
 
     def _as_TensorVariable(self) -> Any:
-        from tcore.gpuarray.transfer import host_from_gpu
+        from tcore.gpuarray.transfer import host_from_gpu  # as above
 
         return host_from_gpu(self)
 

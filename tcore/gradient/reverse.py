@@ -241,8 +241,7 @@ class _Backward:
         self, node: Apply, output_grads: list[Variable | None], connected: list[bool], pattern: list[list[bool]] | None
     ) -> list[Variable | None]:
         if all(is_discrete(output) for output in node.outputs):
-            # constant almost everywhere
-            return [float_zeros(v) if hit else None for v, hit in zip(node.inputs, connected, strict=True)]
+            return self._through_discrete(node, output_grads, connected)
         nulls = [(j, g) for j, g in enumerate(output_grads) if g is not None and is_null(g)]
         if nulls:
             result: list[Variable | None] = []
@@ -255,6 +254,19 @@ class _Backward:
                 result = [r if r is not None else o for r, o in zip(result, others, strict=True)]
             return result
         return self._call(node, output_grads, connected)
+
+    def _through_discrete(self, node: Apply, output_grads: list[Variable | None], connected: list[bool]) -> list[Variable | None]:
+        """Zeros, since integer outputs are constant almost everywhere; undefined where the op says so (defined on integers only)."""
+        given = [disconnected_type() if gradient is None else gradient for gradient in output_grads]
+        try:
+            found = node.op.L_op(list(node.inputs), list(node.outputs), given)
+        except (MethodNotDefined, NotImplementedError):
+            found = []
+        said = dict(enumerate(found))
+        return [
+            None if not hit else said[i] if i in said and isinstance(said[i], Variable) and is_null(said[i]) else float_zeros(variable)
+            for i, (variable, hit) in enumerate(zip(node.inputs, connected, strict=True))
+        ]
 
     def _call(self, node: Apply, output_grads: list[Variable | None], connected: list[bool]) -> list[Variable | None]:
         given = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING, Any
 
 from tcore.graph.traversal import io_toposort
@@ -78,8 +79,9 @@ def clone_replace(
     replace: Mapping[Variable, Any] | Iterable[tuple[Variable, Any]] | None = None,
     strict: bool = True,
     share_inputs: bool = True,
+    copy_inputs: bool | None = None,
 ) -> Any:
-    """The graph of ``output`` with some variables replaced by others.
+    """The graph of ``output`` with some variables replaced by others; ``tcore.clone``.
 
     Parameters
     ----------
@@ -90,13 +92,18 @@ def clone_replace(
         True wants replacements of the same type, up to conversions that lose nothing; False rebuilds the nodes above
         a replacement of another type with ``make_node``.
     share_inputs : bool
-        False gives the copy leaves of its own.
+        False gives the copy leaves of its own; those of shared variables still have the same values.
+    copy_inputs : bool, optional
+        The old name of ``share_inputs``.
 
     Returns
     -------
     Variable, or list of Variable
         As ``output``. Parts that depend on no replacement are shared with the old graph where ``share_inputs`` is True.
     """
+    if copy_inputs is not None:
+        warnings.warn("the argument copy_inputs of clone is called share_inputs now", DeprecationWarning, stacklevel=2)
+        share_inputs = copy_inputs
     single = isinstance(output, Variable)
     outputs: list[Variable] = [output] if single else list(output)
     if replace is None:

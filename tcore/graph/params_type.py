@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from tcore.graph.c_interface import ask, ask_compiler, ask_with_check, text_pieces
-from tcore.graph.type import PureType, Type
+from tcore.graph.type import PureType, Type, of_type
 
 if TYPE_CHECKING:
     from tcore.graph.enum_type import Number
@@ -50,7 +50,7 @@ class Params:
 
         def __getattr__(self, name: str) -> Any: ...
 
-    def __init__(self, params_type: ParamsType, **values: Any) -> None:
+    def __init__(self, params_type: ParamsType, /, **values: Any) -> None:
         if not isinstance(params_type, ParamsType):
             raise TypeError(f"the first argument of Params is a ParamsType, got {params_type!r}")
         missing = [name for name in params_type.fields if name not in values]
@@ -68,27 +68,25 @@ class Params:
     def __delattr__(self, name: str) -> NoReturn:
         raise NotImplementedError(f"Params are constants: {name} cannot be deleted")
 
-    def _signature(self) -> tuple[Any, ...]:
-        params_type = self.__params_type__
-        return tuple(
-            kind.constant_signature(getattr(self, name)) if hasattr(kind, "constant_signature") else getattr(self, name)
-            for name, kind in params_type.items()
-        )
-
     def __eq__(self, other: object) -> bool:
         if self is other:
             return True
         return (
             isinstance(other, Params)
             and self.__params_type__ == other.__params_type__
-            and bool(self._signature() == other._signature())
+            and _signature_of(self) == _signature_of(other)
         )
 
     def __hash__(self) -> int:
-        return hash((self.__params_type__, self._signature()))
+        return hash((self.__params_type__, _signature_of(self)))
 
     def __repr__(self) -> str:
         return f"Params({', '.join(f'{name}={getattr(self, name)!r}' for name in self.__params_type__.fields)})"
+
+
+def _signature_of(params: Params) -> tuple[Any, ...]:
+    """Hashable stand-ins for the values, as the types of the fields give them."""
+    return tuple(of_type(kind, "constant_signature")(getattr(params, name)) for name, kind in params.__params_type__.items())
 
 
 class ParamsType(Type):
@@ -121,7 +119,7 @@ class ParamsType(Type):
     #: their types, in that order
     types: tuple[Type, ...]
 
-    def __init__(self, **fields: Any) -> None:
+    def __init__(self, /, **fields: Any) -> None:
         if not fields:
             raise ValueError("a ParamsType needs at least one field")
         for name, kind in fields.items():
@@ -180,7 +178,7 @@ class ParamsType(Type):
                 return name
         raise KeyError(f"{self} has no field of type {type_}")
 
-    def extended(self, **fields: Any) -> ParamsType:
+    def extended(self, /, **fields: Any) -> ParamsType:
         """This type with further fields, or with other types for those that it has."""
         return ParamsType(**{**dict(self.items()), **fields})
 
@@ -227,7 +225,7 @@ class ParamsType(Type):
 
     # ------------------------------------------------------------ values
 
-    def get_params(self, *objects: Any, **values: Any) -> Params:
+    def get_params(self, /, *objects: Any, **values: Any) -> Params:
         """Params with values from attributes of ``objects`` and from the keywords; the last one found for a field counts.
 
         Raises
@@ -242,7 +240,7 @@ class ParamsType(Type):
                     found[name] = getattr(source, name)
         missing = [name for name in self.fields if name not in found and name not in values]
         if missing and objects:
-            owners = ", ".join(str(source) for source in objects)
+            owners = " and ".join(type(source).__name__ for source in objects)
             raise TypeError(f"{owners} has no attribute {_listed(missing)}, which {self} needs")
         return Params(self, **{**found, **values})
 
@@ -274,7 +272,7 @@ class ParamsType(Type):
 
     def values_eq_approx(self, a: Any, b: Any) -> bool:
         """Whether all fields are approximately equal, as their types see it."""
-        return all(kind.values_eq_approx(getattr(a, name), getattr(b, name)) for name, kind in self.items())
+        return all(of_type(kind, "values_eq_approx")(getattr(a, name), getattr(b, name)) for name, kind in self.items())
 
     # ------------------------------------------------------------ in C
 

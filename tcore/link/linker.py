@@ -7,18 +7,19 @@ reads its inputs from and leaves its outputs in. :class:`PerformLinker` runs ``O
 
 from __future__ import annotations
 
-import threading
+import contextlib
+import sys
 from copy import copy
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from tcore.configuration import config
 from tcore.graph import Constant, Variable
-from tcore.graph.traversal import io_toposort
 from tcore.link.container import Cell, Container, StorageMap
 from tcore.link.errors import raise_with_op
 from tcore.link.floating import floating_point_errors
-from tcore.link.storage import gc_schedule, map_storage
+from tcore.link.locks import ValueLock
+from tcore.link.storage import gc_schedule, map_storage, written_inputs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from tcore.graph import Apply
     from tcore.graph.fgraph import FunctionGraph
 
-__all__ = ["Linker", "LocalLinker", "PerformLinker", "Program", "WrapLinker", "run_until_done"]
+__all__ = ["Linker", "LocalLinker", "PerformLinker", "Program", "WrapLinker", "note_written", "run_until_done"]
 
 Linked = tuple[Any, list[Container], list[Container]]
 Step = tuple["Callable[[], Any]", "Apply", "Sequence[Cell]"]
@@ -145,6 +146,13 @@ class Linker:
         """
         return None
 
+    def save(self) -> tuple[str, dict[str, Any]] | None:
+        """For pickles of functions: the name of a backend, and what its ``restore`` makes this linker of; or None.
+
+        The data are plain (no class of the backend), so that the pickle can be loaded where the backend is missing.
+        """
+        return None
+
     def __getstate__(self) -> dict[str, Any]:
         state = self.__dict__.copy()
         state["fgraph"] = None
@@ -220,30 +228,49 @@ class Program:
                     step[0]()
                     for cell in step[2]:
                         cell[0] = None
-        except Exception:
-            self._fail(step)
+        except BaseException:
+            self._fail(step, self.steps)
 
     def _run_subset(self, subset: tuple[int, ...]) -> None:
         """Run what the outputs at the positions ``subset`` need; updates are among the positions."""
         steps = self._subsets.get(subset)
         if steps is None:
-            needed = set(io_toposort(self.fgraph.inputs, [self.fgraph.outputs[position] for position in subset]))
-            steps = self._subsets[subset] = [step for step in self.steps if step[1] in needed]
+            steps = self._subsets[subset] = self._steps_for(subset)
         step = None
         try:
             with floating_point_errors():
                 for step in steps:
                     step[0]()
-        except Exception:
-            self._fail(step)
+        except BaseException:
+            self._fail(step, steps)
         finally:
             if self.allow_gc:  # the usual schedule counts on nodes that were left out
                 self.free()
 
-    def _fail(self, step: Step | None) -> None:
-        """Report the exception being handled for the thunk of ``step``."""
+    def _steps_for(self, subset: Iterable[int]) -> list[Step]:
+        """The steps that the outputs at the positions ``subset`` need.
+
+        Cells tell, not nodes: a thunk may compute several nodes at once, while those of the others do nothing.
+        """
+        cells = self.storage_map
+        wanted = {id(cells[self.fgraph.outputs[position]]) for position in subset}
+        found: list[Step] = []
+        for step, thunk in zip(reversed(self.steps), reversed(self.thunks), strict=True):
+            node = step[1]
+            written = [cells[variable] for variable in node.outputs]
+            if wanted.isdisjoint(map(id, (*written, *getattr(thunk, "outputs", ())))):
+                continue
+            found.append(step)
+            wanted.update(id(cells[variable]) for variable in node.inputs)
+            wanted.update(map(id, getattr(thunk, "inputs", ())))
+        return found[::-1]
+
+    def _fail(self, step: Step | None, steps: Sequence[Step]) -> None:
+        """Report the exception being handled for the thunk of ``step``, one of ``steps``, which run in this order."""
         if step is None:
             raise  # noqa: PLE0704 - called from an except clause
+        begun = [other[1] for other in steps[: steps.index(step) + 1]]
+        note_written(sys.exc_info()[1], written_inputs(self.fgraph, begun))
         self.position_of_error = self.nodes.index(step[1])
         failed = self.position_of_error
         raise_with_op(self.fgraph, self.nodes[failed], self.thunks[failed], storage_map=self.storage_map)
@@ -254,6 +281,12 @@ class Program:
         for variable, cell in self.storage_map.items():
             if not isinstance(variable, Constant) and id(cell) not in kept:
                 cell[0] = None
+
+
+def note_written(error: BaseException | None, positions: tuple[int, ...]) -> None:
+    """Note on an exception which inputs of the graph a failed run may have overwritten; the function tells its user."""
+    with contextlib.suppress(AttributeError, TypeError):
+        error.written_inputs = positions  # type: ignore[union-attr]
 
 
 class LocalLinker(Linker):
@@ -324,26 +357,16 @@ class LocalLinker(Linker):
 
 def _one_at_a_time(thunk: Callable[[], Any], node: Apply) -> Callable[[], Any]:
     """``thunk`` behind a lock that all frames of its node share."""
-    lock = node.tag.__dict__.setdefault("run_lock", _NodeLock())
+    lock: ValueLock = node.tag.__dict__.setdefault("run_lock", ValueLock())
 
     def guarded() -> Any:
-        with lock.lock:
+        with lock:
             return thunk()
 
     guarded.inputs = thunk.inputs  # type: ignore[attr-defined]
     guarded.outputs = thunk.outputs  # type: ignore[attr-defined]
     guarded.lazy = getattr(thunk, "lazy", False)  # type: ignore[attr-defined]
     return guarded
-
-
-class _NodeLock:
-    """A re-entrant lock that may sit in a tag: copies and pickles of it are new locks."""
-
-    def __init__(self) -> None:
-        self.lock = threading.RLock()
-
-    def __reduce__(self) -> tuple[type[_NodeLock], tuple[()]]:
-        return _NodeLock, ()
 
 
 class PerformLinker(LocalLinker):

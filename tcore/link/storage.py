@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from tcore.graph import Apply
     from tcore.graph.fgraph import FunctionGraph
 
-__all__ = ["gc_schedule", "infer_reuse_pattern", "map_storage"]
+__all__ = ["gc_schedule", "infer_reuse_pattern", "map_storage", "written_inputs"]
 
 
 def map_storage(
@@ -109,3 +109,16 @@ def infer_reuse_pattern(fgraph: FunctionGraph, outputs_to_disown: Iterable[Varia
         if variable.owner is not None and variable.index is not None:
             stack.extend(_aliased_inputs(variable.owner, variable.index))
     return [variable for variable in found if variable.owner is not None]
+
+
+def written_inputs(fgraph: FunctionGraph, nodes: Iterable[Apply]) -> tuple[int, ...]:
+    """Positions of the inputs of ``fgraph`` whose memory some of ``nodes`` overwrite."""
+    stack = [node.inputs[k] for node in nodes for shown in node.op.destroy_map.values() for k in shown]
+    seen: set[Variable] = set()
+    while stack:
+        variable = stack.pop()
+        if variable not in seen:
+            seen.add(variable)
+            if variable.owner is not None and variable.index is not None:
+                stack.extend(_aliased_inputs(variable.owner, variable.index))
+    return tuple(position for position, variable in enumerate(fgraph.inputs) if variable in seen)

@@ -83,8 +83,10 @@ class LazyProgram(Program):
                         continue
                     done[position] = True
                     self._finish(position, left)
-        except Exception:
-            self._fail(self.steps[position] if position >= 0 else None)
+        except BaseException:
+            begun = [step for step, finished in zip(self.steps, done, strict=True) if finished]
+            failed = self.steps[position] if position >= 0 else None
+            self._fail(failed, begun if failed is None or done[position] else [*begun, failed])
         finally:
             if self.allow_gc:
                 self.free()

@@ -9,6 +9,7 @@ from tcore.optimizer.base import (
     local_optimizer,
     optimizer,
 )
+from tcore.optimizer.commutative import CommutativeMergeOptimizer
 from tcore.optimizer.constant_folding import constant_folding
 from tcore.optimizer.database import DB, EquilibriumDB, LocalGroupDB, ProxyDB, SequenceDB, TopoDB
 from tcore.optimizer.equilibrium import EquilibriumOptimizer
@@ -16,8 +17,17 @@ from tcore.optimizer.groups import LocalOptGroup, OpRemove, OpSub
 from tcore.optimizer.merge import MergeFeature, MergeOptimizer
 from tcore.optimizer.navigators import NavigatorOptimizer, OpKeyOptimizer, TopoOptimizer, in2out, out2in
 from tcore.optimizer.optdb import AddDestroyHandler, AddFeatureOptimizer, optdb
+from tcore.optimizer.oscillation import OscillationError
 from tcore.optimizer.pattern import PatternSub
 from tcore.optimizer.query import Query
+from tcore.optimizer.registration import (
+    register_canonicalize,
+    register_specialize,
+    register_specialize_device,
+    register_stabilize,
+    register_uncanonicalize,
+    register_useless,
+)
 from tcore.optimizer.rewrite import GlobalRewrite, Rewrite, Stage, register_rewrites, rewrite
 from tcore.optimizer.sequence import SeqOptimizer
 from tcore.optimizer.tracing import CheckStackTrace, check_stack_trace, copy_stack_trace, inherit_stack_trace
@@ -30,6 +40,7 @@ __all__ = [
     "AddDestroyHandler",
     "AddFeatureOptimizer",
     "CheckStackTrace",
+    "CommutativeMergeOptimizer",
     "EquilibriumDB",
     "EquilibriumOptimizer",
     "FromFunctionLocalOptimizer",
@@ -46,6 +57,7 @@ __all__ = [
     "OpRemove",
     "OpSub",
     "Optimizer",
+    "OscillationError",
     "PatternSub",
     "ProxyDB",
     "Query",
@@ -65,6 +77,12 @@ __all__ = [
     "optdb",
     "optimizer",
     "out2in",
+    "register_canonicalize",
     "register_rewrites",
+    "register_specialize",
+    "register_specialize_device",
+    "register_stabilize",
+    "register_uncanonicalize",
+    "register_useless",
     "rewrite",
 ]

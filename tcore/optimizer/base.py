@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from tcore.graph.features import ReplaceValidate
 from tcore.graph.trace import traces_paused
+from tcore.optimizer.failures import one_optimization
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -52,7 +53,7 @@ class Optimizer:
         Nodes that are made on the way take the creation trace of what they replace, not of this call.
         """
         self.add_requirements(fgraph)
-        with traces_paused():
+        with traces_paused(), one_optimization():
             return self.apply(fgraph, *args, **kwargs)
 
     def __call__(self, fgraph: FunctionGraph) -> Any:
@@ -74,6 +75,11 @@ class Optimizer:
         """Print what :meth:`apply` returned, where it has something to say."""
         if prof is not None:
             print(f"{'    ' * level}{prof}", file=stream)
+
+    @staticmethod
+    def merge_profile(prof1: Any, prof2: Any) -> Any:
+        """The sum of two results of :meth:`apply`, for the profile of several functions; None where there is none."""
+        return None
 
     def __str__(self) -> str:
         return self.name or type(self).__name__
@@ -163,8 +169,9 @@ class LocalOptimizer:
         list of Variable
             One replacement per output, of the same type. None in a place drops an output that nobody uses.
         dict
-            Variable -> replacement, for variables anywhere in the graph. The key ``"remove"`` may list nodes that must
-            be gone afterwards; the whole step is taken back if one is still used.
+            Variable -> replacement, or node -> list of replacements of its outputs, anywhere in the graph. The key ``"remove"``
+            may list nodes, or variables in their place, that must be gone afterwards; the whole step is taken back if one is
+            still used.
         """
         raise NotImplementedError(f"{type(self).__name__} defines no transform")
 

@@ -48,6 +48,8 @@ class DB:
 
     def __init__(self) -> None:
         self._entries: dict[str, _Entry] = {}
+        #: the sequence that holds this database, and the position in it
+        self._place: tuple[SequenceDB, Any] | None = None
 
     def register(
         self,
@@ -95,9 +97,28 @@ class DB:
         if use_db_name_as_tag and self.name is not None:
             own.add(self.name)
         position = options.pop("position", None)
+        if "inplace" in own:
+            self._check_late_enough(name, position)
+        if isinstance(obj, DB):
+            obj._placed(self, position)
         after = tuple(options.pop("after", ()))
         self._entries[name] = _Entry(name, obj, own, len(self._entries), origin, position, after, options)
         return obj
+
+    def _placed(self, holder: DB, position: Any) -> None:
+        """This database became a member of ``holder``."""
+        self._place = (holder, position) if isinstance(holder, SequenceDB) else holder._place
+
+    def _check_late_enough(self, name: str, position: Any) -> None:
+        """Refuse what works in place before the destroy handler is there.
+
+        Raises
+        ------
+        ValueError
+            The message names the position that it needs.
+        """
+        if self._place is not None:
+            self._place[0]._check_late_enough(name, self._place[1])
 
     def unregister(self, name: str) -> None:
         """Take a registration out again: a plugin that could not be loaded completely leaves nothing behind."""
@@ -137,6 +158,10 @@ class DB:
     def __contains__(self, name: str) -> bool:
         return name in self._entries or any(name in entry.tags for entry in self._entries.values())
 
+    def entries(self) -> list[_Entry]:
+        """All registrations, in the order in which they would be applied."""
+        return sorted(self._entries.values(), key=_Entry.order)
+
     def names(self) -> list[str]:
         """All registered names, in order."""
         return [entry.name for entry in sorted(self._entries.values(), key=_Entry.order)]
@@ -171,8 +196,7 @@ class DB:
             obj = entry.obj
             if isinstance(obj, DB):
                 obj = obj.query(query.subquery.get(entry.name, query))
-                if obj.name is None:
-                    obj.name = entry.name
+                obj.name = entry.name
             chosen.append((entry, obj))
         return chosen
 
@@ -250,6 +274,16 @@ class SequenceDB(DB):
             raise TypeError(f"the position of '{name}' is a number, 'first' or 'last', got {position!r}")
         return super().register(name, obj, *tags, position=position, **options)
 
+    def _check_late_enough(self, name: str, position: Any) -> None:
+        handler = self._entries.get("add_destroy_handler")
+        if handler is not None and _as_number(position) < _as_number(handler.position):
+            raise ValueError(
+                f"'{name}' has the tag 'inplace' and would stand at {position} in {self}: what works in place comes after "
+                f"'add_destroy_handler' at {handler.position}, which sees whether an input is overwritten too early. Register it at a "
+                "position from 50 on"
+            )
+        super()._check_late_enough(name, position)
+
     def position_of(self, name: str) -> Any:
         """The position of a member."""
         return self._entry(name).position
@@ -265,13 +299,19 @@ class SequenceDB(DB):
             if position < query.position_cutoff:
                 members.append((position, (2, "", number, ""), getattr(obj, "name", None) or str(obj), (), obj))
         members.sort(key=lambda member: member[:2])
-        return self.seq_opt(_respect_after(members, str(self)))
+        built = self.seq_opt(_respect_after(members, str(self)))
+        built.name = query.name
+        return built
+
+    def entries(self) -> list[_Entry]:
+        """All registrations by position."""
+        return sorted(self._entries.values(), key=lambda entry: (_as_number(entry.position), entry.order()))
 
     def print_summary(self, stream: TextIO | None = None) -> None:
         """Print names, tags and positions."""
         stream = stream or sys.stdout
         print(f"{type(self).__name__} {self.name or ''} (id {id(self)})", file=stream)
-        for entry in sorted(self._entries.values(), key=lambda e: (_as_number(e.position), e.order())):
+        for entry in self.entries():
             print(f"  {entry.position} {entry.name}: {', '.join(sorted(entry.tags))}", file=stream)
 
 
@@ -327,13 +367,17 @@ class TopoDB(DB):
     """A database whose result is applied once at each node, by a :class:`TopoOptimizer`."""
 
     def __init__(
-        self, db: DB, order: Literal["in_to_out", "out_to_in"] = "in_to_out", ignore_newtrees: bool = False, failure_callback: Any = None
+        self, db: DB, order: Literal["in_to_out", "out_to_in", "random"] = "in_to_out", ignore_newtrees: bool = False, failure_callback: Any = None
     ) -> None:
         super().__init__()
         self.db = db
-        self.order: Literal["in_to_out", "out_to_in"] = order
+        self.order: Literal["in_to_out", "out_to_in", "random"] = order
         self.ignore_newtrees = ignore_newtrees
         self.failure_callback = failure_callback
+
+    def _placed(self, holder: DB, position: Any) -> None:
+        super()._placed(holder, position)
+        self.db._place = self._place
 
     def query(self, *tags: Any, **kwtags: Any) -> TopoOptimizer:
         """A navigator over what the inner database gives."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import logging
 import sys
 from collections import deque
+from itertools import zip_longest
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -12,8 +12,9 @@ from attrs import define, field
 
 from tcore.configuration import config
 from tcore.optimizer.base import LocalOptimizer
-from tcore.optimizer.failures import report_local_failure
+from tcore.optimizer.failures import one_optimization, report_local_failure
 from tcore.optimizer.navigators import ChangeTracker, NavigatorOptimizer
+from tcore.optimizer.oscillation import Watch
 from tcore.optimizer.replacing import apply_rule, first_change
 from tcore.optimizer.rules import RuleIndex
 
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
     from tcore.graph.fgraph import FunctionGraph
 
 __all__ = ["EquilibriumOptimizer"]
-
-logger = logging.getLogger("tcore.optimizer")
 
 # how many levels of users are asked again when a node changes: rules look at the owners of their inputs, and at theirs
 _DEPTH = 3
@@ -41,6 +40,16 @@ class _Pass:
     nodes: int = 0
     applied: dict[Any, int] = field(factory=dict)
 
+    def plus(self, other: _Pass) -> _Pass:
+        """The sum of two."""
+        return _Pass(
+            self.seconds + other.seconds,
+            self.seconds_global + other.seconds_global,
+            self.seconds_sort + other.seconds_sort,
+            self.nodes + other.nodes,
+            _sums(self.applied, other.applied),
+        )
+
 
 @define
 class _Record:
@@ -55,6 +64,25 @@ class _Record:
     rule_seconds: dict[Any, float] = field(factory=dict)
     rule_applied: dict[Any, int] = field(factory=dict)
     rule_created: dict[Any, int] = field(factory=dict)
+
+    def plus(self, other: _Record) -> _Record:
+        """The sum of two, with as many passes as the longer one has."""
+        pairs = zip_longest(self.passes, other.passes, fillvalue=_Pass())
+        return _Record(
+            self.optimizer,
+            self.nodes_start + other.nodes_start,
+            self.nodes_end + other.nodes_end,
+            self.nodes_max + other.nodes_max,
+            self.seconds + other.seconds,
+            [first.plus(second) for first, second in pairs],
+            _sums(self.rule_seconds, other.rule_seconds),
+            _sums(self.rule_applied, other.rule_applied),
+            _sums(self.rule_created, other.rule_created),
+        )
+
+
+def _sums(first: dict[Any, Any], second: dict[Any, Any]) -> dict[Any, Any]:
+    return {each: first.get(each, 0) + second.get(each, 0) for each in {**first, **second}}
 
 
 class EquilibriumOptimizer(NavigatorOptimizer):
@@ -74,7 +102,8 @@ class EquilibriumOptimizer(NavigatorOptimizer):
         Accepted for the documented interface; nodes with changed inputs are visited again.
     max_use_ratio : float, optional
         No rule is applied more often than this times the largest number of nodes; by default
-        ``config.optdb.max_use_ratio``. Reaching it means that rules undo each other: a warning names them.
+        ``config.optdb.max_use_ratio``. Rules that undo each other are reported, and one of them is off from then on: see
+        :mod:`tcore.optimizer.oscillation`.
     final_optimizers, cleanup_optimizers : iterables of Optimizer, optional
         Applied after each pass.
     """
@@ -118,12 +147,13 @@ class EquilibriumOptimizer(NavigatorOptimizer):
 
     def apply(self, fgraph: FunctionGraph, *args: Any, **kwargs: Any) -> _Record:
         """Run to equilibrium; gives a record for :meth:`print_profile`."""
-        run = _Run(self, fgraph)
-        fgraph.attach_feature(run.tracker)
-        try:
-            run.to_equilibrium()
-        finally:
-            fgraph.remove_feature(run.tracker)
+        with one_optimization() as off:
+            run = _Run(self, fgraph, off)
+            fgraph.attach_feature(run.tracker)
+            try:
+                run.to_equilibrium()
+            finally:
+                fgraph.remove_feature(run.tracker)
         return run.record
 
     def __str__(self) -> str:
@@ -143,6 +173,11 @@ class EquilibriumOptimizer(NavigatorOptimizer):
                 member.print_summary(stream, level=level + 2, depth=depth - 1)
 
     @staticmethod
+    def merge_profile(prof1: _Record, prof2: _Record) -> _Record:
+        """The passes by their number, the rules each by itself."""
+        return prof1.plus(prof2)
+
+    @staticmethod
     def print_profile(stream: TextIO, prof: Any, level: int = 0) -> None:
         """Print passes, rules by time, and rules that did nothing."""
         blanc = "    " * level
@@ -150,7 +185,7 @@ class EquilibriumOptimizer(NavigatorOptimizer):
         print(f"{blanc}  time {prof.seconds:.3f}s for {len(prof.passes)} passes", file=stream)
         print(f"{blanc}  nb nodes (start, end,  max) {prof.nodes_start} {prof.nodes_end} {prof.nodes_max}", file=stream)
         print(f"{blanc}  time io_toposort {sum(p.seconds_sort for p in prof.passes):.3f}s", file=stream)
-        in_rules = sum(prof.rule_seconds.get(rule, 0.0) for rule in prof.optimizer.local_optimizers)
+        in_rules = sum(seconds for rule, seconds in prof.rule_seconds.items() if isinstance(rule, LocalOptimizer))
         print(f"{blanc}  time in local optimizers {in_rules:.3f}s", file=stream)
         print(f"{blanc}  time in global optimizers {sum(p.seconds_global for p in prof.passes):.3f}s", file=stream)
         for number, each in enumerate(prof.passes):
@@ -183,34 +218,21 @@ class EquilibriumOptimizer(NavigatorOptimizer):
 class _Run:
     """One application of an EquilibriumOptimizer to one graph."""
 
-    def __init__(self, optimizer: EquilibriumOptimizer, fgraph: FunctionGraph) -> None:
+    def __init__(self, optimizer: EquilibriumOptimizer, fgraph: FunctionGraph, off: set[Any]) -> None:
         self.optimizer = optimizer
         self.fgraph = fgraph
         self.tracker = ChangeTracker()
         nodes = len(fgraph.apply_nodes)
         self.record = _Record(optimizer, nodes, nodes_max=nodes)
-        self.broken: set[Any] = set()
-        self.exhausted: Any = None
-        self.recent: deque[Any] = deque(maxlen=50)
+        self.off = off
+        self.watch = Watch(optimizer, nodes, optimizer.max_use_ratio)
         self.profiled = bool(config.profile and config.profile_optimizer)
-        ratio = optimizer.max_use_ratio
-        self.ratio = config.optdb.max_use_ratio if ratio is None else ratio
 
     def to_equilibrium(self) -> None:
         start = perf_counter()
         # the first pass looks at everything; so does the last, which changes nothing
-        while self.one_pass() and self.exhausted is None:
+        while self.one_pass():
             pass
-        if self.exhausted is not None:
-            logger.error(
-                "EquilibriumOptimizer %s stopped: '%s' was applied more than %s times the number of nodes. Rules that undo "
-                "each other never come to rest; the last ones were: %s. The graph is right, but may be less optimized. "
-                "Exclude one of them with optimizer_excluding, or raise optdb.max_use_ratio.",
-                self.optimizer.name or "",
-                self.exhausted,
-                self.ratio,
-                ", ".join(dict.fromkeys(map(str, self.recent))),
-            )
         self.record.seconds = perf_counter() - start
         self.record.nodes_end = len(self.fgraph.apply_nodes)
 
@@ -235,6 +257,8 @@ class _Run:
         return tracker.count != count
 
     def _apply_global(self, member: Any, this: _Pass) -> None:
+        if self.off and member in self.off:
+            return
         began = perf_counter()
         count = self.tracker.count
         nodes = len(self.tracker.imported)
@@ -243,35 +267,34 @@ class _Run:
         this.seconds_global += seconds
         self.record.rule_seconds[member] = self.record.rule_seconds.get(member, 0.0) + seconds
         if self.tracker.count != count:
-            self._note(member, this, len(self.tracker.imported) - nodes)
+            self._note(member, this, None, self.tracker.imported[nodes:])
 
-    def _note(self, rule: Any, this: _Pass, created: int) -> None:
+    def _note(self, rule: Any, this: _Pass, node: Apply | None, made: Sequence[Apply]) -> None:
+        record = self.record
         this.applied[rule] = this.applied.get(rule, 0) + 1
-        total = self.record.rule_applied[rule] = self.record.rule_applied.get(rule, 0) + 1
-        self.record.rule_created[rule] = self.record.rule_created.get(rule, 0) + created
-        self.record.nodes_max = max(self.record.nodes_max, len(self.fgraph.apply_nodes))
-        self.recent.append(rule)
-        if total > self.record.nodes_max * self.ratio:
-            self.exhausted = rule
+        record.rule_applied[rule] = record.rule_applied.get(rule, 0) + 1
+        record.rule_created[rule] = record.rule_created.get(rule, 0) + len(made)
+        record.nodes_max = max(record.nodes_max, len(self.fgraph.apply_nodes))
+        self.watch.note(rule, node, made, record.nodes_max)
 
     def _work_off(self, queue: deque[Apply], this: _Pass) -> None:
         fgraph, tracker, rules_for = self.fgraph, self.tracker, self.optimizer._index.rules_for
         waiting = set(queue)
         on_error = self._failed
-        broken = self.broken
+        off = self.off
         attempt = self._timed_change if self.profiled else first_change
         seen = tracker.count
-        while queue and self.exhausted is None:
+        while queue:
             node = queue.popleft()
             waiting.discard(node)
             if node.fgraph is not fgraph:
                 continue
             rules = rules_for(node.op)
-            if broken:
-                rules = [rule for rule in rules if rule not in broken]
+            if off:
+                rules = [rule for rule in rules if rule not in off]
             rule = attempt(fgraph, node, rules, on_error) if rules else None
             if rule is not None:
-                self._note(rule, this, len(tracker.imported))
+                self._note(rule, this, node, tracker.imported)
                 self._enqueue(queue, waiting, node)
             if tracker.count != seen:
                 # what a refused replacement brought in and took out again is no news
@@ -311,26 +334,35 @@ class _Run:
                     if len(clients) <= 8:  # a value that everybody uses: the last pass sees to far users
                         users.update((user, None) for user, _ in clients if user != "output")
             layer = users
-        if not tracker.released:
+        self._enqueue_producers(queue, waiting)
+
+    def _enqueue_producers(self, queue: deque[Apply], waiting: set[Apply]) -> None:
+        """Put in line what is used by fewer or by others now: rules look at the users, too."""
+        fgraph, tracker = self.fgraph, self.tracker
+        if not tracker.pruned:
             return
-        # what lost a user and gained another one by the same change is used as before
-        gained: dict[Any, int] = {}
+        # an op in the place of an equal one, with as many inputs, makes no difference to what both use
+        gained: dict[tuple[Any, int, int], int] = {}
         for new in tracker.imported:
             for variable in new.inputs:
-                gained[variable] = gained.get(variable, 0) + 1
-        for variable in tracker.released:
-            if gained.get(variable):
-                gained[variable] -= 1
-                continue
-            producer = variable.owner
-            if producer is not None and producer.fgraph is fgraph and producer not in waiting:
-                waiting.add(producer)
-                queue.append(producer)
+                use = (variable, id(new.op), len(new.inputs))
+                gained[use] = gained.get(use, 0) + 1
+        for old in tracker.pruned:
+            for variable in old.inputs:
+                producer = variable.owner
+                if producer is None or producer.fgraph is not fgraph or producer in waiting:
+                    continue
+                use = (variable, id(old.op), len(old.inputs))
+                if gained.get(use):
+                    gained[use] -= 1
+                else:
+                    waiting.add(producer)
+                    queue.append(producer)
 
     def _failed(self, rule: Any, node: Apply, error: Exception) -> None:
-        self.broken.add(rule)
         callback = self.optimizer.failure_callback
-        if callback is not None:
-            callback(error, self.optimizer, [], rule, node)
-        else:
+        if callback is None:
             report_local_failure(rule, node, error)
+        else:
+            self.off.add(rule)
+            callback(error, self.optimizer, [], rule, node)

@@ -10,39 +10,81 @@ import logging
 import pdb  # noqa: T100 - a documented option stops in it
 import sys
 import traceback
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 from tcore.configuration import config
 from tcore.graph.trace import creation_report
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tcore.graph.apply import Apply
 
-__all__ = ["report_failure", "report_local_failure"]
+__all__ = ["one_optimization", "report_failure", "report_local_failure", "report_oscillation", "rules_off"]
 
 logger = logging.getLogger("tcore.optimizer")
+
+_off: ContextVar[set[Any] | None] = ContextVar("rules_off", default=None)
+
+
+@contextmanager
+def one_optimization() -> Iterator[set[Any]]:
+    """A context in which a rule that failed stays off, so that it is reported once. Inside another, it is that one.
+
+    The whole optimization of a graph is one such context: a rule may belong to several of its stages.
+    """
+    off = _off.get()
+    if off is not None:
+        yield off
+        return
+    off = set()
+    token = _off.set(off)
+    try:
+        yield off
+    finally:
+        _off.reset(token)
+
+
+def rules_off() -> set[Any]:
+    """The rules that are off for the rest of the optimization that is going on."""
+    off = _off.get()
+    return set() if off is None else off
 
 
 def _act(error: BaseException, message: str) -> None:
     action = config.on_opt_error
     if action == "raise":
+        if message not in getattr(error, "__notes__", ()):
+            error.add_note(message)
         raise error
     if action == "ignore":
         return
-    logger.error("%s\n%s", message, "".join(traceback.format_exception(error)).rstrip())
+    raised = error.__traceback__ is not None  # what was only noticed has nothing more to show
+    logger.error("%s", "\n".join((message, "".join(traceback.format_exception(error)).rstrip())) if raised else message)
     if action == "pdb":
         pdb.post_mortem(error.__traceback__, None) if sys.stdin is not None else None  # type: ignore[call-arg]
 
 
-def report_local_failure(rule: Any, node: Apply, error: BaseException) -> None:
-    """Tell that ``rule`` raised ``error`` on ``node``, and that it is off for the rest of this optimization."""
+def _where(node: Apply | None) -> str:
+    if node is None:
+        return ""
     created = creation_report(node.outputs[0]) if node.outputs else ""
+    return f"  node:    {node}\n" + (f"  created: {created}\n" if created else "")
+
+
+def report_local_failure(rule: Any, node: Apply, error: BaseException) -> None:
+    """Tell that ``rule`` raised ``error`` on ``node``, once, and switch it off for the rest of this optimization."""
+    off = rules_off()
+    if rule in off:
+        return
+    off.add(rule)
     _act(
         error,
         f"Optimization failure due to: {rule}\n"
-        f"  node:    {node}\n"
-        + (f"  created: {created}\n" if created else "")
-        + f"  the rule is skipped for the rest of this compilation; exclude it for good with "
+        f"{_where(node)}"
+        f"  the rule is skipped for the rest of this compilation; exclude it for good with "
         f"optimizer_excluding={rule}",
     )
 
@@ -50,3 +92,16 @@ def report_local_failure(rule: Any, node: Apply, error: BaseException) -> None:
 def report_failure(optimizer: Any, error: BaseException) -> None:
     """Tell that a whole optimizer raised ``error``, and that it was skipped."""
     _act(error, f"SeqOptimizer apply {optimizer}: the optimizer raised an error and is skipped")
+
+
+def report_oscillation(error: BaseException, rule: Any, node: Apply | None) -> None:
+    """Tell that rules do not come to rest, and switch ``rule``, one of them, off for the rest of this optimization."""
+    rules_off().add(rule)
+    _act(
+        error,
+        f"{error}\n"
+        f"{_where(node)}"
+        f"  '{rule}' is skipped for the rest of this compilation, and the graph is right, but may be less optimized. A rule must "
+        f"reach a state where it returns False, and not undo another's work; exclude one of them for good with "
+        f"optimizer_excluding={rule}",
+    )

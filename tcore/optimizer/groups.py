@@ -5,8 +5,11 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any, TextIO
 
+from tcore.graph.errors import InconsistencyError
 from tcore.graph.trace import copy_trace
 from tcore.optimizer.base import LocalOptimizer
+from tcore.optimizer.failures import report_local_failure, rules_off
+from tcore.optimizer.oscillation import Watch
 from tcore.optimizer.rules import RuleIndex
 
 if TYPE_CHECKING:
@@ -18,6 +21,9 @@ if TYPE_CHECKING:
     from tcore.graph.variable import Variable
 
 __all__ = ["LocalOptGroup", "OpRemove", "OpSub"]
+
+#: how often one rule may go on at its own results, at one node of the graph
+_STEPS = 10_000
 
 
 class LocalOptGroup(LocalOptimizer):
@@ -57,11 +63,15 @@ class LocalOptGroup(LocalOptimizer):
         return tracked
 
     def transform(self, node: Apply) -> Any:
-        """The result of the first rule that has one."""
+        """The result of the first rule that has one. A rule that raises is reported, and off from then on."""
+        off = rules_off()
         result: Any = False
+        watch: Watch | None = None
         while True:
             for rule in self._index.rules_for(node.op):
-                new = rule.transform(node)
+                if off and rule in off:
+                    continue
+                new = self._result(rule, node)
                 if new is False or new is None:
                     continue
                 if not self.apply_all_opts or isinstance(new, dict) or len(new) != 1 or new[0].owner is None:
@@ -69,10 +79,23 @@ class LocalOptGroup(LocalOptimizer):
                 if new[0] is node.outputs[0] or (result and new[0] is result[0]):
                     continue
                 result = list(new)
+                watch = watch or Watch(self, _STEPS, ratio=1.0)
+                if watch.note(rule, node, [new[0].owner], _STEPS):
+                    return result
                 node = new[0].owner
                 break
             else:
                 return result
+
+    @staticmethod
+    def _result(rule: Any, node: Apply) -> Any:
+        try:
+            return rule.transform(node)
+        except InconsistencyError:
+            return False
+        except Exception as error:  # a rule is anybody's code: its failure must not silence the others
+            report_local_failure(rule, node, error)
+            return False
 
     def add_requirements(self, fgraph: FunctionGraph) -> None:
         """Those of all rules."""

@@ -151,18 +151,18 @@ class MergeFeature(Feature):
                 merged += 1
             except InconsistencyError:
                 refused += 1
+                # taking the merge back brought the node in again: it was found to be a duplicate once more
+                self._double_nodes.pop(node, None)
         return merged, constants, refused
 
 
 class MergeOptimizer(Optimizer):
-    """Merges nodes that do the same computation, and constants that are equal.
+    """f(x), f(x) -> f(x) once; two equal constants -> one.
 
     Attaches a :class:`MergeFeature`, which stays: what later optimizers make a second time is merged as it arrives.
     :meth:`apply` returns (refused merges, seconds for replacements, seconds for validation or None, seconds for callbacks or
     None, seconds per feature, merged nodes, merged constants).
     """
-
-    name = "MergeOptimizer"
 
     def add_requirements(self, fgraph: FunctionGraph) -> None:
         """Attach the feature."""
@@ -185,6 +185,13 @@ class MergeOptimizer(Optimizer):
             merged,
             constants,
         )
+
+    @staticmethod
+    def merge_profile(prof1: Any, prof2: Any) -> Any:
+        """Counts and times added up."""
+        times = [None if a is None and b is None else (a or 0.0) + (b or 0.0) for a, b in zip(prof1[2:4], prof2[2:4], strict=True)]
+        callbacks = {each: prof1[4].get(each, 0.0) + prof2[4].get(each, 0.0) for each in {**prof1[4], **prof2[4]}}
+        return (prof1[0] + prof2[0], prof1[1] + prof2[1], *times, callbacks, prof1[5] + prof2[5], prof1[6] + prof2[6])
 
     @staticmethod
     def print_profile(stream: Any, prof: Any, level: int = 0) -> None:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import random
 import sys
 from collections import deque
-from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Literal, TextIO
 
 from tcore.graph.features import Feature, NodeFinder, ReplaceValidate
 from tcore.optimizer.base import LocalOptimizer, Optimizer
-from tcore.optimizer.failures import report_local_failure
+from tcore.optimizer.failures import one_optimization, report_local_failure, rules_off
 from tcore.optimizer.groups import LocalOptGroup
+from tcore.optimizer.oscillation import Watch
 from tcore.optimizer.replacing import apply_rule, first_change
 from tcore.optimizer.rules import RuleIndex
 
@@ -27,12 +28,12 @@ FailureCallback = "Callable[[Exception, NavigatorOptimizer, list[Any], LocalOpti
 
 
 class ChangeTracker(Feature):
-    """Collects what changes: nodes that come in, nodes whose inputs change, producers that lose a user."""
+    """Collects what changes: nodes that come in, nodes whose inputs change, nodes that go out."""
 
     def __init__(self) -> None:
         self.imported: list[Apply] = []
         self.changed: list[Apply] = []
-        self.released: list[Variable] = []
+        self.pruned: list[Apply] = []
         self.count = 0
 
     def on_import(self, fgraph: FunctionGraph, node: Apply, reason: Any) -> None:
@@ -47,13 +48,13 @@ class ChangeTracker(Feature):
             self.changed.append(node)
 
     def on_prune(self, fgraph: FunctionGraph, node: Apply, reason: Any) -> None:
-        self.released.extend(node.inputs)
+        self.pruned.append(node)
 
     def clear(self) -> None:
         """Forget what was collected; the count stays."""
         self.imported.clear()
         self.changed.clear()
-        self.released.clear()
+        self.pruned.clear()
 
 
 class NavigatorOptimizer(Optimizer):
@@ -88,11 +89,13 @@ class NavigatorOptimizer(Optimizer):
         self.local_opt.add_requirements(fgraph)
 
     def process_node(self, fgraph: FunctionGraph, node: Apply, lopt: LocalOptimizer | None = None) -> bool:
-        """Whether the rule changed the graph at ``node``."""
-        return apply_rule(fgraph, node, lopt or self.local_opt, self._failed)
+        """Whether the rule changed the graph at ``node``; a rule that failed in this optimization is not tried again."""
+        rule = lopt or self.local_opt
+        return rule not in rules_off() and apply_rule(fgraph, node, rule, self._failed)
 
     def _failed(self, rule: LocalOptimizer, node: Apply, error: Exception) -> None:
         if self.failure_callback is not None:
+            rules_off().add(rule)
             self.failure_callback(error, self, [], rule, node)
         else:
             report_local_failure(rule, node, error)
@@ -110,22 +113,26 @@ class TopoOptimizer(NavigatorOptimizer):
 
     Parameters
     ----------
-    order : {"in_to_out", "out_to_in"}
-        Producers first, or users first.
+    order : {"in_to_out", "out_to_in", "random"}
+        Producers first, users first, or any: what a rule does should not depend on it, and ``"random"`` shows whether it does.
+    seed : int
+        Of the random order.
     """
 
     def __init__(
         self,
         local_opt: LocalOptimizer,
-        order: Literal["in_to_out", "out_to_in"] = "in_to_out",
+        order: Literal["in_to_out", "out_to_in", "random"] = "in_to_out",
         ignore_newtrees: bool | Literal["auto"] = False,
         failure_callback: Any = None,
         name: str | None = None,
+        seed: int = 0,
     ) -> None:
-        if order not in ("in_to_out", "out_to_in"):
-            raise ValueError(f"order is 'in_to_out' or 'out_to_in', got {order!r}")
+        if order not in ("in_to_out", "out_to_in", "random"):
+            raise ValueError(f"order is 'in_to_out', 'out_to_in' or 'random', got {order!r}")
         super().__init__(local_opt, ignore_newtrees, failure_callback, name)
         self.order = order
+        self.seed = seed
 
     def apply(self, fgraph: FunctionGraph, *args: Any, **kwargs: Any) -> tuple[Any, ...]:
         """Walk; gives (self, changes, nodes at the start, nodes at the end, seconds to sort, in the loop, in callbacks)."""
@@ -135,32 +142,14 @@ class TopoOptimizer(NavigatorOptimizer):
         queue = deque(fgraph.toposort())
         if self.order == "out_to_in":
             queue.reverse()
+        elif self.order == "random":
+            random.Random(self.seed).shuffle(queue)  # noqa: S311 - an order, no secret
         sorted_at = perf_counter()
-        # the rules of a plain group are tried one by one, so that one that fails does not silence the others
-        plain_group = isinstance(self.local_opt, LocalOptGroup) and not self.local_opt.apply_all_opts
-        rules_for = RuleIndex(self.local_opt.opts if plain_group else [self.local_opt]).rules_for  # type: ignore[attr-defined]
         tracker = ChangeTracker()
         fgraph.attach_feature(tracker)
-        broken: set[int] = set()
-        on_error = partial(self._failed_once, broken)
-        count = seen = 0
         try:
-            while queue:
-                node = queue.popleft()
-                if node.fgraph is not fgraph:
-                    continue
-                rules = rules_for(node.op)
-                if broken:
-                    rules = [rule for rule in rules if id(rule) not in broken]
-                if rules and first_change(fgraph, node, rules, on_error) is not None:
-                    count += 1
-                    if not self.ignore_newtrees:
-                        # new nodes are visited next: their users are still to come, or have been seen already
-                        new = tracker.imported
-                        queue.extendleft(new if self.order == "out_to_in" else reversed(new))
-                if tracker.count != seen:
-                    tracker.clear()
-                    seen = tracker.count
+            with one_optimization() as off:
+                count = self._walk(fgraph, queue, tracker, off)
         finally:
             fgraph.remove_feature(tracker)
         return (
@@ -173,12 +162,44 @@ class TopoOptimizer(NavigatorOptimizer):
             fgraph.execute_callbacks_time - callback_start if fgraph.time_callbacks else None,
         )
 
-    def _failed_once(self, broken: set[int], rule: LocalOptimizer, node: Apply, error: Exception) -> None:
-        broken.add(id(rule))
-        self._failed(rule, node, error)
+    def _walk(self, fgraph: FunctionGraph, queue: deque[Apply], tracker: ChangeTracker, off: set[Any]) -> int:
+        """Work off the queue; the number of changes."""
+        # the rules of a plain group are tried one by one, so that one that fails does not silence the others
+        plain_group = isinstance(self.local_opt, LocalOptGroup) and not self.local_opt.apply_all_opts
+        rules_for = RuleIndex(self.local_opt.opts if plain_group else [self.local_opt]).rules_for  # type: ignore[attr-defined]
+        on_error = self._failed
+        watch = Watch(self, len(queue))
+        most = len(queue)
+        count = seen = 0
+        while queue:
+            node = queue.popleft()
+            if node.fgraph is not fgraph:
+                continue
+            rules = rules_for(node.op)
+            if off:
+                rules = [rule for rule in rules if rule not in off]
+            rule = first_change(fgraph, node, rules, on_error) if rules else None
+            if rule is not None:
+                count += 1
+                if not self.ignore_newtrees:
+                    # new nodes are visited next: their users are still to come, or have been seen already
+                    new = tracker.imported
+                    queue.extendleft(reversed(new) if self.order == "in_to_out" else new)
+                    most = max(most, len(fgraph.apply_nodes))
+                    watch.note(rule, node, new, most)
+            if tracker.count != seen:
+                tracker.clear()
+                seen = tracker.count
+        return count
 
     def __str__(self) -> str:
         return self.name or f"TopoOptimizer({self.local_opt})"
+
+    @staticmethod
+    def merge_profile(prof1: Any, prof2: Any) -> Any:
+        """Counts and times added up."""
+        sums = [None if a is None and b is None else (a or 0) + (b or 0) for a, b in zip(prof1[1:], prof2[1:], strict=True)]
+        return (prof1[0], *sums)
 
     @staticmethod
     def print_profile(stream: TextIO, prof: Any, level: int = 0) -> None:
@@ -220,18 +241,23 @@ class OpKeyOptimizer(NavigatorOptimizer):
             queue.extend(fgraph.get_nodes(op))  # type: ignore[attr-defined]
         index = RuleIndex([self.local_opt])
         tracker = ChangeTracker()
+        watch = Watch(self, len(fgraph.apply_nodes))
+        most = len(fgraph.apply_nodes)
         fgraph.attach_feature(tracker)
         try:
-            while queue:
-                node = queue.popleft()
-                if node.fgraph is fgraph and self.process_node(fgraph, node) and not self.ignore_newtrees:
-                    queue.extend(new for new in tracker.imported if index.rules_for(new.op))
-                tracker.clear()
+            with one_optimization():
+                while queue:
+                    node = queue.popleft()
+                    if node.fgraph is fgraph and self.process_node(fgraph, node) and not self.ignore_newtrees:
+                        most = max(most, len(fgraph.apply_nodes))
+                        watch.note(self.local_opt, node, tracker.imported, most)
+                        queue.extend(new for new in tracker.imported if index.rules_for(new.op))
+                    tracker.clear()
         finally:
             fgraph.remove_feature(tracker)
 
 
-def _walk(order: Literal["in_to_out", "out_to_in"], local_opts: tuple[Any, ...], kwargs: dict[str, Any]) -> TopoOptimizer:
+def _walk(order: Literal["in_to_out", "out_to_in", "random"], local_opts: tuple[Any, ...], kwargs: dict[str, Any]) -> TopoOptimizer:
     name = kwargs.pop("name", None)
     rule = local_opts[0] if len(local_opts) == 1 else LocalOptGroup(*local_opts)
     return TopoOptimizer(

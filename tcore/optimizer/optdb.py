@@ -12,9 +12,11 @@ from tcore.graph.destroyhandler import DestroyHandler
 from tcore.graph.features import Feature
 from tcore.graph.fgraph import FunctionGraph
 from tcore.optimizer.base import Optimizer
+from tcore.optimizer.commutative import CommutativeMergeOptimizer
 from tcore.optimizer.constant_folding import constant_folding
 from tcore.optimizer.database import EquilibriumDB, LocalGroupDB, SequenceDB, TopoDB
 from tcore.optimizer.merge import MergeOptimizer
+from tcore.optimizer.replacing import InplaceOrderError
 from tcore.optimizer.tracing import CheckStackTrace
 
 __all__ = ["AddDestroyHandler", "AddFeatureOptimizer", "optdb"]
@@ -35,13 +37,23 @@ class AddFeatureOptimizer(Optimizer):
 
 
 class AddDestroyHandler(Optimizer):
-    """From here on the graph may hold in-place ops: it gets a :class:`DestroyHandler`."""
+    """graph -> the same with a DestroyHandler: from here on it may hold in-place ops."""
 
     name = "add_destroy_handler"
 
     def add_requirements(self, fgraph: FunctionGraph) -> None:
-        """Attach one."""
-        fgraph.attach_feature(DestroyHandler())
+        """Attach one.
+
+        Raises
+        ------
+        InplaceOrderError
+            If an optimizer put an in-place op in already: nobody has checked that its input is not read later.
+        """
+        if not hasattr(fgraph, "destroy_handler"):
+            early = next((node for node in fgraph.apply_nodes if node.op.destroy_map), None)
+            if early is not None:
+                raise InplaceOrderError(early)
+            fgraph.attach_feature(DestroyHandler())
 
     def apply(self, fgraph: FunctionGraph, *args: Any, **kwargs: Any) -> None:
         """Nothing: outputs of the graph are protected by the handler itself."""
@@ -62,10 +74,12 @@ def _stages() -> None:
     optdb.register("merge1.1", MergeOptimizer(), 0.65, "fast_run", "fast_compile", "merge")
     canonicalize = optdb.register("canonicalize", EquilibriumDB(), 1, "fast_run", "fast_compile", "canonicalize_db")
     optdb.register("merge1.2", MergeOptimizer(), 1.2, "fast_run", "fast_compile", "merge")
+    optdb.register("merge_commutative1", CommutativeMergeOptimizer(), 1.21, "fast_run", "merge_commutative")
     optdb.register("stabilize", EquilibriumDB(), 1.5, "fast_run")
     specialize = optdb.register("specialize", EquilibriumDB(), 2, "fast_run", "fast_compile_gpu")
     optdb.register("uncanonicalize", EquilibriumDB(), 3, "fast_run")
     optdb.register("specialize_device", EquilibriumDB(), 48.6, "fast_run")
+    optdb.register("merge_commutative2", CommutativeMergeOptimizer(), 48.9, "fast_run", "merge_commutative")
     optdb.register("merge2", MergeOptimizer(), 49, "fast_run", "merge")
     optdb.register("add_destroy_handler", AddDestroyHandler(), 49.5, "fast_run", "inplace")
     optdb.register("merge3", MergeOptimizer(), 100, "fast_run", "merge")

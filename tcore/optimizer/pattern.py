@@ -8,6 +8,7 @@ from tcore.graph.op import Op
 from tcore.graph.type import of_type
 from tcore.graph.variable import Constant, Variable
 from tcore.optimizer.base import LocalOptimizer
+from tcore.optimizer.commutative import is_commutative
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -15,6 +16,11 @@ if TYPE_CHECKING:
     from tcore.graph.apply import Apply
 
 __all__ = ["PatternSub"]
+
+#: as many variables as patterns: each pattern takes one of them
+_Group = tuple[tuple[Any, ...], tuple[Variable, ...]]
+#: what is left to match, a linked list, and what the wildcards stand for so far
+_Choice = tuple[Any, dict[str, Variable]]
 
 
 class PatternSub(LocalOptimizer):
@@ -29,7 +35,7 @@ class PatternSub(LocalOptimizer):
     - a number or a Constant: a constant with that value in every element; in ``out_pattern`` the number itself;
     - in ``out_pattern``, a Variable: itself.
 
-    Nothing is known about commutativity: give one rule for each order of arguments.
+    The order of arguments counts: give one rule for each, or say ``commutative=True``.
 
     Parameters
     ----------
@@ -45,6 +51,9 @@ class PatternSub(LocalOptimizer):
         nodes to match.
     get_nodes : callable, optional
         ``get_nodes(node) -> list of nodes``.
+    commutative : bool
+        Whether the inputs of commutative ops, such as ``add`` and ``mul``, match in any order. The first order that fits counts, in
+        the order of the inputs.
     """
 
     def __init__(
@@ -58,7 +67,9 @@ class PatternSub(LocalOptimizer):
         tracks: Sequence[Op | type[Op]] = (),
         get_nodes: Callable[[Apply], Sequence[Apply]] | None = None,
         values_eq_approx: Callable[[Any, Any], bool] | None = None,
+        commutative: bool = False,
     ) -> None:
+        self.commutative = commutative
         self.in_pattern = in_pattern
         self.out_pattern = out_pattern
         if isinstance(in_pattern, dict):
@@ -100,8 +111,8 @@ class PatternSub(LocalOptimizer):
         if node.op != self.op:
             return False
         target = node.outputs[0] if len(node.outputs) == 1 else node.default_output()
-        found: dict[str, Variable] = {}
-        if not self._match(self.in_pattern, target, found, target):
+        found = self._match(target)
+        if found is None:
             return False
         if self.pdb:
             breakpoint()  # noqa: T100 - what the argument asks for
@@ -118,35 +129,61 @@ class PatternSub(LocalOptimizer):
             return list(result.owner.outputs)
         return [result] if len(node.outputs) == 1 and result.type == node.outputs[0].type else False
 
-    def _match(self, pattern: Any, variable: Variable, found: dict[str, Variable], root: Variable) -> bool:
-        stack = [(pattern, variable)]
-        while stack:
-            pattern, variable = stack.pop()
-            if isinstance(pattern, dict):
-                constraint = pattern.get("constraint")
-                if constraint is not None and not constraint(variable):
-                    return False
-                pattern = pattern["pattern"]
-            if isinstance(pattern, (list, tuple)):
-                node = variable.owner
-                if node is None or node.op != pattern[0] or len(node.inputs) != len(pattern) - 1:
-                    return False
-                if variable is not root and not self.allow_multiple_clients and variable.fgraph is not None:
-                    if variable.fgraph.client_count(variable) > 1:
-                        return False
-                stack.extend(zip(reversed(pattern[1:]), reversed(node.inputs), strict=True))
-            elif isinstance(pattern, str):
-                if found.setdefault(pattern, variable) is not variable:
-                    return False
-            elif isinstance(pattern, Constant):
-                if not pattern.equals(variable):
-                    return False
-            elif isinstance(pattern, Variable):
-                if pattern is not variable:
-                    return False
-            elif not _has_value(variable, pattern):
-                return False
-        return True
+    def _match(self, root: Variable) -> dict[str, Variable] | None:
+        """The variables that the wildcards stand for, or None.
+
+        A walk with choices: ``pending`` is what is left to match, a linked list, so that each choice keeps its own cheaply.
+        """
+        choices: list[_Choice] = [((((self.in_pattern,), (root,)), None), {})]
+        while choices:
+            pending, found = choices.pop()
+            while pending is not None:
+                (patterns, variables), rest = pending
+                if not patterns:
+                    pending = rest
+                    continue
+                # the first pattern takes any of the variables: where the order counts there is one
+                for number in range(len(variables) - 1, 0, -1):
+                    others = (*variables[:number], *variables[number + 1 :])
+                    choices.append((((patterns[:1], (variables[number],)), ((patterns[1:], others), rest)), dict(found)))
+                if len(patterns) > 1:
+                    rest = ((patterns[1:], variables[1:]), rest)
+                inner = self._match_one(patterns[0], variables[0], found, root)
+                if inner is None:
+                    break
+                for group in reversed(inner):
+                    rest = (group, rest)
+                pending = rest
+            else:
+                return found
+        return None
+
+    def _match_one(self, pattern: Any, variable: Variable, found: dict[str, Variable], root: Variable) -> list[_Group] | None:
+        """What is left to match once ``pattern`` is ``variable``, or None if it is not."""
+        if isinstance(pattern, dict):
+            constraint = pattern.get("constraint")
+            if constraint is not None and not constraint(variable):
+                return None
+            pattern = pattern["pattern"]
+        if isinstance(pattern, (list, tuple)):
+            node = variable.owner
+            if node is None or node.op != pattern[0] or len(node.inputs) != len(pattern) - 1:
+                return None
+            shared = variable is not root and variable.fgraph is not None and variable.fgraph.client_count(variable) > 1
+            if shared and not self.allow_multiple_clients:
+                return None
+            if self.commutative and is_commutative(node.op):
+                return [(tuple(pattern[1:]), tuple(node.inputs))]
+            return [((inner,), (each,)) for inner, each in zip(pattern[1:], node.inputs, strict=True)]
+        if isinstance(pattern, str):
+            fits = found.setdefault(pattern, variable) is variable
+        elif isinstance(pattern, Constant):
+            fits = pattern.equals(variable)
+        elif isinstance(pattern, Variable):
+            fits = pattern is variable
+        else:
+            fits = _has_value(variable, pattern)
+        return [] if fits else None
 
     def __str__(self) -> str:
         return self.name or ""

@@ -51,6 +51,16 @@ class Query:
         Further members for a sequence.
     origins : iterable of str, optional
         Plugins whose optimizations take part beside those of the core; None for all.
+    name : str, optional
+        Of the optimizer that a sequence makes of it, as profiles print it.
+
+    Notes
+    -----
+    With tags T of an optimization, it is chosen exactly if T and ``include`` have a tag in common, ``require`` is a subset of T,
+    and T and ``exclude`` have none in common: ``exclude`` wins over the others. :meth:`including`, :meth:`requiring` and
+    :meth:`excluding` add to one of the three sets and leave the other two as they are; so to include a tag does not lift an
+    exclusion. A database inside another is asked only if its own tags are chosen; then it gets the Query that ``subquery`` has
+    for its name, or the same one.
     """
 
     include: frozenset[str] = field(converter=_tags)
@@ -60,17 +70,18 @@ class Query:
     position_cutoff: float = math.inf
     extra_optimizations: tuple[tuple[Any, float], ...] = field(default=(), converter=_pairs)
     origins: frozenset[str] | None = field(default=None, converter=_origins)
+    name: str | None = None
 
     def including(self, *tags: str) -> Query:
-        """A query that includes ``tags`` as well."""
+        """A new query: an optimization with any of ``tags`` may be chosen, too."""
         return evolve(self, include=self.include | set(tags))
 
     def excluding(self, *tags: str) -> Query:
-        """A query that excludes ``tags`` as well."""
+        """A new query: an optimization with any of ``tags`` is not chosen, whatever else it has."""
         return evolve(self, exclude=self.exclude | set(tags))
 
     def requiring(self, *tags: str) -> Query:
-        """A query that requires ``tags`` as well."""
+        """A new query: an optimization without all of ``tags`` is not chosen."""
         return evolve(self, require=self.require | set(tags))
 
     def register(self, *optimizations: tuple[Any, float]) -> Query:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tcore.graph.apply import Apply
 from tcore.graph.errors import InconsistencyError
 from tcore.graph.variable import Variable
 from tcore.optimizer.tracing import inherit
@@ -11,11 +12,21 @@ from tcore.optimizer.tracing import inherit
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from tcore.graph.apply import Apply
     from tcore.graph.fgraph import FunctionGraph
     from tcore.optimizer.base import LocalOptimizer
 
-__all__ = ["apply_rule", "first_change"]
+__all__ = ["InplaceOrderError", "apply_rule", "first_change"]
+
+
+class InplaceOrderError(ValueError):
+    """An in-place op came into a graph that has no destroy handler, which would see whether that gives wrong results."""
+
+    def __init__(self, node: Apply) -> None:
+        super().__init__(
+            f"{node} overwrites an input, and the graph has no DestroyHandler yet. Rewrites that work in place come after "
+            "add_destroy_handler: register them at a position from 50 on with the tag 'inplace'; or apply them to a graph with "
+            "fgraph.attach_feature(DestroyHandler())"
+        )
 
 
 def apply_rule(
@@ -67,6 +78,8 @@ def _put(
         if not pairs:
             return False
         for old, new in pairs:
+            if new.owner is not None and new.owner.op.destroy_map and not hasattr(fgraph, "destroy_handler"):
+                raise InplaceOrderError(new.owner)
             inherit(old, new)
         fgraph.replace_all_validate_remove(pairs, remove, reason=rule)  # type: ignore[attr-defined]
     except InconsistencyError:
@@ -84,19 +97,20 @@ def _replacements(node: Apply, result: Any) -> tuple[list[tuple[Variable, Variab
     remove: list[Apply] = []
     if isinstance(result, dict):
         result = dict(result)
-        remove = list(result.pop("remove", ()))
-        pairs = [(old, new) for old, new in result.items() if isinstance(old, Variable)]
-        if len(pairs) != len(result):
-            odd = next(key for key in result if not isinstance(key, Variable))
-            raise TypeError(f"a rule's dict maps variables to replacements, and 'remove' to nodes; it has the key {odd!r}")
+        listed = [each.owner if isinstance(each, Variable) else each for each in result.pop("remove", ())]
+        remove = [each for each in listed if each is not None]
+        pairs = []
+        for old, new in result.items():
+            if isinstance(old, Variable):
+                pairs.append((old, new))
+            elif isinstance(old, Apply):
+                pairs.extend(zip(old.outputs, _per_output(old, new), strict=True))
+            else:
+                raise TypeError(
+                    f"a rule's dict maps variables and nodes to replacements, and 'remove' to nodes; it has the key {old!r}"
+                )
     else:
-        if isinstance(result, Variable):
-            result = [result]
-        if not isinstance(result, (list, tuple)):
-            raise TypeError(f"a rule returns False, a list or a dict, got {result!r}")
-        if len(result) != len(node.outputs):
-            raise ValueError(f"a rule gave {len(result)} replacements for a node with {len(node.outputs)} outputs")
-        pairs = list(zip(node.outputs, result, strict=True))
+        pairs = list(zip(node.outputs, _per_output(node, result), strict=True))
     kept = []
     for old, new in pairs:
         if new is None:
@@ -107,3 +121,13 @@ def _replacements(node: Apply, result: Any) -> tuple[list[tuple[Variable, Variab
                 raise TypeError(f"a rule replaces {old} by {new!r}, which is no Variable")
             kept.append((old, new))
     return kept, remove
+
+
+def _per_output(node: Apply, result: Any) -> list[Any]:
+    if isinstance(result, Variable):
+        result = [result]
+    if not isinstance(result, (list, tuple)):
+        raise TypeError(f"a rule returns False, a list or a dict, got {result!r}")
+    if len(result) != len(node.outputs):
+        raise ValueError(f"a rule gave {len(result)} replacements for a node with {len(node.outputs)} outputs")
+    return list(result)

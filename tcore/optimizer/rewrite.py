@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from tcore.graph.apply import Apply
     from tcore.graph.op import Op
 
-__all__ = ["GlobalRewrite", "Rewrite", "Stage", "register_rewrites", "rewrite"]
+__all__ = ["GlobalRewrite", "Rewrite", "Stage", "register_rewrites", "rewrite", "stage_database"]
 
 
 class Stage(Enum):
@@ -159,7 +159,8 @@ def _sequence(optdb: SequenceDB, into: str) -> SequenceDB:
     return db
 
 
-def _stage(optdb: SequenceDB, stage: Stage) -> EquilibriumDB | LocalGroupDB:
+def stage_database(optdb: SequenceDB, stage: Stage) -> EquilibriumDB | LocalGroupDB:
+    """The database that holds the rules of a stage."""
     db = optdb[stage.value]
     if isinstance(db, TopoDB):
         db = db.db
@@ -191,7 +192,7 @@ def register_rewrites(
             if isinstance(each, Rewrite):
                 own = (*each.tags, *tags) if "unsafe" in each.tags else ("fast_run", *each.tags, *tags)
                 for stage in each.stages:
-                    db = _stage(optdb, stage)
+                    db = stage_database(optdb, stage)
                     db.register(each.name, each.rule, *own, origin=origin)
                     done.append((db, each.name))
             elif isinstance(each, GlobalRewrite):

@@ -11,7 +11,6 @@ from tcore.optimizer.base import Optimizer
 from tcore.optimizer.failures import report_failure
 
 if TYPE_CHECKING:
-
     from tcore.graph.fgraph import FunctionGraph
 
 __all__ = ["SeqOptimizer"]
@@ -96,6 +95,24 @@ class SeqOptimizer(Optimizer, list[Any]):
                 optimizer.print_summary(stream, level=level + 2, depth=depth - 1)
 
     @staticmethod
+    def merge_profile(prof1: Any, prof2: Any) -> Any:
+        """Members of one name and class count together; those that only one has stay."""
+        if prof1 is None or prof2 is None:
+            return prof1 or prof2
+        steps = {_step_key(step): step for step in prof1["steps"]}
+        for step in prof2["steps"]:
+            before = steps.get(_step_key(step))
+            steps[_step_key(step)] = step if before is None else _merged_step(before, step)
+        return {
+            "opt": prof1["opt"],
+            "seconds": prof1["seconds"] + prof2["seconds"],
+            "nodes": tuple(map(sum, zip(prof1["nodes"], prof2["nodes"], strict=True))),
+            "validate": prof1["validate"] + prof2["validate"],
+            "callback": prof1["callback"] + prof2["callback"],
+            "steps": list(steps.values()),
+        }
+
+    @staticmethod
     def print_profile(stream: TextIO, prof: Any, level: int = 0) -> None:
         """Print the members by time, the slowest first, then the profile of each."""
         if prof is None:
@@ -117,3 +134,14 @@ class SeqOptimizer(Optimizer, list[Any]):
                 optimizer.print_profile(stream, sub_prof, level=level + 1)
 
 
+def _step_key(step: tuple[Any, ...]) -> tuple[str, str]:
+    return str(step[2]), type(step[2]).__name__
+
+
+def _merged_step(first: tuple[Any, ...], second: tuple[Any, ...]) -> tuple[Any, ...]:
+    seconds, position, optimizer, validated, sub_prof = first
+    if sub_prof is None or second[4] is None:
+        merged = sub_prof or second[4]
+    else:
+        merged = optimizer.merge_profile(sub_prof, second[4])
+    return (seconds + second[0], position, optimizer, validated + second[3], merged)

@@ -127,7 +127,7 @@ class CheckStackTraceFeature(Feature):
 
 
 class CheckStackTrace(Optimizer):
-    """Attaches :class:`CheckStackTraceFeature` where ``config.check_stack_trace`` asks for it."""
+    """graph -> the same, where variables without a creation trace are told as ``config.check_stack_trace`` says."""
 
     name = "CheckStackTrace"
 

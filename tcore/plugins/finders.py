@@ -17,7 +17,7 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
 
-__all__ = ["Facade", "MountError", "add_alias", "install", "lazy_submodules"]
+__all__ = ["Facade", "MountError", "add_alias", "install", "lazy_submodules", "names_elsewhere"]
 
 #: A documented path: the real module, or several in which names are looked up in turn.
 Target = str | tuple[str, ...]
@@ -207,5 +207,25 @@ def lazy_submodules(package: str) -> Callable[[str], Any]:
                 if error.name != full:  # a module that is there needs one that is not
                     raise
         raise AttributeError(f"module {package!r} has no attribute {name!r}")
+
+    return __getattr__
+
+
+def names_elsewhere(module: str) -> Callable[[str], Any]:
+    """A module ``__getattr__`` for names that the documentation has in this module and that live in others, by the table.
+
+    ::
+
+        if not TYPE_CHECKING:
+            __getattr__ = names_elsewhere(__name__)
+    """
+
+    def __getattr__(name: str) -> Any:
+        if not name.startswith("_"):
+            for home in importlib.import_module("tcore.compat.paths").ELSEWHERE[module]:
+                found = getattr(importlib.import_module(home), name, None)
+                if found is not None:
+                    return found
+        raise AttributeError(f"module {module!r} has no attribute {name!r}")
 
     return __getattr__

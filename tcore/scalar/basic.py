@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from tcore.graph.variable import Variable
+from tcore.plugins.finders import names_elsewhere
 from tcore.scalar.conversion import as_scalar
 from tcore.scalar.dtypes import complex_dtypes
 from tcore.scalar.op import MathOp, number
@@ -149,3 +150,7 @@ def cast(x: Any, dtype: str) -> Variable:
 identity = Identity(name="identity")
 second = Second(name="second")
 switch = Switch()
+
+
+if not TYPE_CHECKING:
+    __getattr__ = names_elsewhere(__name__)

@@ -8,6 +8,7 @@ import numpy as np
 from attrs import field, frozen
 
 from tcore.graph import Apply, Op, Variable
+from tcore.plugins.finders import names_elsewhere
 from tcore.tensor.conversion import as_tensor_variable
 from tcore.tensor.dot import check_product_shapes, dot, outer
 from tcore.tensor.type import TensorType
@@ -241,3 +242,7 @@ gemv_no_inplace = Gemv(inplace=False)
 gemv_inplace = Gemv(inplace=True)
 ger = Ger(destructive=False)
 ger_destructive = Ger(destructive=True)
+
+
+if not TYPE_CHECKING:
+    __getattr__ = names_elsewhere(__name__)

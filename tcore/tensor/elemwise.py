@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from attrs import field, frozen
@@ -14,6 +14,7 @@ from tcore.graph.apply import Apply
 from tcore.graph.null_type import DisconnectedType, NullType
 from tcore.graph.op import Op
 from tcore.graph.variable import Variable
+from tcore.plugins.finders import names_elsewhere
 from tcore.scalar.basic import second
 from tcore.scalar.dtypes import complex_dtypes, discrete_dtypes
 from tcore.scalar.op import ScalarOp
@@ -73,7 +74,8 @@ class Elemwise(Op):
     @property
     def destroy_map(self) -> dict[int, list[int]]:  # type: ignore[override]
         """The inputs that outputs overwrite."""
-        return {o: [i] for o, i in self.inplace_pattern.items()}
+        pattern = self.inplace_pattern
+        return {o: [i] for o, i in pattern.items()} if pattern else {}
 
     # ------------------------------------------------------------ building
 
@@ -288,3 +290,7 @@ def common_shape(node: Apply, inputs: Sequence[np.ndarray]) -> tuple[int, ...]:
                 )
         found.append(1 if first is None else inputs[first].shape[axis])
     return tuple(found)
+
+
+if not TYPE_CHECKING:
+    __getattr__ = names_elsewhere(__name__)

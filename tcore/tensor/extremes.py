@@ -81,12 +81,8 @@ class MaxAndArgmax(_Extreme):
         output_storage[0][0] = np.asarray(np.take_along_axis(rows, index[..., None], -1)[..., 0])
         output_storage[1][0] = index
 
-    def connection_pattern(self, node: Apply) -> list[list[bool]]:
-        """The index has no gradient."""
-        return [[True, False]]
-
     def L_op(self, inputs: Sequence[Any], outputs: Sequence[Any], output_grads: Sequence[Any]) -> list[Variable]:
-        """The gradient goes to every element that equals the largest."""
+        """The gradient goes to every element that equals the largest; small changes do not move the index, so it gives zeros."""
         (x,), g = inputs, output_grads[0]
         if isinstance(g.type, DisconnectedType) or x.type.dtype in discrete_dtypes:
             return [self._zeros(x)]

@@ -6,16 +6,24 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from attrs import field, frozen
 
+from tcore.compile.type_code import PerTypeCode, TypeCode
 from tcore.graph import Apply, Op, Variable
 from tcore.tensor.constants import scalar_value_of
 from tcore.tensor.conversion import as_tensor_variable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     import numpy as np
 
-__all__ = ["Rebroadcast", "addbroadcast", "apply_rebroadcast_opt", "patternbroadcast", "unbroadcast"]
+__all__ = [
+    "Rebroadcast",
+    "addbroadcast",
+    "apply_rebroadcast_opt",
+    "patternbroadcast",
+    "register_rebroadcast_c_code",
+    "unbroadcast",
+]
 
 
 def _marks(pairs: Iterable[tuple[int, bool]]) -> tuple[tuple[int, bool], ...]:
@@ -28,7 +36,7 @@ def _marks(pairs: Iterable[tuple[int, bool]]) -> tuple[tuple[int, bool], ...]:
 
 
 @frozen(init=False)
-class Rebroadcast(Op):
+class Rebroadcast(PerTypeCode):
     """``x`` with other broadcast marks: ``Rebroadcast((0, True), (1, False))`` sets that of axis 0, clears that of axis 1.
 
     Raises ValueError when the function runs if an axis that gets the mark is not of length 1.
@@ -36,6 +44,7 @@ class Rebroadcast(Op):
 
     axis: tuple[tuple[int, bool], ...] = field(converter=_marks)
     view_map: ClassVar[dict[int, list[int]]] = {0: [0]}
+    c_code_and_version: ClassVar[dict[type, TypeCode]] = {}
 
     def __init__(self, *axis: tuple[int, bool]) -> None:
         self.__attrs_init__(axis)
@@ -71,6 +80,12 @@ class Rebroadcast(Op):
     def R_op(self, inputs: Sequence[Variable], eval_points: Sequence[Variable | None]) -> list[Variable | None]:
         return [None] if eval_points[0] is None else [self(eval_points[0])]
 
+    def filled_in(self, entry: TypeCode, inames: Sequence[str], onames: Sequence[str], sub: Mapping[str, str]) -> str:
+        """The check, once for each axis that gets the mark, then the view."""
+        names = {"iname": inames[0], "oname": onames[0], **sub}
+        checks = "".join(entry.code % {**names, "axis": str(axis)} for axis, mark in self.axis if mark)
+        return checks + _VIEW % names
+
     def __str__(self) -> str:
         if not self.axis:
             return "Rebroadcast{}"
@@ -78,7 +93,30 @@ class Rebroadcast(Op):
         return f"Rebroadcast{{{','.join(_MARK_TEXT[marks.get(axis)] for axis in range(self.axis[-1][0] + 1))}}}"
 
 
+#: the output is the input, another reference to the same Python object
+_VIEW = """
+Py_XDECREF(%(oname)s);
+%(oname)s = %(iname)s;
+Py_XINCREF(%(oname)s);
+"""
+
 _MARK_TEXT = {None: "?", False: "0", True: "1"}
+
+
+def register_rebroadcast_c_code(typ: type, code: str, version: Any = ()) -> None:
+    """Say how :class:`Rebroadcast` is done in C for a Type class, whose C variables are Python objects.
+
+    Parameters
+    ----------
+    typ : class
+        The Type class itself, not an instance.
+    code : str
+        C code that fails (``%(fail)s``) unless axis ``%(axis)s`` of ``%(iname)s`` has length 1; it is put in once for each
+        axis that gets the mark. ``%(oname)s`` is set afterwards.
+    version : int or tuple
+        ``()`` keeps the compiled code out of the store.
+    """
+    Rebroadcast.register_c_code(typ, TypeCode(code, version))
 
 
 @scalar_value_of.register(Rebroadcast)

@@ -32,6 +32,7 @@ class Reshape(Op):
     ndim: int
     name: str | None = field(default=None, eq=False)
     view_map: ClassVar[dict[int, list[int]]] = {0: [0]}
+    copies_where_it_must: ClassVar[bool] = True
 
     def __attrs_post_init__(self) -> None:
         if self.ndim < 0:

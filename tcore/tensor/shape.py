@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from attrs import frozen
 
+from tcore.compile.type_code import PerTypeCode, TypeCode
 from tcore.graph import Apply, Op, Variable
 from tcore.graph.null_type import disconnected_type
 from tcore.tensor.constants import (
@@ -20,17 +21,30 @@ from tcore.tensor.conversion import as_tensor_variable
 from tcore.tensor.type import TensorType
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
-__all__ = ["Shape", "Shape_i", "SpecifyShape", "as_shape_vector", "shape", "shape_i", "specify_shape"]
+__all__ = [
+    "Shape",
+    "Shape_i",
+    "SpecifyShape",
+    "as_shape_vector",
+    "register_shape_c_code",
+    "register_shape_i_c_code",
+    "register_specify_shape_c_code",
+    "shape",
+    "shape_i",
+    "specify_shape",
+]
 
 _lvector = TensorType("int64", (False,))
 _lscalar = TensorType("int64", ())
 
 
 @frozen
-class Shape(Op):
+class Shape(PerTypeCode):
     """The shape of a value of any type whose values have one: an int64 vector with one entry per axis."""
+
+    c_code_and_version: ClassVar[dict[type, TypeCode]] = {}
 
     def make_node(self, x: Any) -> Apply:
         x = x if isinstance(x, Variable) else as_tensor_variable(x)
@@ -57,10 +71,11 @@ class Shape(Op):
 
 
 @frozen
-class Shape_i(Op):
+class Shape_i(PerTypeCode):
     """The length of axis ``i``: an int64 scalar."""
 
     i: int
+    c_code_and_version: ClassVar[dict[type, TypeCode]] = {}
 
     def make_node(self, x: Any) -> Apply:
         ndim = getattr(getattr(x, "type", None), "ndim", None)
@@ -84,11 +99,59 @@ class Shape_i(Op):
     def R_op(self, inputs: Sequence[Variable], eval_points: Sequence[Variable | None]) -> list[Variable | None]:
         return [None]
 
+    def filled_in(self, entry: TypeCode, inames: Sequence[str], onames: Sequence[str], sub: Mapping[str, str]) -> str:
+        names = {"iname": inames[0], "oname": onames[0], "i": str(self.i), **sub}
+        return entry.check_input % names + entry.code % names
+
     def __str__(self) -> str:
         return f"Shape_i{{{self.i}}}"
 
 
 shape = Shape()
+
+
+def register_shape_c_code(type: type, code: str, version: Any = ()) -> None:
+    """Say how :class:`Shape` is done in C for a Type class.
+
+    Parameters
+    ----------
+    type : class
+        The Type class itself, not an instance.
+    code : str
+        C code that lets ``%(oname)s`` be the int64 vector of the shape of ``%(iname)s``.
+    version : int or tuple
+        ``()`` keeps the compiled code out of the store.
+    """
+    Shape.register_c_code(type, TypeCode(code, version))
+
+
+def register_shape_i_c_code(typ: type, code: str, check_input: str, version: Any = ()) -> None:
+    """Say how :class:`Shape_i` is done in C for a Type class; see :func:`register_shape_c_code`.
+
+    Parameters
+    ----------
+    code : str
+        C code that lets ``%(oname)s`` be the length of axis ``%(i)s`` of ``%(iname)s``.
+    check_input : str
+        C code put before, which fails (``%(fail)s``) where the value has too few axes; may be empty.
+    """
+    Shape_i.register_c_code(typ, TypeCode(code, version, check_input))
+
+
+def register_specify_shape_c_code(
+    typ: type, code: str, version: Any = (), c_support_code_apply: str | None = None
+) -> None:
+    """Say how :class:`SpecifyShape` is done in C for a Type class; see :func:`register_shape_c_code`.
+
+    Parameters
+    ----------
+    code : str
+        C code that compares the shape of ``%(iname)s`` with the vector ``%(shape)s``, whose length it checks too, fails
+        where they differ, and lets ``%(oname)s`` be a view of ``%(iname)s``.
+    c_support_code_apply : str, optional
+        C code outside any function.
+    """
+    SpecifyShape.register_c_code(typ, TypeCode(code, version, support=c_support_code_apply))
 
 
 def shape_i(var: Variable, i: int, fgraph: Any = None) -> Variable:
@@ -146,13 +209,14 @@ def _shape_entry(value: Any) -> Any:
 
 
 @frozen
-class SpecifyShape(Op):
+class SpecifyShape(PerTypeCode):
     """``x`` itself, with the promise that it has a given shape, which is checked when the function runs.
 
     Parts of the graph that depend on the shape can be computed at compile time.
     """
 
     view_map: ClassVar[dict[int, list[int]]] = {0: [0]}
+    c_code_and_version: ClassVar[dict[type, TypeCode]] = {}
 
     def make_node(self, x: Any, shape: Any) -> Apply:
         x = x if isinstance(x, Variable) else as_tensor_variable(x)
@@ -187,6 +251,9 @@ class SpecifyShape(Op):
         if eval_points[0] is None:
             return [None]
         return [self(eval_points[0], *inputs[1:])]
+
+    def filled_in(self, entry: TypeCode, inames: Sequence[str], onames: Sequence[str], sub: Mapping[str, str]) -> str:
+        return entry.code % {"iname": inames[0], "shape": inames[1], "oname": onames[0], **sub}
 
     def __str__(self) -> str:
         return "SpecifyShape"

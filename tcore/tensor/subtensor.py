@@ -10,6 +10,7 @@ from attrs import field, frozen
 from tcore.configuration import config
 from tcore.graph import Apply, Constant, Op, Variable
 from tcore.graph.null_type import disconnected_type
+from tcore.plugins.finders import names_elsewhere
 from tcore.scalar import Scalar, get_scalar_type
 from tcore.scalar.dtypes import discrete_dtypes
 from tcore.tensor.constants import (
@@ -286,3 +287,7 @@ def _length_of_slice(op: Subtensor, node: Apply, length_of: Callable[[Variable],
     if None in numbers:
         raise ValueError(f"the length of {node.outputs[0]} depends on values that are not known")
     return slice_len_constant(fill_index(op.idx_list, numbers)[0], length_of(x))
+
+
+if not TYPE_CHECKING:
+    __getattr__ = names_elsewhere(__name__)

@@ -24,6 +24,24 @@ static struct {
     int64_t held, limit;
 } tc_cache = {.lock = PTHREAD_MUTEX_INITIALIZER, .limit = (int64_t)1 << 30};
 
+/* A fork waits until no thread works on the lists, and the child owns the lock that its parent took. */
+static void tc_cache_before_fork(void)
+{
+    pthread_mutex_lock(&tc_cache.lock);
+}
+
+static void tc_cache_after_fork(void)
+{
+    pthread_mutex_unlock(&tc_cache.lock);
+}
+
+static pthread_once_t tc_cache_once = PTHREAD_ONCE_INIT;
+
+static void tc_cache_install_fork_handler(void)
+{
+    pthread_atfork(tc_cache_before_fork, tc_cache_after_fork, tc_cache_after_fork);
+}
+
 /* Four size classes per power of two: at most a fifth of a block is unused. */
 static int tc_size_class(size_t bytes, size_t *rounded)
 {
@@ -59,6 +77,7 @@ void *tc_block_get(size_t bytes)
         return (char *)block + TC_HEADER;
     }
     int k = tc_size_class(whole, &whole);
+    pthread_once(&tc_cache_once, tc_cache_install_fork_handler);
     pthread_mutex_lock(&tc_cache.lock);
     block = k < TC_CLASSES ? tc_cache.classes[k] : NULL;
     if (block) {

@@ -155,6 +155,20 @@ static int tc_long_work(tc_frame *f, double ns)
     return f->on_long && ns > TC_LONG_NS && f->on_long(f->host);
 }
 
+/* Runs a kernel of about `ns` nanoseconds; one that is long asks the host between chunks whether to stop. */
+static int tc_run_watched(tc_frame *f, const tc_kernel *kernel, const tc_launch *launch, double ns)
+{
+    if (!f->on_long || ns <= TC_LONG_NS)
+        return tc_run_kernel(kernel, launch);
+    tc_caller caller = {f->on_long, f->host, 0};
+    if (tc_long_work(f, ns))
+        return 1;
+    tc_caller_now = &caller;
+    int status = tc_run_kernel(kernel, launch);
+    tc_caller_now = NULL;
+    return caller.stopped ? 1 : status;
+}
+
 /* Runs TC_OP_KERNEL; *at is behind its opcode and moves behind the instruction. */
 static int tc_step_kernel(tc_frame *f, const int64_t **at)
 {
@@ -189,10 +203,9 @@ static int tc_step_kernel(tc_frame *f, const int64_t **at)
         ints[k] = f->regs[*c++];
     *at = c;
     tc_launch launch = {ndim, reduced, extents, data, strides, ints, error};
-    if (tc_long_work(f, elements * kernel->cost / 1000))
-        return tc_fail(f, TC_ERROR_STOPPED, -1, -1, 0, 0, 0);
-    if (tc_run_kernel(kernel, &launch))
-        return tc_fail(f, TC_ERROR_MEMORY, -1, -1, 0, 0, 0);
+    int status = tc_run_watched(f, kernel, &launch, elements * kernel->cost / 1000);
+    if (status)
+        return tc_fail(f, status > 0 ? TC_ERROR_STOPPED : TC_ERROR_MEMORY, -1, -1, 0, 0, 0);
     if (error[0])
         return tc_fail(f, TC_ERROR_INDEX, error[0] - 1, -1, 0, error[1], error[2]);
     return TC_DONE;
@@ -282,6 +295,7 @@ static int tc_step_private(tc_frame *f, const int64_t **at)
     memcpy(v->dims, x->dims, lengths);
     if (!(v->flags & TC_SLOT_PENDING)) {
         if (!(x->flags & TC_SLOT_FOREIGN)) {
+            f->slots[x->owner].flags |= TC_SLOT_TAKEN;
             memcpy(v->strides, x->strides, lengths);
             v->data = x->data;
             v->owner = x->owner;

@@ -8,6 +8,7 @@ typedef struct frame {
     PyObject **objects;   /* by slot: the array that holds its memory, where Python knows one */
     npy_longlong *numbers; /* by input: room for a number that came without an array */
     PyThreadState *released;
+    int went_long;        /* whether this call gave the lock back */
     double checked;       /* when signals were last looked at, in seconds */
     struct frame *next;
 } frame;
@@ -19,6 +20,7 @@ typedef struct {
     int ndim;
     unsigned long long mask; /* bit k: axis k has length 1 */
     int destroyed;
+    long long copies; /* how often a value was copied because it may not be written where it is */
 } input_spec;
 
 /* tc_dtype by NumPy type number; -1: none. */
@@ -133,8 +135,45 @@ static void span_of(PyArrayObject *array, char **low, char **high)
     }
 }
 
-/* Whether input k, which the program writes, may be written where it is. */
-static int may_write(frame *f, const input_spec *inputs, int ninputs, int k)
+/* Whether each element has memory of its own: no zero stride, no window that slides. */
+static int elements_apart(PyArrayObject *array)
+{
+    int used = 0;
+    npy_intp strides[NPY_MAXDIMS], lengths[NPY_MAXDIMS], span = PyArray_ITEMSIZE(array);
+    if (PyArray_IS_C_CONTIGUOUS(array) || PyArray_IS_F_CONTIGUOUS(array))
+        return 1;
+    for (int d = 0; d < PyArray_NDIM(array); d++) {
+        npy_intp stride = PyArray_STRIDE(array, d), length = PyArray_DIM(array, d);
+        if (length < 2)
+            continue;
+        stride = stride < 0 ? -stride : stride;
+        int at = used++;
+        for (; at > 0 && strides[at - 1] > stride; at--) {
+            strides[at] = strides[at - 1];
+            lengths[at] = lengths[at - 1];
+        }
+        strides[at] = stride;
+        lengths[at] = length;
+    }
+    for (int d = 0; d < used; d++) {
+        if (strides[d] < span)
+            return 0;
+        span += strides[d] * (lengths[d] - 1);
+    }
+    return 1;
+}
+
+static int overlaps(const char *low, const char *high, PyObject *other)
+{
+    char *from, *to;
+    if (!other || !PyArray_Check(other) || PyArray_SIZE((PyArrayObject *)other) == 0)
+        return 0;
+    span_of((PyArrayObject *)other, &from, &to);
+    return from < high && low < to;
+}
+
+/* Whether input k, which the program writes, may be written where it is; alignment and byte order were checked. */
+static int may_write(frame *f, const input_spec *inputs, int ninputs, int k, PyObject *constants)
 {
     PyObject *object = f->objects[inputs[k].slot];
     if (!object || !PyArray_Check(object))
@@ -143,21 +182,17 @@ static int may_write(frame *f, const input_spec *inputs, int ninputs, int k)
     char *low, *high;
     if (!PyArray_ISWRITEABLE(array))
         return 0;
-    for (int d = 0; d < PyArray_NDIM(array); d++)
-        if (PyArray_STRIDE(array, d) == 0 && PyArray_DIM(array, d) > 1)
-            return 0;
     if (PyArray_SIZE(array) == 0)
         return 1;
+    if (!elements_apart(array))
+        return 0;
     span_of(array, &low, &high);
-    for (int j = 0; j < ninputs; j++) {
-        PyObject *other = f->objects[inputs[j].slot];
-        char *from, *to;
-        if (j == k || !other || !PyArray_Check(other) || PyArray_SIZE((PyArrayObject *)other) == 0)
-            continue;
-        span_of((PyArrayObject *)other, &from, &to);
-        if (from < high && low < to)
+    for (int j = 0; j < ninputs; j++)
+        if (j != k && overlaps(low, high, f->objects[inputs[j].slot]))
             return 0;
-    }
+    for (Py_ssize_t j = 0; j < PyTuple_GET_SIZE(constants); j++)
+        if (overlaps(low, high, PyTuple_GET_ITEM(constants, j)))
+            return 0;
     return 1;
 }
 

@@ -139,6 +139,27 @@ fail:
     return NULL;
 }
 
+/* copies(): by input, how often its value was copied because it may not be overwritten where it is. */
+static PyObject *program_copies(PyObject *self, PyObject *unused)
+{
+    Program *p = (Program *)self;
+    PyObject *counts = PyTuple_New(p->ninputs);
+    (void)unused;
+    for (int k = 0; counts && k < p->ninputs; k++) {
+        PyObject *count = PyLong_FromLongLong(p->inputs[k].copies);
+        if (!count)
+            Py_CLEAR(counts);
+        else
+            PyTuple_SET_ITEM(counts, k, count);
+    }
+    return counts;
+}
+
+static PyMethodDef program_methods[] = {
+    {"copies", program_copies, METH_NOARGS, "By input: how often its value was copied because it may not be overwritten."},
+    {NULL, NULL, 0, NULL},
+};
+
 static PyMemberDef program_members[] = {
     {"__vectorcalloffset__", T_PYSSIZET, offsetof(Program, vectorcall), READONLY, NULL},
     {NULL, 0, 0, 0, NULL},
@@ -151,6 +172,7 @@ static PyType_Slot program_slots[] = {
     {Py_tp_clear, program_clear},
     {Py_tp_call, PyVectorcall_Call},
     {Py_tp_members, program_members},
+    {Py_tp_methods, program_methods},
     {Py_tp_doc, "Program(spec, inputs, constant_slots, constants, outputs, steps, on_error, keep)\n\n"
                 "A compiled graph: called with the values of all inputs, returns the list of all outputs."},
     {0, NULL},
@@ -232,22 +254,47 @@ static PyObject *entry_run(Entry *e, PyObject *const *args)
     if (status > 0)
         answer = Py_NewRef(Py_NotImplemented);
     else if (status == 0) {
-        for (int k = 0; k < e->nupdates; k++) {
-            PyObject *cell = PyTuple_GET_ITEM(e->update_cells, k), *old = PyList_GET_ITEM(cell, 0);
-            PyList_SET_ITEM(cell, 0, Py_NewRef(results[e->updates[k]]));
-            Py_XDECREF(old);
-        }
         if (e->unpack)
             answer = Py_NewRef(results[e->results[0]]);
         else if ((answer = PyList_New(e->nresults)))
             for (int k = 0; k < e->nresults; k++)
                 PyList_SET_ITEM(answer, k, Py_NewRef(results[e->results[k]]));
+        /* All updates or none; no Python code (of values that go) runs between them. */
+        for (int k = 0; answer && k < e->nupdates; k++) {
+            PyObject *cell = PyTuple_GET_ITEM(e->update_cells, k);
+            values[k] = PyList_GET_ITEM(cell, 0);
+            PyList_SET_ITEM(cell, 0, Py_NewRef(results[e->updates[k]]));
+        }
+        for (int k = 0; answer && k < e->nupdates; k++)
+            Py_XDECREF(values[k]);
         for (int k = 0; k < p->noutputs; k++)
             Py_DECREF(results[k]);
     }
     if (values != small)
         PyMem_Free(values);
     return answer;
+}
+
+/* Releases locks, again where a signal handler raised before all were free: 0, or -1 with that exception. An exception that
+ * was there before stays. */
+static int give_back(Entry *e, PyObject *held)
+{
+    PyObject *type, *value, *trace, *done;
+    PyErr_Fetch(&type, &value, &trace);
+    while (!(done = PyObject_CallOneArg(e->release, held)) && PyList_CheckExact(held) && PyList_GET_SIZE(held)) {
+        if (type)
+            PyErr_Clear();
+        else
+            PyErr_Fetch(&type, &value, &trace);
+    }
+    if (type) {
+        if (!done)
+            PyErr_Clear();
+        PyErr_Restore(type, value, trace);
+    }
+    int status = done && !type ? 0 : -1;
+    Py_XDECREF(done);
+    return status;
 }
 
 static PyObject *entry_call(PyObject *self, PyObject *const *args, size_t nargsf, PyObject *kwnames)
@@ -260,19 +307,10 @@ static PyObject *entry_call(PyObject *self, PyObject *const *args, size_t nargsf
     PyObject *held = PyObject_CallOneArg(e->hold, e->plan);
     if (!held)
         return NULL;
-    PyObject *answer = entry_run(e, args), *type, *value, *trace;
-    PyErr_Fetch(&type, &value, &trace);
-    PyObject *done = PyObject_CallOneArg(e->release, held);
+    PyObject *answer = entry_run(e, args);
+    if (give_back(e, held))
+        Py_CLEAR(answer);
     Py_DECREF(held);
-    if (!done) {
-        Py_XDECREF(type);
-        Py_XDECREF(value);
-        Py_XDECREF(trace);
-        Py_XDECREF(answer);
-        return NULL;
-    }
-    Py_DECREF(done);
-    PyErr_Restore(type, value, trace);
     return answer;
 }
 

@@ -1,6 +1,6 @@
 /* One thread pool per process: parallel_for over ranges, in chunks that poll a cancel flag.
  *
- * One parallel region runs at a time; a region that is asked for meanwhile (or from within one) runs
+ * The thread that runs a long kernel asks its host between chunks whether to go on (Ctrl-C). One parallel region runs at a time; a region that is asked for meanwhile (or from within one) runs
  * serially in its own thread. After fork the child starts a fresh pool: its parent's threads are gone.
  */
 #include <pthread.h>
@@ -24,10 +24,17 @@ static struct {
     void *context;
     int64_t n, grain;
     atomic_llong next;
+    atomic_int cancelled; /* the region in progress is not wanted any more */
 } tc_pool = {.lock = PTHREAD_MUTEX_INITIALIZER, .wake = PTHREAD_COND_INITIALIZER, .done = PTHREAD_COND_INITIALIZER};
 
 static atomic_flag tc_region = ATOMIC_FLAG_INIT;
-static atomic_int tc_cancelled;
+/* The frame for which this thread runs a long kernel. */
+typedef struct {
+    int (*poll)(void *host);
+    void *host;
+    int stopped;
+} tc_caller;
+static _Thread_local tc_caller *tc_caller_now;
 static pthread_once_t tc_fork_once = PTHREAD_ONCE_INIT;
 static int64_t tc_grain_ns = 40000;
 
@@ -45,9 +52,12 @@ static void tc_install_fork_handler(void)
     pthread_atfork(NULL, NULL, tc_after_fork);
 }
 
-void tc_cancel(int on)
+static int tc_should_stop(void)
 {
-    atomic_store(&tc_cancelled, on);
+    tc_caller *caller = tc_caller_now;
+    if (caller && !caller->stopped && caller->poll(caller->host))
+        caller->stopped = 1;
+    return caller && caller->stopped;
 }
 
 void tc_set_grain(int64_t ns)
@@ -83,8 +93,12 @@ static void tc_take_chunks(tc_task task, void *context, int64_t n, int64_t grain
 {
     for (;;) {
         int64_t begin = atomic_fetch_add(&tc_pool.next, grain);
-        if (begin >= n || atomic_load_explicit(&tc_cancelled, memory_order_relaxed))
+        if (begin >= n || atomic_load_explicit(&tc_pool.cancelled, memory_order_relaxed))
             return;
+        if (tc_should_stop()) {
+            atomic_store(&tc_pool.cancelled, 1);
+            return;
+        }
         task(context, begin, begin + grain < n ? begin + grain : n);
     }
 }
@@ -140,8 +154,13 @@ void tc_parallel_for(int64_t n, int64_t grain, tc_task task, void *context)
     if (grain < 1)
         grain = 1;
     if (threads == 1 || n <= grain || atomic_flag_test_and_set(&tc_region)) {
-        if (n > 0)
-            task(context, 0, n);
+        if (!tc_caller_now) {
+            if (n > 0)
+                task(context, 0, n);
+            return;
+        }
+        for (int64_t begin = 0; begin < n && !tc_should_stop(); begin += grain)
+            task(context, begin, begin + grain < n ? begin + grain : n);
         return;
     }
     pthread_once(&tc_fork_once, tc_install_fork_handler);
@@ -156,6 +175,7 @@ void tc_parallel_for(int64_t n, int64_t grain, tc_task task, void *context)
     tc_pool.n = n;
     tc_pool.grain = grain;
     atomic_store(&tc_pool.next, 0);
+    atomic_store(&tc_pool.cancelled, 0);
     tc_pool.running = tc_pool.admitted = helpers;
     tc_pool.round++;
     pthread_cond_broadcast(&tc_pool.wake);

@@ -47,13 +47,6 @@ def test_shape_mismatch(backend, shapes):
         f(*(np.zeros(shape) for shape in shapes))
 
 
-def test_extremes_of_nothing(backend):
-    """The maximum of no elements is a ValueError."""
-    x = T.dmatrix("x")
-    with pytest.raises(ValueError, match="zero-size"):
-        tcore.function([x], x.max(axis=1))(np.zeros((3, 0)))
-
-
 @pytest.mark.backends("cpu", "opencl")
 def test_one_kernel(backend):
     """``2*a+3*b-sqrt(c)*exp(-d)`` is one kernel."""
@@ -122,3 +115,29 @@ def test_users_c_code_is_fused(backend):
     np.testing.assert_allclose(f(value), 2 * (value + 1) ** 3, rtol=1e-14, atol=1e-15)
     if backend == "opencl":
         assert len(f.maker.linker.kernels()) == 1
+
+
+def test_no_contraction(backend):
+    """``sqrt(x*x - y*y)`` at x = y is 0: products are rounded before they are subtracted."""
+    x, y = T.dvectors("x", "y")
+    f = tcore.function([x, y], T.sqrt(x * x - y * y))
+    value = np.random.default_rng(5).normal(size=10_000)
+    np.testing.assert_array_equal(f(value, value), 0)
+    u, v = T.fvectors("u", "v")
+    g = tcore.function([u, v], T.sqrt(u * u - v * v))
+    np.testing.assert_array_equal(g(value.astype("float32"), value.astype("float32")), 0)
+
+
+def test_results_do_not_depend_on_position(backend):
+    """``f(x)[i:j]`` is ``f(x[i:j])`` bit for bit, over offsets and lengths, for maps and for reductions along the other axis."""
+    x, m = T.dvector("x"), T.dmatrix("m")
+    f = tcore.function([x], T.exp(x) * T.sin(x) + T.log1p(abs(x)))
+    g = tcore.function([m], (T.exp(m) * m).sum(axis=1))
+    value = np.random.default_rng(5).normal(size=1030)
+    whole = f(value)
+    rows = np.random.default_rng(6).normal(size=(70, 37))
+    sums = g(rows)
+    for start in (0, 1, 7, 255, 513):
+        for length in (1, 3, 8, 31, 64, 257, 500):
+            np.testing.assert_array_equal(f(value[start : start + length]), whole[start : start + length])
+        np.testing.assert_array_equal(g(rows[start % 64 :]), sums[start % 64 :])

@@ -7,7 +7,8 @@ import pytest
 
 import tcore.tensor as T
 from tcore import function, pp
-from tcore.gradient import Lop, Rop, grad, grad_clip, grad_scale, hessian, jacobian, subgraph_grad, verify_grad
+from tcore.gradient import DisconnectedInputError, DisconnectedType, Lop, Rop, grad, grad_clip, grad_scale, hessian, jacobian, subgraph_grad, verify_grad
+from tcore.graph import Apply, Op
 
 pytestmark = [pytest.mark.usefixtures("backend"), pytest.mark.backends("numpy", "cpu")]
 
@@ -135,3 +136,81 @@ def test_dot_with_integer_L8391():
     g = grad(T.dot(x, y).sum(), y)
     a, b = np.arange(6.0).reshape(2, 3), np.ones((3, 4), "int32")
     close(function([x, y], g, on_unused_input="ignore")(a, b), a.T @ np.ones((2, 4)))
+
+
+class IntegerGradient(Op):
+    """Returns for its gradient what ``answer`` makes of the one that comes in."""
+
+    __props__ = ("answer",)
+
+    def __init__(self, answer):
+        self.answer = answer
+
+    def make_node(self, x):
+        return Apply(self, [x], [x.type()])
+
+    def grad(self, inputs, output_grads):
+        assert output_grads[0].dtype.startswith("float")
+        return [self.answer(output_grads[0])]
+
+
+def test_gradients_are_never_integers_L8368():
+    """An op that returns an integer dtype is refused by its name; gradients that come in are floating."""
+    x = T.dscalar("x")
+    with pytest.raises(TypeError, match=r"IntegerGradient.L_op returned a gradient of the integer dtype int32 for input 0, x") as info:
+        grad(IntegerGradient(lambda g: T.cast(g, "int32"))(x) * 2, x)
+    assert "test_derivatives.py" in str(info.value)
+    with pytest.raises(TypeError, match=r"IntegerGradient.L_op returned a gradient of the integer dtype int8"):
+        grad(IntegerGradient(lambda g: 3)(x), x)
+
+
+class Scaled(Op):
+    """``x * n`` for a floating x and an integer n, by formulas that make sense between the integers, too."""
+
+    __props__ = ()
+
+    def make_node(self, x, n):
+        return Apply(self, [x, n], [T.dvector()])
+
+    def perform(self, node, inputs, output_storage):
+        output_storage[0][0] = inputs[0] * inputs[1]
+
+    def grad(self, inputs, output_grads):
+        x, n = inputs
+        (g,) = output_grads
+        return [g * n, (g * x).sum()]
+
+
+def test_gradient_with_respect_to_an_integer_input_L8381():
+    """It is that of a floating input where the function has values between the integers."""
+    x, n, k = T.dvector("x"), T.lscalar("n"), T.lvector("k")
+    gx, gn = grad((Scaled()(x, n) ** 2).sum(), [x, n])
+    found = function([x, n], [gx, gn])([1.0, 2.0], 3)
+    close(found[0], [18.0, 36.0])
+    close(found[1], 30.0)
+    close(function([k], grad(T.exp(k).sum(), k))([0, 1]), np.exp([0, 1]))
+
+
+def test_integer_output_has_gradient_zero_L8379():
+    x, k = T.dvector("x"), T.lvector("k")
+    close(function([x], grad(T.cast(T.floor(x * 3), "int64").sum(), x))([0.3, 0.9]), [0, 0])
+    close(function([k], grad((k * 2).sum(), k))([1, 2]), [0, 0])
+
+
+def test_argmax_L8392():
+    """Zero for the values; the axis must be known, so that nothing can be differentiated along it."""
+    x = T.dmatrix("x")
+    close(function([x], grad(T.cast(T.argmax(x, axis=0), "float64").sum(), x))(np.eye(2)), np.zeros((2, 2)))
+    with pytest.raises(TypeError, match="axis of a reduction must be known"):
+        T.argmax(x, axis=T.lscalar("n"))
+
+
+def test_length_is_disconnected_L8393():
+    """A vector of n elements that are all x: its elements do not depend on n."""
+    x, n = T.dscalar("x"), T.lscalar("n")
+    cost = T.alloc(x, n).sum()
+    assert function([x, n], grad(cost, x))(2.0, 5) == 5.0
+    with pytest.raises(DisconnectedInputError, match="does not depend on n"):
+        grad(cost, n)
+    ignored = grad(cost, n, disconnected_inputs="ignore", return_disconnected="Disconnected")
+    assert isinstance(ignored.type, DisconnectedType)

@@ -281,3 +281,21 @@ def test_one_function_per_mode_L4573():
         close(function([x], 10 * x, mode=tcore.Mode(optimizer=optimizer))([1, 2]), [10, 20])
     for linker in ("py", "c|py", "c|py_nogc", "vm", "cvm", "vm_nogc", "cvm_nogc"):
         close(function([x], 10 * x, mode=tcore.Mode(linker=linker))([1, 2]), [10, 20])
+
+
+def test_clone_L26030():
+    """``tcore.clone``: replaced parts, shared inputs or new ones, and shared values in any case."""
+    x, z = T.dvector("x"), T.dvector("z")
+    s = shared(np.array([1.0, 2.0]), name="s")
+    y = T.exp(x) * s
+    replaced = tcore.clone(y, replace={x: z + 1})
+    close(function([z], replaced)([0.0, 1.0]), np.exp([1.0, 2.0]) * [1.0, 2.0])
+    assert tcore.clone(y) is y or set(tcore.graph.inputs([tcore.clone(y)])) == {x, s}
+    apart = tcore.clone([y], share_inputs=False)[0]
+    new_x, new_s = tcore.graph.inputs([apart])
+    assert {new_x, new_s}.isdisjoint({x, s})
+    f = function([new_x], apart)
+    s.set_value(np.array([3.0, 3.0]))
+    close(f([0.0, 0.0]), [3.0, 3.0])
+    with pytest.warns(DeprecationWarning, match="share_inputs"):
+        assert set(tcore.graph.inputs([tcore.clone(y, copy_inputs=True)])) == {x, s}

@@ -245,5 +245,6 @@ def test_printed_at_exit_L5300(tmp_path, destination):
     assert not any("Function profiling" in other for other in where.values())
     assert re.findall("Message: (.*)", text) == ["first", "second", "Sum of all(2) printed profiles at exit"]
     assert re.findall(r"Time in (\d) calls", text) == ["1", "0", "1"]
-    assert text.count("Optimizer Profile\n-----------------\n") == 4
+    assert text.count("Optimizer Profile\n-----------------\n") == 3
+    assert len(re.findall(r"SeqOptimizer OPT_FAST_RUN time \d+\.\d{3}s for \d+/\d+ nodes before/after optimization", text)) == 3
     assert re.search(r"\d\.\d{6}s - \('canonicalize', 'EquilibriumOptimizer', \d+\) - \d\.\d{3}s", text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import re
 import statistics
@@ -73,8 +74,8 @@ def test_version_is_that_of_the_distribution() -> None:
 @pytest.mark.parametrize("name", sorted(tcore._HOMES))
 def test_every_name_resolves(name: str) -> None:
     """The top level holds what it lists, and each is the object of its home."""
-    home = sys.modules.get(tcore._HOMES[name]) or __import__(tcore._HOMES[name], fromlist=[name])
-    assert getattr(tcore, name) is getattr(home, name)
+    home, _, own_name = tcore._HOMES[name].partition(":")
+    assert getattr(tcore, name) is getattr(importlib.import_module(home), own_name or name)
     assert name in dir(tcore)
 
 

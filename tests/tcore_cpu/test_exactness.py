@@ -54,6 +54,19 @@ def test_threads_change_no_bit(native, rng, threads) -> None:
                 np.testing.assert_array_equal(ours, theirs)
 
 
+def test_slices_on_threads(native, rng, threads) -> None:
+    """Arrays long enough to be shared out, cut at offsets that are no multiple of a vector, on 1, 2 and 3 threads."""
+    x = tt.dvector("x")
+    f = native([x], tt.exp(x) * tt.tanh(x))
+    value = rng.standard_normal(400_000)
+    threads(1)
+    whole = f(value)
+    for count in (1, 2, 3):
+        threads(count)
+        for start, stop in ((0, 400_000), (1, 399_998), (513, 300_001), (77, 200_000)):
+            np.testing.assert_array_equal(f(value[start:stop]), whole[start:stop])
+
+
 def test_no_contraction(native, rng) -> None:
     """sqrt(x*x - y*y) at x = y is 0: products are rounded before they are subtracted."""
     x, y = tt.dvector("x"), tt.dvector("y")

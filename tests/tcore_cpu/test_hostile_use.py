@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import threading
+import time
+
 import numpy as np
 import pytest
 
@@ -43,3 +48,146 @@ def test_reshape_does_not_read_recycled_lengths() -> None:
         value = np.random.default_rng(rows).normal(size=(rows, columns))
         whole = value @ value.T @ value
         np.testing.assert_allclose(f(value), whole.reshape(columns, rows) @ whole + rows + columns)
+
+
+@pytest.fixture
+def interrupted():
+    """Runs ``work()`` and interrupts it after 0.03 s: how long it took until KeyboardInterrupt came, or None if none did."""
+
+    def run(work):
+        def interrupt(number, frame):
+            raise KeyboardInterrupt
+
+        old = signal.signal(signal.SIGALRM, interrupt)
+        signal.setitimer(signal.ITIMER_REAL, 0.03)
+        start = time.monotonic()
+        try:
+            work()
+        except KeyboardInterrupt:
+            return time.monotonic() - start
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, old)
+        return None
+
+    return run
+
+
+def _long_function(n, depth=150, **options):
+    """Kernels that work for long on one pass over ``n`` elements, and update a shared value."""
+    x = T.dvector("x")
+    y = x
+    for _ in range(depth):
+        y = T.sin(T.exp(-T.sqr(y)))
+    w = tcore.shared(np.zeros(n), name="w")
+    with tcore.config.change_flags(backend="cpu"):
+        return tcore.function([x], [], updates=[(w, w + y)], mode=tcore.Mode("cvm", "fast_run"), **options), w
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_interrupt_in_a_long_kernel(threads, interrupted, count) -> None:
+    """Ctrl-C ends a kernel between its chunks; nothing is stored, the locks are free, the next call is right."""
+    f, w = _long_function(2_000_000, updates_transactional=True)
+    threads(count)
+    value = np.linspace(0, 1, 2_000_000)
+    took = interrupted(lambda: f(value))
+    assert took is not None, "the kernel went on to its end"
+    np.testing.assert_array_equal(w.get_value(borrow=True), 0)
+    others = threading.Thread(target=lambda: w.set_value(np.zeros(3)), daemon=True)
+    others.start()
+    others.join(20)
+    assert not others.is_alive(), "the interrupted call keeps its lock"
+    f(np.ones(3))
+    y = 1.0
+    for _ in range(150):
+        y = np.sin(np.exp(-(y**2)))
+    np.testing.assert_allclose(w.get_value(), y, rtol=1e-12)
+
+
+def test_interrupt_in_an_update_in_place(threads, interrupted) -> None:
+    """The value that was being overwritten is named."""
+    threads(1)
+    f, _ = _long_function(8_000_000, 10)
+    assert f._destroyed
+    assert len(f.explain().kernels) == 1
+    caught, value = [], np.ones(8_000_000)
+
+    def call():
+        try:
+            f(value)
+        except KeyboardInterrupt as error:
+            caught.append(error)
+            raise
+
+    assert interrupted(call) is not None
+    assert "overwrites w in place" in caught[0].__notes__[0]
+
+
+@pytest.mark.parametrize("where", ["result", "intermediate"])
+def test_no_memory_in_the_middle(where) -> None:
+    """An array that no machine can hold: MemoryError with the node and the bytes; shared values and the function are as before."""
+    n = T.lscalar("n")
+    x = T.dvector("x")
+    count = tcore.shared(np.zeros(2), name="count")
+    with tcore.config.change_flags(backend="cpu"):
+        big = T.alloc(x.sum(), n, n)
+        f = tcore.function(
+            [x, n], big if where == "result" else T.dot(big, big).sum(), updates=[(count, count + x)],
+            mode=tcore.Mode("cvm", None),
+        )  # fmt: skip
+    value = np.ones(2)
+    f(value, 2)
+    for _ in range(3):
+        with pytest.raises(MemoryError, match=r"no memory for an array of \d{15,} bytes") as info:
+            f(value, 10_000_000)
+        assert "Apply node that caused the error: Alloc" in "".join([str(info.value), *getattr(info.value, "__notes__", ())])
+    np.testing.assert_array_equal(count.get_value(), 1)
+    np.testing.assert_allclose(f(value, 3), np.full((3, 3), 2.0) if where == "result" else 108.0)
+    np.testing.assert_array_equal(count.get_value(), 2)
+
+
+def test_more_bytes_than_addresses() -> None:
+    """Lengths whose product does not fit into 64 bits."""
+    n = T.lscalar("n")
+    with tcore.config.change_flags(backend="cpu"):
+        f = tcore.function([n], T.alloc(1.0, n, n))
+    with pytest.raises(MemoryError, match="no address space"):
+        f(2**40)
+    assert f(2).tolist() == [[1, 1], [1, 1]]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
+@pytest.mark.parametrize("host", ["numpy", "cpu"])
+def test_fork_while_other_threads_call(host, threads) -> None:
+    """The child has the functions, the shared values and the memory to itself: right answers, no waiting for the parent's threads."""
+    threads(2)
+    x = T.dvector("x")
+    n = tcore.shared(0.0, name="n")
+    with tcore.config.change_flags(backend=host):
+        f = tcore.function([x], T.exp(x), updates=[(n, n + 1)])
+    value = np.linspace(0, 1, 100_000)
+    expected = f(value)
+    stop = threading.Event()
+
+    def work():
+        while not stop.is_set():
+            f(value)
+
+    pool = [threading.Thread(target=work, daemon=True) for _ in range(3)]
+    for thread in pool:
+        thread.start()
+    try:
+        for _ in range(8):
+            pid = os.fork()
+            if pid == 0:
+                signal.alarm(20)
+                before = float(n.get_value())
+                right = np.array_equal(f(value), expected) and float(n.get_value()) == before + 1
+                os._exit(0 if right else 1)
+            assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+    finally:
+        stop.set()
+        for thread in pool:
+            thread.join(20)
+    assert not any(thread.is_alive() for thread in pool)

@@ -10,11 +10,14 @@ import pytest
 import tcore.tensor as tt
 from tcore.compile.function import function
 from tcore.compile.mode import Mode
-from tcore.graph import Apply, Op
+from tcore.configuration import config
+from tcore.graph import Apply, MethodNotDefined, Op, Type
+from tcore.link import PerformLinker
 from tcore.tensor.conversion import as_tensor_variable
 from tcore_cpu.c_steps import objection
 from tcore_cpu.compiler import CompileError
 from tcore_cpu.linker import CLinker, CPyLinker, CvmLinker
+from tcore_cpu.user_code import module_text
 
 pytestmark = pytest.mark.skipif(objection() is not None, reason=str(objection()))
 
@@ -202,6 +205,137 @@ def test_threads_have_structs_of_their_own() -> None:
     for thread in threads:
         thread.join()
     assert not bad
+
+
+class Versioned(Type):
+    """A C double whose text has the version that a test wants, and support code in two pieces."""
+
+    __props__ = ("version",)
+
+    def __init__(self, version):
+        self.version = version
+
+    def filter(self, value, strict=False, allow_downcast=None):
+        return float(value)
+
+    def c_support_code(self):
+        return ["static double twice(double x) { return 2 * x; }", "/* shared */"]
+
+    def c_code_cache_version(self):
+        return self.version
+
+    def c_declare(self, name, sub):
+        return f"double {name};"
+
+    def c_init(self, name, sub):
+        return f"{name} = 0;"
+
+    def c_extract(self, name, sub):
+        return f"{name} = PyFloat_AsDouble(py_{name});"
+
+    def c_sync(self, name, sub):
+        return f"Py_XDECREF(py_{name}); py_{name} = PyFloat_FromDouble({name});"
+
+    def c_cleanup(self, name, sub):
+        return ""
+
+
+class Twice(Op):
+    """2 x, with the function of the type."""
+
+    __props__ = ()
+
+    def make_node(self, x):
+        return Apply(self, [x], [x.type()])
+
+    def perform(self, node, inputs, output_storage):
+        output_storage[0][0] = -1.0
+
+    def c_code_cache_version(self):
+        return (1,)
+
+    def c_code(self, node, name, inp, out, sub):
+        if node.inputs[0].type.version == "never":
+            raise MethodNotDefined("c_code")
+        return f"{out[0]} = twice({inp[0]});"
+
+
+def test_unversioned_types_are_not_kept() -> None:
+    """A module is kept if its op and all its types have versions; pieces of support code are put in once."""
+    kept, other, unkept = (module_text(Twice()(Versioned(version)()).owner) for version in ((1,), (2,), ()))
+    assert kept.cached
+    assert not unkept.cached
+    assert len({kept.name, other.name, unkept.name}) == 3
+    assert kept.source.count("/* shared */") == 1
+
+
+def test_code_that_is_not_for_this_node() -> None:
+    """c_code that raises MethodNotDefined leaves the node to perform."""
+    mode = Mode(linker=CvmLinker(), optimizer=None)
+    for version, expected in [((), 6.0), ("never", -1.0)]:
+        x = Versioned(version)("x")
+        assert function([x], Twice()(x), mode=mode)(3) == expected
+
+
+def test_check_input() -> None:
+    """What an op does not say, the flag says: TensorType then declares and checks dtypes, or leaves it out."""
+    x, y = tt.dvector("x"), tt.dscalar("y")
+    node = VectorTimesScalar()(x, y).owner
+    checked = module_text(node).source
+    assert "typedef npy_float64 dtype_V1;" in checked
+    with config.change_flags(check_input=False):
+        assert "dtype_V1" not in module_text(node).source
+
+    class Unchecked(VectorTimesScalar):
+        check_input = False
+
+    assert "dtype_V1" not in module_text(Unchecked()(x, y).owner).source
+
+
+class Fibby(Op):
+    """y starts as a copy of x; y[i] = y[i - 1] y[i - 2] + x[i]."""
+
+    __props__ = ()
+
+    def make_node(self, x):
+        x_ = tt.as_tensor_variable(x)
+        assert x_.ndim == 1
+        return Apply(self, inputs=[x_], outputs=[x_.type()])
+
+    def perform(self, node, inputs, output_storage):
+        (x,) = inputs
+        y = output_storage[0][0] = x.copy()
+        for i in range(2, len(x)):
+            y[i] = y[i - 1] * y[i - 2] + x[i]
+
+    def c_code(self, node, name, inames, onames, sub):
+        (x,), (y,), fail = inames, onames, sub["fail"]
+        return """
+        Py_XDECREF(%(y)s);
+        %(y)s = (PyArrayObject*)PyArray_FromArray(%(x)s, 0, NPY_ARRAY_ENSURECOPY);
+        if (!%(y)s)
+            %(fail)s;
+        {
+            dtype_%(y)s* y = (dtype_%(y)s*)PyArray_DATA(%(y)s);
+            dtype_%(x)s* x = (dtype_%(x)s*)PyArray_DATA(%(x)s);
+            npy_intp stride = PyArray_STRIDES(%(x)s)[0] / (npy_intp) sizeof(*x);
+            for (int i = 2; i < PyArray_DIMS(%(x)s)[0]; ++i)
+                y[i] = y[i-1]*y[i-2] + x[i * stride];
+        }
+        """ % locals()
+
+    def c_code_cache_version(self):
+        return (1,)
+
+
+def test_fibby() -> None:
+    """Python and C agree, contiguous or strided."""
+    x = tt.dvector("x")
+    values = np.arange(1.0, 6.0)
+    for linker in (CvmLinker(), PerformLinker()):
+        f = function([x], Fibby()(x), mode=Mode(linker=linker, optimizer=None))
+        np.testing.assert_array_equal(f(values), [1, 2, 5, 14, 75])
+        np.testing.assert_array_equal(f(np.repeat(values, 3)[::3]), [1, 2, 5, 14, 75])
 
 
 def test_refused_code_shows_the_compilers_words() -> None:

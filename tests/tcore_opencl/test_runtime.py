@@ -8,6 +8,7 @@ import pytest
 pytest.importorskip("pyopencl", reason="pyopencl is not installed")
 
 import tcore
+import tcore.tensor as T
 from tcore.gpuarray.runtime import DeviceError, LaunchShape
 from tcore_opencl import runtime
 from tcore_opencl.strict import OrderDependentKernelError, half_groups
@@ -102,3 +103,16 @@ def test_half_groups():
     """Half the items, twice the groups; an odd group cannot be halved."""
     assert half_groups(shape(3, 16)) == shape(6, 8)
     assert half_groups(shape(3, 5)) is None
+
+
+def test_kernels_are_told_not_to_contract(context, monkeypatch):
+    """A driver may fuse a product and a sum unless the source forbids it; some never do, so the text itself is looked at."""
+    x, y = T.dvectors("x", "y")
+    sources = []
+    compile_ = context.compile
+    monkeypatch.setattr(context, "compile", lambda source, *rest: sources.append(source) or compile_(source, *rest))
+    with tcore.config.change_flags(backend="opencl"):
+        f = tcore.function([x, y], T.sqrt(x * x - y * y))
+    assert f([0.1, 3.7], [0.1, 3.7]).tolist() == [0, 0]
+    assert sources
+    assert all("#pragma OPENCL FP_CONTRACT OFF" in source for source in sources)

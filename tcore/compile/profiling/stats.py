@@ -190,9 +190,21 @@ class ProfileStats:
             total.records.update(each.records)
             total.sizes.update(each.sizes)
             total.graphs.extend(each.graphs)
-            total.optimizer_profiles.extend(each.optimizer_profiles)
+            total.optimizer_profiles = _merged(total.optimizer_profiles, each.optimizer_profiles)
         return total
 
     def summary(self, file: TextIO | None = None, n_ops_to_print: int | None = None, n_apply_to_print: int | None = None) -> None:
         """Print it, to stderr by default; numbers of rows as ``config.profiling`` says unless they are given."""
         print_profile(self, file, n_ops_to_print, n_apply_to_print)
+
+
+def _merged(first: list[tuple[Any, Any]], second: list[tuple[Any, Any]]) -> list[tuple[Any, Any]]:
+    """Pairs (optimizer, profile), where optimizers of one class and name count together."""
+    merged: dict[Any, tuple[Any, Any]] = {}
+    for optimizer, profile in (*first, *second):
+        # any object with a method `optimize` serves as an optimizer: what cannot be added up stays apart
+        adds = hasattr(optimizer, "merge_profile")
+        key = (type(optimizer), getattr(optimizer, "name", None)) if adds else len(merged)
+        before = merged.get(key)
+        merged[key] = (optimizer, profile) if before is None else (before[0], optimizer.merge_profile(before[1], profile))
+    return list(merged.values())

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from tcore.codegen.expr import Axis, Const, Expr, Fn, cast, index_const
+from tcore.codegen.expr import Axis, Const, Expr, cast, index_const
+from tcore.codegen.functions import apply_function
 from tcore.codegen.lowering import NotLowered, Operand, Target, lowers
-from tcore.codegen.stages import Map, Region, Regions, Stage
+from tcore.codegen.stages import Demand, Map, Region, Regions, Stage
 from tcore.tensor.join import Join, MakeVector, Split
 
 __all__ = ["LOWERINGS"]
@@ -44,18 +45,29 @@ def lower_split(op: Any, out: Target | tuple[Target, ...], x: Operand, axis: Ope
     outs = out if isinstance(out, tuple) else (out,)
     place = _known_axis(axis, x.ndim)
     offset: Expr = index_const(0)
-    stages = []
-    pieces = [cast(splits[index_const(number)], "int64") for number in range(len(outs))]
-    known = all(isinstance(piece, Const) for piece in pieces)
+    total: Expr = index_const(0)
+    conditions: list[Expr] = []
+    stages: list[Stage] = []
+    if splits.value is None:
+        conditions.append(apply_function("eq", (splits.shape[0], index_const(len(outs))), "bool"))
+    elif min(splits.value, default=0) < 0:
+        raise NotLowered("a piece of negative length")
     for number, target in enumerate(outs):
-        lengths = [target.axes[k].extent if k == place else x.shape[k] for k in range(x.ndim)]
-        axes = target.over(lengths)
-        # computed lengths may reach beyond the array, and the axis itself has not the length of the piece's
-        at = offset + axes[place] if known else Fn("bounded", (offset + axes[place], x.shape[place]), "int64")
-        index = tuple(at if k == place else axes[k] for k in range(x.ndim))
+        if splits.value is None:
+            wanted = cast(splits[index_const(number)], "int64")
+            conditions.append(apply_function("ge", (wanted, index_const(0)), "bool"))
+            # the length that the piece was given: no element is read for it, and it says nothing about that of the array
+            made = target.axes[place].extent
+            length = apply_function("maximum", (made, index_const(0)), "int64")
+        else:
+            length = made = wanted = index_const(int(splits.value[number]))
+        axes = target.over(length if k == place else x.shape[k] for k in range(x.ndim))
+        index = tuple(offset + axes[k] if k == place else axes[k] for k in range(x.ndim))
         stages.append(Regions(target.buffer, (Region(axes, axes, x[index]),)))
-        offset = offset + pieces[number]
-    return stages
+        offset, total = offset + made, total + wanted
+    # with the others it says that no piece reaches beyond the array
+    conditions.append(apply_function("eq", (total, x.shape[place]), "bool"))
+    return [Demand(tuple(conditions)), *stages]
 
 
 @lowers(MakeVector)

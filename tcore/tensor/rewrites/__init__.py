@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tcore.optimizer.rewrite import GlobalRewrite, Rewrite
 from tcore.tensor.rewrites import (
+    alloc_lengths,
     arithmetic,
     assertions,
     blas,
@@ -28,6 +29,7 @@ GROUP: tuple[Rewrite | GlobalRewrite, ...] = tuple(
         useless,
         assertions,
         shape_feature,
+        alloc_lengths,
         fills,
         dimshuffles,
         subtensor,

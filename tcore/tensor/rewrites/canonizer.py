@@ -315,6 +315,11 @@ def check_for_x_over_absX(numerators: list[Any], denominators: list[Any]) -> tup
     return numerators, denominators
 
 
+# the kinds of node in a product that hold a sum, or factors among which one may be
+_DISTRIBUTED = (scalar.Add, scalar.Sub, scalar.Mul, scalar.TrueDiv, scalar.Inv)
+_WITH_DENOMINATOR = (scalar.Mul, scalar.TrueDiv, scalar.Inv)
+
+
 def _greedy_distributor(node: Apply) -> Any:
     """(a / x + b) * x -> a + b * x: a product is distributed over a sum where that saves divisions
 
@@ -323,13 +328,19 @@ def _greedy_distributor(node: Apply) -> Any:
     out: Any = node.outputs[0]
     if out.type.dtype not in float_dtypes or elemwise_node(out, scalar.Mul, scalar.TrueDiv) is None:
         return False
+    if not any(elemwise_node(v, *_DISTRIBUTED) is not None for v in node.inputs):
+        return False
     num, denum = local_mul_canonizer.get_num_denum(out, only_client)
     for position, candidate in enumerate(num):
         total = elemwise_node(candidate, scalar.Add, scalar.Sub)
         if total is None or not only_client(candidate) or candidate.type != out.type:
             continue
+        if not any(elemwise_node(term, *_WITH_DENOMINATOR) is not None for term in total.inputs):
+            continue
         others = num[:position] + num[position + 1 :]
         terms = [local_mul_canonizer.get_num_denum(term) for term in total.inputs]
+        if not any(below for _, below in terms):
+            continue
         distributed = False
         for factor in list(others):
             cancels = sum(factor in below for _, below in terms)
@@ -354,6 +365,8 @@ local_greedy_distributor = rewrite(
 
 local_add_canonizer = Canonizer(add, sub, neg, _sum_of, name="local_add_canonizer")
 local_mul_canonizer = Canonizer(mul, true_div, inv, _product_of, name="local_mul_canonizer")
+local_add_canonizer.__doc__ = "a + b - c + d - (e - f) -> (a + b + d + f) - (c + e), without terms that cancel, with one constant"
+local_mul_canonizer.__doc__ = "a * b / c * d / (e / f) -> (a * b * d * f) / (c * e), without factors that cancel, with one constant"
 local_mul_canonizer.add_simplifier(check_for_x_over_absX, "x_over_absx")
 
 REWRITES: list[Rewrite] = [

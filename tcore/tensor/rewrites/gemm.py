@@ -11,7 +11,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from attrs import define, frozen
+from attrs import astuple, define, frozen
 
 from tcore import scalar
 from tcore.graph.errors import InconsistencyError
@@ -271,6 +271,11 @@ class GemmOptimizer(Optimizer):
         except InconsistencyError:
             record.nb_inconsistency_replace += 1
         record.validate_time += time.perf_counter() - start
+
+    @staticmethod
+    def merge_profile(prof1: GemmRecord, prof2: GemmRecord) -> GemmRecord:
+        """Counts and times added up."""
+        return GemmRecord(*map(sum, zip(astuple(prof1), astuple(prof2), strict=True)))
 
     @staticmethod
     def print_profile(stream: Any, prof: GemmRecord, level: int = 0) -> None:

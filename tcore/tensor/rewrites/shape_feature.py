@@ -232,7 +232,7 @@ class ShapeFeature(Feature):
 
 
 class ShapeOptimizer(Optimizer):
-    """Attaches a ShapeFeature: from here on shapes are known without values."""
+    """graph -> the same with a ShapeFeature: from here on shapes are known without values."""
 
     name = "ShapeOpt"
 
@@ -245,7 +245,7 @@ class ShapeOptimizer(Optimizer):
 
 
 class UnShapeOptimizer(Optimizer):
-    """Removes the ShapeFeature, which nobody asks any more."""
+    """graph with a ShapeFeature -> the same without: nobody asks it any more."""
 
     name = "UnShapeOpt"
 

@@ -34,6 +34,7 @@ def _on_opencl(step: Group, operands: list[Any], blank: list[Any]) -> list[Any]:
     """Print, build and launch on the first OpenCL device."""
     import pyopencl as cl
 
+    from tcore.codegen.gpu_program import evaluate_length
     from tcore.codegen.schedule_gpu import schedule
     from tcore_opencl.printer import OpenCLDialect
 
@@ -52,7 +53,7 @@ def _on_opencl(step: Group, operands: list[Any], blank: list[Any]) -> list[Any]:
     block = program.block.pack([a.shape for a in arrays], [[s // a.itemsize for s in a.strides] for a in arrays], [0] * len(arrays))
     number = {buffer: k for k, buffer in enumerate((*step.kernel.outputs, *step.kernel.inputs))}
     for launch in program.launches:
-        if launch.items(lambda b, axis: arrays[number[b]].shape[axis]):
+        if all(evaluate_length(extent, lambda b, axis: arrays[number[b]].shape[axis]) for extent in launch.work):
             kernel = cl.Kernel(built, launch.name)
             kernel.set_args(*memory, errors, block)
             cl.enqueue_nd_range_kernel(queue, kernel, (96,), (32,))

@@ -10,6 +10,7 @@ import numpy as np
 from tcore.codegen import expr as e
 from tcore.codegen.functions import apply_function
 from tcore.codegen.kernel import affine, body, decides
+from tcore.codegen.walks import flatten, substitute
 
 X = e.Buffer("x", "float64", (False, True))
 I = e.Axis.fresh("i", e.extent(X, 0))
@@ -47,9 +48,9 @@ def test_deep_expressions_do_not_recurse() -> None:
     value: e.Expr = e.load(X, (I, 0))
     for _ in range(50_000):
         value = e.Fn("neg", (value,), "float64")
-    assert len(e.flatten([value])) > 50_000
+    assert len(flatten([value])) > 50_000
     other = e.Buffer("y", "float64", (False, True))
-    moved = e.substitute([value], {e.load(X, (I, 0)): e.load(other, (I, 0))})[0]
+    moved = substitute([value], {e.load(X, (I, 0)): e.load(other, (I, 0))})[0]
     assert moved is not value
     assert moved.axes == {I}
     assert len(body([value])) == 50_001
@@ -76,7 +77,7 @@ def test_pickle() -> None:
     """A restored expression is the live one where its buffers are."""
     value = e.Fn("exp", (e.cast(e.load(X, (I, 0)), "float32"),), "float32")
     buffer, restored = pickle.loads(pickle.dumps((X, value)))
-    assert restored is e.substitute([value], {e.load(X, (I, 0)): restored.args[0].args[0]})[0]
+    assert restored is substitute([value], {e.load(X, (I, 0)): restored.args[0].args[0]})[0]
     assert restored.args[0].args[0].buffer is buffer
 
 

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from tcore.compat.paths import PATHS
+from tcore.compat.paths import ELSEWHERE, PATHS
 
 
 @pytest.mark.parametrize("path", sorted(PATHS))
@@ -37,3 +37,74 @@ def test_as_attributes(path):
     """``import tcore`` alone is enough to reach them."""
     code = f"import tcore\ntry: tcore.compile.nothing\nexcept AttributeError: print({path} is not None)"
     assert subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True, check=True).stdout == "True\n"
+
+
+@pytest.mark.parametrize(
+    ("module", "names"),
+    [
+        ("compile.function_module", "Function FunctionMaker UnusedInputError"),
+        ("scalar.basic", "float32 int64 add ScalarOp Composite"),
+        ("tensor.blas", "Gemm BatchedDot batched_dot"),
+        ("tensor.elemwise", "Elemwise DimShuffle CAReduce Sum Prod All"),
+        ("tensor.subtensor", "Subtensor IncSubtensor AdvancedSubtensor1 AdvancedIncSubtensor1 set_subtensor"),
+    ],
+)
+def test_names_of_shared_paths(module, names):
+    """Modules whose path is ours and the documentation's have all documented names, each the one object there is."""
+    found = importlib.import_module(f"tcore.{module}")
+    for name in names.split():
+        there = getattr(found, name)
+        assert getattr(importlib.import_module(there.__module__), name, there) is there
+    with pytest.raises(AttributeError, match=f"module 'tcore.{module}' has no attribute 'nothing'"):
+        _ = found.nothing
+
+
+def test_table_of_shared_paths():
+    """Each row leads to modules that are there."""
+    for module, homes in ELSEWHERE.items():
+        for name in (module, *homes):
+            importlib.import_module(name)
+
+
+PROGRAM = """
+from tcore.compat import theano as door
+door.install()
+import theano
+import theano.tensor as T
+from theano import config, function, gof, shared, tensor
+from theano.compile import SharedVariable
+from theano.compile.function_module import FunctionMaker
+from theano.compile.mode import get_default_mode
+from theano.compile.sharedvalue import shared_constructor
+from theano.gof import Apply, Constant, Op, Type, Variable, local_optimizer
+from theano.gof.graph import ancestors
+from theano.gof.toolbox import ReplaceValidate
+from theano.gradient import DisconnectedInputError, grad_clip
+from theano.printing import Print, debugprint, pp
+from theano.scalar import upcast
+from theano.tensor.basic import as_tensor_variable
+from theano.tensor.elemwise import DimShuffle
+from theano.tensor.sharedvar import TensorSharedVariable
+from theano.tensor.subtensor import IncSubtensor
+from theano.tensor.var import TensorVariable
+from theano.tests import unittest_tools
+import numpy, pickle
+
+x = T.matrix("x")
+w = theano.shared(numpy.zeros((2, 3), theano.config.floatX), name="w")
+loss = T.sqr(T.dot(x, w) - 1).mean()
+train = theano.function([x], loss, updates=[(w, w - 0.5 * theano.grad(loss, w))])
+losses = [float(train(numpy.ones((4, 2), theano.config.floatX))) for _ in range(50)]
+assert losses[0] == 1 and losses[-1] < 1e-8, losses
+assert theano.tensor is T and theano.gof.Op is Op
+assert pickle.loads(pickle.dumps(x)).type == x.type
+import tcore
+assert theano is tcore and isinstance(w, tcore.tensor.sharedvar.TensorSharedVariable)
+print("ran unchanged")
+"""
+
+
+def test_a_program_that_says_theano():
+    """Imports, attributes, pickles and training as programs written against the documentation have them."""
+    done = subprocess.run([sys.executable, "-P", "-c", PROGRAM], capture_output=True, text=True, check=False)
+    assert done.stdout == "ran unchanged\n", done.stderr

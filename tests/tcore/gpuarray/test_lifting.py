@@ -113,7 +113,7 @@ def test_index_out_of_range():
     x, i = T.dmatrix(), T.lvector()
     f = tcore.function([x, i], T.exp(x)[i])
     value = RNG.normal(size=(3, 2))
-    with pytest.raises(IndexError, match="index 7 is out of bounds for an axis with size 3"):
+    with pytest.raises(IndexError, match="index 7 is out of bounds for axis 0 with size 3"):
         f(value, [0, 7])
     np.testing.assert_allclose(f(value, [2, -3]), np.exp(value)[[2, -3]])
 

@@ -1,6 +1,7 @@
 """In-place ops: what is consistent, and in which order nodes run."""
 
 import itertools
+import pickle
 import random
 
 import pytest
@@ -160,3 +161,14 @@ def test_incremental_answers_agree_with_a_new_start():
                 trial.replace(twin[node.outputs[0]], new.owner.op(*[twin[v] for v in arguments]))
                 trial.attach_feature(DestroyHandler())
                 assert not trial.consistent()
+
+
+def test_a_handler_is_there_before_the_nodes():
+    """A graph with in-place ops is made with a handler, or unpickled with it: readers still come first."""
+    x = float64("x")
+    y = over(add(x, x), x)
+    graph = FunctionGraph([x], [y, neg(y)], features=[DestroyHandler()], clone=False)
+    loaded = pickle.loads(pickle.dumps(graph))
+    for each in (graph, loaded):
+        assert [str(node.op) for node in each.toposort()] == ["add", "over", "neg"]
+        assert each.destroyers(each.toposort()[0].outputs[0]) == [each.toposort()[1]]

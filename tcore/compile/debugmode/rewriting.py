@@ -1,0 +1,122 @@
+"""Optimizations under suspicion: the same steps each time, and replacements with the values of what they replace."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from tcore.compile.debugmode.errors import BadOptimization, StochasticOrder
+from tcore.graph import Apply, Constant, Feature, FunctionGraph, Variable
+from tcore.graph.debugprint import debugprint
+from tcore.graph.traversal import io_toposort
+
+__all__ = ["RepeatedOptimizer", "Replacements"]
+
+
+class _Steps(Feature):
+    """Notes each change of a graph, and by what rewrite."""
+
+    def __init__(self) -> None:
+        self.steps: list[str] = []
+
+    def on_change_input(self, fgraph: FunctionGraph, node: Any, i: int, r: Variable, new_r: Variable, reason: Any = None) -> None:
+        self.steps.append(f"{reason}: {node if isinstance(node, str) else node.op}[{i}]")
+
+
+class Replacements(Feature):
+    """Which variable was replaced by which, and why; checks at run time that both have the same value."""
+
+    def __init__(self) -> None:
+        self._pairs: dict[tuple[Variable, Variable], Any] = {}
+
+    def on_change_input(self, fgraph: FunctionGraph, node: Any, i: int, r: Variable, new_r: Variable, reason: Any = None) -> None:
+        if isinstance(reason, tuple) and reason and reason[0] == "Revert":
+            self._pairs.pop((new_r, r), None)
+        else:
+            self._pairs.setdefault((r, new_r), reason)
+
+    def check(self, fgraph: FunctionGraph, values: Sequence[Any]) -> None:
+        """Compute all replaced and replacing variables from ``values`` of the graph's inputs, and compare each pair.
+
+        Raises
+        ------
+        BadOptimization
+            For a pair that differs where the replaced variable is finite: accurate forms may turn an infinity into a number.
+        """
+        known = _computed(fgraph.inputs, values, [variable for pair in self._pairs for variable in pair])
+        for (old, new), reason in self._pairs.items():
+            if old in known and new in known and not _agree(old, known[old], known[new]):
+                raise BadOptimization(
+                    old, new, known[old], known[new], reason, str(debugprint(old, file="str")), str(debugprint(new, file="str"))
+                )
+
+
+def _agree(variable: Variable, old: Any, new: Any) -> bool:
+    if isinstance(old, np.ndarray) and isinstance(new, np.ndarray) and old.dtype.kind in "fc" and old.shape == new.shape:
+        finite = np.isfinite(old)
+        if not finite.all():
+            old, new = np.where(finite, old, 0), np.where(finite, new, 0).astype(old.dtype)
+    return variable.type.values_eq_approx(old, new)
+
+
+def _computed(inputs: Sequence[Variable], values: Sequence[Any], wanted: Sequence[Variable]) -> dict[Variable, Any]:
+    """Values of ``wanted`` and all between, by ``perform`` on copies; what cannot be computed is left out."""
+    known: dict[Variable, Any] = dict(zip(inputs, values, strict=True))
+    known.update((each, each.data) for each in wanted if isinstance(each, Constant))
+    for node in io_toposort(inputs, list(wanted)):
+        known.update((each, each.data) for each in node.inputs if isinstance(each, Constant))
+        if any(each not in known for each in node.inputs):
+            continue
+        try:
+            known.update(zip(node.outputs, _performed(node, [known[each] for each in node.inputs]), strict=True))
+        except Exception:  # noqa: S112 - the user's call reports it, if the function still computes this node
+            continue
+    return known
+
+
+def _performed(node: Apply, values: Sequence[Any]) -> list[Any]:
+    destroyed = {position for positions in node.op.destroy_map.values() for position in positions}
+    cells = {
+        variable: [copy.deepcopy(value) if position in destroyed else value]
+        for position, (variable, value) in enumerate(zip(node.inputs, values, strict=True))
+    }
+    cells.update((variable, [None]) for variable in node.outputs)
+    flags = {variable: [int(variable not in node.outputs)] for variable in cells}
+    thunk = node.op.make_thunk(node, cells, flags, [], impl="py")
+    while thunk() and getattr(thunk, "lazy", False):
+        pass
+    return [cells[variable][0] for variable in node.outputs]
+
+
+class RepeatedOptimizer:
+    """The optimizer of the mode, run as often as the patience says: the steps must agree. The last run is watched."""
+
+    def __init__(self, inner: Any, patience: int) -> None:
+        self.inner = inner
+        self.patience = patience
+
+    def optimize(self, fgraph: FunctionGraph) -> Any:
+        """Optimize ``fgraph``; first copies of it, which must all take the same steps.
+
+        Raises
+        ------
+        StochasticOrder
+        """
+        first: list[str] | None = None
+        for _ in range(self.patience if self.patience > 1 else 0):
+            trial, _ = fgraph.clone_get_equiv(attach_feature=True)
+            watch = _Steps()
+            trial.attach_feature(watch)
+            self.inner.optimize(trial)
+            if first is not None and watch.steps != first:
+                where = next(i for i, (a, b) in enumerate(zip([*watch.steps, ""], [*first, ""], strict=False)) if a != b)
+                raise StochasticOrder(
+                    f"optimizing the same graph twice took different steps: step {where} was {first[where : where + 1]}, then "
+                    f"{watch.steps[where : where + 1]}. Rewrites must not depend on id(), hash() or the order of sets."
+                )
+            first = watch.steps
+        fgraph.attach_feature(Replacements())
+        return self.inner.optimize(fgraph)

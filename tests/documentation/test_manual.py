@@ -1,0 +1,56 @@
+"""Every code block of the manual runs, page by page; what a block prints after ``>>>`` is what it prints here."""
+
+from __future__ import annotations
+
+import doctest
+import re
+import warnings
+from pathlib import Path
+
+import pytest
+
+import tcore
+
+ROOT = Path(__file__).parents[2]
+FENCE = re.compile(r"^(?P<indent> *)```(?P<language>\{?[\w-]+\}?)(?P<words>[^\n]*)\n(?P<text>.*?)^(?P=indent)```", re.MULTILINE | re.DOTALL)
+#: pages with programs that do something to the machine, or sketches of files; their text is checked by other tests
+SKETCHES = {"plugins.md", "testing.md", "contributing.md", "architecture.md", "install.md", "changes.md", "optimizations_catalogue.md"}
+FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE | doctest.IGNORE_EXCEPTION_DETAIL
+
+
+def pages():
+    found = sorted((ROOT / "docs").glob("*.md"))
+    return [page for page in found if page.name not in SKETCHES] + [ROOT / "README.md"]
+
+
+def blocks(page):
+    """The Python blocks of a page with the line that each starts in."""
+    text = page.read_text(encoding="utf-8")
+    for match in FENCE.finditer(text):
+        if match["language"] in ("python", "pycon"):
+            yield text.count("\n", 0, match.start()) + 2, match["text"]
+
+
+@pytest.mark.parametrize("page", pages(), ids=lambda page: page.name)
+def test_page(page, tmp_path, monkeypatch):
+    """The blocks of a page in order, in one namespace, in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+    names = {"__name__": "manual"}
+    runner = doctest.DocTestRunner(verbose=False, optionflags=FLAGS)
+    failures = []
+    with tcore.config.change_flags(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for line, text in blocks(page):
+            if ">>> " in text:
+                test = doctest.DocTestParser().get_doctest(text, names, f"{page.name}, line {line}", str(page), line - 1)
+                runner.run(test, out=failures.append, clear_globs=False)
+                names = test.globs
+            else:
+                exec(compile("\n" * (line - 1) + text, str(page), "exec"), names)
+    assert not failures, "".join(failures)
+
+
+def test_pages_have_code():
+    """A page that should show programs does; the pattern finds blocks."""
+    counted = {page.name: len(list(blocks(page))) for page in pages()}
+    assert all(counted.values()), counted

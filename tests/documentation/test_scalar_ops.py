@@ -1,0 +1,92 @@
+"""New scalar ops: one definition serves arrays, reductions and fused kernels (L8738)."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import tcore
+import tcore.tensor as T
+from tcore import scalar
+from tcore.gradient import verify_grad
+from tcore.scalar import BinaryScalarOp, UnaryScalarOp
+from tcore.tensor.careduce import CAReduce
+from tcore.tensor.elemwise import Elemwise
+
+
+class Cube(UnaryScalarOp):
+    """x ** 3, in Python and in C."""
+
+    def impl(self, x):
+        return x * x * x
+
+    def grad(self, inputs, output_gradients):
+        (x,), (g,) = inputs, output_gradients
+        return [3 * x * x * g]
+
+    def c_code(self, node, name, inputs, outputs, sub):
+        return f"{outputs[0]} = {inputs[0]} * {inputs[0]} * {inputs[0]};"
+
+
+class Hypot(BinaryScalarOp):
+    """sqrt(x^2 + y^2): associative and commutative, so that it can reduce."""
+
+    associative = commutative = True
+    identity = 0
+
+    def impl(self, x, y):
+        return np.hypot(x, y)
+
+    def c_code(self, node, name, inputs, outputs, sub):
+        return f"{outputs[0]} = hypot({inputs[0]}, {inputs[1]});"
+
+
+cube = Cube(scalar.upgrade_to_float, name="cube")
+hypot = Hypot(scalar.upcast_out, name="hypot")
+
+
+@pytest.mark.usefixtures("backend")
+@pytest.mark.backends("numpy", "cpu", "opencl")
+class TestNewScalarOp:
+    def test_elemwise_L8738(self, backend):
+        """On tensors of any rank, with broadcasting and gradient, fused with its neighbours."""
+        x = T.dmatrix("x")
+        value = np.linspace(-1, 2, 6).reshape(2, 3)
+        y = T.exp(Elemwise(cube)(x)) + 1
+        f = tcore.function([x], y)
+        np.testing.assert_allclose(f(value), np.exp(value**3) + 1)
+        if backend != "opencl":  # there kernels are joined below the graph
+            assert sum(isinstance(node.op, Elemwise) for node in f.maker.fgraph.toposort()) == 1
+        g = tcore.function([x], tcore.grad(Elemwise(cube)(x).sum(), x))
+        np.testing.assert_allclose(g(value), 3 * value**2)
+
+    def test_reduction_L8738(self, backend):
+        """The same definition reduces over an axis."""
+        x = T.dmatrix("x")
+        value = np.arange(1.0, 7).reshape(2, 3)
+        f = tcore.function([x], CAReduce(hypot, axis=1)(x))
+        np.testing.assert_allclose(f(value), np.sqrt((value**2).sum(1)))
+
+
+def test_c_code_of_elemwise_is_automatic_L8738():
+    """A scalar op with C code lowers, alone and inside a Composite."""
+    node = cube.make_node(scalar.float64("x"))
+    assert cube.c_code(node, "n", ["a"], ["b"], {}) == "b = a * a * a;"
+    assert cube(scalar.float64()).type == scalar.float64
+
+
+@pytest.mark.parametrize(("name", "values"), [("gammaln", [0.5, 3.0]), ("psi", [0.5, 3.0]), ("gamma", [0.5, 3.0])])
+def test_model_examples_L8742(name, values):
+    """GammaLn, Psi and Gamma, against SciPy, with gradients where there are some."""
+    special = pytest.importorskip("scipy.special")
+    x = T.dvector("x")
+    f = tcore.function([x], getattr(T, name)(x), mode="FAST_COMPILE")
+    np.testing.assert_allclose(f(values), getattr(special, name)(values))
+    op = getattr(scalar, name)
+    assert type(op).__name__ == {"gammaln": "GammaLn", "psi": "Psi", "gamma": "Gamma"}[name]
+    assert isinstance(op, scalar.ScalarOp)
+
+
+def test_gradient_of_gammaln_L8744():
+    """d gammaln / dx is psi."""
+    verify_grad(T.gammaln, [np.array([0.7, 2.5])], rng=np.random.default_rng(1), mode="FAST_COMPILE")
