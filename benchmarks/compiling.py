@@ -16,7 +16,7 @@ import tcore
 import tcore.tensor as T
 from tcore.compile.garbage import rare_collections
 from tcore.compile.mode import get_mode
-from tcore.graph import FunctionGraph
+from tcore.graph import DestroyHandler, FunctionGraph
 
 __all__ = ["COMPILE_ROWS", "compile_report"]
 
@@ -111,6 +111,19 @@ def doubled(build: Callable[[int], Graph], nodes: int) -> Callable[[], Pair]:
     return lambda: Pair(lambda: function_seconds(lambda: build(2 * nodes)), lambda: function_seconds(lambda: build(nodes)))
 
 
+def with_destroy_handler() -> Pair:
+    """An optimization that keeps track of in-place work from the start against one that begins with it at the end."""
+
+    def early() -> float:
+        inputs, outputs = gradient_of_chain(3000)
+        fgraph = FunctionGraph(inputs, outputs, features=[DestroyHandler()])
+        optimizer = get_mode("FAST_RUN").optimizer_for(fgraph)
+        with rare_collections():
+            return cpu_seconds(lambda: optimizer.optimize(fgraph))
+
+    return Pair(early, lambda: optimize_seconds(lambda: gradient_of_chain(3000)))
+
+
 def per_node(small: int, large: int) -> Pair:
     """The cost of a node in a long chain against that in a short one."""
     return Pair(
@@ -124,6 +137,7 @@ COMPILE_ROWS = (
     Row("optimize-chain", "optimization of a chain of 6,000 nodes, against building it (CPU time)", against_building(optimize_seconds, lambda: chain(6000)), seconds=1.0),
     Row("optimize-mlp", "optimization of a training step of an MLP, against building it (CPU time)", against_building(optimize_seconds, mlp), seconds=0.15),
     Row("node-20000-500", "cost of a node among 20,000 against one among 500 (CPU time)", lambda: per_node(500, 20_000), limit=1.6),
+    Row("destroy-handler", "optimization with a destroy handler from the start, against one at the end (CPU time)", with_destroy_handler, limit=1.5),
     Row("double-fan-out", "5,000 clients of one variable against 2,500 (CPU time)", doubled(fan_out, 2500), limit=2.7),
     Row("double-sum", "a sum of 2,000 terms against one of 1,000 (CPU time)", doubled(sum_of_many, 3000), limit=2.7),
     Row("double-gradient", "gradient of a chain, 6,000 nodes against 3,000 (CPU time)", doubled(gradient_of_chain, 3000), limit=2.7),

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 from tcore.configuration import config
 
@@ -15,14 +16,17 @@ if TYPE_CHECKING:
 
 pytest_plugins = ["tcore.testing.plugin"]
 
+#: `--hypothesis-profile=thorough`: for a night, or for who changed rewrites
+settings.register_profile("thorough", max_examples=4000)
+
+RUNTIME_BUILD = Path(__file__).parents[1] / "tcore_cpu" / "runtime_build.py"
+
 
 @pytest.fixture(scope="session", autouse=True)
 def failing_rewrites_raise() -> Iterator[None]:
     """A rewrite that fails, or is never done, fails the test; users get a report, and a graph without it."""
     with config.change_flags(on_opt_error="raise"):
         yield
-
-RUNTIME_BUILD = Path(__file__).parents[1] / "tcore_cpu" / "runtime_build.py"
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:

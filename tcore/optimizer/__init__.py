@@ -28,7 +28,7 @@ from tcore.optimizer.registration import (
     register_uncanonicalize,
     register_useless,
 )
-from tcore.optimizer.rewrite import GlobalRewrite, Rewrite, Stage, register_rewrites, rewrite
+from tcore.optimizer.rewrite import ASSUME_FINITE, GlobalRewrite, Rewrite, Stage, register_rewrites, rewrite
 from tcore.optimizer.sequence import SeqOptimizer
 from tcore.optimizer.tracing import CheckStackTrace, check_stack_trace, copy_stack_trace, inherit_stack_trace
 
@@ -36,6 +36,7 @@ from tcore.optimizer.tracing import CheckStackTrace, check_stack_trace, copy_sta
 GlobalOptimizer = Optimizer
 
 __all__ = [
+    "ASSUME_FINITE",
     "DB",
     "AddDestroyHandler",
     "AddFeatureOptimizer",

@@ -34,7 +34,17 @@ class _Entry:
     origin: str | None
     position: float | Literal["first", "last"] | None = None
     after: tuple[str, ...] = ()
+    without: dict[str, Any] = field(factory=dict)
     options: dict[str, Any] = field(factory=dict)
+
+    def choice(self, query: Query) -> Any:
+        """What takes part for a query: the whole, the part that remains without a tag that is excluded, or None."""
+        if query.matches(self.tags):
+            return self.obj
+        for tag, part in self.without.items():
+            if tag in query.exclude and query.matches(self.tags - {tag}):
+                return part
+        return None
 
     def order(self) -> tuple[Any, ...]:
         """Core first, as registered; then plugins by name."""
@@ -72,6 +82,8 @@ class DB:
             Whether the name of this database is a tag, too.
         origin : str, optional
             The plugin that it comes from.
+        without : dict from tag to optimization, optional
+            What stays where a query excludes that tag and would take the rest.
 
         Raises
         ------
@@ -102,7 +114,11 @@ class DB:
         if isinstance(obj, DB):
             obj._placed(self, position)
         after = tuple(options.pop("after", ()))
-        self._entries[name] = _Entry(name, obj, own, len(self._entries), origin, position, after, options)
+        without = dict(options.pop("without", None) or {})
+        for part in without.values():
+            if part.name is None:
+                part.name = name
+        self._entries[name] = _Entry(name, obj, own, len(self._entries), origin, position, after, without, options)
         return obj
 
     def _placed(self, holder: DB, position: Any) -> None:
@@ -191,9 +207,9 @@ class DB:
         for entry in sorted(self._entries.values(), key=_Entry.order):
             if entry.origin is not None and query.origins is not None and entry.origin not in query.origins:
                 continue
-            if not query.matches(entry.tags):
+            obj = entry.choice(query)
+            if obj is None:
                 continue
-            obj = entry.obj
             if isinstance(obj, DB):
                 obj = obj.query(query.for_member(entry.name))
                 obj.name = entry.name

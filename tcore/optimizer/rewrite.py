@@ -24,7 +24,10 @@ if TYPE_CHECKING:
     from tcore.graph.apply import Apply
     from tcore.graph.op import Op
 
-__all__ = ["GlobalRewrite", "Rewrite", "Stage", "register_rewrites", "rewrite", "stage_database"]
+__all__ = ["ASSUME_FINITE", "GlobalRewrite", "Rewrite", "Stage", "register_rewrites", "rewrite", "stage_database"]
+
+#: tag of what may lose a NaN, an infinity or the sign of a zero; excluding it leaves the exact part of each rule
+ASSUME_FINITE = "assume_finite"
 
 
 class Stage(Enum):
@@ -60,12 +63,15 @@ class Rewrite:
         ``fast_run`` is always there, except beside ``unsafe``: such a rule may only be asked for. ``fast_compile`` for rules
         that every compilation wants.
     name : str
+    exact : LocalOptimizer, optional
+        For a rule that carries :data:`ASSUME_FINITE`: its cases that lose nothing, which stay when the tag is excluded.
     """
 
     rule: LocalOptimizer
     stages: tuple[Stage, ...] = field(converter=_stages)
     tags: tuple[str, ...] = field(default=(), converter=_names)
     name: str = field(default="", kw_only=True)
+    exact: LocalOptimizer | None = field(default=None, kw_only=True)
 
     def __attrs_post_init__(self) -> None:
         if not self.name:
@@ -101,6 +107,8 @@ class GlobalRewrite:
         Names that come before it, where positions are equal.
     into : str
         The sequence to put it into: ``""`` for the principal one.
+    exact : Optimizer, optional
+        As for :class:`Rewrite`.
     """
 
     name: str
@@ -109,6 +117,7 @@ class GlobalRewrite:
     tags: tuple[str, ...] = field(default=(), converter=_names)
     after: tuple[str, ...] = field(default=(), converter=_names)
     into: str = ""
+    exact: Optimizer | None = field(default=None, kw_only=True)
 
     @property
     def summary(self) -> str:
@@ -122,6 +131,7 @@ def rewrite(
     tags: Iterable[str] = (),
     requirements: Sequence[Callable[[], Any]] = (),
     name: str | None = None,
+    exact: Callable[[Apply], bool] | None = None,
     only: Callable[[Any], bool] | None = None,
 ) -> Callable[[Callable[[Apply], Any]], Rewrite]:
     """Decorator: a function of a node as a :class:`Rewrite`.
@@ -139,15 +149,33 @@ def rewrite(
         The documented name, where the function has another.
     only : callable, optional
         ``only(op)``: whether the rule can do anything with nodes of this op; see :meth:`LocalOptimizer.concerns`.
+    exact : callable, optional
+        For a rule that carries :data:`ASSUME_FINITE`: ``exact(node)`` tells the nodes on which it loses nothing.
     """
     if tracks is not None and not list(tracks):
         raise ValueError("tracks is an empty list, so that the rule would never be asked: use None for all nodes")
 
     def decorate(fn: Callable[[Apply], Any]) -> Rewrite:
-        rule = FromFunctionLocalOptimizer(fn, None if tracks is None else list(tracks), requirements, name=name, only=only)
-        return Rewrite(rule, stages, tuple(tags))
+        tracked = None if tracks is None else list(tracks)
+        rule = FromFunctionLocalOptimizer(fn, tracked, requirements, name=name, only=only)
+        part = None
+        if exact is not None:
+            part = FromFunctionLocalOptimizer(_only_where(exact, fn), tracked, requirements, name=rule.name, only=only)
+            part.__doc__ = fn.__doc__
+        return Rewrite(rule, stages, tuple(tags), exact=part)
 
     return decorate
+
+
+def _only_where(exact: Callable[[Apply], bool], fn: Callable[[Apply], Any]) -> Callable[[Apply], Any]:
+    def transform(node: Apply) -> Any:
+        return fn(node) if exact(node) else False
+
+    return transform
+
+
+def _without(each: Rewrite | GlobalRewrite) -> dict[str, Any]:
+    return {} if each.exact is None else {ASSUME_FINITE: each.exact}
 
 
 def _sequence(optdb: SequenceDB, into: str) -> SequenceDB:
@@ -193,12 +221,12 @@ def register_rewrites(
                 own = (*each.tags, *tags) if "unsafe" in each.tags else ("fast_run", *each.tags, *tags)
                 for stage in each.stages:
                     db = stage_database(optdb, stage)
-                    db.register(each.name, each.rule, *own, origin=origin)
+                    db.register(each.name, each.rule, *own, origin=origin, without=_without(each))
                     done.append((db, each.name))
             elif isinstance(each, GlobalRewrite):
                 sequence = _sequence(optdb, each.into)
                 sequence.register(
-                    each.name, each.optimizer, each.position, *each.tags, *tags, after=each.after, origin=origin
+                    each.name, each.optimizer, each.position, *each.tags, *tags, after=each.after, origin=origin, without=_without(each)
                 )
                 done.append((sequence, each.name))
             else:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tcore.graph.apply import Apply
     from tcore.graph.variable import Variable
 
-__all__ = ["CheckStackTrace", "CheckStackTraceFeature", "check_stack_trace", "copy_stack_trace", "inherit", "inherit_stack_trace"]
+__all__ = ["CheckStackTrace", "CheckStackTraceFeature", "check_stack_trace", "copy_stack_trace", "inherit", "inherit_stack_trace", "trace_back"]
 
 logger = logging.getLogger("tcore.optimizer")
 
@@ -53,10 +53,14 @@ def inherit(old: Variable, new: Variable) -> None:
         new.name = old.name
     if not old.has_tag():
         return
-    trace = getattr(old.tag, "trace", None)
-    unchecked = getattr(old.tag, "nan_guard_mode_check", None)
-    if unchecked is True:
+    if getattr(old.tag, "nan_guard_mode_check", None) is True:
         new.tag.nan_guard_mode_check = True
+    trace_back(old, new)
+
+
+def trace_back(old: Variable, new: Variable) -> None:
+    """Give ``new``, and what was made with it, the creation trace of ``old``: all up to what is in a graph or has a trace."""
+    trace = getattr(old.tag, "trace", None) if old.has_tag() else None
     if not trace:
         return
     stack = [new]
@@ -66,6 +70,8 @@ def inherit(old: Variable, new: Variable) -> None:
             continue
         variable.tag.trace = trace
         if variable.owner is not None:
+            for output in variable.owner.outputs:
+                copy_trace(variable, output)
             stack.extend(variable.owner.inputs)
 
 

@@ -245,7 +245,11 @@ class MathOp(ScalarOp):
             options["dtype"] = dtype
         if function.nin == 2:
             if len(inputs) == 1:
-                inputs = [inputs[0], np.asarray(self.identity, dtype)]
+                # what is added alone stays itself: 0.0 + -0.0 would be 0.0
+                if target is None:
+                    return [inputs[0].astype(dtype)]
+                target[...] = inputs[0]
+                return [target]
             # the target may be one of the later inputs, so only the last step writes into it
             for value in inputs[1:-1]:
                 inputs = [function(inputs[0], value, **options), *inputs[2:]]

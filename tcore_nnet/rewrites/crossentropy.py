@@ -6,7 +6,7 @@ from typing import Any
 
 from tcore import tensor as T
 from tcore.graph import Apply
-from tcore.optimizer.rewrite import Stage, rewrite
+from tcore.optimizer.rewrite import ASSUME_FINITE, Stage, rewrite
 from tcore.tensor.softmax import Softmax
 from tcore_nnet.crossentropy import CrossentropyCategorical1Hot, CrossentropyCategorical1HotGrad
 from tcore_nnet.softmax_crossentropy import (
@@ -24,7 +24,7 @@ def _softmax_argument(variable: Any) -> Any:
     return None
 
 
-@rewrite(Stage.STABILIZE, Stage.SPECIALIZE, tracks=[CrossentropyCategorical1Hot])
+@rewrite(Stage.STABILIZE, Stage.SPECIALIZE, tracks=[CrossentropyCategorical1Hot], tags=(ASSUME_FINITE,))
 def crossentropy_to_crossentropy_with_softmax(node: Apply) -> Any:
     """crossentropy_categorical_1hot(softmax(x), y) -> crossentropy_softmax_argmax_1hot_with_bias(x, 0, y)[0]
 
@@ -36,7 +36,7 @@ def crossentropy_to_crossentropy_with_softmax(node: Apply) -> Any:
     return [crossentropy_softmax_argmax_1hot_with_bias(x, T.zeros_like(x[0, :]), node.inputs[1])[0]]
 
 
-@rewrite(Stage.STABILIZE, Stage.SPECIALIZE, tracks=[T.SoftmaxGrad])
+@rewrite(Stage.STABILIZE, Stage.SPECIALIZE, tracks=[T.SoftmaxGrad], tags=(ASSUME_FINITE,))
 def local_softmax_grad_to_crossentropy_with_softmax_grad(node: Apply) -> Any:
     """softmax_grad(crossentropy_categorical_1hot_grad(g, softmax(x), y), softmax(x)) -> g * (softmax(x) - 1hot(y))
 

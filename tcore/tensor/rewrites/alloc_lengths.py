@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tcore.configuration import config
-from tcore.graph.trace import copy_trace
 from tcore.optimizer.base import Optimizer
 from tcore.optimizer.rewrite import GlobalRewrite
+from tcore.optimizer.tracing import trace_back
 from tcore.tensor.alloc import Alloc
 from tcore.tensor.assertion import Assert
 from tcore.tensor.dimshuffle import DimShuffle
@@ -53,7 +53,7 @@ class AllocLengths(Optimizer):
                 if conditions:
                     what = f"Input dimension mis-match: {variable} has other lengths than {alloc} in {node}"
                     checked = Assert(what, ValueError)(variable, *conditions)
-                    copy_trace(node.outputs[0], checked)
+                    trace_back(node.outputs[0], checked)
                     fgraph.change_input(node, position, checked, reason="check_alloc_lengths")
                     return  # the others must agree with this one
 

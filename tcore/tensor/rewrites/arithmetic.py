@@ -4,29 +4,44 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from tcore import scalar
-from tcore.optimizer.rewrite import Rewrite, Stage, rewrite
+from tcore.optimizer.rewrite import ASSUME_FINITE, Rewrite, Stage, rewrite
 from tcore.scalar.dtypes import complex_dtypes, discrete_dtypes, float_dtypes
 from tcore.tensor.elemwise import Elemwise
 from tcore.tensor.math import abs_, add, cast, inv, mul, neg, pow, sqr, sqrt, sub, switch, true_div
-from tcore.tensor.rewrites.common import constant_like, elemwise_node, fitted, has_value, of_kind, only_client, uniform_value
+from tcore.tensor.rewrites.common import (
+    constant_like,
+    elemwise_node,
+    fitted,
+    has_value,
+    is_discrete,
+    is_real,
+    negated,
+    of_kind,
+    only_client,
+    uniform_value,
+)
 
 if TYPE_CHECKING:
     from tcore.graph.apply import Apply
 
 __all__ = ["REWRITES"]
 
+_FINITE = (ASSUME_FINITE,)
+
 
 @rewrite(Stage.CANONICALIZE, tracks=[neg])
 def local_neg_to_mul(node: Apply) -> Any:
-    """neg(x) -> -1 * x"""
+    """neg(x) -> -1 * x, for signed real x"""
     (x,) = node.inputs
-    if x.type.dtype in discrete_dtypes and x.type.dtype.startswith("u"):  # type: ignore[attr-defined]
+    if x.type.dtype.startswith("u") or not is_real(node):  # type: ignore[attr-defined]
         return False
     return [mul(constant_like(-1, node.outputs[0]), x)]
 
 
-@rewrite(Stage.CANONICALIZE, tracks=[mul])
+@rewrite(Stage.CANONICALIZE, tracks=[mul], tags=_FINITE, exact=is_discrete)
 def local_mul_zero(node: Apply) -> Any:
     """0 * x -> zeros"""
     if any(has_value(variable, 0) for variable in node.inputs):
@@ -34,7 +49,7 @@ def local_mul_zero(node: Apply) -> Any:
     return False
 
 
-@rewrite(Stage.CANONICALIZE, Stage.SPECIALIZE, tracks=[pow])
+@rewrite(Stage.CANONICALIZE, Stage.SPECIALIZE, tracks=[pow], tags=_FINITE, exact=is_real)
 def local_pow_canonicalize(node: Apply) -> Any:
     """x ** 0 -> ones; x ** 1 -> x; 1 ** y -> ones"""
     base, exponent = node.inputs
@@ -46,7 +61,12 @@ def local_pow_canonicalize(node: Apply) -> Any:
     return False
 
 
-@rewrite(Stage.SPECIALIZE, tracks=[pow])
+def _is_square_or_inverse(node: Apply) -> bool:
+    return has_value(node.inputs[1], 2) or has_value(node.inputs[1], -1)
+
+
+# roots differ from powers at -inf and -0.0, and the square of an inverse square may overflow on its own
+@rewrite(Stage.SPECIALIZE, tracks=[pow], tags=_FINITE, exact=_is_square_or_inverse)
 def local_pow_specialize(node: Apply) -> Any:
     """x ** 2 -> sqr(x); x ** 0.5 -> sqrt(x); x ** -0.5 -> inv(sqrt(x)); x ** -1 -> inv(x); x ** -2 -> inv(sqr(x))"""
     out: Any = node.outputs[0]
@@ -74,7 +94,12 @@ def local_pow_specialize(node: Apply) -> Any:
     return False
 
 
-@rewrite(Stage.SPECIALIZE_DEVICE, tracks=[pow])
+def _has_positive_exponent(node: Apply) -> bool:
+    value = uniform_value(node.inputs[1])
+    return value is not None and bool(value > 0)
+
+
+@rewrite(Stage.SPECIALIZE_DEVICE, tracks=[pow], tags=_FINITE, exact=_has_positive_exponent)
 def local_pow_specialize_device(node: Apply) -> Any:
     """x ** n -> products of squares of x, for whole 2 < |n| <= 512"""
     out: Any = node.outputs[0]
@@ -105,7 +130,11 @@ def local_mul_to_sqr(node: Apply) -> Any:
     return False
 
 
-@rewrite(Stage.SPECIALIZE, tracks=[mul])
+def _has_no_zero(node: Apply) -> bool:
+    return is_discrete(node) or (is_real(node) and not any(has_value(variable, 0) for variable in node.inputs))
+
+
+@rewrite(Stage.SPECIALIZE, tracks=[mul], tags=_FINITE, exact=_has_no_zero)
 def local_mul_specialize(node: Apply) -> Any:
     """1 * x -> x; -1 * x -> neg(x); 0 * x -> zeros; neg(x) * y -> neg(x * y)"""
     out: Any = node.outputs[0]
@@ -115,7 +144,7 @@ def local_mul_specialize(node: Apply) -> Any:
     changed = False
     factors: list[Any] = []
     # two signs cancel whoever else needs the negated values; a single one moves only where nobody does
-    pairs = sum(elemwise_node(variable, scalar.Neg) is not None for variable in node.inputs) // 2 * 2
+    pairs = sum(negated(variable, out.type.dtype) is not None for variable in node.inputs) // 2 * 2
     for variable in node.inputs:
         value = uniform_value(variable)
         if value is not None and value == 0:
@@ -126,12 +155,12 @@ def local_mul_specialize(node: Apply) -> Any:
             changed = True
             negative = not negative
         else:
-            inner = elemwise_node(variable, scalar.Neg)
+            inner = negated(variable, out.type.dtype)
             if inner is not None and len(node.inputs) > 1 and (pairs or only_client(variable)):
                 pairs = max(pairs - 1, 0)
                 changed = True
                 negative = not negative
-                factors.append(inner.inputs[0])
+                factors.append(inner)
             else:
                 factors.append(variable)
     if not changed:
@@ -144,7 +173,7 @@ def local_mul_specialize(node: Apply) -> Any:
     return [fitted(neg(result) if negative else result, out)]
 
 
-@rewrite(Stage.SPECIALIZE, tracks=[add])
+@rewrite(Stage.SPECIALIZE, tracks=[add], tags=_FINITE, exact=is_discrete)
 def local_add_specialize(node: Apply) -> Any:
     """x + 0 -> x; 0 + 0 -> zeros"""
     out: Any = node.outputs[0]
@@ -156,7 +185,12 @@ def local_add_specialize(node: Apply) -> Any:
     return [fitted(kept[0] if len(kept) == 1 else add(*kept), out)]
 
 
-@rewrite(Stage.SPECIALIZE, tracks=[sub])
+def _subtracts_zero(node: Apply) -> bool:
+    value = uniform_value(node.inputs[1])
+    return is_discrete(node) or (value is not None and is_real(node) and bool(value == 0) and not np.signbit(value))
+
+
+@rewrite(Stage.SPECIALIZE, tracks=[sub], tags=_FINITE, exact=_subtracts_zero)
 def local_sub_specialize(node: Apply) -> Any:
     """x - 0 -> x; 0 - x -> neg(x)"""
     left, right = node.inputs
@@ -175,14 +209,14 @@ def local_add_neg_to_sub(node: Apply) -> Any:
         return False
     out: Any = node.outputs[0]
     left, right = node.inputs
-    inner = elemwise_node(right, scalar.Neg)
+    inner = negated(right, out.type.dtype)
     if inner is not None:
-        return [fitted((sub if node.op == add else add)(left, inner.inputs[0]), out)]
-    inner = elemwise_node(left, scalar.Neg) if node.op == add else None
-    return False if inner is None else [fitted(sub(right, inner.inputs[0]), out)]
+        return [fitted((sub if node.op == add else add)(left, inner), out)]
+    inner = negated(left, out.type.dtype) if node.op == add else None
+    return False if inner is None else [fitted(sub(right, inner), out)]
 
 
-@rewrite(Stage.CANONICALIZE, tracks=[sub])
+@rewrite(Stage.CANONICALIZE, tracks=[sub], tags=_FINITE, exact=is_discrete)
 def local_elemwise_sub_zeros(node: Apply) -> Any:
     """x - x -> zeros"""
     left, right = node.inputs
@@ -206,35 +240,44 @@ def local_neg_neg(node: Apply) -> Any:
     return False if inner is None else [inner.inputs[0]]
 
 
-@rewrite(Stage.SPECIALIZE, tracks=[true_div])
+@rewrite(Stage.SPECIALIZE, tracks=[true_div], tags=_FINITE, exact=is_real)
 def local_neg_div_neg(node: Apply) -> Any:
-    """neg(x) / neg(y) -> x / y; neg(x) / c -> x / -c for a constant c"""
+    """neg(x) / neg(y) -> x / y; neg(x) / c -> x / -c for a constant c; not for integers, whose negative may wrap around"""
     above = elemwise_node(node.inputs[0], scalar.Neg)
-    if above is None:
+    if above is None or above.inputs[0].type.dtype in discrete_dtypes:  # type: ignore[attr-defined]
         return False
     below = elemwise_node(node.inputs[1], scalar.Neg)
-    if below is not None:
+    if below is not None and below.inputs[0].type.dtype not in discrete_dtypes:  # type: ignore[attr-defined]
         return [fitted(true_div(above.inputs[0], below.inputs[0]), node.outputs[0])]
     value = uniform_value(node.inputs[1])
-    if value is not None and only_client(node.inputs[0]) and node.inputs[1].type.dtype in float_dtypes:  # type: ignore[attr-defined]
+    if value is not None and only_client(node.inputs[0]) and is_real(node) and node.inputs[1].type.dtype in float_dtypes:  # type: ignore[attr-defined]
         return [fitted(true_div(above.inputs[0], constant_like(-value, node.inputs[1])), node.outputs[0])]
     return False
 
 
 @rewrite(Stage.CANONICALIZE, Stage.SPECIALIZE, tracks=[abs_])
 def local_abs_lift(node: Apply) -> Any:
-    """abs(abs(x)) -> abs(x); abs(neg(x)) -> abs(x)"""
+    """abs(abs(x)) -> abs(x); abs(neg(x)) -> abs(x), for signed x"""
     inner = elemwise_node(node.inputs[0], scalar.Abs)
     if inner is not None:
         return [node.inputs[0]]
     inner = elemwise_node(node.inputs[0], scalar.Neg)
-    return False if inner is None else [abs_(inner.inputs[0])]
+    if inner is None or inner.inputs[0].type.dtype.startswith("u"):  # type: ignore[attr-defined]
+        return False
+    return [abs_(inner.inputs[0])]
 
 
-@rewrite(Stage.SPECIALIZE, tracks=[mul, true_div])
+def _is_of_two(node: Apply) -> bool:
+    return len(node.inputs) == 2
+
+
+# another order of three factors may overflow where the written one does not
+@rewrite(Stage.SPECIALIZE, tracks=[mul, true_div], tags=_FINITE, exact=_is_of_two)
 def local_abs_merge(node: Apply) -> Any:
-    """abs(x) * abs(y) -> abs(x * y); abs(x) / abs(y) -> abs(x / y)"""
+    """abs(x) * abs(y) -> abs(x * y); abs(x) / abs(y) -> abs(x / y); of floats"""
     inner = [elemwise_node(variable, scalar.Abs) for variable in node.inputs]
+    # the absolute value of the lowest integer is itself, that of a complex number is rounded before the product
+    inner = [each if each is None or each.inputs[0].type.dtype in float_dtypes else None for each in inner]  # type: ignore[attr-defined]
     count = sum(each is not None and only_client(v) for each, v in zip(inner, node.inputs, strict=True))
     out: Any = node.outputs[0]
     if count < 2 or out.type.dtype not in float_dtypes:
@@ -265,19 +308,20 @@ def _switch_sink(node: Apply, positions: range) -> Any:
     return False
 
 
-@rewrite(Stage.CANONICALIZE, tracks=[mul])
+@rewrite(Stage.CANONICALIZE, tracks=[mul], tags=_FINITE, exact=is_discrete)
 def local_mul_switch_sink(node: Apply) -> Any:
     """switch(c, x, 0) * y -> switch(c, x * y, 0): no NaN where y is not wanted"""
     return _switch_sink(node, range(len(node.inputs)))
 
 
-@rewrite(Stage.CANONICALIZE, tracks=[true_div])
+@rewrite(Stage.CANONICALIZE, tracks=[true_div], tags=_FINITE)
 def local_div_switch_sink(node: Apply) -> Any:
     """switch(c, x, 0) / y -> switch(c, x / y, 0)"""
     return _switch_sink(node, range(1))
 
 
-@rewrite(Stage.SPECIALIZE, tracks=[Elemwise], only=of_kind(scalar.Add, scalar.Mul))
+# another order of additions may overflow where the written one does not
+@rewrite(Stage.SPECIALIZE, tracks=[Elemwise], only=of_kind(scalar.Add, scalar.Mul), tags=_FINITE, exact=is_discrete)
 def local_add_mul_fusion(node: Apply) -> Any:
     """add(x, add(y, z)) -> add(x, y, z), and the same for mul: one n-ary op, where the inner one has no other user"""
     op: Any = node.op

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from tcore import scalar
-from tcore.optimizer.base import FromFunctionLocalOptimizer
+from tcore.optimizer.base import FromFunctionLocalOptimizer, LocalOptimizer
 from tcore.optimizer.database import SequenceDB
 from tcore.optimizer.equilibrium import EquilibriumOptimizer
 from tcore.optimizer.navigators import TopoOptimizer
-from tcore.optimizer.rewrite import GlobalRewrite, Stage, rewrite
+from tcore.optimizer.rewrite import ASSUME_FINITE, GlobalRewrite, Stage, rewrite
 from tcore.tensor.alloc import AllocEmpty
 from tcore.tensor.blas import (
     Dot22,
@@ -29,7 +30,7 @@ from tcore.tensor.dot import Dot
 from tcore.tensor.elemwise import Elemwise
 from tcore.tensor.math import mul
 from tcore.tensor.rebroadcast import patternbroadcast
-from tcore.tensor.rewrites.common import fitted, has_value, only_client
+from tcore.tensor.rewrites.common import fitted, has_value, is_discrete, only_client
 from tcore.tensor.rewrites.gemm import GemmOptimizer, as_factor, one
 from tcore.tensor.shape import shape_i
 
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
 __all__ = ["REWRITES", "local_dot22_to_dot22scalar", "local_dot_to_dot22", "local_gemm_to_gemv"]
 
 
-@rewrite(Stage.CANONICALIZE, Stage.SPECIALIZE, tracks=[Dot])
+@rewrite(Stage.CANONICALIZE, Stage.SPECIALIZE, tracks=[Dot], tags=(ASSUME_FINITE,), exact=is_discrete)
 def local_0_dot_x(node: Apply) -> Any:
     """dot(0, x) -> zeros"""
     out = node.outputs[0]
@@ -89,7 +90,7 @@ def _empty(source: Variable, axis: int, fgraph: Any) -> Variable:
     return patternbroadcast(AllocEmpty(source.type.dtype)(shape_i(source, axis, fgraph)), (source.type.broadcastable[axis],))
 
 
-def _gemm_to_gemv(node: Apply) -> Any:
+def _gemm_to_gemv(node: Apply, outer: bool = True) -> Any:
     """Gemm(z, a, x, y, b) -> Gemv where x is a row or y a column, -> Ger where x is a column and y a row"""
     op: Any = node.op
     if op.inplace:
@@ -103,14 +104,14 @@ def _gemm_to_gemv(node: Apply) -> Any:
         result = gemv_no_inplace(z.dimshuffle(1), a, y.T, x.dimshuffle(1), b).dimshuffle("x", 0)
     elif y_col and not x_row:
         result = gemv_no_inplace(z.dimshuffle(0), a, x, y.dimshuffle(0), b).dimshuffle(0, "x")
-    elif x_col and y_row and not x_row and not y_col and has_value(b, 1):
+    elif outer and x_col and y_row and not x_row and not y_col and has_value(b, 1):
         result = ger(z, a, x.dimshuffle(0), y.dimshuffle(1))
     else:
         return False
     return [result] if result.type == node.outputs[0].type else False
 
 
-def _dot22_to_gemv(node: Apply) -> Any:
+def _dot22_to_gemv(node: Apply, outer: bool = True) -> Any:
     """Dot22(row, y) -> Gemv; Dot22(x, column) -> Gemv; Dot22(column, row) -> column * row"""
     x, y = node.inputs
     x_row, x_col = x.type.broadcastable
@@ -118,6 +119,8 @@ def _dot22_to_gemv(node: Apply) -> Any:
     number = one(x.type.dtype)
     zero = number.type.make_constant(0)
     if x_col and y_row:
+        if not outer:
+            return False
         result = mul(x, y)
     elif x_row and not y_col:
         result = gemv_no_inplace(_empty(y, 1, node.fgraph), number, y.T, x.dimshuffle(1), zero).dimshuffle("x", 0)
@@ -166,8 +169,16 @@ local_dot_to_dot22 = FromFunctionLocalOptimizer(_dot_to_dot22, [Dot], name="loca
 local_dot22_to_dot22scalar = FromFunctionLocalOptimizer(_dot22_to_dot22scalar, [Elemwise], name="local_dot22_to_dot22scalar")
 local_gemm_to_gemv = FromFunctionLocalOptimizer(_gemm_to_gemv, [Gemm], name="local_gemm_to_gemv")
 local_dot22_to_ger_or_gemv = FromFunctionLocalOptimizer(_dot22_to_gemv, [Dot22], name="local_dot22_to_ger_or_gemv")
+# a product of matrices adds to 0.0, an outer one does not: their zeros have other signs
+_exact_gemm_to_gemv = FromFunctionLocalOptimizer(partial(_gemm_to_gemv, outer=False), [Gemm], name="local_gemm_to_gemv")
+_exact_dot22_to_gemv = FromFunctionLocalOptimizer(partial(_dot22_to_gemv, outer=False), [Dot22], name="local_dot22_to_ger_or_gemv")
 local_dot_to_gemv = FromFunctionLocalOptimizer(_dot_to_gemv, [Dot], name="local_dot_to_gemv")
 local_inplace_blas = FromFunctionLocalOptimizer(_in_place, [Gemm, Gemv, Ger], name="local_inplace_blas")
+
+
+def _until_done(*rules: LocalOptimizer) -> EquilibriumOptimizer:
+    return EquilibriumOptimizer(rules, max_use_ratio=5, ignore_newtrees=False)
+
 
 #: the documented group, at position 1.7; backends add theirs at use_c_blas (20) and scipy_blas (100)
 BLAS = SequenceDB()
@@ -177,18 +188,16 @@ REWRITES = (
     local_0_dot_x,
     GlobalRewrite("BlasOpt", BLAS, 1.7, ("fast_run",)),
     GlobalRewrite("local_dot_to_dot22", TopoOptimizer(local_dot_to_dot22), 0, ("fast_run",), into="BlasOpt"),
-    GlobalRewrite("gemm_optimizer", GemmOptimizer(), 10, ("fast_run",), into="BlasOpt"),
-    GlobalRewrite("local_dot22_to_dot22scalar", TopoOptimizer(local_dot22_to_dot22scalar), 11, ("fast_run",), into="BlasOpt"),
+    GlobalRewrite("gemm_optimizer", GemmOptimizer(), 10, ("fast_run", ASSUME_FINITE), into="BlasOpt", exact=GemmOptimizer(nested=False)),
+    # BLAS reads no matrix whose factor is 0
+    GlobalRewrite("local_dot22_to_dot22scalar", TopoOptimizer(local_dot22_to_dot22scalar), 11, ("fast_run", ASSUME_FINITE), into="BlasOpt"),
     GlobalRewrite(
         "local_gemm_to_gemv",
-        EquilibriumOptimizer(
-            [local_gemm_to_gemv, local_dot22_to_ger_or_gemv, local_dot_to_gemv],
-            max_use_ratio=5,
-            ignore_newtrees=False,
-        ),
+        _until_done(local_gemm_to_gemv, local_dot22_to_ger_or_gemv, local_dot_to_gemv),
         15,
-        ("fast_run",),
+        ("fast_run", ASSUME_FINITE),
         into="BlasOpt",
+        exact=_until_done(_exact_gemm_to_gemv, _exact_dot22_to_gemv, local_dot_to_gemv),
     ),
     GlobalRewrite("InplaceBlasOpt", TopoOptimizer(local_inplace_blas), 70, ("fast_run", "inplace", "blas_opt_inplace")),
 )

@@ -9,13 +9,13 @@ import numpy as np
 from tcore import scalar
 from tcore.graph.variable import Constant, Variable
 from tcore.optimizer.base import LocalOptimizer
-from tcore.optimizer.rewrite import Rewrite, Stage, rewrite
+from tcore.optimizer.rewrite import ASSUME_FINITE, Rewrite, Stage, rewrite
 from tcore.scalar.dtypes import float_dtypes
 from tcore.tensor.conversion import as_tensor_variable
 from tcore.tensor.dimshuffle import DimShuffle
 from tcore.tensor.elemwise import Elemwise
 from tcore.tensor.math import add, inv, mul, neg, sgn, sub, true_div
-from tcore.tensor.rewrites.common import constant_like, elemwise_node, fitted, only_client, uniform_value
+from tcore.tensor.rewrites.common import constant_like, elemwise_node, fitted, is_discrete, only_client, uniform_value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -42,6 +42,8 @@ class Canonizer(LocalOptimizer):
     calculate : callable
         ``calculate(num, denum, aslist=False, out_type=None)``: the same for numbers; with ``aslist`` a list, empty where the
         result is neutral.
+    discrete_only : bool
+        Leaves floats and complex numbers alone: with these, what cancels may have been NaN, and another order may overflow.
     """
 
     def __init__(
@@ -52,6 +54,7 @@ class Canonizer(LocalOptimizer):
         calculate: Callable[..., Any],
         use_reciprocal: bool = True,
         name: str | None = None,
+        discrete_only: bool = False,
     ) -> None:
         self.main = main
         self.inverse = inverse
@@ -60,6 +63,7 @@ class Canonizer(LocalOptimizer):
         self.use_reciprocal = use_reciprocal
         self.external_simplifiers: list[tuple[Any, Any]] = []
         self.name = name
+        self.discrete_only = discrete_only
         self._neutral = calculate([], [])
         self._kinds = tuple(type(op.scalar_op) for op in (main, inverse, reciprocal))
         self.__doc__ = type(self).__doc__
@@ -194,6 +198,8 @@ class Canonizer(LocalOptimizer):
         """As the class says."""
         op: Any = node.op
         if op.inplace_pattern or len(node.outputs) != 1 or type(op.scalar_op) not in self._kinds:
+            return False
+        if self.discrete_only and not is_discrete(node):
             return False
         out: Any = node.outputs[0]
         if out.type.dtype == "bool" or self._belongs_to_a_larger_one(out):
@@ -360,7 +366,7 @@ def _with_one(term: tuple[list[Any], list[Any]], out: Any) -> tuple[list[Any], l
 
 
 local_greedy_distributor = rewrite(
-    Stage.CANONICALIZE, Stage.STABILIZE, Stage.SPECIALIZE, tracks=[mul, true_div], name="local_greedy_distributor"
+    Stage.CANONICALIZE, Stage.STABILIZE, Stage.SPECIALIZE, tracks=[mul, true_div], tags=(ASSUME_FINITE,), name="local_greedy_distributor"
 )(_greedy_distributor)
 
 local_add_canonizer = Canonizer(add, sub, neg, _sum_of, name="local_add_canonizer")
@@ -369,8 +375,11 @@ local_add_canonizer.__doc__ = "a + b - c + d - (e - f) -> (a + b + d + f) - (c +
 local_mul_canonizer.__doc__ = "a * b / c * d / (e / f) -> (a * b * d * f) / (c * e), without factors that cancel, with one constant"
 local_mul_canonizer.add_simplifier(check_for_x_over_absX, "x_over_absx")
 
+_exact_add_canonizer = Canonizer(add, sub, neg, _sum_of, name="local_add_canonizer", discrete_only=True)
+_exact_mul_canonizer = Canonizer(mul, true_div, inv, _product_of, name="local_mul_canonizer", discrete_only=True)
+
 REWRITES: list[Rewrite] = [
-    Rewrite(local_add_canonizer, (Stage.CANONICALIZE,)),
-    Rewrite(local_mul_canonizer, (Stage.CANONICALIZE,)),
+    Rewrite(local_add_canonizer, (Stage.CANONICALIZE,), (ASSUME_FINITE,), exact=_exact_add_canonizer),
+    Rewrite(local_mul_canonizer, (Stage.CANONICALIZE,), (ASSUME_FINITE,), exact=_exact_mul_canonizer),
     local_greedy_distributor,
 ]

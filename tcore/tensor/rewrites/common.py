@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tcore.graph.variable import Constant
-from tcore.optimizer.tracing import copy_stack_trace
+from tcore.optimizer.tracing import trace_back
+from tcore.scalar.arithmetic import Neg
 from tcore.scalar.basic import Cast, Second
+from tcore.scalar.dtypes import complex_dtypes, discrete_dtypes
 from tcore.tensor.alloc import Alloc, alloc
 from tcore.tensor.conversion import as_tensor_variable
 from tcore.tensor.dimshuffle import DimShuffle
@@ -32,7 +34,10 @@ __all__ = [
     "fitted",
     "get_clients",
     "get_clients2",
+    "is_discrete",
     "is_inverse_pair",
+    "is_real",
+    "negated",
     "of_kind",
     "only_client",
     "scalarconsts_rest",
@@ -80,6 +85,16 @@ def has_value(variable: Any, number: float) -> bool:
     """Whether every element of ``variable`` is known to be ``number``."""
     value = uniform_value(variable)
     return value is not None and bool(value == number)
+
+
+def is_discrete(node: Apply) -> bool:
+    """Whether a node computes integers or truth values: these know no NaN, no infinity and one zero."""
+    return node.outputs[0].type.dtype in discrete_dtypes  # type: ignore[attr-defined]
+
+
+def is_real(node: Apply) -> bool:
+    """Whether a node computes no complex numbers: a complex product makes NaN of an infinity and a zero of the other part."""
+    return node.outputs[0].type.dtype not in complex_dtypes  # type: ignore[attr-defined]
 
 
 def scalarconsts_rest(
@@ -136,12 +151,20 @@ def broadcast_like(value: Any, template: Any, fgraph: Any, dtype: str | None = N
 
 def fitted(value: Any, old: Any) -> Any:
     """``value`` in dtype and shape of the variable ``old`` of a graph, which it is to replace."""
-    copy_stack_trace(old, value)
+    trace_back(old, value)
     if value.type.dtype != old.type.dtype:
         value = cast(value, old.type.dtype)
     if value.type.broadcastable != old.type.broadcastable:
         value = broadcast_like(value, old, old.fgraph)
     return value
+
+
+def negated(variable: Any, dtype: str) -> Any:
+    """``x`` where ``variable`` is ``neg(x)`` and that is its negative in ``dtype`` too: small integers wrap around; else None."""
+    node = elemwise_node(variable, Neg)
+    if node is None or (variable.type.dtype in discrete_dtypes and variable.type.dtype != dtype):
+        return None
+    return node.inputs[0]
 
 
 def is_cast(node: Any) -> bool:

@@ -24,7 +24,7 @@ def _new_memory(node: Apply) -> bool:
     return not op.inplace_pattern and len(node.outputs) == 1
 
 
-@rewrite(Stage.CANONICALIZE, tracks=[Elemwise])
+@rewrite(Stage.CANONICALIZE, tracks=[Elemwise], tags=("local_fill_cut",))
 def local_fill_sink(node: Apply) -> Any:
     """f(fill(a, b), c) -> f(b, c), where c has the result's shape; else fill(a, f(b, c))"""
     if not _new_memory(node) or isinstance(node.op.scalar_op, scalar.Second):  # type: ignore[attr-defined]

@@ -10,7 +10,7 @@ from tcore.graph.features import ReplaceValidate
 from tcore.optimizer.base import FromFunctionLocalOptimizer, LocalOptimizer, Optimizer
 from tcore.optimizer.database import SequenceDB
 from tcore.optimizer.failures import report_local_failure
-from tcore.optimizer.rewrite import GlobalRewrite, Rewrite
+from tcore.optimizer.rewrite import ASSUME_FINITE, GlobalRewrite, Rewrite
 from tcore.optimizer.tracing import inherit
 from tcore.scalar import Composite, get_scalar_type
 from tcore.tensor.elemwise import Elemwise
@@ -190,7 +190,17 @@ class FusionOptimizer(Optimizer):
 def _fusion_db() -> SequenceDB:
     db = SequenceDB()
     db.name = "elemwise_fusion"
-    db.register("local_add_mul_fusion", FusionOptimizer(local_add_mul_fusion.rule), 0, "fast_run", "fusion")
+    exact = local_add_mul_fusion.exact
+    assert exact is not None
+    db.register(
+        "local_add_mul_fusion",
+        FusionOptimizer(local_add_mul_fusion.rule),
+        0,
+        "fast_run",
+        "fusion",
+        ASSUME_FINITE,
+        without={ASSUME_FINITE: FusionOptimizer(exact)},
+    )
     db.register(
         "composite_elemwise_fusion",
         FusionOptimizer(local_elemwise_fusion),

@@ -76,8 +76,11 @@ def _folded(factor: Any) -> Any:
         return factor
 
 
-def linear_terms(out: Any) -> list[Term]:
-    """The terms of the sum that ``out`` is, each of the dtype of ``out`` or narrower."""
+def linear_terms(out: Any, nested: bool = True) -> list[Term]:
+    """The terms of the sum that ``out`` is, each of the dtype of ``out`` or narrower.
+
+    Without ``nested`` those of ``x + y`` and ``x - y`` as they stand: no other order of additions, no product taken apart.
+    """
     dtype = out.type.dtype
     terms: list[Term] = []
     pending: list[tuple[Any, Any, bool]] = [(out, None, True)]
@@ -90,7 +93,8 @@ def linear_terms(out: Any) -> list[Term]:
             and isinstance(node.op, Elemwise)
             and not node.op.inplace_pattern
             and x.type == out.type
-            and (is_root or only_client(x))
+            and (is_root or (nested and only_client(x)))
+            and (nested or len(node.inputs) == 2)
             and len(terms) + len(pending) < _MAX_TERMS
         ):
             kind = node.op.scalar_op
@@ -144,9 +148,9 @@ def _update(z: Term, product: Term) -> Any:
     return gemv_no_inplace(z.tensor, a, matrix, vector, b)
 
 
-def with_gemm(out: Any) -> Any | None:
+def with_gemm(out: Any, nested: bool = True) -> Any | None:
     """``out`` with its products of matrices in the form of Gemm and Gemv, or None where there is nothing to do."""
-    terms = linear_terms(out)
+    terms = linear_terms(out, nested)
     if len(terms) < 2:
         return None
     products = [term for term in terms if _is_product(term, out)]
@@ -228,9 +232,19 @@ class GemmRecord:
 
 
 class GemmOptimizer(Optimizer):
-    """b * z + a * dot(x, y) -> Gemm(z, a, x, y, b), and the same with a vector -> Gemv; also in longer sums."""
+    """b * z + a * dot(x, y) -> Gemm(z, a, x, y, b), and the same with a vector -> Gemv; also in longer sums.
+
+    Parameters
+    ----------
+    nested : bool
+        False takes ``z + dot(x, y)`` and ``z - dot(x, y)`` only, whose value it does not change, whatever is NaN or infinite: BLAS
+        reads no matrix whose factor is 0.
+    """
 
     name = "gemm_optimizer"
+
+    def __init__(self, nested: bool = True) -> None:
+        self.nested = nested
 
     def add_requirements(self, fgraph: FunctionGraph) -> None:
         """Replacements that can be taken back."""
@@ -255,7 +269,7 @@ class GemmOptimizer(Optimizer):
         out = node.outputs[0]
         start = time.perf_counter()
         try:
-            new = with_gemm(out)
+            new = with_gemm(out, self.nested)
         finally:
             record.time_factor_can += time.perf_counter() - start
         if new is None:

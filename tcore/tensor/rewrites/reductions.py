@@ -7,15 +7,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tcore import scalar
-from tcore.optimizer.rewrite import Rewrite, Stage, rewrite
+from tcore.optimizer.rewrite import ASSUME_FINITE, Rewrite, Stage, rewrite
 from tcore.scalar.dtypes import float_dtypes
 from tcore.tensor._lengths import product
 from tcore.tensor.alloc import Alloc
 from tcore.tensor.careduce import CAReduce, CAReduceDtype, Prod, Sum, normal_axes
+from tcore.tensor.constants import constant_int
 from tcore.tensor.dimshuffle import DimShuffle
+from tcore.tensor.elemwise import Elemwise
 from tcore.tensor.extremes import Argmax, MaxAndArgmax
+from tcore.tensor.join import Join
 from tcore.tensor.math import cast, mul, neg, pow, true_div
-from tcore.tensor.rewrites.common import elemwise_node, fitted, only_client
+from tcore.tensor.rewrites.common import elemwise_node, fitted, is_discrete, is_real, only_client
 
 if TYPE_CHECKING:
     from tcore.graph.apply import Apply
@@ -36,7 +39,12 @@ def local_sum_all_to_none(node: Apply) -> Any:
     return [op.clone(axis=None)(node.inputs[0])]
 
 
-@rewrite(Stage.CANONICALIZE, tracks=[Sum, Prod])
+def _in_any_order(node: Apply) -> bool:
+    """Whether the order of a reduction decides no NaN: for complex products it does."""
+    return is_real(node) or isinstance(node.op, Sum)
+
+
+@rewrite(Stage.CANONICALIZE, tracks=[Sum, Prod], tags=(ASSUME_FINITE,), exact=_in_any_order)
 def local_sum_sum(node: Apply) -> Any:
     """sum(sum(x, axes), other axes) -> sum(x, all of them), and the same for prod"""
     op: Any = node.op
@@ -53,7 +61,12 @@ def local_sum_sum(node: Apply) -> Any:
     return [fitted(op.clone(axis=None if len(axes) == x.type.ndim else axes)(x), node.outputs[0])]  # type: ignore[attr-defined]
 
 
-@rewrite(Stage.CANONICALIZE, tracks=[CAReduce])
+def _keeps_signs(node: Apply) -> bool:
+    """Whether a reduction is no sum of floats: NumPy's starts at 0.0, so that a sum of -0.0 alone is 0.0."""
+    return is_discrete(node) or (is_real(node) and not isinstance(node.op.scalar_op, scalar.Add))  # type: ignore[attr-defined]
+
+
+@rewrite(Stage.CANONICALIZE, tracks=[CAReduce], tags=(ASSUME_FINITE,), exact=_keeps_signs)
 def local_cut_useless_reduce(node: Apply) -> Any:
     """sum(x, no axes) -> x"""
     if _axes(node):
@@ -63,7 +76,7 @@ def local_cut_useless_reduce(node: Apply) -> Any:
     return [x if x.type.dtype == out.type.dtype else cast(x, out.type.dtype)]
 
 
-@rewrite(Stage.CANONICALIZE, Stage.SPECIALIZE, tracks=[CAReduce])
+@rewrite(Stage.CANONICALIZE, Stage.SPECIALIZE, tracks=[CAReduce], tags=(ASSUME_FINITE,), exact=_keeps_signs)
 def local_reduce_broadcastable(node: Apply) -> Any:
     """sum(x, axes of length 1) -> x without these axes"""
     op: Any = node.op
@@ -85,7 +98,8 @@ def local_reduce_broadcastable(node: Apply) -> Any:
     return [fitted(op.clone(axis=rest)(shuffled), out)]
 
 
-@rewrite(Stage.SPECIALIZE, tracks=[Sum, Prod])
+# of no elements, the sum of negatives is 0, the negative of the sum -0.0
+@rewrite(Stage.SPECIALIZE, tracks=[Sum, Prod], tags=(ASSUME_FINITE,), exact=is_discrete)
 def local_sum_mul_by_scalar(node: Apply) -> Any:
     """sum(c * x) -> c * sum(x), for scalars c; sum(-x) -> -sum(x); prod(c * x) -> c ** (number of elements) * prod(x)"""
     op: Any = node.op
@@ -95,7 +109,8 @@ def local_sum_mul_by_scalar(node: Apply) -> Any:
         return False
     if isinstance(op, Sum):
         negated = elemwise_node(x, scalar.Neg)
-        if negated is not None:
+        # the negative of an integer may wrap around, which a wider sum does not
+        if negated is not None and (x.type.dtype in float_dtypes or x.type.dtype == out.type.dtype == op.acc_dtype):  # type: ignore[attr-defined]
             return [fitted(neg(op(negated.inputs[0])), out)]
     terms = elemwise_node(x, scalar.Mul)
     if terms is None or x.type.dtype not in float_dtypes:  # type: ignore[attr-defined]
@@ -118,7 +133,7 @@ def local_sum_mul_by_scalar(node: Apply) -> Any:
     return [fitted(mul(factor, op(inner)), out)]
 
 
-@rewrite(Stage.CANONICALIZE, Stage.SPECIALIZE, tracks=[Sum])
+@rewrite(Stage.CANONICALIZE, Stage.SPECIALIZE, tracks=[Sum], tags=(ASSUME_FINITE,))
 def local_sum_div_dimshuffle(node: Apply) -> Any:
     """sum(x / y, axes in which y is the same) -> sum(x) / y"""
     op: Any = node.op
@@ -137,7 +152,7 @@ def local_sum_div_dimshuffle(node: Apply) -> Any:
     return [fitted(true_div(op(above), lower), node.outputs[0])]
 
 
-@rewrite(Stage.CANONICALIZE, Stage.SPECIALIZE, tracks=[Sum, Prod])
+@rewrite(Stage.CANONICALIZE, Stage.SPECIALIZE, tracks=[Sum, Prod], tags=(ASSUME_FINITE,), exact=is_discrete)
 def local_sum_alloc(node: Apply) -> Any:
     """sum(alloc(c, shape)) -> c * (number of elements), for scalars c; prod(alloc(c, shape)) -> c ** (number of elements)"""
     op: Any = node.op
@@ -160,6 +175,47 @@ def local_sum_alloc(node: Apply) -> Any:
     if kept:
         result = x.owner.op(result, *kept)
     return [fitted(result, out)]
+
+
+@rewrite(Stage.CANONICALIZE, Stage.SPECIALIZE, tracks=[CAReduce], tags=(ASSUME_FINITE,), exact=_keeps_signs)
+def local_reduce_join(node: Apply) -> Any:
+    """sum(join(axis, x, y), axis) -> x + y, for x and y of length 1 in that axis; also prod, max, min, all and any"""
+    op: Any = node.op
+    (joined,) = node.inputs
+    axes = _axes(node)
+    if joined.owner is None or not isinstance(joined.owner.op, Join) or len(axes) != 1:
+        return False
+    axis, *parts = joined.owner.inputs
+    known = constant_int(axis)
+    ndim: int = joined.type.ndim  # type: ignore[attr-defined]
+    if known is None or known % ndim != axes[0] or len(parts) > 31:
+        return False
+    if not all(part.type.broadcastable[axes[0]] for part in parts):  # type: ignore[attr-defined]
+        return False
+    out: Any = node.outputs[0]
+    if out.type.dtype == "bool" != joined.type.dtype:  # type: ignore[attr-defined]
+        return False
+    order = [place for place in range(ndim) if place != axes[0]]
+    # first to the dtype of the whole, then to that in which it is reduced
+    dtypes: tuple[Any, ...] = (joined.type.dtype, op.acc_dtype if isinstance(op, CAReduceDtype) else out.type.dtype)  # type: ignore[attr-defined]
+    terms: list[Any] = []
+    for part in parts:
+        term: Any = DimShuffle(part.type.broadcastable, order)(part)  # type: ignore[attr-defined]
+        for dtype in dtypes:
+            term = term if term.type.dtype == dtype else cast(term, dtype)
+        terms.append(term)
+    return [fitted(_combined(op.scalar_op, terms), out)]
+
+
+def _combined(scalar_op: Any, terms: list[Any]) -> Any:
+    """The terms, one after the other, combined by a scalar op."""
+    combine = Elemwise(scalar_op)
+    if isinstance(scalar_op, (scalar.Add, scalar.Mul)):
+        return combine(*terms)
+    result = terms[0]
+    for term in terms[1:]:
+        result = combine(result, term)
+    return result
 
 
 @rewrite(Stage.CANONICALIZE, Stage.SPECIALIZE, tracks=[MaxAndArgmax], tags=("fast_compile",))
@@ -185,5 +241,6 @@ REWRITES: list[Rewrite] = [
     local_sum_mul_by_scalar,
     local_sum_div_dimshuffle,
     local_sum_alloc,
+    local_reduce_join,
     local_max_and_argmax,
 ]

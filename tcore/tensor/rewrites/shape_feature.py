@@ -218,9 +218,10 @@ class ShapeFeature(Feature):
             shape_y = (shape_y[dim_y],)
         if len(shape_x) != len(shape_y):
             return False
-        return all(self._same_length(a, b) for a, b in zip(shape_x, shape_y, strict=True))
+        return all(self.same_length(a, b) for a, b in zip(shape_x, shape_y, strict=True))
 
-    def _same_length(self, a: Any, b: Any) -> bool:
+    def same_length(self, a: Any, b: Any) -> bool:
+        """Whether two lengths, ints or integer scalars, are known to be equal."""
         if a is b:
             return True
         if isinstance(a, int) or isinstance(b, int):

@@ -1,4 +1,8 @@
-"""Forms that keep their precision where the written ones lose it, or overflow."""
+"""Forms that keep their precision where the written ones lose it, or overflow.
+
+All are tagged :data:`~tcore.optimizer.rewrite.ASSUME_FINITE`: to give a number where the written form gives an infinity or NaN
+is what they are for.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from tcore import scalar
 from tcore.optimizer.navigators import in2out
-from tcore.optimizer.rewrite import GlobalRewrite, Rewrite, Stage, rewrite
+from tcore.optimizer.rewrite import ASSUME_FINITE, GlobalRewrite, Rewrite, Stage, rewrite
 from tcore.scalar.dtypes import complex_dtypes, float_dtypes
 from tcore.tensor.careduce import CAReduce, Sum, normal_axes, spread_over
 from tcore.tensor.dimshuffle import DimShuffle
@@ -42,6 +46,7 @@ if TYPE_CHECKING:
 __all__ = ["REWRITES"]
 
 _BOTH = (Stage.STABILIZE, Stage.SPECIALIZE)
+_FINITE = (ASSUME_FINITE,)
 
 
 def negative_of(variable: Any) -> Any:
@@ -86,7 +91,7 @@ def _is_float(variable: Any) -> bool:
     return variable.type.dtype in float_dtypes
 
 
-@rewrite(*_BOTH, tracks=[log], tags=("local_log1p",))
+@rewrite(*_BOTH, tracks=[log], tags=_FINITE)
 def local_log1p(node: Apply) -> Any:
     """log(1 + x) -> log1p(x); log(1 - x) -> log1p(-x)"""
     inner = _one_plus(node.inputs[0])
@@ -95,7 +100,7 @@ def local_log1p(node: Apply) -> Any:
     return [fitted(log1p(inner), node.outputs[0])]
 
 
-@rewrite(*_BOTH, tracks=[add, sub])
+@rewrite(*_BOTH, tracks=[add, sub], tags=_FINITE)
 def local_expm1(node: Apply) -> Any:
     """exp(x) - 1 -> expm1(x)"""
     out: Any = node.outputs[0]
@@ -110,7 +115,7 @@ def local_expm1(node: Apply) -> Any:
     return False
 
 
-@rewrite(*_BOTH, tracks=[log])
+@rewrite(*_BOTH, tracks=[log], tags=_FINITE)
 def local_log_add(node: Apply) -> Any:
     """log(exp(x) + exp(y)) -> max(x, y) + log1p(exp(min(x, y) - max(x, y)))"""
     total = elemwise_node(node.inputs[0], scalar.Add)
@@ -130,7 +135,7 @@ def local_log_add(node: Apply) -> Any:
 # ------------------------------------------------------------ sigmoid and softplus
 
 
-@rewrite(*_BOTH, tracks=[inv, true_div])
+@rewrite(*_BOTH, tracks=[inv, true_div], tags=_FINITE)
 def local_inv_1_plus_exp(node: Apply) -> Any:
     """1 / (1 + exp(x)) -> sigmoid(-x), also as a factor: y / (1 + exp(x)) -> y * sigmoid(-x)"""
     below = node.inputs[-1]
@@ -146,7 +151,7 @@ def local_inv_1_plus_exp(node: Apply) -> Any:
     return [fitted(sigmoid(_negated(power.inputs[0])), out)]
 
 
-@rewrite(*_BOTH, tracks=[true_div])
+@rewrite(*_BOTH, tracks=[true_div], tags=_FINITE)
 def local_exp_over_1_plus_exp(node: Apply) -> Any:
     """y * exp(x) / (1 + exp(x)) -> y * sigmoid(x); y / (1 + exp(x)) -> y * sigmoid(-x)"""
     out: Any = node.outputs[0]
@@ -178,7 +183,7 @@ def _is_exp_of(variable: Any, exponent: Any) -> bool:
     return node is not None and node.inputs[0] is exponent
 
 
-@rewrite(*_BOTH, tracks=[mul, true_div])
+@rewrite(*_BOTH, tracks=[mul, true_div], tags=_FINITE)
 def local_sigm_times_exp(node: Apply) -> Any:
     """sigmoid(x) * exp(-x) -> sigmoid(-x); sigmoid(x) / exp(x) -> sigmoid(-x)"""
     out: Any = node.outputs[0]
@@ -213,7 +218,7 @@ def local_sigm_times_exp(node: Apply) -> Any:
     return [fitted(local_mul_canonizer.merge_num_denum(num, denum), out)] if changed else False
 
 
-@rewrite(*_BOTH, tracks=[sub, add])
+@rewrite(*_BOTH, tracks=[sub, add], tags=_FINITE)
 def local_1msigmoid(node: Apply) -> Any:
     """1 - sigmoid(x) -> sigmoid(-x)"""
     out: Any = node.outputs[0]
@@ -232,7 +237,7 @@ def local_1msigmoid(node: Apply) -> Any:
     return [fitted(sigmoid(_negated(sigm.inputs[0])), out)]
 
 
-@rewrite(*_BOTH, tracks=[log])
+@rewrite(*_BOTH, tracks=[log], tags=_FINITE)
 def local_logsigm_to_softplus(node: Apply) -> Any:
     """log(sigmoid(x)) -> -softplus(-x); log(1 - sigmoid(x)) -> -softplus(x)"""
     sigm = elemwise_node(node.inputs[0], scalar.ScalarSigmoid)
@@ -241,7 +246,7 @@ def local_logsigm_to_softplus(node: Apply) -> Any:
     return False
 
 
-@rewrite(*_BOTH, tracks=[log1p])
+@rewrite(*_BOTH, tracks=[log1p], tags=_FINITE)
 def local_log1msigm_to_softplus(node: Apply) -> Any:
     """log1p(-sigmoid(x)) -> -softplus(x); log1p(exp(x)) -> softplus(x)"""
     (x,) = node.inputs
@@ -258,7 +263,7 @@ def local_log1msigm_to_softplus(node: Apply) -> Any:
 # ------------------------------------------------------------ softmax
 
 
-@rewrite(*_BOTH, tracks=[log], tags=("fast_compile_gpu",))
+@rewrite(*_BOTH, tracks=[log], tags=(*_FINITE, "fast_compile_gpu"))
 def local_log_softmax(node: Apply) -> Any:
     """log(softmax(x)) -> logsoftmax(x)"""
     (x,) = node.inputs
@@ -267,7 +272,7 @@ def local_log_softmax(node: Apply) -> Any:
     return [fitted(logsoftmax_op(x.owner.inputs[0]), node.outputs[0])]
 
 
-@rewrite(*_BOTH, tracks=[SoftmaxGrad])
+@rewrite(*_BOTH, tracks=[SoftmaxGrad], tags=_FINITE)
 def local_logsoftmax_grad(node: Apply) -> Any:
     """softmax_grad(g / softmax(x), softmax(x)) -> g - sum(g) * softmax(x): no division by a probability that is 0"""
     dy, sm = node.inputs
@@ -282,7 +287,7 @@ def local_logsoftmax_grad(node: Apply) -> Any:
     return [fitted(sub(g, mul(spread_over(g.sum(axis=1), 2, (1,)), sm)), node.outputs[0])]
 
 
-@rewrite(tracks=[log])
+@rewrite(tracks=[log], tags=_FINITE)
 def local_log_sum_exp(node: Apply) -> Any:
     """log(sum(exp(x))) -> max(x) + log(sum(exp(x - max(x))))"""
     (total,) = node.inputs
@@ -314,7 +319,7 @@ def _is_spread_maximum(variable: Any) -> bool:
 # ------------------------------------------------------------ error function
 
 
-@rewrite(Stage.CANONICALIZE, *_BOTH, tracks=[sub, add])
+@rewrite(Stage.CANONICALIZE, *_BOTH, tracks=[sub, add], tags=(*_FINITE, "local_one_minus_erf2"))
 def local_one_minus_erf(node: Apply) -> Any:
     """1 - erf(x) -> erfc(x); 1 - erfc(x) -> erf(x)"""
     out: Any = node.outputs[0]
@@ -331,7 +336,7 @@ def local_one_minus_erf(node: Apply) -> Any:
     return False
 
 
-@rewrite(*_BOTH, tracks=[log])
+@rewrite(*_BOTH, tracks=[log], tags=_FINITE)
 def local_log_erfc(node: Apply) -> Any:
     """log(erfc(x)) -> log(erfcx(x)) - x * x for x >= 1, where erfc(x) falls to 0"""
     function = elemwise_node(node.inputs[0], scalar.Erfc)
@@ -343,6 +348,46 @@ def local_log_erfc(node: Apply) -> Any:
     large = sub(log(erfcx(maximum(x, constant_like(1, x)))), mul(x, x))
     small = log(erfc(minimum(x, constant_like(1, x))))
     return [fitted(switch(lt(x, constant_like(1, x)), small, large), node.outputs[0])]
+
+
+@rewrite(*_BOTH, tracks=[true_div], tags=_FINITE)
+def local_grad_log_erfc_neg(node: Apply) -> Any:
+    """y * exp(-x * x) / erfc(x) -> y / erfcx(x): for large x both exp and erfc fall to 0"""
+    out: Any = node.outputs[0]
+    if not _is_float(out):
+        return False
+    num, denum = local_mul_canonizer.get_num_denum(out, only_client)
+    for place, below in enumerate(denum):
+        function = elemwise_node(below, scalar.Erfc)
+        if function is None:
+            continue
+        x = function.inputs[0]
+        for factor in num:
+            power = elemwise_node(factor, scalar.Exp)
+            if power is not None and _is_minus_square(power.inputs[0], x):
+                num.remove(factor)
+                denum[place] = erfcx(x)
+                return [fitted(local_mul_canonizer.merge_num_denum(num, denum), out)]
+    return False
+
+
+def _is_minus_square(variable: Any, x: Any) -> bool:
+    """Whether ``variable`` is written as ``-x * x``, in one of the ways that rewrites leave."""
+    square = negative_of(variable)
+    if square is None:
+        product = elemwise_node(variable, scalar.Mul)
+        if product is None or len(product.inputs) != 3:
+            return False
+        rest = [factor for factor in product.inputs if factor is not x]
+        return len(rest) == 1 and has_value(rest[0], -1)
+    node = elemwise_node(square, scalar.Sqr, scalar.Mul, scalar.Pow)
+    if node is None or node.inputs[0] is not x:
+        return False
+    if isinstance(node.op.scalar_op, scalar.Sqr):  # type: ignore[attr-defined]
+        return True
+    if isinstance(node.op.scalar_op, scalar.Pow):  # type: ignore[attr-defined]
+        return has_value(node.inputs[1], 2)
+    return len(node.inputs) == 2 and node.inputs[1] is x
 
 
 REWRITES: list[Rewrite | GlobalRewrite] = [
@@ -357,8 +402,9 @@ REWRITES: list[Rewrite | GlobalRewrite] = [
     local_log1msigm_to_softplus,
     local_log_softmax,
     local_logsoftmax_grad,
-    GlobalRewrite("local_log_sum_exp", in2out(local_log_sum_exp.rule), 1.6, ("fast_run",)),
+    GlobalRewrite("local_log_sum_exp", in2out(local_log_sum_exp.rule), 1.6, ("fast_run", ASSUME_FINITE)),
     local_one_minus_erf,
     local_log_erfc,
-    Rewrite(local_mul_canonizer, (Stage.STABILIZE,)),
+    local_grad_log_erfc_neg,
+    Rewrite(local_mul_canonizer, (Stage.STABILIZE,), _FINITE),
 ]

@@ -11,7 +11,7 @@ from tcore.graph.comparison import equal_computations
 from tcore.graph.variable import Constant
 from tcore.optimizer.base import FromFunctionLocalOptimizer
 from tcore.optimizer.navigators import TopoOptimizer
-from tcore.optimizer.rewrite import GlobalRewrite, Rewrite, Stage, rewrite
+from tcore.optimizer.rewrite import ASSUME_FINITE, GlobalRewrite, Rewrite, Stage, rewrite
 from tcore.tensor._lengths import as_length
 from tcore.tensor.advanced_incsubtensor import AdvancedIncSubtensor, AdvancedIncSubtensor1
 from tcore.tensor.alloc import Alloc
@@ -23,7 +23,7 @@ from tcore.tensor.indexing import index
 from tcore.tensor.join import MakeVector
 from tcore.tensor.math import add
 from tcore.tensor.rebroadcast import Rebroadcast
-from tcore.tensor.rewrites.common import has_value, only_client
+from tcore.tensor.rewrites.common import has_value, is_discrete, only_client
 from tcore.tensor.scalars import ScalarFromTensor, TensorFromScalar, tensor_from_scalar
 from tcore.tensor.slices import slice_length
 from tcore.tensor.subtensor import Subtensor, fill_index, index_list
@@ -357,7 +357,11 @@ def local_subtensor_inc_subtensor(node: Apply) -> Any:
     return [y] if out.type.ndim == 0 or (feature is not None and feature.same_shape(y, out)) else False
 
 
-@rewrite(*_BOTH, tracks=[IncSubtensor])
+def _sets_or_is_discrete(node: Apply) -> bool:
+    return node.op.set_instead_of_inc or is_discrete(node)  # type: ignore[attr-defined]
+
+
+@rewrite(*_BOTH, tracks=[IncSubtensor], tags=(ASSUME_FINITE,), exact=_sets_or_is_discrete)
 def local_useless_inc_subtensor(node: Apply) -> Any:
     """set_subtensor(x[:], y) -> y, and inc_subtensor of zeros as well, where y has the shape of x"""
     op: Any = node.op
@@ -372,7 +376,8 @@ def local_useless_inc_subtensor(node: Apply) -> Any:
     return [y] if feature is not None and feature.same_shape(x, y) else False
 
 
-@rewrite(*_BOTH, tracks=[IncSubtensor])
+# 0.0 + -0.0 is 0.0
+@rewrite(*_BOTH, tracks=[IncSubtensor], tags=(ASSUME_FINITE,), exact=is_discrete)
 def local_incsubtensor_of_zeros_to_setsubtensor(node: Apply) -> Any:
     """inc_subtensor(zeros[i], y) -> set_subtensor(zeros[i], y)"""
     op: Any = node.op
@@ -428,7 +433,12 @@ def _increment_serialize(node: Apply) -> Any:
     return [result]
 
 
+def _discrete_increment_serialize(node: Apply) -> Any:
+    return _increment_serialize(node) if is_discrete(node) else False
+
+
 local_IncSubtensor_serialize = FromFunctionLocalOptimizer(_increment_serialize, [Elemwise], name="local_IncSubtensor_serialize")
+_exact_serialize = FromFunctionLocalOptimizer(_discrete_increment_serialize, [Elemwise], name="local_IncSubtensor_serialize")
 
 
 REWRITES: tuple[Rewrite | GlobalRewrite, ...] = (
@@ -444,5 +454,11 @@ REWRITES: tuple[Rewrite | GlobalRewrite, ...] = (
     local_incsubtensor_of_zeros_to_setsubtensor,
     local_tensor_scalar_tensor,
     local_scalar_tensor_scalar,
-    GlobalRewrite("pre_local_IncSubtensor_serialize", TopoOptimizer(local_IncSubtensor_serialize), 0.99, ("fast_run",)),
+    GlobalRewrite(
+        "pre_local_IncSubtensor_serialize",
+        TopoOptimizer(local_IncSubtensor_serialize),
+        0.99,
+        ("fast_run", ASSUME_FINITE),
+        exact=TopoOptimizer(_exact_serialize),
+    ),
 )

@@ -8,15 +8,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tcore import scalar
-from tcore.optimizer.rewrite import Rewrite, Stage, rewrite
+from tcore.optimizer.rewrite import ASSUME_FINITE, Rewrite, Stage, rewrite
 from tcore.scalar.dtypes import discrete_dtypes
 from tcore.tensor.alloc import Alloc
+from tcore.tensor.constants import constant_int
 from tcore.tensor.elemwise import Elemwise
+from tcore.tensor.join import MakeVector
 from tcore.tensor.math import cast
 from tcore.tensor.rebroadcast import Rebroadcast
 from tcore.tensor.reshape import Reshape
 from tcore.tensor.rewrites.common import constant_like, elemwise_node, fitted, is_cast, of_kind, uniform_value
 from tcore.tensor.shape import Shape_i
+from tcore.tensor.var import TensorConstant
 
 if TYPE_CHECKING:
     from tcore.graph.apply import Apply
@@ -91,10 +94,19 @@ def local_cast_cast(node: Apply) -> Any:
     if not is_cast(inner) or inner.op.inplace_pattern:
         return False
     source = inner.inputs[0]
-    # the detour loses nothing where the inner type holds every value of the source
-    if np.can_cast(source.type.dtype, x.type.dtype, "safe"):
+    if _holds_all(x.type.dtype, source.type.dtype, wanted):
         return [source if source.type.dtype == wanted else cast(source, wanted)]
     return False
+
+
+def _holds_all(through: str, source: str, wanted: str) -> bool:
+    """Whether the detour from ``source`` to ``wanted`` over another dtype changes no value."""
+    if not np.can_cast(source, through, "safe"):
+        return False
+    if source in discrete_dtypes and through not in discrete_dtypes:
+        # NumPy calls 64 bits in a double safe; and a float outside the range of an integer type becomes anything
+        return np.dtype(source).itemsize <= 4 and (wanted not in discrete_dtypes or wanted == "bool" or np.can_cast(source, wanted, "safe"))
+    return True
 
 
 @rewrite(*_ALWAYS, tracks=[Alloc], tags=_FAST)
@@ -162,10 +174,29 @@ def local_useless_reshape(node: Apply) -> Any:
     if x.type.ndim <= 1 and (x.type.ndim == 0 or x.type.broadcastable[0]):
         return [x]
     feature = getattr(node.fgraph, "shape_feature", None)
-    return [x] if feature is not None and feature.same_shape(x, out) else False
+    if feature is None or feature.shape_of[x] is None:
+        return False
+    lengths = _entries_of(node.inputs[1])
+    if lengths is None:
+        return [x] if feature.same_shape(x, out) else False
+    # the one length that is to follow from the others, written -1, follows from them
+    unknown = [new for new in lengths if constant_int(new) == -1]
+    same = all(new in unknown or feature.same_length(old, new) for old, new in zip(feature.shape_of[x], lengths, strict=True))
+    return [x] if same and len(unknown) <= 1 else False
 
 
-@rewrite(Stage.CANONICALIZE, Stage.SPECIALIZE, tracks=[Reshape])
+def _entries_of(shape: Any) -> list[Any] | None:
+    """The elements of a shape as scalars, where it is a constant or made of them."""
+    if isinstance(shape, TensorConstant):
+        return [int(length) for length in shape.data]
+    maker = shape.owner
+    if maker is not None and isinstance(maker.op, Rebroadcast):
+        maker = maker.inputs[0].owner  # a vector of one element without its mark
+    return maker.inputs if maker is not None and isinstance(maker.op, MakeVector) else None
+
+
+# a flattening is a reshape, too
+@rewrite(Stage.CANONICALIZE, Stage.SPECIALIZE, tracks=[Reshape], tags=("local_flatten_lift",))
 def local_reshape_lift(node: Apply) -> Any:
     """reshape(f(x), shape) -> f(reshape(x, shape)), for elementwise f of one input that nobody else needs"""
     x, shape = node.inputs
@@ -201,9 +232,16 @@ def local_upcast_elemwise_constant_inputs(node: Apply) -> Any:
     return [new] if new.type == out.type else False
 
 
-@rewrite(Stage.CANONICALIZE, Stage.SPECIALIZE, tracks=[Elemwise], only=of_kind(*itertools.chain(*_INVERSE)))
+def _only_changes_signs(node: Apply) -> bool:
+    return isinstance(node.op.scalar_op, (scalar.Neg, scalar.Conj))  # type: ignore[attr-defined]
+
+
+@rewrite(Stage.CANONICALIZE, Stage.SPECIALIZE, tracks=[Elemwise], only=of_kind(*itertools.chain(*_INVERSE)), tags=(ASSUME_FINITE,), exact=_only_changes_signs)
 def local_func_inv(node: Apply) -> Any:
-    """f(g(x)) -> x, for a function and its inverse that cancel everywhere: neg, inv, conj, sinh, degrees"""
+    """f(g(x)) -> x, for a function and its inverse that cancel everywhere: neg, inv, conj, sinh, degrees
+
+    The last three may overflow on the way.
+    """
     kind = node.op.scalar_op  # type: ignore[attr-defined]
     x: Any = node.inputs[0]
     for first, other in _INVERSE:

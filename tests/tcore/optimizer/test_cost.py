@@ -12,7 +12,7 @@ import tcore
 import tcore.tensor as T
 from tcore.compile import rebuild
 from tcore.compile.mode import get_mode
-from tcore.graph import Feature, FunctionGraph, fgraph, nodes_constructed
+from tcore.graph import DestroyHandler, Feature, FunctionGraph, fgraph, nodes_constructed
 from tcore.optimizer import rules
 
 
@@ -102,6 +102,16 @@ def test_twice_the_graph_is_twice_the_work(monkeypatch, build):
     assert tried_twice <= 2.2 * tried
     assert changes_twice <= 2.2 * changes
     assert sorts_twice <= sorts + 1
+
+
+def test_a_destroy_handler_may_be_there_from_the_start():
+    """It follows every change of the optimization and leaves the same graph."""
+    plain = FunctionGraph(*gradient_of_chain(40))
+    early = FunctionGraph(*gradient_of_chain(40), features=[DestroyHandler()])
+    optimizer = get_mode("FAST_RUN").optimizer_for(plain)
+    optimizer.optimize(plain)
+    optimizer.optimize(early)
+    assert str(early) == str(plain)
 
 
 def test_a_node_of_a_chain_costs_few_visits(monkeypatch):

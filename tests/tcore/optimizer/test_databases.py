@@ -233,3 +233,15 @@ def test_text_of_queries_and_databases():
     out = io.StringIO()
     db.print_summary(out)
     assert out.getvalue() == f"EquilibriumDB  (id {id(db)})\n  one: a, one, z\n"
+
+
+def test_part_without_a_tag():
+    """Where a query excludes a tag that has an exact part, that part takes the place; a name that is excluded excludes both."""
+    db = EquilibriumDB()
+    whole, part = named("rule"), named("part")
+    db.register("rule", whole, "all", "assume_finite", without={"assume_finite": part})
+    assert db.query(Query(["all"])).local_optimizers == [whole]
+    assert db.query(Query(["all"], exclude=["assume_finite"])).local_optimizers == [part]
+    assert db.query(Query(["all"], exclude=["assume_finite", "rule"])).local_optimizers == []
+    assert db.query(Query(["all"], require=["assume_finite"])).local_optimizers == [whole]
+    assert db.query(Query(["other"], exclude=["assume_finite"])).local_optimizers == []
