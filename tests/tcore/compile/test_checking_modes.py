@@ -70,6 +70,13 @@ class TestDebugMode:
         with pytest.raises(error):
             f([1.0, 2.0])
 
+    def test_destroyer_under_a_rewrite(self):
+        """The comparison of replaced expressions runs the op as well: what it destroys there is a copy."""
+        given = np.array([1.0, 2.0])
+        f = function([v], Wrong(add_in_place)(v) + 1 + 1, mode=DebugMode(stability_patience=1))
+        with pytest.raises(BadDestroyMap, match="from \\[1. 2.\\] to \\[2. 3.\\]"):
+            f(given)
+
     def test_infinities_allowed(self):
         f = function([v], Wrong(lambda a: a * np.nan)(v), mode=DebugMode(check_isfinite=False, stability_patience=1))
         assert np.isnan(f([1.0])).all()
