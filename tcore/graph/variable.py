@@ -168,10 +168,11 @@ class Variable(Node):
 class Constant(Variable):
     """A variable with a fixed value, ``data``, that no function may change.
 
-    ``data`` is filtered by the type, so that it is exactly what the type promises.
+    ``data`` is filtered by the type, so that it is exactly what the type promises. It cannot be set anew, and a constant
+    is never the output of a node.
     """
 
-    data: Any = None
+    _data: Any = None
     _signature: Any = field(init=False, default=None)
 
     def __init__(self, type: Type, data: Any, name: str | None = None) -> None:
@@ -179,6 +180,15 @@ class Constant(Variable):
         type_notes = getattr(type, "tag_constant", None)
         if type_notes is not None:
             type_notes(self)
+
+    @property
+    def data(self) -> Any:
+        """The value, which rewrites and compiled code take as fixed."""
+        return self._data
+
+    @data.setter
+    def data(self, data: Any) -> None:
+        raise AttributeError(f"{self} keeps its data, which functions may hold already: make another constant, or a shared variable")
 
     @property
     def value(self) -> Any:
