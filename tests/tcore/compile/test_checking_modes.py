@@ -50,9 +50,16 @@ def add_in_place(a):
 
 
 class TestDebugMode:
-    def test_correct_graph(self):
+    def test_correct_graph_L13060(self):
         f = function([x], 10 * x, mode="DebugMode")
         assert [f(5), f(0), f(7)] == [50, 0, 70]
+
+    def test_without_c_L13076(self, backend):
+        """C is left alone: what it computes wrongly is not found."""
+        with change_flags(backend=backend):
+            f = function([x], 10 * x, mode=DebugMode(check_c_code=False))
+        assert f(5) == 50
+        assert len(f.maker.linker.linkers) == 1
 
     @pytest.mark.parametrize(
         ("fn", "error"),
