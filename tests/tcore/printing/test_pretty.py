@@ -141,7 +141,7 @@ def test_print_has_a_gradient(capsys):
         assert function([z], T.grad(Print("z")(z) ** 2, z))(3.0) == 6.0
 
 
-def test_min_informative_str():
+def test_min_informative_str_L14038():
     z = shared(np.zeros(2), name="w") + 1.0
     lines = min_informative_str(z).splitlines()
     assert lines[0] == "A. Elemwise{add,no_inplace}"
