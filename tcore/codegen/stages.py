@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from attrs import evolve, field, frozen
 
-from tcore.codegen.expr import Axis, Buffer, Const, Expr, Load
+from tcore.codegen.expr import Axis, Buffer, Expr, Load
 from tcore.codegen.reductions import Reduction
 from tcore.codegen.walks import flatten
 
@@ -282,8 +282,3 @@ def buffers_read(stage: Stage) -> tuple[Buffer, ...]:
         if isinstance(expr, Load):
             found[expr.buffer] = None
     return tuple(found)
-
-
-def is_literal(expr: Expr, value: Any) -> bool:
-    """Whether ``expr`` is the literal ``value``."""
-    return isinstance(expr, Const) and bool(expr.value == value)

@@ -14,7 +14,6 @@ from tcore.graph.integrity import check_complete, check_integrity, missing_input
 from tcore.graph.ordered_view import OrderedView
 from tcore.graph.pickling import forget_table
 from tcore.graph.trace import copy_trace
-from tcore.graph.traversal import inputs as find_inputs
 from tcore.graph.traversal import io_toposort
 from tcore.graph.type import of_type
 from tcore.graph.variable import Constant, Variable
@@ -126,10 +125,6 @@ class FunctionGraph(FeatureHost):
     def client_count(self, r: Variable) -> int:
         """How often ``r`` is used; the outputs of the graph count."""
         return len(self._clients[r])
-
-    def list_inputs(self, variable_list: Iterable[Variable]) -> list[Variable]:
-        """The inputs of the graph that ``variable_list`` needs, constants among them."""
-        return find_inputs(variable_list)
 
     def _sorted_nodes(self) -> Iterable[Apply]:
         if self._nodes_unsorted:
@@ -306,10 +301,6 @@ class FunctionGraph(FeatureHost):
         self._add_client(variable, ("output", len(self.outputs)))
         self.outputs.append(variable)
         self._order = None
-
-    def import_var(self, variable: Variable, reason: Any = None) -> None:
-        """Bring a variable and what it needs into the graph before something uses it."""
-        self._import([variable], reason)
 
     # ------------------------------------------------------------ nodes come and go
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["Table", "forget_table", "leaf_state", "reduce_node", "reduce_variable", "set_leaf_state"]
 
 # attributes that belong to the place in a graph, or to this process; the rest is the variable's own state
-_PLACE = frozenset({"owner", "index", "fgraph", "_number", "_signature", "_uniform", "__weakref__", "__dict__"})
+_PLACE = frozenset({"owner", "index", "fgraph", "_signature", "_uniform", "__weakref__", "__dict__"})
 _PLAIN = frozenset({"type", "name", "_tag"})
 
 _lock = threading.Lock()
@@ -194,15 +194,12 @@ class Table:
 
 
 def _fill(output: Any, kind: Any, name: str | None, node: Any, index: int) -> None:
-    from tcore.graph.variable import fresh_number
-
     output.type = kind
     output.name = name
     output.owner = node
     output.index = index
     output.fgraph = None
     output._tag = None
-    output._number = fresh_number()
 
 
 def _flat_tag(tag: Scratchpad, traces: dict[Any, int], without: Collection[str]) -> Any:

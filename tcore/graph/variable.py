@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -21,13 +20,6 @@ if TYPE_CHECKING:
     from tcore.graph.type import Type
 
 __all__ = ["Constant", "Variable"]
-
-_numbers = itertools.count()
-
-
-def fresh_number() -> int:
-    """A number that no variable has had in this process."""
-    return next(_numbers)
 
 
 @define(eq=False, repr=False, slots=True, getstate_setstate=False)
@@ -55,7 +47,6 @@ class Variable(Node):
     index: int | None = None
     name: str | None = None
     fgraph: FunctionGraph | None = field(init=False, default=None)
-    _number: int = field(init=False, factory=_numbers.__next__)
     _tag: Scratchpad | None = field(init=False, default=None)
     #: functions that are called with each new variable: see :func:`tcore.graph.nodes_constructed`
     construction_observers: ClassVar[list[Callable[[Variable], None]]] = []
@@ -76,11 +67,6 @@ class Variable(Node):
         """Show this new variable to every observer in ``Variable.construction_observers``."""
         for observer in tuple(Variable.construction_observers):
             observer(self)
-
-    @property
-    def auto_name(self) -> str:
-        """A name of its own, in the order in which variables were made in this process."""
-        return f"auto_{self._number}"
 
     @property
     def clients(self) -> list[tuple[Any, int]]:

@@ -235,10 +235,6 @@ class TensorType(TensorTypeC, Type):
         """Bytes of the elements."""
         return int(np.prod(shape_info, dtype="int64")) * self.numpy_dtype.itemsize
 
-    def value_zeros(self, shape: Sequence[int]) -> np.ndarray:
-        """An array of zeros, for tests of functions that take this type."""
-        return np.zeros(shape, self.dtype)
-
     def __str__(self) -> str:
         if self.name:
             return self.name
