@@ -12,7 +12,6 @@ RUNTIME_ABI = 1
 TILE = 512
 MAX_REFS = 40
 MAX_CELLS = 16
-MAX_AXES = 32
 
 DTYPES: dict[str, int] = {
     name: number

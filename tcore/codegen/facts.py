@@ -6,7 +6,7 @@ from typing import Any
 
 from attrs import frozen
 
-from tcore.codegen.expr import Axis, Buffer, Const, Expr, Extent, Load, index_const
+from tcore.codegen.expr import Axis, Const, Expr, Extent, Load, index_const
 from tcore.codegen.kernel import cost, transcendentals
 from tcore.codegen.lowering import Lowered, LoweringTable, NotLowered
 from tcore.codegen.stages import Call, Demand, Loop, Map, Prefix, Reduce, Region, Regions, Scatter, Stage
@@ -167,11 +167,6 @@ def region_axes(stage: Stage) -> tuple[Axis, ...]:
     if isinstance(stage, Regions):
         return tuple(axis for region in stage.regions for axis in region.axes)
     return stage.loops
-
-
-def buffers_written(stages: tuple[Stage, ...]) -> tuple[Buffer, ...]:
-    """The buffers that stages write, in order."""
-    return tuple(dict.fromkeys(buffer for stage in stages for buffer in stage.outputs))
 
 
 def map_region(region: Region, axes: dict[Axis, Axis]) -> Region:

@@ -248,7 +248,10 @@ class _Grouper(Merging):
         return steps + after
 
     def _peel(self, draft: Draft) -> tuple[list[NodeFacts], list[Any], list[Any]]:
-        """Members without the views at the rim: those of operands, and those that show an output."""
+        """Members without the views at the rim: those of operands, and those that show an output.
+
+        A view of something that is computed at the view's own index stays: the kernel stores what it shows.
+        """
         members = list(draft.nodes)
         if len(members) == 1 and members[0].view:
             return [], [members[0].node], []
@@ -262,9 +265,7 @@ class _Grouper(Merging):
         after: list[Any] = []
         for facts in reversed(list(members)):
             inside = {other.node for other in members}
-            if any(v.owner in draft.inlined for v in facts.node.inputs):
-                continue  # what it shows is computed at its own indices only
-            if facts.view and any(
+            if facts.view and not any(v.owner in draft.inlined for v in facts.node.inputs) and any(
                 v in self.outputs or any(c not in inside for c in self.clients.get(v, ())) for v in facts.node.outputs
             ):
                 after.insert(0, facts.node)

@@ -38,7 +38,6 @@ SHORT: dict[str, str] = {
 }
 """Suffix of the type of each dtype: ``tc_f64`` is a float64."""
 
-_WIDTH = {"8": 8, "16": 16, "32": 32, "64": 64}
 _MATH = re.compile(r"@(\w+)\(")
 _HELPER = re.compile(r"\$(\w+)\(")
 

@@ -65,6 +65,9 @@ PATHS: Mapping[str, str | tuple[str, ...]] = MappingProxyType(
         "tcore.gpuarray.elemwise": ("tcore.gpuarray.forms",),
         "tcore.gpuarray.subtensor": ("tcore.gpuarray.forms",),
         "tcore.gpuarray.blas": ("tcore.gpuarray.products",),
+        # files
+        "tcore.misc": ("tcore.compile.archive",),
+        "tcore.misc.pkl_utils": ("tcore.compile.archive", "tcore.compile.stripping"),
         # tools for tests
         "tcore.tests": ("tcore.testing",),
         "tcore.tests.breakpoint": "tcore.printing.breakpoint",

@@ -62,7 +62,7 @@ class ViewOp(_Copying):
 class OutputGuard(ViewOp):
     """A view that counts as overwriting its input, so that nothing else may: keeps an output of a function untouched.
 
-    Put in by the ``add_destroy_handler`` step alone.
+    For optimizations that put in-place ops into a graph without a destroy handler. tcore itself refuses those, and puts none in.
     """
 
     destroy_map = {0: [0]}

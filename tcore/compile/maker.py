@@ -134,7 +134,7 @@ class FunctionMaker:
         fgraph.attach_feature(Supervisor(protected))
         if in_place:
             try:
-                fgraph.validate()  # type: ignore[attr-defined]
+                fgraph.execute_callbacks("validate")
             except InconsistencyError as error:
                 raise InconsistencyError(
                     f"the graph holds ops that overwrite their inputs, and no order of its nodes gives right results: {error}. "

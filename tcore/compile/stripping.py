@@ -6,6 +6,7 @@ import io
 import pickle
 from typing import IO, Any
 
+from tcore.graph.pickling import Table
 from tcore.graph.scratchpad import Scratchpad
 
 __all__ = ["StripPickler"]
@@ -32,7 +33,9 @@ class StripPickler(pickle.Pickler):
         self.tag_to_remove = ["trace", "test_value", *(extra_tag_to_remove or ())]
 
     def reducer_override(self, obj: Any) -> Any:
-        """Tags lose their unwanted notes."""
+        """Tags lose their unwanted notes, those that stand in the flat form of a graph included."""
+        if isinstance(obj, Table):
+            return Table, (), obj.flat(self.tag_to_remove)
         if isinstance(obj, Scratchpad):
             return _scratchpad, ({k: v for k, v in obj.__dict__.items() if k not in self.tag_to_remove},)
         return NotImplemented

@@ -10,7 +10,7 @@ from tcore.graph.node import Node
 from tcore.graph.pickling import reduce_node
 from tcore.graph.scratchpad import Scratchpad
 from tcore.graph.type import of_type
-from tcore.graph.variable import Variable
+from tcore.graph.variable import Constant, Variable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,7 +52,7 @@ class Apply(Node):
     TypeError
         If an input or output is no Variable, or ``inputs`` or ``outputs`` no list or tuple.
     ValueError
-        If an output already belongs to another node.
+        If an output already belongs to another node, or is a constant.
     """
 
     op: Op
@@ -78,6 +78,8 @@ class Apply(Node):
         self._tag = None
         for index, output in enumerate(self.outputs):
             if output.owner is None:
+                if isinstance(output, Constant):
+                    raise ValueError(f"output {index} of {op} is the constant {output}, whose value is known without computing")
                 output.owner = self
                 output.index = index
             elif output.owner is not self or output.index != index:

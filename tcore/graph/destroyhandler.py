@@ -134,12 +134,17 @@ class DestroyHandler(Feature):
         """Start anew from the graph as it is, by one exact sort."""
         fgraph = self._graph()
         self._forget()
-        # a feature given to the constructor of the graph, or unpickled with it, is attached before the nodes come in
-        nodes = [node for node in io_toposort(fgraph.inputs, fgraph.outputs) if node in fgraph.apply_nodes]
+        # nodes that nobody uses yet count, too
+        outputs = [*fgraph.outputs, *(node.outputs[0] for node in fgraph.apply_nodes)]
+        try:
+            nodes = io_toposort(fgraph.inputs, outputs)
+        except ValueError as error:
+            self._cycle = str(error)  # of data alone: nothing can be said about views and destroyers
+            return
         for node in nodes:
             self.on_import(fgraph, node, "rebuild")
         try:
-            nodes = io_toposort(fgraph.inputs, fgraph.outputs, self.orderings(fgraph)) if nodes else []
+            nodes = io_toposort(fgraph.inputs, outputs, self.orderings(fgraph))
         except ValueError as error:
             self._cycle = str(error)
         for position, node in enumerate(nodes):
@@ -150,6 +155,11 @@ class DestroyHandler(Feature):
         return self.fgraph
 
     # ------------------------------------------------------------ questions
+
+    def _recover(self) -> None:
+        """Events are not followed while there is a cycle: once it is gone, look at the graph anew."""
+        if self._cycle is not None:
+            self._rebuild()
 
     def roots(self, r: Variable) -> list[Variable]:
         """The variables whose memory ``r`` uses: ``[r]``, unless it is a view."""
@@ -179,10 +189,12 @@ class DestroyHandler(Feature):
 
     def destroyers(self, r: Variable) -> list[Apply]:
         """The nodes that overwrite memory of ``r``."""
+        self._recover()
         return list(dict.fromkeys(node for root in self.roots(r) for node in self._destroyers.get(root, ())))
 
     def has_destroyers(self, variables: Iterable[Variable]) -> bool:
         """Whether anything overwrites memory of one of ``variables``."""
+        self._recover()
         return bool(self._destroyers) and any(
             root in self._destroyers for variable in variables for root in self.roots(variable)
         )
@@ -194,6 +206,8 @@ class DestroyHandler(Feature):
     # ------------------------------------------------------------ events
 
     def on_import(self, fgraph: FunctionGraph, node: Apply, reason: Any) -> None:
+        if self._cycle is not None:
+            return
         label = self._label
         self._label[node] = 1 + max((label[v.owner] for v in node.inputs if v.owner is not None), default=0)
         for o, viewed in _views(node).items():
@@ -208,6 +222,8 @@ class DestroyHandler(Feature):
                 self._unread[node, variable] = None
 
     def on_prune(self, fgraph: FunctionGraph, node: Apply, reason: Any) -> None:
+        if self._cycle is not None:
+            return
         for o in _views(node):
             self._drop_view(node.outputs[o])
         for i in _destroyed_inputs(node):
@@ -332,11 +348,9 @@ class DestroyHandler(Feature):
         InconsistencyError
             Says which destroyer and which reader cannot both be had.
         """
+        self._recover()
         if self._cycle is not None:
-            # a replacement made a cycle of data, or the graph had one when the handler came: only a new start can tell
-            self._rebuild()
-            if self._cycle is not None:
-                raise InconsistencyError(self._cycle)
+            raise InconsistencyError(self._cycle)
         if not self._unchecked and not self._unread:
             return
         nodes = fgraph.apply_nodes
@@ -429,7 +443,8 @@ class DestroyHandler(Feature):
         return True
 
     def orderings(self, fgraph: FunctionGraph) -> dict[Apply, list[Apply]]:
-        """Each destroyer, with the readers that must run before it."""
+        """Each destroyer, with the readers that must run before it, in the order in which they came into the graph."""
+        self._recover()
         orderings: dict[Apply, list[Apply]] = {}
         clients = fgraph._clients
         for node in self._roots_of:
@@ -440,5 +455,5 @@ class DestroyHandler(Feature):
                         if reader is not node and reader != "output":
                             readers[reader] = None
             if readers:
-                orderings[node] = list(readers)
+                orderings[node] = sorted(readers, key=fgraph._nodes.__getitem__)
         return orderings

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from functools import partial
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
+
+from attrs import frozen
 
 from tcore.graph.errors import InconsistencyError
 from tcore.graph.traversal import io_toposort
@@ -25,6 +27,7 @@ __all__ = [
     "NodeFinder",
     "PrintListener",
     "ReplaceValidate",
+    "Revert",
     "Validator",
 ]
 
@@ -33,10 +36,23 @@ class AlreadyThere(Exception):
     """Raised by ``on_attach``: an equal feature is there, so this one is not needed. Callers never see it."""
 
 
+@frozen
+class Revert:
+    """The reason of an event that takes back an earlier one, whose reason it holds."""
+
+    reason: Any
+
+
 class Feature:
     """Base of features; any object with some of these methods serves as well.
 
-    A feature may give the graph further methods in :meth:`on_attach`, and takes them away in :meth:`on_detach`.
+    A feature may give the graph further methods in :meth:`on_attach`, and takes them away in :meth:`on_detach`. Those
+    given to a FunctionGraph when it is made are attached while it is empty, and see its nodes come in; all others find
+    the nodes there. A graph is copied and pickled with the features that have a method ``clone()``, which gives a feature
+    for the copy; one without it is attached to the copy as it is, and is left out of pickles.
+
+    A feature may raise in any of these methods: what happened is taken back then, with the features told that know of
+    it already (their events have the reason :class:`Revert`), and who asked for the change gets the error.
     """
 
     def on_attach(self, fgraph: FunctionGraph) -> None:
@@ -46,10 +62,10 @@ class Feature:
         """The feature was removed: undo what :meth:`on_attach` did to the graph."""
 
     def on_import(self, fgraph: FunctionGraph, node: Apply, reason: Any) -> None:
-        """``node`` came in; nobody uses it yet."""
+        """``node`` came in, after all that it needs; nobody uses it yet."""
 
     def on_prune(self, fgraph: FunctionGraph, node: Apply, reason: Any) -> None:
-        """``node``, which nobody used any more, went out."""
+        """``node``, which nobody used any more, went out; ``node.inputs`` still tell what it used."""
 
     def on_change_input(
         self, fgraph: FunctionGraph, node: Any, i: int, r: Variable, new_r: Variable, reason: Any = None
@@ -87,26 +103,44 @@ class History(Feature):
     """
 
     def __init__(self) -> None:
+        self._fgraph: FunctionGraph | None = None
         self._changes: list[tuple[Any, int, Variable, Any]] = []
         self._held = 0
         self._reverting = False
 
+    def clone(self) -> Self:
+        """A feature for a copy of the graph, without memory."""
+        return type(self)()
+
     def on_attach(self, fgraph: FunctionGraph) -> None:
         _claim(fgraph, "checkpoint", "revert")
+        if self._fgraph is not None:
+            raise ValueError(f"a {type(self).__name__} serves one graph, and is attached to another already")
+        self._fgraph = fgraph
         fgraph.checkpoint = self.checkpoint  # type: ignore[attr-defined]
         fgraph.revert = partial(self.revert, fgraph)  # type: ignore[attr-defined]
 
     def on_detach(self, fgraph: FunctionGraph) -> None:
         del fgraph.checkpoint, fgraph.revert  # type: ignore[attr-defined]
+        if self._held:
+            fgraph.keep_places(False)
+        History.__init__(self)
 
     def on_change_input(
         self, fgraph: FunctionGraph, node: Any, i: int, r: Variable, new_r: Variable, reason: Any = None
     ) -> None:
-        if self._held and not self._reverting:
+        if not self._held or self._reverting:
+            return
+        if isinstance(reason, Revert) and self._changes and self._changes[-1] == (node, i, new_r, reason.reason):
+            del self._changes[-1]  # another feature objected, and the graph took the change back itself
+        else:
             self._changes.append((node, i, r, reason))
 
     def checkpoint(self) -> int:
         """A mark to which :meth:`revert` can go back."""
+        assert self._fgraph is not None, "this History is attached to no graph"
+        if not self._held:
+            self._fgraph.keep_places(True)
         self._held += 1
         return len(self._changes)
 
@@ -115,14 +149,19 @@ class History(Feature):
         self._held -= 1
         if not self._held:
             self._changes.clear()
+            if self._fgraph is not None:
+                self._fgraph.keep_places(False)
 
     def revert(self, fgraph: FunctionGraph, checkpoint: int) -> None:
-        """Take back every change since ``checkpoint``, the latest first; the mark stays valid."""
+        """Take back every change since ``checkpoint``, the latest first; the mark stays valid.
+
+        What comes back stands where it stood: nodes and clients are in the order of before.
+        """
         self._reverting = True
         try:
             while len(self._changes) > checkpoint:
                 node, i, r, reason = self._changes.pop()
-                fgraph.change_input(node, i, r, reason=("Revert", reason))
+                fgraph.change_input(node, i, r, reason=Revert(reason))
         finally:
             self._reverting = False
 
@@ -130,9 +169,12 @@ class History(Feature):
 class Validator(Feature):
     """Asks all features whether the graph is right: ``fgraph.validate()``, ``fgraph.consistent()``."""
 
+    def clone(self) -> Self:
+        """A feature for a copy of the graph."""
+        return type(self)()
+
     def on_attach(self, fgraph: FunctionGraph) -> None:
         _claim(fgraph, "validate", "consistent")
-        self.validate_time = 0.0
         fgraph.validate = partial(self.check, fgraph)  # type: ignore[attr-defined]
         fgraph.consistent = partial(self.consistent, fgraph)  # type: ignore[attr-defined]
         #: seconds spent in validate()
@@ -187,10 +229,6 @@ class ReplaceValidate(History, Validator):
         del fgraph.replace_validate  # type: ignore[attr-defined]
         del fgraph.replace_all_validate, fgraph.replace_all_validate_remove  # type: ignore[attr-defined]
 
-    def clone(self) -> ReplaceValidate:
-        """A feature for a copy of the graph."""
-        return ReplaceValidate()
-
     def replace_validate(self, fgraph: FunctionGraph, r: Variable, new_r: Variable, reason: Any = None) -> None:
         """Replace ``r`` by ``new_r``, or change nothing and raise."""
         self.replace_all_validate(fgraph, [(r, new_r)], reason=reason)
@@ -234,7 +272,7 @@ class ReplaceValidate(History, Validator):
                 fgraph.replace(r, new_r, reason=reason, verbose=verbose)
             self.check(fgraph)
             for node in remove:
-                if node in fgraph.apply_nodes:
+                if node.fgraph is fgraph:
                     detail = f": {node} is still used after {reason}" if warn else ""
                     raise InconsistencyError(f"a node that should have gone stays{detail}")
         except BaseException:
@@ -250,6 +288,10 @@ class NodeFinder(Bookkeeper):
     def __init__(self) -> None:
         self.fgraph: FunctionGraph | None = None
         self._nodes: dict[Op, dict[Apply, None]] = {}
+
+    def clone(self) -> Self:
+        """A feature for a copy of the graph."""
+        return type(self)()
 
     def on_attach(self, fgraph: FunctionGraph) -> None:
         if self.fgraph is not None:
@@ -284,7 +326,11 @@ class NodeFinder(Bookkeeper):
 
     def query(self, fgraph: FunctionGraph, op: Op) -> list[Apply]:
         """The nodes whose op equals ``op``, in the order in which they came in."""
-        return list(self._nodes.get(op, ()))
+        try:
+            nodes = self._nodes.get(op, {})
+        except TypeError:
+            return [node for node in fgraph.apply_nodes if node.op == op]
+        return sorted(nodes, key=fgraph._nodes.__getitem__)
 
     def __iter__(self) -> Iterator[Op]:
         return iter(self._nodes)

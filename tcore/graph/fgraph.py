@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from time import perf_counter
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Literal
 
 from tcore.configuration import config
 from tcore.graph.cloning import clone_get_equiv
 from tcore.graph.errors import BadOptimization, MissingInputError
-from tcore.graph.features import AlreadyThere, Feature, ReplaceValidate
+from tcore.graph.feature_host import FeatureHost
+from tcore.graph.features import ReplaceValidate, Revert
+from tcore.graph.integrity import check_complete, check_integrity, missing_input
+from tcore.graph.ordered_view import OrderedView
 from tcore.graph.pickling import forget_table
-from tcore.graph.trace import copy_trace, creation_report
+from tcore.graph.trace import copy_trace
 from tcore.graph.traversal import io_toposort
 from tcore.graph.type import of_type
 from tcore.graph.variable import Constant, Variable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, KeysView, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from tcore.graph.apply import Apply
 
@@ -26,7 +29,7 @@ __all__ = ["FunctionGraph"]
 Client = tuple[Any, int]
 
 
-class FunctionGraph:
+class FunctionGraph(FeatureHost):
     """The body of a function: all nodes between ``inputs`` and ``outputs``, with everything that optimizations need.
 
     Parameters
@@ -44,7 +47,7 @@ class FunctionGraph:
     ----------
     inputs, outputs : lists of Variable
     apply_nodes : set-like view of the nodes, in the order in which they came
-    variables : set-like view of the variables
+    variables : set-like view of the variables: the inputs, then those of the nodes
 
     Raises
     ------
@@ -62,6 +65,7 @@ class FunctionGraph:
         clone: bool = True,
         update_mapping: dict[int, int] | None = None,
     ) -> None:
+        super().__init__()
         inputs = list(inputs)
         outputs = list(outputs)
         for position, variable in enumerate(inputs):
@@ -74,58 +78,70 @@ class FunctionGraph:
             raise ValueError(f"{twice} stands twice among the inputs of a FunctionGraph")
         if clone:
             # a missing input is reported as the user's own variable, hence before the copy
-            _check_complete(inputs, outputs)
+            check_complete(inputs, outputs)
             memo = clone_get_equiv(inputs, outputs)
             inputs = [memo[variable] for variable in inputs]
             outputs = [memo[variable] for variable in outputs]
         self.inputs: list[Variable] = inputs
-        self.outputs: list[Variable] = outputs
+        self.outputs: list[Variable] = []  # until the nodes are there
         self.update_mapping = update_mapping
-        self._nodes: dict[Apply, None] = {}
-        # an ordered set of clients for each variable: a list would make the removal of one of many quadratic
-        self._clients: dict[Variable, dict[Client, None]] = {}
+        # Nodes and clients carry the number of their arrival, by which their order can be restored when a change is taken
+        # back. The clients of a variable are an ordered set: a list would make the removal of one of many quadratic.
+        self._nodes: dict[Apply, int] = {}
+        self._clients: dict[Variable, dict[Client, int]] = {}
+        self._arrivals = 0
+        self._places: dict[Any, int] | None = None  # the numbers of what went, while somebody may want it back
+        self._nodes_unsorted = False
+        self._clients_unsorted: set[Variable] = set()
+        self.apply_nodes = OrderedView(self._nodes, self._sorted_nodes)
+        self.variables = OrderedView(self._clients, self._sorted_variables)
         self._order: list[Apply] | None = None
-        self._features: list[Any] = []
-        self._callbacks: dict[str, list[Callable[..., Any]]] = {}
-        #: seconds spent in callbacks, in all and for each feature, while :attr:`time_callbacks` is True
-        self.time_callbacks = False
-        self.execute_callbacks_time = 0.0
-        self.execute_callbacks_times: dict[Any, float] = {}
+        try:
+            self._populate(outputs, features or ())
+        except BaseException:
+            self.disown()  # what was taken is free again
+            raise
 
-        for variable in inputs:
+    def _populate(self, outputs: list[Variable], features: Iterable[Any]) -> None:
+        for variable in self.inputs:
             self._adopt(variable)
-        for feature in features or ():
+        for feature in features:
             self.attach_feature(feature)
         self.attach_feature(ReplaceValidate())
-        self.outputs = outputs = self._import(outputs, reason="init")
-        for position, variable in enumerate(outputs):
-            self._clients[variable]["output", position] = None
+        self.outputs = self._import(outputs, reason="init")
+        for position, variable in enumerate(self.outputs):
+            self._add_client(variable, ("output", position))
 
     # ------------------------------------------------------------ what is there
 
-    @property
-    def apply_nodes(self) -> KeysView[Apply]:
-        """The nodes, as a set that keeps the order in which they came in."""
-        return self._nodes.keys()
-
-    @property
-    def variables(self) -> KeysView[Variable]:
-        """The variables, as a set that keeps the order in which they came in."""
-        return self._clients.keys()
-
     def clients(self, r: Variable) -> list[Client]:
         """Every use of ``r``: pairs (node, input index), and ("output", output index)."""
-        return list(self._clients[r])
+        clients = self._clients[r]
+        if r in self._clients_unsorted:
+            self._clients_unsorted.discard(r)
+            _sort(clients)
+        return list(clients)
 
     def client_count(self, r: Variable) -> int:
         """How often ``r`` is used; the outputs of the graph count."""
         return len(self._clients[r])
 
-    def list_inputs(self, variable_list: Iterable[Variable]) -> list[Variable]:
-        """The inputs of the graph that ``variable_list`` needs."""
-        from tcore.graph.traversal import inputs
+    def _sorted_nodes(self) -> Iterable[Apply]:
+        if self._nodes_unsorted:
+            self._nodes_unsorted = False
+            _sort(self._nodes)
+        return self._nodes
 
-        return inputs(variable_list)
+    def _sorted_variables(self) -> Iterable[Variable]:
+        found = dict.fromkeys(self.inputs)
+        for node in self.apply_nodes:
+            for variable in node.inputs:
+                if variable.owner is None:
+                    found[variable] = None
+            found.update(dict.fromkeys(node.outputs))
+        for variable in self._clients:
+            found.setdefault(variable)  # what nobody uses yet
+        return found
 
     def toposort(self) -> list[Apply]:
         """All nodes, producers before users, with the orderings that features ask for.
@@ -157,73 +173,8 @@ class FunctionGraph:
                 merged.setdefault(node, []).extend(before)
         return merged
 
-    # ------------------------------------------------------------ features
-
-    @property
-    def features(self) -> list[Any]:
-        """The attached features, in order."""
-        return list(self._features)
-
-    def attach_feature(self, feature: Any) -> None:
-        """Add a feature and call its ``on_attach``; nothing happens if an equal one is there."""
-        if feature in self._features:
-            return
-        attach = getattr(feature, "on_attach", None)
-        if attach is not None:
-            try:
-                attach(self)
-            except AlreadyThere:
-                return
-        self._features.append(feature)
-        self._forget_methods(feature)
-
-    def remove_feature(self, feature: Any) -> None:
-        """Take a feature out and call its ``on_detach``; nothing happens if it is not there."""
-        if feature not in self._features:
-            return
-        self._features.remove(feature)
-        self._forget_methods(feature)
-        detach = getattr(feature, "on_detach", None)
-        if detach is not None:
-            detach(self)
-
-    def _forget_methods(self, feature: Any) -> None:
-        self._callbacks.clear()
-        if getattr(type(feature), "orderings", None) is not Feature.orderings:
-            self._order = None
-
-    def _methods(self, name: str) -> list[Callable[..., Any]]:
-        # methods that only inherit the empty default of Feature are left out: callbacks are the hot path of optimization
-        methods = self._callbacks.get(name)
-        if methods is None:
-            empty = getattr(Feature, name, None)
-            methods = [
-                getattr(feature, name)
-                for feature in self._features
-                if hasattr(feature, name) and (empty is None or getattr(type(feature), name, None) is not empty)
-            ]
-            self._callbacks[name] = methods
-        return methods
-
-    def execute_callbacks(self, name: str, *args: Any, **kwargs: Any) -> None:
-        """Call the method ``name`` of every feature that has one, with this graph and ``args``."""
-        if not self.time_callbacks:
-            for method in self._methods(name):
-                method(self, *args, **kwargs)
-            return
-        for method in self._methods(name):
-            start = perf_counter()
-            method(self, *args, **kwargs)
-            seconds = perf_counter() - start
-            self.execute_callbacks_time += seconds
-            feature = getattr(method, "__self__", method)
-            self.execute_callbacks_times[feature] = self.execute_callbacks_times.get(feature, 0.0) + seconds
-
-    def collect_callbacks(self, name: str, *args: Any) -> dict[Any, Any]:
-        """As :meth:`execute_callbacks`; gives a dict from feature to result."""
-        return {
-            feature: getattr(feature, name)(self, *args) for feature in self._features if hasattr(feature, name)
-        }
+    def _orderings_changed(self) -> None:
+        self._order = None
 
     # ------------------------------------------------------------ changes
 
@@ -232,7 +183,8 @@ class FunctionGraph:
     ) -> None:
         """Make ``new_r`` input ``i`` of ``node``, or output ``i`` of the graph where ``node`` is ``"output"``.
 
-        Features are told afterwards (``on_change_input``); what nobody needs any more leaves the graph.
+        Features are told afterwards (``on_change_input``); what nobody needs any more leaves the graph. If a feature raises,
+        the change is taken back; if it raises in ``on_prune``, the change stays and all other features are told first.
 
         Raises
         ------
@@ -245,24 +197,38 @@ class FunctionGraph:
             return
         if r.type != new_r.type:
             raise TypeError(f"{new_r} has type {new_r.type}, but {r}, which it is to replace in {node}, has {r.type}")
-        if new_r.fgraph is not self:
+        imported = new_r.fgraph is not self
+        if imported:
             new_r = self._import([new_r], reason)[0]
+        mine = self._hold_places()
+        try:
+            self._set_input(node, group, i, new_r)
+            self.execute_callbacks("on_change_input", node, i, r, new_r, reason=reason)
+        except BaseException:
+            self._set_input(node, group, i, r)
+            back = Revert(reason)
+            self._take_back("on_change_input", "on_change_input", node, i, new_r, r, reason=back)
+            if imported and not self._clients[new_r]:
+                self._prune(new_r, back)
+            raise
+        finally:
+            self._release_places(mine)
+        if not self._clients[r]:
+            self._prune(r, reason)
+
+    def _set_input(self, node: Apply | Literal["output"], group: list[Variable], i: int, new_r: Variable) -> None:
         self._order = None
         if not isinstance(node, str):
             forget_table(node)
-        group[i] = new_r
         client = (node, i)
-        self._clients[new_r][client] = None
-        old_clients = self._clients[r]
-        del old_clients[client]
-        self.execute_callbacks("on_change_input", node, i, r, new_r, reason=reason)
-        if not old_clients:
-            self._prune(r, reason)
+        self._drop_client(group[i], client)
+        group[i] = new_r
+        self._add_client(new_r, client)
 
     def replace(self, r: Variable, new_r: Variable, reason: Any = None, verbose: bool | None = None) -> None:
         """Let every user of ``r`` use ``new_r``.
 
-        ``new_r`` may itself be computed from ``r``: that use stays.
+        ``new_r`` may itself be computed from ``r``: that use stays. If a feature raises, no user has changed.
 
         Parameters
         ----------
@@ -299,8 +265,19 @@ class FunctionGraph:
                 ) from error
         if new_r.fgraph is not None and new_r.fgraph is not self and isinstance(new_r, Constant):
             new_r = new_r.clone()
-        for node, i in list(self._clients[r]):
-            self.change_input(node, i, new_r, reason=reason)
+        done: list[Client] = []
+        mine = self._hold_places()
+        try:
+            for node, i in self.clients(r):
+                self.change_input(node, i, new_r, reason=reason)
+                done.append((node, i))
+        except BaseException:
+            if r.fgraph is self:
+                for node, i in reversed(done):
+                    self.change_input(node, i, r, reason=Revert(reason))
+            raise
+        finally:
+            self._release_places(mine)
 
     def replace_all(
         self, pairs: Mapping[Variable, Variable] | Iterable[tuple[Variable, Variable]], reason: Any = None
@@ -321,13 +298,9 @@ class FunctionGraph:
     def add_output(self, variable: Variable, reason: Any = None) -> None:
         """Add an output; its nodes come in as needed."""
         variable = self._import([variable], reason)[0]
-        self._clients[variable]["output", len(self.outputs)] = None
+        self._add_client(variable, ("output", len(self.outputs)))
         self.outputs.append(variable)
         self._order = None
-
-    def import_var(self, variable: Variable, reason: Any = None) -> None:
-        """Bring a variable and what it needs into the graph before something uses it."""
-        self._import([variable], reason)
 
     # ------------------------------------------------------------ nodes come and go
 
@@ -337,13 +310,75 @@ class FunctionGraph:
         variable.fgraph = self
         self._clients[variable] = {}
 
+    def _add_client(self, variable: Variable, client: Client) -> None:
+        number = self._places.pop((variable, client), None) if self._places else None
+        if number is None:
+            self._arrivals = number = self._arrivals + 1
+        else:
+            self._clients_unsorted.add(variable)
+        self._clients[variable][client] = number
+
+    def _drop_client(self, variable: Variable, client: Client) -> None:
+        number = self._clients[variable].pop(client)
+        if self._places is not None:
+            self._places[variable, client] = number
+
+    def keep_places(self, keep: bool) -> None:
+        """Whether what goes from now on gets its old place when it comes back; History asks for it."""
+        self._places = {} if keep else None
+
+    def _hold_places(self) -> dict[Any, int] | None:
+        """Keep places for one change that may have to be taken back; None where they are kept anyway."""
+        if self._places is not None:
+            return None
+        mine: dict[Any, int] = {}
+        self._places = mine
+        return mine
+
+    def _release_places(self, mine: dict[Any, int] | None) -> None:
+        if mine is not None and self._places is mine:
+            self._places = None
+
     def _import(self, variables: Iterable[Variable], reason: Any) -> list[Variable]:
         """Bring in what ``variables`` need; gives the variables themselves, or own copies of foreign constants.
 
-        All is checked first, so that a refused import changes nothing.
+        All is checked first, and taken back if a feature raises, so that a refused import changes nothing.
         """
-        clients = self._clients
         wanted = list(variables)
+        order, leaves = self._find_missing(wanted)
+        for leaf in leaves:
+            if not isinstance(leaf, Constant):
+                raise MissingInputError(missing_input(leaf, order, self.inputs), variable=leaf)
+        # a constant is a value: one that another graph holds already comes in as a copy
+        own: dict[Variable, Variable] = {leaf: leaf.clone() for leaf in leaves if leaf.fgraph is not None}
+        for leaf in leaves:
+            self._adopt(own.get(leaf, leaf))
+        if order:
+            self._order = None
+        before = [list(node.inputs) for node in order] if own else []
+        for position, node in enumerate(order):
+            if own:
+                node.inputs[:] = [own.get(variable, variable) for variable in node.inputs]
+            self._connect(node)
+            try:
+                self.execute_callbacks("on_import", node, reason)
+            except BaseException:
+                back = Revert(reason)
+                self._disconnect(node)
+                self._take_back("on_import", "on_prune", node, back)
+                for earlier in reversed(order[:position]):
+                    self._disconnect(earlier)
+                    self.execute_callbacks("on_prune", earlier, back)
+                for each, old in zip(order, before, strict=False):
+                    each.inputs[:] = old
+                for leaf in leaves:
+                    self._release(own.get(leaf, leaf))
+                raise
+        return [own.get(variable, variable) for variable in wanted]
+
+    def _find_missing(self, wanted: list[Variable]) -> tuple[list[Apply], list[Variable]]:
+        """The nodes that ``wanted`` needs and the graph does not have, producers first, and the variables without owner."""
+        clients = self._clients
         order: list[Apply] = []
         leaves: dict[Variable, None] = {}
         entered: set[Apply] = set()
@@ -364,33 +399,42 @@ class FunctionGraph:
                 entered.add(owner)
                 stack.append((owner, variable))
                 stack.extend((None, argument) for argument in reversed(owner.inputs))
-        for leaf in leaves:
-            if not isinstance(leaf, Constant):
-                raise MissingInputError(_missing_input(leaf, order, self.inputs), variable=leaf)
-        own: dict[Variable, Variable] = {}
-        for leaf in leaves:
-            if leaf.fgraph is not None and isinstance(leaf, Constant):
-                # a constant is a value: one that another graph holds already comes in as a copy
-                own[leaf] = leaf.clone()
-            self._adopt(own.get(leaf, leaf))
-        if order:
-            self._order = None
-        for node in order:
-            if own:
-                node.inputs[:] = [own.get(variable, variable) for variable in node.inputs]
-            node.fgraph = self
-            self._nodes[node] = None
-            for output in node.outputs:
-                output.fgraph = self
-                clients[output] = {}
-            for i, variable in enumerate(node.inputs):
-                clients[variable][node, i] = None
-            self.execute_callbacks("on_import", node, reason)
-        return [own.get(variable, variable) for variable in wanted]
+        return order, list(leaves)
+
+    def _connect(self, node: Apply) -> None:
+        node.fgraph = self
+        number = self._places.pop(node, None) if self._places else None
+        if number is None:
+            self._arrivals = number = self._arrivals + 1
+        else:
+            self._nodes_unsorted = True
+        self._nodes[node] = number
+        for output in node.outputs:
+            output.fgraph = self
+            self._clients[output] = {}
+        for i, variable in enumerate(node.inputs):
+            self._add_client(variable, (node, i))
+
+    def _disconnect(self, node: Apply) -> None:
+        self._order = None
+        number = self._nodes.pop(node)
+        if self._places is not None:
+            self._places[node] = number
+        node.fgraph = None
+        for output in node.outputs:
+            self._release(output)
+        for i, argument in enumerate(node.inputs):
+            self._drop_client(argument, (node, i))
+
+    def _release(self, variable: Variable) -> None:
+        del self._clients[variable]
+        self._clients_unsorted.discard(variable)
+        variable.fgraph = None
 
     def _prune(self, r: Variable, reason: Any) -> None:
         """Remove ``r``, which nobody uses, with everything that nobody uses then."""
         clients = self._clients
+        failure: Exception | None = None
         stack = [r]
         while stack:
             variable = stack.pop()
@@ -400,21 +444,19 @@ class FunctionGraph:
             node = variable.owner
             if node is None:
                 if isinstance(variable, Constant) or variable not in self.inputs:
-                    del clients[variable]
-                    variable.fgraph = None
+                    self._release(variable)
                 continue
             if node not in self._nodes or any(clients[output] for output in node.outputs):
                 continue
-            del self._nodes[node]
-            self._order = None
-            node.fgraph = None
-            for output in node.outputs:
-                del clients[output]
-                output.fgraph = None
-            for i, argument in enumerate(node.inputs):
-                del clients[argument][node, i]
-            self.execute_callbacks("on_prune", node, reason)
+            self._disconnect(node)
+            for method in self._methods("on_prune"):
+                try:
+                    method(self, node, reason)
+                except Exception as error:  # the node is gone: the others must hear of it before anybody does
+                    failure = failure or error
             stack.extend(reversed(node.inputs))
+        if failure is not None:
+            raise failure
 
     def disown(self) -> None:
         """Release all nodes and variables, which are free for other graphs then; this graph cannot be used any more."""
@@ -428,8 +470,9 @@ class FunctionGraph:
             variable.fgraph = None
         self._features = []
         self._callbacks.clear()
-        self._nodes = {}
-        self._clients = {}
+        self._nodes.clear()
+        self._clients.clear()
+        self._clients_unsorted.clear()
         self._order = None
         self.inputs = []
         self.outputs = []
@@ -481,35 +524,7 @@ class FunctionGraph:
         RuntimeError
             Names the first difference. It is a bug in tcore or in a feature.
         """
-        nodes = io_toposort(self.inputs, self.outputs)
-        if set(nodes) != set(self._nodes):
-            odd = sorted(map(str, set(nodes) ^ set(self._nodes)))
-            raise RuntimeError(f"the nodes of the graph and those that its outputs need differ: {', '.join(odd[:5])}")
-        expected: dict[Variable, set[Client]] = {variable: set() for variable in self.inputs}
-        for node in nodes:
-            if node.fgraph is not self:
-                raise RuntimeError(f"{node} does not know that it belongs to this graph")
-            for i, variable in enumerate(node.inputs):
-                expected.setdefault(variable, set()).add((node, i))
-            for i, output in enumerate(node.outputs):
-                expected.setdefault(output, set())
-                if output.owner is not node or output.index != i:
-                    raise RuntimeError(f"output {i} of {node} says that it is output {output.index} of {output.owner}")
-        for i, variable in enumerate(self.outputs):
-            expected.setdefault(variable, set()).add(("output", i))
-        for variable, clients in expected.items():
-            if variable.owner is None and variable not in self.inputs and not isinstance(variable, Constant):
-                raise RuntimeError(f"{variable} is neither an input nor a constant nor computed")
-            if variable.fgraph is not self:
-                raise RuntimeError(f"{variable} does not know that it belongs to this graph")
-            if set(self._clients.get(variable, {})) != clients:
-                raise RuntimeError(
-                    f"{variable} is used by {sorted(map(str, clients))}, "
-                    f"but the graph knows of {sorted(map(str, self._clients.get(variable, {})))}"
-                )
-        odd_variables = set(self._clients) - set(expected)
-        if odd_variables:
-            raise RuntimeError(f"variables that nobody needs are in the graph: {', '.join(map(str, odd_variables))}")
+        check_integrity(self)
 
     def __str__(self) -> str:
         from tcore.graph.text import as_string
@@ -520,24 +535,7 @@ class FunctionGraph:
         return str(self)
 
 
-def _check_complete(inputs: Sequence[Variable], outputs: Sequence[Variable]) -> None:
-    given = set(inputs)
-    nodes = io_toposort(inputs, outputs)
-    for variable in [*(v for node in nodes for v in node.inputs), *outputs]:
-        if variable.owner is None and variable not in given and not isinstance(variable, Constant):
-            raise MissingInputError(_missing_input(variable, nodes, inputs), variable=variable)
-
-
-def _missing_input(variable: Variable, nodes: Iterable[Apply], inputs: Sequence[Variable]) -> str:
-    user = next((node for node in nodes if variable in node.inputs), None)
-    if user is None:
-        where = "is an output itself"
-    else:
-        where = f"is input {user.inputs.index(variable)} of {user}"
-    message = (
-        f"the graph needs {variable}, of type {variable.type}, which is not given: it {where}\n"
-        f"  given: {', '.join(map(str, inputs)) or 'no inputs'}\n"
-        f"  try:   add {variable} to the inputs, or replace it with givens"
-    )
-    created = creation_report(variable)
-    return f"{message}\n  created: {created}" if created else message
+def _sort(numbered: dict[Any, int]) -> None:
+    ordered = sorted(numbered.items(), key=itemgetter(1))
+    numbered.clear()
+    numbered.update(ordered)

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from tcore.graph.scratchpad import Scratchpad
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     from tcore.graph.apply import Apply
     from tcore.graph.variable import Variable
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["Table", "forget_table", "leaf_state", "reduce_node", "reduce_variable", "set_leaf_state"]
 
 # attributes that belong to the place in a graph, or to this process; the rest is the variable's own state
-_PLACE = frozenset({"owner", "index", "fgraph", "_number", "_signature", "_uniform", "__weakref__", "__dict__"})
+_PLACE = frozenset({"owner", "index", "fgraph", "_signature", "_uniform", "__weakref__", "__dict__"})
 _PLAIN = frozenset({"type", "name", "_tag"})
 
 _lock = threading.Lock()
@@ -104,9 +104,10 @@ class Table:
             stack.extend((v.owner, False) for v in reversed(each.inputs) if v.owner is not None)
 
     def __reduce_ex__(self, protocol: object) -> tuple[Any, ...]:
-        return Table, (), self._flat()
+        return Table, (), self.flat()
 
-    def _flat(self) -> tuple[Any, ...]:
+    def flat(self, without: Collection[str] = ()) -> tuple[Any, ...]:
+        """The state that is pickled; notes in tags whose names are in ``without`` are left out."""
         from tcore.graph.type import of_type  # stands above variables, which need this module
 
         rows = self.rows
@@ -137,7 +138,7 @@ class Table:
                 number = len(outputs)
                 outputs.append((output.type, output.name))
                 if output.has_tag():
-                    tags[number] = _flat_tag(output.tag, traces)
+                    tags[number] = _flat_tag(output.tag, traces, without)
                 further = {name: value for name, value in _attributes(output) if name not in _PLAIN}
                 if further or type(output) is not of_type(output.type, "Variable"):
                     odd[number] = (type(output), further)
@@ -193,19 +194,16 @@ class Table:
 
 
 def _fill(output: Any, kind: Any, name: str | None, node: Any, index: int) -> None:
-    from tcore.graph.variable import fresh_number
-
     output.type = kind
     output.name = name
     output.owner = node
     output.index = index
     output.fgraph = None
     output._tag = None
-    output._number = fresh_number()
 
 
-def _flat_tag(tag: Scratchpad, traces: dict[Any, int]) -> Any:
-    notes = tag.__getstate__()
+def _flat_tag(tag: Scratchpad, traces: dict[Any, int], without: Collection[str]) -> Any:
+    notes = {name: note for name, note in tag.__getstate__().items() if name not in without}
     trace = notes.pop("trace", None)
     number = -1 if not trace else traces.setdefault(trace, len(traces))
     return (number, notes) if notes else number

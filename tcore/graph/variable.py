@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -21,13 +20,6 @@ if TYPE_CHECKING:
     from tcore.graph.type import Type
 
 __all__ = ["Constant", "Variable"]
-
-_numbers = itertools.count()
-
-
-def fresh_number() -> int:
-    """A number that no variable has had in this process."""
-    return next(_numbers)
 
 
 @define(eq=False, repr=False, slots=True, getstate_setstate=False)
@@ -55,7 +47,6 @@ class Variable(Node):
     index: int | None = None
     name: str | None = None
     fgraph: FunctionGraph | None = field(init=False, default=None)
-    _number: int = field(init=False, factory=_numbers.__next__)
     _tag: Scratchpad | None = field(init=False, default=None)
     #: functions that are called with each new variable: see :func:`tcore.graph.nodes_constructed`
     construction_observers: ClassVar[list[Callable[[Variable], None]]] = []
@@ -76,11 +67,6 @@ class Variable(Node):
         """Show this new variable to every observer in ``Variable.construction_observers``."""
         for observer in tuple(Variable.construction_observers):
             observer(self)
-
-    @property
-    def auto_name(self) -> str:
-        """A name of its own, in the order in which variables were made in this process."""
-        return f"auto_{self._number}"
 
     @property
     def clients(self) -> list[tuple[Any, int]]:
@@ -168,10 +154,11 @@ class Variable(Node):
 class Constant(Variable):
     """A variable with a fixed value, ``data``, that no function may change.
 
-    ``data`` is filtered by the type, so that it is exactly what the type promises.
+    ``data`` is filtered by the type, so that it is exactly what the type promises. It cannot be set anew, and a constant
+    is never the output of a node.
     """
 
-    data: Any = None
+    _data: Any = None
     _signature: Any = field(init=False, default=None)
 
     def __init__(self, type: Type, data: Any, name: str | None = None) -> None:
@@ -179,6 +166,15 @@ class Constant(Variable):
         type_notes = getattr(type, "tag_constant", None)
         if type_notes is not None:
             type_notes(self)
+
+    @property
+    def data(self) -> Any:
+        """The value, which rewrites and compiled code take as fixed."""
+        return self._data
+
+    @data.setter
+    def data(self, data: Any) -> None:
+        raise AttributeError(f"{self} keeps its data, which functions may hold already: make another constant, or a shared variable")
 
     @property
     def value(self) -> Any:

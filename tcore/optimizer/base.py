@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import sys
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -27,8 +26,6 @@ __all__ = [
     "local_optimizer",
     "optimizer",
 ]
-
-_numbers = itertools.count()
 
 
 class Optimizer:

@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 
 __all__ = ["ChangeTracker", "NavigatorOptimizer", "OpKeyOptimizer", "TopoOptimizer", "in2out", "out2in"]
 
-FailureCallback = "Callable[[Exception, NavigatorOptimizer, list[Any], LocalOptimizer, Apply], None]"
-
 
 class ChangeTracker(Feature):
     """Collects what changes: nodes that come in, nodes whose inputs change, nodes that go out."""

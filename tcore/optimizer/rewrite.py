@@ -13,7 +13,7 @@ from __future__ import annotations
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
-from attrs import evolve, field, frozen
+from attrs import field, frozen
 
 from tcore.optimizer.base import FromFunctionLocalOptimizer, LocalOptimizer, Optimizer
 from tcore.optimizer.database import DB, EquilibriumDB, LocalGroupDB, SequenceDB, TopoDB
@@ -235,8 +235,3 @@ def register_rewrites(
         for place, name in reversed(done):
             place.unregister(name)
         raise
-
-
-def with_tags(group: Iterable[Rewrite], *tags: str) -> list[Rewrite]:
-    """The same rewrites with further tags."""
-    return [evolve(each, tags=(*each.tags, *tags)) for each in group]

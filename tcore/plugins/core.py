@@ -63,10 +63,6 @@ class Manager(Loader):
         """The declaration of the family of a device such as ``cuda0``; loads its plugin."""
         return self._get("devices", device_family(name), DeviceSpec)
 
-    def device_runtime(self, name: str) -> Any:
-        """The runtime of a device's family, as its declaration's ``load`` names it; loads the plugin, opens no device."""
-        return resolve(self.device(name).load)
-
     def command(self, name: str) -> CommandSpec:
         """The declaration of a subcommand; loads its plugin."""
         return self._get("commands", name, CommandSpec)
@@ -281,10 +277,6 @@ def _device_lines(spec: DeviceSpec) -> Iterator[ReportLine]:
 
 
 _NO_DEVICE = "install the driver of the device; everything else works without it"
-
-
-#: classes of these packages never belong to a plugin
-PLAIN_MODULES = frozenset({"builtins", "numpy", "tcore", "collections"})
 
 
 def device_family(name: str) -> str:

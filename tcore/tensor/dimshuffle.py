@@ -80,11 +80,6 @@ class DimShuffle(Op):
         """True: the result is a view."""
         return True
 
-    @property
-    def is_transpose(self) -> bool:
-        """Whether no axis is new or dropped."""
-        return not self.drop and not self.augment
-
     def make_node(self, input: Any) -> Apply:
         x = as_tensor_variable(input)
         if x.type.broadcastable != self.input_broadcastable:

@@ -274,3 +274,14 @@ def test_random_graphs(seed: int) -> None:
             matrices.append(Opaque()(m) * 0.25)
     picks = [matrices[k] for k in sorted({int(k) for k in rng.integers(len(matrices), size=3)})]
     check([x, v], [*picks, vectors[-1] * 2, matrices[-1].sum()], [M, V], rtol=1e-9)
+
+
+@pytest.mark.parametrize("index", [np.s_[::-1], np.s_[::2], np.s_[1:4], np.s_[-2::-2]], ids=str)
+def test_view_of_what_is_computed_at_its_index(index) -> None:
+    """A view whose operand nobody else needs: one kernel stores what it shows."""
+    x, y = T.dvectors("xy")
+    grouping = check([x, y], [(x + y)[index]], [V, 2 * V])
+    assert len(kernels(grouping)) == 1
+    m, n = T.dmatrices("mn")
+    check([m, n], [((m - n) * m).T[index]], [M, 2 * M])
+    check([x, y], [(x + y)[index], (x + y).sum()], [V, 2 * V])

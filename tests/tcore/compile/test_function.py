@@ -233,13 +233,6 @@ class TestPickle:
         with change_flags(unpickle_function=False):
             assert pickle.loads(pickle.dumps(f)) is None
 
-    def test_long_chain(self):
-        z = x
-        for _ in range(3000):
-            z = z + 1.0
-        f = function([x], z, mode=Mode(linker="vm", optimizer=None))
-        assert pickle.loads(pickle.dumps(f))(0.0) == 3000.0
-
 
 class TestDefaultUpdate:
     def test_applied_unless_refused(self):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 import pickle
 
@@ -73,14 +74,6 @@ class TestFunctions:
             np.testing.assert_allclose(function_([0.0]), np.log(2) * second)
         assert s.get_value() == [2]
 
-    def test_5000_nodes(self):
-        """Both pickling and copying are iterative."""
-        z = x
-        for _ in range(5000):
-            z = z + x
-        f = function([x], z, mode=Mode("vm", None))
-        assert again(f)([1.0]) == [5001]
-
 
 @pytest.fixture
 def numpy():
@@ -90,6 +83,14 @@ def numpy():
 
 @pytest.mark.usefixtures("numpy")
 class TestOptions:
+    def test_5000_nodes(self):
+        """Pickling and copying are iterative."""
+        z = x
+        for _ in range(5000):
+            z = z + x
+        f = function([x], z, mode=Mode("vm", None))
+        assert copy.deepcopy(again(f))([1.0]) == [5001]
+
     def test_reoptimizing_uses_the_given_graph(self):
         """A graph optimized for speed is taken apart again where the mode's optimizations are other ones by then."""
         f = function([x], T.exp(x) * 2 + 1, mode=Mode("vm", "fast_run"))

@@ -5,6 +5,7 @@ import pickle
 import numpy as np
 import pytest
 
+import tcore
 import tcore.tensor as tt
 from tcore.tensor.slices import get_canonical_form_slice, slice_length
 from tcore.tensor.subtensor import Subtensor
@@ -217,3 +218,13 @@ def test_directional_derivatives(evaluate):
     np.testing.assert_array_equal(evaluate(moved, values), [1, 7, 8, 4, 5])
     (moved,) = written.owner.op.R_op(written.owner.inputs, [None, dy, None, None])
     np.testing.assert_array_equal(evaluate(moved, values), [0, 7, 8, 0, 0])
+
+
+@pytest.mark.parametrize("index", [np.s_[::-1], np.s_[::2], np.s_[1:4], np.s_[-2::-2]], ids=str)
+def test_strided_view_of_a_sum(index, backend):
+    """Steps over something that is computed, from two arrays, on every backend."""
+    x, y = tt.dvectors("x", "y")
+    f = tcore.function([x, y], [(x + y)[index], ((x + y)[index] * 2).sum()])
+    a, b = np.arange(6.0), np.arange(6.0) ** 2
+    for got, wanted in zip(f(a, b), ((a + b)[index], ((a + b)[index] * 2).sum()), strict=True):
+        np.testing.assert_allclose(got, wanted)
