@@ -399,7 +399,8 @@ class Function:
     def _unknown_name(self, name: str) -> str:
         named = [str(entry.name) for entry in self.indices if entry.name is not None and not entry.implicit]
         unnamed = sum(entry.name is None and not entry.implicit for entry in self.indices)
-        text = f"Unknown input or state: {name}. {self._title().capitalize()} has {len(named)} named input{'s' * (len(named) != 1)}"
+        title = self._title()
+        text = f"Unknown input or state: {name}. {title[0].upper()}{title[1:]} has {len(named)} named input{'s' * (len(named) != 1)}"
         if named:
             text += f" ({', '.join(named)})"
         if unnamed:

@@ -94,7 +94,8 @@ def grad(
         raise AssertionError("grad needs a cost or known_grads")
     known: dict[Variable, Variable] = {}
     if cost is not None:
-        known[_checked_cost(cost)] = _gradient_of_cost(cost)
+        cost = _checked_cost(cost)
+        known[cost] = _gradient_of_cost(cost)
     for variable, value in (known_grads or {}).items():
         known[variable] = _checked_known(variable, value)
 

@@ -175,7 +175,9 @@ class Op(PureOp, CLinkerOp):
     and ``__hash__``. A plain ``Op()`` with methods set on the instance works, too, and equals only itself.
 
     Optional methods that are looked for and not defined here: ``infer_shape(node, shapes)``, ``connection_pattern(node)``,
-    ``debug_perform(node, inputs, output_storage)``, which DebugMode runs instead of ``perform`` and C code.
+    ``debug_perform(node, inputs, output_storage)``, which DebugMode runs instead of ``perform`` and C code,
+    ``flops(inputs, outputs)``, the floating point operations of one call from the shapes of inputs and outputs, by which
+    the memory profile tells the op's speed.
     """
 
     __props__: ClassVar[tuple[str, ...]]

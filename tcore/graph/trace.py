@@ -118,7 +118,8 @@ def copy_trace(source: Variable | Iterable[Variable], target: Variable) -> Varia
     joined: list[Frame] = []
     for variable in sources:
         if variable.has_tag():
-            joined.extend(frame for frame in getattr(variable.tag, "trace", ()) if frame not in joined)
+            seen = frozenset(joined)  # what other sources have; a recursive caller is twice in the trace of one
+            joined.extend(frame for frame in getattr(variable.tag, "trace", ()) if frame not in seen)
     if joined:
         target.tag.trace = tuple(joined)
     return target

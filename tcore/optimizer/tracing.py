@@ -26,7 +26,10 @@ logger = logging.getLogger("tcore.optimizer")
 
 
 def copy_stack_trace(from_var: Any, to_var: Any) -> Any:
-    """Give ``to_var`` (a variable or a list) the creation trace of ``from_var`` (or all of theirs); returns ``to_var``."""
+    """Give ``to_var`` (a variable or a list) the creation trace of ``from_var`` (or all of theirs), where it has none.
+
+    Returns ``to_var``.
+    """
     for target in to_var if isinstance(to_var, (list, tuple)) else [to_var]:
         copy_trace(from_var, target)
     return to_var
@@ -34,7 +37,7 @@ def copy_stack_trace(from_var: Any, to_var: Any) -> Any:
 
 @contextmanager
 def inherit_stack_trace(from_var: Any) -> Iterator[None]:
-    """A context in which every new variable gets the trace of ``from_var``."""
+    """A context in which every new variable without a trace, as all are in an optimization, gets that of ``from_var``."""
     with nodes_constructed() as made:
         yield
     for variable in made:

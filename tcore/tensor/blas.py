@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -10,7 +11,7 @@ from attrs import field, frozen
 from tcore.graph import Apply, FieldlessOp, Op, Variable
 from tcore.plugins.finders import names_elsewhere
 from tcore.tensor.conversion import as_tensor_variable
-from tcore.tensor.dot import check_product_shapes, dot, outer
+from tcore.tensor.dot import check_product_shapes, dot, outer, product_flops
 from tcore.tensor.type import TensorType
 
 if TYPE_CHECKING:
@@ -88,6 +89,10 @@ class Dot22(FieldlessOp):
     def infer_shape(self, node: Apply, shapes: Sequence[Any]) -> list[tuple[Any, ...]]:
         return [(shapes[0][0], shapes[1][1])]
 
+    def flops(self, inputs: Sequence[Sequence[int]], outputs: Sequence[Sequence[int]]) -> int:
+        """From shapes; for the profile."""
+        return product_flops(inputs[0], inputs[1])
+
     def grad(self, inputs: Sequence[Variable], output_grads: Sequence[Variable]) -> list[Variable]:
         """As for dot."""
         (x, y), (g,) = inputs, output_grads
@@ -114,6 +119,10 @@ class Dot22Scalar(FieldlessOp):
 
     def infer_shape(self, node: Apply, shapes: Sequence[Any]) -> list[tuple[Any, ...]]:
         return [(shapes[0][0], shapes[1][1])]
+
+    def flops(self, inputs: Sequence[Sequence[int]], outputs: Sequence[Sequence[int]]) -> int:
+        """From shapes; for the profile."""
+        return product_flops(inputs[0], inputs[1])
 
     def grad(self, inputs: Sequence[Variable], output_grads: Sequence[Variable]) -> list[Variable]:
         """By the product rule."""
@@ -165,6 +174,10 @@ class Gemm(_Updating):
         target += product
         output_storage[0][0] = target
 
+    def flops(self, inputs: Sequence[Sequence[int]], outputs: Sequence[Sequence[int]]) -> int:
+        """From shapes; for the profile."""
+        return product_flops(inputs[2], inputs[3]) + math.prod(outputs[0])
+
     def grad(self, inputs: Sequence[Variable], output_grads: Sequence[Variable]) -> list[Variable]:
         """By the product rule."""
         (z, a, x, y, b), (g,) = inputs, output_grads
@@ -190,6 +203,10 @@ class Gemv(_Updating):
         target = _scaled(self._target(y), beta)
         target += product
         output_storage[0][0] = target
+
+    def flops(self, inputs: Sequence[Sequence[int]], outputs: Sequence[Sequence[int]]) -> int:
+        """From shapes; for the profile."""
+        return product_flops(inputs[2], inputs[3]) + math.prod(outputs[0])
 
     def grad(self, inputs: Sequence[Variable], output_grads: Sequence[Variable]) -> list[Variable]:
         """By the product rule."""
@@ -222,6 +239,10 @@ class Ger(Op):
 
     def infer_shape(self, node: Apply, shapes: Sequence[Any]) -> list[tuple[Any, ...]]:
         return [tuple(shapes[0])]
+
+    def flops(self, inputs: Sequence[Sequence[int]], outputs: Sequence[Sequence[int]]) -> int:
+        """From shapes; for the profile."""
+        return 2 * math.prod(outputs[0])
 
     def grad(self, inputs: Sequence[Variable], output_grads: Sequence[Variable]) -> list[Variable]:
         """By the product rule."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -42,6 +43,11 @@ def check_product_shapes(x: Any, y: Any) -> None:
         raise ValueError(f"Shape mismatch: x has {left} but y has {right}")
 
 
+def product_flops(left: Sequence[int], right: Sequence[int]) -> int:
+    """Multiplications and additions of a product in which the last axis of ``left`` meets the first of ``right``."""
+    return 2 * math.prod(left) * math.prod(right[1:])
+
+
 class Dot(FieldlessOp):
     """The product of two vectors or matrices: ``Dot()(x, y)``. The last axis of ``x`` meets the first of ``y``."""
 
@@ -64,6 +70,10 @@ class Dot(FieldlessOp):
     def infer_shape(self, node: Apply, shapes: Sequence[Any]) -> list[tuple[Any, ...]]:
         x, y = shapes
         return [(*x[:-1], *y[1:])]
+
+    def flops(self, inputs: Sequence[Sequence[int]], outputs: Sequence[Sequence[int]]) -> int:
+        """From shapes; for the profile."""
+        return product_flops(*inputs)
 
     def grad(self, inputs: Sequence[Variable], output_grads: Sequence[Variable]) -> list[Variable]:
         """``g · yᵀ`` and ``xᵀ · g``, by the number of axes."""
@@ -161,6 +171,11 @@ class BatchedDot(FieldlessOp):
     def infer_shape(self, node: Apply, shapes: Sequence[Any]) -> list[tuple[Any, ...]]:
         x, y = shapes
         return [(x[0], *x[1:-1], *y[2:])]
+
+    def flops(self, inputs: Sequence[Sequence[int]], outputs: Sequence[Sequence[int]]) -> int:
+        """From shapes; for the profile."""
+        x, y = inputs
+        return product_flops(x, y[1:])
 
     def grad(self, inputs: Sequence[Variable], output_grads: Sequence[Variable]) -> list[Variable]:
         """The rules of :class:`Dot`, item by item."""

@@ -200,12 +200,29 @@ class Elemwise(Op):
         for position, point in enumerate(eval_points):
             if point is None or not pattern[position][0] or isinstance(point.type, DisconnectedType):
                 continue
-            complex_valued = output.type.dtype in complex_dtypes
-            direction: Any = point.conj() if complex_valued else point
-            term = self._elementwise_gradients(node.inputs, node.outputs, [direction])[position]
-            term = term.conj() if complex_valued else term
+            term = self._along(node, position, point)
             total = term if total is None else total + term
+        if total is not None and total.type.broadcastable != output.type.broadcastable:
+            # an input that broadcasts: its derivative has the shape of the result
+            total = Elemwise(second)(output, total)
         return [total]
+
+    def _along(self, node: Apply, position: int, point: Any) -> Any:
+        """The derivative in the direction ``point`` of one input, by its gradient L, in which Re and Im are two variables."""
+        from tcore.tensor.math import cast, complex, real  # they are made of this class
+
+        output: Any = node.outputs[0]
+
+        def gradient(g: Any) -> Any:
+            return self._elementwise_gradients(node.inputs, node.outputs, [g])[position]
+
+        of_complex = node.inputs[position].type.dtype in complex_dtypes  # type: ignore[attr-defined]
+        if output.type.dtype not in complex_dtypes:
+            return real(gradient(output.ones_like()).conj() * point) if of_complex else gradient(point)
+        if of_complex:
+            return gradient(point.conj()).conj()
+        wide = cast(point, output.type.dtype)
+        return complex(gradient(wide), gradient(wide * 1j))
 
     # ------------------------------------------------------------ identity and text
 

@@ -175,9 +175,14 @@ class TensorType(TensorTypeC, Type):
         raise TypeError(f"{self} cannot hold {_short(value)} exactly: pass allow_input_downcast=True to accept {_short(array)}")
 
     def convert_variable(self, var: Variable) -> Variable | None:
-        """``var`` with the flags of this type, where it has the dtype and number of axes and no flag is dropped wrongly."""
+        """``var`` with the flags of this type, where it has the dtype and number of axes and no flag is dropped wrongly.
+
+        An array that lives elsewhere, as on a device, is fetched if its type is the same but for the place.
+        """
         if not isinstance(var.type, TensorType):
-            return None
+            fetch = getattr(var, "_as_TensorVariable", None)
+            like = getattr(var.type, "dtype", None), getattr(var.type, "broadcastable", None)
+            return fetch() if fetch is not None and like == (self.dtype, self.broadcastable) else None
         if var.type == self:
             return var
         if not self.is_super(var.type):

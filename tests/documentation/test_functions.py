@@ -149,7 +149,7 @@ def test_function_scalar_L12312():
     assert function([x], 2 * x)(4) == 8.0
 
 
-def test_in_with_update_L12562():
+def test_in_with_update_L12562_L12581_L12592_L12601():
     u, x, s = T.scalars("u", "x", "s")
     inc = function([u, In(x, value=3), In(s, update=(s + x * u), value=10.0)], [])
     assert inc(5) == []
@@ -164,7 +164,7 @@ def test_in_with_update_L12562():
     assert isinstance(inc[s], np.ndarray)
 
 
-def test_shortcut_tuples_L12695():
+def test_shortcut_tuples_L12695_L12724_L12732_L12738_L12742():
     x, y, z, w = T.scalar(), T.scalar("y"), T.scalar("z"), T.scalar("w")
     fn = function(inputs=[x, y, In(z, value=42), ((w, w + x), 0)], outputs=x + y + z)
     with pytest.raises(TypeError, match="Missing required input: y"):
@@ -185,7 +185,7 @@ def test_shortcut_tuples_L12695():
     assert fn[w] == 402
 
 
-def test_containers_L12639():
+def test_containers_L12639_L12654_L12661():
     a, b, c = T.scalars("xys")
     fn = function([a, b, ((c, c + a + b), 10.0)], [])
     assert fn["s"] is fn.value[c]
@@ -201,7 +201,7 @@ def test_containers_L12639():
     assert fn["s"] == fn.value[c] == fn.container[c].value == 100.0
 
 
-def test_out_forms_L12772():
+def test_out_forms_L12772_L12792_L12800():
     x, _y, _s = T.matrices("xys")
     given = [[1, 0], [0, 1]]
     expected = [[2.0, 0.0], [0.0, 2.0]]
@@ -262,7 +262,7 @@ def test_function_dump_L12455(tmp_path):
     assert function(**arguments)(4) == 8.0
 
 
-def test_as_op_L6962():
+def test_as_op_L6962_L12903():
     @tcore.as_op(itypes=[T.fmatrix, T.fmatrix], otypes=[T.fmatrix], infer_shape=lambda node, s: [s[0][:-1] + s[1][-1:]])
     def numpy_dot(a, b):
         return np.dot(a, b)

@@ -39,6 +39,8 @@ from tcore.gof.graph import (
     variables,
     variables_and_orphans,
 )
+from tcore.gpuarray.basic_ops import host_from_gpu
+from tcore.gpuarray.type import GpuArrayType
 from tcore.graph import equal_computations
 from tcore.tensor.dimshuffle import DimShuffle
 from tcore.tensor.var import TensorVariable
@@ -66,7 +68,7 @@ def test_structure_L5388(xyz):
     assert isinstance(z.owner, Node)
 
 
-def test_traversing_L5414():
+def test_traversing_L5414_L5438():
     """The scalar of ``x * 2.`` is brought to the rank of x by a DimShuffle of a constant."""
     x = T.dmatrix("x")
     y = x * 2.0
@@ -100,7 +102,7 @@ def test_irow_L5483():
     assert T.irow != T.dmatrix
 
 
-def test_constant_L5533():
+def test_constant_L5533_L14503():
     """Data is set once, filtered by the type; a constant is no output, and no input of a function."""
     constant = T.constant(1.5)
     with pytest.raises(AttributeError, match="keeps its data"):
@@ -118,7 +120,7 @@ def test_constant_L5533():
     assert copied.data is constant.data
 
 
-def test_program_with_constants_L14560():
+def test_program_with_constants_L14560_L14572_L14575_L14588():
     """The constant carries its value; what is not given is missed; a constant cannot be given."""
     a = T.constant(1.5)
     b = T.fscalar()
@@ -141,7 +143,7 @@ def test_default_value_of_an_input_L14583():
     assert f(1.0, 3.0) == 4.0
 
 
-def test_clients_L5552():
+def test_clients_L5552_L5569_L5580():
     """Each use is a pair: a node and the index of its input, or "output" and the index of the output."""
     v = T.vector()
     f = tcore.function([v], (v + 1).sum(), mode=tcore.compile.mode.get_default_mode().excluding("fusion"))
@@ -196,7 +198,7 @@ def test_clone_of_a_node_L14432(xyz):
     assert copied.tag is not node.tag
 
 
-def test_clone_with_new_inputs_L14444():
+def test_clone_with_new_inputs_L14444_L14451():
     """Strict keeps the output types, by conversion where that is possible; otherwise types may change."""
     x, y = T.dmatrices("x", "y")
     node = (x + y).owner
@@ -206,6 +208,11 @@ def test_clone_with_new_inputs_L14444():
     assert strict.inputs[0].type == x.type
     with pytest.raises(TypeError):
         node.clone_with_new_inputs([T.fmatrix(), y])
+    on_device = GpuArrayType("float64", (False, False))("g")
+    transferred = node.clone_with_new_inputs([on_device, y])
+    assert transferred.inputs[0].owner.op == host_from_gpu
+    assert transferred.inputs[0].owner.inputs == [on_device]
+    assert transferred.outputs[0].type == node.outputs[0].type
     loose = node.clone_with_new_inputs([T.fmatrix(), T.fmatrix()], strict=False)
     assert loose.outputs[0].type == T.fmatrix
     assert loose.op == node.op
@@ -372,7 +379,7 @@ def test_walks_need_no_recursion_L14752():
 # ------------------------------------------------------------ copies, comparisons, text
 
 
-def test_clone_L14658(xyz):
+def test_clone_L14658_L14666(xyz):
     """Orphans follow ``copy_inputs`` unless ``copy_orphans`` says otherwise; a constant among the inputs is no orphan."""
     x = xyz[0]
     k = T.constant(np.ones((1, 1)), name="k")
@@ -406,7 +413,7 @@ def test_clone_get_equiv_L14680(xyz):
     assert kept[product].owner.inputs[1] is y
 
 
-def test_is_same_graph_L14775(xyz):
+def test_is_same_graph_L14775_L14758_L14776_L14777(xyz):
     """The table of the page, and association counts."""
     x, y, z = xyz
     assert is_same_graph(x + 1, x + 1, givens={})

@@ -170,6 +170,18 @@ class TestModes:
         )
         assert done.stdout.split() == ["3", "1"]
 
+    def test_excluded_by_a_flag_L13836(self):
+        """``optimizer_excluding=inplace_opt``: the default mode computes the same without elementwise work in place."""
+        program = (
+            "import tcore, tcore.tensor as T; x = T.dvector('x'); e = T.exp(T.dot(T.ones((3, 3)), x))\n"
+            "f = tcore.function([x], e)\n"
+            "print(any(n.op.destroy_map for n in f.maker.fgraph.apply_nodes if isinstance(n.op, T.Elemwise)), f([0., 0, 0])[0])"
+        )
+        for excluding, in_place in (("", "True"), ("optimizer_excluding=inplace_opt", "False"), ("optimizer_excluding=merge:inplace_opt", "False")):
+            environment = {**os.environ, "TCORE_FLAGS": f"backend=numpy,mode=Mode,linker=py,optimizer=fast_run,{excluding}"}
+            done = subprocess.run([sys.executable, "-P", "-c", program], capture_output=True, text=True, check=True, env=environment)
+            assert done.stdout.split() == [in_place, "1.0"]
+
     def test_monitor_without_fusion_L5141(self, capsys):
         """log and mul are two nodes; the NaN is the mul's."""
         from tcore.compile.monitormode import detect_nan

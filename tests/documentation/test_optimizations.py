@@ -101,6 +101,20 @@ s = T.dscalar("s")
 X, Y = RNG.normal(size=(3, 4)), RNG.normal(size=(3, 4))
 
 
+def test_quotient_of_a_product_L5599():
+    """xy/y is x: neither product nor quotient is left."""
+    assert ops_of(compiled([x, y], x * y / y)) == ["DeepCopyOp"]
+
+
+def test_compiled_graph_is_smaller_L5608():
+    """a + a**10 becomes one node without a power."""
+    a = T.vector("a")
+    f = function([a], a + a**10, mode=MODE)
+    np.testing.assert_allclose(f([0, 1, 2]), [0.0, 2.0, 1026.0])
+    (node,) = f.maker.fgraph.toposort()
+    assert "pow" not in str(node.op).lower()
+
+
 def test_merge_L12101():
     f = function([x, y], [(x + y) * 2, (x + y) * 3], mode=MODE.excluding("fusion"))
     assert sum("add" in op.lower() for op in ops_of(f)) == 1

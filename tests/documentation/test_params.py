@@ -43,7 +43,7 @@ def test_default_cname_L15359():
     assert EnumList("A", ctype="unsigned   long int").cname == "unsigned_long_int"
 
 
-def test_aliases_L15386():
+def test_aliases_L15386_L15392_L15403_L15434():
     e = EnumType(A=("alpha", 1), B=("beta", 2), C=3, D=("delta", 4))
     assert (e.A, e.B, e.C, e.D) == (1, 2, 3, 4)
     assert [e.fromalias(alias) for alias in ("alpha", "beta", "delta", "C")] == [e.A, e.B, e.D, e.C]
@@ -81,7 +81,7 @@ def test_c_enum_type_L15149():
 # ------------------------------------------------------------ ParamsType and Params
 
 
-def test_enum_constants_are_attributes_L15775():
+def test_enum_constants_are_attributes_L15775_L15784():
     wrapper = ParamsType(enum1=EnumList("CONSTANT_1", "CONSTANT_2", "CONSTANT_3"), enum2=EnumType(PI=3.14, EPSILON=0.001))
     found = (wrapper.CONSTANT_1, wrapper.CONSTANT_2, wrapper.CONSTANT_3, wrapper.PI, wrapper.EPSILON)
     assert found == (0, 1, 2, 3.14, 0.001)
@@ -176,7 +176,7 @@ def test_extended_L15972():
         params_type.extended(more=EnumList("A"))
 
 
-def test_params_L15820():
+def test_params_L15820_L15827():
     params_type = ParamsType(attr1=Scalar("int32"), key2=Scalar("float32"), field3=Scalar("int64"))
     params = Params(params_type, attr1=1, key2=2.0, field3=3)
     assert (params.attr1, params.key2, params.field3) == (1, 2.0, 3)

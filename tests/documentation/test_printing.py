@@ -63,7 +63,7 @@ def test_print_hands_its_value_on_L5016(capsys):
     assert capsys.readouterr().out == "this is a very important value __str__ = [1. 2. 3.]\n"
 
 
-def test_pydotprint_L4746(tmp_path, capsys):
+def test_pydotprint_L4746_L5615(tmp_path, capsys):
     """Graphs before and after compilation, with the line that tells where the file is."""
     prediction = _prediction()
     x = next(v for v in _inputs(prediction) if v.name == "x")

@@ -12,7 +12,7 @@ import pytest
 
 import tcore
 import tcore.tensor as T
-from tcore import config
+from tcore import config, gof
 from tcore.compile import ProfileStats
 from tcore.compile.mode import Mode
 from tcore.compile.profiling.memory import least_peak, peak
@@ -190,6 +190,53 @@ class TestMemory:
         hidden = self.profiled(**{"profiling.min_memory_size": 8001})
         assert "8000B  [(1000,)]" not in hidden
         assert "remaining 3 Apply account for 24000B" in hidden
+
+    @pytest.mark.backends("numpy", "cpu")
+    def test_flops_L8300(self, backend):
+        """``Op.flops`` gets the shapes of each call, and gives the speed of a node."""
+        asked = []
+
+        class Work(gof.Op):
+            __props__ = ()
+            itypes, otypes = [T.dvector], [T.dvector]
+
+            def perform(self, node, inputs, output_storage):
+                output_storage[0][0] = inputs[0] * 2
+
+            def flops(self, inputs, outputs):
+                asked.append((inputs, outputs))
+                return 1e6 * outputs[0][0]
+
+        x, y, v = T.dmatrix("x"), T.dmatrix("y"), T.dvector("v")
+        with config.change_flags(profile_memory=True):
+            f = tcore.function([x, y, v], [T.dot(x, y), Work()(v)], profile=ProfileStats(atexit_print=False))
+            for n in (2, 4):
+                f(np.ones((n, 30)), np.ones((30, 50)), np.ones(n))
+            text = text_of(f.profile)
+        assert asked == [([(n,)], [(n,)]) for n in (2, 4)]
+        heading, *rows = text.partition("<MFlops per call>")[2].splitlines()[:3]
+        assert heading == " <MFlops/s> <GFlops/s> <Apply node>"
+        calls = [row.split() for row in rows]
+        assert [float(row[0]) for row in calls] == [3.0, 2 * 3 * 30 * 50 / 1e6]
+        assert [row[3].partition("(")[0] for row in calls] == ["Work", "Dot22"]
+        assert all(float(row[1]) > 0 for row in calls)
+        assert "MFlops" not in self.profiled()
+
+    @pytest.mark.parametrize(
+        ("op", "inputs", "output", "wanted"),
+        [
+            (T.blas.Dot22(), [(2, 3), (3, 4)], (2, 4), 48),
+            (T.blas.Dot(), [(3,), (3,)], (), 6),
+            (T.blas.Gemm(), [(2, 4), (), (2, 3), (3, 4), ()], (2, 4), 56),
+            (T.blas.Gemv(), [(2,), (), (2, 3), (3,), ()], (2,), 14),
+            (T.blas.Ger(), [(2, 3), (), (2,), (3,)], (2, 3), 12),
+            (T.blas.BatchedDot(), [(5, 2, 3), (5, 3, 4)], (5, 2, 4), 240),
+            (T.blas.BatchedDot(), [(5, 3), (5, 3)], (5,), 30),
+        ],
+    )
+    def test_flops_of_products(self, op, inputs, output, wanted):
+        """One multiplication and one addition for each pair of elements."""
+        assert op.flops(inputs, [output]) == wanted
 
     def test_least_peak_L13528(self):
         """``min_peak_memory`` adds the best order's peak."""

@@ -248,7 +248,7 @@ def numpy_dot(a, b):
     return np.dot(a, b)
 
 
-def test_as_op_L6962():
+def test_as_op_L6962_L12903():
     """A Python function as an op; with ``infer_shape`` the shape does not run it; there is no gradient."""
     x, y = T.fmatrix(), T.fmatrix()
     a, b = rand(5, 4).astype("float32"), rand(4, 7).astype("float32")

@@ -84,7 +84,7 @@ PATTERNS = [PatternSub((true_div, (mul, "x", "y"), "y"), "x"), PatternSub((true_
 
 
 @pytest.mark.parametrize("make", [Simplify, SimplifyWithNodeFinder])
-def test_simplify_L10225(make):
+def test_simplify_L10225_L10275_L10292(make):
     """xy/y -> x, whichever factor it is; equal sums count once they are merged."""
     e = first_graph()
     assert str(e) == FIRST

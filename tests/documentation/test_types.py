@@ -149,7 +149,7 @@ def test_types_are_equal_by_identity_L7963():
     assert len({one, two, one}) == 2
 
 
-def test_convert_variable_L15603():
+def test_convert_variable_L15603_L15607():
     """The base class converts nothing; a row will do where any matrix does, never the reverse."""
     assert Positive().convert_variable(tensor.dvector()) is None
     matrix, row = TensorType("float64", (False, False)), TensorType("float64", (True, False))
@@ -171,6 +171,24 @@ def test_filter_variable_L15627():
     for other in (tensor.dvector(), tensor.fmatrix(), Positive()()):
         with pytest.raises(TypeError):
             tensor.dmatrix.filter_variable(other)
+
+
+def test_tensors_and_arrays_on_devices_L15631():
+    """The compatible pair: of one dtype and pattern, by a transfer in either direction; nothing else."""
+    host, device = TensorType("float32", (False, True)), GpuArrayType("float32", (False, True))
+    fetched = host.filter_variable(device("d"))
+    assert fetched.type == host
+    assert str(fetched.owner.op) == "HostFromGpu(gpuarray)"
+    sent = device.filter_variable(host("h"))
+    assert sent.type == device
+    assert str(sent.owner.op) == "GpuFromHost<None>"
+    for other in (GpuArrayType("float64", (False, True)), GpuArrayType("float32", (False, False)), GpuArrayType("float32", (False,))):
+        with pytest.raises(TypeError):
+            host.filter_variable(other())
+        with pytest.raises(TypeError):
+            other.filter_variable(host())
+    with pytest.raises(TypeError):
+        host.filter_variable(device(), allow_convert=False)
 
 
 def test_shared_type_instance_L15693():
@@ -397,7 +415,7 @@ def test_defaults_of_the_c_side_L15258():
     assert Scalar("int32").c_is_simple()
 
 
-def test_c_element_type_L15220():
+def test_c_element_type_L15220_L15221():
     assert TensorType(dtype="int64", broadcastable=()).c_element_type() == "npy_int64"
     assert GpuArrayType(dtype="int32", broadcastable=()).c_element_type() == "ga_int"
     assert (Scalar("int32").c_element_type(), Scalar("int64").c_element_type()) == ("npy_int32", "npy_int64")

@@ -149,7 +149,7 @@ def test_toposort_L16061():
         utils.toposort({1: [2], 2: [1]})
 
 
-def test_uniq_L16067():
+def test_uniq_L16067_L16069():
     """The same pattern of repeats keeps the same positions, whatever the elements are."""
     assert utils.uniq([3, 1, 3, 2, 1]) == [3, 1, 2]
     assert utils.uniq(["c", "a", "c", "b", "a"]) == ["c", "a", "b"]

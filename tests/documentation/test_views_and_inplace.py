@@ -30,6 +30,18 @@ def test_log_before_and_after_L8661(order):
     np.testing.assert_allclose(f(2.0, 3.0), [expected[k] for k in order])
 
 
+def test_overlap_makes_views_L8619():
+    """Two vectors are views of each other where their ranges of addresses overlap, wherever each begins."""
+    memory = np.zeros(256 + 0x10, "uint8")
+    x, y, z = memory[:256], memory[0x10 : 0x10 + 224], np.zeros(256, "uint8")
+    shares = T.TensorType("uint8", (False,)).may_share_memory
+    assert shares(x, y)
+    assert shares(y, x)
+    assert not shares(x, z)
+    assert not shares(y, z)
+    assert not shares(memory[:16], memory[16:])
+
+
 def test_users_write_pure_graphs_L8686():
     """A graph with an inplace op is refused unless asked for."""
     x, y = T.dscalars("x", "y")

@@ -78,11 +78,8 @@ def _computed(inputs: Sequence[Variable], values: Sequence[Any], wanted: Sequenc
 
 
 def _performed(node: Apply, values: Sequence[Any]) -> list[Any]:
-    destroyed = {position for positions in node.op.destroy_map.values() for position in positions}
-    cells = {
-        variable: [copy.deepcopy(value) if position in destroyed else value]
-        for position, (variable, value) in enumerate(zip(node.inputs, values, strict=True))
-    }
+    """Copies of all inputs: an op that changes one without saying so is found when it is run, not hidden here."""
+    cells = {variable: [copy.deepcopy(value)] for variable, value in zip(node.inputs, values, strict=True)}
     cells.update((variable, [None]) for variable in node.outputs)
     flags = {variable: [int(variable not in node.outputs)] for variable in cells}
     thunk = node.op.make_thunk(node, cells, flags, [], impl="py")

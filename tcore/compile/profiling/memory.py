@@ -132,7 +132,21 @@ def print_memory(profile: ProfileStats, file: TextIO, limit: int) -> None:
         print(f"  {size:12d}B  {shapes}  {' '.join(map(_kind, *_columns(record.node)))}  {record.node}", file=file)
     rest = sum(row[0] for row in rows) - sum(row[0] for row in large[:limit])
     print(f"   ... (remaining {len(rows) - len(large[:limit])} Apply account for {rest}B; rows below {least}B are not shown)", file=file)
+    _print_flops(profile, file, limit)
     print(file=file)
+
+
+def _print_flops(profile: ProfileStats, file: TextIO, limit: int) -> None:
+    """The speed of the nodes whose op tells how much work it is (``Op.flops``), the most work first."""
+    rows = sorted((record for record in profile.records.values() if record.flops), key=lambda record: -record.flops)
+    if not rows:
+        return
+    print("<MFlops per call> <MFlops/s> <GFlops/s> <Apply node>", file=file)
+    for record in rows[:limit]:
+        speed = record.flops / record.seconds / 1e6 if record.seconds else 0.0
+        print(f"  {record.flops / record.calls / 1e6:14.6g}  {speed:10.1f}  {speed / 1e3:10.3f}  {record.node}", file=file)
+    if rows[limit:]:
+        print(f"   ... (remaining {len(rows[limit:])} Apply account for {sum(record.flops for record in rows[limit:]) / 1e6:g} MFlops)", file=file)
 
 
 def _columns(node: Apply) -> tuple[list[bool], list[bool]]:

@@ -34,6 +34,8 @@ class NodeRecord:
         Whether compiled code ran, not ``perform``.
     calls : int
     seconds : float
+    flops : float
+        Floating point operations of all calls, where the op tells them and ``config.profile_memory`` is on.
     """
 
     node: Apply
@@ -41,6 +43,7 @@ class NodeRecord:
     native: bool = False
     calls: int = 0
     seconds: float = 0.0
+    flops: float = 0.0
 
 
 @define(eq=False)
@@ -139,10 +142,12 @@ class ProfileStats:
     def timed(self, node: Apply, thunk: Callable[[], Any], position: int) -> Callable[[], Any]:
         """``thunk``, which computes ``node``, with its calls counted here; work on a device is waited for."""
         record = self.records.setdefault(node, NodeRecord(node, position, bool(getattr(thunk, "native", False))))
-        outputs = list(getattr(thunk, "outputs", ()))
+        inputs, outputs = list(getattr(thunk, "inputs", ())), list(getattr(thunk, "outputs", ()))
         variables = node.outputs
+        flops = getattr(node.op, "flops", None)
 
         def run() -> Any:
+            given = _shapes(inputs) if flops is not None and config.profile_memory else None
             start = perf_counter()
             result = thunk()
             values = [cell[0] for cell in outputs]
@@ -152,9 +157,12 @@ class ProfileStats:
                     wait()
             passed = perf_counter() - start
             if not self._unobserved():
+                made = _shapes(outputs) if given is not None else None
+                work = 0 if flops is None or given is None or made is None else flops(given, made)
                 with self._lock:
                     record.calls += 1
                     record.seconds += passed
+                    record.flops += work
                     if config.profile_memory:
                         self.sizes.update((v, (value.shape, value.nbytes)) for v, value in zip(variables, values, strict=True) if hasattr(value, "nbytes"))
             return result
@@ -196,6 +204,12 @@ class ProfileStats:
     def summary(self, file: TextIO | None = None, n_ops_to_print: int | None = None, n_apply_to_print: int | None = None) -> None:
         """Print it, to stderr by default; numbers of rows as ``config.profiling`` says unless they are given."""
         print_profile(self, file, n_ops_to_print, n_apply_to_print)
+
+
+def _shapes(cells: Iterable[list[Any]]) -> list[tuple[int, ...]] | None:
+    """The shapes of the values in the cells; None where one has none, as before a lazy node has all of its inputs."""
+    shapes = [getattr(cell[0], "shape", None) for cell in cells]
+    return None if None in shapes else shapes  # type: ignore[return-value]
 
 
 def _merged(first: list[tuple[Any, Any]], second: list[tuple[Any, Any]]) -> list[tuple[Any, Any]]:

@@ -50,9 +50,16 @@ def add_in_place(a):
 
 
 class TestDebugMode:
-    def test_correct_graph(self):
+    def test_correct_graph_L13060(self):
         f = function([x], 10 * x, mode="DebugMode")
         assert [f(5), f(0), f(7)] == [50, 0, 70]
+
+    def test_without_c_L13076(self, backend):
+        """C is left alone: what it computes wrongly is not found."""
+        with change_flags(backend=backend):
+            f = function([x], 10 * x, mode=DebugMode(check_c_code=False))
+        assert f(5) == 50
+        assert len(f.maker.linker.linkers) == 1
 
     @pytest.mark.parametrize(
         ("fn", "error"),
@@ -69,6 +76,13 @@ class TestDebugMode:
         assert issubclass(error, DebugModeError)
         with pytest.raises(error):
             f([1.0, 2.0])
+
+    def test_destroyer_under_a_rewrite(self):
+        """The comparison of replaced expressions runs the op as well: what it destroys there is a copy."""
+        given = np.array([1.0, 2.0])
+        f = function([v], Wrong(add_in_place)(v) + 1 + 1, mode=DebugMode(stability_patience=1))
+        with pytest.raises(BadDestroyMap, match="from \\[1. 2.\\] to \\[2. 3.\\]"):
+            f(given)
 
     def test_infinities_allowed(self):
         f = function([v], Wrong(lambda a: a * np.nan)(v), mode=DebugMode(check_isfinite=False, stability_patience=1))

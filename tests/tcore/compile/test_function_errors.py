@@ -6,10 +6,13 @@ import numpy as np
 import pytest
 
 import tcore.tensor as T
-from tcore import In, Mode, function, shared
-from tcore.compile import UnusedInputError
+from tcore import In, Mode, Out, function, shared
+from tcore.compile import UnusedInputError, register_linker, register_mode, register_optimizer
 from tcore.compile.function_module import MissingInputError
+from tcore.compile.io import SymbolicInput
 from tcore.configuration import change_flags
+from tcore.link import PerformLinker
+from tcore.optimizer import MergeOptimizer, Query
 
 x, y = T.dscalar("x"), T.dscalar("y")
 
@@ -218,3 +221,57 @@ def test_error_in_a_call_names_function_values_and_place():
     with pytest.raises(ValueError, match=r"Apply node that caused the error"):
         g([1.0, 2.0], [1.0, 2.0, 3.0])
     np.testing.assert_allclose(g([1.0, 2.0], [1.0, 2.0]), [1, 4])
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ((x, 1.0, 2.0, 3.0), "cannot read"),
+        (("name", 3.0), "cannot read"),
+        (("x", (x, x + 1)), "a value is missing"),
+        (3.0, "is a Variable, an In or one of the documented tuples, got 3.0, of float"),
+        ((), "documented tuples"),
+    ],
+)
+def test_tuples_that_are_no_inputs(given, message):
+    with pytest.raises(TypeError, match=message):
+        function([given], x + 1)
+
+
+def test_arguments_of_function_are_checked():
+    """Each by name, with what it takes."""
+    with pytest.raises(ValueError, match="on_unused_input is 'raise', 'warn', 'ignore' or None, got 'no'"):
+        function([x], x, on_unused_input="no")
+    with pytest.raises(TypeError, match="no_default_updates is a bool or a list of shared variables, got 3"):
+        function([x], x, no_default_updates=3)
+    with pytest.raises(TypeError, match="an optimizer is a name, a Query or an Optimizer, got 3"):
+        Mode("py", 3)
+    with pytest.raises(TypeError, match="a linker is a name or a Linker, got 3"):
+        Mode(3)
+    with pytest.raises(TypeError, match="a mode is a Mode, a name or None, got 3"):
+        function([x], x, mode=3)
+    with pytest.raises(TypeError, match="implicit is True or False"):
+        SymbolicInput(x, implicit=None)
+    with pytest.raises(TypeError, match="an output of a function is a Variable, got 3, of int"):
+        Out(3)
+    with pytest.raises(TypeError, match="an input of a function is a Variable or an In, got 3, of int"):
+        In(3)
+
+
+def test_names_that_are_taken():
+    """Linkers, modes and optimizers that the documentation names cannot be replaced."""
+    for register, name, value in (
+        (register_linker, "vm", PerformLinker()),
+        (register_mode, "FAST_RUN", Mode("py", None)),
+        (register_optimizer, "o1", Query([])),
+    ):
+        with pytest.raises(ValueError, match=f"named '{name}' already"):
+            register(name, value)
+
+
+def test_modes_with_an_optimizer_of_their_own_have_no_tags():
+    """Tags choose among the registered optimizations; an optimizer that was given as an object has none."""
+    mode = Mode("py", MergeOptimizer())
+    for change in ("including", "excluding", "requiring", "register"):
+        with pytest.raises(TypeError, match=f"{change} changes a query for optdb"):
+            getattr(mode, change)("fusion")

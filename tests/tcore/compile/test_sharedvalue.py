@@ -192,3 +192,29 @@ class TestMemory:
         s.zero(borrow=True)
         assert s.get_value(borrow=True) is own
         np.testing.assert_array_equal(own, 0)
+
+
+def test_shared_values_of_other_kinds():
+    """``zero`` in place or anew; a twin has the same container; what cannot be copied is told, with the cure."""
+    value = np.ones(2)
+    s = shared(value, borrow=True)
+    s.zero(borrow=True)
+    np.testing.assert_array_equal(value, [0.0, 0.0])
+    s.set_value(np.ones(2))
+    before = s.get_value(borrow=True)
+    s.zero()
+    np.testing.assert_array_equal(s.get_value(), [0.0, 0.0])
+    np.testing.assert_array_equal(before, [1.0, 1.0])
+    s.tag.note = "kept"
+    twin = s.clone()
+    assert twin.container is s.container
+    assert twin.tag.note == "kept"
+    lock = threading.Lock()
+    with pytest.raises(TypeError, match="borrow=True takes the object itself"):
+        shared(lock)
+    assert shared(lock, borrow=True).get_value(borrow=True) is lock
+    with pytest.raises(TypeError, match=r"shared\(\) needs a value, got the symbolic x"):
+        shared(T.dscalar("x"))
+    with pytest.raises(TypeError, match=r"with nonsense:\n  \(no constructor takes these keywords\)"):
+        shared(lock, nonsense=3)
+    assert s.filter_update(T.dvector("v")).name == "v"

@@ -10,6 +10,8 @@ import pytest
 
 import tcore.tensor as T
 from tcore import In, function, shared
+from tcore.compile import DebugMode, MonitorMode, NanGuardMode
+from tcore.configuration import change_flags
 from tcore.graph import Apply, Op
 
 THREADS = 32
@@ -82,6 +84,33 @@ def test_one_function_without_shared_values(host):
             np.testing.assert_allclose(second, (value + factor).sum(), rtol=1e-14)
 
     together(work)
+
+
+@pytest.mark.parametrize("kind", ["nan", "debug", "monitor"])
+def test_modes_that_look_at_every_node(kind):
+    """Linkers that wrap others have one set of cells: calls come one after another, each with its own values."""
+    seen = []
+    mode = {
+        "nan": NanGuardMode(nan_is_error=True, inf_is_error=True, big_is_error=True),
+        "debug": DebugMode(stability_patience=1),
+        "monitor": MonitorMode(post_func=lambda _i, node, thunk: seen.append((node, thunk.outputs[0][0]))),
+    }[kind]
+    x = T.dvector("x")
+    calls = shared(0)
+    with change_flags(backend="numpy"):
+        f = function([x], [T.exp(x) * 2, Pause()(x + 1).sum()], updates=[(calls, calls + 1)], mode=mode)
+
+    def work(k):
+        value = np.full(k + 1, k / THREADS)
+        for _ in range(3):
+            first, second = f(value)
+            np.testing.assert_allclose(first, np.exp(value) * 2)
+            np.testing.assert_allclose(second, (value + 1).sum())
+
+    together(work)
+    assert calls.get_value() == 3 * THREADS
+    if kind == "monitor":
+        assert len(seen) == 3 * THREADS * len(f.maker.fgraph.apply_nodes)
 
 
 def test_counter(host):

@@ -52,18 +52,18 @@ def fresh() -> Config:
     )
 
 
-def test_book_example() -> None:
+def test_book_example_L13283() -> None:
     """The documented example sets three flags, one of them in a section."""
     flags = "floatX=float32,device=cuda0,gpuarray.preallocate=1"
     assert run(show("floatX", "device", "gpuarray.preallocate"), tcore_flags=flags) == "float32 cuda0 1.0"
 
 
-def test_right_most_wins() -> None:
+def test_right_most_wins_L13290() -> None:
     """Of a flag given twice, the last one counts."""
     assert run(show("device"), tcore_flags="device=cpu,device=cuda0") == "cuda0"
 
 
-def test_book_rc_file(tmp_path: Path) -> None:
+def test_book_rc_file_L13296(tmp_path: Path) -> None:
     """[global] holds direct options; a section, or a dotted section, holds its own."""
     rc = tmp_path / "rc"
     rc.write_text("[global]\nfloatX = float32\ndevice = cuda0\n[gpuarray]\npreallocate = 1\n[dnn.conv]\nalgo_fwd = large\n")

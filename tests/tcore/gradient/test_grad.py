@@ -369,3 +369,157 @@ def test_long_chain():
         z = z + 1.0
     gradient = grad(z, x)
     assert gradient.owner is not None
+
+
+class TwoOutputs(Op):
+    """(a², n) with the integer n = ⌊a⌋; the gradient that ``L_op`` gives is what the test says."""
+
+    __props__ = ()
+    gives = None
+
+    def make_node(self, a):
+        return Apply(self, [a], [a.type(), T.lscalar()])
+
+    def perform(self, node, inputs, output_storage, params=None):
+        output_storage[0][0] = np.asarray(inputs[0] ** 2)
+        output_storage[1][0] = np.asarray(np.int64(np.floor(inputs[0])))
+
+    def L_op(self, inputs, outputs, output_grads):
+        return self.gives(inputs[0], output_grads)
+
+    def R_op(self, inputs, eval_points):
+        return [2 * inputs[0] * eval_points[0]]
+
+
+class TestOpsThatBreakTheContract:
+    """The error names the op and what it should have returned."""
+
+    @pytest.mark.parametrize(
+        ("gives", "error", "message"),
+        [
+            (lambda a, g: None, TypeError, "TwoOutputs.L_op must return a list with one gradient for each input, got None"),
+            (lambda a, g: [None], TypeError, "TwoOutputs.L_op returned None for input 0"),
+            (lambda a, g: [g[0], g[0]], ValueError, "TwoOutputs.L_op returned 2 gradients for 1 inputs"),
+        ],
+    )
+    def test_gradients(self, gives, error, message):
+        op = TwoOutputs()
+        op.gives = gives
+        with pytest.raises(error, match=message):
+            grad(op(x)[0], x)
+
+    def test_constants_are_gradients(self):
+        """A number in place of a variable."""
+        op = TwoOutputs()
+        op.gives = lambda a, g: [7.0]
+        assert value(grad(op(x)[0], x), x=3.0) == 7.0
+
+    def test_number_of_directional_derivatives(self):
+        with pytest.raises(ValueError, match="returned 1 derivatives for 2 outputs"):
+            Rop(TwoOutputs()(x)[0], x, y)
+
+
+class TestArguments:
+    """What is given is checked where it is given."""
+
+    @pytest.mark.parametrize(
+        ("call", "error", "message"),
+        [
+            (lambda: grad(3.0, x), TypeError, "the cost is a variable, got 3.0, of float"),
+            (lambda: grad(None, x, known_grads={"x": x}), TypeError, "keys of known_grads are variables, got 'x'"),
+            (lambda: grad(None, x, known_grads={x * 2: v}), TypeError, "has 1 dimensions, .* has 0: they must agree"),
+            (lambda: grad(None, x, known_grads={x * 2: 3}), TypeError, "integer dtype int8; gradients are floating"),
+            (lambda: Rop(v, v, w, disconnected_outputs="no"), ValueError, "ignore, warn, raise, got 'no'"),
+            (lambda: Rop(v, v, w, return_disconnected="no"), ValueError, "zero, None, Disconnected, got 'no'"),
+            (lambda: Rop(v, [v, w], [w]), ValueError, "one evaluation point for each of 2 variables, got 1"),
+            (lambda: Lop([v, w], v, [w]), ValueError, "one evaluation point for each of 2 functions, got 1"),
+            (lambda: subgraph_grad([x], [y]), AssertionError, "needs a cost or start gradients"),
+            (lambda: subgraph_grad(x, [y], cost=x * y), TypeError, "wrt and end are lists"),
+        ],
+    )
+    def test_refused(self, call, error, message):
+        with pytest.raises(error, match=message):
+            call()
+
+    def test_undefined_cost(self):
+        """The gradient of an undefined gradient says why that one is undefined."""
+        with pytest.raises(NullTypeGradError, match="the cost is an undefined gradient: no idea how"):
+            grad(NullType("no idea how")(), x)
+
+    def test_numbers_as_points(self):
+        """Arrays and numbers serve as evaluation points; integers become floating."""
+        np.testing.assert_array_equal(value(Rop(v**2, v, np.array([1, 2])), v=[3.0, 4.0]), [6.0, 16.0])
+        np.testing.assert_array_equal(value(Lop(v**2, v, np.array([1, 2])), v=[3.0, 4.0]), [6.0, 16.0])
+        # one function twice: the points add up
+        np.testing.assert_array_equal(value(Lop([cube, cube], v, [v, w]), v=[1.0, 2.0], w=[3.0, 4.0]), [12.0, 72.0])
+
+
+cube = v**3
+
+
+class TestWhatIsDisconnected:
+    """Warned of, told, or a value that says so."""
+
+    def test_rop(self):
+        with pytest.warns(UserWarning, match="does not depend differentiably"):
+            zero = Rop(w, v, v, disconnected_outputs="warn")
+        np.testing.assert_array_equal(value(zero, w=[1.0, 2.0]), [0.0, 0.0])
+        assert isinstance(Rop(w, v, v, disconnected_outputs="ignore", return_disconnected="Disconnected").type, DisconnectedType)
+        # integers are constant almost everywhere, shapes always
+        for out in (T.cast(v, "int64"), v.shape):
+            assert Rop(out, v, w, disconnected_outputs="ignore", return_disconnected="None") is None
+
+    def test_grad(self):
+        with pytest.warns(UserWarning, match="does not depend on w"):
+            zero = grad(v.sum(), w, disconnected_inputs="warn")
+        np.testing.assert_array_equal(value(zero, w=[1.0, 2.0]), [0.0, 0.0])
+
+
+class Stuck(Op):
+    """Differentiable in the first input; undefined in the second."""
+
+    __props__ = ()
+
+    def make_node(self, a, b):
+        return Apply(self, [a, b], [a.type()])
+
+    def perform(self, node, inputs, output_storage, params=None):
+        output_storage[0][0] = np.asarray(inputs[0] * inputs[1])
+
+    def L_op(self, inputs, outputs, output_grads):
+        return [inputs[1] * output_grads[0], grad_not_implemented(self, 1, inputs[1], "not yet")]
+
+
+def test_forward_through_undefined_gradients():
+    """Along the defined input it can be computed; along the other the error says why not."""
+    assert value(Rop(Stuck()(x, y), x, x), x=3.0, y=2.0) == 6.0
+    with pytest.raises(ValueError, match=r"in a direction cannot be computed: .*not yet"):
+        Rop(Stuck()(x, y), y, y)
+
+
+def test_undefined_terms_spread_only_where_they_flow():
+    """An undefined output gradient makes those inputs undefined that it reaches; others are computed."""
+
+    class Pair(Op):
+        """(a, b), each connected with its own input alone."""
+
+        __props__ = ()
+
+        def make_node(self, a, b):
+            return Apply(self, [a, b], [a.type(), b.type()])
+
+        def perform(self, node, inputs, output_storage, params=None):
+            for cell, given in zip(output_storage, inputs, strict=True):
+                cell[0] = np.asarray(given)
+
+        def connection_pattern(self, node):
+            return [[True, False], [False, True]]
+
+        def L_op(self, inputs, outputs, output_grads):
+            return list(output_grads)
+
+    first, second = Pair()(x, y)
+    cost = Stuck()(first, second)
+    assert value(grad(cost, x), x=3.0, y=2.0) == 2.0
+    with pytest.raises(NullTypeGradError, match="not yet"):
+        grad(cost, y)

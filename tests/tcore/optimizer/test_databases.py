@@ -175,6 +175,66 @@ def test_rewrites_register_as_a_whole():
     assert str(graph) == "[mul(x, y)]"
 
 
+def test_tags_change():
+    """Tags are added and taken; a tag finds its only member, in ``[]`` and in ``in``."""
+    db = EquilibriumDB()
+    one = db.register("one", named("one"), "a")
+    db.register("two", named("two"), "a")
+    db.add_tags("one", "b", "c")
+    db.remove_tags("one", "c")
+    assert db["b"] is one
+    assert "b" in db
+    assert "c" not in db
+    assert db.names() == ["one", "two"]
+    with pytest.raises(KeyError, match="tag of several members of EquilibriumDB: one, two"):
+        db["a"]
+    with pytest.raises(KeyError, match="nothing is registered as 'c'"):
+        db["c"]
+    with pytest.raises(KeyError, match="nothing is registered as 'three'"):
+        db.add_tags("three", "a")
+
+
+def test_what_a_database_refuses():
+    """Each error says what was given."""
+    db = EquilibriumDB()
+    with pytest.raises(TypeError, match="names and tags are strings, got 3 for 'one'"):
+        db.register("one", named("one"), 3)
+    with pytest.raises(ValueError, match="either a final optimizer or a cleanup"):
+        db.register("one", MergeOptimizer(), final_opt=True, cleanup=True)
+    with pytest.raises(TypeError, match="a number, 'first' or 'last', got 'middle'"):
+        SequenceDB().register("one", MergeOptimizer(), "middle")
+    with pytest.raises(TypeError, match="a number or 'last', got 'first'"):
+        LocalGroupDB().register("one", named("one"), position="first")
+    with pytest.raises(TypeError, match="stands for a database"):
+        ProxyDB(MergeOptimizer())
+    with pytest.raises(TypeError, match=r"start with '\+', '&' or '-', got 'a'"):
+        db.query("a")
+
+
+def test_where_in_place_groups_come():
+    """A group of in-place rules is refused before the destroy handler, also inside of a TopoDB, and the message names the place."""
+    sequence = SequenceDB()
+    sequence.register("add_destroy_handler", MergeOptimizer(), 50, "x")
+    group = LocalGroupDB()
+    sequence.register("early", TopoDB(group), 49, "x")
+    with pytest.raises(ValueError, match=r"'rule' has the tag 'inplace' and would stand at 49 in SequenceDB"):
+        group.register("rule", named("rule"), "inplace")
+    late = LocalGroupDB()
+    sequence.register("late", TopoDB(late), 51, "x")
+    late.register("rule", named("rule"), "inplace")
+    assert late.names() == ["rule"]
+
+
+def test_text_of_queries_and_databases():
+    """What a reader of a log needs."""
+    assert str(Query(["b", "a"], exclude=["c"])) == "Query{inc=['a', 'b'],ex=['c'],require=[],subquery={},position_cutoff=inf}"
+    db = EquilibriumDB()
+    db.register("one", named("one"), "z", "a")
+    out = io.StringIO()
+    db.print_summary(out)
+    assert out.getvalue() == f"EquilibriumDB  (id {id(db)})\n  one: a, one, z\n"
+
+
 def test_part_without_a_tag():
     """Where a query excludes a tag that has an exact part, that part takes the place; a name that is excluded excludes both."""
     db = EquilibriumDB()

@@ -2,11 +2,13 @@
 
 import itertools
 
+import numpy as np
 import pytest
 
-from tcore.graph import FunctionGraph
+import tcore.tensor as T
+from tcore.graph import Apply, FunctionGraph, Op
 from tcore.optimizer import EquilibriumOptimizer, PatternSub, TopoOptimizer
-from tcore.scalar import add, exp, float64, mul, neg, sub, true_div
+from tcore.scalar import add, cast, exp, float64, mul, neg, sub, true_div
 
 
 def rewritten(rule, make, count=3):
@@ -90,3 +92,90 @@ def test_tracks_elsewhere():
     EquilibriumOptimizer([rule]).optimize(e)
     assert str(e) == "[sub(x, y), add(x, y)]"
     assert asked == [exp]
+
+
+def test_constants_in_patterns():
+    """A number, a Constant, a Variable: by value, by value and type, by identity."""
+    two = mul(float64("q"), 2.0).owner.inputs[1]
+    rule = PatternSub((mul, "a", two), (add, "a", "a"))
+    assert rewritten(rule, lambda x, y, z: mul(x, 2.0)) == "[add(x, x)]"
+    assert rewritten(rule, lambda x, y, z: mul(x, 3.0)) == "[mul(x, Constant{3.0})]"
+    assert rewritten(rule, lambda x, y, z: mul(x, y)) == "[mul(x, y)]"
+    x, y = float64("x"), float64("y")
+    e = FunctionGraph([x, y], [neg(x), neg(y)], clone=False)
+    TopoOptimizer(PatternSub((neg, x), (exp, y))).optimize(e)
+    assert str(e) == "[exp(y), neg(y)]"
+    rule = PatternSub((mul, "a", 2.0), 7.0)
+    assert rewritten(rule, lambda x, y, z: mul(x, 2.0)) == "[Constant{7.0}]"
+    # arrays: every element counts, and there must be one
+    m = T.dvector("m")
+    for value, fits in (([2.0, 2.0], True), ([2.0, 3.0], False), ([], False)):
+        e = FunctionGraph([m], [T.mul(m, T.constant(np.array(value)))])
+        TopoOptimizer(PatternSub((T.mul, "a", 2.0), (T.add, "a", "a"))).optimize(e)
+        assert (e.outputs[0].owner.op == T.add) is fits
+
+
+def test_a_constraint_on_the_whole():
+    """The outermost pattern may be a dict; the name of the rule says so."""
+    rule = PatternSub({"pattern": (neg, "a"), "constraint": lambda v: v.name == "this"}, (exp, "a"))
+    assert rule.op_key() == neg
+    assert str(rule).startswith("neg(a) subject to <function")
+    assert str(PatternSub({"pattern": (neg, "a")}, "a")) == "neg(a) subject to no conditions -> a"
+    x = float64("x")
+    this, other = neg(x), neg(x)
+    this.name = "this"
+    e = FunctionGraph([x], [this, other])
+    TopoOptimizer(rule).optimize(e)
+    assert str(e) == "[exp(x), neg(x)]"
+
+
+def test_values_eq_approx_goes_to_the_result():
+    """DebugMode asks the result how close is close enough."""
+
+    def close(a, b):
+        return True
+
+    x = float64("x")
+    e = FunctionGraph([x], [neg(neg(x))])
+    TopoOptimizer(PatternSub((neg, (neg, "a")), (exp, "a"), values_eq_approx=close)).optimize(e)
+    assert e.outputs[0].tag.values_eq_approx is close
+
+
+def test_other_types_are_left_alone():
+    """A result of another type is no replacement."""
+    x = float64("x")
+    e = FunctionGraph([x], [neg(x)])
+    TopoOptimizer(PatternSub((neg, "a"), (cast_to_float32, "a"))).optimize(e)
+    assert str(e) == "[neg(x)]"
+
+
+def cast_to_float32(variable):
+    return cast(variable, "float32")
+
+
+class Both(Op):
+    """Two results, of which the second is the principal one."""
+
+    __props__ = ("name",)
+    default_output = 1
+
+    def __init__(self, name):
+        self.name = name
+
+    def make_node(self, x):
+        return Apply(self, [x], [x.type(), x.type()])
+
+    def perform(self, node, inputs, outputs):
+        raise NotImplementedError
+
+
+def test_nodes_with_several_outputs():
+    """All outputs are replaced together, by those of a node with outputs of the same types."""
+    x = float64("x")
+    first, second = Both("old").make_node(x).outputs
+    e = FunctionGraph([x], [first, second])
+    TopoOptimizer(PatternSub((Both("old"), "a"), (Both("new"), "a"))).optimize(e)
+    assert [out.owner.op for out in e.outputs] == [Both("new")] * 2
+    TopoOptimizer(PatternSub((Both("new"), "a"), (neg, "a"))).optimize(e)
+    assert [out.owner.op for out in e.outputs] == [Both("new")] * 2
+    assert [out.index for out in e.outputs] == [0, 1]

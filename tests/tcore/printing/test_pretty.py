@@ -17,8 +17,10 @@ from tcore.printing import (
     PPrinter,
     Print,
     assign_tensor_notation,
+    hex_digest,
     min_informative_str,
     pp,
+    var_descriptor,
 )
 
 x, y = T.dmatrix("x"), T.dmatrix("y")
@@ -139,9 +141,31 @@ def test_print_has_a_gradient(capsys):
         assert function([z], T.grad(Print("z")(z) ** 2, z))(3.0) == 6.0
 
 
-def test_min_informative_str():
+def test_min_informative_str_L14038():
     z = shared(np.zeros(2), name="w") + 1.0
     lines = min_informative_str(z).splitlines()
     assert lines[0] == "A. Elemwise{add,no_inplace}"
     assert lines[1] == "  B. <w>"
     assert len(lines) == 4
+
+
+def test_equal_values_have_equal_texts():
+    """``var_descriptor``: arrays by bytes, strides and shape, lists by members, graphs by structure."""
+    a = np.arange(6.0).reshape(2, 3)
+    assert var_descriptor(a) == var_descriptor(a.copy())
+    for other in (a.T, a + 1, a.reshape(3, 2), np.asfortranarray(a)):
+        assert var_descriptor(a) != var_descriptor(other)
+    assert hex_digest(a).endswith("|strides=[24,8]|shape=[2,3]")
+    assert var_descriptor([a, (1, "b")]) == f"[<ndarray:{hex_digest(a)}>,(1,b)]"
+    # twice the same sub-graph, and a named one in between
+    v = T.dvector("v")
+    twice = T.exp(v)
+    named = T.log(v)
+    named.name = "inner"
+    assert var_descriptor(twice * named * twice).splitlines()[1:] == [
+        "  B. Elemwise{mul,no_inplace}",
+        "    C. Elemwise{exp,no_inplace}",
+        "      D. <v>",
+        "    E. inner",
+        "  <C>",
+    ]

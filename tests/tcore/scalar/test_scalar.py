@@ -227,3 +227,47 @@ def test_composite_is_iterative():
     copy = pickle.loads(pickle.dumps(op))
     assert copy == op
     assert op.impl(1.0) == 5_001
+
+
+def test_reflected_operators_and_parts():
+    """Numbers on the left; comparisons; rounding; parts of real and complex numbers: as Python does it."""
+    import math
+
+    x, i = scalar.float64("x"), scalar.int64("i")
+    values = {x: np.float64(2.75), i: np.int64(6)}
+    for variable, expected in [
+        (7 - x, 7 - 2.75),
+        (7 + x, 7 + 2.75),
+        (7 * x, 7 * 2.75),
+        (7 / x, 7 / 2.75),
+        (7 // x, 7 // 2.75),
+        (7 % x, 7 % 2.75),
+        (2**x, 2**2.75),
+        (x <= 2.75, True),
+        (x > 2.75, False),
+        (x >= 2.75, True),
+        (x < 2.75, False),
+        (math.ceil(x), 3.0),
+        (math.floor(x), 2.0),
+        (math.trunc(-x), -2.0),
+        (3 & i, 3 & 6),
+        (3 | i, 3 | 6),
+        (3 ^ i, 3 ^ 6),
+        (i ^ 3, 3 ^ 6),
+    ]:
+        assert run(variable, values) == pytest.approx(expected, rel=1e-15)
+    assert x.ndim == 0
+    assert x.real is x
+    assert run(x.imag, values) == 0.0
+    c = scalar.complex128("c")
+    point = {c: np.complex128(1 + 2j)}
+    assert (run(c.real, point), run(c.imag, point), run(c.conj(), point)) == (1.0, 2.0, 1 - 2j)
+
+
+def test_directional_derivative_of_a_scalar_op():
+    """By ``L_op``, which is linear: the sum over inputs; None where a direction is None."""
+    x, y, u, w = (scalar.float64(name) for name in "xyuw")
+    (along,) = scalar.mul.R_op([x, y], [u, w])
+    given = {x: np.float64(2.0), y: np.float64(3.0), u: np.float64(5.0), w: np.float64(7.0)}
+    assert run(along, given) == 5 * 3 + 7 * 2
+    assert scalar.mul.R_op([x, y], [u, None]) == [None]

@@ -132,7 +132,7 @@ def test_shape_padaxis(axis, form):
     assert tt.shape_padright(x).broadcastable == (False, False, False, True)
 
 
-def test_broadcast_marks(evaluate, check_gradient):
+def test_broadcast_marks_L12844(evaluate, check_gradient):
     """Marks are set, checked at run time, and cleared; nodes that change nothing are not made."""
     x = tt.dmatrix("x")
     row = tt.addbroadcast(x, 0)

@@ -8,10 +8,13 @@ import tcore.tensor as T
 from tcore.compile.mode import FAST_RUN, Mode
 from tcore.graph import FunctionGraph, equal_computations
 from tcore.optimizer import MergeOptimizer, TopoOptimizer
+from tcore.tensor.rebroadcast import Rebroadcast
 from tcore.tensor.rewrites import GROUP
+from tcore.tensor.rewrites.arithmetic import local_add_mul_fusion
+from tcore.tensor.shape import Shape_i
 
 PLAIN = Mode("py", None)
-RULES = {each.name: each.rule for each in GROUP if hasattr(each, "rule")}
+RULES = {each.name: each.rule for each in (*GROUP, local_add_mul_fusion) if hasattr(each, "rule")}
 
 x, y, z = (T.dmatrix(n) for n in "xyz")
 v, w = T.dvector("v"), T.dvector("w")
@@ -116,6 +119,45 @@ CASES = [
     ("local_log_softmax", lambda: T.log(T.softmax(x)), "LogSoftmax", lambda: T.softmax(T.log(y))),
     ("local_one_minus_erf", lambda: 1 - T.erf(x), "Elemwise{erfc", lambda: 2 - T.erf(x)),
     ("local_log_erfc", lambda: T.log(T.erfc(x)), "Elemwise{switch", lambda: T.log(T.erf(y))),
+    ("local_useless_elemwise", lambda: T.lt(i, i), None, lambda: T.lt(x, x)),
+    ("local_useless_elemwise", lambda: T.maximum(i, i), "i", lambda: T.maximum(i, i + 1)),
+    ("local_useless_elemwise", lambda: T.maximum(Shape_i(0)(x), 0), "Shape_i", lambda: T.maximum(Shape_i(0)(x), 1)),
+    ("local_remove_switch_const_cond", lambda: T.switch(i > 0, x, x), "x", lambda: T.switch(i > 0, x, y)),
+    ("local_remove_switch_const_cond", lambda: T.switch(0, s, x), None, lambda: T.switch(i > 0, x, s)),
+    ("local_reshape_lift", lambda: T.exp(x).reshape((4, 3)), "Elemwise{exp", lambda: (x + y).reshape((4, 3))),
+    ("local_useless_reshape", lambda: s.reshape(()), "s", lambda: x.reshape((4, 3))),
+    ("local_rebroadcast_lift", lambda: T.unbroadcast(T.exp(v.dimshuffle("x", 0)), 0), "Elemwise{exp", lambda: T.unbroadcast(v.dimshuffle("x", 0), 0)),
+    ("local_useless_rebroadcast", lambda: Rebroadcast((0, False))(Rebroadcast((0, True))(x[:1])), None, lambda: Rebroadcast((0, True))(x[:1])),
+    ("local_dimshuffle_alloc", lambda: T.alloc(s, 3, 4).T, "Alloc", lambda: T.alloc(v, 3, 4).T),
+    ("local_dimshuffle_alloc", lambda: T.alloc(s.dimshuffle("x"), 3, 4).dimshuffle(1, "x", 0), "Alloc", lambda: x.dimshuffle(1, "x", 0)),
+    ("local_merge_alloc", lambda: T.alloc(T.alloc(s, 4), 3, 4), "Alloc", lambda: T.alloc(T.alloc(v, 1, 4), 3, 4)),
+    ("local_alloc_unary", lambda: T.exp(T.alloc(v, 3, 4)), "Alloc", lambda: T.alloc(v, 3, 4) + x),
+    ("local_cut_useless_reduce", lambda: T.sum(x, axis=()), "x", lambda: x.sum(axis=0)),
+    ("local_cut_useless_reduce", lambda: T.sum(i > 0, axis=()), "Elemwise{Cast{int64}", lambda: (i > 0).sum(axis=0)),
+    ("local_reduce_broadcastable", lambda: x.dimshuffle("x", 0, 1).sum(axis=(0, 1)), "Sum{axis=[0]", lambda: x.sum(axis=(0, 1))),
+    ("local_sum_mul_by_scalar", lambda: (s * t * x).sum(axis=0), "Elemwise{mul", lambda: (s * t).sum()),
+    ("local_sum_div_dimshuffle", lambda: (x / s).sum(), "Elemwise{true_div", lambda: (s / x).sum()),
+    ("local_sum_alloc", lambda: T.alloc(s, 3, 4).prod(), "Elemwise{pow", lambda: T.alloc(v, 3, 4).prod()),
+    ("local_sum_alloc", lambda: T.alloc(s, 3, 4).sum(axis=0), "Alloc", lambda: x.sum(axis=0)),
+    ("local_pow_specialize", lambda: i**2, "Elemwise{sqr", lambda: i**3),
+    ("local_pow_specialize", lambda: f ** np.float64(2), "Elemwise{sqr", lambda: f ** np.float64(2.5)),
+    ("local_mul_specialize", lambda: x * 0.0 * y, None, lambda: x * y),
+    ("local_mul_specialize", lambda: x * 1.0, "x", lambda: x * 2.0),
+    ("local_mul_specialize", lambda: T.mul(T.constant(-1.0), T.constant(1.0)), None, lambda: T.mul(T.constant(2.0), T.constant(3.0))),
+    ("local_mul_specialize", lambda: f * np.float64(1), "Elemwise{Cast{float64}", lambda: f * np.float64(2)),
+    ("local_add_specialize", lambda: T.add(T.constant(0.0), T.constant(0.0)), None, lambda: x + y),
+    ("local_add_specialize", lambda: T.add(x, 0.0, y), "Elemwise{add", lambda: T.add(x, 1.0, y)),
+    ("local_sub_specialize", lambda: 0.0 - x, "Elemwise{neg", lambda: 1.0 - x),
+    ("local_neg_div_neg", lambda: T.neg(x) / 2.0, "Elemwise{true_div", lambda: x / 2.0),
+    ("local_abs_lift", lambda: T.abs_(T.abs_(x)), "Elemwise{abs_", lambda: T.abs_(T.exp(x))),
+    ("local_abs_merge", lambda: T.abs_(x) / T.abs_(y), "Elemwise{abs_", lambda: T.abs_(x) / y),
+    ("local_abs_merge", lambda: T.mul(T.abs_(x), z, T.abs_(y)), "Elemwise{mul", lambda: T.mul(T.abs_(x), z, y)),
+    ("local_mul_switch_sink", lambda: T.switch(i > 0, 0.0, x) * y, "Elemwise{switch", lambda: T.switch(i > 0, 1.0, x) * y),
+    ("local_div_switch_sink", lambda: T.switch(i > 0, x, 0.0) / y, "Elemwise{switch", lambda: y / T.switch(i > 0, x, 0.5)),
+    ("local_add_mul_fusion", lambda: x + (y + z), "Elemwise{add", lambda: x + (y * z)),
+    ("local_add_mul_fusion", lambda: x * (y * z), "Elemwise{mul", lambda: x * (y + z)),
+    ("local_mul_canonizer", lambda: T.true_div(y, T.abs_(y)), "Elemwise{sgn", lambda: T.true_div(x, T.abs_(y))),
+    ("local_dimshuffle_fill", lambda: T.fill(x, s).T, None, lambda: T.exp(x).T),
     ("local_0_dot_x", lambda: T.dot(T.zeros((3, 3)), x), None, lambda: T.dot(y.T, x)),
 ]  # fmt: skip
 
