@@ -18,7 +18,7 @@ from tcore.configuration import config
 from tcore.link import ValueLock
 from tcore.link.errors import ThunkView, raise_with_op
 from tcore.scalar.type import Scalar
-from tcore_cpu.compiler import CompileError
+from tcore_cpu.compiler import CompileError, logger
 from tcore_cpu.store import open_store
 from tcore_cpu.user_code import ModuleText, cells_of, has_c_code, module_text, params_of
 
@@ -157,13 +157,17 @@ def _command(text: ModuleText) -> list[str]:
 def _compile(text: ModuleText, folder: Path) -> Path:
     source, target = folder / f"{text.name}.cpp", folder / f"{text.name}.so"
     source.write_text(text.source, encoding="utf-8")
-    command = [*_command(text), str(source), "-o", str(target)]
+    # warnings are shown where code is compiled, and are no reason to compile it again: the key has the flags without this
+    arguments = [word for word in _command(text) if word != "-w" or not config.cmodule.compilation_warning]
+    command = [*arguments, str(source), "-o", str(target)]
     command += [f"-L{path}" for path in text.library_dirs]
     command += [f"-l{name}" for name in text.libraries]
     run = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
     if run.returncode:
         lines = run.stderr.strip().splitlines()[:30]
         raise CompileError("\n".join(["the compiler refused an op's C code:", *lines, f"command: {shlex.join(command)}"]))
+    if run.stderr.strip():
+        logger.warning("%s", run.stderr.rstrip())
     return target
 
 

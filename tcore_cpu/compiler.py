@@ -6,6 +6,7 @@ Nothing here starts a program unless a library is missing from the store.
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 import platform
 import shlex
@@ -27,9 +28,11 @@ __all__ = ["CompileError", "Compiler", "Unit", "find_compiler", "load_units", "p
 SEMANTIC_FLAGS = ("-ffp-contract=off", "-fwrapv", "-fno-math-errno", "-fno-strict-aliasing", "-fno-trapping-math")
 """Flags that decide what results are: part of every key."""
 _SPEED_FLAGS = ("-O2", "-ftree-vectorize", "-fopenmp-simd", "-march=native")
-_SHAPE_FLAGS = ("-std=gnu11", "-fPIC", "-shared", "-w", "-fvisibility=hidden")
-_CPLUSPLUS_SHAPE_FLAGS = ("-std=gnu++14", "-fPIC", "-shared", "-w", "-fvisibility=hidden", "-fpermissive")
+_SHAPE_FLAGS = ("-std=gnu11", "-fPIC", "-shared", "-fvisibility=hidden")
+_CPLUSPLUS_SHAPE_FLAGS = ("-std=gnu++14", "-fPIC", "-shared", "-fvisibility=hidden", "-fpermissive")
 _IDENTITIES = "compilers.json"
+
+logger = logging.getLogger("tcore_cpu.compiler")
 
 
 class CompileError(RuntimeError):
@@ -146,8 +149,9 @@ def _command(compiler: Compiler, unit: Unit, source: Path, target: Path) -> list
         if config.cxx:
             command = shlex.split(config.cxx)
     libraries = ["-lmvec"] if vector_math() else []
+    quiet = [] if config.cmodule.compilation_warning else ["-w"]
     return [
-        *command, *_SPEED_FLAGS, *SEMANTIC_FLAGS, *shape, "-x", language, str(source), "-o", str(target), *libraries, "-lm"
+        *command, *_SPEED_FLAGS, *SEMANTIC_FLAGS, *shape, *quiet, "-x", language, str(source), "-o", str(target), *libraries, "-lm"
     ]  # fmt: skip
 
 
@@ -205,6 +209,8 @@ def _compile_all(compiler: Compiler, units: Mapping[int, Unit], folder: Path) ->
             output, _ = process.communicate()
             if process.returncode:
                 raise _fail(compiler, command, output)
+            if output.strip():
+                logger.warning("%s", output.rstrip())
             built[k] = target
     finally:
         for *_, process in running:

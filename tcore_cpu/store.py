@@ -25,6 +25,7 @@ from typing import Any
 
 from attrs import field, frozen
 
+from tcore.configuration import config
 from tcore.link.stopwatch import IMPORTS
 
 __all__ = ["Library", "Store", "StoreWarning", "cpu_features", "open_store"]
@@ -169,13 +170,14 @@ class Store:
 
     @contextlib.contextmanager
     def workplace(self) -> Any:
-        """A private folder on the file system of the store, removed at the end."""
+        """A private folder on the file system of the store, removed at the end, or in later runs with ``config.nocleanup``."""
         self.sweep()
         folder = tempfile.mkdtemp(dir=self.root, prefix=".work-")
         try:
             yield Path(folder)
         finally:
-            shutil.rmtree(folder, ignore_errors=True)
+            if not config.nocleanup:
+                shutil.rmtree(folder, ignore_errors=True)
 
     def sweep(self, older_than: float = 3600.0) -> None:
         """Remove what processes left behind that were killed while they compiled: private folders and files, and libraries

@@ -8,6 +8,7 @@ used in, so that everything from there outwards is cleaned up.
 from __future__ import annotations
 
 import hashlib
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -290,6 +291,12 @@ def module_text(node: Any) -> ModuleText:
 
     version = ask(node.op, "c_code_cache_version_apply", node, default=())
     versions = (version, *(ask(type_, "c_code_cache_version", default=()) for type_ in types))
+    if config.cmodule.warn_no_version and not all(versions):
+        nameless = [str(owner) for owner, number in zip((node.op, *types), versions, strict=True) if not number]
+        warnings.warn(
+            f"the C code of {node} is compiled again in every process: {', '.join(nameless)} gives no c_code_cache_version "
+            f"(cmodule.warn_no_version={config.cmodule.warn_no_version})", stacklevel=2,
+        )  # fmt: skip
     digest = hashlib.sha256(f"{source}\0{versions!r}".encode()).hexdigest()[:32]
     return ModuleText(
         writer.name.replace(_PLACEHOLDER, digest),

@@ -13,6 +13,7 @@ __all__ = ["main"]
 _OWN = {
     "config": "tcore.cli.config",
     "doctor": "tcore.cli.doctor",
+    "ops": "tcore.cli.ops",
     "optimizations": "tcore.cli.optimizations",
     "plugins": "tcore.cli.plugins",
 }

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from tcore.graph.apply import Apply
 
-__all__ = ["one_optimization", "report_failure", "report_local_failure", "report_oscillation", "rules_off", "title"]
+__all__ = ["one_optimization", "report_failure", "report_local_failure", "report_oscillation", "rules_off", "stop_compilation", "title"]
 
 logger = logging.getLogger("tcore.optimizer")
 
@@ -53,9 +53,14 @@ def rules_off() -> set[Any]:
     return set() if off is None else off
 
 
+def stop_compilation(error: BaseException) -> None:
+    """Let ``error``, which is about to be raised, reach the user whatever ``on_opt_error`` says: another option asked for it."""
+    error.__dict__["stops_compilation"] = True
+
+
 def _act(error: BaseException, message: str) -> None:
     action = config.on_opt_error
-    if action == "raise":
+    if action == "raise" or "stops_compilation" in error.__dict__:
         if message not in getattr(error, "__notes__", ()):
             error.add_note(message)
         raise error

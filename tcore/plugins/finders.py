@@ -36,8 +36,12 @@ class Facade(ModuleType):
     """
 
     _sources: tuple[str, ...] = ()
+    #: documented modules below: ``gof.type`` is that path, though ``tcore.graph`` has a ``type`` as well
+    _below: frozenset[str] = frozenset()
 
     def __getattr__(self, name: str) -> Any:
+        if name in self._below:
+            return importlib.import_module(f"{self.__name__}.{name}")
         if not name.startswith("__"):
             for source in self._sources:
                 try:
@@ -78,12 +82,14 @@ class _AliasLoader:
 
 
 class _FacadeLoader:
-    def __init__(self, sources: tuple[str, ...]) -> None:
+    def __init__(self, sources: tuple[str, ...], below: frozenset[str]) -> None:
         self._sources = sources
+        self._below = below
 
     def create_module(self, spec: ModuleSpec) -> ModuleType:
         module = Facade(spec.name, f"Documented path, made of {', '.join(self._sources)}.")
         module._sources = self._sources
+        module._below = self._below
         return module
 
     def exec_module(self, module: ModuleType) -> None:
@@ -151,8 +157,8 @@ class MissingFinder:
             names.discard(fullname)
         if isinstance(entry, str):
             return _alias_spec(fullname, entry)
-        package = any(name.startswith(fullname + ".") for name in table)
-        return importlib.util.spec_from_loader(fullname, _FacadeLoader(entry), is_package=package)  # type: ignore[arg-type]
+        deeper = frozenset(name.removeprefix(fullname + ".").partition(".")[0] for name in table if name.startswith(fullname + "."))
+        return importlib.util.spec_from_loader(fullname, _FacadeLoader(entry, deeper), is_package=bool(deeper))  # type: ignore[arg-type]
 
 
 def _alias_spec(fullname: str, real: str) -> ModuleSpec | None:

@@ -105,6 +105,33 @@ def test_refused_source_shows_the_compilers_words(folder) -> None:
         load_units([Unit("this is no C;", 0)])
 
 
+def test_sources_are_kept_L13864(folder) -> None:
+    """``nocleanup`` keeps what the compiler was given, whether it took it or not; by default all is removed."""
+    refused, taken = Unit("this is no C;", 0), Unit(SOURCE, 1)
+    with pytest.raises(CompileError):
+        load_units([refused])
+    load_units([taken])
+    assert not list(folder.glob(".work-*"))
+    other = Unit(SOURCE + "/* kept */", 1)
+    with config.change_flags(nocleanup=True):
+        with pytest.raises(CompileError):
+            load_units([refused])
+        load_units([other])
+    assert {path.read_text(encoding="utf-8") for path in folder.glob(".work-*/*.c")} == {refused.source, other.source}
+
+
+def test_warnings_of_the_compiler_L14058(folder, caplog) -> None:
+    """``cmodule.compilation_warning`` shows them where something is compiled."""
+    doubtful = "#warning doubtful\n"
+    load_units([Unit(doubtful + SOURCE, 1)])
+    assert not caplog.records
+    with config.change_flags(**{"cmodule.compilation_warning": True}):
+        load_units([Unit(doubtful + SOURCE + "\n", 1)])
+        load_units([Unit(doubtful + SOURCE + "\n", 1)])
+    (record,) = caplog.records
+    assert "doubtful" in record.getMessage()
+
+
 def test_libraries_are_closed(folder) -> None:
     """A library leaves the process with its last user."""
     (library,) = load_units([Unit(SOURCE, 1)])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import warnings
 
 import numpy as np
 import pytest
@@ -259,6 +260,16 @@ class Twice(Op):
         if node.inputs[0].type.version == "never":
             raise MethodNotDefined("c_code")
         return f"{out[0]} = twice({inp[0]});"
+
+
+def test_warning_without_version_L14046() -> None:
+    """``cmodule.warn_no_version`` names the op or Type for which code is compiled in every process."""
+    for version, asked in (((), False), ((3,), True)):
+        with config.change_flags(**{"cmodule.warn_no_version": asked}), warnings.catch_warnings():
+            warnings.simplefilter("error")
+            module_text(Twice()(Versioned(version)()).owner)
+    with config.change_flags(**{"cmodule.warn_no_version": True}), pytest.warns(UserWarning, match=r"in every process: Versioned.* no c_code_cache_version"):
+        module_text(Twice()(Versioned(())()).owner)
 
 
 def test_unversioned_types_are_not_kept() -> None:

@@ -14,6 +14,7 @@ from tcore.graph.features import AlreadyThere, Feature
 from tcore.graph.trace import creation_report
 from tcore.graph.variable import Constant
 from tcore.optimizer.base import Optimizer
+from tcore.optimizer.failures import stop_compilation
 from tcore.optimizer.rewrite import GlobalRewrite, Rewrite, Stage, rewrite
 from tcore.tensor._lengths import as_length
 from tcore.tensor.constants import constant_int
@@ -127,6 +128,7 @@ class ShapeFeature(Feature):
         except Exception as error:
             if config.on_shape_error == "raise":
                 error.add_note(f"raised by infer_shape of {node}{_made(node)}")
+                stop_compilation(error)
                 raise
             warnings.warn(
                 f"infer_shape of {node} failed, so that shapes are read from its value (on_shape_error=raise raises): "

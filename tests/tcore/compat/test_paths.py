@@ -32,7 +32,7 @@ def test_ops_of_compilation():
     assert all(callable(what) for what in (DeepCopyOp, ViewOp, as_op))
 
 
-@pytest.mark.parametrize("path", ["tcore.compile.ops.Rebroadcast", "tcore.gpuarray.blas.GpuGemm", "tcore.tensor.opt", "tcore.gof.graph.Apply"])
+@pytest.mark.parametrize("path", ["tcore.compile.ops.Rebroadcast", "tcore.gpuarray.blas.GpuGemm", "tcore.tensor.opt", "tcore.gof.graph.Apply", "tcore.gof.type.CDataType", "tcore.gof.utils.uniq"])
 def test_as_attributes(path):
     """``import tcore`` alone is enough to reach them."""
     code = f"import tcore\ntry: tcore.compile.nothing\nexcept AttributeError: print({path} is not None)"

@@ -1,0 +1,111 @@
+"""``tcore ops``: the ops that are installed, which have a gradient, and which an ``R_op`` of their own."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import json
+import pkgutil
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+from attrs import asdict, frozen
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["OpEntry", "all_ops", "command"]
+
+#: packages of the core with ops in them
+_PACKAGES = ("compile", "gpuarray", "gradient", "printing", "scalar", "tensor")
+
+
+@frozen
+class OpEntry:
+    """One class of ops.
+
+    Attributes
+    ----------
+    name, module : str
+    line : int
+        Of its definition.
+    plugin : str
+        Who brings it; ``"tcore"`` for the core.
+    summary : str
+        The first sentence of its docstring.
+    gradient : bool
+        Whether it defines ``grad`` or ``L_op``.
+    r_op : bool
+        Whether it defines ``R_op``; ``Rop`` takes the others through their gradient.
+    """
+
+    name: str
+    module: str
+    line: int
+    plugin: str
+    summary: str
+    gradient: bool
+    r_op: bool
+
+
+def all_ops() -> list[OpEntry]:
+    """The ops of the core and of all installed plugins that work, by plugin, module and name."""
+    from tcore.plugins import OpSpec
+    from tcore.plugins.process import manager
+    from tcore.plugins.references import resolve
+
+    plugins = manager()
+    plugins.load_all()
+    found = {resolve(spec.load): plugin for plugin, spec in plugins.tables.of(OpSpec)}
+    found.update((cls, "tcore") for cls in _core_ops() if found.get(cls) in (None, "tensor"))
+    return sorted((_entry(cls, plugin) for cls, plugin in found.items()), key=lambda e: (e.plugin != "tcore", e.plugin, e.module, e.name))
+
+
+def _core_ops() -> Iterator[type]:
+    """Classes of ops in the core that are no base of others."""
+    from tcore.graph import Op
+
+    for package in _PACKAGES:
+        for module in pkgutil.walk_packages(importlib.import_module(f"tcore.{package}").__path__, f"tcore.{package}."):
+            importlib.import_module(module.name)
+    stack, seen = [Op], {Op}
+    while stack:
+        cls = stack.pop()
+        below = [each for each in cls.__subclasses__() if each.__module__.startswith("tcore.")]
+        stack.extend(each for each in below if each not in seen)
+        seen.update(below)
+        base = below or cls.__name__.startswith("_") or cls.__module__ == "tcore.scalar.op"
+        # a class that its module does not have is an older one of a module that was loaded again, or local to a function
+        there = getattr(sys.modules.get(cls.__module__), cls.__qualname__, None) is cls
+        if there and not base and cls.__module__.split(".")[1] in _PACKAGES:
+            yield cls
+
+
+def _entry(cls: Any, plugin: str) -> OpEntry:
+    from tcore.graph.op import PureOp
+
+    summary = " ".join((inspect.getdoc(cls) or "").partition("\n\n")[0].split())
+    return OpEntry(
+        name=cls.__qualname__,
+        module=cls.__module__,
+        line=inspect.getsourcelines(cls)[1],
+        plugin="tcore" if plugin == "tensor" else plugin,
+        summary=summary,
+        gradient=cls.grad is not PureOp.grad or cls.L_op is not PureOp.L_op,
+        r_op=cls.R_op is not PureOp.R_op,
+    )
+
+
+@click.command("ops")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def command(as_json: bool) -> None:
+    """List ops: name, module, what they compute, whether they have a gradient and an R_op of their own."""
+    rows = all_ops()
+    if as_json:
+        click.echo(json.dumps([asdict(row) for row in rows], indent=2))
+        return
+    for row in rows:
+        has = ", ".join(name for name, there in (("gradient", row.gradient), ("R_op", row.r_op)) if there) or "no gradient"
+        click.echo(f"{row.module}.{row.name} ({has}): {row.summary}")
+    click.echo(f"{len(rows)} ops")
