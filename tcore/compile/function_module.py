@@ -93,6 +93,17 @@ class Function:
         self.finder, self.inv_finder = build_finder(self.indices, self.input_storage)
         self._value = Values(self.finder, values=True)
         self._container = Values(self.finder, values=False)
+        self._plan_calls()
+        self._first = Frame(fn, self.input_storage, self.output_storage)
+        self._spare: list[Frame] = []
+        self._busy = threading.Lock()
+        #: position of an input -> how often its value was copied because a call overwrites it
+        self._copied_arguments: dict[int, int] = {}
+        self._open_entries()
+
+    def _plan_calls(self) -> None:
+        """Work out, once for all calls, what happens to which input and output."""
+        maker = self.maker
         self._updated: list[int] = maker.updated_inputs
         updated = set(self._updated)
         #: whether the container of each input came from outside: a shared variable's, or one given as the value of an In
@@ -129,16 +140,14 @@ class Function:
         self._refed = [
             (position, value) for position, (_, refeed, value) in enumerate(self.defaults) if refeed
         ]
-        self._first = Frame(fn, self.input_storage, self.output_storage)
-        self._spare: list[Frame] = []
-        self._busy = threading.Lock()
+
+    def _open_entries(self) -> None:
+        """Choose what a call goes through: the linker's native entry, the general way, observers around them."""
         self._entry: Callable[..., Any] | None = None
         self._fast: Callable[..., Any] | None = None
-        #: position of an input -> how often its value was copied because a call overwrites it
-        self._copied_arguments: dict[int, int] = {}
-        self.profile = maker.profile
+        self.profile = self.maker.profile
         if self.profile is None:
-            self._entry = maker.linker.native_entry(self)
+            self._entry = self.maker.linker.native_entry(self)
         self._run: Callable[[tuple[Any, ...], Any], Any] = self._take_turn
         if self.profile is not None and config.profiling.ignore_first_call:
             self._run, self._is_new = self._unprofiled_first_turn, True
