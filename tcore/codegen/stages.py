@@ -15,11 +15,10 @@ from typing import Any, Literal
 
 from attrs import evolve, field, frozen
 
-from tcore.codegen.expr import Axis, Buffer, Expr, Load
+from tcore.codegen.expr import Axis, Buffer, Expr
 from tcore.codegen.reductions import Reduction
-from tcore.codegen.walks import flatten
 
-__all__ = ["Call", "Demand", "Loop", "Map", "Prefix", "Reduce", "Region", "Regions", "Scatter", "Stage", "buffers_read"]
+__all__ = ["Call", "Demand", "Loop", "Map", "Prefix", "Reduce", "Region", "Regions", "Scatter", "Stage"]
 
 Rewrite = Callable[[list[Expr]], list[Expr]]
 """Rewrites expressions together, so that shared parts are visited once."""
@@ -269,16 +268,3 @@ class Loop(Stage):
 
     def rewrite(self, function: Rewrite) -> Loop:
         return evolve(self, body=tuple(stage.rewrite(function) for stage in self.body))
-
-
-def buffers_read(stage: Stage) -> tuple[Buffer, ...]:
-    """The buffers whose elements a stage reads, in the order of first use."""
-    found: dict[Buffer, None] = {}
-    if isinstance(stage, Call):
-        return stage.inputs
-    if isinstance(stage, (Regions, Scatter)) and stage.base is not None:
-        found[stage.base] = None
-    for expr in flatten(stage.exprs):
-        if isinstance(expr, Load):
-            found[expr.buffer] = None
-    return tuple(found)

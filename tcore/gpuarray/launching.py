@@ -51,9 +51,9 @@ class GroupLauncher:
         kernel = group.kernel
         self.program = LoadedProgram(schedule(kernel, context.dialect), context)
         self.dtypes = [np.dtype(buffer.dtype) for buffer in kernel.outputs]
-        own = set(kernel.outputs)
+        known = set(kernel.inputs)
         self.shapes = [
-            self._shape_of(variable, shape, own) for variable, shape in zip(group.outputs, group.shapes, strict=True)
+            self._shape_of(variable, shape, known) for variable, shape in zip(group.outputs, group.shapes, strict=True)
         ]
         self.checks = [(check, length_function(check.actual), length_function(check.expected)) for check in group.checks]
         #: constants are moved to the device once
@@ -64,10 +64,13 @@ class GroupLauncher:
         }
 
     def _shape_of(
-        self, variable: Any, shape: Sequence[Expr], own: set[Buffer]
+        self, variable: Any, shape: Sequence[Expr], known: set[Buffer]
     ) -> Callable[[Lengths, Callable[[Any], Any]], tuple[int, ...]]:
-        """How the shape of an output is found: from lengths of operands, or from what the ops infer of numbers, too."""
-        if any(isinstance(item, Extent) and item.buffer in own for item in flatten(shape)):
+        """How the shape of an output is found: from lengths of operands, or from what the ops infer of numbers, too.
+
+        The latter where an op that decides on the lengths, such as ``alloc``, is in this kernel, whether its result is kept or not.
+        """
+        if any(isinstance(item, Extent) and item.buffer not in known for item in flatten(shape)):
             rule = ShapeRule(self.group.nodes, variable)
             return lambda lengths, lookup: rule.shape(lookup)
         functions = [length_function(item) for item in shape]

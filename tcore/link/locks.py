@@ -136,8 +136,13 @@ def hold(plan: Sequence[tuple[ValueLock, bool]]) -> Held:
             _waiting.append(request)
         request.gate.acquire()
     except BaseException:
-        _withdraw(request)
-        release(held)
+        while True:
+            try:
+                _withdraw(request)
+                release(held)
+                break
+            except BaseException:  # noqa: S112 - interrupted again while giving up: the first interruption is raised below
+                continue
         raise
     return held
 

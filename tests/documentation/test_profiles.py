@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import re
 import subprocess
 import sys
@@ -285,7 +286,7 @@ f(numpy.ones(3))
 def test_printed_at_exit_L5300(tmp_path, destination):
     """``profile=True``: one profile a function, then their sum, where ``profiling.destination`` says."""
     flags = f"profile=True,profile_optimizer=True,backend=numpy,profiling.destination={destination}"
-    environment = {"TCORE_FLAGS": flags, "PATH": "", "HOME": str(tmp_path)}
+    environment = {**os.environ, "TCORE_FLAGS": flags, "PATH": "", "HOME": str(tmp_path)}
     done = subprocess.run([sys.executable, "-P", "-c", PROGRAM], capture_output=True, text=True, check=True, cwd=tmp_path, env=environment)
     where = {"stderr": done.stderr, "stdout": done.stdout}
     text = where.pop(destination) if destination in where else (tmp_path / destination).read_text()

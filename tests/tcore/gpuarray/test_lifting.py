@@ -217,3 +217,26 @@ class TestAssertNoCpuOp:
         with tcore.config.change_flags(assert_no_cpu_op="raise"):
             f = tcore.function([x], (T.exp(x.T) * x.shape[0]).sum())
         np.testing.assert_allclose(f(np.zeros((2, 3))), 12.0)
+
+
+_v, _n, _x = T.dvector("v"), T.lscalar("n"), T.dmatrix("x")
+ALLOCATED = {
+    "alone": (lambda: T.alloc(_v, _n, 3), lambda v, n, x: np.tile(v, (n, 1))),
+    "in a product": (lambda: T.alloc(_v, _n, 3) * 2.0, lambda v, n, x: np.tile(v, (n, 1)) * 2.0),
+    "summed": (lambda: (T.alloc(_v, _n, 3) * 2.0).sum(axis=0), lambda v, n, x: v * n * 2.0),
+    "with a matrix": (lambda: T.alloc(T.exp(_v), _n, 3) * _x, lambda v, n, x: np.exp(v) * x),
+    "tiled": (lambda: T.tile(_v, _n) + 1.0, lambda v, n, x: np.tile(v, n) + 1.0),
+    "repeated": (lambda: T.repeat(T.exp(_v), _n), lambda v, n, x: np.repeat(np.exp(v), n)),
+}
+
+
+@pytest.mark.parametrize("name", ALLOCATED)
+def test_lengths_that_numbers_decide(name):
+    """``alloc`` with a length that is an input, kept or inside of a kernel."""
+    build, expected = ALLOCATED[name]
+    f = tcore.function([_v, _n, _x], build(), on_unused_input="ignore")
+    v, x = RNG.random(3), RNG.random((4, 3))
+    np.testing.assert_allclose(f(v, 4, x), expected(v, 4, x), rtol=1e-13)
+    if name == "with a matrix":
+        with pytest.raises(ValueError, match="length"):
+            f(v, 3, x)

@@ -10,6 +10,7 @@ import pytest
 import tcore.tensor as T
 from tcore import function, grad, shared
 from tcore.configuration import change_flags
+from tcore.graph import FunctionGraph
 from tcore.printing import draw_graph, pydotprint
 from tcore.printing.drawing import describe
 from tcore.printing.layout import lay_out
@@ -97,3 +98,40 @@ def test_image_for_notebooks(train):
     picture = pydotprint(train, return_image=True, format="svg")
     assert "<svg" in picture._repr_svg_()
     assert picture._repr_png_() is None
+
+
+def test_branches_of_a_condition():
+    """What only the first branch needs has a blue border, the second a red one, what both need a purple one."""
+    a, b = T.dvector("a"), T.dvector("b")
+    both = T.exp(a)
+    first, second = T.log(both), T.sqrt(both) + b
+    chosen = T.switch(T.gt(a, 0.0), first, second)
+    drawing = describe(chosen, highlight=chosen.owner)
+    borders = {figure.label: figure.border for figure in drawing.figures.values() if figure.border}
+    assert {label.split("{")[1].split(",")[0]: border for label, border in borders.items()} == {
+        "exp": "purple", "log": "blue", "sqrt": "red", "add": "red",
+    }  # fmt: skip
+    assert not [figure for figure in describe(T.exp(a), highlight=both.owner).figures.values() if figure.border]
+
+
+def test_what_is_drawn():
+    """Variables, several of them, nodes, graphs and functions; nothing else; with numbers, where asked."""
+    a = T.dvector("a")
+    out = T.exp(a)
+    pictures = [describe(each) for each in (out, [out], out.owner, FunctionGraph([a], [out]))]
+    assert len({tuple(sorted(figure.label for figure in picture.figures.values())) for picture in pictures}) == 1
+    labels = [figure.label for figure in describe(out, with_ids=True).figures.values()]
+    assert any(label.endswith(" id=0") for label in labels)
+    with pytest.raises(TypeError, match="made of a function, a graph, variables or an Apply, got 3"):
+        describe(3)
+
+
+def test_default_file(tmp_path, capsys):
+    """Without a name it lies in ``compiledir``, and its place is printed; a name gets the ending of its format."""
+    out = T.exp(T.dvector("a"))
+    path = tmp_path / "picture"
+    pydotprint(out, outfile=str(path), format="svg")
+    assert capsys.readouterr().out == f"The output file is available at {path}.svg\n"
+    assert path.with_suffix(".svg").read_text().startswith("<svg")
+    pydotprint(out, outfile=str(path), format="svg", print_output_file=False)
+    assert capsys.readouterr().out == ""

@@ -141,6 +141,17 @@ def test_print_has_a_gradient(capsys):
         assert function([z], T.grad(Print("z")(z) ** 2, z))(3.0) == 6.0
 
 
+def test_programs():
+    """Inputs, outputs and updates as lines; other objects and other numbers of arguments are refused."""
+    v = T.dvector("v")
+    assert pp([v], [T.exp(v), v]) == "inputs: v\noutput 0: exp(v)\noutput 1: v"
+    assert pp(v, T.exp(v), {v: T.log(v)}) == "inputs: v\noutput 0: exp(v)\nv <- log(v)"
+    with pytest.raises(TypeError, match="pp prints variables, graphs and functions, got 3, of int"):
+        pp(3)
+    with pytest.raises(TypeError, match="inputs, outputs and updates; got 4 arguments"):
+        pp(v, v, v, v)
+
+
 def test_min_informative_str_L14038():
     z = shared(np.zeros(2), name="w") + 1.0
     lines = min_informative_str(z).splitlines()

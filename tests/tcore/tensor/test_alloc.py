@@ -5,6 +5,7 @@ import pickle
 import numpy as np
 import pytest
 
+import tcore
 import tcore.tensor as tt
 from tcore.configuration import config
 from tcore.tensor.alloc import Alloc, AllocEmpty, Eye
@@ -146,3 +147,25 @@ def test_grids(evaluate):
             for found, wanted in zip(mine[key], theirs[key], strict=True):
                 np.testing.assert_allclose(evaluate(found), wanted)
     np.testing.assert_array_equal(evaluate(tt.mgrid[2:5]), np.mgrid[2:5])
+
+
+ALLOCATED = {
+    "sum": lambda v, n: (tt.alloc(v, n, 3) * 2.0).sum(axis=0),
+    "sum of all": lambda v, n: tt.exp(tt.alloc(v, n, 3)).sum(),
+    "maximum": lambda v, n: tt.alloc(v, n, 3).max(axis=0),
+    "along the known axis": lambda v, n: tt.exp(tt.alloc(v, n, 3)).sum(axis=1),
+    "repeated": lambda v, n: tt.repeat(v, n).sum(),
+}
+
+
+@pytest.mark.parametrize("name", ALLOCATED)
+def test_reductions_along_an_axis_whose_length_is_an_input(name, backend):
+    """The array vanishes into the reduction's kernel only where its lengths are known without it."""
+    v, n = tt.dvector("v"), tt.lscalar("n")
+    f = tcore.function([v, n], ALLOCATED[name](v, n))
+    plain = tcore.function([v, n], ALLOCATED[name](v, n), mode=tcore.Mode("py", None))
+    for count in (4, 1):
+        np.testing.assert_allclose(f([1.0, 2.0, 3.0], count), plain([1.0, 2.0, 3.0], count), rtol=1e-13)
+    whole = np.tile([1.0, 2.0, 3.0], (4, 1))
+    expected = {"sum": whole.sum(0) * 2, "sum of all": np.exp(whole).sum(), "maximum": whole.max(0), "along the known axis": np.exp(whole).sum(1), "repeated": 24.0}
+    np.testing.assert_allclose(f([1.0, 2.0, 3.0], 4), expected[name], rtol=1e-13)
