@@ -22,7 +22,7 @@ import numpy as np
 
 from tcore.compile.overwriting import is_plain_memory
 from tcore.configuration import config
-from tcore.link.linker import note_written
+from tcore.link.program import note_written
 from tcore_cpu import runtime_build
 from tcore_cpu.runtime_abi import DTYPES, RUNTIME_ABI, Event, Failure
 

@@ -10,8 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-import numpy as np
-
 from tcore.codegen.tables import lowering_table
 from tcore.graph import Constant, Generic
 from tcore.graph.traversal import io_toposort
@@ -27,6 +25,7 @@ from tcore_cpu.native_steps import native_steps
 from tcore_cpu.printer import UnitPrinter
 from tcore_cpu.program import build, is_array
 from tcore_cpu.runtime import load_blas, runtime
+from tcore_cpu.thunks import NodeThunk, SegmentThunk
 from tcore_cpu.user_code import has_c_code
 
 if TYPE_CHECKING:
@@ -50,63 +49,6 @@ def _wants_blas(nodes: Sequence[Any]) -> bool:
 
 def _lowerings(fgraph: Any) -> LoweringTable:
     return lowering_table(fgraph.apply_nodes, fgraph.inputs, backends=("cpu",))
-
-
-class SegmentThunk:
-    """Runs a program on cells: the thunk of a whole graph.
-
-    Attributes
-    ----------
-    storage_map : dict from Variable to cell
-    nodes : list of Apply
-    position_of_error : int
-    """
-
-    lazy = False
-
-    def __init__(
-        self, program: Any, inputs: Sequence[Cell], outputs: Sequence[Cell], fgraph: Any, storage_map: StorageMap,
-        allow_gc: bool, partial: Callable[[tuple[int, ...]], Any],
-    ) -> None:  # fmt: skip
-        self.program = program
-        self._partial = partial
-        self.inputs, self.outputs = list(inputs), list(outputs)
-        self.fgraph = fgraph
-        self.storage_map = storage_map
-        self.allow_gc = allow_gc
-        self.nodes = list(fgraph.toposort())
-        self.thunks = [self]
-        self.position_of_error = -1
-        self._all = tuple(range(len(fgraph.outputs)))
-        self._scalars = {k for k, v in enumerate(fgraph.outputs) if not hasattr(v.type, "broadcastable")}
-
-    def __call__(self, output_subset: Sequence[int] | None = None) -> None:
-        """Compute all outputs, or those at some positions, by a program of their own that is made on first use."""
-        wanted = self._all if output_subset is None else tuple(sorted(set(output_subset)))
-        program = self.program if wanted == self._all else self._partial(wanted)
-        values = [cell[0] for cell in self.inputs]
-        try:
-            results = program(*values)
-        except TypeError:
-            tidy = [_behaved(v.type, value) for v, value in zip(self.fgraph.inputs, values, strict=True)]
-            if all(a is b for a, b in zip(tidy, values, strict=True)):
-                raise
-            results = program(*tidy)
-        for k, result in zip(wanted, results, strict=True):
-            self.outputs[k][0] = result[()] if k in self._scalars and isinstance(result, np.ndarray) else result
-
-    def free(self) -> None:
-        """Nothing is kept between calls but buffers of the program."""
-
-
-def _behaved(type_: Any, value: Any) -> Any:
-    """An array as the runtime takes it: aligned, in native byte order, of exactly the type's dtype."""
-    if not is_array(type_):
-        return value
-    array = np.asarray(value, dtype=type_.dtype)
-    if array is value and array.flags.aligned and array.dtype.isnative:
-        return value
-    return np.require(array, dtype=np.dtype(type_.dtype).newbyteorder("="), requirements="A")
 
 
 def _where(node: Apply, linked: Linked) -> str:
@@ -207,33 +149,8 @@ class _NativeNodes(LocalLinker):
         linked = (self._programs or {}).get(node)
         if linked is None:
             return super()._make_node_thunk(node, storage_map, compute_map)
-        program = linked.program
         operands = [v for v in dict.fromkeys(node.inputs) if not isinstance(v, Constant)]
-        reads = [storage_map[v] for v in operands]
-        types = [v.type for v in operands]
-        writes = [storage_map[v] for v in node.outputs]
-        scalars = [not hasattr(v.type, "broadcastable") for v in node.outputs]
-        done = [compute_map[v] for v in node.outputs]
-
-        def thunk() -> None:
-            values = [cell[0] for cell in reads]
-            try:
-                results = program(*values)
-            except TypeError:
-                tidy = [_behaved(type_, value) for type_, value in zip(types, values, strict=True)]
-                if all(a is b for a, b in zip(tidy, values, strict=True)):
-                    raise
-                results = program(*tidy)
-            for cell, result, scalar in zip(writes, results, scalars, strict=True):
-                cell[0] = result[()] if scalar and isinstance(result, np.ndarray) else result
-            for flag in done:
-                flag[0] = True
-
-        thunk.inputs = [storage_map[v] for v in node.inputs]  # type: ignore[attr-defined]
-        thunk.outputs = writes  # type: ignore[attr-defined]
-        thunk.lazy = False  # type: ignore[attr-defined]
-        thunk.native = True  # type: ignore[attr-defined]
-        return thunk
+        return NodeThunk(linked.program, node, operands, storage_map, compute_map)
 
 
 class CPyLinker(_NativeNodes):

@@ -27,7 +27,7 @@ class Bodies:
     compiled: tuple[bool, ...] = ()
 
     def origin(self, bodies: Sequence[int]) -> str:
-        """Where a kernel with these bodies came from: ``compiled``, ``store``, or nothing for one of the runtime's own."""
+        """Where a kernel with these bodies came from: ``compiled``, ``store``, or ``runtime`` for one of its own."""
         if not bodies:
             return "runtime"
         return "compiled" if any(self.compiled[body] for body in bodies) else "store"

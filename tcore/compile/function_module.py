@@ -7,15 +7,16 @@ import threading
 import time
 from collections import deque
 from itertools import repeat
-from operator import index, setitem
+from operator import setitem
 from typing import TYPE_CHECKING, Any
 
+from tcore.compile.arguments import explain_bad_argument, matched, wanted_outputs
 from tcore.compile.copies import copy_function, deepcopy_function
 from tcore.compile.errors import AliasedMemoryError, UnusedInputError
 from tcore.compile.explanation import Explanation, explain
 from tcore.compile.frame import Frame, twin_containers
 from tcore.compile.io import SymbolicInput, SymbolicOutput
-from tcore.compile.lookup import AMBIGUOUS, Values, build_finder, detached
+from tcore.compile.lookup import Values, build_finder, detached
 from tcore.compile.observation import observers, tell, watched
 from tcore.compile.overwriting import may_overwrite, own_copy
 from tcore.compile.sharedvalue import SharedVariable
@@ -92,11 +93,22 @@ class Function:
         self.finder, self.inv_finder = build_finder(self.indices, self.input_storage)
         self._value = Values(self.finder, values=True)
         self._container = Values(self.finder, values=False)
+        self._plan_calls()
+        self._first = Frame(fn, self.input_storage, self.output_storage)
+        self._spare: list[Frame] = []
+        self._busy = threading.Lock()
+        #: position of an input -> how often its value was copied because a call overwrites it
+        self._copied_arguments: dict[int, int] = {}
+        self._open_entries()
+
+    def _plan_calls(self) -> None:
+        """Work out, once for all calls, what happens to which input and output."""
+        maker = self.maker
         self._updated: list[int] = maker.updated_inputs
         updated = set(self._updated)
-        #: whether the value of each input outlives a call
         #: whether the container of each input came from outside: a shared variable's, or one given as the value of an In
         self._foreign = [isinstance(value, Container) for _, _, value in self.defaults]
+        #: whether the value of each input outlives a call
         self._lasting = [
             entry.implicit or position in updated or self._foreign[position] for position, entry in enumerate(self.indices)
         ]
@@ -128,16 +140,14 @@ class Function:
         self._refed = [
             (position, value) for position, (_, refeed, value) in enumerate(self.defaults) if refeed
         ]
-        self._first = Frame(fn, self.input_storage, self.output_storage)
-        self._spare: list[Frame] = []
-        self._busy = threading.Lock()
+
+    def _open_entries(self) -> None:
+        """Choose what a call goes through: the linker's native entry, the general way, observers around them."""
         self._entry: Callable[..., Any] | None = None
         self._fast: Callable[..., Any] | None = None
-        #: position of an input -> how often its value was copied because a call overwrites it
-        self._copied_arguments: dict[int, int] = {}
-        self.profile = maker.profile
+        self.profile = self.maker.profile
         if self.profile is None:
-            self._entry = maker.linker.native_entry(self)
+            self._entry = self.maker.linker.native_entry(self)
         self._run: Callable[[tuple[Any, ...], Any], Any] = self._take_turn
         if self.profile is not None and config.profiling.ignore_first_call:
             self._run, self._is_new = self._unprofiled_first_turn, True
@@ -228,7 +238,7 @@ class Function:
         subset = None
         if kwargs:
             kwargs = dict(kwargs)
-            subset = self._subset(kwargs.pop("output_subset", None))
+            subset = wanted_outputs(self, kwargs.pop("output_subset", None))
         held = hold(self._lock_plan) if self._lock_plan else None
         try:
             self._fill(frame, args, kwargs)
@@ -273,42 +283,14 @@ class Function:
             return {self.output_keys[position]: value for position, value in zip(subset, chosen, strict=True)}
         return chosen
 
-    def _subset(self, wanted: Sequence[Any] | None) -> list[int] | None:
-        if wanted is None:
-            return None
-        if isinstance(wanted, (str, int)) or not hasattr(wanted, "__iter__"):
-            raise TypeError(f"output_subset is a list of positions{' or keys' if self.output_keys else ''}, got {wanted!r}")
-        return [self._output_position(key) for key in wanted]
-
-    def _output_position(self, key: Any) -> int:
-        count = len(self.outputs)
-        if isinstance(key, str):
-            if self.output_keys is None or key not in self.output_keys:
-                known = f"its outputs are {', '.join(self.output_keys)}" if self.output_keys else "its outputs have no keys"
-                raise KeyError(f"output_subset: {self._title()} has no output {key!r}; {known}")
-            return self.output_keys.index(key)
-        try:
-            position = index(key)
-        except TypeError:
-            raise TypeError(f"output_subset is a list of positions or keys, found {key!r} in it") from None
-        if not -count <= position < count:
-            raise IndexError(f"output_subset: {self._title()} has {count} outputs, there is none at {position}")
-        return position % count
-
     def _fill(self, frame: Frame, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
         """Put the arguments into the input cells; the frame stays as it was if one does not fit."""
-        explicit = self._explicit
-        if len(args) > len(explicit):
-            raise TypeError(f"{self._title()} takes {len(explicit)} argument{'s' * (len(explicit) != 1)}, got {len(args)}")
-        if kwargs or len(args) < len(explicit):
-            positions = explicit[: len(args)]
-            given = [*zip(positions, args, strict=True), *self._keywords(kwargs, positions)]
+        given = matched(self, args, kwargs)
+        if len(given) < len(self._explicit):
             got = {position for position, _ in given}
             for position in self._required:
                 if position not in got and (not self._lasting[position] or frame.input_cells[position][0] is None):
                     raise TypeError(f"Missing required input: {self._input_name(position)}")
-        else:
-            given = list(zip(explicit, args, strict=True))
         if self.trust_input:
             for position, value in given:
                 frame.input_cells[position][0] = self._kept(position, value, value)
@@ -318,7 +300,7 @@ class Function:
             try:
                 filtered.append(self._kept(position, frame.containers[position].filter(value), value))
             except Exception as error:
-                self._explain_bad_argument(error, position, value)
+                explain_bad_argument(self, error, position, value)
                 raise
         for (position, _), value in zip(given, filtered, strict=True):
             frame.input_cells[position][0] = value
@@ -328,25 +310,6 @@ class Function:
         if position not in self._sticky or getattr(self.indices[position], "borrow", False):
             return value
         return detached(value, given, self.indices[position].variable.type)
-
-    def _keywords(self, kwargs: Mapping[str, Any], taken: Sequence[int]) -> list[tuple[int, Any]]:
-        given = []
-        for name, value in kwargs.items():
-            container = self.finder.get(name)
-            if container is AMBIGUOUS:
-                raise TypeError(f"{self._title()} has several inputs with the name {name!r}: give them by position")
-            if container is None:
-                raise TypeError(self._unknown_name(name))
-            position = next(i for i, candidate in enumerate(self.input_storage) if candidate is container)
-            if position in taken:
-                raise TypeError(f"{self._title()} got the input {name!r} twice: by position and by name")
-            if self.indices[position].implicit:
-                raise TypeError(
-                    f"Tried to provide a value for the implicit input {name!r} of {self._title()}: change the value with "
-                    "set_value, or replace the variable with givens"
-                )
-            given.append((position, value))
-        return given
 
     def _make_room(self, frame: Frame) -> None:
         """Let each input that will be overwritten have memory of its own that may be written to."""
@@ -387,7 +350,7 @@ class Function:
         for position in self._emptied:
             frame.output_cells[position][0] = None
 
-    # ------------------------------------------------------------ error texts
+    # ------------------------------------------------------------ names in error texts
 
     def _title(self) -> str:
         return f'the function "{self.name}"' if self.name else "the function"
@@ -395,32 +358,6 @@ class Function:
     def _input_name(self, position: int) -> str:
         entry = self.indices[position]
         return str(entry.name if entry.name is not None else entry.origin)
-
-    def _unknown_name(self, name: str) -> str:
-        named = [str(entry.name) for entry in self.indices if entry.name is not None and not entry.implicit]
-        unnamed = sum(entry.name is None and not entry.implicit for entry in self.indices)
-        title = self._title()
-        text = f"Unknown input or state: {name}. {title[0].upper()}{title[1:]} has {len(named)} named input{'s' * (len(named) != 1)}"
-        if named:
-            text += f" ({', '.join(named)})"
-        if unnamed:
-            text += (
-                f", and {unnamed} unnamed input{'s' * (unnamed != 1)} which thus cannot be accessed through keyword argument "
-                "(use 'name=...' in a variable's constructor to give a name)"
-            )
-        return text + "."
-
-    def _explain_bad_argument(self, error: Exception, position: int, value: Any) -> None:
-        entry = self.indices[position]
-        number = self._explicit.index(position) if position in self._explicit else position
-        name = f' (called "{entry.name}")' if entry.name is not None else ""
-        have = type(value).__name__
-        if hasattr(value, "dtype") and hasattr(value, "shape"):
-            have = f"{have} of dtype {value.dtype} and shape {tuple(value.shape)}"
-        reason = str(error.args[0]) if error.args else ""
-        error.args = (
-            f"Bad input argument at index {number}{name} of {self._title()}: needed {entry.variable.type}, got {have}.\n  {reason}",
-        )
 
     # ------------------------------------------------------------ values of inputs
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import time
-import warnings
 from typing import TYPE_CHECKING, Any
 
 from tcore.compile.aliasing import Supervisor, destroyed_inputs, insert_copies, protect_inputs
@@ -18,6 +17,7 @@ from tcore.compile.optimizations import plugins_of
 from tcore.compile.profiling import ProfileStats, profile_for
 from tcore.compile.rebuild import missing_or_unused
 from tcore.configuration import config
+from tcore.configuration.reaction import react
 from tcore.graph import FunctionGraph, InconsistencyError, MissingInputError, Variable
 from tcore.graph.destroyhandler import DestroyHandler
 from tcore.graph.trace import creation_report
@@ -163,12 +163,9 @@ class FunctionMaker:
             f"outputs. Leave it out, or give on_unused_input='warn' or 'ignore'."
             + (f"\n  created: {made}" if made else "")
         )
-        if self.on_unused_input == "warn":
-            warnings.warn(text, stacklevel=5)
-        elif self.on_unused_input == "raise":
-            raise UnusedInputError(text)
-        else:
+        if self.on_unused_input not in ("raise", "warn"):
             raise ValueError(f"on_unused_input is 'raise', 'warn' or 'ignore', got {self.on_unused_input!r}")
+        react(self.on_unused_input, UnusedInputError(text), stacklevel=5)
 
     def _optimize(self, fgraph: FunctionGraph) -> None:
         start = time.perf_counter()

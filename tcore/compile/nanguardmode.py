@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pdb  # noqa: T100 - a documented option stops in it
-import warnings
 from typing import Any, Self
 
 import numpy as np
@@ -11,6 +9,7 @@ import numpy as np
 from tcore.compile.basemode import Mode
 from tcore.compile.monitormode import _node_linker
 from tcore.configuration import config
+from tcore.configuration.reaction import react
 from tcore.graph import Apply, Variable
 from tcore.graph.debugprint import debugprint
 from tcore.link import WrapLinker
@@ -103,11 +102,4 @@ class NanGuardMode(Mode):
         if found is None:
             return
         text = f"{found} in {what}, {variable}, of a node:\n{debugprint(node, file='str')}"
-        action = config.NanGuardMode.action
-        if action == "raise":
-            raise AssertionError(text)
-        if action == "pdb":
-            print(text)
-            pdb.set_trace()  # noqa: T100 - what the flag asks for
-        else:
-            warnings.warn(text, stacklevel=2)
+        react(config.NanGuardMode.action, AssertionError(text), stacklevel=2)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import pdb  # noqa: T100 - a documented option stops in it
-import warnings
 from collections.abc import Iterator
 from typing import Any
 
 from tcore.configuration import config
+from tcore.configuration.reaction import react
 from tcore.gpuarray.type import GpuArrayType
 from tcore.graph import Apply, Variable
 from tcore.graph.trace import creation_report
@@ -50,10 +49,4 @@ def audit(fgraph: Any) -> None:
         return
     made = creation_report(node.outputs[0])
     text = f"{node} runs on the CPU, in a graph for a device (assert_no_cpu_op={action})" + (f"\n  created: {made}" if made else "")
-    if action == "raise":
-        raise CpuOpError(text)
-    if action == "pdb":
-        print(text)
-        pdb.set_trace()  # noqa: T100 - what the flag asks for
-    else:
-        warnings.warn(text, stacklevel=2)
+    react(action, CpuOpError(text), stacklevel=2)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
+from tcore.configuration.reaction import react
 from tcore.gradient.connection import as_list, checked_variables, connection_pattern, format_as, is_discrete, is_null
 from tcore.gradient.errors import DisconnectedInputError
-from tcore.gradient.reverse import float_zeros, graph_gradients
+from tcore.gradient.reverse import graph_gradients, no_derivative
 from tcore.graph import Apply, MethodNotDefined, Variable, io_toposort
 from tcore.graph.null_type import disconnected_type
 from tcore.graph.trace import creation_report
@@ -134,12 +134,5 @@ def _disconnected(function: Variable, on_disconnected: str, as_what: str) -> Any
         f"{function}, of type {function.type}, does not depend differentiably on any of the variables: its derivative in their "
         "direction is zero. Leave it out, or give disconnected_outputs='ignore'." + (f"\n  created: {made}" if made else "")
     )
-    if on_disconnected == "raise":
-        raise DisconnectedInputError(text)
-    if on_disconnected == "warn":
-        warnings.warn(text, stacklevel=3)
-    if as_what == "None":
-        return None
-    if as_what == "Disconnected":
-        return disconnected_type()
-    return float_zeros(function)
+    react(on_disconnected, DisconnectedInputError(text), stacklevel=3)
+    return no_derivative(function, as_what)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import TYPE_CHECKING, Any
 
 from tcore.configuration import config
+from tcore.configuration.reaction import react
 from tcore.gradient.connection import (
     as_list,
     checked_variables,
@@ -156,15 +156,17 @@ def _disconnected(target: Variable, cost: Variable | None, on_disconnected: str,
         "a differentiable way: it is not part of the graph, or is used only by non-differentiable operations. Leave it out, or "
         "give disconnected_inputs='ignore' for a gradient of zero." + (f"\n  created: {made}" if made else "")
     )
-    if on_disconnected == "raise":
-        raise DisconnectedInputError(text)
-    if on_disconnected == "warn":
-        warnings.warn(text, stacklevel=3)
+    react(on_disconnected, DisconnectedInputError(text), stacklevel=3)
+    return no_derivative(target, as_what)
+
+
+def no_derivative(variable: Variable, as_what: str) -> Variable | None:
+    """What stands for a derivative that there is not: ``"zero"``, ``"None"`` or ``"Disconnected"``."""
     if as_what == "None":
         return None
     if as_what == "Disconnected":
         return disconnected_type()
-    return float_zeros(target)
+    return float_zeros(variable)
 
 
 def float_zeros(variable: Variable) -> Variable:

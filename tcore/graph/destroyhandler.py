@@ -120,13 +120,13 @@ class DestroyHandler(Feature):
         if self.fgraph is not None:
             raise ValueError("a DestroyHandler serves one graph, and is attached to another already")
         self.fgraph = fgraph
-        fgraph.destroy_handler = self  # type: ignore[attr-defined]
-        fgraph.destroyers = self.destroyers  # type: ignore[attr-defined]
-        fgraph.has_destroyers = self.has_destroyers  # type: ignore[attr-defined]
+        fgraph.destroy_handler = self
+        fgraph.destroyers = self.destroyers
+        fgraph.has_destroyers = self.has_destroyers
         self._rebuild()
 
     def on_detach(self, fgraph: FunctionGraph) -> None:
-        del fgraph.destroy_handler, fgraph.destroyers, fgraph.has_destroyers  # type: ignore[attr-defined]
+        del fgraph.destroy_handler, fgraph.destroyers, fgraph.has_destroyers
         self.fgraph = None
         self._forget()
 

@@ -117,11 +117,11 @@ class History(Feature):
         if self._fgraph is not None:
             raise ValueError(f"a {type(self).__name__} serves one graph, and is attached to another already")
         self._fgraph = fgraph
-        fgraph.checkpoint = self.checkpoint  # type: ignore[attr-defined]
-        fgraph.revert = partial(self.revert, fgraph)  # type: ignore[attr-defined]
+        fgraph.checkpoint = self.checkpoint
+        fgraph.revert = partial(self.revert, fgraph)
 
     def on_detach(self, fgraph: FunctionGraph) -> None:
-        del fgraph.checkpoint, fgraph.revert  # type: ignore[attr-defined]
+        del fgraph.checkpoint, fgraph.revert
         if self._held:
             fgraph.keep_places(False)
         History.__init__(self)
@@ -175,13 +175,12 @@ class Validator(Feature):
 
     def on_attach(self, fgraph: FunctionGraph) -> None:
         _claim(fgraph, "validate", "consistent")
-        fgraph.validate = partial(self.check, fgraph)  # type: ignore[attr-defined]
-        fgraph.consistent = partial(self.consistent, fgraph)  # type: ignore[attr-defined]
-        #: seconds spent in validate()
-        fgraph.validate_time = 0.0  # type: ignore[attr-defined]
+        fgraph.validate = partial(self.check, fgraph)
+        fgraph.consistent = partial(self.consistent, fgraph)
+        fgraph.validate_time = 0.0
 
     def on_detach(self, fgraph: FunctionGraph) -> None:
-        del fgraph.validate, fgraph.consistent, fgraph.validate_time  # type: ignore[attr-defined]
+        del fgraph.validate, fgraph.consistent, fgraph.validate_time
 
     def check(self, fgraph: FunctionGraph) -> None:
         """Call the method ``validate(fgraph)`` of every feature.
@@ -199,7 +198,7 @@ class Validator(Feature):
             for method in methods:
                 method(fgraph)
         finally:
-            fgraph.validate_time += perf_counter() - start  # type: ignore[attr-defined]
+            fgraph.validate_time += perf_counter() - start
 
     def consistent(self, fgraph: FunctionGraph) -> bool:
         """Whether no feature objects."""
@@ -217,17 +216,15 @@ class ReplaceValidate(History, Validator):
         _claim(fgraph, "replace_validate", "replace_all_validate", "replace_all_validate_remove")
         History.on_attach(self, fgraph)
         Validator.on_attach(self, fgraph)
-        fgraph.replace_validate = partial(self.replace_validate, fgraph)  # type: ignore[attr-defined]
-        fgraph.replace_all_validate = partial(self.replace_all_validate, fgraph)  # type: ignore[attr-defined]
-        fgraph.replace_all_validate_remove = partial(  # type: ignore[attr-defined]
-            self.replace_all_validate_remove, fgraph
-        )
+        fgraph.replace_validate = partial(self.replace_validate, fgraph)
+        fgraph.replace_all_validate = partial(self.replace_all_validate, fgraph)
+        fgraph.replace_all_validate_remove = partial(self.replace_all_validate_remove, fgraph)
 
     def on_detach(self, fgraph: FunctionGraph) -> None:
         History.on_detach(self, fgraph)
         Validator.on_detach(self, fgraph)
-        del fgraph.replace_validate  # type: ignore[attr-defined]
-        del fgraph.replace_all_validate, fgraph.replace_all_validate_remove  # type: ignore[attr-defined]
+        del fgraph.replace_validate
+        del fgraph.replace_all_validate, fgraph.replace_all_validate_remove
 
     def replace_validate(self, fgraph: FunctionGraph, r: Variable, new_r: Variable, reason: Any = None) -> None:
         """Replace ``r`` by ``new_r``, or change nothing and raise."""
@@ -298,14 +295,14 @@ class NodeFinder(Bookkeeper):
             raise ValueError("a NodeFinder serves one graph, and is attached to another already")
         _claim(fgraph, "get_nodes")
         self.fgraph = fgraph
-        fgraph.get_nodes = partial(self.query, fgraph)  # type: ignore[attr-defined]
+        fgraph.get_nodes = partial(self.query, fgraph)
         super().on_attach(fgraph)
 
     def on_detach(self, fgraph: FunctionGraph) -> None:
         if self.fgraph is not fgraph:
             raise ValueError("this NodeFinder is attached to another graph")
         self.fgraph = None
-        del fgraph.get_nodes  # type: ignore[attr-defined]
+        del fgraph.get_nodes
         self._nodes.clear()
 
     def on_import(self, fgraph: FunctionGraph, node: Apply, reason: Any) -> None:

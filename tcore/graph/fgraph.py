@@ -19,9 +19,10 @@ from tcore.graph.type import of_type
 from tcore.graph.variable import Constant, Variable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from tcore.graph.apply import Apply
+    from tcore.graph.destroyhandler import DestroyHandler
 
 __all__ = ["FunctionGraph"]
 
@@ -56,6 +57,24 @@ class FunctionGraph(FeatureHost):
     ValueError
         If an input is computed by a node, or listed twice.
     """
+
+    # what features put on a graph while they are attached: ReplaceValidate, which every graph has, …
+    checkpoint: Callable[[], int]
+    revert: Callable[[int], None]
+    validate: Callable[[], None]
+    consistent: Callable[[], bool]
+    #: seconds spent in validate()
+    validate_time: float
+    replace_validate: Callable[..., None]
+    replace_all_validate: Callable[..., None]
+    replace_all_validate_remove: Callable[..., None]
+    # … NodeFinder, DestroyHandler, MergeFeature and ShapeFeature, of which the last two stand on floors above
+    get_nodes: Callable[[Any], list[Apply]]
+    destroy_handler: DestroyHandler
+    destroyers: Callable[[Variable], list[Apply]]
+    has_destroyers: Callable[[Iterable[Variable]], bool]
+    merge_feature: Any
+    shape_feature: Any
 
     def __init__(
         self,

@@ -9,7 +9,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from tcore.graph.c_interface import ask, ask_compiler, ask_with_check, text_pieces
+from tcore.graph.c_interface import ask, ask_compiler, text_pieces
+from tcore.graph.params_struct import struct_of
 from tcore.graph.type import PureType, Type, of_type
 
 if TYPE_CHECKING:
@@ -275,41 +276,23 @@ class ParamsType(Type):
 
     # ------------------------------------------------------------ in C
 
-    def _struct(self) -> tuple[str, str]:
-        """Name and definition of the struct. Each field is filled by a member function of its own, which may fail."""
+    def _c_struct(self) -> tuple[str, str]:
+        """Name and definition of the struct."""
         undefined = [name for name, kind in self.items() if ask(kind, "c_declare", name, {"fail": ""}) is None]
         if undefined:
             self._undefined(f"c_declare: {_listed(undefined)} has no C side")
-        sub = {"fail": "{ return 1; }"}
-        members: list[str] = []
-        functions: list[str] = []
-        steps: list[str] = []
-        cleanups: list[str] = []
-        for position, (name, kind) in enumerate(self.items()):
-            members.append(ask_with_check(kind.c_declare, name, sub, True))
-            extract = ask_with_check(kind.c_extract, name, sub, True)
-            functions.append(f"int tc_extract_{name}(PyObject* py_{name}) {{\n{extract}\nreturn 0;\n}}\n")
-            functions.append(f"void tc_cleanup_{name}() {{\n{ask(kind, 'c_cleanup', name, sub, default='')}\n}}\n")
-            steps.append(f'if (tc_field(params, "{name}", &TC_STRUCT::tc_extract_{name})) return 1;\n')
-            cleanups.insert(0, f"if (tc_filled > {position}) tc_cleanup_{name}();\n")
-        body = _STRUCT.format(
-            members="".join(members), functions="".join(functions), steps="".join(steps), cleanups="".join(cleanups)
-        )
-        import hashlib  # loads OpenSSL, which only generated C code needs
-
-        struct = f"tcore_params_{hashlib.sha256(body.encode()).hexdigest()[:16]}"
-        return struct, body.replace("TC_STRUCT", struct)
+        return struct_of(dict(self.items()))
 
     def c_support_code(self) -> list[str]:
         """What the field types need, and the struct."""
         pieces = [piece for kind in self.types for piece in text_pieces(ask(kind, "c_support_code"))]
-        struct, definition = self._struct()
+        struct, definition = self._c_struct()
         guard = struct.upper()
         return [*pieces, f"#ifndef {guard}\n#define {guard}\n{definition}#endif\n"]
 
     def c_declare(self, name: str, sub: Mapping[str, str], check_input: bool = True) -> str:
         """The struct, and the pointer ``<name>`` to it."""
-        struct, _ = self._struct()
+        struct, _ = self._c_struct()
         return f"{struct} tc_struct_{name};\n{struct}* {name};\n"
 
     def c_init(self, name: str, sub: Mapping[str, str]) -> str:
@@ -369,30 +352,6 @@ class ParamsType(Type):
         """Version of this text and of those of the field types; ``()`` where one of them has none."""
         versions = [ask(kind, "c_code_cache_version", default=()) for kind in self.types]
         return (1, tuple(versions)) if all(versions) else ()
-
-
-_STRUCT = """struct TC_STRUCT {{
-{members}
-int tc_filled;
-{functions}
-int tc_field(PyObject* params, const char* name, int (TC_STRUCT::*extract)(PyObject*)) {{
-    PyObject* value = PyObject_GetAttrString(params, name);
-    if (value == NULL) return 1;
-    ++tc_filled;
-    int failed = (this->*extract)(value);
-    Py_DECREF(value);
-    if (failed && !PyErr_Occurred()) PyErr_Format(PyExc_RuntimeError, "the parameter %s cannot be read", name);
-    return failed;
-}}
-int tc_fill(PyObject* params) {{
-tc_filled = 0;
-{steps}return 0;
-}}
-void tc_empty() {{
-{cleanups}tc_filled = 0;
-}}
-}};
-"""
 
 
 def _is_type(kind: Any) -> bool:

@@ -1,15 +1,15 @@
 """Test values: computing a graph while it is being built, so that mistakes show at the line that makes them.
 
-``config.compute_test_value`` is ``off``, ``ignore``, ``warn`` or ``raise``: what happens where an input has no value.
+``config.compute_test_value`` is ``off``, ``ignore``, ``warn``, ``raise`` or ``pdb``: what happens where an input has no value.
 """
 
 from __future__ import annotations
 
 import copy
-import warnings
 from typing import TYPE_CHECKING, Any
 
 from tcore.configuration import config
+from tcore.configuration.reaction import react
 from tcore.graph.trace import creation_report
 from tcore.graph.variable import Constant, Variable
 
@@ -53,7 +53,7 @@ def compute_test_value(node: Apply, mode: str | None = None) -> None:
     Parameters
     ----------
     node : Apply
-    mode : {"off", "ignore", "warn", "raise"}, optional
+    mode : {"off", "ignore", "warn", "raise", "pdb"}, optional
         What to do where an input has no test value; ``config.compute_test_value`` by default.
 
     Raises
@@ -71,10 +71,7 @@ def compute_test_value(node: Apply, mode: str | None = None) -> None:
             value = get_test_value(variable)
         except MissingTestValueError as error:
             message = f"cannot compute the test value of {node.op}: input {position}, {error}"
-            if mode == "raise":
-                raise MissingTestValueError(message) from None
-            if mode == "warn":
-                warnings.warn(message, UserWarning, stacklevel=3)
+            react(mode, MissingTestValueError(message), stacklevel=3)
             return
         storage[variable] = [copy.deepcopy(value) if position in destroyed else value]
     computed: dict[Variable, list[int]] = {variable: [True] for variable in storage}

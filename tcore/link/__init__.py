@@ -2,8 +2,9 @@
 
 from tcore.link.container import Container
 from tcore.link.errors import raise_with_op
-from tcore.link.linker import Linker, LocalLinker, PerformLinker, Program, WrapLinker
+from tcore.link.linker import Linker, LocalLinker, PerformLinker, WrapLinker
 from tcore.link.locks import ValueLock
+from tcore.link.program import Program
 from tcore.link.storage import gc_schedule, infer_reuse_pattern, map_storage
 from tcore.link.vm import LazyProgram, VMLinker
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 from tcore.graph import Constant, Variable
 from tcore.link.container import Cell, StorageMap
 from tcore.link.floating import floating_point_errors
-from tcore.link.linker import LocalLinker, Program
+from tcore.link.linker import LocalLinker
+from tcore.link.program import Program
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from tcore.graph.features import ReplaceValidate
 from tcore.graph.trace import traces_paused
-from tcore.optimizer.failures import one_optimization
+from tcore.optimizer.failures import one_optimization, title
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -65,7 +65,7 @@ class Optimizer:
 
     def print_summary(self, stream: TextIO | None = None, level: int = 0, depth: int = -1) -> None:
         """Print what this is made of, ``depth`` levels deep (-1 for all)."""
-        print(f"{' ' * level}{_title(self)}", file=stream or sys.stdout)
+        print(f"{' ' * level}{title(self)}", file=stream or sys.stdout)
 
     @staticmethod
     def print_profile(stream: TextIO, prof: Any, level: int = 0) -> None:
@@ -80,11 +80,6 @@ class Optimizer:
 
     def __str__(self) -> str:
         return self.name or type(self).__name__
-
-
-def _title(optimizer: Any) -> str:
-    name = getattr(optimizer, "name", None)
-    return f"{type(optimizer).__name__} {name}" if name else type(optimizer).__name__
 
 
 class FromFunctionOptimizer(Optimizer):
@@ -177,7 +172,7 @@ class LocalOptimizer:
 
     def print_summary(self, stream: TextIO | None = None, level: int = 0, depth: int = -1) -> None:
         """Print what this is made of."""
-        print(f"{' ' * level}{_title(self)}", file=stream or sys.stdout)
+        print(f"{' ' * level}{title(self)}", file=stream or sys.stdout)
 
     @staticmethod
     def print_profile(stream: TextIO, prof: Any, level: int = 0) -> None:

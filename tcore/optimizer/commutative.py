@@ -68,7 +68,7 @@ class CommutativeMergeOptimizer(Optimizer):
         for old, new in pairs:
             copy_stack_trace(old, new)
         try:
-            fgraph.replace_all_validate(pairs, reason=self)  # type: ignore[attr-defined]
+            fgraph.replace_all_validate(pairs, reason=self)
         except InconsistencyError:
             return False
         merge = getattr(fgraph, "merge_feature", None)

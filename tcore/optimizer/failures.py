@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from tcore.graph.apply import Apply
 
-__all__ = ["one_optimization", "report_failure", "report_local_failure", "report_oscillation", "rules_off", "stop_compilation"]
+__all__ = ["one_optimization", "report_failure", "report_local_failure", "report_oscillation", "rules_off", "stop_compilation", "title"]
 
 logger = logging.getLogger("tcore.optimizer")
 
@@ -70,6 +70,12 @@ def _act(error: BaseException, message: str) -> None:
     logger.error("%s", "\n".join((message, "".join(traceback.format_exception(error)).rstrip())) if raised else message)
     if action == "pdb":
         pdb.post_mortem(error.__traceback__, None) if sys.stdin is not None else None  # type: ignore[call-arg]
+
+
+def title(optimizer: Any) -> str:
+    """Class and name of an optimizer, as reports and summaries call it."""
+    name = getattr(optimizer, "name", None)
+    return f"{type(optimizer).__name__} {name}" if name else type(optimizer).__name__
 
 
 def _where(node: Apply | None) -> str:

@@ -45,14 +45,14 @@ class MergeFeature(Feature):
     def on_attach(self, fgraph: FunctionGraph) -> None:
         if hasattr(fgraph, "merge_feature"):
             raise AlreadyThere("the graph has a MergeFeature")
-        fgraph.merge_feature = self  # type: ignore[attr-defined]
+        fgraph.merge_feature = self
         for node in io_toposort(fgraph.inputs, fgraph.outputs):
             self.on_import(fgraph, node, "on_attach")
         for variable in fgraph.outputs:
             self._note_constant(variable)
 
     def on_detach(self, fgraph: FunctionGraph) -> None:
-        del fgraph.merge_feature  # type: ignore[attr-defined]
+        del fgraph.merge_feature
         self.__init__()  # type: ignore[misc]
 
     def clone(self) -> MergeFeature:
@@ -147,7 +147,7 @@ class MergeFeature(Feature):
                     new.name = old.name
                 copy_trace(old, new)
             try:
-                fgraph.replace_all_validate(pairs, reason="MergeOptimizer")  # type: ignore[attr-defined]
+                fgraph.replace_all_validate(pairs, reason="MergeOptimizer")
                 merged += 1
             except InconsistencyError:
                 refused += 1
@@ -174,12 +174,12 @@ class MergeOptimizer(Optimizer):
         start = perf_counter()
         timed = fgraph.time_callbacks
         before = fgraph.execute_callbacks_time
-        validated = fgraph.validate_time  # type: ignore[attr-defined]
-        merged, constants, refused = fgraph.merge_feature.process(fgraph)  # type: ignore[attr-defined]
+        validated = fgraph.validate_time
+        merged, constants, refused = fgraph.merge_feature.process(fgraph)
         return (
             refused,
             perf_counter() - start,
-            fgraph.validate_time - validated if timed else None,  # type: ignore[attr-defined]
+            fgraph.validate_time - validated if timed else None,
             fgraph.execute_callbacks_time - before if timed else None,
             dict(fgraph.execute_callbacks_times) if timed else {},
             merged,

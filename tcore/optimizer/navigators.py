@@ -236,7 +236,7 @@ class OpKeyOptimizer(NavigatorOptimizer):
         key = self.local_opt.op_key()  # type: ignore[attr-defined]
         queue: deque[Apply] = deque()
         for op in key if isinstance(key, (list, tuple)) else [key]:
-            queue.extend(fgraph.get_nodes(op))  # type: ignore[attr-defined]
+            queue.extend(fgraph.get_nodes(op))
         index = RuleIndex([self.local_opt])
         tracker = ChangeTracker()
         watch = Watch(self, len(fgraph.apply_nodes))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from tcore.configuration import config
 from tcore.graph.variable import Constant
-from tcore.optimizer.failures import report_oscillation
+from tcore.optimizer.failures import report_oscillation, title
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -129,20 +129,15 @@ class Watch:
         rules = {rule: self.applied[rule] for rule, _ in circle}
         steps = ", ".join(f"'{rule}' at {node}" for rule, node in circle)
         what = "undo each other" if len(rules) > 1 else "undoes itself"
-        message = f"{self._title()}: {_listed(rules)} {what}, again and again: {steps}"
+        message = f"{title(self.optimizer)}: {_listed(rules)} {what}, again and again: {steps}"
         report_oscillation(OscillationError(message, rules), circle[-1][0], circle[-1][1])
 
     def _tell_excess(self, rule: Any, node: Apply | None) -> None:
         chain = {other: self.applied[other] for other, _ in self._chain[-50:]}
         rules = {rule: self.applied[rule], **chain}
         enough = f"{self.ratio:g} times the number of nodes (optdb.max_use_ratio)" if self.limit is None else f"{self.limit} times at one node"
-        message = f"{self._title()}: '{rule}' was applied more than {enough} and is not done; the last changes were by {_listed(rules)}"
+        message = f"{title(self.optimizer)}: '{rule}' was applied more than {enough} and is not done; the last changes were by {_listed(rules)}"
         report_oscillation(OscillationError(message, rules), rule, node)
-
-    def _title(self) -> str:
-        name = getattr(self.optimizer, "name", None)
-        kind = type(self.optimizer).__name__
-        return f"{kind} {name}" if name else kind
 
 
 def _listed(rules: dict[Any, int]) -> str:

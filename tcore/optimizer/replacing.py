@@ -81,7 +81,7 @@ def _put(
             if new.owner is not None and new.owner.op.destroy_map and not hasattr(fgraph, "destroy_handler"):
                 raise InplaceOrderError(new.owner)
             inherit(old, new)
-        fgraph.replace_all_validate_remove(pairs, remove, reason=rule)  # type: ignore[attr-defined]
+        fgraph.replace_all_validate_remove(pairs, remove, reason=rule)
     except InconsistencyError:
         return False
     except Exception as error:  # as above: what a rule returns may be anything

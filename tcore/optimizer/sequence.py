@@ -40,22 +40,22 @@ class SeqOptimizer(Optimizer, list[Any]):
                 self._apply_one(fgraph, optimizer)
             return None
         fgraph.time_callbacks = True
-        validate_start = fgraph.validate_time  # type: ignore[attr-defined]
+        validate_start = fgraph.validate_time
         callback_start = fgraph.execute_callbacks_time
         nodes_start = len(fgraph.apply_nodes)
         start = perf_counter()
         steps = []
         for position, optimizer in enumerate(self):
-            validated = fgraph.validate_time  # type: ignore[attr-defined]
+            validated = fgraph.validate_time
             began = perf_counter()
             sub_prof = self._apply_one(fgraph, optimizer)
-            validated = fgraph.validate_time - validated  # type: ignore[attr-defined]
+            validated = fgraph.validate_time - validated
             steps.append((perf_counter() - began, position, optimizer, validated, sub_prof))
         return {
             "opt": self,
             "seconds": perf_counter() - start,
             "nodes": (nodes_start, len(fgraph.apply_nodes)),
-            "validate": fgraph.validate_time - validate_start,  # type: ignore[attr-defined]
+            "validate": fgraph.validate_time - validate_start,
             "callback": fgraph.execute_callbacks_time - callback_start,
             "steps": steps,
         }

@@ -11,12 +11,12 @@ from tcore.configuration import config
 from tcore.graph import Apply, FieldlessOp, Op, Variable
 from tcore.graph.null_type import disconnected_type
 from tcore.tensor._lengths import as_length
-from tcore.tensor.constants import constant_int, scalar_value_of
+from tcore.tensor.constants import constant_int, scalar_value_of, value_behind
 from tcore.tensor.conversion import as_tensor_variable
 from tcore.tensor.type import TensorType
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
 __all__ = [
     "Alloc",
@@ -135,9 +135,7 @@ def sum_to_type(g: Variable, like: Variable) -> Variable:
     return g.sum(axis=axes, keepdims=True) if axes else g
 
 
-@scalar_value_of.register(Alloc)
-def _value_behind(op: Op, node: Apply, index: int | None, value_of: Callable[[Variable], np.ndarray]) -> np.ndarray:
-    return value_of(node.inputs[0])
+scalar_value_of.register(Alloc, value_behind)
 
 
 def _dtype(dtype: Any) -> str:

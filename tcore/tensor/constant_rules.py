@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tcore.graph import Apply, Op, Variable
+from tcore.graph import Apply, Variable
 from tcore.scalar import ScalarOp, Second
-from tcore.tensor.constants import NotScalarConstantError, scalar_value_of
+from tcore.tensor.constants import NotScalarConstantError, scalar_value_of, value_behind
 from tcore.tensor.dimshuffle import DimShuffle
 from tcore.tensor.elemwise import Elemwise
 from tcore.tensor.scalars import ScalarFromTensor, TensorFromScalar
@@ -19,11 +19,8 @@ if TYPE_CHECKING:
 __all__: list[str] = []
 
 
-@scalar_value_of.register(DimShuffle)
-@scalar_value_of.register(ScalarFromTensor)
-@scalar_value_of.register(TensorFromScalar)
-def _value_behind(op: Op, node: Apply, index: int | None, value_of: Callable[[Variable], np.ndarray]) -> np.ndarray:
-    return value_of(node.inputs[0])
+for _view in (DimShuffle, ScalarFromTensor, TensorFromScalar):
+    scalar_value_of.register(_view, value_behind)
 
 
 @scalar_value_of.register(Elemwise)

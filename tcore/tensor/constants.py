@@ -21,6 +21,7 @@ __all__ = [
     "get_scalar_constant_value",
     "get_vector_length",
     "scalar_value_of",
+    "value_behind",
     "vector_length_of",
 ]
 
@@ -40,6 +41,11 @@ def scalar_value_of(op: Op, node: Apply, index: int | None, value_of: Callable[[
     ``value_of(variable)`` asks on for an input; like the rule itself it raises :class:`NotScalarConstantError`.
     """
     raise NotScalarConstantError(f"{op} says nothing about constant values")
+
+
+def value_behind(op: Op, node: Apply, index: int | None, value_of: Callable[[Variable], np.ndarray]) -> np.ndarray:
+    """The rule of ops whose elements are those of their first input: ``scalar_value_of.register(View, value_behind)``."""
+    return value_of(node.inputs[0])
 
 
 @singledispatch

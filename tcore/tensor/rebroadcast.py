@@ -6,15 +6,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from attrs import field, frozen
 
-from tcore.graph import Apply, Op, Variable
+from tcore.graph import Apply, Variable
 from tcore.graph.type_code import PerTypeCode, TypeCode
-from tcore.tensor.constants import scalar_value_of
+from tcore.tensor.constants import scalar_value_of, value_behind
 from tcore.tensor.conversion import as_tensor_variable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
-
-    import numpy as np
+    from collections.abc import Iterable, Mapping, Sequence
 
 __all__ = [
     "Rebroadcast",
@@ -119,9 +117,7 @@ def register_rebroadcast_c_code(typ: type, code: str, version: Any = ()) -> None
     Rebroadcast.register_c_code(typ, TypeCode(code, version))
 
 
-@scalar_value_of.register(Rebroadcast)
-def _value_behind(op: Op, node: Apply, index: int | None, value_of: Callable[[Variable], np.ndarray]) -> np.ndarray:
-    return value_of(node.inputs[0])
+scalar_value_of.register(Rebroadcast, value_behind)
 
 
 def apply_rebroadcast_opt(rval: Variable) -> Variable:

@@ -10,14 +10,14 @@ from attrs import field, frozen
 from tcore.graph import Apply, Op, Variable
 from tcore.graph.null_type import disconnected_type
 from tcore.tensor._lengths import as_length, divided, product, where_negative
-from tcore.tensor.constants import constant_int, get_vector_length, scalar_value_of
+from tcore.tensor.constants import constant_int, get_vector_length, scalar_value_of, value_behind
 from tcore.tensor.conversion import as_tensor_variable
 from tcore.tensor.rebroadcast import addbroadcast
 from tcore.tensor.shape import as_shape_vector
 from tcore.tensor.type import TensorType
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
 __all__ = ["Reshape", "flatten", "reshape", "shape_padaxis", "shape_padleft", "shape_padright"]
 
@@ -115,9 +115,7 @@ def _rest(size: Any, lengths: Sequence[Any], others: Sequence[Any]) -> Any:
     return divided(product(numerator), product(denominator)) if denominator else product(numerator)
 
 
-@scalar_value_of.register(Reshape)
-def _value_behind(op: Op, node: Apply, index: int | None, value_of: Callable[[Variable], np.ndarray]) -> np.ndarray:
-    return value_of(node.inputs[0])
+scalar_value_of.register(Reshape, value_behind)
 
 
 def reshape(x: Any, newshape: Any, ndim: int | None = None) -> Variable:

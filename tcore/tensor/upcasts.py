@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import TYPE_CHECKING
 
 from tcore.configuration import config
+from tcore.configuration.reaction import react
 from tcore.graph.trace import user_trace
 
 if TYPE_CHECKING:
@@ -29,12 +29,4 @@ def report_float64(kind: Type) -> None:
     action = config.warn_float64
     where = "".join(f": {frame.filename}, line {frame.lineno}, in {frame.name}: {frame.line}" for frame in user_trace(1))
     text = f"a variable of type {kind} is made (warn_float64={action}){where}"
-    if action == "raise":
-        raise Float64Error(text)
-    if action == "pdb":
-        print(text)
-        import pdb  # noqa: T100 - loads a dozen modules, and a documented option stops in it
-
-        pdb.set_trace()  # noqa: T100 - what the flag asks for
-    else:
-        warnings.warn(text, stacklevel=2)
+    react(action, Float64Error(text), stacklevel=2)

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["values_eq", "values_eq_approx"]
+__all__ = ["TOLERANCES", "values_eq", "values_eq_approx"]
 
 #: dtype -> (relative, absolute) tolerance
-_TOLERANCES = {
+TOLERANCES = {
     "float16": (1e-3, 1e-3),
     "float32": (1e-5, 1e-5),
     "complex64": (1e-5, 1e-5),
@@ -46,7 +46,7 @@ def values_eq_approx(
         return False
     if a.dtype.kind not in "fc":
         return bool(np.array_equal(a, b))
-    relative, absolute = _TOLERANCES[a.dtype.name]
+    relative, absolute = TOLERANCES[a.dtype.name]
     close = np.isclose(a, b, rtol=relative if rtol is None else rtol, atol=absolute if atol is None else atol, equal_nan=True)
     if allow_remove_inf:
         close |= np.isinf(a) | np.isinf(b)

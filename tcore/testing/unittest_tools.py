@@ -17,6 +17,7 @@ from tcore.compile.mode import get_default_mode
 from tcore.configuration import config
 from tcore.gradient import verify_grad as _verify_grad
 from tcore.graph import Variable
+from tcore.tensor.values import TOLERANCES
 
 __all__ = [
     "InferShapeTester",
@@ -27,15 +28,6 @@ __all__ = [
     "seed_rng",
     "verify_grad",
 ]
-
-#: dtype -> relative and absolute tolerance at ``tensor.cmp_sloppy`` = 0; each level more is ten times looser
-_TOLERANCES = {
-    "float16": (1e-3, 1e-3),
-    "float32": (1e-5, 1e-5),
-    "complex64": (1e-5, 1e-5),
-    "float64": (1e-5, 1e-8),
-    "complex128": (1e-5, 1e-8),
-}
 
 
 # --------------------------------------------------------------------------------------------------------------- seeds
@@ -90,8 +82,8 @@ class WrongValue(AssertionError):
 
 
 def _tolerances(*arrays: np.ndarray[Any, Any]) -> tuple[float, float]:
-    """Those of the coarsest floating dtype among the arrays."""
-    found = [_TOLERANCES[array.dtype.name] for array in arrays if array.dtype.name in _TOLERANCES] or [(1e-5, 1e-8)]
+    """Those of the coarsest floating dtype among the arrays; each level of ``tensor.cmp_sloppy`` is ten times looser."""
+    found = [TOLERANCES[array.dtype.name] for array in arrays if array.dtype.name in TOLERANCES] or [(1e-5, 1e-8)]
     looser = 10.0**config.tensor.cmp_sloppy
     return max(relative for relative, _ in found) * looser, max(absolute for _, absolute in found) * looser
 

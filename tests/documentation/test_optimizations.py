@@ -148,6 +148,8 @@ def test_inc_subtensor_serialization_L12122():
     assert sum(op.startswith("IncSubtensor") for op in ops) == 2
     zeros = T.inc_subtensor(T.zeros_like(x)[0], v) + T.inc_subtensor(T.zeros_like(x)[1], v)
     agrees([x, v], zeros, X, np.arange(4.0))
+    kept = ops_of(compiled([x, v], zeros, "local_IncSubtensor_serialize"))
+    assert sum("add" in op for op in kept) == 1
 
 
 def test_reshape_chain_L12131():

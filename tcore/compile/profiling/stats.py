@@ -168,7 +168,7 @@ class ProfileStats:
             return result
 
         run.__dict__.update(getattr(thunk, "__dict__", {}))
-        for name in ("inputs", "outputs", "lazy"):
+        for name in ("inputs", "outputs", "lazy", "native"):
             if hasattr(thunk, name):
                 setattr(run, name, getattr(thunk, name))
         return run

@@ -142,7 +142,7 @@ class FusionOptimizer(Optimizer):
 
     def apply(self, fgraph: FunctionGraph, *args: Any, **kwargs: Any) -> dict[str, Any]:
         """Walk; gives what :meth:`print_profile` prints."""
-        validate, callback = fgraph.validate_time, fgraph.execute_callbacks_time  # type: ignore[attr-defined]
+        validate, callback = fgraph.validate_time, fgraph.execute_callbacks_time
         counts: dict[str, Any] = {"nb_iter": 0, "nb_replacement": 0, "nb_inconsistency_replace": 0}
         start = perf_counter()
         nodes = fgraph.toposort()
@@ -157,7 +157,7 @@ class FusionOptimizer(Optimizer):
                 new = self.optimizer.transform(node)
                 while new:
                     inherit(node.outputs[0], new[0])
-                    fgraph.replace_validate(node.outputs[0], new[0], reason=self.optimizer)  # type: ignore[attr-defined]
+                    fgraph.replace_validate(node.outputs[0], new[0], reason=self.optimizer)
                     counts["nb_replacement"] += 1
                     node = new[0].owner
                     # rules for pairs find the next one at the result
@@ -167,7 +167,7 @@ class FusionOptimizer(Optimizer):
             except Exception as error:
                 report_local_failure(self.optimizer, node, error)
                 break
-        counts["validate_time"] = fgraph.validate_time - validate  # type: ignore[attr-defined]
+        counts["validate_time"] = fgraph.validate_time - validate
         counts["callback_time"] = fgraph.execute_callbacks_time - callback
         return counts
 

@@ -280,7 +280,7 @@ class GemmOptimizer(Optimizer):
         inherit(out, new)
         start = time.perf_counter()
         try:
-            fgraph.replace_all_validate([(out, new)], reason=self)  # type: ignore[attr-defined]
+            fgraph.replace_all_validate([(out, new)], reason=self)
             record.nb_replacement += 1
         except InconsistencyError:
             record.nb_inconsistency_replace += 1

@@ -73,7 +73,7 @@ class InplaceElemwiseOptimizer(Optimizer):
                 for old_out, new_out in zip(current.outputs, new.outputs, strict=True):
                     inherit(old_out, new_out)
                 try:
-                    fgraph.replace_all_validate(  # type: ignore[attr-defined]
+                    fgraph.replace_all_validate(
                         list(zip(current.outputs, new.outputs, strict=True)), reason="inplace_elemwise_optimizer"
                     )
                 except InconsistencyError:

@@ -69,10 +69,10 @@ class ShapeFeature(Feature):
         if hasattr(fgraph, "shape_feature"):
             raise AlreadyThere("the graph has a ShapeFeature")
         self.fgraph = fgraph
-        fgraph.shape_feature = self  # type: ignore[attr-defined]
+        fgraph.shape_feature = self
 
     def on_detach(self, fgraph: FunctionGraph) -> None:
-        del fgraph.shape_feature  # type: ignore[attr-defined]
+        del fgraph.shape_feature
         self.__init__()  # type: ignore[misc]
 
     def on_change_input(

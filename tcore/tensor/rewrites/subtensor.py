@@ -458,7 +458,7 @@ REWRITES: tuple[Rewrite | GlobalRewrite, ...] = (
         "pre_local_IncSubtensor_serialize",
         TopoOptimizer(local_IncSubtensor_serialize),
         0.99,
-        ("fast_run", ASSUME_FINITE),
+        ("fast_run", "local_IncSubtensor_serialize", ASSUME_FINITE),  # the name by which the documentation excludes it
         exact=TopoOptimizer(_exact_serialize),
     ),
 )

@@ -1,0 +1,120 @@
+"""Thunks over programs of the runtime: values from cells in, results into cells."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tcore_cpu.program import is_array
+
+if TYPE_CHECKING:
+    from tcore.graph import Apply, Variable
+    from tcore.link.container import Cell, StorageMap
+
+__all__ = ["NodeThunk", "SegmentThunk"]
+
+
+class NodeThunk:
+    """Runs the program of one node.
+
+    Attributes
+    ----------
+    inputs, outputs : list of cells
+        Those of the node.
+    """
+
+    lazy = False
+    native = True
+
+    def __init__(
+        self, program: Any, node: Apply, operands: Sequence[Variable], storage_map: StorageMap, compute_map: dict[Variable, list[int]]
+    ) -> None:
+        self.inputs = [storage_map[variable] for variable in node.inputs]
+        self.outputs = [storage_map[variable] for variable in node.outputs]
+        self._program = program
+        self._types = [variable.type for variable in operands]
+        self._reads = [storage_map[variable] for variable in operands]
+        self._scalars = [_is_scalar(variable) for variable in node.outputs]
+        self._done = [compute_map[variable] for variable in node.outputs]
+
+    def __call__(self) -> None:
+        """Compute the outputs and say that they are there."""
+        results = _run(self._program, self._types, [cell[0] for cell in self._reads])
+        for cell, result, scalar in zip(self.outputs, results, self._scalars, strict=True):
+            cell[0] = _unwrapped(result, scalar)
+        for flag in self._done:
+            flag[0] = True
+
+
+class SegmentThunk:
+    """Runs a program on cells: the thunk of a whole graph.
+
+    Attributes
+    ----------
+    storage_map : dict from Variable to cell
+    nodes : list of Apply
+    position_of_error : int
+    """
+
+    lazy = False
+
+    def __init__(
+        self, program: Any, inputs: Sequence[Cell], outputs: Sequence[Cell], fgraph: Any, storage_map: StorageMap,
+        allow_gc: bool, partial: Callable[[tuple[int, ...]], Any],
+    ) -> None:  # fmt: skip
+        self.program = program
+        self._partial = partial
+        self.inputs, self.outputs = list(inputs), list(outputs)
+        self.fgraph = fgraph
+        self.storage_map = storage_map
+        self.allow_gc = allow_gc
+        self.nodes = list(fgraph.toposort())
+        self.thunks = [self]
+        self.position_of_error = -1
+        self._all = tuple(range(len(fgraph.outputs)))
+        self._types = [variable.type for variable in fgraph.inputs]
+        self._scalars = [_is_scalar(variable) for variable in fgraph.outputs]
+
+    def __call__(self, output_subset: Sequence[int] | None = None) -> None:
+        """Compute all outputs, or those at some positions, by a program of their own that is made on first use."""
+        wanted = self._all if output_subset is None else tuple(sorted(set(output_subset)))
+        program = self.program if wanted == self._all else self._partial(wanted)
+        results = _run(program, self._types, [cell[0] for cell in self.inputs])
+        for k, result in zip(wanted, results, strict=True):
+            self.outputs[k][0] = _unwrapped(result, self._scalars[k])
+
+    def free(self) -> None:
+        """Nothing is kept between calls but buffers of the program."""
+
+
+def _run(program: Any, types: Sequence[Any], values: list[Any]) -> Any:
+    """The results for these values, which are tidied up where the runtime refuses one of them as it is."""
+    try:
+        return program(*values)
+    except TypeError:
+        tidy = [_behaved(type_, value) for type_, value in zip(types, values, strict=True)]
+        if all(a is b for a, b in zip(tidy, values, strict=True)):
+            raise
+        return program(*tidy)
+
+
+def _behaved(type_: Any, value: Any) -> Any:
+    """An array as the runtime takes it: aligned, in native byte order, of exactly the type's dtype."""
+    if not is_array(type_):
+        return value
+    array = np.asarray(value, dtype=type_.dtype)
+    if array is value and array.flags.aligned and array.dtype.isnative:
+        return value
+    return np.require(array, dtype=np.dtype(type_.dtype).newbyteorder("="), requirements="A")
+
+
+def _is_scalar(variable: Variable) -> bool:
+    """Whether values of the variable are numbers, not arrays."""
+    return not hasattr(variable.type, "broadcastable")
+
+
+def _unwrapped(result: Any, scalar: bool) -> Any:
+    """Programs give 0-d arrays for numbers."""
+    return result[()] if scalar and isinstance(result, np.ndarray) else result
