@@ -1,14 +1,17 @@
 """Sparse matrices: types, values, parts, conversions, products and their gradients, against SciPy."""
 
+import json
 import pickle
 
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from click.testing import CliRunner
 
 import tcore
 import tcore.tensor as tt
 from tcore import function, shared
+from tcore.cli.main import main
 from tcore.sparse import (
     CSC,
     CSM,
@@ -389,3 +392,9 @@ def test_sparse_gradient_of_rows():
     found = function([table, i], g)(np.ones((5, 2)), [1, 1, 3])
     assert sp.issparse(found)
     np.testing.assert_array_equal(found.toarray()[:, 0], [0, 4, 0, 2, 0])
+
+
+def test_ops_are_listed():
+    """``tcore ops`` has the ops of the plugin, under its name."""
+    rows = json.loads(CliRunner().invoke(main, ["ops", "--json"]).output)
+    assert {row["plugin"] for row in rows if row["module"] == "tcore_sparse.ops.dot" and row["name"] == "StructuredDot"} == {"sparse"}

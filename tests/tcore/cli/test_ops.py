@@ -21,7 +21,6 @@ def test_list_of_ops_L8430():
     gemm = by_name["tcore.tensor.blas:Gemm"]
     assert (gemm["gradient"], gemm["r_op"]) == (True, False)
     assert not by_name["tcore.compile.copy_ops:FromFunctionOp"]["gradient"]
-    assert by_name["tcore_sparse.ops.dot:StructuredDot"]["plugin"] == "sparse"
     assert by_name["tcore.scalar.exponential:Log1p"]["line"] > 1
     assert {spec.load for spec in tcore_ops()} <= set(by_name)
     assert all(row["summary"] for row in rows)

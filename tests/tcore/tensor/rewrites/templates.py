@@ -473,10 +473,8 @@ TEMPLATES: dict[str, list[Template]] = {
         E(lambda d: T.inc_subtensor(T.sqr(m := d.matrix("number", 3, 3))[integers(d, 2, 0, 3), integers(d, 2, 0, 3)], d.scalar(m.dtype)), lambda d: T.inc_subtensor((m := d.matrix("number", 3, 3))[integers(d, 2, 0, 3), integers(d, 2, 0, 3)], d.scalar(m.dtype)), gradient=False),
     ],
     "inplace_elemwise_opt": [E(lambda d: T.add(T.sqr(x := d.full("number")), d.x(x.dtype)), lambda d: T.sqr(d.full("number")), gradient=False)],
-    # the compile floor and neural networks
+    # the compile floor
     "local_view_op": [E(lambda d: _view(d), lambda d: d.full("float") * 1.5, gradient=False)],
-    "crossentropy_to_crossentropy_with_softmax": [E(crossentropy, lambda d: crossentropy(d, softmax=False), loose=True, gradient=False)],
-    "local_softmax_grad_to_crossentropy_with_softmax_grad": [E(crossentropy_gradient, lambda d: crossentropy_gradient(d, same=False), loose=True, gradient=False)],
     # what the database itself has
     "merge1": [E(lambda d: ((x := d.full("number")) + 1) * (x + 1), lambda d: d.full("number") + 1)],
     "merge_commutative1": [E(lambda d: ((x := d.full("number")) + (y := d.full("number"))) * (y + x), lambda d: ((x := d.full("number")) - (y := d.full("number"))) * (y - x))],
@@ -488,4 +486,10 @@ TEMPLATES: dict[str, list[Template]] = {
 WITHOUT = {
     "CheckStackTrace", "ShapeOpt", "UnShapeOpt", "add_destroy_handler", "merge1.1", "merge1.2", "merge2", "merge3", "merge_commutative2",
     "useless", "canonicalize", "stabilize", "specialize", "uncanonicalize", "specialize_device", "BlasOpt", "elemwise_fusion",
+}  # fmt: skip
+
+#: rules of tcore_nnet, where it is installed
+NNET: dict[str, list[Template]] = {
+    "crossentropy_to_crossentropy_with_softmax": [E(crossentropy, lambda d: crossentropy(d, softmax=False), loose=True, gradient=False)],
+    "local_softmax_grad_to_crossentropy_with_softmax_grad": [E(crossentropy_gradient, lambda d: crossentropy_gradient(d, same=False), loose=True, gradient=False)],
 }  # fmt: skip

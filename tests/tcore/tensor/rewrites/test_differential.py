@@ -35,7 +35,8 @@ def _sibling(name):
 
 drawing = _sibling("drawing")
 templates = _sibling("templates")
-TEMPLATES = templates.TEMPLATES
+WITH_NNET = importlib.util.find_spec("tcore_nnet") is not None
+TEMPLATES = {**templates.TEMPLATES, **(templates.NNET if WITH_NNET else {})}
 
 EXAMPLES = settings().max_examples // 20
 drawn = settings(max_examples=EXAMPLES, derandomize=True, database=None, deadline=None, suppress_health_check=list(HealthCheck))
@@ -53,13 +54,14 @@ class Registered:
 
 def _groups():
     plugins = manager()
-    plugins.load("nnet")
-    for plugin, group in plugins.rewrite_groups(["tensor", "scalar", "compile", "graph", "nnet"]):
+    if WITH_NNET:
+        plugins.load("nnet")
+    for plugin, group in plugins.rewrite_groups(["tensor", "scalar", "compile", "graph", *(["nnet"] if WITH_NNET else [])]):
         yield from resolve(group.load)
 
 
 def registered():
-    """All rewrites of the core and of tcore_nnet, by name."""
+    """All rewrites of the core and, where it is installed, of tcore_nnet, by name."""
     found = {}
     for each in _groups():
         rule = each.rule if isinstance(each, Rewrite) else each.optimizer
