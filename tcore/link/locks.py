@@ -5,7 +5,7 @@ other. Only a call made from within another one (by an op whose ``perform`` call
 something; such threads are searched for a circle before they wait, and the one that would close it gets an error.
 
 All bookkeeping happens behind one plain lock, for well under a microsecond each time, and threads sleep on gates of their
-own. It is written so that an exception out of a signal handler (Ctrl-C) finds it consistent between any two statements that
+own. It is written so that an exception out of a signal handler (Ctrl-C) finds it consistent between two statements that
 can raise: plain assignments first, then the call that notes them.
 """
 

@@ -228,51 +228,6 @@ def test_an_interrupted_wait_leaves_no_trace():
         pass
 
 
-@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="no timers")
-def test_interruptions_at_any_moment():
-    """An exception out of a signal handler, somewhere in each round: nothing stays locked."""
-    a, b = ValueLock(), ValueLock()
-    plan = ((a, True), (b, False))
-    stop = threading.Event()
-
-    def others():
-        while not stop.is_set():
-            release(hold(plan))
-
-    class Tick(Exception):
-        pass
-
-    armed = [True]
-
-    def tick(number, frame):
-        if armed[0] and frame.f_code.co_filename == hold.__code__.co_filename:  # never in this test's own code
-            raise Tick
-
-    threads = [in_thread(others) for _ in range(2)]
-    old = signal.signal(signal.SIGALRM, tick)
-    ticks = 0
-    try:
-        for round_ in range(3000):
-            signal.setitimer(signal.ITIMER_REAL, 1e-6 * (1 + round_ % 60))
-            held = []
-            try:
-                held = hold(plan)
-                release(held)
-            except Tick:
-                ticks += 1
-                armed[0] = False
-                release(held)  # it may have been interrupted before it began
-                armed[0] = True
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, old)
-        stop.set()
-    assert finished(*threads)
-    assert ticks
-    assert a.writer is None
-    assert not b.readers
-
-
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
 @pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
 def test_fork_while_others_hold_and_wait():
