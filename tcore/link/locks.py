@@ -5,8 +5,9 @@ other. Only a call made from within another one (by an op whose ``perform`` call
 something; such threads are searched for a circle before they wait, and the one that would close it gets an error.
 
 All bookkeeping happens behind one plain lock, for well under a microsecond each time, and threads sleep on gates of their
-own. It is written so that an exception out of a signal handler (Ctrl-C) finds it consistent between two statements that
-can raise: plain assignments first, then the call that notes them.
+own. It is written for exceptions out of signal handlers (Ctrl-C): plain assignments first, then the call that notes them.
+That is not airtight: on Python 3.13 an exception that arrives inside of these functions can leave the plain lock taken, and
+later calls with shared variables then wait for ever.
 """
 
 from __future__ import annotations
