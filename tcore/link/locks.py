@@ -131,7 +131,7 @@ def hold(plan: Sequence[tuple[ValueLock, bool]]) -> Held:
         with _desk:
             gate = _enter(get_ident(), plan, held)
         if gate is not None:
-            if _desk._is_owned():
+            if _desk._is_owned():  # type: ignore[attr-defined]  # as threading.Condition asks it
                 raise RuntimeError(_IN_HANDLER)
             gate.acquire()
     except BaseException:
