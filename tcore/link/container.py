@@ -120,9 +120,6 @@ class Container:
         self.implicit = state["implicit"]
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Container:
-        known = memo.get(id(self))
-        if known is not None:
-            return known  # type: ignore[no-any-return]
         twin = Container(
             self.type, [copy.deepcopy(self.storage[0], memo)], self.readonly, self.strict, self.allow_downcast, self.name
         )

@@ -53,6 +53,7 @@ def test_allow_input_downcast_of_an_in():
     given, strict = tcore.In(i), tcore.In(i, allow_downcast=False)
     np.testing.assert_array_equal(tcore.function([given], i * 2, allow_input_downcast=True)([1.0]), [2])
     assert given.allow_downcast is None
+    np.testing.assert_array_equal(tcore.function([i, tcore.In(v := T.ivector("v"))], i + v, allow_input_downcast=True)([1.5], [2.5]), [3])
     with pytest.raises(TypeError):
         tcore.function([given], i * 2)([1.5])
     with pytest.raises(TypeError):
