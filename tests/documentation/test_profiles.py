@@ -17,7 +17,7 @@ import tcore.tensor as T
 from tcore import config, gof
 from tcore.compile import ProfileStats
 from tcore.compile.mode import Mode
-from tcore.compile.profiling import memory
+from tcore.compile.profiling import at_exit, memory
 from tcore.compile.profiling.memory import least_peak, peak
 from tcore.graph import FunctionGraph
 
@@ -341,3 +341,12 @@ def test_peaks_of_graphs(monkeypatch):
     out = io.StringIO()
     memory._print_peaks(graph, {}, out)
     assert out.getvalue() == ""
+
+
+def test_a_single_profile_has_no_sum(monkeypatch, tmp_path):
+    """It would say the same twice."""
+    monkeypatch.setattr(at_exit, "_waiting", [])
+    profile = ProfileStats(message="alone")
+    with config.change_flags({"profiling.destination": str(tmp_path / "profile.txt")}):
+        at_exit.print_all()
+    assert re.findall("Message: (.*)", (tmp_path / "profile.txt").read_text()) == [profile.message]

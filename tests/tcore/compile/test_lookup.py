@@ -47,6 +47,12 @@ def test_unnamed_input_by_name():
         f(1.0, b=2.0)
 
 
+def test_finder_of_a_name_that_several_inputs_have():
+    """Says so where it is shown."""
+    f = tcore.function([T.dscalar("a"), T.dscalar("a"), T.dscalar("a")], [], on_unused_input="ignore")
+    assert repr(f.finder["a"]) == "<several inputs have this name>"
+
+
 def test_allow_input_downcast_of_an_in():
     """For inputs that say nothing of their own; the given In stays as it is, for other functions."""
     i = T.ivector("i")
