@@ -69,7 +69,7 @@ class Container:
 
     @property
     def value(self) -> Any:
-        """The value; assigning filters, deleting empties."""
+        """The value; assigning filters, None empties."""
         return self.storage[0]
 
     @value.setter
@@ -77,10 +77,6 @@ class Container:
         if self.readonly:
             raise AttributeError(f"the value of {self.name or self.type} is read-only")
         self.storage[0] = None if value is None else self.filter(value)
-
-    @value.deleter
-    def value(self) -> None:
-        self.storage[0] = None
 
     data = value
 
