@@ -390,12 +390,6 @@ class Function:
             return self._value[name]
         raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
 
-    def __eq__(self, other: object) -> bool:
-        return self is other
-
-    def __hash__(self) -> int:
-        return id(self)
-
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name or ''} of {len(self._explicit)} inputs>"
 
