@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from tcore.codegen.expr import Const, Expr, Opaque, OpaqueCode, cast, const, select
-from tcore.codegen.functions import ALIASES, FUNCTIONS, apply_function, kind
+from tcore.codegen.functions import FUNCTIONS, apply_function, kind
 from tcore.codegen.lowering import STORED, NotLowered
 from tcore.graph.errors import MethodNotDefined
 from tcore.scalar.type import get_scalar_type
@@ -37,7 +37,7 @@ def scalar_values(op: Any, args: Sequence[Expr], dtypes: Sequence[str]) -> tuple
         raise NotLowered(f"{op} works on dtypes that kernels do not compute in")
     if op.loop_name == "composite":
         return _composite(op, tuple(args))
-    name = ALIASES.get(op.loop_name, op.loop_name)
+    name = op.loop_name
     if name in FORMULAS:
         return (FORMULAS[name](op, tuple(args), dtypes[0]),)
     if name in FUNCTIONS:

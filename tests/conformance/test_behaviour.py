@@ -10,7 +10,7 @@ from conformance_cases import CASES
 import tcore
 import tcore.tensor as T
 from tcore.configuration import change_flags
-from tcore.scalar import UnaryScalarOp, same_out
+from tcore.scalar import Exp, UnaryScalarOp, same_out, upgrade_to_float
 from tcore.tensor.elemwise import Elemwise
 from tcore.testing.conformance import check_backend
 
@@ -115,6 +115,29 @@ def test_users_c_code_is_fused(backend):
     np.testing.assert_allclose(f(value), 2 * (value + 1) ** 3, rtol=1e-14, atol=1e-15)
     if backend == "opencl":
         assert len(f.maker.linker.kernels()) == 1
+
+
+class Log(UnaryScalarOp):
+    """A user's function that is no logarithm."""
+
+    def impl(self, x):
+        return x + 100
+
+
+class Steeper(Exp):
+    """A user's function that inherits from one of the package, and computes another."""
+
+    def impl(self, x):
+        return np.exp(2 * x)
+
+
+@pytest.mark.parametrize(("kind", "expected"), [(Log, lambda x: x + 100), (Steeper, lambda x: np.exp(2 * x))], ids=["name", "base"])
+def test_users_functions_are_not_taken_for_others(backend, kind, expected):
+    """Neither its name nor its base class make a scalar op another one."""
+    x = T.dvector("x")
+    f = tcore.function([x], Elemwise(kind(upgrade_to_float, name="mine"))(x) * 2)
+    value = np.linspace(0.5, 2, 11)
+    np.testing.assert_allclose(f(value), 2 * expected(value), rtol=1e-14)
 
 
 def test_no_contraction(backend):
