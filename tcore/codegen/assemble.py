@@ -16,7 +16,7 @@ from tcore.codegen.facts import NodeFacts, is_unit, map_region, reads_elements, 
 from tcore.codegen.kernel import Check, Kernel, Requirement
 from tcore.codegen.lowering import axis_name
 from tcore.codegen.scratch import place_scratch
-from tcore.codegen.stages import Call, Demand, Loop, Map, Prefix, Reduce, Regions, Scatter, Stage
+from tcore.codegen.stages import Demand, Map, Prefix, Reduce, Regions, Scatter, Stage
 from tcore.codegen.walks import flatten, substitute
 
 __all__ = ["Group", "assemble"]
@@ -354,15 +354,9 @@ class _Builder:
             checked = tuple((k, self.extent_rule([length])[0]) for k, length in stage.checked)
             kept = tuple(axes[a] for a in stage.axes if a in axes)
             return evolve(stage, output=array(stage.output), axes=kept, base=base, checked=checked)
-        if isinstance(stage, Prefix):
-            moved = tuple(axes.get(a, a) for a in stage.axes)
-            return evolve(
-                stage, outputs=tuple(map(array, stage.outputs)), axes=moved, ordered=axes.get(stage.ordered, stage.ordered)
-            )
-        if isinstance(stage, Call):
-            return evolve(stage, outputs=tuple(map(array, stage.outputs)), inputs=tuple(map(array, stage.inputs)))
-        assert isinstance(stage, Loop)
-        return stage
+        assert isinstance(stage, Prefix)
+        moved = tuple(axes.get(a, a) for a in stage.axes)
+        return evolve(stage, outputs=tuple(map(array, stage.outputs)), axes=moved, ordered=axes.get(stage.ordered, stage.ordered))
 
     # -- the kernel
 
@@ -378,9 +372,9 @@ class _Builder:
             for expr in flatten([*stage.exprs, *(a.extent for a in region_axes(stage))]):
                 if isinstance(expr, Load):
                     read[expr.buffer] = None
-            whole = stage.inputs if isinstance(stage, Call) else ()
             base = getattr(stage, "base", None)
-            read.update(dict.fromkeys(whole) | ({base: None} if base is not None else {}))
+            if base is not None:
+                read[base] = None
         for expr in flatten([requirement.condition for requirement in self.requirements]):
             if isinstance(expr, Load):
                 read[expr.buffer] = None

@@ -9,7 +9,7 @@ from attrs import frozen
 from tcore.codegen.expr import Axis, Const, Expr, Extent, Load, index_const
 from tcore.codegen.kernel import cost, transcendentals
 from tcore.codegen.lowering import Lowered, LoweringTable, NotLowered
-from tcore.codegen.stages import Call, Demand, Loop, Map, Prefix, Reduce, Region, Regions, Scatter, Stage
+from tcore.codegen.stages import Demand, Map, Prefix, Reduce, Region, Regions, Scatter, Stage
 from tcore.codegen.walks import flatten, substitute
 
 __all__ = ["NodeFacts", "node_facts", "reads_elements"]
@@ -70,7 +70,7 @@ def node_facts(node: Any, table: LoweringTable) -> NodeFacts:
     """
     lowered = table.lower(node)
     stages = tuple(_without_unit_reductions(stage) for stage in lowered.stages)
-    border = any(isinstance(stage, (Regions, Scatter, Prefix, Call, Loop)) for stage in stages)
+    border = any(isinstance(stage, (Regions, Scatter, Prefix)) for stage in stages)
     outer, inner, uniform = _space(stages)
     positions = {op.buffer: k for k, op in enumerate(lowered.inputs) if op.buffer is not None}
     loads: dict[int, list[tuple[Expr, ...]]] = {}
@@ -79,10 +79,8 @@ def node_facts(node: Any, table: LoweringTable) -> NodeFacts:
         if isinstance(expr, Load) and expr.buffer in positions:
             loads.setdefault(positions[expr.buffer], []).append(expr.index)
     for stage in stages:
-        whole = stage.inputs if isinstance(stage, Call) else ()
-        base = stage.base if isinstance(stage, (Regions, Scatter)) else None
-        for buffer in (*whole, *((base,) if base is not None else ())):
-            loads.setdefault(positions[buffer], [])
+        if isinstance(stage, (Regions, Scatter)) and stage.base is not None:
+            loads.setdefault(positions[stage.base], [])
     produced: dict[int, tuple[Axis | None, ...]] = {}
     if not border:
         number = {buffer: k for k, buffer in enumerate(lowered.outputs)}
