@@ -128,9 +128,8 @@ class Merging:
             for position, variable in enumerate(facts.node.inputs)
         )
 
-    def _axes_of(self, variable: Any) -> tuple[Axis | None, ...] | None:
-        axes = self.facts[variable.owner].produced.get(variable.index)
-        return None if axes is None else tuple(None if a is None else self.find(a) for a in axes)
+    def _axes_of(self, variable: Any) -> tuple[Axis | None, ...]:
+        return tuple(None if a is None else self.find(a) for a in self.facts[variable.owner].produced[variable.index])
 
     def _unify(
         self, first: Draft, second: Draft, reads: list[tuple[Any, tuple[Any, ...], NodeFacts]]
@@ -143,10 +142,7 @@ class Merging:
             return pairs.setdefault(left, right) is right and back.setdefault(right, left) is left
 
         for variable, index, _ in reads:
-            made_at = self._axes_of(variable)
-            if made_at is None:
-                return None
-            for axis, item in zip(made_at, index, strict=True):
+            for axis, item in zip(self._axes_of(variable), index, strict=True):
                 if axis is None:
                     continue
                 if not isinstance(item, Axis) or is_unit(item) or not bind(axis, self.find(item)):
@@ -227,11 +223,8 @@ class Merging:
 
     def _once(self, variable: Any, index: tuple[Any, ...], reader: NodeFacts) -> bool:
         """Whether no element is computed twice: each axis of the reader moves one axis of the value."""
-        made_at = self._axes_of(variable)
-        if made_at is None:
-            return False
         moved: list[Axis] = []
-        for axis, item in zip(made_at, index, strict=True):
+        for axis, item in zip(self._axes_of(variable), index, strict=True):
             if axis is None:
                 continue
             parts = affine(item)

@@ -142,6 +142,17 @@ def test_convexity_through_other_kernels() -> None:
     check([x], [b, a.sum(axis=1)], [M])
 
 
+def test_convexity_where_a_kernel_has_grown() -> None:
+    """What a kernel took in before may need what it would take in next."""
+    x = T.dvector("x")
+    e = T.exp(x)
+    later = T.tanh(Opaque()(e))
+    grouping = check([x], [T.sqr(e) * 2 + later, e], [V])
+    assert len(kernels(grouping)) == 2
+    grouping = check([x], [later + T.sqr(e) * 2, e], [V])
+    assert len(kernels(grouping)) == 2
+
+
 def test_limits() -> None:
     """Operations, operands and calls per kernel."""
     x = T.dvector()
