@@ -227,6 +227,8 @@ class Program:
             return False
         if any(mask >> k & 1 and value.shape[k] != 1 for k in range(ndim)):
             return False
+        if type(value) is not np.ndarray and hasattr(value, "filled"):
+            return False  # a masked array is refused where it is filtered
         frame.bind(slot, value)
         return True
 

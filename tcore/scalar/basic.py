@@ -22,6 +22,7 @@ __all__ = ["Cast", "Identity", "Second", "Switch", "cast", "cast_op", "identity"
 class Identity(MathOp):
     """The input itself."""
 
+    loop_name = "identity"
     nin = 1
     output_types_preference = staticmethod(same_out)
 
@@ -38,6 +39,7 @@ class Identity(MathOp):
 class Second(MathOp):
     """The second input; elementwise, an array of the first one's shape filled with the second one's value."""
 
+    loop_name = "second"
     nin = 2
     output_types_preference = transfer_type(1)
 
@@ -70,7 +72,6 @@ class Switch(MathOp):
 
     nin = 3
     loop_name = "switch"
-
     output_types_preference = staticmethod(_branches_out)
 
     def impl(self, condition: Any, if_true: Any, if_false: Any) -> Any:
