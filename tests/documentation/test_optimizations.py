@@ -138,7 +138,7 @@ def test_fill_cut_L12115():
     """f(fill(a, b), c) is f(b, c); f(fill(a, b), fill(c, d), e) keeps the shape."""
     assert agrees([x, y, s], T.exp(T.fill(x, s)) + y, X, Y, 2.0).count("Alloc") == 0
     ops = agrees([x, y, s], T.fill(x, s) * T.fill(y, s) * s, X, Y, 2.0)
-    assert not any("second" in op for op in ops)
+    assert not any("second" in op for op in ops if not op.startswith("Assert"))
 
 
 def test_inc_subtensor_serialization_L12122():

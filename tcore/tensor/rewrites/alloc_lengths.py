@@ -64,7 +64,7 @@ def _to_be_checked(node: Apply) -> bool:
 
 
 class AllocLengths(Optimizer):
-    """f(x, alloc(v, n)) -> f(Assert(x, n = length of x), alloc(v, n)), where it is not known that the lengths agree.
+    """f(x, alloc(v, n)) -> f(Assert(x, n = length of x), alloc(v, n)), where it is not known that the lengths agree; so for fill(y, v).
 
     Later rewrites drop an array of zeros from a sum, or of ones from a product: without the check a wrong length would go
     undetected. The option ``experimental.local_alloc_elemwise_assert`` switches it off.
@@ -77,34 +77,43 @@ class AllocLengths(Optimizer):
         if not config.experimental.local_alloc_elemwise_assert:
             return
         feature = getattr(fgraph, "shape_feature", None)
-        if feature is None or not any(isinstance(node.op, Alloc) for node in fgraph.apply_nodes):
+        if feature is None or not any(map(_repeats_a_value, fgraph.apply_nodes)):
             return
         for node in fgraph.toposort():
-            if isinstance(node.op, Elemwise) and any(map(_made_by_alloc, node.inputs)):
+            if isinstance(node.op, Elemwise) and len(node.inputs) > 1 and any(map(_vanishes, node.inputs)):
                 self._check(fgraph, node, feature)
 
     @staticmethod
     def _check(fgraph: FunctionGraph, node: Apply, feature: Any) -> None:
-        given = [variable for variable in node.inputs if not _made_by_alloc(variable)]
-        for alloc in filter(_made_by_alloc, node.inputs):
-            for position, variable in enumerate(node.inputs):
-                if variable not in given:
-                    continue
-                conditions = _unproven(alloc, variable, feature)
+        vanishing = [variable for variable in node.inputs if _vanishes(variable)]
+        kept = [variable for variable in node.inputs if variable not in vanishing] or vanishing[:1]
+        for made in vanishing:
+            for variable in kept:
+                conditions = _unproven(made, variable, feature)
                 if conditions:
-                    what = f"Input dimension mis-match: {variable} has other lengths than {alloc} in {node}"
+                    what = f"Input dimension mis-match: {variable} has other lengths than {made} in {node}"
                     checked = Assert(what, ValueError)(variable, *conditions)
                     trace_back(node.outputs[0], checked)
-                    fgraph.change_input(node, position, checked, reason="check_alloc_lengths")
+                    fgraph.change_input(node, node.inputs.index(variable), checked, reason="check_alloc_lengths")
                     return  # the others must agree with this one
 
 
-def _made_by_alloc(variable: Variable) -> bool:
-    """Whether it is an Alloc, or a transposed or broadcast one."""
+def _repeats_a_value(node: Apply) -> bool:
+    """Whether a node is an Alloc, or a fill with a value that has fewer lengths."""
+    op: Any = node.op
+    if isinstance(op, Alloc):
+        return True
+    if not isinstance(op, Elemwise) or not isinstance(op.scalar_op, scalar.Second) or op.scalar_op.fits or op.inplace_pattern:
+        return False
+    return node.inputs[1].type.broadcastable != node.outputs[0].type.broadcastable  # type: ignore[attr-defined, no-any-return]
+
+
+def _vanishes(variable: Variable) -> bool:
+    """Whether it is such an array, or a transposed or broadcast one."""
     node = variable.owner
     while node is not None and isinstance(node.op, DimShuffle):
         node = node.inputs[0].owner
-    return node is not None and isinstance(node.op, Alloc)
+    return node is not None and _repeats_a_value(node)
 
 
 def _unproven(left: Any, right: Any, feature: Any) -> list[Variable]:

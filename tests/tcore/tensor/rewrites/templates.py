@@ -478,6 +478,7 @@ TEMPLATES: dict[str, list[Template]] = {
     # what the database itself has
     "merge1": [E(lambda d: ((x := d.full("number")) + 1) * (x + 1), lambda d: d.full("number") + 1)],
     "merge_commutative1": [E(lambda d: ((x := d.full("number")) + (y := d.full("number"))) * (y + x), lambda d: ((x := d.full("number")) - (y := d.full("number"))) * (y - x))],
+    "check_fill_lengths": [E(lambda d: T.fill(d.full("any"), d.x("any")), lambda d: T.fill(d.vector("any"), d.scalar("any")))],
     "check_alloc_lengths": [E(lambda d: d.vector("number", 3) + alloc(d.scalar("number"), d.length(3)), lambda d: d.vector("number", 3) + d.scalar("number"))],
     "constant_folding": [E(lambda d: T.add(T.constant(np.array([1.5, np.nan, -0.0])), T.constant(np.float64(2))) * d.scalar("float64"), lambda d: d.scalar("number") + 1)],
 }  # fmt: skip
