@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 import sys
 import time
+from copy import copy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -140,8 +141,6 @@ def function(
 
 
 def _twin(entry: In) -> In:
-    from copy import copy
-
     return copy(entry)
 
 
