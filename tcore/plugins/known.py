@@ -20,6 +20,7 @@ SUPPLIERS: dict[tuple[str, str], str] = {
     ("optimizations", "opencl"): "tcore-opencl",
     ("optimizations", "gpuarray_opencl"): "tcore-opencl",
     ("optimizations", "crossentropy_to_crossentropy_with_softmax"): "tcore-nnet",
+    ("optimizations", "crossentropy_to_crossentropy_with_softmax_with_bias"): "tcore-nnet",
     ("optimizations", "local_softmax_grad_to_crossentropy_with_softmax_grad"): "tcore-nnet",
 }
 
