@@ -102,15 +102,16 @@ def test_constants_have_names_L14489():
 @pytest.mark.usefixtures("backend")
 @pytest.mark.backends("cpu")
 def test_use_of_constants_L14493_L5535(tmp_path):
-    """What constants alone decide is computed while compiling; the number is data of the kernel, which serves all numbers."""
+    """What constants alone decide is computed while compiling; round numbers are literals of the C code, others data that it reads."""
     x = T.dvector("x")
-    with tcore.config.change_flags(**{"cpu.store": str(tmp_path)}):
-        for first in (1.25, 4.0):
+    for first, literal in ((4.0, True), (1.23456789, False)):
+        with tcore.config.change_flags(**{"cpu.store": str(tmp_path / str(first)), "nocleanup": True}):
             f = tcore.function([x], x * (T.constant(first) + 2.5))
-            (node,) = f.maker.fgraph.toposort()
-            assert any(isinstance(v, Constant) and v.data.ravel().tolist() == [first + 2.5] for v in node.inputs)
-            np.testing.assert_array_equal(f([1.0, 2.0]), [first + 2.5, 2 * (first + 2.5)])
-    assert len(list(tmp_path.glob("*.so"))) == 1
+        (node,) = f.maker.fgraph.toposort()
+        assert any(isinstance(v, Constant) and v.data.ravel().tolist() == [first + 2.5] for v in node.inputs)
+        (text,) = map(Path.read_text, (tmp_path / str(first)).rglob("*.c"))
+        assert ("6.5" in text) == literal
+        np.testing.assert_array_equal(f([1.0, 2.0]), [first + 2.5, 2 * (first + 2.5)])
 
 
 # ------------------------------------------------------------ walks
