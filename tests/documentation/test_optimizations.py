@@ -115,13 +115,13 @@ def test_compiled_graph_is_smaller_L5608():
     assert "pow" not in str(node.op).lower()
 
 
-def test_merge_L12101():
+def test_merge_L12101_L5597():
     f = function([x, y], [(x + y) * 2, (x + y) * 3], mode=MODE.excluding("fusion"))
     assert sum("add" in op.lower() for op in ops_of(f)) == 1
     np.testing.assert_allclose(f(X, Y), [(X + Y) * 2, (X + Y) * 3])
 
 
-def test_constant_folding_L10517():
+def test_constant_folding_L10517_L12107():
     """Constant(2) * Constant(2) is Constant(4)."""
     f = compiled([], T.constant(2) * T.constant(2))
     assert not [op for op in ops_of(f) if "mul" in op.lower()]
@@ -141,7 +141,7 @@ def test_fill_cut_L12115():
     assert not any("second" in op for op in ops if not op.startswith("Assert"))
 
 
-def test_inc_subtensor_serialization_L12122():
+def test_inc_subtensor_serialization_L12122_L12124():
     """The bases are added, none is lost."""
     out = T.inc_subtensor(x[0], v) + T.inc_subtensor(x[1], v)
     ops = agrees([x, v], out, X, np.arange(4.0))

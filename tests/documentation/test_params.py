@@ -266,7 +266,7 @@ X = np.array([[0.5, -1.0, 2.0], [3.0, 0.0, -2.5]])
 
 
 def test_params_in_python_L15733_L9533_L15832_L15937():
-    """perform gets the converted values."""
+    """perform gets the converted values. (L9537)"""
     x = dmatrix("x")
     f = tcore.function([x], Quadratic(COEFFICIENTS, 2, 0.25)(x), mode="FAST_COMPILE")
     np.testing.assert_allclose(f(X), COEFFICIENTS * X * X + 2 * X + 0.25)
