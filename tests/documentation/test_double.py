@@ -81,7 +81,7 @@ div = BinaryDoubleOp(name="div", fn=lambda x, y: x / y)
 # ------------------------------------------------------------ the Type
 
 
-def test_strict_filter_L8041():
+def test_strict_filter_L8041_L5501():
     """strict gives the very object, and refuses an int."""
     x = 1.25
     assert double.filter(x, strict=True) is x

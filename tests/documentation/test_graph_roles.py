@@ -64,7 +64,7 @@ def test_new_inputs_L14450():
 
 
 def test_fields_of_a_variable_L14519_L14527_L14528_L14529_L14530_L5521():
-    """type, owner, index and name; the last is for people only."""
+    """type, owner, index and name; the last is for people only. (L5523, L5525, L5527)"""
     kind = T.dmatrix
     x = Variable(kind, name="x")
     assert (x.type, x.owner, x.index, x.name) == (kind, None, None, "x")

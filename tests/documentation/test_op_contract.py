@@ -30,7 +30,7 @@ class Base(gof.Op):
 # ------------------------------------------------------------ the Python contract
 
 
-def test_make_node_twice_L8203_L8197():
+def test_make_node_twice_L8203_L8197_L6625():
     """make_node on the inputs of a node gives an equivalent node: copies of graphs depend on it."""
     x, y = dvector("x"), dvector("y")
     node = (x - y).owner
@@ -70,7 +70,7 @@ def test_wrong_output_is_caught_by_debug_mode_L8489():
         tcore.function([x], Wrong()(x), mode="DebugMode")([1.0])
 
 
-def test_determined_by_its_inputs_L8219():
+def test_determined_by_its_inputs_L8219_L6507():
     """Another result for the same inputs is found by DebugMode."""
 
     class Counter(Base):
@@ -85,7 +85,7 @@ def test_determined_by_its_inputs_L8219():
         tcore.function([x], Counter()(x), mode="DebugMode")([1.0])
 
 
-def test_undeclared_view_and_change_L8221_L8722():
+def test_undeclared_view_and_change_L8221_L8722_L6420():
     class View(Base):
         def perform(self, node, inputs, output_storage):
             output_storage[0][0] = inputs[0][:]
@@ -168,7 +168,7 @@ def test_default_output_L8261():
         Fifth().make_node(x).default_output()
 
 
-def test_make_thunk_replaces_perform_L8267_L8274():
+def test_make_thunk_replaces_perform_L8267_L8274_L6516():
     """Cells are shared pointers; computed values are marked; lazy linkers ask such ops, too."""
     states = []
 

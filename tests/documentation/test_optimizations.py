@@ -158,11 +158,11 @@ def test_reshape_chain_L12131():
 
 
 @pytest.mark.parametrize(("build", "expected"), [(lambda: x**1, []), (lambda: x * 1, []), (lambda: x + 0, []), (lambda: x - 0, []), (lambda: x / 1, [])])
-def test_constant_elimination_L12135(build, expected):
+def test_constant_elimination_L12135_L12171(build, expected):
     assert agrees([x], build(), X) == expected or agrees([x], build(), X) == ["DeepCopyOp"]
 
 
-def test_add_canonicalization_L12139():
+def test_add_canonicalization_L12139_L12143():
     """(a + b + c + …) - (z + x + y + …)."""
     a, b, c, d = (T.dvector(name) for name in "abcd")
     ops = agrees([a, b, c, d], (a - b) + (c - d), *RNG.normal(size=(4, 3)))
@@ -232,7 +232,7 @@ def test_elemwise_fusion_L12201():
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_log_softmax_L12217(dtype):
+def test_log_softmax_L12217_L10818(dtype):
     m = T.matrix("m", dtype=dtype)
     value = np.array([[0, -1000], [3, 4]], dtype)
     found = function([m], T.log(T.nnet.softmax(m)), mode=MODE)(value)
@@ -240,7 +240,7 @@ def test_log_softmax_L12217(dtype):
     np.testing.assert_allclose(found, log_softmax(value.astype("float64"), axis=1), rtol=1e-6)
 
 
-def test_remove_all_assert_L12219():
+def test_remove_all_assert_L12219_L12053():
     """Only when it is asked for: by its name, or by the optimizer `unsafe`."""
     from tcore.tensor.opt import Assert
 

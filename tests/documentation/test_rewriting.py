@@ -366,7 +366,7 @@ def test_fibby_L7801():
 
 
 @pytest.mark.usefixtures("fibby_of_zero")
-def test_fibby_of_zero_L7811():
+def test_fibby_of_zero_L7811_L10519():
     """It fires for zeros, and the constant is copied for the caller."""
     f_zero = tcore.function([], fibby(T.zeros([5])))
     np.testing.assert_array_equal(f_zero(), np.zeros(5))
@@ -408,7 +408,10 @@ def test_sum_square_difference_L11002(dtypes, shapes):
 
 
 def test_optimizer_profile_L10590():
-    """The fields of the book's sample, for a graph with sums, a product of matrices and elementwise work. (L10591, L10839, L10692, L10595, L10597, L10854, L10599, L10605, L10646, L10647, L10663, L10706, L10729, L10742)"""
+    """The fields of the book's sample, for a graph with sums, a product of matrices and elementwise work.
+
+    (L10591, L10839, L10692, L10595, L10597, L10854, L10599, L10605, L10646, L10647, L10663, L10706, L10729, L10742)
+    """
     with config.change_flags(profile_optimizer=True, profile=True):
         x, y = T.dmatrices("x", "y")
         b = T.dvector("b")

@@ -184,8 +184,8 @@ def test_forms_of_destroy_map_L8690(destroys):
         assert trial.consistent() == (i not in named), variable
 
 
-@pytest.mark.parametrize("views", MAPS[:5], ids=str)
-def test_forms_of_view_map_L8632_L8609(views):
+@pytest.mark.parametrize("views", MAPS, ids=str)
+def test_forms_of_view_map_L8632_L8609_L8638(views):
     """Every form of the page: destroying an input waits for the readers of the outputs that view it."""
     x, y = T.dvectors("x", "y")
     node = Mapped(view_map=views).make_node(x, y)
