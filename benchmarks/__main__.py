@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import signal
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -91,6 +92,7 @@ def main() -> int:
     if arguments.compile_time:
         compile_time(arguments.output)
         return 0
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # ends the children, too
     rows, results = chosen(arguments.only), []
     with tempfile.TemporaryDirectory(prefix="tcore-bench-", ignore_cleanup_errors=True) as scratch, progress(len(rows)) as (begins, finished):
         settings = Settings(arguments.threads, arguments.tiny, arguments.timeout, Path(scratch))
