@@ -198,8 +198,9 @@ def build(session: nox.Session) -> None:
         house = folder / "wheelhouse"
         session.run("python", "-m", "pip", "wheel", "--quiet", "--wheel-dir", str(house), *third_party(), *TESTING_KIT)
         session.install("--no-index", "--find-links", str(house), *map(str, wheels), *TESTING_KIT)
+        session.install("ziglang")  # the extra tcore[cpu-compiler]
         session.chdir(folder)
-        for check in (("imports",), ("smoke",), ("resolve", str(dist), str(house))):
+        for check in (("imports",), ("smoke",), ("compiler",), ("resolve", str(dist), str(house))):
             session.run("python", "-P", str(ROOT / ".ci" / "wheels.py"), *check)
 
 

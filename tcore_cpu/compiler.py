@@ -92,7 +92,7 @@ def _which(command: str) -> Compiler | None:
 
 
 def find_compiler() -> Compiler | None:
-    """The C compiler: that of ``CC``, else the C part of ``config.cxx``, else gcc, clang or cc on the path."""
+    """The C compiler: that of ``CC``, else the C part of ``config.cxx``, else gcc, clang or cc on the path, else ziglang's."""
     if os.environ.get("CC"):
         return _which(os.environ["CC"])
     if not config.cxx:
@@ -103,7 +103,10 @@ def find_compiler() -> Compiler | None:
             found = _which(str(Path(folder, own + name[len(other) :])))
             if found is not None:
                 return found
-    return _which("gcc") or _which("clang") or _which("cc") or _which(config.cxx)
+    words = shlex.split(config.cxx)
+    if Path(words[0]).name == "zig":
+        words = [words[0], "cc"]
+    return _which("gcc") or _which("clang") or _which("cc") or _which(shlex.join(words))
 
 
 def platform_abi() -> str:

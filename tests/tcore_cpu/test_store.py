@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
+import shutil
 import subprocess
 import sys
 import warnings
@@ -12,7 +14,7 @@ import numpy as np
 import pytest
 
 import tcore.tensor as tt
-from tcore.configuration import config
+from tcore.configuration import config, defaults
 from tcore_cpu import compiler as compiler_module
 from tcore_cpu.compiler import CompileError, Unit, find_compiler, load_units
 from tcore_cpu.store import Store, StoreWarning, open_store
@@ -149,6 +151,47 @@ def test_environment_names_the_compiler(monkeypatch) -> None:
     assert find_compiler() is None
 
 
+def test_compiler_of_ziglang(monkeypatch, tmp_path) -> None:
+    """Where PATH has no compiler, that of the package ziglang serves; one on PATH comes first."""
+    (tmp_path / "ziglang").mkdir()
+    (tmp_path / "ziglang" / "__init__.py").touch()
+    zig = tmp_path / "ziglang" / "zig"
+    zig.write_text("#!/bin/sh\n", encoding="utf-8")
+    zig.chmod(0o755)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "ziglang", raising=False)
+    monkeypatch.delenv("CC", raising=False)
+    with config.change_flags(cxx=defaults.cxx(config)):
+        assert find_compiler().path != str(zig)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with config.change_flags(cxx=defaults.cxx(config)):
+        assert config.cxx == f"{zig} c++"
+        assert find_compiler().command == (str(zig), "cc")
+    with config.change_flags(cxx=""):
+        assert find_compiler() is None
+
+
+@pytest.mark.skipif(importlib.util.find_spec("ziglang") is None, reason="no package ziglang")
+def test_kernels_by_ziglang(tmp_path) -> None:
+    """That compiler takes our flags: nothing else is on PATH, and results are right."""
+    found = _run(PROGRAM, TCORE_FLAGS=f"cpu.store={tmp_path / 'kernels'}", PATH=str(tmp_path), CC="")
+    assert found.returncode == 0, found.stderr
+    assert "no C compiler" not in found.stderr
+    assert found.stdout == _run(PROGRAM).stdout
+    assert list((tmp_path / "kernels").glob("*.so"))
+
+
+@pytest.mark.parametrize("name", ["gcc", "clang"])
+def test_kernels_by_each_compiler(tmp_path, name) -> None:
+    """gcc and clang, where they are, take our flags and give the same numbers."""
+    if shutil.which(name) is None:
+        pytest.skip(f"no compiler {name}")
+    found = _run(PROGRAM, TCORE_FLAGS=f"cpu.store={tmp_path / 'kernels'}", CC=name)
+    assert found.returncode == 0, found.stderr
+    assert found.stdout == _run(PROGRAM).stdout
+    assert list((tmp_path / "kernels").glob("*.so"))
+
+
 PROGRAM = """
 import sys, time
 import numpy as np
@@ -188,7 +231,8 @@ def test_without_compiler(tmp_path) -> None:
     """No compiler on the PATH: one warning that names the remedy, then right answers."""
     empty = tmp_path / "bin"
     empty.mkdir()
-    found = _run(PROGRAM, TCORE_FLAGS=f"cpu.store={tmp_path / 'kernels'}", PATH=str(empty), CC="")
+    alone = f"import sys; sys.modules['ziglang'] = None\n{PROGRAM}"
+    found = _run(alone, TCORE_FLAGS=f"cpu.store={tmp_path / 'kernels'}", PATH=str(empty), CC="")
     assert found.returncode == 0, found.stderr
     assert found.stderr.count("no C compiler") == 1
     assert "apt install gcc" in found.stderr
