@@ -5,6 +5,7 @@ Nothing here starts a program unless a library is missing from the store.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import logging
 import os
@@ -21,7 +22,7 @@ from attrs import frozen
 
 from tcore.configuration import config
 from tcore_cpu.runtime_abi import RUNTIME_ABI
-from tcore_cpu.store import Library, Store, open_store
+from tcore_cpu.store import Library, Store, open_store, replace_store
 
 __all__ = ["CompileError", "Compiler", "Unit", "find_compiler", "libraries_of", "load_units", "platform_abi", "vector_math"]
 
@@ -185,12 +186,40 @@ def load_units(units: Iterable[Unit]) -> list[Library]:
         compiler = find_compiler()
         if compiler is None:
             raise CompileError("a kernel must be compiled and there is no C compiler: install gcc, or name one in CC")
-        with store.workplace() as folder:
-            built = _compile_all(compiler, {k: units[k] for k in missing}, folder)
-            about: dict[str, Any] = {"compiler": compiler.identity(store), "flags": [*_SPEED_FLAGS, *SEMANTIC_FLAGS]}
-            for k, path in built.items():
-                found[k] = store.put(units[k].key, path, about)
+        wanted = {k: units[k] for k in missing}
+        try:
+            libraries = _build(compiler, wanted, store)
+        except OSError as error:
+            store = replace_store(store, config.cpu.store, error)
+            try:
+                libraries = _build(compiler, wanted, store)
+            except OSError as again:
+                raise CompileError(f"kernels can be written neither to {config.cpu.store} nor to {store.root}: {again.strerror}") from again
+        for k, library in libraries.items():
+            found[k] = library
     return [library for library in found if library is not None]
+
+
+def _build(compiler: Compiler, units: Mapping[int, Unit], store: Store) -> dict[int, Library]:
+    """Compile units into a store.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written.
+    """
+    with store.workplace() as folder:
+        try:
+            built = _compile_all(compiler, units, folder)
+        except CompileError as error:
+            lost = next((code for code in (errno.ENOSPC, errno.EDQUOT) if os.strerror(code) in str(error)), None)
+            if not folder.is_dir():
+                lost = errno.ENOENT  # somebody emptied the store meanwhile
+            if lost is None:
+                raise
+            raise OSError(lost, os.strerror(lost)) from error
+        about: dict[str, Any] = {"compiler": compiler.identity(store), "flags": [*_SPEED_FLAGS, *SEMANTIC_FLAGS]}
+        return {k: store.put(units[k].key, path, about) for k, path in built.items()}
 
 
 def _compile_all(compiler: Compiler, units: Mapping[int, Unit], folder: Path) -> dict[int, Path]:
