@@ -180,7 +180,7 @@ class CLinkerType(CLinkerObject):
         """As :meth:`c_extract`, for outputs, where ``py_<name>`` may be None: then as :meth:`c_init`."""
         return (
             f"if (py_{name} == Py_None)\n{{\n{self.c_init(name, sub)}\n}}\nelse\n{{\n"
-            f"{self.c_extract(name, sub, check_input)}\n}}"
+            f"{ask_with_check(self.c_extract, name, sub, check_input)}\n}}"
         )
 
     def c_cleanup(self, name: str, sub: Mapping[str, str]) -> str:
