@@ -12,7 +12,8 @@ __all__ = ["CpuBackend"]
 
 
 def _linkers() -> dict[str, Callable[..., Linker]]:
-    from tcore_cpu.linker import CLinker, CPyLinker, CvmLinker
+    from tcore_cpu.c_linker import CLinker
+    from tcore_cpu.linker import CPyLinker, CvmLinker
 
     return {
         "cvm": CvmLinker,

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ from tcore_cpu.store import open_store
 from tcore_cpu.user_block import Block, params_of
 from tcore_cpu.user_code import ModuleText, has_c_code, text_of
 
-__all__ = ["CStep", "CThunk", "Loaded", "ScalarInputs", "c_step_of", "load_block", "objection"]
+__all__ = ["CStep", "CThunk", "Loaded", "ScalarInputs", "c_step_of", "load_block", "lock_of", "objection", "prepare"]
 
 _FLAGS = ("-O3", "-g", "-march=native", "-ffp-contract=off", "-fno-math-errno", "-fwrapv", "-fno-strict-aliasing", "-w")
 _loaded: dict[str, Any] = {}
@@ -223,30 +223,61 @@ class ScalarInputs:
 class CThunk:
     """A thunk on users' C code: each run takes values from the cells of a block's variables, and leaves results there.
 
+    Parameters
+    ----------
+    cells : mapping from variables to cells
+    calls : sequence
+        What the block's called nodes call.
+    flags : sequence of cells
+        Set when the outputs are there.
+    lock : context manager, optional
+        Held during runs.
+
     Attributes
     ----------
     inputs, outputs : list of cells
-        Those of the block.
+        Those of the block's node, if it has one; those that are read and written otherwise.
     """
 
     lazy = False
     native = True
 
-    def __init__(self, block: Block, loaded: Loaded, cells: Mapping[Any, list[Any]], calls: Mapping[Any, Any] | None = None) -> None:
-        self.inputs = [cells[v] for v in block.given]
-        self.outputs = [cells[v] for v in block.wanted]
-        self.failed_at = block.failed
-        extra = [[params_of(node)] for node in block.params] + [[call] for call in (calls or {}).values()]
-        self._run, self._where = loaded.module.run, loaded.module.failed_at
-        self._struct = loaded.module.instantiate((*self.inputs, *self.outputs, *extra))
+    def __init__(
+        self,
+        block: Block,
+        loaded: Loaded,
+        cells: Mapping[Any, list[Any]],
+        calls: Sequence[Any] = (),
+        flags: Sequence[list[Any]] = (),
+        lock: Any = None,
+    ) -> None:
+        read, written = [cells[v] for v in block.given], [cells[v] for v in block.wanted]
+        self.inputs, self.outputs = read, written
+        if len(block.nodes) == 1:
+            self.inputs = [cells[v] for v in block.nodes[0].inputs]
+        self._flags, self._lock, self._failed = tuple(flags), lock, block.failed
+        self._run, self._place = loaded.module.run, loaded.module.failed_at
+        extra = [[params_of(node)] for node in block.params] + [[call] for call in calls]
+        self._struct = loaded.module.instantiate((*read, *written, *extra))
 
     def __call__(self) -> None:
-        """Compute the outputs."""
-        self._run(self._struct)
+        """Compute the outputs and say that they are there."""
+        if self._lock is None:
+            self._run(self._struct)
+        else:
+            with self._lock:
+                self._run(self._struct)
+        for flag in self._flags:
+            flag[0] = True
 
     def failed_node(self) -> Any:
-        """The node that the last run failed in; None where it did not, or failed before any."""
-        return self.failed_at(self._where(self._struct))
+        """The node that the last run failed in; None where it failed before any."""
+        return self._failed(self._place(self._struct))
+
+
+def lock_of(op: Any) -> ValueLock | None:
+    """A lock for the runs of a node whose op allows one at a time; None for others."""
+    return None if getattr(op, "thread_safe", True) else ValueLock()
 
 
 class CStep:
@@ -261,21 +292,15 @@ class CStep:
         self._block, self._loaded = block, loaded
         self._unwrap = ScalarInputs(self.node)
         self._spare: list[tuple[CThunk, list[list[Any]], list[list[Any]]]] = []
-        self._lock = None if getattr(self.node.op, "thread_safe", True) else ValueLock()
+        self._lock = lock_of(self.node.op)
         self._spare.append(self._instance())
 
     def _instance(self) -> tuple[CThunk, list[list[Any]], list[list[Any]]]:
         node = self.node
         cells: dict[Any, list[Any]] = {v: [None] for v in (*node.inputs, *node.outputs)}
-        return CThunk(self._block, self._loaded, cells), [cells[v] for v in node.inputs], [cells[v] for v in node.outputs]
+        return CThunk(self._block, self._loaded, cells, lock=self._lock), [cells[v] for v in node.inputs], [cells[v] for v in node.outputs]
 
     def __call__(self, *values: Any) -> tuple[Any, ...]:
-        if self._lock is not None:
-            with self._lock:
-                return self._run(values)
-        return self._run(values)
-
-    def _run(self, values: tuple[Any, ...]) -> tuple[Any, ...]:
         try:
             instance = self._spare.pop()
         except IndexError:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["OpenMPOp", "supports_openmp"]
 
-_PROGRAM = "#include <omp.h>\n#include <stdio.h>\nint main() { printf(\"%d\", omp_get_max_threads()); return 0; }\n"
+_PROGRAM = '#include <omp.h>\n#include <stdio.h>\nint main() { printf("%d", omp_get_max_threads()); return 0; }\n'
 
 
 @lru_cache(maxsize=16)
