@@ -19,6 +19,7 @@ from attrs import frozen
 
 from tcore.configuration import config
 from tcore.graph import Constant
+from tcore.graph.op import performs
 from tcore.link import ValueLock
 from tcore.link.errors import ThunkView, raise_with_op
 from tcore.scalar.type import Scalar
@@ -83,7 +84,7 @@ def c_step_of(node: Any, key: str = "") -> CStep | None:
         return CStep(block, Loaded(stored, key))
     reason = objection()
     if reason is not None:
-        if _performs(node.op):
+        if performs(node.op):
             return None
         raise CompileError(f"{node.op} has C code only, and {reason}")
     return CStep(block, load_block(block))
@@ -119,12 +120,6 @@ def _stored_module(key: str) -> Any:
             _kept.append(found)
             module = _loaded[name] = _load(name, found.path)
         return module
-
-
-def _performs(op: Any) -> bool:
-    from tcore.graph import Op
-
-    return type(op).perform is not Op.perform
 
 
 def _load(name: str, path: Path) -> Any:

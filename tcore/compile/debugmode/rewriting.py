@@ -11,6 +11,7 @@ import numpy as np
 from tcore.compile.debugmode.errors import BadOptimization, StochasticOrder
 from tcore.graph import Apply, Constant, Feature, FunctionGraph, Variable
 from tcore.graph.debugprint import debugprint
+from tcore.graph.op import performs
 from tcore.graph.traversal import io_toposort
 
 __all__ = ["RepeatedOptimizer", "Replacements", "agree", "shown"]
@@ -96,7 +97,7 @@ def _performed(node: Apply, values: Sequence[Any]) -> list[Any]:
     cells = {variable: [copy.deepcopy(value)] for variable, value in zip(node.inputs, values, strict=True)}
     cells.update((variable, [None]) for variable in node.outputs)
     flags = {variable: [int(variable not in node.outputs)] for variable in cells}
-    thunk = node.op.make_thunk(node, cells, flags, [], impl="py")
+    thunk = node.op.make_thunk(node, cells, flags, [], impl="py" if performs(node.op) else None)
     while thunk() and getattr(thunk, "lazy", False):
         pass
     return [cells[variable][0] for variable in node.outputs]
