@@ -6,6 +6,7 @@ all languages share.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import ClassVar
 
@@ -137,7 +138,7 @@ class UnitPrinter:
             declared = "".join(self._declaration(s, *dialect.calls[s]) for s in sorted(dialect.calls))
             source.helpers = {"calls": declared, **source.helpers}
         source.kernels += [
-            f"static void tc_body{number}(tc_i64 n, void *const *p, const tc_params *q) {{\n{text}}}"
+            f"static void tc_body{number}({_parameters(text)}) {{\n{text}}}"
             for number, text in enumerate(texts)
         ]
         table = ", ".join(f"(void *)tc_body{number}" for number in range(len(texts)))
@@ -151,6 +152,13 @@ class UnitPrinter:
         vector = ', simd("notinbranch")' if name in self.vectorized else ""
         type_ = self.type(dtype)
         return f"__attribute__((const{vector})) {type_} {spelled}({', '.join([type_] * arity)});\n"
+
+
+def _parameters(text: str) -> str:
+    """The parameters of a body, those that its text does not use marked as such."""
+    known = {"n": "tc_i64 n", "p": "void *const *p", "q": "const tc_params *q"}
+    used = set(re.findall(r"\b[npq]\b", text))
+    return ", ".join(declared if name in used else f"{declared} __attribute__((unused))" for name, declared in known.items())
 
 
 def _no_load(expr: Expr, source: Source) -> str:
