@@ -25,7 +25,7 @@ typedef uint8_t tc_b8; typedef int8_t tc_i8; typedef uint8_t tc_u8; typedef int1
 typedef int32_t tc_i32; typedef uint32_t tc_u32; typedef int64_t tc_i64; typedef uint64_t tc_u64;
 typedef float tc_f32; typedef double tc_f64;
 typedef struct { const tc_i64 *ints; tc_i64 *error; } tc_params;
-#define TC_INLINE static inline
+#define TC_INLINE static inline __attribute__((unused))
 #define TC_I64(x) INT64_C(x)
 #define TC_U64(x) UINT64_C(x)
 #define TC_INFINITY __builtin_inf()
@@ -136,7 +136,7 @@ class UnitPrinter:
         assert isinstance(dialect, CDialect)
         if not source.user:  # C++ text includes math.h
             declared = "".join(self._declaration(s, *dialect.calls[s]) for s in sorted(dialect.calls))
-            source.helpers = {"calls": declared, **source.helpers}
+            source.helpers = {"calls": _VECTOR_FORM * ("TC_VECTOR_FORM" in declared) + declared, **source.helpers}
         source.kernels += [
             f"static void tc_body{number}({_parameters(text)}) {{\n{text}}}"
             for number, text in enumerate(texts)
@@ -149,9 +149,18 @@ class UnitPrinter:
 
     def _declaration(self, spelled: str, name: str, dtype: str) -> str:
         arity = FUNCTIONS[name].arity if name in FUNCTIONS else 1
-        vector = ', simd("notinbranch")' if name in self.vectorized else ""
+        vector = " TC_VECTOR_FORM" if name in self.vectorized else ""
         type_ = self.type(dtype)
-        return f"__attribute__((const{vector})) {type_} {spelled}({', '.join([type_] * arity)});\n"
+        return f"__attribute__((const)){vector} {type_} {spelled}({', '.join([type_] * arity)});\n"
+
+
+#: other compilers than gcc have no such attribute
+_VECTOR_FORM = """#if defined(__clang__)
+#define TC_VECTOR_FORM
+#else
+#define TC_VECTOR_FORM __attribute__((simd("notinbranch")))
+#endif
+"""
 
 
 def _parameters(text: str) -> str:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 __all__ = ["Entry", "command", "entries"]
 
 _DAY = 24 * 60 * 60
+#: seconds for which a compilation may be at work
+_AT_WORK = 60 * 60
 
 
 @frozen
@@ -46,6 +48,13 @@ def _store() -> Path:
     return Path(config.cpu.store).expanduser()
 
 
+def _folders() -> list[Path]:
+    """Whatever holds compiled code."""
+    from tcore.configuration import config
+
+    return list(dict.fromkeys((_store(), Path(config.compiledir).expanduser())))
+
+
 def entries(root: Path) -> Iterator[Entry]:
     """The libraries in a kernel store, oldest first."""
     found = []
@@ -71,9 +80,12 @@ def _remove(paths: Iterator[Path]) -> int:
 
 
 def _left_behind(root: Path) -> Iterator[Path]:
-    """Private files and folders of compilations that ended early, and libraries without a record."""
+    """Private files and folders of compilations that ended early, and libraries without a record; others may use younger ones."""
+    latest = time.time() - _AT_WORK
     for path in root.iterdir() if root.is_dir() else ():
-        if path.name.startswith((".work-", ".tmp-")) or (path.suffix == ".so" and not path.with_suffix(".json").exists()):
+        private = path.name.startswith((".work-", ".tmp-"))
+        orphan = path.suffix == ".so" and not path.with_suffix(".json").exists()
+        if (private or orphan) and path.lstat().st_mtime <= latest:
             yield path
 
 
@@ -111,7 +123,8 @@ def clear() -> None:
     """Remove everything that was compiled."""
     root = _store()
     count = len(list(entries(root)))
-    _remove(path for pattern in ("*.so", "*.json", "*.cpp", ".work-*", ".tmp-*") for path in root.glob(pattern))
+    _remove(path for pattern in ("*.so", "*.json") for path in root.glob(pattern))
+    _remove(_left_behind(root))
     click.echo(f"removed {count} libraries from {root}")
 
 
@@ -126,9 +139,7 @@ def cleanup() -> None:
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def purge(yes: bool) -> None:
     """Remove the folders of compiled code and the compile directory, with everything in them."""
-    from tcore.configuration import config
-
-    folders = [folder for folder in dict.fromkeys((_store(), Path(config.compiledir).expanduser())) if folder.is_dir()]
+    folders = [folder for folder in _folders() if folder.is_dir()]
     if not folders:
         click.echo("there is nothing to remove")
         return
