@@ -364,4 +364,8 @@ class Entry:
             return [results[k] for k in self.results]
         finally:
             if held:
-                self.release(held)
+                try:
+                    self.release(held)
+                finally:
+                    if held:  # Ctrl-C came before its first statement
+                        self.release(held)

@@ -382,7 +382,6 @@ class CvmLinker(Linker):
         if (
             not plain
             or function.output_keys is not None
-            or function.return_none
             or any(output.borrow for output in function.outputs)
             or any(not hasattr(v.type, "broadcastable") for v in fgraph.outputs)
             or any(container.strict for container in function.input_storage)

@@ -268,7 +268,11 @@ class Function:
                 self._tidy(frame)
             finally:
                 if held:
-                    release(held)
+                    try:
+                        release(held)
+                    finally:
+                        if held:  # Ctrl-C came before its first statement
+                            release(held)
         if self.profile is not None:
             self.profile.add_call(time.perf_counter() - start, in_graph)
         if subset is not None:
