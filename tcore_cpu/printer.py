@@ -19,7 +19,11 @@ from tcore_cpu.compiler import Unit, vector_math
 
 __all__ = ["CDialect", "UnitPrinter"]
 
+# clang complains of loops that it does not vectorize although they are marked: those with calls of the C library
 _PRELUDE = """\
+#ifdef __clang__
+#pragma clang diagnostic ignored "-Wpass-failed"
+#endif
 #include <stdint.h>
 typedef uint8_t tc_b8; typedef int8_t tc_i8; typedef uint8_t tc_u8; typedef int16_t tc_i16; typedef uint16_t tc_u16;
 typedef int32_t tc_i32; typedef uint32_t tc_u32; typedef int64_t tc_i64; typedef uint64_t tc_u64;
