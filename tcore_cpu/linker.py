@@ -18,6 +18,7 @@ from tcore.link import Container, Linker, ValueLock, VMLinker
 from tcore.link.linker import LocalLinker
 from tcore.link.locks import hold, release
 from tcore.link.storage import map_storage
+from tcore.scalar.type import Scalar
 from tcore_cpu.c_steps import CThunk, Loaded, load_block, lock_of, objection, prepare
 from tcore_cpu.compiler import Unit
 from tcore_cpu.draft import Draft, decode, encode
@@ -383,7 +384,7 @@ class CvmLinker(Linker):
             not plain
             or function.output_keys is not None
             or any(output.borrow for output in function.outputs)
-            or any(not hasattr(v.type, "broadcastable") for v in fgraph.outputs)
+            or any(isinstance(v.type, Scalar) or not hasattr(v.type, "broadcastable") for v in fgraph.outputs)
             or any(container.strict for container in function.input_storage)
             # the entry checks arrays and numbers by itself; what other types take only their filter knows
             or any(not is_array(kind) and not isinstance(kind, Generic) for kind in (fgraph.inputs[k].type for k in function._explicit))

@@ -11,6 +11,7 @@ from tcore.graph import Constant
 from tcore.link.errors import raise_with_op
 from tcore.link.program import note_written
 from tcore.link.storage import written_inputs
+from tcore.scalar.type import Scalar
 from tcore_cpu.program import is_array
 
 if TYPE_CHECKING:
@@ -206,7 +207,7 @@ def _behaved(type_: Any, value: Any) -> Any:
 
 def _is_scalar(variable: Variable) -> bool:
     """Whether values of the variable are numbers, not arrays."""
-    return not hasattr(variable.type, "broadcastable")
+    return isinstance(variable.type, Scalar)
 
 
 def _unwrapped(result: Any, scalar: bool) -> Any:

@@ -6,6 +6,7 @@ import gc
 import shutil
 import subprocess
 
+import numpy as np
 import pytest
 
 import tcore
@@ -249,6 +250,21 @@ class Recorded(CDouble):
         return super().c_cleanup(name, sub)
 
 
+class Threshold(Op):
+    """Its input where that is above 2, else 0."""
+
+    __props__ = ()
+
+    def make_node(self, x):
+        return Apply(self, [tcore.scalar.as_scalar(x)], [tcore.scalar.float64()])
+
+    def c_code(self, node, name, inputs, outputs, sub):
+        return f"{outputs[0]} = {inputs[0]} > 2 ? {inputs[0]} : 0;"
+
+    def c_code_cache_version(self):
+        return (1,)
+
+
 class TestStructure:
     def test_one_block_L9067_L9102_L9319(self):
         """Code in order, cleanups in the reverse order, also after a fail; one struct per thunk, one init per module."""
@@ -303,6 +319,15 @@ class TestStructure:
         assert 3.0 in [cell[0] for cell in f.fn.storage_map.values()]
         run = gof.CLinker().accept(FunctionGraph([x, y, z], [out, x])).make_function()
         assert run(1.0, 2.0, 3.0) == [9.0, 1.0]
+
+    @pytest.mark.parametrize("linker", ["cvm", "c|py", "c", "vm"])
+    def test_numbers_between_nodes_L8866(self, linker):
+        """Scalar is a C primitive: kernels and C code hand on numbers, not 0-d arrays, and functions return NumPy scalars."""
+        s = tcore.scalar.float64("s")
+        f = tcore.function([s], [Threshold()(s + 1) * 2, s + 1, Threshold()(s)], mode=tcore.Mode(linker, None))
+        results = f(3.0)
+        assert results == [8.0, 4.0, 3.0]
+        assert [type(value) for value in results] == [np.float64] * 3
 
     def test_make_thunk_L8267(self):
         """impl="c" is the C code, impl="py" perform, and an op without C code says so."""
