@@ -67,7 +67,6 @@ PATHS: Mapping[str, str | tuple[str, ...]] = MappingProxyType(
         "tcore.gpuarray.subtensor": ("tcore.gpuarray.forms",),
         "tcore.gpuarray.blas": ("tcore.gpuarray.products",),
         # files
-        "tcore.misc": ("tcore.compile.archive",),
         "tcore.misc.pkl_utils": ("tcore.compile.archive", "tcore.compile.stripping"),
         # tools for tests
         "tcore.tests": ("tcore.testing",),
@@ -81,6 +80,7 @@ PATHS: Mapping[str, str | tuple[str, ...]] = MappingProxyType(
 ELSEWHERE: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "tcore.compile.function_module": ("tcore.compile.maker", "tcore.compile.errors", "tcore.compile.aliasing", "tcore.compile.io", "tcore.link"),
+        "tcore.misc": ("tcore.compile.archive",),
         "tcore.scalar.basic": ("tcore.scalar",),
         "tcore.tensor.blas": ("tcore.tensor.dot", "tcore.tensor.rewrites.blas", "tcore.tensor.rewrites.gemm"),
         "tcore.tensor.elemwise": ("tcore.tensor.careduce", "tcore.tensor.dimshuffle"),
