@@ -141,8 +141,9 @@ def _find_or_compile(text: ModuleText) -> Path:
             return found.path
         _compiled.add(text.name)
         with store.workplace() as folder:
-            built = _compile(text, folder)
+            built = _compile(text, folder, store.root)
             library = store.put(key, built, {"flags": _command(text)})
+            built.with_suffix(".cpp").replace(store.root / f"{text.name}.cpp")
         _kept.append(library)
         return library.path
     _compiled.add(text.name)
@@ -183,12 +184,13 @@ def _command(text: ModuleText) -> list[str]:
     ]
 
 
-def _compile(text: ModuleText, folder: Path) -> Path:
+def _compile(text: ModuleText, folder: Path, home: Path | None = None) -> Path:
+    """The library, made in ``folder``; debuggers look for its source in ``home``."""
     source, target = folder / f"{text.name}.cpp", folder / f"{text.name}.so"
     source.write_text(text.source, encoding="utf-8")
     # warnings are shown where code is compiled, and are no reason to compile it again: the key has the flags without this
     arguments = [word for word in _command(text) if word != "-w" or not config.cmodule.compilation_warning]
-    command = [*arguments, str(source), "-o", str(target)]
+    command = [*arguments, f"-fdebug-prefix-map={folder}={home or folder}", str(source), "-o", str(target)]
     command += [f"-L{path}" for path in text.library_dirs]
     command += [f"-l{name}" for name in text.libraries]
     run = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)

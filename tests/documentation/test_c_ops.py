@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import pickle
+import subprocess
+import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -64,7 +67,7 @@ class TestCOp:
         x, y = T.dvector("x"), T.dvector("y")
         z = VectorTimesVector()(x, y)
         preallocated = tcore.compile.DebugMode(check_preallocated_output="initial:previous:c_contiguous:f_contiguous:strided:wrong_size")
-        for mode in ("FAST_COMPILE", tcore.Mode("vm", None), tcore.Mode("c|py", None), preallocated):
+        for mode in ("FAST_COMPILE", "NanGuardMode", tcore.compile.MonitorMode(), tcore.Mode("vm", None), tcore.Mode("c|py", None), preallocated):
             np.testing.assert_array_equal(tcore.function([x, y], z, mode=mode)([1, 2], [3, 4]), [3, 8])
         with pytest.raises(MethodNotDefined, match="perform"):
             tcore.function([x, y], z, mode=tcore.Mode("py", None))([1, 2], [3, 4])
@@ -207,6 +210,14 @@ def test_kernels_in_the_block_L7153():
     f = tcore.function([x, y], T.exp(op(x + 1, y)).sum() + op(y, y)[0], mode=tcore.Mode("c"))
     np.testing.assert_allclose(f([1.0, 2.0], [0.3, 0.4]), np.exp([0.6, 1.2]).sum() + 0.09)
     assert {f.maker.linker.explain_node(node) for node in f.maker.fgraph.toposort()} >= {"C", "kernel"}
+    again = pickle.loads(pickle.dumps(f))
+    results = {}
+    threads = [threading.Thread(target=lambda k: results.update({k: again([k, 0.0], [1.0, 2.0])}), args=(float(k),)) for k in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    np.testing.assert_allclose([results[k] for k in range(4)], np.exp(np.arange(4.0) + 1) + np.exp(2) + 1)
 
     class OnlyPython(Op):
         __props__ = ()
@@ -219,6 +230,19 @@ def test_kernels_in_the_block_L7153():
 
     with pytest.raises(NotImplementedError, match="'c' runs native code only, and OnlyPython"):
         tcore.function([x, y], OnlyPython()(op(x, y)), mode=tcore.Mode("c"))
+
+
+def test_symbols_L7672():
+    """A debugger finds the lines of a module's source, which lies in the kernel store."""
+    from tcore_cpu.c_steps import load_block
+    from tcore_cpu.user_block import Block
+
+    v = T.dvector("v")
+    loaded = load_block(Block.of(VectorTimesVector()(v, v).owner))
+    source = Path(loaded.module.__file__).parent / f"{loaded.module.__name__}.cpp"
+    assert "vector_same_shape" in source.read_text()
+    symbols = subprocess.run(["readelf", "--debug-dump=info", "--wide", loaded.module.__file__], capture_output=True, text=True, check=True).stdout
+    assert str(source) in symbols
 
 
 def test_half_precision_L9387():
