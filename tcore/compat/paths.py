@@ -61,6 +61,7 @@ PATHS: Mapping[str, str | tuple[str, ...]] = MappingProxyType(
             "tcore.gpuarray.forms",
             "tcore.gpuarray.eye",
             "tcore.gpuarray.kernel",
+            "tcore.gpuarray.kernel_files",
             "tcore.gpuarray.contexts",
         ),
         "tcore.gpuarray.elemwise": ("tcore.gpuarray.forms",),

@@ -391,6 +391,18 @@ def test_surroundings_L9277_L9313_L8941():
         assert not any(word.startswith("-O") for word in _command(text(CADD(x, y).owner)))
 
 
+def test_errors_in_methods_are_not_hidden_L9313():
+    """A TypeError of the author's own is no sign of the other form."""
+
+    class Wrong(Surrounded):
+        def c_headers(self, c_compiler):
+            raise TypeError("the author's own")
+
+    x, y = cdouble("x"), cdouble("y")
+    with pytest.raises(TypeError, match="the author's own"):
+        text(Wrong("add", CADD.fn, CADD.ccode)(x, y).owner)
+
+
 def test_two_compilers_L8941():
     """One block has one compiler."""
     from tcore_cpu.user_block import Block
