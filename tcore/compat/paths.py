@@ -49,6 +49,7 @@ PATHS: Mapping[str, str | tuple[str, ...]] = MappingProxyType(
             "tcore.tensor.rewrites.inplace",
             "tcore.tensor.rewrites.reductions",
             "tcore.tensor.rewrites.shape_feature",
+            "tcore.tensor.rewrites.softmaxes",
             "tcore.tensor.rewrites.stabilize",
             "tcore.tensor.rewrites.subtensor",
             "tcore.tensor.rewrites.useless",
@@ -69,6 +70,7 @@ PATHS: Mapping[str, str | tuple[str, ...]] = MappingProxyType(
         "tcore.gpuarray.blas": ("tcore.gpuarray.products",),
         # files
         "tcore.misc.pkl_utils": ("tcore.compile.archive", "tcore.compile.stripping"),
+        "tcore.misc.doubleop": "tcore.testing.doubleop",
         # tools for tests
         "tcore.tests": ("tcore.testing",),
         "tcore.tests.breakpoint": "tcore.printing.breakpoint",
