@@ -100,13 +100,20 @@ class Merging:
                     continue
                 if draft.before & first.bits:
                     return False
-        # An ordering between members says more than data flow does: keep such nodes apart.
+        # An ordering between members says more than data flow does: keep such nodes apart. But where it protects memory that
+        # the kernel would make itself from a node that overwrites it, there will be no such memory.
         members = {facts.node for facts in first.nodes}
+        made = {v for facts in (*first.nodes, *second.nodes) for v in facts.node.outputs}
         return not any(
-            other in members and not any(v.owner is other for v in facts.node.inputs)
+            other in members and not any(v.owner is other for v in facts.node.inputs) and not self._overwrites_only(made, facts.node)
             for facts in second.nodes
             for other in self.orderings.get(facts.node, ())
         )
+
+    def _overwrites_only(self, made: set[Any], node: Any) -> bool:
+        """Whether ``node`` overwrites something, and only memory of the variables in ``made``."""
+        destroyed = [node.inputs[k] for sources in (getattr(node.op, "destroy_map", None) or {}).values() for k in sources]
+        return bool(destroyed) and all(self.storage.get(v, v) in made for v in destroyed)
 
     def _reads(self, first: Draft, second: Draft) -> list[tuple[Any, tuple[Any, ...], NodeFacts]] | None:
         """Every (variable of ``first``, index) that ``second`` reads; None where it needs one as a whole."""
@@ -243,11 +250,10 @@ class Merging:
             for sources in (getattr(facts.node.op, "destroy_map", None) or {}).values():
                 for k in sources:
                     variable = facts.node.inputs[k]
-                    if variable in made and self.facts[variable.owner].view:
-                        return False
-                    if variable in made:
+                    memory = self.storage.get(variable, variable)
+                    if memory in made:
                         continue  # the memory is the kernel's own: a fresh output takes its place
-                    if destroyed.setdefault(self.storage.get(variable, variable), variable) is not variable:
+                    if variable in made or destroyed.setdefault(memory, variable) is not variable:
                         return False
         if not destroyed:
             return True

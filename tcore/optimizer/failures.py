@@ -7,8 +7,6 @@ is for tests, ``pdb`` for their authors, ``ignore`` says nothing.
 from __future__ import annotations
 
 import logging
-import pdb  # noqa: T100 - a documented option stops in it
-import sys
 import traceback
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -69,7 +67,12 @@ def _act(error: BaseException, message: str) -> None:
     raised = error.__traceback__ is not None  # what was only noticed has nothing more to show
     logger.error("%s", "\n".join((message, "".join(traceback.format_exception(error)).rstrip())) if raised else message)
     if action == "pdb":
-        pdb.post_mortem(error.__traceback__, None) if sys.stdin is not None else None  # type: ignore[call-arg]
+        import pdb  # noqa: T100 - what the option asks for; it loads a dozen modules
+
+        if raised:
+            pdb.post_mortem(error.__traceback__)
+        else:
+            pdb.set_trace()  # noqa: T100
 
 
 def title(optimizer: Any) -> str:

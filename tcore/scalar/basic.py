@@ -37,11 +37,23 @@ class Identity(MathOp):
 
 
 class Second(MathOp):
-    """The second input; elementwise, an array of the first one's shape filled with the second one's value."""
+    """The second input; elementwise, an array of the first one's shape filled with the second one's value.
+
+    Parameters
+    ----------
+    fits : bool
+        Whether the second input is known to fit the shape of the first, so that nothing checks it once the array is not made: so
+        in gradients, whose shapes are those of values that were computed. Not compared.
+    """
 
     loop_name = "second"
     nin = 2
     output_types_preference = transfer_type(1)
+    fits = False
+
+    def __init__(self, output_types_preference: Any = None, name: str | None = None, fits: bool = False) -> None:
+        super().__init__(output_types_preference, name)
+        self.fits = fits
 
     def impl(self, x: Any, y: Any) -> Any:
         return y

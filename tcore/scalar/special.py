@@ -55,7 +55,7 @@ __all__ = [
 
 @cache
 def _scipy(name: str) -> Any:
-    import scipy.special
+    import scipy.special  # a tenth of a second, for ops that few graphs have
 
     return getattr(scipy.special, name)
 

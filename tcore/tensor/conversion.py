@@ -11,6 +11,7 @@ from tcore.graph.apply import Apply
 from tcore.graph.variable import Variable
 from tcore.scalar.conversion import autocast
 from tcore.scalar.type import Scalar
+from tcore.tensor.scalars import tensor_from_scalar
 from tcore.tensor.type import TensorType
 from tcore.tensor.values import refuse_masked
 
@@ -101,7 +102,7 @@ def as_tensor_variable(x: Any, name: str | None = None, ndim: int | None = None)
         elif isinstance(x, Apply):
             variable = as_tensor_variable(x.default_output())
         elif isinstance(x, (list, tuple)) and _holds_variables(x):
-            from tcore.tensor.join import stack
+            from tcore.tensor.join import stack  # which converts what it joins
 
             variable = stack(_nested(x))
         else:
@@ -124,7 +125,6 @@ def _variable_of(x: Variable) -> Any:
     if isinstance(kind, TensorType):
         return x
     if isinstance(kind, Scalar):
-        from tcore.tensor.scalars import tensor_from_scalar
 
         return tensor_from_scalar(x)
     converter = getattr(x, "_as_TensorVariable", None)

@@ -188,7 +188,7 @@ class TensorType(TensorTypeC, Type):
             return var
         if not self.is_super(var.type):
             return None
-        from tcore.tensor.rebroadcast import patternbroadcast
+        from tcore.tensor.rebroadcast import patternbroadcast  # whose outputs have this type
 
         return patternbroadcast(var, self.broadcastable)
 

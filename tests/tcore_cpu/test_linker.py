@@ -13,7 +13,8 @@ from tcore.compile.function import function
 from tcore.compile.mode import Mode
 from tcore.graph import Apply, Op
 from tcore.tensor.sharedvar import tensor_constructor
-from tcore_cpu.linker import CLinker, CPyLinker, CvmLinker, NoNativeCode
+from tcore_cpu.c_linker import CLinker
+from tcore_cpu.linker import CPyLinker, CvmLinker, NoNativeCode
 
 
 class PythonOnly(Op):
@@ -142,6 +143,16 @@ def test_updates_of_shared_values(native) -> None:
         f(np.ones(4))
     np.testing.assert_array_equal(w.get_value(), [2, 2, 2])
     assert n.get_value() == 3
+
+
+def test_updates_alone(native) -> None:
+    """A function that returns nothing takes the fast way in as well."""
+    w = tensor_constructor(np.ones(3), name="w")
+    x = tt.dvector("x")
+    f = native([x], None, updates=[(w, w + x)])
+    assert f._entry is not None
+    assert f(np.ones(3)) == []
+    np.testing.assert_array_equal(w.get_value(), [2, 2, 2])
 
 
 def test_results_are_the_callers(native) -> None:

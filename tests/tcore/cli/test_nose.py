@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+import tcore
 from tcore.cli.nose import main, node_id
 
 TESTS = """
@@ -41,7 +42,7 @@ def run(*arguments, folder):
         (".", "1 failed, 1 passed", 1),
     ],
 )
-def test_targets(tmp_path, target, outcome, status):
+def test_targets_L6858_L6863(tmp_path, target, outcome, status):
     """A folder, a file, a class, a method."""
     (tmp_path / "test_sums.py").write_text(TESTS)
     done = run(target, folder=tmp_path)
@@ -57,7 +58,27 @@ def test_node_ids():
         assert node_id(same) == same
 
 
-def test_help(capsys):
+def test_help_L6866(capsys):
     """Says how targets are written."""
     assert main(["--help"]) == 0
     assert "file.py:Class.method" in capsys.readouterr().out
+
+
+def test_without_pytest(capsys, monkeypatch):
+    """Says what to install."""
+    monkeypatch.setitem(sys.modules, "pytest", None)
+    assert main(["."]) == 4
+    assert 'pip install "pytest>=8.3"' in capsys.readouterr().err
+
+
+def test_own_tests(capsys, monkeypatch, tmp_path):
+    """``--tcore`` adds them, where there is a checkout."""
+    targets = []
+    monkeypatch.setattr(pytest, "main", lambda arguments: targets.append(arguments) or 0)
+    (tmp_path / "tcore").mkdir()
+    monkeypatch.setattr(tcore, "__file__", str(tmp_path / "tcore" / "__init__.py"))
+    assert main(["--tcore", "-x"]) == 4
+    assert "needs a checkout of tcore's sources" in capsys.readouterr().err
+    (tmp_path / "tests").mkdir()
+    assert main(["--tcore", "-x"]) == 0
+    assert targets == [["-x", str(tmp_path / "tests")]]

@@ -4,9 +4,9 @@ import pytest
 
 from tcore.compile.optimizations import all_optimizations, predefined_optimizers
 from tcore.configuration import config
-from tcore.optimizer import EquilibriumDB, OpSub, PatternSub, Query, optdb
-from tcore.optimizer.catalogue import catalogue
-from tcore.scalar import add, mul
+from tcore.optimizer import EquilibriumDB, LocalOptGroup, LocalOptimizer, OpSub, PatternSub, Query, TopoOptimizer, local_optimizer, optdb
+from tcore.optimizer.catalogue import _written, catalogue, rule_text
+from tcore.scalar import add, exp, mul, neg
 
 ALL = {"o4", "o3", "o2", "o1", "unsafe"}
 SLOW = {"o4", "o3", "unsafe"}
@@ -57,7 +57,7 @@ def test_every_rule_says_what_it_does(entries):
 
 @pytest.mark.parametrize("name", TABLE)
 def test_levels_L12069(entries, name):
-    """The membership table of the book."""
+    """The membership table of the book. (L12095, L12076, L12091, L12096, L12097)"""
     levels = set(entries[name].levels)
     assert levels - {"stabilization"} == TABLE[name] - {"stabilization"}
     if "stabilization" in TABLE[name]:
@@ -73,7 +73,7 @@ def test_gpu_transfer_in_all_levels_L12075(entries):
                 assert predefined_optimizers[level].including(family).matches((entry.name, *entry.tags))
 
 
-def test_levels_are_the_queries_L12099():
+def test_levels_are_the_queries_L12099_L12066_L4599_L4602():
     """o4 is fast_run and o1 is fast_compile; what the table says is what queries build."""
     assert predefined_optimizers["o4"] is predefined_optimizers["fast_run"]
     assert predefined_optimizers["o1"] is predefined_optimizers["fast_compile"]
@@ -102,7 +102,7 @@ def test_places_and_patterns():
     assert "file" not in first.as_dict()
 
 
-def test_c_only_rules_need_a_compiler():
+def test_c_only_rules_need_a_compiler_L10171():
     """``cxx_only``: left out where nothing can compile C."""
     from tcore.compile.optimizations import active_optimizer
 
@@ -114,3 +114,15 @@ def test_c_only_rules_need_a_compiler():
             assert ("only_in_c" in [str(each) for each in built]) is expected
     finally:
         optdb.unregister("only_in_c")
+
+
+def test_what_a_group_does_and_where_it_is_written():
+    """Each text once; a rule made at run time has its module and no line."""
+
+    class Silent(LocalOptimizer):
+        __doc__ = None
+
+    assert rule_text(TopoOptimizer(LocalOptGroup(OpSub(neg, exp), OpSub(neg, exp), Silent(), OpSub(mul, add)))) == "neg -> exp; mul -> add"
+    namespace = {"__name__": "made_at_run_time"}
+    exec("def fn(node):\n    return False\n", namespace)
+    assert _written(local_optimizer([neg])(namespace["fn"])) == {"module": "made_at_run_time", "line": 0, "file": ""}
