@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 import sys
 import time
+from copy import copy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -138,8 +139,6 @@ def function(
 
 
 def _twin(entry: In) -> In:
-    from copy import copy
-
     return copy(entry)
 
 

@@ -11,6 +11,7 @@ from tcore.graph.errors import BadOptimization, MissingInputError
 from tcore.graph.feature_host import FeatureHost
 from tcore.graph.features import ReplaceValidate, Revert
 from tcore.graph.integrity import check_complete, check_integrity, missing_input
+from tcore.graph.op import Op
 from tcore.graph.ordered_view import OrderedView
 from tcore.graph.pickling import forget_table
 from tcore.graph.trace import copy_trace
@@ -313,6 +314,9 @@ class FunctionGraph(FeatureHost, ArrivalOrder):
         for leaf in leaves:
             if not isinstance(leaf, Constant):
                 raise MissingInputError(missing_input(leaf, order, self.inputs), variable=leaf)
+        for node in order:
+            if not isinstance(node.op, Op):
+                raise TypeError(f"{node.op!r} in a graph is no Op: the class of an op inherits from tcore.Op, unlike that of a Type")
         # a constant is a value: one that another graph holds already comes in as a copy
         own: dict[Variable, Variable] = {leaf: leaf.clone() for leaf in leaves if leaf.fgraph is not None}
         for leaf in leaves:

@@ -46,7 +46,7 @@ class ScalarOp(Op):
     associative: ClassVar[bool] = False
     #: neutral element of a reduction, where there is one
     identity: Any = None
-    #: name of the function in loop code; the class name in snake case unless set
+    #: name in loop code of the function that it computes, for a class that says so itself: its subclasses may compute another
     loop_name: str = ""
     #: (numpy function name, nin, nout), the documented way to name a ufunc
     nfunc_spec: ClassVar[tuple[str, int, int] | None] = None
@@ -63,7 +63,7 @@ class ScalarOp(Op):
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         if "loop_name" not in cls.__dict__:
-            cls.loop_name = snake_case(cls.__name__)
+            cls.loop_name = ""
 
     # ------------------------------------------------------------ building
 
@@ -223,6 +223,11 @@ class MathOp(ScalarOp):
 
     output_types_preference: Any = staticmethod(upcast_out)
 
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "impl" in cls.__dict__ and "numpy" not in cls.__dict__:
+            cls.numpy = None  # that of the base class is another function
+
     def impl(self, *inputs: Any) -> Any:
         """By the ufunc."""
         function = self.numpy
@@ -257,6 +262,12 @@ class MathOp(ScalarOp):
         if target is None and result.dtype != dtype:
             result = result.astype(dtype)
         return [np.asarray(result)]
+
+    def perform(self, node: Apply, inputs: Sequence[Any], output_storage: Sequence[list[Any]], params: Any = None) -> None:
+        """As on arrays: in the output's precision, where NumPy would compute with small integers in half precision."""
+        with np.errstate(all="ignore"):
+            (result,) = self.on_arrays([np.asarray(value) for value in inputs], [node.outputs[0].type.dtype], [None])
+        output_storage[0][0] = result[()]
 
     def pullback(self, g: Any, out: Any, *inputs: Any) -> Any:
         """Gradients with respect to the inputs: one value, or a tuple of them."""

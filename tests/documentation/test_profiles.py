@@ -44,7 +44,7 @@ def section(text, name):
 
 
 @pytest.mark.backends("numpy", "cpu")
-def test_sections_L5323(backend):
+def test_sections_L5323_L5319(backend):
     """Class, Ops and Apply of three sums and products that are kept apart; which implementation ran."""
     f = program()
     np.testing.assert_array_equal(f([1.0], [2.0], [3.0]), [12.0])
@@ -82,7 +82,7 @@ def test_fused_L5323():
 
 
 def test_global_section_L5335():
-    """All lines in their order; parts in percent of the calls."""
+    """All lines in their order; parts in percent of the calls. (L10562, L10563, L10564, L10565, L10566, L10568)"""
     f = program(name="my function")
     for _ in range(3):
         f([1.0], [2.0], [3.0])

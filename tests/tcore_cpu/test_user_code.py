@@ -16,9 +16,10 @@ from tcore.graph import Apply, MethodNotDefined, Op, Type
 from tcore.link import PerformLinker
 from tcore.tensor.conversion import as_tensor_variable
 from tcore.tensor.sharedvar import tensor_constructor
+from tcore_cpu.c_linker import CLinker
 from tcore_cpu.c_steps import objection
 from tcore_cpu.compiler import CompileError
-from tcore_cpu.linker import CLinker, CPyLinker, CvmLinker
+from tcore_cpu.linker import CPyLinker, CvmLinker
 from tcore_cpu.user_code import module_text
 
 pytestmark = pytest.mark.skipif(objection() is not None, reason=str(objection()))
@@ -289,7 +290,7 @@ def test_code_that_is_not_for_this_node() -> None:
         assert function([x], Twice()(x), mode=mode)(3) == expected
 
 
-def test_check_input() -> None:
+def test_check_input_L6542() -> None:
     """What an op does not say, the flag says: TensorType then declares and checks dtypes, or leaves it out."""
     x, y = tt.dvector("x"), tt.dscalar("y")
     node = VectorTimesScalar()(x, y).owner

@@ -10,7 +10,7 @@ from tcore.graph import CEnumType, EnumList, EnumType, MethodNotDefined
 
 
 @pytest.mark.parametrize("name", ["a", "Alpha", "_A", "1A", "A-B", "A b", ""])
-def test_names(name):
+def test_names_L15330(name):
     with pytest.raises(AttributeError, match="cannot name a constant"):
         EnumType(**{name: 1})
     with pytest.raises(AttributeError, match="cannot name a constant"):

@@ -168,7 +168,7 @@ def test_connection_pattern_of_a_graph(x, y):
     assert io_connection_pattern([x, y], [second(x, y)]) == [[False], [True]]
 
 
-def test_view_roots_follow_view_maps(x):
+def test_view_roots_follow_view_maps_L14874(x):
     """Through views to what is viewed; a fresh value is its own root."""
 
     class View(type(neg)):
