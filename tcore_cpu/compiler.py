@@ -17,9 +17,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from attrs import frozen
-
 from tcore.configuration import config
+from tcore.records import frozen
 from tcore_cpu.runtime_abi import RUNTIME_ABI
 from tcore_cpu.store import Library, Store, open_store
 

@@ -12,11 +12,10 @@ import warnings
 from collections.abc import Sequence
 from typing import Any
 
-from attrs import frozen
-
 from tcore.configuration import config
 from tcore.graph import MethodNotDefined, NoParams
 from tcore.graph.c_interface import CLinkerOp, ask, ask_compiler, ask_with_check, text_pieces
+from tcore.records import frozen
 
 __all__ = ["ModuleText", "cells_of", "has_c_code", "module_text", "params_of"]
 
