@@ -18,7 +18,7 @@ from tcore.configuration import config
 from tcore.link import ValueLock
 from tcore.link.errors import ThunkView, raise_with_op
 from tcore.scalar.type import Scalar
-from tcore_cpu.compiler import CompileError, logger
+from tcore_cpu.compiler import CompileError, warn_of_output
 from tcore_cpu.store import open_store
 from tcore_cpu.user_code import ModuleText, cells_of, has_c_code, module_text, params_of
 
@@ -167,7 +167,7 @@ def _compile(text: ModuleText, folder: Path) -> Path:
         lines = run.stderr.strip().splitlines()[:30]
         raise CompileError("\n".join(["the compiler refused an op's C code:", *lines, f"command: {shlex.join(command)}"]))
     if run.stderr.strip():
-        logger.warning("%s", run.stderr.rstrip())
+        warn_of_output(run.stderr)
     return target
 
 

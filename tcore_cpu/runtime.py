@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import importlib
 import os
-import subprocess
 import threading
 from typing import Any
 
@@ -37,6 +36,8 @@ def _load() -> Any:
         else:
             if _runtime.ABI == RUNTIME_ABI:
                 return _runtime
+    import subprocess  # an installed extension module needs neither
+
     from tcore_cpu import fallback
 
     try:

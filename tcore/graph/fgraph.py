@@ -214,7 +214,7 @@ class FunctionGraph(FeatureHost):
         r = group[i]
         if r is new_r:
             return
-        if r.type != new_r.type:
+        if r.type is not new_r.type and r.type != new_r.type:
             raise TypeError(f"{new_r} has type {new_r.type}, but {r}, which it is to replace in {node}, has {r.type}")
         imported = new_r.fgraph is not self
         if imported:
@@ -275,7 +275,7 @@ class FunctionGraph(FeatureHost):
             return
         if config.optimizer_verbose if verbose is None else verbose:
             print(reason, r, new_r)
-        if r.type != new_r.type:
+        if r.type is not new_r.type and r.type != new_r.type:
             try:
                 new_r = copy_trace(r, of_type(r.type, "filter_variable")(new_r))
             except TypeError as error:
