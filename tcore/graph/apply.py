@@ -66,8 +66,9 @@ class Apply(Node):
         for what, group in (("inputs", inputs), ("outputs", outputs)):
             if not isinstance(group, (list, tuple)):
                 raise TypeError(f"the {what} of an Apply are a list or a tuple, got {type(group).__name__} for {op}")
-            for position, variable in enumerate(group):
+            for variable in group:
                 if not isinstance(variable, Variable):
+                    position = next(i for i, each in enumerate(group) if each is variable)
                     raise TypeError(
                         f"{what[:-1]} {position} of {op} is {variable!r}, of {type(variable).__name__}: "
                         "an Apply holds Variables only; make_node converts what users give"

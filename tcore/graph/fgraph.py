@@ -428,22 +428,27 @@ class FunctionGraph(FeatureHost):
         else:
             self._nodes_unsorted = True
         self._nodes[node] = number
+        clients = self._clients
         for output in node.outputs:
             output.fgraph = self
-            self._clients[output] = {}
+            clients[output] = {}
         for i, variable in enumerate(node.inputs):
             self._add_client(variable, (node, i))
 
     def _disconnect(self, node: Apply) -> None:
         self._order = None
+        places, clients = self._places, self._clients
         number = self._nodes.pop(node)
-        if self._places is not None:
-            self._places[node] = number
+        if places is not None:
+            places[node] = number
         node.fgraph = None
         for output in node.outputs:
             self._release(output)
         for i, argument in enumerate(node.inputs):
-            self._drop_client(argument, (node, i))
+            client = (node, i)
+            number = clients[argument].pop(client)
+            if places is not None:
+                places[argument, client] = number
 
     def _release(self, variable: Variable) -> None:
         del self._clients[variable]
@@ -465,7 +470,7 @@ class FunctionGraph(FeatureHost):
                 if isinstance(variable, Constant) or variable not in self.inputs:
                     self._release(variable)
                 continue
-            if node not in self._nodes or any(clients[output] for output in node.outputs):
+            if node not in self._nodes or (len(node.outputs) > 1 and any(clients[output] for output in node.outputs)):
                 continue
             self._disconnect(node)
             for method in self._methods("on_prune"):

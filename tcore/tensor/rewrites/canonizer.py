@@ -97,7 +97,7 @@ class Canonizer(LocalOptimizer):
         stack: list[tuple[Any, bool]] = [(input, True)]
         while stack:
             variable, upper = stack.pop()
-            node = elemwise_node(variable, *self._kinds)
+            node = None if variable.owner is None else elemwise_node(variable, *self._kinds)
             if (
                 node is None
                 or variable.type.dtype != input.type.dtype
@@ -175,6 +175,7 @@ class Canonizer(LocalOptimizer):
                     rest.append(variable)
                 else:
                     values.append(value)
+                    constant = variable
         if not above and not below:
             return num, denum
         if len(above) == 1 and not below:
@@ -184,7 +185,6 @@ class Canonizer(LocalOptimizer):
                 return num, denum
             if not np.isfinite(value):
                 return list(orig_num), list(orig_denum)
-            constant = next(v for v in orig_num if self.get_constant(v) is not None)
             return [constant, *num], denum
         with np.errstate(all="ignore"):
             folded = self.calculate(above, below, aslist=True, out_type=out_type)
