@@ -12,6 +12,7 @@ import threading
 from typing import Any
 
 from tcore.configuration import config
+from tcore_cpu.compiler import CompileError
 from tcore_cpu.runtime_abi import RUNTIME_ABI
 
 __all__ = ["RuntimeMissingError", "load_blas", "runtime", "runtime_kind"]
@@ -36,13 +37,12 @@ def _load() -> Any:
         else:
             if _runtime.ABI == RUNTIME_ABI:
                 return _runtime
-    import subprocess  # an installed extension module needs neither
 
     from tcore_cpu import fallback
 
     try:
         return fallback.load()
-    except (ImportError, OSError, subprocess.CalledProcessError) as error:
+    except (ImportError, OSError, CompileError) as error:
         raise RuntimeMissingError(
             f"tcore_cpu was installed without its extension module, and the cffi form of the runtime does not work ({error}): "
             "install Python's headers (Debian: apt install python3-dev) and reinstall tcore-cpu"

@@ -4,17 +4,21 @@ A call asks for all the locks that it needs at once, and gets all or waits holdi
 other. Only a call made from within another one (by an op whose ``perform`` calls a function) waits while its thread holds
 something; such threads are searched for a circle before they wait, and the one that would close it gets an error.
 
-All bookkeeping happens behind one plain lock, for well under a microsecond each time, and threads sleep on gates of their
-own. It is written for exceptions out of signal handlers (Ctrl-C): plain assignments first, then the call that notes them.
-That is not airtight: on Python 3.13 an exception that arrives inside of these functions can leave the plain lock taken, and
-later calls with shared variables then wait for ever.
+All bookkeeping happens at one desk, behind one lock, for about a microsecond each time, and threads sleep on gates of their
+own. An exception out of a signal handler (Ctrl-C) can come at every call and every turn of a loop, so
+
+- taking or leaving one lock is a run of plain statements without a call, noted in ``held``, and can be repeated from where
+  it stopped;
+- no loop stands directly under ``with _desk``: CPython 3.13 compiles the jump back of some such loops outside of the
+  block's protection, and an exception that comes there leaves the lock taken;
+- the desk's lock is re-entrant, because a signal handler or a finalizer may itself call a function.
 """
 
 from __future__ import annotations
 
 import itertools
 import os
-from _thread import allocate_lock, get_ident
+from _thread import RLock, allocate_lock, get_ident
 from typing import TYPE_CHECKING, Any
 
 from attrs import field
@@ -22,7 +26,7 @@ from attrs import field
 from tcore.records import define
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
 __all__ = ["Plan", "ValueLock", "hold", "release"]
 
@@ -30,8 +34,8 @@ _numbers = itertools.count()
 
 Plan = tuple[tuple["ValueLock", bool], ...]
 """Locks and whether to write, without duplicates."""
-Held = list[tuple["ValueLock", bool]]
-"""Locks that a call has, and whether each entry counts in the lock's depth (else as a reader)."""
+Held = dict["ValueLock", bool]
+"""Locks that a call has, and whether each counts in the lock's depth (else as a reader)."""
 
 
 class ValueLock:
@@ -68,8 +72,8 @@ class ValueLock:
         RuntimeError
             If this thread holds nothing.
         """
-        for held in reversed(_active.get(get_ident(), ())):
-            if len(held) == 1 and held[0][0] is self:
+        for held in reversed(_active.get(get_ident(), {}).values()):
+            if len(held) == 1 and self in held:
                 release(held)
                 return
         raise RuntimeError("a lock was released by a thread that does not hold it")
@@ -95,17 +99,16 @@ class _Request:
     thread: int
     plan: Plan
     nested: bool
-    held: Held = field(factory=list)
-    granted: bool = False
+    held: Held
     gate: Any = field(factory=allocate_lock)
 
 
 #: guards everything below, and the attributes of all locks
-_desk = allocate_lock()
+_desk = RLock()
 #: who waits, first come first
-_waiting: list[_Request] = []
-#: what each thread holds, one entry for each call in progress
-_active: dict[int, list[Held]] = {}
+_waiting: dict[_Request, None] = {}
+#: what each thread holds: the calls in progress, by identity
+_active: dict[int, dict[int, Held]] = {}
 
 
 def hold(plan: Sequence[tuple[ValueLock, bool]]) -> Held:
@@ -113,48 +116,34 @@ def hold(plan: Sequence[tuple[ValueLock, bool]]) -> Held:
 
     Returns
     -------
-    list
+    dict
         What to give to :func:`release`.
 
     Raises
     ------
     RuntimeError
-        If this call was made from within another one, and waiting would never end because the calls of other threads wait
-        for what this thread holds.
+        If waiting would never end: this call was made from within another one and the calls of other threads wait for what
+        this thread holds, or by a signal handler or finalizer that interrupted this very bookkeeping.
     RecursionError
         If so few levels are left that :func:`release` could not do its work: nothing is taken then.
     """
     _has_room(_LEVELS)
-    me = get_ident()
-    request = None
-    held: Held = []
+    held: Held = {}
     try:
         with _desk:
-            nested = me in _active
-            if _is_free(me, plan) and (nested or not _waiting or not _in_line(plan, _waiting)):
-                _take(me, plan, held)
-                return held
-            request = _Request(me, tuple(plan), nested, held)
-            if nested and me in _awaited(me, plan):
-                request = None
-                raise RuntimeError(_DEADLOCK)
-            request.gate.acquire()
-            _waiting.append(request)
-        request.gate.acquire()
+            gate = _enter(get_ident(), plan, held)
+        if gate is not None:
+            if _desk._is_owned():  # type: ignore[attr-defined]  # as threading.Condition asks it
+                raise RuntimeError(_IN_HANDLER)
+            gate.acquire()
     except BaseException:
-        while True:
-            try:
-                _withdraw(request)
-                release(held)
-                break
-            except BaseException:  # noqa: S112 - interrupted again while giving up: the first interruption is raised below
-                continue
+        release(held)
         raise
     return held
 
 
 #: more than the calls below :func:`hold` and :func:`release`
-_LEVELS = 6
+_LEVELS = 4
 
 
 def _has_room(levels: int) -> None:
@@ -168,26 +157,63 @@ _DEADLOCK = (
     "shared variable that another thread holds which waits for one of those. Call functions that update shared variables "
     "from outside of calls that use the same ones, or let one function compute both"
 )
+_IN_HANDLER = (
+    "a signal handler or a finalizer called a function whose shared variables another thread holds, at a moment when that "
+    "thread cannot give them back. Note in the handler that something happened, and call the function outside of it"
+)
 
 
 def release(held: Held) -> None:
-    """Give back what :func:`hold` took, and let those in who waited for it; may be called again if it was interrupted."""
-    interrupted: BaseException | None = None
-    while True:
-        try:
-            with _desk:
-                while held:
-                    lock, deep = held[-1]
-                    _leave(lock, deep)
-                    del held[-1]
-                _forget(held)
-                if _waiting:
-                    _admit()
-            break
-        except BaseException as error:  # raised below, when others can go on
-            interrupted = error
-    if interrupted is not None:
-        raise interrupted
+    """Give back what :func:`hold` took or waits for, and let those in who waited for it.
+
+    May be called again: an interruption before its first statement cannot be seen from within, so callers that must not
+    lose a lock call it once more if ``held`` is not empty.
+    """
+    try:
+        with _desk:
+            _give_back(get_ident(), held)
+    except BaseException:
+        release(held)  # an interruption: others shall go on before it is passed on
+        raise
+
+
+def _enter(me: int, plan: Sequence[tuple[ValueLock, bool]], held: Held) -> Any:
+    """Take the locks of ``plan``, or get into the line; returns the gate to wait at, None for no need to."""
+    # within another call of this thread, or in a signal handler that interrupted one while it waits
+    nested = me in _active or (bool(_waiting) and any(request.thread == me for request in tuple(_waiting)))
+    if _is_free(me, plan) and (nested or not _waiting or not _in_line(plan, tuple(_waiting))):
+        _take(me, plan, held)
+        return None
+    if nested and me in _awaited(me, plan):
+        raise RuntimeError(_DEADLOCK)
+    request = _Request(me, tuple(plan), nested, held)
+    request.gate.acquire()
+    _waiting[request] = None
+    return request.gate
+
+
+def _give_back(me: int, held: Held) -> None:
+    """Undo :func:`_enter`, or what an interruption left of it."""
+    if _waiting:
+        _withdraw(held)
+    for lock in tuple(held):
+        if lock in held:  # from here on no call is made
+            if held[lock]:
+                lock.depth -= 1
+                if not lock.depth:
+                    lock.writer = None
+            elif lock.readers[me] > 1:
+                lock.readers[me] -= 1
+            else:
+                del lock.readers[me]
+            del held[lock]
+    key = id(held)
+    if me in _active and key in _active[me]:
+        del _active[me][key]
+        if not _active[me]:
+            del _active[me]
+    if _waiting:
+        _admit()
 
 
 def _is_free(thread: int, plan: Sequence[tuple[ValueLock, bool]]) -> bool:
@@ -201,7 +227,7 @@ def _is_free(thread: int, plan: Sequence[tuple[ValueLock, bool]]) -> bool:
     return True
 
 
-def _in_line(plan: Sequence[tuple[ValueLock, bool]], earlier: Sequence[_Request]) -> bool:
+def _in_line(plan: Sequence[tuple[ValueLock, bool]], earlier: Iterable[_Request]) -> bool:
     """Whether somebody came before who must not be overtaken: readers that keep coming would starve a writer."""
     return any(
         lock is other and (write or writes) for request in earlier for other, writes in request.plan for lock, write in plan
@@ -209,73 +235,44 @@ def _in_line(plan: Sequence[tuple[ValueLock, bool]], earlier: Sequence[_Request]
 
 
 def _take(thread: int, plan: Sequence[tuple[ValueLock, bool]], held: Held) -> None:
-    """Enter ``thread`` into the locks; goes on behind what ``held`` has already."""
-    while len(held) < len(plan):
-        lock, write = plan[len(held)]
-        if lock.writer == thread:
-            entry = lock, True
-            lock.depth += 1
-        elif write:
-            entry = lock, True
-            lock.writer = thread
-            lock.depth = 1
-        else:
-            entry = lock, False
-            count = lock.readers.get(thread, 0)
-            lock.readers[thread] = count + 1
-        held.append(entry)
-    calls = _active.setdefault(thread, [])
-    if not any(held is known for known in calls):
-        calls.append(held)
-
-
-def _leave(lock: ValueLock, deep: bool) -> None:
-    if deep:
-        lock.depth -= 1
-        if not lock.depth:
-            lock.writer = None
-        return
-    me = get_ident()
-    left = lock.readers[me] - 1
-    if left:
-        lock.readers[me] = left
+    """Enter ``thread`` into the locks that ``held`` does not have yet."""
+    key = id(held)
+    for lock, write in plan:
+        if lock not in held:  # from here on no call is made
+            if lock.writer == thread:
+                lock.depth += 1
+                held[lock] = True
+            elif write:
+                lock.writer = thread
+                lock.depth = 1
+                held[lock] = True
+            else:
+                lock.readers[thread] = lock.readers[thread] + 1 if thread in lock.readers else 1
+                held[lock] = False
+    if thread in _active:
+        _active[thread][key] = held
     else:
-        del lock.readers[me]
-
-
-def _forget(held: Held) -> None:
-    me = get_ident()
-    calls = _active.get(me, [])
-    for position, known in enumerate(calls):
-        if known is held:
-            del calls[position]
-            break
-    if not calls and me in _active:
-        del _active[me]
+        _active[thread] = {key: held}
 
 
 def _admit() -> None:
     """Give their locks to those who can have them now, in the order in which they came."""
-    position = 0
-    while position < len(_waiting):
-        request = _waiting[position]
-        if _is_free(request.thread, request.plan) and (
-            request.nested or not _in_line(request.plan, _waiting[:position])
-        ):
+    earlier: list[_Request] = []
+    for request in tuple(_waiting):
+        if _is_free(request.thread, request.plan) and (request.nested or not _in_line(request.plan, earlier)):
             _take(request.thread, request.plan, request.held)
-            del _waiting[position]
-            request.granted = True
-            request.gate.release()
-        else:
-            position += 1
-
-
-def _withdraw(request: _Request | None) -> None:
-    """Take a request back whose thread was interrupted while it waited; what it got meanwhile is its caller's."""
-    if request is not None:
-        with _desk:
             if request in _waiting:
-                _waiting.remove(request)
+                del _waiting[request]
+                request.gate.release()
+        else:
+            earlier.append(request)
+
+
+def _withdraw(held: Held) -> None:
+    """Take the request back of a thread that was interrupted while it waited."""
+    for request in tuple(_waiting):
+        if request.held is held and request in _waiting:
+            del _waiting[request]
 
 
 def _blockers(thread: int, plan: Sequence[tuple[ValueLock, bool]]) -> Iterator[int]:
@@ -288,7 +285,7 @@ def _blockers(thread: int, plan: Sequence[tuple[ValueLock, bool]]) -> Iterator[i
 
 def _awaited(thread: int, plan: Sequence[tuple[ValueLock, bool]]) -> set[int]:
     """The threads that must go on before ``thread`` can, itself among them if it waits for itself."""
-    wanted = {request.thread: request.plan for request in _waiting}
+    wanted = {request.thread: request.plan for request in tuple(_waiting)}
     found: set[int] = set()
     stack = list(_blockers(thread, plan))
     while stack:
@@ -316,7 +313,7 @@ def _after_fork_in_child() -> None:
     """Only the thread that forked lives on: what the others held or waited for is free."""
     me = get_ident()
     for thread in [thread for thread in _active if thread != me]:
-        for lock, deep in (entry for held in _active.pop(thread) for entry in held):
+        for lock, deep in (entry for held in _active.pop(thread).values() for entry in held.items()):
             if deep:
                 lock.writer, lock.depth = None, 0
             else:

@@ -13,12 +13,13 @@ from tcore.configuration import config
 from tcore.graph.apply import Apply
 from tcore.graph.op import Op
 from tcore.graph.variable import Variable
+from tcore.link.floating import floating_point_errors
 from tcore.records import frozen
 from tcore.scalar.dtypes import discrete_dtypes
 from tcore.scalar.op import ScalarOp
 from tcore.tensor.conversion import as_tensor_variable
 from tcore.tensor.dimshuffle import dimshuffle_of
-from tcore.tensor.elemwise import elemwise_of
+from tcore.tensor.elemwise import elemwise_of, fill_gradient
 from tcore.tensor.type import tensor_type
 
 __all__ = ["All", "Any_", "CAReduce", "CAReduceDtype", "Prod", "ProdWithoutZeros", "Sum"]
@@ -118,7 +119,7 @@ class CAReduce(Op):
         (x,) = inputs
         axes = normal_axes(self.axis, x.ndim)
         dtype = node.outputs[0].type.dtype
-        with np.errstate(all="ignore"):
+        with floating_point_errors():
             output_storage[0][0] = np.asarray(self.reduced(x, axes), dtype)
 
     def reduced(self, x: np.ndarray, axes: tuple[int, ...]) -> Any:
@@ -269,7 +270,7 @@ class Sum(_Named):
         if out.type.dtype in discrete_dtypes:
             return [x.zeros_like(dtype=config.floatX if x.type.dtype in discrete_dtypes else None)]
         axes = normal_axes(self.axis, x.type.ndim)
-        return [elemwise_of(scalar.second)(x, spread_over(g, x.type.ndim, axes))]
+        return [fill_gradient(x, spread_over(g, x.type.ndim, axes))]
 
     def R_op(self, inputs: Sequence[Any], eval_points: Sequence[Any]) -> list[Any]:
         """The sum of the direction."""

@@ -281,7 +281,7 @@ static int give_back(Entry *e, PyObject *held)
 {
     PyObject *type, *value, *trace, *done;
     PyErr_Fetch(&type, &value, &trace);
-    while (!(done = PyObject_CallOneArg(e->release, held)) && PyList_CheckExact(held) && PyList_GET_SIZE(held)) {
+    while (!(done = PyObject_CallOneArg(e->release, held)) && PyDict_CheckExact(held) && PyDict_GET_SIZE(held)) {
         if (type)
             PyErr_Clear();
         else

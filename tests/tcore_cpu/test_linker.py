@@ -144,6 +144,16 @@ def test_updates_of_shared_values(native) -> None:
     assert n.get_value() == 3
 
 
+def test_updates_alone(native) -> None:
+    """A function that returns nothing takes the fast way in as well."""
+    w = tensor_constructor(np.ones(3), name="w")
+    x = tt.dvector("x")
+    f = native([x], None, updates=[(w, w + x)])
+    assert f._entry is not None
+    assert f(np.ones(3)) == []
+    np.testing.assert_array_equal(w.get_value(), [2, 2, 2])
+
+
 def test_results_are_the_callers(native) -> None:
     """Writing into a result changes neither arguments nor later results."""
     x = tt.dmatrix("x")

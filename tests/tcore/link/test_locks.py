@@ -228,6 +228,59 @@ def test_an_interrupted_wait_leaves_no_trace():
         pass
 
 
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="no timers")
+@pytest.mark.parametrize("calls", [False, True], ids=["raises", "calls"])
+def test_signals_at_any_moment(calls):
+    """A signal handler that raises, or takes locks itself, somewhere in each round: nothing stays locked, nobody hangs."""
+    a, b = ValueLock(), ValueLock()
+    plan = ((a, True), (b, False))
+    stop = threading.Event()
+
+    def others():
+        while not stop.is_set():
+            release(hold(plan))
+
+    class Tick(Exception):
+        pass
+
+    armed = [True]
+    ticks, refusals = [], []
+
+    def tick(number, frame):
+        if not armed[0] or frame.f_code.co_filename != hold.__code__.co_filename:  # never in this test's own code
+            return
+        ticks.append(number)
+        if not calls or len(ticks) % 3 == 0:
+            raise Tick
+        try:
+            release(hold(((b, False),) if len(ticks) % 2 else ((b, True), (a, True))))
+        except RuntimeError as error:
+            refusals.append(str(error))
+
+    threads = [in_thread(others) for _ in range(2)]
+    old = signal.signal(signal.SIGALRM, tick)
+    try:
+        for round_ in range(2000):
+            signal.setitimer(signal.ITIMER_REAL, 1e-6 * (1 + round_ % 60))
+            held = {}
+            try:
+                held = hold(plan)
+                release(held)
+            except Tick:
+                armed[0] = False
+                release(held)  # it may have been interrupted before it began
+                armed[0] = True
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, old)
+        stop.set()
+    assert finished(*threads)
+    assert ticks
+    assert all("a signal handler or a finalizer" in refusal for refusal in refusals)
+    assert a.writer is None
+    assert not b.readers
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
 @pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
 def test_fork_while_others_hold_and_wait():
