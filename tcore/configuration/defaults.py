@@ -93,8 +93,12 @@ def compiledir(config: Config) -> str:
 
 
 def kernel_store(config: Config) -> str:
-    """``kernels`` in ``base_compiledir``: the store is keyed by content, so that one folder serves every platform."""
-    return below(config.base_compiledir, "kernels")
+    """``kernels`` in ``base_compiledir``: the store is keyed by content, so that one folder serves every platform.
+
+    In ``compiledir``, where that was moved.
+    """
+    moved = config.compiledir != compiledir(config)
+    return below(config.compiledir if moved else config.base_compiledir, "kernels")
 
 
 def warns_about(fixed_in: str) -> Callable[[Config], bool]:

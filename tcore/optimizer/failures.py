@@ -6,7 +6,6 @@ is for tests, ``pdb`` for their authors, ``ignore`` says nothing.
 
 from __future__ import annotations
 
-import sys
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
@@ -66,10 +65,13 @@ def _act(error: BaseException, message: str) -> None:
 
     raised = error.__traceback__ is not None  # what was only noticed has nothing more to show
     logging.getLogger("tcore.optimizer").error("%s", "\n".join((message, "".join(traceback.format_exception(error)).rstrip())) if raised else message)
-    if action == "pdb" and sys.stdin is not None:
-        import pdb  # noqa: T100 - a documented option stops in it
+    if action == "pdb":
+        import pdb  # noqa: T100 - what the option asks for; it loads a dozen modules
 
-        pdb.post_mortem(error.__traceback__, None)  # type: ignore[call-arg]
+        if raised:
+            pdb.post_mortem(error.__traceback__)
+        else:
+            pdb.set_trace()  # noqa: T100
 
 
 def title(optimizer: Any) -> str:

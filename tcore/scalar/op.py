@@ -263,6 +263,12 @@ class MathOp(ScalarOp):
             result = result.astype(dtype)
         return [np.asarray(result)]
 
+    def perform(self, node: Apply, inputs: Sequence[Any], output_storage: Sequence[list[Any]], params: Any = None) -> None:
+        """As on arrays: in the output's precision, where NumPy would compute with small integers in half precision."""
+        with np.errstate(all="ignore"):
+            (result,) = self.on_arrays([np.asarray(value) for value in inputs], [node.outputs[0].type.dtype], [None])
+        output_storage[0][0] = result[()]
+
     def pullback(self, g: Any, out: Any, *inputs: Any) -> Any:
         """Gradients with respect to the inputs: one value, or a tuple of them."""
         raise MethodNotDefined(f"{type(self).__name__} defines no gradient", type(self), "grad")
