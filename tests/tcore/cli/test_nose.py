@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+import tcore
 from tcore.cli.nose import main, node_id
 
 TESTS = """
@@ -61,3 +64,22 @@ def test_help_L6866(capsys):
     """Says how targets are written."""
     assert main(["--help"]) == 0
     assert "file.py:Class.method" in capsys.readouterr().out
+
+
+def test_own_tests_L6854(monkeypatch, capsys, tmp_path):
+    """``--tcore`` adds the tests of the checkout to what is run; without a checkout it says what is missing."""
+    given = []
+    monkeypatch.setattr(pytest, "main", lambda arguments: given.append(arguments) or 0)
+    assert main(["--tcore", "-k", "softmax"]) == 0
+    ((*options, folder),) = given
+    assert options == ["-k", "softmax"]
+    assert (Path(folder) / "tcore" / "cli" / "test_nose.py").is_file()
+    monkeypatch.setattr(tcore, "__file__", str(tmp_path / "tcore" / "__init__.py"))
+    assert main(["--tcore"]) == 4
+    assert "needs a checkout" in capsys.readouterr().err
+
+
+def test_on_the_path_L6852():
+    """The distribution installs the command."""
+    (command,) = importlib.metadata.entry_points(group="console_scripts", name="tcore-nose")
+    assert command.load() is main

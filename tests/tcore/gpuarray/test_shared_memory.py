@@ -178,7 +178,7 @@ def run(device):
     return ast.literal_eval(kinds), ops.split(), [float(v) for line in values for v in re.findall(r"-?\d[\d.e-]*", line)]
 
 
-def test_floats_live_on_the_device_L12213():
+def test_floats_live_on_the_device_L12213_L5776():
     """With a device, arrays of floats do; integers, numbers and what target="cpu" keeps do not. Updates stay there, and the numbers are the host's."""
     kinds, (gemm, *updates), values = run("opencl")
     assert kinds == ["GpuArraySharedVariable"] * 2 + ["TensorSharedVariable"] * 3 + ["ScalarSharedVariable"]
