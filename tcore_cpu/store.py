@@ -19,7 +19,7 @@ import stat
 import tempfile
 import time
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -109,18 +109,29 @@ class Store:
 
     def find(self, key: str) -> Library | None:
         """The verified library of ``key`` that uses the most of this CPU, from any layer; None where there is none."""
+        return next(filter(None, map(self._load, self._verified(key))), None)
+
+    def find_file(self, key: str) -> Path | None:
+        """As :meth:`find`, for what is no library to load: the verified file."""
+        return next(self._verified(key), None)
+
+    def _verified(self, key: str) -> Iterator[Path]:
+        """The sound entries of ``key`` that this CPU can run, best first."""
         for layer in (self.root, *self.layers):
             best = layer / f"{key}.{_tag(self.features)}.json"
-            found = self._load(best)
-            if found is not None:
-                return found
-            for path in layer.glob(f"{key}.*.json"):
-                found = None if path == best else self._load(path)
+            for record in (best, *(path for path in layer.glob(f"{key}.*.json") if path != best)):
+                found = self._verify(record)
                 if found is not None:
-                    return found
-        return None
+                    yield found
 
-    def _load(self, record_path: Path) -> Library | None:
+    @staticmethod
+    def _load(path: Path) -> Library | None:
+        try:
+            return Library(path)
+        except OSError:
+            return None
+
+    def _verify(self, record_path: Path) -> Path | None:
         library_path = record_path.with_suffix(".so")
         try:
             record = json.loads(record_path.read_bytes())
@@ -132,19 +143,23 @@ class Store:
                 return None
             if _digest(library_path.read_bytes()) != record["sha256"]:
                 return None
-            return Library(library_path)
+            return library_path
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
     def put(self, key: str, built: Path, about: dict[str, Any]) -> Library:
         """Move the library ``built`` (in :meth:`workplace`) into the store, and load it."""
+        return Library(self.put_file(key, built, about), compiled=True)
+
+    def put_file(self, key: str, built: Path, about: dict[str, Any]) -> Path:
+        """Move ``built`` (in :meth:`workplace`) into the store; where it is then."""
         built.chmod(0o600)
         name = f"{key}.{_tag(self.features)}"
         record = {"format": _FORMAT, "sha256": _digest(built.read_bytes()), "features": sorted(self.features), **about}
         target = self.root / f"{name}.so"
         built.replace(target)
         self.write_json(f"{name}.json", record)
-        return Library(target, compiled=True)
+        return target
 
     def has(self, key: str) -> bool:
         """Whether some layer has an entry of this name; whether it is sound shows when it is loaded."""

@@ -22,6 +22,7 @@ __all__ = ["Cast", "Identity", "Second", "Switch", "cast", "cast_op", "identity"
 class Identity(MathOp):
     """The input itself."""
 
+    loop_name = "identity"
     nin = 1
     output_types_preference = staticmethod(same_out)
 
@@ -45,6 +46,7 @@ class Second(MathOp):
         in gradients, whose shapes are those of values that were computed. Not compared.
     """
 
+    loop_name = "second"
     nin = 2
     output_types_preference = transfer_type(1)
     fits = False
@@ -82,7 +84,6 @@ class Switch(MathOp):
 
     nin = 3
     loop_name = "switch"
-
     output_types_preference = staticmethod(_branches_out)
 
     def impl(self, condition: Any, if_true: Any, if_false: Any) -> Any:

@@ -82,13 +82,15 @@ class Alloc(FieldlessOp):
     def perform(self, node: Apply, inputs: Sequence[Any], output_storage: Sequence[list[Any]], params: Any = None) -> None:
         value, *lengths = inputs
         shape = _run_time_shape(lengths)
+        flags = node.inputs[0].type.broadcastable
+        if not all(flag or own == wanted for flag, own, wanted in zip(flags, value.shape, shape[len(shape) - len(flags) :], strict=True)):
+            raise ValueError(
+                f"alloc cannot broadcast a value of shape {value.shape} to {shape}: lengths must be equal, or 1 by the value's type (addbroadcast marks them)"
+            )
         old = output_storage[0][0]
         if old is None or old.shape != shape:
             old = np.empty(shape, value.dtype)
-        try:
-            old[...] = value
-        except ValueError as error:
-            raise ValueError(f"alloc cannot broadcast a value of shape {value.shape} to {shape}") from error
+        old[...] = value
         output_storage[0][0] = old
 
     def infer_shape(self, node: Apply, shapes: Sequence[Any]) -> list[tuple[Any, ...]]:

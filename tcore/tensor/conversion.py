@@ -13,6 +13,7 @@ from tcore.scalar.conversion import autocast
 from tcore.scalar.type import Scalar
 from tcore.tensor.scalars import tensor_from_scalar
 from tcore.tensor.type import TensorType
+from tcore.tensor.values import refuse_masked
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -36,9 +37,12 @@ def constant(x: Any, name: str | None = None, ndim: int | None = None, dtype: st
     ------
     AsTensorError
         If ``x`` is not numeric, or a plain Python bool.
+    ValueError
+        If it has more axes than ``ndim``, or is a masked array.
     """
     if isinstance(x, bool):
         raise AsTensorError(f"cannot make a tensor of the Python bool {x}: use numpy.bool_({x}), or 0 and 1")
+    refuse_masked(x)
     try:
         value = _array_of(x, dtype)
     except (TypeError, ValueError, OverflowError) as error:

@@ -12,6 +12,7 @@ from tcore.graph.variable import Variable
 from tcore.plugins.references import resolve
 from tcore.tensor.operators import _tensor_py_operators
 from tcore.tensor.type import TensorType
+from tcore.tensor.values import refuse_masked
 
 __all__ = ["ScalarSharedVariable", "TensorSharedVariable", "device_constructor", "scalar_constructor", "tensor_constructor"]
 
@@ -49,7 +50,10 @@ def tensor_constructor(
     ------
     TypeError
         If ``value`` is no ndarray of numbers.
+    ValueError
+        If it is a masked array.
     """
+    refuse_masked(value)
     if target != "cpu" or isinstance(value, Variable) or not isinstance(value, np.ndarray):
         raise TypeError(f"a tensor shared variable holds an ndarray, got {type(value).__name__}")
     if value.dtype.kind not in "biufc":

@@ -123,3 +123,10 @@ def test_value_L15121_L15126_L15110():
         CDataType(3)
     with pytest.raises(TypeError):
         cell.filter(generic)
+
+
+def test_pointers_are_compared_by_identity():
+    """What they point to is unknown."""
+    kind, one, other = CDataType("void*", "free"), object(), object()
+    assert kind.values_eq(one, one)
+    assert not kind.values_eq(one, other)
