@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.metadata
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
@@ -66,17 +65,24 @@ def test_help_L6866(capsys):
     assert "file.py:Class.method" in capsys.readouterr().out
 
 
-def test_own_tests_L6854(monkeypatch, capsys, tmp_path):
-    """``--tcore`` adds the tests of the checkout to what is run; without a checkout it says what is missing."""
-    given = []
-    monkeypatch.setattr(pytest, "main", lambda arguments: given.append(arguments) or 0)
-    assert main(["--tcore", "-k", "softmax"]) == 0
-    ((*options, folder),) = given
-    assert options == ["-k", "softmax"]
-    assert (Path(folder) / "tcore" / "cli" / "test_nose.py").is_file()
+def test_without_pytest(capsys, monkeypatch):
+    """Says what to install."""
+    monkeypatch.setitem(sys.modules, "pytest", None)
+    assert main(["."]) == 4
+    assert 'pip install "pytest>=8.3"' in capsys.readouterr().err
+
+
+def test_own_tests_L6854(capsys, monkeypatch, tmp_path):
+    """``--tcore`` adds them, where there is a checkout."""
+    targets = []
+    monkeypatch.setattr(pytest, "main", lambda arguments: targets.append(arguments) or 0)
+    (tmp_path / "tcore").mkdir()
     monkeypatch.setattr(tcore, "__file__", str(tmp_path / "tcore" / "__init__.py"))
-    assert main(["--tcore"]) == 4
-    assert "needs a checkout" in capsys.readouterr().err
+    assert main(["--tcore", "-x"]) == 4
+    assert "needs a checkout of tcore's sources" in capsys.readouterr().err
+    (tmp_path / "tests").mkdir()
+    assert main(["--tcore", "-x"]) == 0
+    assert targets == [["-x", str(tmp_path / "tests")]]
 
 
 def test_on_the_path_L6852():
