@@ -15,15 +15,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from attrs import frozen
-
 from tcore.configuration import config
 from tcore.graph import Constant
 from tcore.graph.op import performs
 from tcore.link import ValueLock
 from tcore.link.errors import ThunkView, raise_with_op
+from tcore.records import frozen
 from tcore.scalar.type import Scalar
-from tcore_cpu.compiler import CompileError, logger
+from tcore_cpu.compiler import CompileError, warn_of_output
 from tcore_cpu.store import open_store
 from tcore_cpu.user_block import Block, params_of
 from tcore_cpu.user_code import ModuleText, has_c_code, text_of
@@ -198,7 +197,7 @@ def _compile(text: ModuleText, folder: Path, home: Path | None = None) -> Path:
         lines = run.stderr.strip().splitlines()[:30]
         raise CompileError("\n".join(["the compiler refused an op's C code:", *lines, f"command: {shlex.join(command)}"]))
     if run.stderr.strip():
-        logger.warning("%s", run.stderr.rstrip())
+        warn_of_output(run.stderr)
     return target
 
 

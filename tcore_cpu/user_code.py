@@ -7,11 +7,10 @@ import warnings
 from collections.abc import Sequence
 from typing import Any
 
-from attrs import frozen
-
 from tcore.configuration import config
 from tcore.graph import MethodNotDefined
 from tcore.graph.c_interface import CLinkerOp, ask
+from tcore.records import frozen
 from tcore_cpu.user_block import PLACEHOLDER, Block, params_of
 
 __all__ = ["ModuleText", "cells_of", "has_c_code", "module_text", "params_of", "text_of"]

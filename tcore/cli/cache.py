@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from attrs import frozen
+
+from tcore.records import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

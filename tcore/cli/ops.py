@@ -10,7 +10,9 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 import click
-from attrs import asdict, frozen
+from attrs import asdict
+
+from tcore.records import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

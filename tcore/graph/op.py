@@ -5,8 +5,6 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from attrs import frozen
-
 from tcore.configuration import config
 from tcore.graph.apply import Apply, NoParams
 from tcore.graph.c_interface import CLinkerOp
@@ -15,6 +13,7 @@ from tcore.graph.params_type import ParamsType
 from tcore.graph.props import add_props_methods, default_text
 from tcore.graph.trace import is_paused, user_trace
 from tcore.graph.variable import Variable
+from tcore.records import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

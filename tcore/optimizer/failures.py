@@ -6,8 +6,6 @@ is for tests, ``pdb`` for their authors, ``ignore`` says nothing.
 
 from __future__ import annotations
 
-import logging
-import traceback
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
@@ -21,8 +19,6 @@ if TYPE_CHECKING:
     from tcore.graph.apply import Apply
 
 __all__ = ["one_optimization", "report_failure", "report_local_failure", "report_oscillation", "rules_off", "stop_compilation", "title"]
-
-logger = logging.getLogger("tcore.optimizer")
 
 _off: ContextVar[set[Any] | None] = ContextVar("rules_off", default=None)
 
@@ -64,8 +60,11 @@ def _act(error: BaseException, message: str) -> None:
         raise error
     if action == "ignore":
         return
+    import logging  # here, as pdb: a compilation without failures loads neither
+    import traceback
+
     raised = error.__traceback__ is not None  # what was only noticed has nothing more to show
-    logger.error("%s", "\n".join((message, "".join(traceback.format_exception(error)).rstrip())) if raised else message)
+    logging.getLogger("tcore.optimizer").error("%s", "\n".join((message, "".join(traceback.format_exception(error)).rstrip())) if raised else message)
     if action == "pdb":
         import pdb  # noqa: T100 - what the option asks for; it loads a dozen modules
 

@@ -135,7 +135,7 @@ class ScalarOp(Op):
         return type(self) is type(other) and self.output_types_preference_key() == other.output_types_preference_key()
 
     def __hash__(self) -> int:
-        return hash((type(self), self.output_types_preference_key()))
+        return hash((type(self), self.__dict__.get("output_types_preference")))  # an optimization asks for many
 
     def output_types_preference_key(self) -> Any:
         """What of the preference takes part in comparisons: None where the class has it."""

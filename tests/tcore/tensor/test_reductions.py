@@ -282,8 +282,8 @@ def test_general_reductions_of_nothing(evaluate):
 def test_gradients_of_general_reductions():
     """Only those that are known have one; those of whole numbers are zero."""
     x, k = T.dmatrix("x"), T.lmatrix("k")
+    node = CAReduce(Larger(scalar.upcast_out), 0)(x).owner
     with pytest.raises(MethodNotDefined):
-        node = CAReduce(Larger(scalar.upcast_out), 0)(x).owner
         node.op.L_op(node.inputs, node.outputs, [T.dvector()])
     for reduced in (CAReduce(scalar.maximum, 0)(k), k.sum(axis=0), k.prod(axis=0), ProdWithoutZeros((0,))(k), T.all(k, axis=0)):
         node = reduced.owner
