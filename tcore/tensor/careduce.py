@@ -22,7 +22,7 @@ from tcore.tensor.dimshuffle import dimshuffle_of
 from tcore.tensor.elemwise import elemwise_of, fill_gradient
 from tcore.tensor.type import tensor_type
 
-__all__ = ["All", "Any_", "CAReduce", "CAReduceDtype", "Prod", "ProdWithoutZeros", "Sum"]
+__all__ = ["All", "Any_", "CAReduce", "CAReduceDtype", "Prod", "ProdWithoutZeros", "Sum", "Supremum"]
 
 
 def _axes(axis: Any) -> tuple[int, ...] | None:
@@ -174,6 +174,28 @@ def _fold(op: ScalarOp, x: np.ndarray, axes: tuple[int, ...]) -> np.ndarray:
     for row in rows[1:]:
         total = op.on_arrays([total, row], [x.dtype.name], [None])[0]
     return total
+
+
+class Supremum(CAReduce):
+    """The maximum of floats over ``axis``, and of nothing -infinity where the maximum is an error."""
+
+    def __init__(self, axis: Any = None) -> None:
+        super().__init__(scalar.maximum, axis)
+
+    def clone(self, **changes: Any) -> CAReduce:
+        """The same op with another ``axis``."""
+        return type(self)(changes.get("axis", self.axis))
+
+    def reduced(self, x: np.ndarray, axes: tuple[int, ...]) -> Any:
+        return np.maximum.reduce(x, axis=axes, initial=-np.inf)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.axis,)
+
+    def __str__(self) -> str:
+        return f"Supremum{self._axis_text()}"
+
+    __repr__ = __str__
 
 
 def accumulator_dtype(dtype: str) -> str:

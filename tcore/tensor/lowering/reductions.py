@@ -10,7 +10,7 @@ from tcore.codegen.functions import apply_function
 from tcore.codegen.lowering import NotLowered, Operand, Target, axes_of, lowers, merge
 from tcore.codegen.reductions import Reduction
 from tcore.codegen.stages import Demand, Reduce, Stage
-from tcore.tensor.careduce import CAReduce
+from tcore.tensor.careduce import CAReduce, Supremum
 from tcore.tensor.extremes import Argmax, Argmin, MaxAndArgmax
 
 __all__ = ["LOWERINGS"]
@@ -45,7 +45,7 @@ def lower_careduce(op: Any, out: Target, x: Operand) -> list[Stage]:
     accumulator = getattr(op, "acc_dtype", None) or out.dtype
     axes = _normal(op.axis, x.ndim)
     kept, reduced = _kept(out, x, axes), axes_of(x, axes)
-    demands = _some(reduced) if name in ("max", "min") else []
+    demands = _some(reduced) if name in ("max", "min") and not isinstance(op, Supremum) else []
     return [*demands, Reduce((out.buffer,), kept, reduced, Reduction(name, accumulator, (out.dtype,)), (x[merge(kept, reduced, axes)],))]
 
 

@@ -12,9 +12,9 @@ from tcore import scalar
 from tcore.optimizer.navigators import in2out
 from tcore.optimizer.rewrite import ASSUME_FINITE, GlobalRewrite, rewrite
 from tcore.scalar.dtypes import float_dtypes
-from tcore.tensor.careduce import CAReduce, Sum, normal_axes, spread_over
+from tcore.tensor.careduce import CAReduce, Sum, Supremum, normal_axes, spread_over
 from tcore.tensor.dimshuffle import DimShuffle
-from tcore.tensor.math import add, exp, isinf, log, mul, sub, switch, true_div
+from tcore.tensor.math import add, cast, exp, isinf, log, mul, sub, switch, true_div
 from tcore.tensor.rewrites.common import elemwise_node, fitted
 
 if TYPE_CHECKING:
@@ -57,16 +57,19 @@ def local_exp_over_sum_exp(node: Apply) -> Any:
 
 
 def _exponent_of_sum(total: Apply | None) -> Any:
-    """x where ``total`` is the node of sum(exp(x)) and ``x`` is not shifted yet; else None."""
+    """x where ``total`` is the node of sum(exp(x)) and ``x`` is not shifted yet; else None.
+
+    In the dtype of the exponentials: differences of integers would wrap around.
+    """
     if total is None or not isinstance(total.op, Sum):
         return None
     power = elemwise_node(total.inputs[0], scalar.Exp)
-    if power is None:
+    if power is None or power.outputs[0].type.dtype not in float_dtypes:
         return None
     difference = elemwise_node(power.inputs[0], scalar.Sub)
     if difference is not None and _is_spread_maximum(difference.inputs[1]):
         return None
-    return power.inputs[0]
+    return cast(power.inputs[0], power.outputs[0].type.dtype)
 
 
 def _is_spread_maximum(variable: Any) -> bool:
@@ -77,8 +80,8 @@ def _is_spread_maximum(variable: Any) -> bool:
 
 
 def _shifted(x: Any, axis: Any) -> tuple[Any, Any]:
-    """max(x) over ``axis``, and exp(x - max(x))."""
-    high = CAReduce(scalar.maximum, axis)(x)
+    """max(x) over ``axis``, and exp(x - max(x)); where there is nothing to sum, the sum is 0 and no error."""
+    high = Supremum(axis)(x)
     return high, exp(sub(x, spread_over(high, x.type.ndim, normal_axes(axis, x.type.ndim))))
 
 

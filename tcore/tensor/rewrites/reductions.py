@@ -11,7 +11,7 @@ from tcore.optimizer.rewrite import ASSUME_FINITE, Rewrite, Stage, rewrite
 from tcore.scalar.dtypes import float_dtypes
 from tcore.tensor._lengths import product
 from tcore.tensor.alloc import Alloc
-from tcore.tensor.careduce import CAReduce, CAReduceDtype, Prod, Sum, normal_axes
+from tcore.tensor.careduce import CAReduce, CAReduceDtype, Prod, Sum, Supremum, normal_axes
 from tcore.tensor.constants import constant_int
 from tcore.tensor.dimshuffle import DimShuffle
 from tcore.tensor.elemwise import Elemwise
@@ -86,7 +86,7 @@ def local_reduce_broadcastable(node: Apply) -> Any:
     single = [axis for axis in axes if x.type.broadcastable[axis]]
     if not single:
         return False
-    if type(op) not in (CAReduce, Sum, Prod) and not isinstance(op, CAReduceDtype):
+    if type(op) not in (CAReduce, Supremum, Sum, Prod) and not isinstance(op, CAReduceDtype):
         return False
     if op.scalar_op.output_types is None or out.type.dtype == "bool" != x.type.dtype:
         return False

@@ -56,3 +56,34 @@ def test_without_assumptions():
     f = tcore.function([x], T.exp(x) / T.exp(x).sum(axis=1, keepdims=True), mode=MODE.excluding("assume_finite"))
     with np.errstate(all="ignore"):
         np.testing.assert_array_equal(f(VALUES)[0, :2], [np.nan, np.nan])
+
+
+@pytest.mark.parametrize("axis", [0, 1, None])
+@pytest.mark.parametrize("shape", [(0, 3), (3, 0), (0, 0)])
+def test_nothing_to_sum(shape, axis, backend):
+    """The sum of no exponentials is 0, its logarithm -infinity, and there is nothing to differentiate."""
+    value = T.log(T.exp(x).sum(axis=axis))
+    f = tcore.function([x], [value, T.grad(value.sum(), x)])
+    result, gradient = f(np.zeros(shape))
+    np.testing.assert_array_equal(result, np.full(np.zeros(shape).sum(axis=axis).shape, -np.inf))
+    assert gradient.shape == shape
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int8", "uint16", "int64", "uint64"])
+def test_exponents_that_are_integers(dtype):
+    """Differences to the largest are taken of floats: those of integers wrap around."""
+    n = T.matrix("n", dtype=dtype)
+    e = T.exp(n)
+    f = tcore.function([n], [T.log(e.sum(axis=1)), e / e.sum(axis=1, keepdims=True)], mode=MODE)
+    values = np.array([[1, 3, 5], [100, 0 if dtype.startswith("u") else -100, 2]], dtype)
+    logs, weights = f(values)
+    np.testing.assert_allclose(logs, logsumexp(values.astype(float), axis=1), rtol=1e-3)
+    np.testing.assert_allclose(weights, softmax(values.astype(float), axis=1), rtol=1e-2, atol=1e-6)
+
+
+def test_exponents_that_are_complex_are_left_alone():
+    """There is no largest of them."""
+    z = T.zmatrix("z")
+    f = tcore.function([z], T.exp(z) / T.exp(z).sum(axis=1, keepdims=True), mode=MODE)
+    values = np.array([[1 + 2j, 3j, -1.0]])
+    np.testing.assert_allclose(f(values), np.exp(values) / np.exp(values).sum(axis=1, keepdims=True))
