@@ -23,7 +23,7 @@ from tcore.configuration import config
 from tcore_cpu.runtime_abi import RUNTIME_ABI
 from tcore_cpu.store import Library, Store, open_store
 
-__all__ = ["CompileError", "Compiler", "Unit", "find_compiler", "load_units", "platform_abi", "vector_math"]
+__all__ = ["CompileError", "Compiler", "Unit", "extra_libraries", "find_compiler", "load_units", "platform_abi", "vector_math"]
 
 SEMANTIC_FLAGS = ("-ffp-contract=off", "-fwrapv", "-fno-math-errno", "-fno-strict-aliasing", "-fno-trapping-math")
 """Flags that decide what results are: part of every key."""
@@ -81,7 +81,7 @@ class Unit:
     @property
     def key(self) -> str:
         """What the library is found under."""
-        parts = (self.source, "c++" if self.cplusplus else "c", *SEMANTIC_FLAGS, platform_abi(), str(RUNTIME_ABI))
+        parts = (self.source, "c++" if self.cplusplus else "c", *SEMANTIC_FLAGS, platform_abi(), str(RUNTIME_ABI), *extra_libraries())
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:40]
 
 
@@ -118,6 +118,14 @@ def _libc() -> str:
         return "unknown"
 
 
+def extra_libraries() -> tuple[str, ...]:
+    """Link arguments that stand before those of the C library: its functions are taken from there where they have them.
+
+    Part of every key, since they decide what results are.
+    """
+    return ("-lamdlibm",) if config.lib.amdlibm else ()
+
+
 _OLD_VECTOR_MATH = frozenset(["exp", "log", "pow", "sin", "cos"])
 _NEW_VECTOR_MATH = _OLD_VECTOR_MATH | frozenset(
     ["acos", "acosh", "asin", "asinh", "atan", "atan2", "atanh", "cbrt", "cosh", "erf", "erfc", "exp2", "expm1", "hypot", "log10", "log1p", "log2", "sinh", "tan", "tanh"]
@@ -151,7 +159,7 @@ def _command(compiler: Compiler, unit: Unit, source: Path, target: Path) -> list
     libraries = ["-lmvec"] if vector_math() else []
     quiet = [] if config.cmodule.compilation_warning else ["-w"]
     return [
-        *command, *_SPEED_FLAGS, *SEMANTIC_FLAGS, *shape, *quiet, "-x", language, str(source), "-o", str(target), *libraries, "-lm"
+        *command, *_SPEED_FLAGS, *SEMANTIC_FLAGS, *shape, *quiet, "-x", language, str(source), "-o", str(target), *extra_libraries(), *libraries, "-lm"
     ]  # fmt: skip
 
 
