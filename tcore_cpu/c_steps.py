@@ -18,8 +18,8 @@ from tcore.configuration import config
 from tcore.link import ValueLock
 from tcore.link.errors import ThunkView, raise_with_op
 from tcore.scalar.type import Scalar
-from tcore_cpu.compiler import CompileError, logger
-from tcore_cpu.store import open_store
+from tcore_cpu.compiler import CompileError, extra_libraries, logger
+from tcore_cpu.store import Library, open_store
 from tcore_cpu.user_code import ModuleText, cells_of, has_c_code, module_text, params_of
 
 __all__ = ["CStep", "ScalarInputs", "c_step_of", "load_module", "objection"]
@@ -120,7 +120,8 @@ def _find_or_compile(text: ModuleText) -> Path:
     _compiled.add(text.name)
     private = tempfile.TemporaryDirectory(prefix="tcore-user-code-")
     atexit.register(private.cleanup)  # as late as can be, and before Python complains that nobody did
-    return _compile(text, Path(private.name))
+    _kept.append(Library(_compile(text, Path(private.name)), compiled=True))
+    return _kept[-1].path
 
 
 _kept: list[Any] = []
@@ -129,7 +130,7 @@ _compiled: set[str] = set()
 
 
 def _key(text: ModuleText) -> str:
-    parts = (*_command(text), str(sysconfig.get_config_var("SOABI")), text.source)
+    parts = (*_command(text), *extra_libraries(), str(sysconfig.get_config_var("SOABI")), text.source)
     return f"{text.name}-{hashlib.sha256(chr(0).join(parts).encode()).hexdigest()[:16]}"
 
 
@@ -162,6 +163,7 @@ def _compile(text: ModuleText, folder: Path) -> Path:
     command = [*arguments, str(source), "-o", str(target)]
     command += [f"-L{path}" for path in text.library_dirs]
     command += [f"-l{name}" for name in text.libraries]
+    command += extra_libraries()
     run = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
     if run.returncode:
         lines = run.stderr.strip().splitlines()[:30]
