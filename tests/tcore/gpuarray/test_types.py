@@ -108,7 +108,7 @@ def test_constants(kind):
     np.testing.assert_array_equal(tcore.function([x], x + constant)(A), A + A)
 
 
-def test_shared_values(kind):
+def test_shared_values_L12242_L12244(kind):
     """Copies in and out, unless borrowed; host values are moved."""
     s = gpuarray_shared_constructor(A, name="s", target=NAME)
     np.testing.assert_array_equal(s.get_value(), A)
