@@ -62,20 +62,19 @@ def c_step_of(node: Any, key: str = "") -> CStep | None:
         raise CompileError(f"{node.op} has C code only, and {reason}")
     text = module_text(node)
     module = load_module(text)
-    return CStep(node, module, _key(text) if text.cached else "", compiled=text.name in _compiled)
+    return CStep(node, module, _key(text) if text.cached else "", compiled=_key(text) in _compiled)
 
 
 def _stored_module(key: str) -> Any:
     """The module that the kernel store has under ``key``, loaded; None where it has none."""
-    name = key.rpartition("-")[0]
     with _lock:
-        module = _loaded.get(name)
+        module = _loaded.get(key)
         if module is None:
             found = open_store(config.cpu.store).find(key)
             if found is None:
                 return None
             _kept.append(found)
-            module = _loaded[name] = _load(name, found.path)
+            module = _loaded[key] = _load(key.rpartition("-")[0], found.path)
         return module
 
 
@@ -88,9 +87,10 @@ def _performs(op: Any) -> bool:
 def load_module(text: ModuleText) -> Any:
     """The loaded module, compiled if the kernel store lacks it; modules stay loaded until the process ends."""
     with _lock:
-        module = _loaded.get(text.name)
+        key = _key(text)  # not its name: the same source is another module with other flags
+        module = _loaded.get(key)
         if module is None:
-            module = _loaded[text.name] = _load(text.name, _find_or_compile(text))
+            module = _loaded[key] = _load(text.name, _find_or_compile(text))
         return module
 
 
@@ -111,13 +111,13 @@ def _find_or_compile(text: ModuleText) -> Path:
         if found is not None:
             _kept.append(found)
             return found.path
-        _compiled.add(text.name)
+        _compiled.add(key)
         with store.workplace() as folder:
             built = _compile(text, folder)
             library = store.put(key, built, {"flags": _command(text)})
         _kept.append(library)
         return library.path
-    _compiled.add(text.name)
+    _compiled.add(key)
     private = tempfile.TemporaryDirectory(prefix="tcore-user-code-")
     atexit.register(private.cleanup)  # as late as can be, and before Python complains that nobody did
     _kept.append(Library(_compile(text, Path(private.name)), compiled=True))
@@ -125,7 +125,7 @@ def _find_or_compile(text: ModuleText) -> Path:
 
 
 _kept: list[Any] = []
-#: names of the modules that this process compiled
+#: keys of the modules that this process compiled
 _compiled: set[str] = set()
 
 
