@@ -15,11 +15,12 @@ from typing import Any
 
 from tcore.configuration import config
 
-__all__ = ["ROUTINES", "BlasError", "pointers"]
+__all__ = ["DEFAULT", "ROUTINES", "BlasError", "pointers"]
 
 ROUTINES = ("sgemm", "dgemm", "sgemv", "dgemv", "sger", "dger", "sdot", "ddot")
 """In the order of the runtime's numbers."""
-_SCIPY = "-lblas"  # the default of the flag means: the BLAS that SciPy brings
+DEFAULT = "-lblas"
+"""The default of the flag: it means the BLAS that SciPy brings."""
 
 
 class BlasError(RuntimeError):
@@ -38,7 +39,7 @@ def pointers() -> dict[str, int]:
     flags = config.blas.ldflags.strip()
     if not flags:
         return {}
-    return _from_scipy() if flags == _SCIPY else _from_flags(flags)
+    return _from_scipy() if flags == DEFAULT else _from_flags(flags)
 
 
 def _from_scipy() -> dict[str, int]:
@@ -47,7 +48,10 @@ def _from_scipy() -> dict[str, int]:
     get_name, get_pointer = ctypes.pythonapi.PyCapsule_GetName, ctypes.pythonapi.PyCapsule_GetPointer
     get_name.restype, get_name.argtypes = ctypes.c_char_p, [ctypes.py_object]
     get_pointer.restype, get_pointer.argtypes = ctypes.c_void_p, [ctypes.py_object, ctypes.c_char_p]
-    return {name: get_pointer(table[name], get_name(table[name])) for name in ROUTINES}
+    try:
+        return {name: get_pointer(table[name], get_name(table[name])) for name in ROUTINES}
+    except KeyError as error:
+        raise BlasError(f"SciPy's BLAS has no {error}: install another scipy, or name a BLAS in blas.ldflags") from error
 
 
 def _load_by_path() -> Any:

@@ -10,6 +10,7 @@ import importlib
 import os
 import subprocess
 import threading
+import warnings
 from typing import Any
 
 from tcore.configuration import config
@@ -65,13 +66,22 @@ def runtime() -> Any:
 
 
 def load_blas() -> bool:
-    """Give BLAS to the runtime, once; whether there is one."""
+    """Give BLAS to the runtime, once; whether there is one.
+
+    Where SciPy's, the default, cannot be loaded, a warning says so and products run on NumPy. What ``blas.ldflags`` names must be there.
+    """
     global _blas_done  # noqa: PLW0603 - loaded once per process
-    from tcore_cpu.blas import ROUTINES, pointers
+    from tcore_cpu.blas import DEFAULT, ROUTINES, BlasError, pointers
 
     with _lock:
         if not _blas_done:
-            found = pointers()
+            try:
+                found = pointers()
+            except BlasError as error:
+                if config.blas.ldflags.strip() != DEFAULT:
+                    raise
+                warnings.warn(f"products run on NumPy: {error}", RuntimeWarning, stacklevel=2)
+                return False
             for number, name in enumerate(ROUTINES):
                 if name in found:
                     runtime().set_blas(number, found[name])

@@ -47,7 +47,7 @@ class Backend(Protocol):
 
 _core_linkers: dict[str, Callable[[], Linker]] = {
     "py": PerformLinker,
-    "vm": lambda: VMLinker(allow_gc=True),
+    "vm": VMLinker,
     "vm_nogc": lambda: VMLinker(allow_gc=False),
 }
 #: stands in for a native linker where no backend is there

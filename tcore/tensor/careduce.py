@@ -13,6 +13,7 @@ from tcore.configuration import config
 from tcore.graph.apply import Apply
 from tcore.graph.op import Op
 from tcore.graph.variable import Variable
+from tcore.link.floating import floating_point_errors
 from tcore.scalar.dtypes import discrete_dtypes
 from tcore.scalar.op import ScalarOp
 from tcore.tensor.conversion import as_tensor_variable
@@ -117,7 +118,7 @@ class CAReduce(Op):
         (x,) = inputs
         axes = normal_axes(self.axis, x.ndim)
         dtype = node.outputs[0].type.dtype
-        with np.errstate(all="ignore"):
+        with floating_point_errors():
             output_storage[0][0] = np.asarray(self.reduced(x, axes), dtype)
 
     def reduced(self, x: np.ndarray, axes: tuple[int, ...]) -> Any:

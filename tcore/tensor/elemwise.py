@@ -14,6 +14,7 @@ from tcore.graph.apply import Apply
 from tcore.graph.null_type import DisconnectedType, NullType
 from tcore.graph.op import Op
 from tcore.graph.variable import Variable
+from tcore.link.floating import floating_point_errors
 from tcore.plugins.finders import names_elsewhere
 from tcore.scalar.basic import second
 from tcore.scalar.dtypes import complex_dtypes, discrete_dtypes
@@ -124,7 +125,7 @@ class Elemwise(Op):
             target = cell[0] if source is None else inputs[source]
             fits = type(target) is np.ndarray and target.shape == shape and target.dtype.name == dtype
             out.append(target if fits else None)
-        with np.errstate(all="ignore"):
+        with floating_point_errors():
             results = self.scalar_op.on_arrays(inputs, dtypes, out)
         for cell, result in zip(output_storage, results, strict=True):
             cell[0] = result if result.shape == shape else np.array(np.broadcast_to(result, shape))

@@ -11,6 +11,7 @@ from tcore import scalar
 from tcore.graph.apply import Apply
 from tcore.graph.op import Op
 from tcore.graph.variable import Variable
+from tcore.link.floating import floating_point_errors
 from tcore.scalar.dtypes import float_dtypes
 from tcore.tensor import reductions
 from tcore.tensor.careduce import spread_over
@@ -67,7 +68,7 @@ class Softmax(_Rowwise):
 
     def perform(self, node: Apply, inputs: Sequence[Any], output_storage: Sequence[list[Any]], params: Any = None) -> None:
         (x,) = inputs
-        with np.errstate(all="ignore"):
+        with floating_point_errors():
             e = _shifted(x)
             np.exp(e, out=e)
             e /= e.sum(axis=1, keepdims=True)
@@ -94,7 +95,7 @@ class SoftmaxGrad(Op):
         dy, sm = inputs
         if dy.shape != sm.shape:
             raise ValueError(f"{self} takes two matrices of one shape, got {dy.shape} and {sm.shape}")
-        with np.errstate(all="ignore"):
+        with floating_point_errors():
             weighted = dy * sm
             result = weighted - weighted.sum(axis=1, keepdims=True, dtype=_accumulator(sm)) * sm
         output_storage[0][0] = result.astype(sm.dtype, copy=False)
@@ -119,7 +120,7 @@ class LogSoftmax(_Rowwise):
 
     def perform(self, node: Apply, inputs: Sequence[Any], output_storage: Sequence[list[Any]], params: Any = None) -> None:
         (x,) = inputs
-        with np.errstate(all="ignore"):
+        with floating_point_errors():
             shifted = _shifted(x)
             shifted -= np.log(np.exp(shifted).sum(axis=1, keepdims=True))
         output_storage[0][0] = shifted.astype(x.dtype, copy=False)

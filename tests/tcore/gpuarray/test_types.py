@@ -200,7 +200,7 @@ def test_wrong_contexts_option(monkeypatch, entry, message):
         list(contexts.list_contexts())
 
 
-def test_configured_contexts(monkeypatch):
+def test_configured_contexts_L13343(monkeypatch):
     """The default one from ``device``, else from ``init_gpu_device``; others by name."""
     for device, init, default in (("opencl0:0", "", "opencl0:0"), ("cpu", "opencl0:0", "opencl0:0")):
         options = {"device": device, "init_gpu_device": init, "contexts": "one->opencl0:0; two->cuda0"}
