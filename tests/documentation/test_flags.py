@@ -10,17 +10,22 @@ import pytest
 import tcore
 import tcore.tensor as T
 from tcore import config, scalar
+from tcore.compile import backends
 from tcore.compile import mode as mode_module
 from tcore.compile.mode import Mode
 from tcore.configuration import Config, ConfigFrozenError
 from tcore.configuration.sources import rc_paths, read_sources
+from tcore.gpuarray import contexts
+from tcore.gpuarray.runtime import DeviceError
 from tcore.graph import FunctionGraph
 from tcore.graph.destroyhandler import DestroyHandler
 from tcore.graph.errors import InconsistencyError
 from tcore.link import floating
 from tcore.optimizer import TopoOptimizer, local_optimizer
+from tcore.plugins.errors import UnknownNameError
 from tcore.tensor.elemwise import Elemwise
 from tcore.tensor.upcasts import Float64Error
+from tcore.testing.backends import unavailable
 
 
 @pytest.fixture
@@ -325,3 +330,64 @@ class TestFloatingPointErrorsL13940:
         with np.errstate(all="raise"), pytest.raises(FloatingPointError):
             run("numpy.seterr_all=None", self.CASES["divide"][0], 0.0)
         assert np.geterr() == before
+
+
+class TestDevices:
+    """``force_device`` and ``print_active_device``."""
+
+    @pytest.fixture
+    def use(self, monkeypatch):
+        def use(flags):
+            monkeypatch.setattr(backends, "config", configured(flags))
+            monkeypatch.setattr(backends, "_warned", set())
+            monkeypatch.setattr(contexts, "config", configured(flags))
+            monkeypatch.setattr(contexts, "_contexts", {})
+            contexts.open_device.cache_clear()
+            return backends
+
+        yield use
+        contexts.open_device.cache_clear()
+
+    @pytest.mark.parametrize(("device", "reason"), [("nosuch0", "no installed package has a device 'nosuch'"), ("opencl99:0", "OpenCL")])
+    def test_unusable_device_L13325_L13331(self, use, device, reason):
+        """One warning that says why, and the CPU; an error where ``force_device`` insists."""
+        usual = use("").current_backend()
+        module = use(f"device={device}")
+        with pytest.warns(UserWarning, match=f"the device {device} cannot be used, so functions run on the CPU: .*{reason}.*force_device=True"):
+            assert module.current_backend() is usual
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            assert module.device_in_use() == "cpu"
+        module = use(f"device={device},force_device=True")
+        assert module.device_in_use() == device
+        with pytest.raises((UnknownNameError, DeviceError), match=reason):
+            contexts.get_context()
+
+    def test_switched_off_L13331(self, use):
+        """``force_device`` with ``device=cpu``: no device is opened, whoever asks."""
+        use("force_device=True")
+        for ask in (lambda: contexts.get_context("opencl0:0"), lambda: contexts.open_device("cuda0")):
+            with pytest.raises(DeviceError, match="switched off by the flags force_device=True and device=cpu"):
+                ask()
+
+    @pytest.mark.skipif(unavailable("opencl") is not None, reason=str(unavailable("opencl")))
+    def test_active_device_L13353(self, use, capsys):
+        """Name, device and what it is, once, when a device is first used; nothing where the flag is off."""
+        use("device=opencl0:0,contexts=one->opencl0:0")
+        for name in (None, None, "one", "opencl0:0"):
+            context = contexts.get_context(name)
+        lines = capsys.readouterr().err.splitlines()
+        assert [line.partition(": ")[0] for line in lines] == ["Mapped name None to device opencl0:0", "Mapped name one to device opencl0:0"]
+        assert all(context.description in line for line in lines)
+        use("device=opencl0:0,print_active_device=False")
+        contexts.get_context()
+        assert capsys.readouterr().err == ""
+        assert backends.device_in_use() == "opencl0:0"
+
+    @pytest.mark.skipif(unavailable("opencl") is not None, reason=str(unavailable("opencl")))
+    def test_started_but_not_the_default_L13343(self, use):
+        """``init_gpu_device`` moves neither work nor shared variables."""
+        module = use("init_gpu_device=opencl0:0,print_active_device=False")
+        assert contexts.get_context().device_name == "opencl0:0"
+        assert module.device_in_use() == "cpu"
+        assert module.current_backend() is None or module.current_backend().name == "cpu"

@@ -26,10 +26,7 @@ UNREAD = {
         "dnn.conv.workmem dnn.conv.workmem_bwd dnn.enabled dnn.include_path dnn.library_path"
     ),
     "MAGMA": "magma.enabled magma.include_path magma.library_path",
-    "devices": (
-        "deterministic force_device print_active_device gpuarray.cache_path gpuarray.preallocate gpuarray.sched "
-        "gpuarray.single_stream"
-    ),
+    "devices": "deterministic gpuarray.cache_path gpuarray.preallocate gpuarray.sched gpuarray.single_stream",
     "lock of the compile directory": "compile.timeout compile.wait",
     "bugs of old versions, of which there is none": "warn.subtensor_merge_bug",
 }
