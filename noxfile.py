@@ -224,6 +224,6 @@ def docs(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Ratios of pairs of workloads as JSON, Markdown and PNG in benchmarks/results; `-- --list` names them."""
-    install_editable(session, "bench")
+    """Times beside those of NumPy, PyTensor, JAX and PyTorch as JSON, Markdown and PNG in benchmarks/results; `-- --list` names the rows."""
+    install_editable(session, "bench", "peers")
     session.run("python", "-P", str(ROOT / "benchmarks"), *session.posargs)

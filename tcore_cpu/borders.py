@@ -108,8 +108,13 @@ class BorderBuilder(Builder):
         current.roots += stage.step
         guarded = guarded_loads(stage.step)
         inside += self.printer.statements(current.flat(guarded), lambda e: current.leaf(e, guarded, names), names)
-        inside += [f"{state} = {names[value]};" for state, value in zip(states, stage.step, strict=True)]
-        for buffer, state in zip(stage.outputs, states, strict=True):
+        # all of the new state is made of the old one
+        inside += [
+            f"const {self.printer.type(c.dtype)} new_{state} = {names[value]};"
+            for c, state, value in zip(stage.carried, states, stage.step, strict=True)
+        ]
+        inside += [f"{state} = new_{state};" for state in states]
+        for buffer, state in zip(stage.outputs, states, strict=False):
             base = current.ref(RefKind.BASE, self.operand(buffer, (), True), buffer.dtype, 2)
             offsets = [
                 f"{self._axis_text(current, axis)} * q->ints[{self.int_argument(Stride(buffer, k))}]"

@@ -23,7 +23,7 @@ from tcore.configuration import config
 from tcore_cpu.runtime_abi import RUNTIME_ABI
 from tcore_cpu.store import Library, Store, open_store
 
-__all__ = ["CompileError", "Compiler", "Unit", "extra_libraries", "find_compiler", "load_units", "platform_abi", "vector_math"]
+__all__ = ["CompileError", "Compiler", "Unit", "extra_libraries", "find_compiler", "libraries_of", "load_units", "platform_abi", "vector_math"]
 
 SEMANTIC_FLAGS = ("-ffp-contract=off", "-fwrapv", "-fno-math-errno", "-fno-strict-aliasing", "-fno-trapping-math")
 """Flags that decide what results are: part of every key."""
@@ -148,6 +148,11 @@ def vector_math() -> frozenset[str]:
     return frozenset()
 
 
+def libraries_of(compiler: Compiler) -> tuple[str, ...]:
+    """The mathematics libraries that kernels are linked with."""
+    return (*extra_libraries(), *(["-lmvec"] if vector_math() else []), "-lm")
+
+
 def _command(compiler: Compiler, unit: Unit, source: Path, target: Path) -> list[str]:
     command = list(compiler.command)
     shape: Sequence[str] = _SHAPE_FLAGS
@@ -156,10 +161,9 @@ def _command(compiler: Compiler, unit: Unit, source: Path, target: Path) -> list
         language, shape = "c++", _CPLUSPLUS_SHAPE_FLAGS
         if config.cxx:
             command = shlex.split(config.cxx)
-    libraries = ["-lmvec"] if vector_math() else []
     quiet = [] if config.cmodule.compilation_warning else ["-w"]
     return [
-        *command, *_SPEED_FLAGS, *SEMANTIC_FLAGS, *shape, *quiet, "-x", language, str(source), "-o", str(target), *extra_libraries(), *libraries, "-lm"
+        *command, *_SPEED_FLAGS, *SEMANTIC_FLAGS, *shape, *quiet, "-x", language, str(source), "-o", str(target), *libraries_of(compiler)
     ]  # fmt: skip
 
 

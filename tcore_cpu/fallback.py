@@ -21,9 +21,9 @@ from typing import Any
 import numpy as np
 
 from tcore.compile.overwriting import is_plain_memory
-from tcore.configuration import config
 from tcore.link.program import note_written
 from tcore_cpu import runtime_build
+from tcore_cpu.core_object import core_library
 from tcore_cpu.runtime_abi import DTYPES, RUNTIME_ABI, Event, Failure
 
 __all__ = ["FallbackWarning", "load"]
@@ -46,15 +46,7 @@ def _interface() -> str:
 
 
 def _library() -> Path:
-    from tcore_cpu.store import open_store
-
-    store = open_store(config.cpu.store)
-    key = f"runtime-{RUNTIME_ABI}-{runtime_build.source_hash()}"
-    found = store.find(key)
-    if found is None:
-        with store.workplace() as folder:
-            built = runtime_build.build_core(folder / "core.so")
-            found = store.put(key, built, {"flags": list(runtime_build.COMPILE_FLAGS)})
+    found = core_library()
     _kept.append(found)
     return found.path
 
@@ -69,7 +61,7 @@ def load() -> Any:
     ------
     ImportError
         If cffi is missing.
-    subprocess.CalledProcessError, OSError
+    CompileError, OSError
         If the core cannot be compiled.
     """
     import cffi
@@ -227,6 +219,8 @@ class Program:
             return False
         if any(mask >> k & 1 and value.shape[k] != 1 for k in range(ndim)):
             return False
+        if type(value) is not np.ndarray and hasattr(value, "filled"):
+            return False  # a masked array is refused where it is filtered
         frame.bind(slot, value)
         return True
 

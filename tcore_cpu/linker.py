@@ -20,6 +20,7 @@ from tcore.link.storage import map_storage
 from tcore_cpu.c_steps import objection
 from tcore_cpu.compiler import Unit
 from tcore_cpu.draft import Draft, decode, encode
+from tcore_cpu.export import export_function
 from tcore_cpu.linking import Linked, load_bodies, make_program
 from tcore_cpu.native_steps import native_steps
 from tcore_cpu.printer import UnitPrinter
@@ -29,6 +30,9 @@ from tcore_cpu.thunks import NodeThunk, SegmentThunk
 from tcore_cpu.user_code import has_c_code
 
 if TYPE_CHECKING:
+    import os
+    from pathlib import Path
+
     from tcore.codegen.lowering import LoweringTable
     from tcore.graph import Apply, Variable
     from tcore.link.container import Cell, StorageMap
@@ -137,6 +141,10 @@ class _NativeNodes(LocalLinker):
             (kernel.nodes, linked.bodies.origin(kernel.bodies))
             for linked in (self._programs or {}).values() for kernel in linked.draft.kernels
         ]  # fmt: skip
+
+    def export(self, function: Any, path: str | os.PathLike[str], **options: Any) -> list[Path]:
+        """Write a shared library, a C header and a Python loader; see :func:`tcore_cpu.export.export_function`."""
+        return export_function(function, self._accepted(), self.order(), path, **options)
 
     def save(self) -> tuple[str, dict[str, Any]] | None:
         """For pickles: which linker this is, and the kernels that it needs."""
@@ -286,6 +294,10 @@ class CvmLinker(Linker):
         orderings = fgraph.orderings() if hasattr(fgraph, "orderings") else {}
         draft = build(fgraph.inputs, order, outputs, _lowerings(fgraph), printer, native, orderings=orderings)
         return draft, printer.units(_UNIT_BODIES)
+
+    def export(self, function: Any, path: str | os.PathLike[str], **options: Any) -> list[Path]:
+        """Write a shared library, a C header and a Python loader; see :func:`tcore_cpu.export.export_function`."""
+        return export_function(function, self._accepted(), self.order(), path, **options)
 
     # ------------------------------------------------------------ pickles
 

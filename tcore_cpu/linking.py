@@ -15,7 +15,7 @@ from tcore_cpu.python_steps import ErrorReports, step_of
 from tcore_cpu.runtime import runtime
 from tcore_cpu.runtime_abi import DTYPES
 
-__all__ = ["Bodies", "Linked", "load_bodies", "make_program"]
+__all__ = ["Bodies", "Linked", "constant_value", "load_bodies", "make_program"]
 
 
 @frozen(eq=False)
@@ -73,7 +73,7 @@ def make_program(draft: Draft, bodies: Bodies, fgraph: Any) -> Linked:
         draft.linked(bodies.addresses),
         draft.inputs,
         tuple(slot for slot, _ in draft.constants),
-        tuple(_value(constant, draft.dtypes[slot]) for slot, constant in draft.constants),
+        tuple(constant_value(constant, draft.dtypes[slot]) for slot, constant in draft.constants),
         draft.outputs,
         tuple((step, entry.reads, entry.writes) for step, entry in zip(steps, draft.steps, strict=True)),
         ErrorReports(fgraph, draft),
@@ -89,7 +89,8 @@ def make_program(draft: Draft, bodies: Bodies, fgraph: Any) -> Linked:
     )
 
 
-def _value(constant: Any, dtype: int) -> Any:
+def constant_value(constant: Any, dtype: int) -> Any:
+    """The value of a constant as a slot of this dtype wants it: aligned, in the byte order of the machine."""
     if dtype == DTYPES["object"]:
         return constant.data
     array = np.asarray(constant.data)

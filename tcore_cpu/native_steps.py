@@ -15,7 +15,7 @@ from tcore_cpu.runtime_abi import Failure, Instruction, IntegerFunction
 if TYPE_CHECKING:
     from tcore_cpu.program import NativeStep, _Builder
 
-__all__ = ["native_steps"]
+__all__ = ["native_steps", "same"]
 
 _BLAS_DTYPES = ("float32", "float64")
 
@@ -41,11 +41,11 @@ def native_steps(*, blas: bool) -> dict[type, NativeStep]:
         MakeVector: _make_vector,
         Rebroadcast: _rebroadcast,
         Reshape: _reshape,
-        ScalarFromTensor: _same,
+        ScalarFromTensor: same,
         Shape: _shape,
         Shape_i: _shape_i,
         Subtensor: _subtensor,
-        TensorFromScalar: _same,
+        TensorFromScalar: same,
         ViewOp: _whole,
     }
     if blas:
@@ -56,7 +56,8 @@ def native_steps(*, blas: bool) -> dict[type, NativeStep]:
 # -- views
 
 
-def _same(builder: _Builder, node: Any) -> None:
+def same(builder: _Builder, node: Any) -> None:
+    """A scalar as a 0-d array, or the other way: the same memory."""
     builder.assembler.view(builder.array_slot(node.outputs[0]), builder.array_slot(node.inputs[0]), [])
 
 

@@ -18,6 +18,7 @@ from tcore.graph import Constant
 from tcore_cpu.assembler import HOST, Assembler
 from tcore_cpu.draft import Draft, Fused, PythonStep
 from tcore_cpu.lengths import Lengths
+from tcore_cpu.native_steps import same
 from tcore_cpu.plans import CopyPlan, KernelPlan, NotScheduled
 from tcore_cpu.printer import UnitPrinter
 from tcore_cpu.runtime_abi import DTYPES, Failure, Instruction
@@ -73,9 +74,9 @@ def build(
     return _Builder(inputs, nodes, outputs, table, printer, native).build(granularity, orderings or {})
 
 
-def _aliases(node: Any) -> dict[int, int]:
-    """Output position to the input whose memory it shows or takes over."""
-    found: dict[int, int] = {}
+def _aliases(node: Any, native: NativeStep | None) -> dict[int, int]:
+    """Output position to the input whose memory it shows or takes over: by its op, or by the native step that runs it."""
+    found: dict[int, int] = {0: 0} if native is same else {}
     for name in ("view_map", "destroy_map"):
         for out, shown in (getattr(node.op, name, None) or {}).items():
             if shown:
@@ -216,7 +217,7 @@ class _Builder:
     def plan_memory(self, steps: Sequence[Any]) -> None:
         """Who shares memory with whom, until when it is read, and what Python sees."""
         for node in self.nodes:
-            for out, shown in _aliases(node).items():
+            for out, shown in _aliases(node, self.native.get(type(node.op))).items():
                 source = node.inputs[shown]
                 self.root[node.outputs[out]] = self.root.get(source, source)
         inputs = set(self.inputs)

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import importlib
 import os
-import subprocess
 import threading
 import warnings
 from typing import Any
 
 from tcore.configuration import config
+from tcore_cpu.compiler import CompileError
 from tcore_cpu.runtime_abi import RUNTIME_ABI
 
 __all__ = ["RuntimeMissingError", "load_blas", "runtime", "runtime_kind"]
@@ -42,7 +42,7 @@ def _load() -> Any:
 
     try:
         return fallback.load()
-    except (ImportError, OSError, subprocess.CalledProcessError) as error:
+    except (ImportError, OSError, CompileError) as error:
         raise RuntimeMissingError(
             f"tcore_cpu was installed without its extension module, and the cffi form of the runtime does not work ({error}): "
             "install Python's headers (Debian: apt install python3-dev) and reinstall tcore-cpu"

@@ -12,9 +12,10 @@ import shlex
 import subprocess
 import sys
 import sysconfig
+from collections.abc import Sequence
 from pathlib import Path
 
-__all__ = ["COMPILE_FLAGS", "EXTENSION_SOURCES", "FOLDER", "LINK_FLAGS", "build_core", "build_extension", "source_hash"]
+__all__ = ["COMPILE_FLAGS", "EXTENSION_SOURCES", "FOLDER", "LINK_FLAGS", "build_extension", "library_command", "object_command", "source_hash"]
 
 FOLDER = Path(__file__).resolve().parent
 EXTENSION_SOURCES = ("runtime_core.c", "runtime_python.c")
@@ -72,9 +73,15 @@ def build_extension(folder: Path = FOLDER) -> Path:
     return _compile(EXTENSION_SOURCES, folder / f"_runtime{suffix}", [sysconfig.get_path("include"), np.get_include()])
 
 
-def build_core(target: Path) -> Path:
-    """Build the core alone, for the cffi form of the runtime; needs no Python headers."""
-    return _compile(("runtime_core.c",), target, [], ("-fvisibility=default",))
+def object_command(compiler: Sequence[str], target: Path) -> list[str]:
+    """What compiles the core alone to an object; needs no Python headers. Who links it decides what it shows."""
+    flags = [flag for flag in COMPILE_FLAGS if not flag.startswith("-fvisibility")]
+    return [*compiler, *flags, "-fno-semantic-interposition", "-fPIC", "-c", str(FOLDER / "runtime_core.c"), "-o", str(target)]
+
+
+def library_command(compiler: Sequence[str], source: Path, target: Path) -> list[str]:
+    """What makes a shared library of that object, for the cffi form of the runtime."""
+    return [*compiler, "-shared", str(source), *LINK_FLAGS, "-lm", "-o", str(target)]
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ import stat
 import tempfile
 import time
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -119,27 +119,35 @@ class Store:
         for layer in (self.root, *self.layers):
             for path in layer.glob("*.*.json"):
                 key = path.name.rsplit(".", 2)[0]
-                if key not in self._ready and (found := self._search(key)) is not None:
+                if key not in self._ready and (found := self.find(key)) is not None:
                     self._ready[key] = found
         return len(self._ready)
 
     def find(self, key: str) -> Library | None:
         """The verified library of ``key`` that uses the most of this CPU, from any layer; None where there is none."""
-        return self._ready.get(key) or self._search(key)
+        return self._ready.get(key) or next(filter(None, map(self._load, self._verified(key))), None)
 
-    def _search(self, key: str) -> Library | None:
+    def find_file(self, key: str) -> Path | None:
+        """As :meth:`find`, for what is no library to load: the verified file."""
+        return next(self._verified(key), None)
+
+    def _verified(self, key: str) -> Iterator[Path]:
+        """The sound entries of ``key`` that this CPU can run, best first."""
         for layer in (self.root, *self.layers):
             best = layer / f"{key}.{_tag(self.features)}.json"
-            found = self._load(best)
-            if found is not None:
-                return found
-            for path in layer.glob(f"{key}.*.json"):
-                found = None if path == best else self._load(path)
+            for record in (best, *(path for path in layer.glob(f"{key}.*.json") if path != best)):
+                found = self._verify(record)
                 if found is not None:
-                    return found
-        return None
+                    yield found
 
-    def _load(self, record_path: Path) -> Library | None:
+    @staticmethod
+    def _load(path: Path) -> Library | None:
+        try:
+            return Library(path)
+        except OSError:
+            return None
+
+    def _verify(self, record_path: Path) -> Path | None:
         library_path = record_path.with_suffix(".so")
         try:
             unused = self._unused(record_path)
@@ -157,7 +165,7 @@ class Store:
             if unused > config.cmodule.age_thresh_use / 24:
                 with contextlib.suppress(OSError):  # another process may have removed it
                     os.utime(record_path)
-            return Library(library_path)
+            return library_path
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
@@ -167,13 +175,17 @@ class Store:
 
     def put(self, key: str, built: Path, about: dict[str, Any]) -> Library:
         """Move the library ``built`` (in :meth:`workplace`) into the store, and load it."""
+        return Library(self.put_file(key, built, about), compiled=True)
+
+    def put_file(self, key: str, built: Path, about: dict[str, Any]) -> Path:
+        """Move ``built`` (in :meth:`workplace`) into the store; where it is then."""
         built.chmod(0o600)
         name = f"{key}.{_tag(self.features)}"
         record = {"format": _FORMAT, "sha256": _digest(built.read_bytes()), "features": sorted(self.features), **about}
         target = self.root / f"{name}.so"
         built.replace(target)
         self.write_json(f"{name}.json", record)
-        return Library(target, compiled=True)
+        return target
 
     def has(self, key: str) -> bool:
         """Whether some layer has an entry of this name that is young enough; whether it is sound shows when it is loaded."""

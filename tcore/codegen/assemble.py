@@ -12,11 +12,11 @@ from typing import Any
 from attrs import evolve, frozen
 
 from tcore.codegen.expr import Axis, Buffer, Expr, Extent, Load, index_const
-from tcore.codegen.facts import NodeFacts, is_unit, map_region, region_axes
+from tcore.codegen.facts import NodeFacts, is_unit, map_region, reads_elements, region_axes
 from tcore.codegen.kernel import Check, Kernel, Requirement
 from tcore.codegen.lowering import axis_name
 from tcore.codegen.scratch import place_scratch
-from tcore.codegen.stages import Call, Demand, Loop, Map, Prefix, Reduce, Regions, Scatter, Stage
+from tcore.codegen.stages import Demand, Map, Prefix, Reduce, Regions, Scatter, Stage
 from tcore.codegen.walks import flatten, substitute
 
 __all__ = ["Group", "assemble"]
@@ -133,7 +133,8 @@ class _Builder:
                 continue
             for stage in facts.stages:
                 for axis in stage.loops:
-                    if not is_unit(axis) and (root := self.find(axis)) in roots:
+                    # a length that elements decide is that of the stored result
+                    if not is_unit(axis) and not reads_elements(axis.extent) and (root := self.find(axis)) in roots:
                         self.lengths.setdefault(root, []).append(axis.extent)
             for position, indices in facts.loads.items():
                 variable = facts.node.inputs[position]
@@ -156,9 +157,7 @@ class _Builder:
         """Replace lengths that are stated in terms of vanished arrays."""
         for root, axis in list(self.canonical.items()):
             known = [self.extent_rule([length]) for length in self.lengths[root]]
-            alive = [k[0] for k in known if not self.vanished(k[0])]
-            # Best a length that the host knows before the launch, worst one that depends on an operand's value.
-            best = next((k for k in alive if not reads_elements(k)), alive[0] if alive else known[0][0])
+            best = next((k[0] for k in known if not self.vanished(k[0])), known[0][0])
             if best is not axis.extent:
                 self.canonical[root] = Axis.fresh(axis.name, best)
 
@@ -199,7 +198,7 @@ class _Builder:
             for stage in facts.stages:
                 if isinstance(stage, (Map, Reduce)):
                     for buffer in stage.outputs:
-                        if buffer in own:
+                        if buffer in own and not any(reads_elements(a.extent) for a in stage.axes):
                             lengths = substitute([a.extent for a in stage.axes], self._extents)
                             shape_of[own[buffer]] = tuple(lengths)
             for buffer, variable in own.items():
@@ -355,15 +354,9 @@ class _Builder:
             checked = tuple((k, self.extent_rule([length])[0]) for k, length in stage.checked)
             kept = tuple(axes[a] for a in stage.axes if a in axes)
             return evolve(stage, output=array(stage.output), axes=kept, base=base, checked=checked)
-        if isinstance(stage, Prefix):
-            moved = tuple(axes.get(a, a) for a in stage.axes)
-            return evolve(
-                stage, outputs=tuple(map(array, stage.outputs)), axes=moved, ordered=axes.get(stage.ordered, stage.ordered)
-            )
-        if isinstance(stage, Call):
-            return evolve(stage, outputs=tuple(map(array, stage.outputs)), inputs=tuple(map(array, stage.inputs)))
-        assert isinstance(stage, Loop)
-        return stage
+        assert isinstance(stage, Prefix)
+        moved = tuple(axes.get(a, a) for a in stage.axes)
+        return evolve(stage, outputs=tuple(map(array, stage.outputs)), axes=moved, ordered=axes.get(stage.ordered, stage.ordered))
 
     # -- the kernel
 
@@ -379,9 +372,9 @@ class _Builder:
             for expr in flatten([*stage.exprs, *(a.extent for a in region_axes(stage))]):
                 if isinstance(expr, Load):
                     read[expr.buffer] = None
-            whole = stage.inputs if isinstance(stage, Call) else ()
             base = getattr(stage, "base", None)
-            read.update(dict.fromkeys(whole) | ({base: None} if base is not None else {}))
+            if base is not None:
+                read[base] = None
         for expr in flatten([requirement.condition for requirement in self.requirements]):
             if isinstance(expr, Load):
                 read[expr.buffer] = None
@@ -407,11 +400,6 @@ class _Builder:
 def runs_along(axis: Axis) -> bool:
     """Whether operands that are read at ``axis`` itself have its length: not where a lowering computes another one."""
     return isinstance(axis.extent, Extent)
-
-
-def reads_elements(length: Expr) -> bool:
-    """Whether a length depends on the value of an operand."""
-    return any(isinstance(expr, Load) for expr in flatten([length]))
 
 
 def _in_order(facts: Sequence[NodeFacts]) -> list[NodeFacts]:

@@ -107,9 +107,8 @@ class Expr(metaclass=_Interned):
         return frozenset()
 
     def rebuild(self, args: tuple[Expr, ...]) -> Expr:
-        """The same operation on other operands (``self`` when they are the same)."""
-        assert not args
-        return self
+        """The same operation on other operands; what has none is never asked."""
+        raise NotImplementedError(f"{self!r} has no operands")
 
     def __reduce__(self) -> tuple[Any, tuple[Any, ...]]:
         cls: Any = type(self)

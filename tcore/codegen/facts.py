@@ -9,10 +9,10 @@ from attrs import frozen
 from tcore.codegen.expr import Axis, Const, Expr, Extent, Load, index_const
 from tcore.codegen.kernel import cost, transcendentals
 from tcore.codegen.lowering import Lowered, LoweringTable, NotLowered
-from tcore.codegen.stages import Call, Demand, Loop, Map, Prefix, Reduce, Region, Regions, Scatter, Stage
+from tcore.codegen.stages import Demand, Map, Prefix, Reduce, Region, Regions, Scatter, Stage
 from tcore.codegen.walks import flatten, substitute
 
-__all__ = ["NodeFacts", "node_facts"]
+__all__ = ["NodeFacts", "node_facts", "reads_elements"]
 
 
 @frozen(eq=False)
@@ -24,7 +24,7 @@ class NodeFacts:
     every index at which each input is read.  ``produced`` gives, for each output of a Map or Reduce, its
     own axes (None for those of length 1).  ``other`` are inputs of which neither elements nor lengths occur in
     the stages: what uses them is the shape of the result.  ``own_length`` says that there is an axis whose length
-    only the result itself tells, because nothing is read along it: a fill or a range of a computed length.
+    only the result itself tells, because nothing is read along it: a fill or a range of a computed length, a slice with a computed end.
     """
 
     node: Any
@@ -48,13 +48,16 @@ def is_unit(axis: Axis) -> bool:
 
 
 def _without_unit_reductions(stage: Stage) -> Stage:
-    """A Reduce over axes of length 1 only is a Map."""
+    """A Reduce over axes of length 1 only is a Map; a sum of floats adds to 0 all the same, which makes 0.0 of -0.0."""
     if not isinstance(stage, Reduce) or not all(is_unit(axis) for axis in stage.reduced):
         return stage
     zero = index_const(0)
     elements = substitute(stage.elements, dict.fromkeys(stage.reduced, zero))
-    results = stage.reduction.finish(stage.reduction.lift(elements[0], zero))
-    return Map(stage.outputs, stage.axes, results)
+    reduction = stage.reduction
+    element = reduction.lift(elements[0], zero)
+    if reduction.name == "sum" and reduction.dtype.startswith("float"):
+        element = reduction.combine(reduction.identity(), element)
+    return Map(stage.outputs, stage.axes, reduction.finish(element))
 
 
 def node_facts(node: Any, table: LoweringTable) -> NodeFacts:
@@ -67,7 +70,7 @@ def node_facts(node: Any, table: LoweringTable) -> NodeFacts:
     """
     lowered = table.lower(node)
     stages = tuple(_without_unit_reductions(stage) for stage in lowered.stages)
-    border = any(isinstance(stage, (Regions, Scatter, Prefix, Call, Loop)) for stage in stages)
+    border = any(isinstance(stage, (Regions, Scatter, Prefix)) for stage in stages)
     outer, inner, uniform = _space(stages)
     positions = {op.buffer: k for k, op in enumerate(lowered.inputs) if op.buffer is not None}
     loads: dict[int, list[tuple[Expr, ...]]] = {}
@@ -76,10 +79,8 @@ def node_facts(node: Any, table: LoweringTable) -> NodeFacts:
         if isinstance(expr, Load) and expr.buffer in positions:
             loads.setdefault(positions[expr.buffer], []).append(expr.index)
     for stage in stages:
-        whole = stage.inputs if isinstance(stage, Call) else ()
-        base = stage.base if isinstance(stage, (Regions, Scatter)) else None
-        for buffer in (*whole, *((base,) if base is not None else ())):
-            loads.setdefault(positions[buffer], [])
+        if isinstance(stage, (Regions, Scatter)) and stage.base is not None:
+            loads.setdefault(positions[stage.base], [])
     produced: dict[int, tuple[Axis | None, ...]] = {}
     if not border:
         number = {buffer: k for k, buffer in enumerate(lowered.outputs)}
@@ -110,13 +111,18 @@ def node_facts(node: Any, table: LoweringTable) -> NodeFacts:
 def _has_own_length(
     lowered: Lowered, outer: tuple[Axis, ...], inner: tuple[Axis, ...], loads: dict[int, list[tuple[Expr, ...]]]
 ) -> bool:
-    """Whether an axis has the length of a result, and no operand is read along it."""
+    """Whether an axis has the length of a result, or one that elements decide, and no operand is read along it."""
     own = set(lowered.outputs)
     read = {item for indices in loads.values() for index in indices for item in index}
     return any(
-        axis not in read and any(isinstance(expr, Extent) and expr.buffer in own for expr in flatten([axis.extent]))
+        axis not in read and (reads_elements(axis.extent) or any(isinstance(e, Extent) and e.buffer in own for e in flatten([axis.extent])))
         for axis in (*outer, *inner)
     )
+
+
+def reads_elements(length: Expr) -> bool:
+    """Whether a length depends on the value of an operand."""
+    return any(isinstance(expr, Load) for expr in flatten([length]))
 
 
 def _lengths_used(stages: tuple[Stage, ...], positions: dict[Any, int], roots: list[Expr]) -> set[int]:

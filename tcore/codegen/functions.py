@@ -26,7 +26,7 @@ from attrs import field, frozen
 
 from tcore.codegen.expr import Cast, Const, Expr, Fn, cast, select
 
-__all__ = ["ALIASES", "FUNCTIONS", "HELPERS", "Function", "Helper", "apply_function", "kind"]
+__all__ = ["FUNCTIONS", "HELPERS", "Function", "Helper", "apply_function", "kind"]
 
 Rule = Literal["same", "compare", "test"]
 
@@ -47,11 +47,6 @@ class Function:
     numpy: Callable[..., Any]
     spelling: dict[str, str] = field(eq=False)
     cost: int = 1
-
-    @property
-    def transcendental(self) -> bool:
-        """Whether it is a call that kernels limit and never repeat for a test."""
-        return self.cost >= 8
 
 
 @frozen
@@ -363,34 +358,6 @@ def _comparable(name: str, args: tuple[Expr, ...]) -> tuple[Expr, ...]:
         outcome = Const(int(decided), "bool")
         return (select(negative, outcome, Fn(name, unsigned, "bool")),)
     return tuple(cast(arg, common) for arg in args)
-
-
-ALIASES: dict[str, str] = {
-    "truediv": "true_div",
-    "intdiv": "floor_div",
-    "int_div": "floor_div",
-    "neq": "ne",
-    "sgn": "sign",
-    "abs_": "abs",
-    "scalarmaximum": "maximum",
-    "scalarminimum": "minimum",
-    "and_": "and",
-    "or_": "or",
-    "arcsin": "asin",
-    "arccos": "acos",
-    "arctan": "atan",
-    "arcsinh": "asinh",
-    "arccosh": "acosh",
-    "arctanh": "atanh",
-    "arctan2": "atan2",
-    "gammaln": "lgamma",
-    "gamma": "tgamma",
-    "roundhalftoeven": "rint",
-    "round_half_to_even": "rint",
-    "roundhalfawayfromzero": "round",
-    "round_half_away_from_zero": "round",
-}
-"""Names that scalar ops use in the documented vocabulary, to names of the table."""
 
 
 def is_integer_cast(expr: Expr) -> bool:

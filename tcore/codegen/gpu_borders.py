@@ -1,4 +1,4 @@
-"""Border stages on devices: boxes of an output and scatters, as several launches."""
+"""Border stages on devices: boxes of an output, scatters and ordered axes, as several launches."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from tcore.codegen.expr import Axis, Buffer, Expr, Extent, Fn, Load
 from tcore.codegen.gpu_text import DeviceText, full_index
-from tcore.codegen.lowering import NotLowered, axis_name
+from tcore.codegen.lowering import axis_name
 from tcore.codegen.printer import is_data
-from tcore.codegen.stages import Map, Regions, Scatter, Stage
+from tcore.codegen.stages import Map, Prefix, Regions, Scatter, Stage
 
 __all__ = ["BorderText"]
 
@@ -22,7 +22,7 @@ class BorderText(DeviceText):
             self.border(stage)
 
     def border(self, stage: Stage) -> None:
-        """Regions and scatters, as several launches."""
+        """One stage, as several launches."""
         if isinstance(stage, Regions):
             self._copy(stage)
             for number, region in enumerate(stage.regions):
@@ -34,10 +34,11 @@ class BorderText(DeviceText):
             self._check(stage)
             self._copy(stage)
             self._scatter(stage)
-        elif isinstance(stage, Map):
-            self.elements(stage)
+        elif isinstance(stage, Prefix):
+            self._prefix(stage)
         else:
-            raise NotLowered(f"{type(stage).__name__} stages have no GPU schedule")
+            assert isinstance(stage, Map)
+            self.elements(stage)
 
     def _copy(self, stage: Regions | Scatter) -> None:
         if stage.base is None or stage.inplace:
@@ -119,3 +120,28 @@ class BorderText(DeviceText):
             "}",
         ]
         self.function("_scatter", "thread", [axis.extent for axis in free], lines)
+
+    def _prefix(self, stage: Prefix) -> None:
+        """A thread for each index of the other axes goes along the ordered one."""
+        *free, ordered = stage.loops
+        names = dict(self.names)
+        code = self.split("tc_t", free, names) + self.source.statements(stage.initial, names, self.load(names))
+        states = [f"tc_state{k}" for k in range(len(stage.carried))]
+        types = [self.dialect.type(carried.dtype) for carried in stage.carried]
+        code += [f"{kind} {state} = {self.source.name_of(value, names)};" for kind, state, value in zip(types, states, stage.initial, strict=True)]
+        names |= {**dict(zip(stage.carried, states, strict=True)), ordered: "tc_u"}
+        inner = self.source.statements(stage.step, names, self.load(names))
+        # all of the new state is made of the old one
+        inner += [f"const {kind} new_{state} = {self.source.name_of(value, names)};" for kind, state, value in zip(types, states, stage.step, strict=True)]
+        inner += [f"{state} = new_{state};" for state in states]
+        inner += [f"{self.place(buffer, stage.axes, names)} = {state};" for buffer, state in zip(stage.outputs, states, strict=False)]
+        dialect = self.dialect
+        lines = [
+            f"for (tc_i64 tc_t = {dialect.thread}; tc_t < {self.total(free)}; tc_t += {dialect.threads}) {{",
+            *(f"    {line}" for line in code),
+            f"    for (tc_i64 tc_u = 0; tc_u < {self.total([ordered])}; tc_u += 1) {{",
+            *(f"        {line}" for line in inner),
+            "    }",
+            "}",
+        ]
+        self.function("_prefix", "thread", [axis.extent for axis in free], lines)

@@ -49,10 +49,9 @@ class Interpreter:
         values: dict[Expr, Any] = dict(fixed or {})
         lengths = [self.length(axis.extent) for axis in axes]
         for k, axis in enumerate(axes):
-            if axis not in values:
-                shape = [1] * len(axes)
-                shape[k] = lengths[k]
-                values[axis] = np.arange(lengths[k]).reshape(shape)
+            shape = [1] * len(axes)
+            shape[k] = lengths[k]
+            values[axis] = np.arange(lengths[k]).reshape(shape)
         for expr in flatten(roots):
             if expr not in values:
                 with np.errstate(all="ignore"):
@@ -113,12 +112,11 @@ class Interpreter:
             self._scatter(stage)
         elif isinstance(stage, Prefix):
             self._prefix(stage)
-        elif isinstance(stage, Demand):
+        else:
+            assert isinstance(stage, Demand)
             for condition in stage.conditions:
                 if not self.evaluate([condition], ())[0]:
                     raise ValueError(f"a node demands that {condition!r}")
-        else:
-            raise TypeError(f"cannot interpret {type(stage).__name__} stages")
 
     def _assign(self, buffer: Buffer, axes: Sequence[Axis], value: Any) -> None:
         """Store a value over the axes; axes of length 1 that the kernel dropped come back."""

@@ -10,10 +10,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tcore.codegen.drafts import Draft, Limits, storage
-from tcore.codegen.expr import Axis, Extent
+from tcore.codegen.expr import Axis
 from tcore.codegen.facts import NodeFacts, is_unit
 from tcore.codegen.kernel import affine
-from tcore.codegen.walks import flatten
 
 __all__ = ["Merging"]
 
@@ -54,8 +53,6 @@ class Merging:
             return None
         reads = self._reads(first, second)
         if reads is None or self._needs_value(first, second) or not self._destroys_safely(first, second):
-            return None
-        if not self._keeps_lengths(first, second, reads):
             return None
         if not second.border and (space := self._unify(first, second, reads)) is not None:
             return space, False
@@ -103,13 +100,20 @@ class Merging:
                     continue
                 if draft.before & first.bits:
                     return False
-        # An ordering between members says more than data flow does: keep such nodes apart.
+        # An ordering between members says more than data flow does: keep such nodes apart. But where it protects memory that
+        # the kernel would make itself from a node that overwrites it, there will be no such memory.
         members = {facts.node for facts in first.nodes}
+        made = {v for facts in (*first.nodes, *second.nodes) for v in facts.node.outputs}
         return not any(
-            other in members and not any(v.owner is other for v in facts.node.inputs)
+            other in members and not any(v.owner is other for v in facts.node.inputs) and not self._overwrites_only(made, facts.node)
             for facts in second.nodes
             for other in self.orderings.get(facts.node, ())
         )
+
+    def _overwrites_only(self, made: set[Any], node: Any) -> bool:
+        """Whether ``node`` overwrites something, and only memory of the variables in ``made``."""
+        destroyed = [node.inputs[k] for sources in (getattr(node.op, "destroy_map", None) or {}).values() for k in sources]
+        return bool(destroyed) and all(self.storage.get(v, v) in made for v in destroyed)
 
     def _reads(self, first: Draft, second: Draft) -> list[tuple[Any, tuple[Any, ...], NodeFacts]] | None:
         """Every (variable of ``first``, index) that ``second`` reads; None where it needs one as a whole."""
@@ -131,40 +135,8 @@ class Merging:
             for position, variable in enumerate(facts.node.inputs)
         )
 
-    def _keeps_lengths(self, first: Draft, second: Draft, reads: list[tuple[Any, tuple[Any, ...], NodeFacts]]) -> bool:
-        """Whether the lengths of all axes that ``second`` reduces are known without the arrays of ``first``, which may vanish.
-
-        They are not where a number decides them, as in ``alloc(x, n).sum()``: then the array must be there to be measured.
-        """
-        inner = {self.find(axis) for axis in second.inner}
-        reduced = {
-            axis
-            for variable, index, _ in reads
-            for axis, item in zip(self._axes_of(variable) or (), index, strict=False)
-            if axis is not None and isinstance(item, Axis) and self.find(item) in inner
-        }
-        return not reduced or reduced <= self._measured(first)
-
-    def _measured(self, draft: Draft) -> set[Axis]:
-        """The axes of ``draft`` whose lengths are constants, or those of arrays from outside."""
-        made = {variable for facts in draft.nodes for variable in facts.node.outputs}
-        known: set[Axis] = set()
-        for facts in draft.nodes:
-            lowered = facts.lowered
-            operands = zip(lowered.inputs, facts.node.inputs, strict=True)
-            inside = {*lowered.outputs, *(operand.buffer for operand, variable in operands if variable in made)}
-            for stage in facts.stages:
-                for axis in stage.loops:
-                    if not any(isinstance(item, Extent) and item.buffer in inside for item in flatten([axis.extent])):
-                        known.add(self.find(axis))
-            for position, indices in facts.loads.items():
-                if facts.node.inputs[position] not in made:
-                    known.update(self.find(item) for index in indices for item in index if isinstance(item, Axis))
-        return known
-
-    def _axes_of(self, variable: Any) -> tuple[Axis | None, ...] | None:
-        axes = self.facts[variable.owner].produced.get(variable.index)
-        return None if axes is None else tuple(None if a is None else self.find(a) for a in axes)
+    def _axes_of(self, variable: Any) -> tuple[Axis | None, ...]:
+        return tuple(None if a is None else self.find(a) for a in self.facts[variable.owner].produced[variable.index])
 
     def _unify(
         self, first: Draft, second: Draft, reads: list[tuple[Any, tuple[Any, ...], NodeFacts]]
@@ -177,10 +149,7 @@ class Merging:
             return pairs.setdefault(left, right) is right and back.setdefault(right, left) is left
 
         for variable, index, _ in reads:
-            made_at = self._axes_of(variable)
-            if made_at is None:
-                return None
-            for axis, item in zip(made_at, index, strict=True):
+            for axis, item in zip(self._axes_of(variable), index, strict=True):
                 if axis is None:
                     continue
                 if not isinstance(item, Axis) or is_unit(item) or not bind(axis, self.find(item)):
@@ -261,11 +230,8 @@ class Merging:
 
     def _once(self, variable: Any, index: tuple[Any, ...], reader: NodeFacts) -> bool:
         """Whether no element is computed twice: each axis of the reader moves one axis of the value."""
-        made_at = self._axes_of(variable)
-        if made_at is None:
-            return False
         moved: list[Axis] = []
-        for axis, item in zip(made_at, index, strict=True):
+        for axis, item in zip(self._axes_of(variable), index, strict=True):
             if axis is None:
                 continue
             parts = affine(item)
@@ -284,11 +250,10 @@ class Merging:
             for sources in (getattr(facts.node.op, "destroy_map", None) or {}).values():
                 for k in sources:
                     variable = facts.node.inputs[k]
-                    if variable in made and self.facts[variable.owner].view:
-                        return False
-                    if variable in made:
+                    memory = self.storage.get(variable, variable)
+                    if memory in made:
                         continue  # the memory is the kernel's own: a fresh output takes its place
-                    if destroyed.setdefault(self.storage.get(variable, variable), variable) is not variable:
+                    if variable in made or destroyed.setdefault(memory, variable) is not variable:
                         return False
         if not destroyed:
             return True

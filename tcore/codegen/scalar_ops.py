@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from tcore.codegen.expr import Const, Expr, Opaque, OpaqueCode, cast, const, select
-from tcore.codegen.functions import ALIASES, FUNCTIONS, apply_function, kind
+from tcore.codegen.functions import FUNCTIONS, apply_function, kind
 from tcore.codegen.lowering import STORED, NotLowered
 from tcore.graph.errors import MethodNotDefined
 from tcore.scalar.type import get_scalar_type
@@ -37,7 +37,7 @@ def scalar_values(op: Any, args: Sequence[Expr], dtypes: Sequence[str]) -> tuple
         raise NotLowered(f"{op} works on dtypes that kernels do not compute in")
     if op.loop_name == "composite":
         return _composite(op, tuple(args))
-    name = ALIASES.get(op.loop_name, op.loop_name)
+    name = op.loop_name
     if name in FORMULAS:
         return (FORMULAS[name](op, tuple(args), dtypes[0]),)
     if name in FUNCTIONS:
@@ -184,41 +184,30 @@ def opaque_code(op: Any, input_dtypes: tuple[str, ...], dtypes: tuple[str, ...])
 
     Text that uses headers, ``%(fail)s`` or init code cannot: it needs the host's Python.
     """
-    for hook in ("c_headers", "c_libraries", "c_init_code", "c_init_code_apply", "c_code_cleanup"):
-        if _has_content(op, hook):
-            raise NotLowered(f"{op} has {hook}, which needs a step of its own on the host")
     inputs = [get_scalar_type(dtype)() for dtype in input_dtypes]
-    node = op.make_node(*inputs)
-    marker = "tc_fail_is_not_available"
+    node, name, sub = op.make_node(*inputs), "tc_user", {"fail": "tc_fail_is_not_available"}
+    read, written = ([f"tc_{letter}{k}" for k in range(len(kinds))] for letter, kinds in (("x", input_dtypes), ("z", dtypes)))
     try:
-        text = op.c_code(
-            node,
-            "tc_user",
-            [f"tc_x{k}" for k in range(len(input_dtypes))],
-            [f"tc_z{k}" for k in range(len(dtypes))],
-            {"fail": marker},
-        )
+        text = op.c_code(node, name, read, written, sub)
     except (MethodNotDefined, NotImplementedError) as error:
         raise NotLowered(f"{op} has no form in the loop IR and no c_code") from error
-    if marker in text:
+    for hook, args in {
+        **dict.fromkeys(("c_headers", "c_libraries", "c_compile_args", "c_init_code"), ()),
+        **dict.fromkeys(("c_init_code_apply", "c_support_code_struct", "c_cleanup_code_struct"), (node, name)),
+        "c_init_code_struct": (node, name, sub),
+        "c_code_cleanup": (node, name, read, written, sub),
+    }.items():
+        if _content(op, hook, *args):
+            raise NotLowered(f"{op} has {hook}, which needs a step of its own on the host")
+    if sub["fail"] in text:
         raise NotLowered(f"the C code of {op} can fail, which needs a step of its own on the host")
-    support = "\n".join(_content(op, "c_support_code") + _content(op, "c_support_code_apply", node, "tc_user"))
+    support = "\n".join(_content(op, "c_support_code") + _content(op, "c_support_code_apply", node, name))
     return OpaqueCode(str(op), text, input_dtypes, dtypes, support)
 
 
-def _has_content(op: Any, hook: str) -> bool:
-    method = getattr(op, hook, None)
-    if method is None or hook.endswith("_apply") or hook == "c_code_cleanup":
-        return False
-    return bool(_content(op, hook))
-
-
 def _content(op: Any, hook: str, *args: Any) -> list[str]:
-    method = getattr(op, hook, None)
-    if method is None:
-        return []
     try:
-        found = method(*args)
+        found = getattr(op, hook)(*args)
     except (MethodNotDefined, NotImplementedError):
         return []
     return [found] if isinstance(found, str) and found else list(found or [])

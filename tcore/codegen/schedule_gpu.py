@@ -7,6 +7,7 @@
 * Regions: one launch per box, after a copy of the base.
 * Scatters: a launch that checks the whole index array, a copy of the base, then one thread per index of
   the axes that are not scattered, each going through the scattered ones in order.
+* Prefixes: one thread per index of the other axes, going along the ordered one.
 
 Every device function takes its arrays, an error record of three int64 (code, index, length) and one
 argument block of int64: lengths, then for each array its offset and strides, in elements.

@@ -11,14 +11,14 @@ axis for each of them, in that order.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Literal
 
-from attrs import evolve, field, frozen
+from attrs import evolve, frozen
 
 from tcore.codegen.expr import Axis, Buffer, Expr
 from tcore.codegen.reductions import Reduction
 
-__all__ = ["Call", "Demand", "Loop", "Map", "Prefix", "Reduce", "Region", "Regions", "Scatter", "Stage"]
+__all__ = ["Demand", "Map", "Prefix", "Reduce", "Region", "Regions", "Scatter", "Stage"]
 
 Rewrite = Callable[[list[Expr]], list[Expr]]
 """Rewrites expressions together, so that shared parts are visited once."""
@@ -122,8 +122,8 @@ class Prefix(Stage):
     """An ordered axis with carried values (cumsum, cumprod, scans of scalars).
 
     For each index of ``axes`` but ``ordered``: ``state = initial``; then, in order along ``ordered``,
-    ``state = step`` and ``outputs[axes] = state``.  ``carried`` are the names under which ``step`` and
-    the values read the state before the step.
+    ``state = step`` and ``outputs[axes] = state``.  ``carried`` are the names under which ``step`` reads the
+    state before the step; there may be more of them than outputs, which get the first ones.
     """
 
     outputs: tuple[Buffer, ...]
@@ -225,46 +225,3 @@ class Scatter(Stage):
     def rewrite(self, function: Rewrite) -> Scatter:
         *index, value = function(list(self.exprs))
         return evolve(self, index=tuple(index), value=value)
-
-
-@frozen(eq=False)
-class Call(Stage):
-    """A native routine: BLAS, LAPACK, sort.  Reads whole buffers, writes whole buffers; never fused into."""
-
-    outputs: tuple[Buffer, ...]
-    routine: str
-    inputs: tuple[Buffer, ...]
-    attributes: tuple[tuple[str, Any], ...] = ()
-
-    @property
-    def exprs(self) -> tuple[Expr, ...]:
-        return ()
-
-    def rewrite(self, function: Rewrite) -> Call:
-        return self
-
-
-@frozen(eq=False)
-class Loop(Stage):
-    """A counted or while loop with carried buffers; ``body`` runs once per step (scan).
-
-    ``carried`` pairs (buffer read by the body, buffer written by it); ``until`` ends the loop after
-    the step in which the body stored a true value in that buffer.
-    """
-
-    outputs: tuple[Buffer, ...]
-    counter: Axis
-    carried: tuple[tuple[Buffer, Buffer], ...]
-    body: tuple[Stage, ...]
-    until: Buffer | None = field(default=None)
-
-    @property
-    def exprs(self) -> tuple[Expr, ...]:
-        return tuple(expr for stage in self.body for expr in stage.exprs)
-
-    @property
-    def loops(self) -> tuple[Axis, ...]:
-        return (self.counter,)
-
-    def rewrite(self, function: Rewrite) -> Loop:
-        return evolve(self, body=tuple(stage.rewrite(function) for stage in self.body))

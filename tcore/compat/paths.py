@@ -48,6 +48,7 @@ PATHS: Mapping[str, str | tuple[str, ...]] = MappingProxyType(
             "tcore.tensor.rewrites.inplace",
             "tcore.tensor.rewrites.reductions",
             "tcore.tensor.rewrites.shape_feature",
+            "tcore.tensor.rewrites.softmaxes",
             "tcore.tensor.rewrites.stabilize",
             "tcore.tensor.rewrites.subtensor",
             "tcore.tensor.rewrites.useless",
@@ -68,6 +69,7 @@ PATHS: Mapping[str, str | tuple[str, ...]] = MappingProxyType(
         # files
         "tcore.misc": ("tcore.compile.archive",),
         "tcore.misc.pkl_utils": ("tcore.compile.archive", "tcore.compile.stripping"),
+        "tcore.misc.doubleop": "tcore.testing.doubleop",
         # tools for tests
         "tcore.tests": ("tcore.testing",),
         "tcore.tests.breakpoint": "tcore.printing.breakpoint",

@@ -162,9 +162,6 @@ def _shared_cells(source: Function, equiv: dict[Any, Any]) -> dict[Any, Any]:
 
 def deepcopy_function(source: Function, memo: dict[int, Any]) -> Function:
     """A copy whose shared variables are copies, too: those that ``memo`` gives to everything else that is copied along."""
-    known = memo.get(id(source))
-    if known is not None:
-        return known  # type: ignore[no-any-return]
     own = {entry.origin: copy.deepcopy(entry.origin, memo) for entry in source.indices if isinstance(entry.origin, SharedVariable)}
     twin = copy_function(source, False, own, False, source.name, None)
     storage: list[Any] = []

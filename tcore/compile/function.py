@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 import sys
 import time
+from copy import copy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -107,8 +108,6 @@ def function(
                 entries[position] = entry = _twin(entry)
                 entry.allow_downcast = allow_input_downcast
     _refuse_duplicates(entries)
-    if on_unused_input not in (None, "raise", "warn", "ignore"):
-        raise ValueError(f"on_unused_input is 'raise', 'warn', 'ignore' or None, got {on_unused_input!r}")
     listed, keys = _listed_outputs(outputs)
     if not isinstance(no_default_updates, (bool, list, tuple, set, frozenset)):
         raise TypeError(f"no_default_updates is a bool or a list of shared variables, got {no_default_updates!r}")
@@ -140,8 +139,6 @@ def function(
 
 
 def _twin(entry: In) -> In:
-    from copy import copy
-
     return copy(entry)
 
 

@@ -28,7 +28,9 @@ from tcore.link.locks import hold, release
 from tcore.plugins.finders import names_elsewhere
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
 
 __all__ = ["AliasedMemoryError", "Function", "MissingInputError", "UnusedInputError"]
 
@@ -390,12 +392,6 @@ class Function:
             return self._value[name]
         raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
 
-    def __eq__(self, other: object) -> bool:
-        return self is other
-
-    def __hash__(self) -> int:
-        return id(self)
-
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name or ''} of {len(self._explicit)} inputs>"
 
@@ -457,6 +453,29 @@ class Function:
     def explain(self) -> Explanation:
         """Which node runs where, and what the calls so far cost in copies."""
         return explain(self)
+
+    def export(self, path: str | os.PathLike[str], **options: Any) -> list[Path]:
+        """Write the function as a library that needs neither tcore nor Python.
+
+        The backend decides what is written and which options there are: the CPU backend writes a shared library, a C header and
+        a Python loader, and takes ``march`` and ``blas`` (see "Exporting a function" in the manual).
+
+        Parameters
+        ----------
+        path : path
+            Where, without suffix; its last part names the function and must be an identifier of C.
+
+        Returns
+        -------
+        list of Path
+            The files.
+
+        Raises
+        ------
+        ExportError
+            If the function's linker writes no code that stands alone, or the function has parts that cannot; names them.
+        """
+        return self.maker.linker.export(self, path, **options)  # type: ignore[no-any-return]
 
     # ------------------------------------------------------------ pickling
 

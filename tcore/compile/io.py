@@ -176,9 +176,12 @@ def convert_function_input(given: Any) -> In:
     if isinstance(given, In):
         return given
     if isinstance(given, SymbolicInput):
+        # an input is mutable by its update, too, which is no leave to overwrite what callers hand over
+        mutable = None if given.update is not None and given.mutable else given.mutable
         return In(
-            given.variable, given.name, None, given.update, given.mutable, given.strict, given.allow_downcast, given.autoname
-        )
+            given.variable, given.name, None, given.update, mutable, given.strict, given.allow_downcast, given.autoname,
+            implicit=given.implicit,
+        )  # fmt: skip
     if isinstance(given, SharedVariable):
         raise TypeError(
             f"the shared variable {given} cannot be an input: functions use its value without being told. "

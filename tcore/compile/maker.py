@@ -91,6 +91,8 @@ class FunctionMaker:
         self._frame_lock = ValueLock()
         self.function_builder = Function if function_builder is None else function_builder
         self.on_unused_input = config.on_unused_input if on_unused_input is None else on_unused_input
+        if self.on_unused_input not in ("raise", "warn", "ignore"):
+            raise ValueError(f"on_unused_input is 'raise', 'warn', 'ignore' or None, got {on_unused_input!r}")
         self.output_keys = None if output_keys is None else list(output_keys)
         self.unpack_single = isinstance(outputs, (Variable, SymbolicOutput))
         self.return_none = outputs is None
@@ -163,8 +165,6 @@ class FunctionMaker:
             f"outputs. Leave it out, or give on_unused_input='warn' or 'ignore'."
             + (f"\n  created: {made}" if made else "")
         )
-        if self.on_unused_input not in ("raise", "warn"):
-            raise ValueError(f"on_unused_input is 'raise', 'warn' or 'ignore', got {self.on_unused_input!r}")
         react(self.on_unused_input, UnusedInputError(text), stacklevel=5)
 
     def _optimize(self, fgraph: FunctionGraph) -> None:

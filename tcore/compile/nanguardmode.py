@@ -13,6 +13,7 @@ from tcore.configuration.reaction import react
 from tcore.graph import Apply, Variable
 from tcore.graph.debugprint import debugprint
 from tcore.link import WrapLinker
+from tcore.link.program import run_until_done
 
 __all__ = ["NanGuardMode", "contains_inf", "contains_nan"]
 
@@ -86,8 +87,7 @@ class NanGuardMode(Mode):
         (thunk,) = thunks
         for variable, cell in zip(node.inputs, thunk.inputs, strict=True):
             self._check(cell[0], variable, node, "an input")
-        while thunk() and getattr(thunk, "lazy", False):
-            pass
+        run_until_done(thunk)
         for variable, cell in zip(node.outputs, thunk.outputs, strict=True):
             self._check(cell[0], variable, node, "an output")
 

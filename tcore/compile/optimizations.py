@@ -11,6 +11,7 @@ from weakref import WeakKeyDictionary
 from attrs import evolve
 
 from tcore.compile.backends import device_in_use
+from tcore.compile.unknown_tags import warn_of_unknown_tags
 from tcore.configuration import config
 from tcore.optimizer import AddDestroyHandler, Query, optdb, register_rewrites
 from tcore.optimizer.catalogue import CatalogueEntry, catalogue
@@ -129,6 +130,8 @@ def active_optimizer(query: Query, fgraph: FunctionGraph | None, backend: Backen
         _took_part[fgraph] = active
     with _lock:
         _register(active)
+    warn_of_unknown_tags(query, optdb, all_optimizations)
+    with _lock:
         if backend is not None:
             query = query.including(*backend.tags())
         if not config.cxx:

@@ -69,7 +69,7 @@ class _Copier:
     def replace(self, old: Variable, new: Any) -> None:
         if not isinstance(old, Variable):
             raise TypeError(f"givens replace variables, got {old!r}")
-        if isinstance(old, Variable) and old in self.replaced:
+        if old in self.replaced:
             raise ValueError(f"{old} is replaced twice in givens")
         if self.strict or not isinstance(new, Variable):
             try:

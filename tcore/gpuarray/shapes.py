@@ -10,6 +10,7 @@ import numpy as np
 from tcore.graph import Apply, Constant, Variable
 from tcore.graph.fgraph import FunctionGraph
 from tcore.link import PerformLinker
+from tcore.scalar.type import Scalar
 from tcore.tensor.constructors import lscalar  # type: ignore[attr-defined]
 from tcore.tensor.conversion import as_tensor_variable
 from tcore.tensor.type import TensorType
@@ -73,10 +74,10 @@ class ShapeRule:
     def shape(self, lookup: Callable[[Any], Any]) -> tuple[int, ...]:
         """The shape, where ``lookup`` gives the values of the graph's variables."""
         lengths = [np.asarray(lookup(given).shape[axis]) for given, axis in self.lengths]
-        values = [np.asarray(lookup(variable)) for variable in self.values]
+        values = [lookup(variable) for variable in self.values]
         return tuple(int(item) for item in self.function(*lengths, *values))
 
 
 def _is_number(kind: Any) -> bool:
     """Whether values of this type may say how long an axis is: integers on the host."""
-    return isinstance(kind, TensorType) and kind.dtype.startswith(("int", "uint"))
+    return isinstance(kind, (Scalar, TensorType)) and kind.dtype.startswith(("int", "uint"))

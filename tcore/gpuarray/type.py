@@ -217,22 +217,64 @@ class GpuArrayConstant(_tensor_py_operators, Constant):
 
 
 class GpuArraySharedVariable(_tensor_py_operators, SharedVariable):
-    """A shared variable whose value lives on a device."""
+    """A shared variable whose value lives on a device.
+
+    Attributes
+    ----------
+    gives_device_arrays : bool
+        Whether ``get_value`` gives arrays on the device by default: as it got one when it was made.
+    lent : GpuArray or None
+        The caller's array that was stored without a copy (``borrow=True``): its memory is not overwritten.
+    """
 
     _as_TensorVariable = GpuArrayVariable._as_TensorVariable
+    gives_device_arrays = False
+    lent: GpuArray | None = None
 
     def get_value(self, borrow: bool = False, return_internal_type: bool = False) -> Any:
-        """The value, as a host copy; the device's own array (a copy unless ``borrow``) for ``return_internal_type``."""
-        value = self.container.value
-        if return_internal_type:
-            return value if borrow else value.copy()
-        return np.asarray(value)
+        """The value: a host copy, or the device's own array (a copy unless ``borrow``) for ``return_internal_type`` and where the first value was one."""
+        lock = self.container.lock
+        lock.acquire_read()
+        try:
+            value = self.container.value
+            if return_internal_type or self.gives_device_arrays:
+                return value if borrow else value.copy()
+            return np.asarray(value)
+        finally:
+            lock.release()
 
     def set_value(self, value: Any, borrow: bool = False) -> None:
-        """A new value from the host or the device."""
-        if isinstance(value, GpuArray) and not borrow:
-            value = value.copy()
-        self.container.value = value
+        """A new value from the host or the device.
+
+        Values from the host are copied into the memory that is there, where they have its shape: the device needs no second block. Arrays on the device are copied
+        unless ``borrow``.
+        """
+        container = self.container
+        if isinstance(value, GpuArray):
+            lent = value if borrow else None
+            new: Any = value if borrow else value.copy()
+        else:
+            lent = None
+            new = value if container.strict else TensorType(self.dtype, self.broadcastable).filter(value, allow_downcast=container.allow_downcast)
+        container.lock.acquire_write()
+        try:
+            if isinstance(new, np.ndarray) and not container.readonly and self._owns(container.value, new.shape):
+                container.value.write(new)
+            else:
+                container.value = new
+                self.lent = lent
+        finally:
+            container.lock.release()
+
+    def _owns(self, held: Any, shape: tuple[int, ...]) -> bool:
+        """Whether ``held`` is an array of this shape that no caller lent and that views no other one."""
+        return isinstance(held, GpuArray) and held is not self.lent and held.base is None and held.shape == shape and held.is_c_contiguous()
+
+    def clone(self) -> GpuArraySharedVariable:
+        """Another variable with the same container."""
+        twin: Any = super().clone()
+        twin.gives_device_arrays, twin.lent = self.gives_device_arrays, self.lent
+        return twin  # type: ignore[no-any-return]
 
 
 GpuArrayType.Variable = GpuArrayVariable
@@ -274,7 +316,10 @@ def gpuarray_shared_constructor(
     stored = asarray(value, context=context)
     if stored is value and not borrow:
         stored = value.copy()
-    return GpuArraySharedVariable(type=kind, value=stored, name=name, strict=strict, allow_downcast=allow_downcast)
+    variable = GpuArraySharedVariable(type=kind, value=stored, name=name, strict=strict, allow_downcast=allow_downcast)
+    variable.gives_device_arrays = isinstance(value, GpuArray)
+    variable.lent = value if stored is value else None
+    return variable
 
 
 class GpuContextType(GpuContextTypeC, Type):

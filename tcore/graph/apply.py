@@ -82,7 +82,7 @@ class Apply(Node):
                     raise ValueError(f"output {index} of {op} is the constant {output}, whose value is known without computing")
                 output.owner = self
                 output.index = index
-            elif output.owner is not self or output.index != index:
+            else:
                 raise ValueError(f"output {index} of {op}, {output}, already belongs to {output.owner}")
 
     @property

@@ -10,6 +10,8 @@ from tcore.graph.variable import Constant, Variable
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from tcore.graph.op import Op
+
 __all__ = ["equal_computations", "is_same_graph"]
 
 
@@ -34,13 +36,13 @@ def equal_computations(
     if len(xs) != len(ys) or len(in_xs) != len(in_ys):
         raise ValueError(f"lists of equal length are needed, got {len(xs)} and {len(ys)}, {len(in_xs)} and {len(in_ys)}")
     # both graphs are numbered with one table: equal numbers mean equal computations
-    numbers: dict[Any, int] = {}
+    numbers = _Numbers()
     of_x: dict[Variable, int] = {}
     of_y: dict[Variable, int] = {}
     for position, (x, y) in enumerate(zip(in_xs, in_ys, strict=True)):
         if x.type != y.type:
             return False
-        of_x.setdefault(x, numbers.setdefault(("input", position), len(numbers)))
+        of_x.setdefault(x, numbers.of("input", position))
         of_y.setdefault(y, of_x[x])
     for first, second in zip(xs, ys, strict=True):
         if isinstance(first, Variable) != isinstance(second, Variable):
@@ -53,28 +55,49 @@ def equal_computations(
 
 
 def _same_value(first: Any, second: Any) -> bool:
+    if getattr(first, "shape", ()) != getattr(second, "shape", ()):
+        return False  # where arrays would be broadcast
     same = first == second
     return bool(same.all()) if hasattr(same, "all") else bool(same)
 
 
-def _number(
-    outputs: Iterable[Variable], inputs: Iterable[Variable], found: dict[Variable, int], numbers: dict[Any, int]
-) -> None:
+class _Numbers:
+    """One number for all keys that are equal."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[Any, int] = {}
+        self._odd_ops: list[Op] = []  # those that cannot be hashed, each once
+
+    def of(self, *key: Any) -> int:
+        return self._numbers.setdefault(key, len(self._numbers))
+
+    def op(self, op: Op) -> Any:
+        """What stands for ``op`` in a key."""
+        try:
+            hash(op)
+        except TypeError:
+            if op not in self._odd_ops:
+                self._odd_ops.append(op)
+            return "odd op", self._odd_ops.index(op)
+        return op
+
+
+def _number(outputs: Iterable[Variable], inputs: Iterable[Variable], found: dict[Variable, int], numbers: _Numbers) -> None:
     """Give each variable below ``outputs`` the number of its computation."""
 
     def leaf(variable: Variable) -> int:
         number = found.get(variable)
         if number is None:
-            key: Any = ("constant", variable.signature()) if isinstance(variable, Constant) else ("leaf", variable)
-            number = found[variable] = numbers.setdefault(key, len(numbers))
+            value = isinstance(variable, Constant)
+            number = found[variable] = numbers.of("constant", variable.signature()) if value else numbers.of("leaf", variable)
         return number
 
     outputs = list(outputs)
     for node in io_toposort([*inputs, *found], outputs):
-        key = (node.op, tuple([leaf(variable) for variable in node.inputs]))
+        key = (numbers.op(node.op), *[leaf(variable) for variable in node.inputs])
         for index, output in enumerate(node.outputs):
             if output not in found:
-                found[output] = numbers.setdefault((*key, index, output.type), len(numbers))
+                found[output] = numbers.of("output", *key, index, output.type)
     for output in outputs:
         leaf(output)
 

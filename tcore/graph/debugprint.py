@@ -125,13 +125,13 @@ class _Printer:
         self.position: Mapping[Apply, int] = {}
         self.storage: Mapping[Variable, list[Any]] | None = None
         self.times: Mapping[Apply, float] = {}
-        self.inner: list[Variable] = []
+        self.inner: list[tuple[Variable, str]] = []  # with the place in the order of execution
 
     def graph(self, fgraph: FunctionGraph, storage: Any, profile: Any) -> None:
         """All outputs of a graph, with the positions of its nodes."""
         self.position = {node: number for number, node in enumerate(fgraph.toposort())}
         self.storage = storage
-        self.times = getattr(profile, "apply_time", None) or {}
+        self.times = getattr(profile, "apply_time", {})
         for output in fgraph.outputs:
             self.tree(output)
 
@@ -173,7 +173,7 @@ class _Printer:
                 self._leaf(variable, prefix, inner_to_outer)
                 continue
             seen = node in self.done
-            self._node(variable, node, prefix)
+            self._node(variable, node, prefix, self._position(node))
             if seen:
                 continue
             if self.stop_on_name and variable.name is not None:
@@ -181,7 +181,7 @@ class _Printer:
             if self.depth >= 0 and level + 1 >= self.depth:
                 continue
             if hasattr(node.op, "inner_graph_for_print"):
-                self.inner.append(variable)
+                self.inner.append((variable, self._position(node)))
             above = level - len(bars)
             last = len(node.inputs) - 1
             for i in range(last, -1, -1):
@@ -189,12 +189,14 @@ class _Printer:
                 below = [*bars, " |" if i < last else "  "]
                 stack.append((node.inputs[i], start + "".join(bars) + bar, below[-_FULL_LEVELS:], level + 1))
 
-    def _node(self, variable: Variable, node: Apply, prefix: str) -> None:
+    def _position(self, node: Apply) -> str:
+        return str(self.position.get(node, ""))
+
+    def _node(self, variable: Variable, node: Apply, prefix: str, position: str) -> None:
         op = str(node.op) if len(node.outputs) == 1 else f"{node.op}.{variable.index}"
         identifier = self.identifier(node)
         self.done[node] = identifier
         kind = f" <{variable.type}>" if self.print_type else ""
-        position = str(self.position.get(node, ""))
         self.out.write(
             f"{prefix}{op}{identifier}{kind} '{variable.name or ''}'   {position}"
             f"{self._clients(variable)}{self._storage(variable)}{self._time(node)}\n"
@@ -205,7 +207,7 @@ class _Printer:
         outer = ""
         if inner_to_outer is not None and variable in inner_to_outer:
             source = inner_to_outer[variable]
-            outer = f" ->{self.identifier(source if source.owner is None else source.owner)}"
+            outer = f" ->{self.identifier(source if source.owner is None else source.owner) or f' {source}'}"
         self.out.write(
             f"{prefix}{variable}{self.identifier(variable)}{kind}{outer}"
             f"{self._clients(variable)}{self._storage(variable)}\n"
@@ -243,14 +245,13 @@ class _Printer:
         if not self.inner:
             return
         self.out.write("\nInner graphs of the scan ops:\n\n")
-        while self.inner:
-            variable = self.inner.pop(0)
+        for variable, position in self.inner:  # which grows meanwhile
             node = variable.owner
             assert node is not None
-            self._node(variable, node, "")
+            self._node(variable, node, "", position)
             outputs: Iterable[Variable]
             outputs, inner_to_outer = node.op.inner_graph_for_print(node)  # type: ignore[attr-defined]
-            self.position, self.storage = {}, None
+            self.position, self.storage = {}, None  # inner nodes have none
             for output in outputs:
                 self.tree(output, base="  ", root_prefix=" >", inner_to_outer=inner_to_outer)
             self.out.write("\n")

@@ -353,10 +353,8 @@ class DestroyHandler(Feature):
             raise InconsistencyError(self._cycle)
         if not self._unchecked and not self._unread:
             return
-        nodes = fgraph.apply_nodes
         for node in self._unchecked:
-            if node in nodes:
-                self._check_destroyer(node)
+            self._check_destroyer(node)
         self._check_readers(fgraph)
         self._unchecked.clear()
         self._unread.clear()

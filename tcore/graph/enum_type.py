@@ -73,8 +73,6 @@ class EnumType(Type):
                 raise TypeError(f"{type(self).__name__}: the constant {name} is there twice")
             values[name] = value
             if alias is not None:
-                if not isinstance(alias, str):
-                    raise TypeError(f"{type(self).__name__}: the alias of {name} must be a string, got {alias!r}")
                 if alias in aliases:
                     raise TypeError(f"{type(self).__name__}: {alias!r} is an alias of both {aliases[alias]} and {name}")
                 aliases[alias] = name

@@ -12,7 +12,7 @@ from tcore.graph.errors import InconsistencyError
 from tcore.graph.traversal import io_toposort
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Mapping
 
     from tcore.graph.apply import Apply
     from tcore.graph.fgraph import FunctionGraph
@@ -146,11 +146,12 @@ class History(Feature):
 
     def release(self, checkpoint: int) -> None:
         """Say that nobody will go back to ``checkpoint``: when no mark is left, the changes are forgotten."""
+        if self._fgraph is None or not self._held:
+            return  # detached since: nothing is remembered any more
         self._held -= 1
         if not self._held:
             self._changes.clear()
-            if self._fgraph is not None:
-                self._fgraph.keep_places(False)
+            self._fgraph.keep_places(False)
 
     def revert(self, fgraph: FunctionGraph, checkpoint: int) -> None:
         """Take back every change since ``checkpoint``, the latest first; the mark stays valid.
@@ -168,10 +169,6 @@ class History(Feature):
 
 class Validator(Feature):
     """Asks all features whether the graph is right: ``fgraph.validate()``, ``fgraph.consistent()``."""
-
-    def clone(self) -> Self:
-        """A feature for a copy of the graph."""
-        return type(self)()
 
     def on_attach(self, fgraph: FunctionGraph) -> None:
         _claim(fgraph, "validate", "consistent")
@@ -328,9 +325,6 @@ class NodeFinder(Bookkeeper):
         except TypeError:
             return [node for node in fgraph.apply_nodes if node.op == op]
         return sorted(nodes, key=fgraph._nodes.__getitem__)
-
-    def __iter__(self) -> Iterator[Op]:
-        return iter(self._nodes)
 
 
 class PrintListener(Feature):

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Literal
 
 from tcore.configuration import config
+from tcore.graph.arrivals import ArrivalOrder
 from tcore.graph.cloning import clone_get_equiv
 from tcore.graph.errors import BadOptimization, MissingInputError
 from tcore.graph.feature_host import FeatureHost
 from tcore.graph.features import ReplaceValidate, Revert
 from tcore.graph.integrity import check_complete, check_integrity, missing_input
+from tcore.graph.op import Op
 from tcore.graph.ordered_view import OrderedView
 from tcore.graph.pickling import forget_table
 from tcore.graph.trace import copy_trace
@@ -22,15 +23,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from tcore.graph.apply import Apply
+    from tcore.graph.arrivals import Client
     from tcore.graph.destroyhandler import DestroyHandler
 
 __all__ = ["FunctionGraph"]
 
-#: (node, index of its input) or ("output", index of the output)
-Client = tuple[Any, int]
-
-
-class FunctionGraph(FeatureHost):
+class FunctionGraph(FeatureHost, ArrivalOrder):
     """The body of a function: all nodes between ``inputs`` and ``outputs``, with everything that optimizations need.
 
     Parameters
@@ -84,7 +82,8 @@ class FunctionGraph(FeatureHost):
         clone: bool = True,
         update_mapping: dict[int, int] | None = None,
     ) -> None:
-        super().__init__()
+        FeatureHost.__init__(self)
+        ArrivalOrder.__init__(self)
         inputs = list(inputs)
         outputs = list(outputs)
         for position, variable in enumerate(inputs):
@@ -104,14 +103,6 @@ class FunctionGraph(FeatureHost):
         self.inputs: list[Variable] = inputs
         self.outputs: list[Variable] = []  # until the nodes are there
         self.update_mapping = update_mapping
-        # Nodes and clients carry the number of their arrival, by which their order can be restored when a change is taken
-        # back. The clients of a variable are an ordered set: a list would make the removal of one of many quadratic.
-        self._nodes: dict[Apply, int] = {}
-        self._clients: dict[Variable, dict[Client, int]] = {}
-        self._arrivals = 0
-        self._places: dict[Any, int] | None = None  # the numbers of what went, while somebody may want it back
-        self._nodes_unsorted = False
-        self._clients_unsorted: set[Variable] = set()
         self.apply_nodes = OrderedView(self._nodes, self._sorted_nodes)
         self.variables = OrderedView(self._clients, self._sorted_variables)
         self._order: list[Apply] | None = None
@@ -124,32 +115,16 @@ class FunctionGraph(FeatureHost):
     def _populate(self, outputs: list[Variable], features: Iterable[Any]) -> None:
         for variable in self.inputs:
             self._adopt(variable)
+        features = list(features)
+        if not any(isinstance(feature, ReplaceValidate) for feature in features):
+            features.insert(0, ReplaceValidate())  # before a History or a Validator alone: it does what they do
         for feature in features:
             self.attach_feature(feature)
-        self.attach_feature(ReplaceValidate())
         self.outputs = self._import(outputs, reason="init")
         for position, variable in enumerate(self.outputs):
             self._add_client(variable, ("output", position))
 
     # ------------------------------------------------------------ what is there
-
-    def clients(self, r: Variable) -> list[Client]:
-        """Every use of ``r``: pairs (node, input index), and ("output", output index)."""
-        clients = self._clients[r]
-        if r in self._clients_unsorted:
-            self._clients_unsorted.discard(r)
-            _sort(clients)
-        return list(clients)
-
-    def client_count(self, r: Variable) -> int:
-        """How often ``r`` is used; the outputs of the graph count."""
-        return len(self._clients[r])
-
-    def _sorted_nodes(self) -> Iterable[Apply]:
-        if self._nodes_unsorted:
-            self._nodes_unsorted = False
-            _sort(self._nodes)
-        return self._nodes
 
     def _sorted_variables(self) -> Iterable[Variable]:
         found = dict.fromkeys(self.inputs)
@@ -329,35 +304,6 @@ class FunctionGraph(FeatureHost):
         variable.fgraph = self
         self._clients[variable] = {}
 
-    def _add_client(self, variable: Variable, client: Client) -> None:
-        number = self._places.pop((variable, client), None) if self._places else None
-        if number is None:
-            self._arrivals = number = self._arrivals + 1
-        else:
-            self._clients_unsorted.add(variable)
-        self._clients[variable][client] = number
-
-    def _drop_client(self, variable: Variable, client: Client) -> None:
-        number = self._clients[variable].pop(client)
-        if self._places is not None:
-            self._places[variable, client] = number
-
-    def keep_places(self, keep: bool) -> None:
-        """Whether what goes from now on gets its old place when it comes back; History asks for it."""
-        self._places = {} if keep else None
-
-    def _hold_places(self) -> dict[Any, int] | None:
-        """Keep places for one change that may have to be taken back; None where they are kept anyway."""
-        if self._places is not None:
-            return None
-        mine: dict[Any, int] = {}
-        self._places = mine
-        return mine
-
-    def _release_places(self, mine: dict[Any, int] | None) -> None:
-        if mine is not None and self._places is mine:
-            self._places = None
-
     def _import(self, variables: Iterable[Variable], reason: Any) -> list[Variable]:
         """Bring in what ``variables`` need; gives the variables themselves, or own copies of foreign constants.
 
@@ -368,6 +314,9 @@ class FunctionGraph(FeatureHost):
         for leaf in leaves:
             if not isinstance(leaf, Constant):
                 raise MissingInputError(missing_input(leaf, order, self.inputs), variable=leaf)
+        for node in order:
+            if not isinstance(node.op, Op):
+                raise TypeError(f"{node.op!r} in a graph is no Op: the class of an op inherits from tcore.Op, unlike that of a Type")
         # a constant is a value: one that another graph holds already comes in as a copy
         own: dict[Variable, Variable] = {leaf: leaf.clone() for leaf in leaves if leaf.fgraph is not None}
         for leaf in leaves:
@@ -422,12 +371,7 @@ class FunctionGraph(FeatureHost):
 
     def _connect(self, node: Apply) -> None:
         node.fgraph = self
-        number = self._places.pop(node, None) if self._places else None
-        if number is None:
-            self._arrivals = number = self._arrivals + 1
-        else:
-            self._nodes_unsorted = True
-        self._nodes[node] = number
+        self._add_node(node)
         for output in node.outputs:
             output.fgraph = self
             self._clients[output] = {}
@@ -436,9 +380,7 @@ class FunctionGraph(FeatureHost):
 
     def _disconnect(self, node: Apply) -> None:
         self._order = None
-        number = self._nodes.pop(node)
-        if self._places is not None:
-            self._places[node] = number
+        self._drop_node(node)
         node.fgraph = None
         for output in node.outputs:
             self._release(output)
@@ -489,9 +431,7 @@ class FunctionGraph(FeatureHost):
             variable.fgraph = None
         self._features = []
         self._callbacks.clear()
-        self._nodes.clear()
-        self._clients.clear()
-        self._clients_unsorted.clear()
+        self._forget_arrivals()
         self._order = None
         self.inputs = []
         self.outputs = []
@@ -552,9 +492,3 @@ class FunctionGraph(FeatureHost):
 
     def __repr__(self) -> str:
         return str(self)
-
-
-def _sort(numbered: dict[Any, int]) -> None:
-    ordered = sorted(numbered.items(), key=itemgetter(1))
-    numbered.clear()
-    numbered.update(ordered)

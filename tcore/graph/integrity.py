@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from tcore.graph.apply import Apply
-    from tcore.graph.fgraph import Client, FunctionGraph
+    from tcore.graph.arrivals import Client
+    from tcore.graph.fgraph import FunctionGraph
     from tcore.graph.variable import Variable
 
 __all__ = ["check_complete", "check_integrity", "missing_input"]

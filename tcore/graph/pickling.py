@@ -149,8 +149,6 @@ class Table:
 
     def node(self, row: int, cls: type) -> Any:
         """Node ``row``: blank, as long as the table is not loaded."""
-        if self.rows:  # the table of a living pickler, used for a shallow copy
-            return next(node for node, number in self.rows.items() if number == row)
         node = self._nodes.get(row)
         if node is None:
             node = self._nodes[row] = object.__new__(cls)
@@ -158,8 +156,6 @@ class Table:
 
     def output(self, row: int, index: int, cls: type) -> Any:
         """Output ``index`` of node ``row``: blank, as long as the table is not loaded."""
-        if self.rows:
-            return self.node(row, cls).outputs[index]
         output = self._outputs.get((row, index))
         if output is None:
             output = self._outputs[row, index] = object.__new__(cls)

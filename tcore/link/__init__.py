@@ -2,6 +2,7 @@
 
 from tcore.link.container import Container
 from tcore.link.errors import raise_with_op
+from tcore.link.export import ExportError
 from tcore.link.linker import Linker, LocalLinker, PerformLinker, WrapLinker
 from tcore.link.locks import ValueLock
 from tcore.link.program import Program
@@ -10,6 +11,7 @@ from tcore.link.vm import LazyProgram, VMLinker
 
 __all__ = [
     "Container",
+    "ExportError",
     "LazyProgram",
     "Linker",
     "LocalLinker",

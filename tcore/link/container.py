@@ -69,7 +69,7 @@ class Container:
 
     @property
     def value(self) -> Any:
-        """The value; assigning filters, deleting empties."""
+        """The value; assigning filters, None empties."""
         return self.storage[0]
 
     @value.setter
@@ -77,10 +77,6 @@ class Container:
         if self.readonly:
             raise AttributeError(f"the value of {self.name or self.type} is read-only")
         self.storage[0] = None if value is None else self.filter(value)
-
-    @value.deleter
-    def value(self) -> None:
-        self.storage[0] = None
 
     data = value
 
@@ -120,9 +116,6 @@ class Container:
         self.implicit = state["implicit"]
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Container:
-        known = memo.get(id(self))
-        if known is not None:
-            return known  # type: ignore[no-any-return]
         twin = Container(
             self.type, [copy.deepcopy(self.storage[0], memo)], self.readonly, self.strict, self.allow_downcast, self.name
         )

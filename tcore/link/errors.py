@@ -80,9 +80,12 @@ def raise_with_op(
     if not isinstance(error, Exception):  # KeyboardInterrupt, SystemExit: nothing that the node did
         raise error.with_traceback(trace)
     thunk = ThunkView.of(thunk, node)
-    if _MARK not in str(error) and not any(_MARK in note for note in getattr(error, "__notes__", ())):
-        own = len(str(error).splitlines())
-        _add_text(error, report(fgraph, node, thunk, storage_map, room=max(MAX_LINES - own, _LEAST)))
+    try:
+        if _MARK not in str(error) and not any(_MARK in note for note in getattr(error, "__notes__", ())):
+            own = len(str(error).splitlines())
+            _add_text(error, report(fgraph, node, thunk, storage_map, room=max(MAX_LINES - own, _LEAST)))
+    except Exception as failure:  # ops and values are anybody's, and are asked for texts and shapes: the user's error comes first
+        error.add_note(f"{_MARK}one of {type(node.op).__qualname__}, which cannot be shown: {type(failure).__name__}")
     raise error.with_traceback(trace)
 
 

@@ -13,12 +13,15 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 from tcore.configuration import config
 from tcore.graph import Variable
 from tcore.link.container import Cell, Container, StorageMap
+from tcore.link.export import ExportError
 from tcore.link.locks import ValueLock
 from tcore.link.program import Program
 from tcore.link.storage import gc_schedule, map_storage
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Callable, Iterable, Sequence
+    from pathlib import Path
 
     from tcore.graph import Apply
     from tcore.graph.fgraph import FunctionGraph
@@ -140,6 +143,19 @@ class Linker:
         when an argument needs the general path.
         """
         return None
+
+    def export(self, function: Any, path: str | os.PathLike[str], **options: Any) -> list[Path]:
+        """Write ``function`` as files that need neither tcore nor Python, named after ``path``; the files.
+
+        Raises
+        ------
+        ExportError
+            If this linker writes no code that stands alone, or the function has parts that cannot.
+        """
+        raise ExportError(
+            f"{type(self).__name__} runs functions inside this process and cannot export them: compile the function with the CPU "
+            "backend (package tcore-cpu and a C compiler, flag backend=cpu, a mode with the linker cvm, such as FAST_RUN)"
+        )
 
     def save(self) -> tuple[str, dict[str, Any]] | None:
         """For pickles of functions: the name of a backend, and what its ``restore`` makes this linker of; or None.

@@ -25,8 +25,8 @@ Step = tuple["Callable[[], Any]", "Apply", "Sequence[Cell]"]
 
 
 def run_until_done(thunk: Callable[[], Any]) -> None:
-    """Run a lazy thunk whose inputs are all there until it asks for nothing more."""
-    while thunk():
+    """Run a thunk whose inputs are all there; a lazy one until it asks for nothing more."""
+    while thunk() and getattr(thunk, "lazy", False):
         pass
 
 

@@ -178,6 +178,10 @@ class DB:
         """All registrations, in the order in which they would be applied."""
         return sorted(self._entries.values(), key=_Entry.order)
 
+    def members(self) -> list[DB]:
+        """The databases that are registered in this one, or that it stands for."""
+        return [entry.obj for entry in self._entries.values() if isinstance(entry.obj, DB)]
+
     def names(self) -> list[str]:
         """All registered names, in order."""
         return [entry.name for entry in sorted(self._entries.values(), key=_Entry.order)]
@@ -391,6 +395,10 @@ class TopoDB(DB):
         self.ignore_newtrees = ignore_newtrees
         self.failure_callback = failure_callback
 
+    def members(self) -> list[DB]:
+        """The inner database."""
+        return [self.db]
+
     def _placed(self, holder: DB, position: Any) -> None:
         super()._placed(holder, position)
         self.db._place = self._place
@@ -414,6 +422,10 @@ class ProxyDB(DB):
         if not isinstance(db, DB):
             raise TypeError(f"a ProxyDB stands for a database, got {db!r}")
         self.db = db
+
+    def members(self) -> list[DB]:
+        """The other database."""
+        return [self.db]
 
     def query(self, *tags: Any, **kwtags: Any) -> Any:
         """As the other database."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["SUPPLIERS", "install_hint", "supplier"]
+__all__ = ["DOCUMENTED_TAGS", "SUPPLIERS", "install_hint", "supplier"]
 
 #: (group, name) -> distribution
 SUPPLIERS: dict[tuple[str, str], str] = {
@@ -15,7 +15,21 @@ SUPPLIERS: dict[tuple[str, str], str] = {
     ("modules", "tensor.nnet"): "tcore-nnet",
     ("modules", "tensor.signal"): "tcore-nnet",
     ("values", "scipy.sparse"): "tcore-sparse",
+    ("optimizations", "cuda"): "tcore-cuda",
+    ("optimizations", "gpuarray_cuda"): "tcore-cuda",
+    ("optimizations", "opencl"): "tcore-opencl",
+    ("optimizations", "gpuarray_opencl"): "tcore-opencl",
+    ("optimizations", "crossentropy_to_crossentropy_with_softmax"): "tcore-nnet",
+    ("optimizations", "crossentropy_to_crossentropy_with_softmax_with_bias"): "tcore-nnet",
+    ("optimizations", "local_softmax_grad_to_crossentropy_with_softmax_grad"): "tcore-nnet",
 }
+
+#: names and tags of optimizations that the documentation has and none of these packages needs: programs exclude and include them
+DOCUMENTED_TAGS = frozenset({
+    "conv_dnn", "conv_gemm", "conv_meta", "cxx_only", "gpu_opt", "gpuarray", "local_dimshuffle_no_inplace_at_canonicalize", "local_hard_sigmoid", "local_ultra_fast_sigmoid",
+    "low_memory", "more_mem", "random_make_inplace", "scanOp_pushout_output", "scanOp_pushout_seqs_ops", "scan_pushout_dot1", "stable", "use_c_blas",
+    "use_scipy_gesv", "use_scipy_ger",
+})  # fmt: skip
 
 
 def supplier(group: str, name: str) -> str | None:

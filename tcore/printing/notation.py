@@ -7,6 +7,7 @@ from typing import Any
 from tcore import scalar
 from tcore.graph import Type, Variable
 from tcore.printing.pretty import IgnorePrinter, OperatorPrinter, Parts, PatternPrinter, PPrinter, _arguments
+from tcore.scalar.op import snake_case
 from tcore.tensor.alloc import Alloc
 from tcore.tensor.dimshuffle import DimShuffle
 from tcore.tensor.dot import Dot
@@ -47,7 +48,7 @@ class _ElemwisePrinter:
         elif isinstance(scalar_op, scalar.Composite):
             name = str(op)
         else:
-            name = _NAMES.get(kind) or getattr(scalar_op, "name", None) or getattr(scalar_op, "loop_name", None) or str(op)
+            name = _NAMES.get(kind) or getattr(scalar_op, "name", None) or snake_case(kind)
         return [name, *_arguments(output.owner.inputs)]
 
 

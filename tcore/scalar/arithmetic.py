@@ -65,6 +65,7 @@ class Add(MathOp):
     """x + y + …; of bools the logical or."""
 
     numpy = np.add
+    loop_name = "add"
     commutative = True
     associative = True
     identity = 0
@@ -80,6 +81,7 @@ class Mul(MathOp):
     """x * y * …; of bools the logical and."""
 
     numpy = np.multiply
+    loop_name = "mul"
     commutative = True
     associative = True
     identity = 1
@@ -104,6 +106,7 @@ class Sub(MathOp):
 
     nin = 2
     numpy = np.subtract
+    loop_name = "sub"
     output_types_preference = staticmethod(upcast_out_nobool)
 
     def pullback(self, g: Any, out: Any, x: Any, y: Any) -> Any:
@@ -118,6 +121,7 @@ class TrueDiv(MathOp):
 
     nin = 2
     numpy = np.true_divide
+    loop_name = "true_div"
     output_types_preference = staticmethod(true_div_out)
 
     def pullback(self, g: Any, out: Any, x: Any, y: Any) -> Any:
@@ -134,6 +138,7 @@ class IntDiv(MathOp):
 
     nin = 2
     numpy = np.floor_divide
+    loop_name = "floor_div"
     output_types_preference = _real_only(upcast_out_min8, "int_div")
 
     def pullback(self, g: Any, out: Any, x: Any, y: Any) -> Any:
@@ -148,6 +153,7 @@ class Mod(MathOp):
 
     nin = 2
     numpy = np.remainder
+    loop_name = "mod"
     output_types_preference = _real_only(upcast_out_min8, "mod")
 
     def pullback(self, g: Any, out: Any, x: Any, y: Any) -> Any:
@@ -162,6 +168,7 @@ class Neg(MathOp):
 
     nin = 1
     numpy = np.negative
+    loop_name = "neg"
     output_types_preference = staticmethod(upcast_out_nobool)
 
     def pullback(self, g: Any, out: Any, x: Any) -> Any:
@@ -192,6 +199,7 @@ class Sgn(MathOp):
 
     nin = 1
     numpy = np.sign
+    loop_name = "sign"
     output_types_preference = _real_only(upcast_out_nobool, "sgn")
 
     def pullback(self, g: Any, out: Any, x: Any) -> Any:
@@ -203,6 +211,7 @@ class Inv(MathOp):
 
     nin = 1
     numpy = np.reciprocal
+    loop_name = "inv"
     output_types_preference = staticmethod(upgrade_to_float)
 
     def pullback(self, g: Any, out: Any, x: Any) -> Any:
@@ -229,6 +238,7 @@ class Maximum(_Extreme):
     """The larger of two; NaN where either is NaN."""
 
     numpy = np.maximum
+    loop_name = "maximum"
 
     @property
     def identity(self) -> Any:  # type: ignore[override]
@@ -240,6 +250,7 @@ class Minimum(_Extreme):
     """The smaller of two; NaN where either is NaN."""
 
     numpy = np.minimum
+    loop_name = "minimum"
 
     @property
     def identity(self) -> Any:  # type: ignore[override]
@@ -250,6 +261,7 @@ class Minimum(_Extreme):
 class Clip(MathOp):
     """minimum(maximum(x, low), high): where low > high, that is high."""
 
+    loop_name = "clip"
     nin = 3
     output_types_preference = _real_only(upcast_out, "clip")
 

@@ -22,6 +22,7 @@ __all__ = ["Cast", "Identity", "Second", "Switch", "cast", "cast_op", "identity"
 class Identity(MathOp):
     """The input itself."""
 
+    loop_name = "identity"
     nin = 1
     output_types_preference = staticmethod(same_out)
 
@@ -36,10 +37,23 @@ class Identity(MathOp):
 
 
 class Second(MathOp):
-    """The second input; elementwise, an array of the first one's shape filled with the second one's value."""
+    """The second input; elementwise, an array of the first one's shape filled with the second one's value.
 
+    Parameters
+    ----------
+    fits : bool
+        Whether the second input is known to fit the shape of the first, so that nothing checks it once the array is not made: so
+        in gradients, whose shapes are those of values that were computed. Not compared.
+    """
+
+    loop_name = "second"
     nin = 2
     output_types_preference = transfer_type(1)
+    fits = False
+
+    def __init__(self, output_types_preference: Any = None, name: str | None = None, fits: bool = False) -> None:
+        super().__init__(output_types_preference, name)
+        self.fits = fits
 
     def impl(self, x: Any, y: Any) -> Any:
         return y
@@ -70,7 +84,6 @@ class Switch(MathOp):
 
     nin = 3
     loop_name = "switch"
-
     output_types_preference = staticmethod(_branches_out)
 
     def impl(self, condition: Any, if_true: Any, if_false: Any) -> Any:

@@ -28,6 +28,7 @@ class AND(Bitwise):
     """x & y & …"""
 
     numpy = np.bitwise_and
+    loop_name = "and"
     identity = -1
 
 
@@ -35,6 +36,7 @@ class OR(Bitwise):
     """x | y | …"""
 
     numpy = np.bitwise_or
+    loop_name = "or"
     identity = 0
 
 
@@ -42,6 +44,7 @@ class XOR(Bitwise):
     """x ^ y ^ …"""
 
     numpy = np.bitwise_xor
+    loop_name = "xor"
     identity = 0
 
 
@@ -50,6 +53,7 @@ class Invert(Bitwise):
 
     nin = 1
     numpy = np.invert
+    loop_name = "invert"
     commutative = False
     associative = False
 

@@ -58,6 +58,7 @@ class LT(Comparison):
     """x < y."""
 
     numpy = np.less
+    loop_name = "lt"
     output_types_preference = staticmethod(_ordered)
 
 
@@ -65,6 +66,7 @@ class GT(Comparison):
     """x > y."""
 
     numpy = np.greater
+    loop_name = "gt"
     output_types_preference = staticmethod(_ordered)
 
 
@@ -72,6 +74,7 @@ class LE(Comparison):
     """x <= y."""
 
     numpy = np.less_equal
+    loop_name = "le"
     output_types_preference = staticmethod(_ordered)
 
 
@@ -79,6 +82,7 @@ class GE(Comparison):
     """x >= y."""
 
     numpy = np.greater_equal
+    loop_name = "ge"
     output_types_preference = staticmethod(_ordered)
 
 
@@ -86,6 +90,7 @@ class EQ(Comparison):
     """x == y."""
 
     numpy = np.equal
+    loop_name = "eq"
     commutative = True
 
 
@@ -93,6 +98,7 @@ class NEQ(Comparison):
     """x != y."""
 
     numpy = np.not_equal
+    loop_name = "ne"
     commutative = True
 
 
@@ -115,6 +121,7 @@ class IsInf(Comparison):
 class InRange(Comparison):
     """Whether low < x < high, each bound open or closed."""
 
+    loop_name = "in_range"
     nin = 3
     output_types_preference = staticmethod(_ordered)
 

@@ -53,6 +53,7 @@ class Exp(FloatFunction):
     """e ** x."""
 
     numpy = np.exp
+    loop_name = "exp"
 
     def pullback(self, g: Any, out: Any, x: Any) -> Any:
         return g * conjugated(out)
@@ -62,6 +63,7 @@ class Exp2(FloatFunction):
     """2 ** x."""
 
     numpy = np.exp2
+    loop_name = "exp2"
     output_types_preference = staticmethod(upgrade_to_float_no_complex)
 
     def pullback(self, g: Any, out: Any, x: Any) -> Any:
@@ -72,6 +74,7 @@ class Expm1(FloatFunction):
     """e ** x - 1, accurate near zero."""
 
     numpy = np.expm1
+    loop_name = "expm1"
 
     def pullback(self, g: Any, out: Any, x: Any) -> Any:
         return g * conjugated(exp(x))
@@ -81,6 +84,7 @@ class Log(FloatFunction):
     """The natural logarithm."""
 
     numpy = np.log
+    loop_name = "log"
 
     def pullback(self, g: Any, out: Any, x: Any) -> Any:
         return g / conjugated(x)
@@ -90,6 +94,7 @@ class Log2(FloatFunction):
     """The logarithm to base 2."""
 
     numpy = np.log2
+    loop_name = "log2"
 
     def pullback(self, g: Any, out: Any, x: Any) -> Any:
         return g / conjugated(x * number(math.log(2), out))
@@ -99,6 +104,7 @@ class Log10(FloatFunction):
     """The logarithm to base 10."""
 
     numpy = np.log10
+    loop_name = "log10"
 
     def pullback(self, g: Any, out: Any, x: Any) -> Any:
         return g / conjugated(x * number(math.log(10), out))
@@ -108,6 +114,7 @@ class Log1p(FloatFunction):
     """The logarithm of 1 + x, accurate near zero."""
 
     numpy = np.log1p
+    loop_name = "log1p"
 
     def pullback(self, g: Any, out: Any, x: Any) -> Any:
         return g / (1 + conjugated(x))
@@ -117,6 +124,7 @@ class Sqrt(FloatFunction):
     """The square root; NaN of negative reals."""
 
     numpy = np.sqrt
+    loop_name = "sqrt"
 
     def pullback(self, g: Any, out: Any, x: Any) -> Any:
         return g * number(0.5, out) / conjugated(out)
@@ -127,6 +135,7 @@ class Sqr(MathOp):
 
     nin = 1
     numpy = np.square
+    loop_name = "sqr"
     output_types_preference = staticmethod(upcast_out_min8)
 
     def pullback(self, g: Any, out: Any, x: Any) -> Any:
@@ -138,6 +147,7 @@ class Pow(MathOp):
 
     nin = 2
     numpy = np.power
+    loop_name = "pow"
     output_types_preference = staticmethod(upcast_out_min8)
 
     def pullback(self, g: Any, out: Any, x: Any, y: Any) -> Any:

@@ -46,7 +46,7 @@ class ScalarOp(Op):
     associative: ClassVar[bool] = False
     #: neutral element of a reduction, where there is one
     identity: Any = None
-    #: name of the function in loop code; the class name in snake case unless set
+    #: name in loop code of the function that it computes, for a class that says so itself: its subclasses may compute another
     loop_name: str = ""
     #: (numpy function name, nin, nout), the documented way to name a ufunc
     nfunc_spec: ClassVar[tuple[str, int, int] | None] = None
@@ -63,7 +63,7 @@ class ScalarOp(Op):
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         if "loop_name" not in cls.__dict__:
-            cls.loop_name = snake_case(cls.__name__)
+            cls.loop_name = ""
 
     # ------------------------------------------------------------ building
 
@@ -222,6 +222,11 @@ class MathOp(ScalarOp):
     loop_dtype: ClassVar[str] = "output"
 
     output_types_preference: Any = staticmethod(upcast_out)
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "impl" in cls.__dict__ and "numpy" not in cls.__dict__:
+            cls.numpy = None  # that of the base class is another function
 
     def impl(self, *inputs: Any) -> Any:
         """By the ufunc."""

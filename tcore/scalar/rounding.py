@@ -47,28 +47,34 @@ class Ceil(Rounding):
     """The smallest whole number not below x."""
 
     numpy = np.ceil
+    loop_name = "ceil"
 
 
 class Floor(Rounding):
     """The largest whole number not above x."""
 
     numpy = np.floor
+    loop_name = "floor"
 
 
 class Trunc(Rounding):
     """The whole part of x."""
 
     numpy = np.trunc
+    loop_name = "trunc"
 
 
 class RoundHalfToEven(Rounding):
     """The nearest whole number; of two, the even one."""
 
     numpy = np.rint
+    loop_name = "rint"
 
 
 class RoundHalfAwayFromZero(Rounding):
     """The nearest whole number; of two, the larger in magnitude."""
+
+    loop_name = "round"
 
     def impl(self, x: Any) -> Any:
         whole = np.trunc(x)

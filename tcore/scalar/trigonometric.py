@@ -49,6 +49,7 @@ class Sin(FloatFunction):
     """Sine."""
 
     numpy = np.sin
+    loop_name = "sin"
 
     def pullback(self, g: Any, out: Any, x: Any) -> Any:
         return g * conjugated(cos(x))
@@ -58,6 +59,7 @@ class Cos(FloatFunction):
     """Cosine."""
 
     numpy = np.cos
+    loop_name = "cos"
 
     def pullback(self, g: Any, out: Any, x: Any) -> Any:
         return -g * conjugated(sin(x))
@@ -67,6 +69,7 @@ class Tan(FloatFunction):
     """Tangent."""
 
     numpy = np.tan
+    loop_name = "tan"
 
     def pullback(self, g: Any, out: Any, x: Any) -> Any:
         return g * conjugated(1 + sqr(out))
@@ -76,7 +79,7 @@ class ArcSin(FloatFunction):
     """Inverse sine."""
 
     numpy = np.arcsin
-    loop_name = "arcsin"
+    loop_name = "asin"
 
     def pullback(self, g: Any, out: Any, x: Any) -> Any:
         return g / conjugated(sqrt(1 - sqr(x)))
@@ -86,7 +89,7 @@ class ArcCos(FloatFunction):
     """Inverse cosine."""
 
     numpy = np.arccos
-    loop_name = "arccos"
+    loop_name = "acos"
 
     def pullback(self, g: Any, out: Any, x: Any) -> Any:
         return -g / conjugated(sqrt(1 - sqr(x)))
@@ -96,7 +99,7 @@ class ArcTan(FloatFunction):
     """Inverse tangent."""
 
     numpy = np.arctan
-    loop_name = "arctan"
+    loop_name = "atan"
 
     def pullback(self, g: Any, out: Any, x: Any) -> Any:
         return g / conjugated(1 + sqr(x))
@@ -107,7 +110,7 @@ class ArcTan2(FloatFunction):
 
     nin = 2
     numpy = np.arctan2
-    loop_name = "arctan2"
+    loop_name = "atan2"
     output_types_preference = staticmethod(upgrade_to_float_no_complex)
 
     def pullback(self, g: Any, out: Any, y: Any, x: Any) -> Any:
@@ -119,6 +122,7 @@ class Sinh(FloatFunction):
     """Hyperbolic sine."""
 
     numpy = np.sinh
+    loop_name = "sinh"
 
     def pullback(self, g: Any, out: Any, x: Any) -> Any:
         return g * conjugated(cosh(x))
@@ -128,6 +132,7 @@ class Cosh(FloatFunction):
     """Hyperbolic cosine."""
 
     numpy = np.cosh
+    loop_name = "cosh"
 
     def pullback(self, g: Any, out: Any, x: Any) -> Any:
         return g * conjugated(sinh(x))
@@ -137,6 +142,7 @@ class Tanh(FloatFunction):
     """Hyperbolic tangent."""
 
     numpy = np.tanh
+    loop_name = "tanh"
 
     def pullback(self, g: Any, out: Any, x: Any) -> Any:
         return g * conjugated(1 - sqr(out))
@@ -146,7 +152,7 @@ class ArcSinh(FloatFunction):
     """Inverse hyperbolic sine."""
 
     numpy = np.arcsinh
-    loop_name = "arcsinh"
+    loop_name = "asinh"
 
     def pullback(self, g: Any, out: Any, x: Any) -> Any:
         return g / conjugated(sqrt(sqr(x) + 1))
@@ -156,7 +162,7 @@ class ArcCosh(FloatFunction):
     """Inverse hyperbolic cosine."""
 
     numpy = np.arccosh
-    loop_name = "arccosh"
+    loop_name = "acosh"
 
     def pullback(self, g: Any, out: Any, x: Any) -> Any:
         # (x - 1) (x + 1) keeps the digits that x * x - 1 loses near 1
@@ -167,7 +173,7 @@ class ArcTanh(FloatFunction):
     """Inverse hyperbolic tangent."""
 
     numpy = np.arctanh
-    loop_name = "arctanh"
+    loop_name = "atanh"
 
     def pullback(self, g: Any, out: Any, x: Any) -> Any:
         return g / conjugated(1 - sqr(x))

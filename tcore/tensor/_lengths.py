@@ -9,6 +9,8 @@ from typing import Any
 
 from tcore.graph import Variable
 from tcore.tensor.constants import constant_int
+from tcore.tensor.conversion import as_tensor_variable
+from tcore.tensor.math import cast, lt, maximum, minimum, switch
 
 __all__ = [
     "Length",
@@ -32,8 +34,6 @@ def as_length(value: Any) -> Length:
     number = constant_int(value)
     if number is not None:
         return number
-    from tcore.tensor.conversion import as_tensor_variable
-    from tcore.tensor.math import cast
 
     if not isinstance(value, Variable):
         raise TypeError(f"a length is an integer or an integer scalar, got {value!r}")
@@ -98,7 +98,6 @@ def least(a: Length, b: Length) -> Length:
         return min(a, b)
     if a is b:
         return a
-    from tcore.tensor.math import minimum
 
     return minimum(a, b)
 
@@ -109,7 +108,6 @@ def greatest(a: Length, b: Length) -> Length:
         return max(a, b)
     if a is b:
         return a
-    from tcore.tensor.math import maximum
 
     return maximum(a, b)
 
@@ -120,6 +118,5 @@ def where_negative(test: Length, then: Length, otherwise: Length) -> Length:
         return then if test < 0 else otherwise
     if then is otherwise:
         return then
-    from tcore.tensor.math import lt, switch
 
     return switch(lt(test, 0), then, otherwise)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,8 +14,10 @@ from tcore.graph.null_type import disconnected_type
 from tcore.scalar.dtypes import discrete_dtypes
 from tcore.tensor._lengths import Length
 from tcore.tensor.conversion import as_tensor_variable
+from tcore.tensor.errors import ShapeError
+from tcore.tensor.math import eq, switch
 from tcore.tensor.slices import slice_length
-from tcore.tensor.subtensor import _INTEGERS
+from tcore.tensor.subtensor import _INTEGERS, _keeps_one
 from tcore.tensor.type import TensorType
 from tcore.tensor.type_other import MakeSlice, SliceType, make_slice, slicetype
 
@@ -79,7 +82,7 @@ class AdvancedSubtensor1(Op):
 
     def grad(self, inputs: Sequence[Variable], output_grads: Sequence[Variable]) -> list[Variable]:
         """The gradient added into zeros, row by row; a row that was taken twice gets both."""
-        from tcore.tensor.advanced_incsubtensor import advanced_inc_subtensor1
+        from tcore.tensor.advanced_incsubtensor import advanced_inc_subtensor1  # whose gradient is made of this op
 
         (x, index), (g,) = inputs, output_grads
         if x.type.dtype in discrete_dtypes:
@@ -96,8 +99,6 @@ class AdvancedSubtensor1(Op):
 
 
 def _sparse_gradient(x: Variable, g: Variable, index: Variable) -> Variable:
-    import importlib
-
     if x.type.ndim != 2:
         raise TypeError(f"a sparse gradient needs a matrix, {x} has {x.type.ndim} dimensions")
     try:
@@ -188,8 +189,6 @@ class AdvancedSubtensor(FieldlessOp):
                 try:
                     part = slice_of(index[axis])
                 except ValueError as error:
-                    from tcore.tensor.errors import ShapeError
-
                     raise ShapeError(str(error)) from error
                 kept.append(slice_length(part, length))
         return [(*kept[:position], *broadcast_lengths(index_shapes, marks), *kept[position:])]
@@ -199,7 +198,7 @@ class AdvancedSubtensor(FieldlessOp):
 
     def grad(self, inputs: Sequence[Variable], output_grads: Sequence[Variable]) -> list[Variable]:
         """The gradient added into zeros at the places that were taken; one taken twice gets both."""
-        from tcore.tensor.advanced_incsubtensor import advanced_inc_subtensor
+        from tcore.tensor.advanced_incsubtensor import advanced_inc_subtensor  # whose gradient is made of this op
 
         (x, *index), (g,) = inputs, output_grads
         gradient = x.zeros_like(dtype=config.floatX) if x.type.dtype in discrete_dtypes else advanced_inc_subtensor(x.zeros_like(dtype=g.type.dtype), g, *index)
@@ -216,8 +215,6 @@ advanced_subtensor = AdvancedSubtensor()
 
 
 def _marks(x: Variable, index: Sequence[Variable]) -> tuple[bool, ...]:
-    from tcore.tensor.subtensor import _keeps_one
-
     arrays, position, _ = adv_index_result(index, x.type.ndim)
     patterns = [index[place].type.broadcastable for place in arrays]
     ndim = max((len(pattern) for pattern in patterns), default=0)
@@ -265,7 +262,6 @@ def _common(a: Length, b: Length) -> Length:
     # NumPy broadcasts an index of length 1 whatever its mark says
     if a is b:
         return a
-    from tcore.tensor.math import eq, switch
 
     return switch(eq(a, 1), b, a)
 

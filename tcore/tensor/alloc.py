@@ -11,8 +11,10 @@ from tcore.configuration import config
 from tcore.graph import Apply, FieldlessOp, Op, Variable
 from tcore.graph.null_type import disconnected_type
 from tcore.tensor._lengths import as_length
-from tcore.tensor.constants import constant_int, scalar_value_of, value_behind
+from tcore.tensor.constants import constant_int, get_vector_length, scalar_value_of, value_behind
 from tcore.tensor.conversion import as_tensor_variable
+from tcore.tensor.math import cast, fill
+from tcore.tensor.shape import as_shape_vector
 from tcore.tensor.type import TensorType
 
 if TYPE_CHECKING:
@@ -80,13 +82,15 @@ class Alloc(FieldlessOp):
     def perform(self, node: Apply, inputs: Sequence[Any], output_storage: Sequence[list[Any]], params: Any = None) -> None:
         value, *lengths = inputs
         shape = _run_time_shape(lengths)
+        flags = node.inputs[0].type.broadcastable
+        if not all(flag or own == wanted for flag, own, wanted in zip(flags, value.shape, shape[len(shape) - len(flags) :], strict=True)):
+            raise ValueError(
+                f"alloc cannot broadcast a value of shape {value.shape} to {shape}: lengths must be equal, or 1 by the value's type (addbroadcast marks them)"
+            )
         old = output_storage[0][0]
         if old is None or old.shape != shape:
             old = np.empty(shape, value.dtype)
-        try:
-            old[...] = value
-        except ValueError as error:
-            raise ValueError(f"alloc cannot broadcast a value of shape {value.shape} to {shape}") from error
+        old[...] = value
         output_storage[0][0] = old
 
     def infer_shape(self, node: Apply, shapes: Sequence[Any]) -> list[tuple[Any, ...]]:
@@ -246,9 +250,6 @@ def identity_like(x: Any) -> Variable:
 
 
 def _shape_entries(shape: Any) -> list[Any]:
-    from tcore.tensor.constants import get_vector_length
-    from tcore.tensor.shape import as_shape_vector
-
     if isinstance(shape, (list, tuple)):
         return list(shape)
     if isinstance(shape, (int, np.integer)) or (isinstance(shape, Variable) and shape.type.ndim == 0):
@@ -277,8 +278,6 @@ def ones(shape: Any, dtype: Any = None) -> Variable:
 
 def full_like(model: Any, fill_value: Any, dtype: Any = None) -> Variable:
     """``fill_value`` in the shape of ``model``; ``dtype`` defaults to that of ``model``."""
-    from tcore.tensor.math import cast, fill
-
     model = as_tensor_variable(model)
     dtype = model.type.dtype if dtype is None else _dtype(dtype)
     if isinstance(fill_value, Variable):

@@ -18,7 +18,7 @@ from tcore.scalar.dtypes import discrete_dtypes
 from tcore.scalar.op import ScalarOp
 from tcore.tensor.conversion import as_tensor_variable
 from tcore.tensor.dimshuffle import dimshuffle_of
-from tcore.tensor.elemwise import elemwise_of
+from tcore.tensor.elemwise import elemwise_of, fill_gradient
 from tcore.tensor.type import tensor_type
 
 __all__ = ["All", "Any_", "CAReduce", "CAReduceDtype", "Prod", "ProdWithoutZeros", "Sum"]
@@ -269,7 +269,7 @@ class Sum(_Named):
         if out.type.dtype in discrete_dtypes:
             return [x.zeros_like(dtype=config.floatX if x.type.dtype in discrete_dtypes else None)]
         axes = normal_axes(self.axis, x.type.ndim)
-        return [elemwise_of(scalar.second)(x, spread_over(g, x.type.ndim, axes))]
+        return [fill_gradient(x, spread_over(g, x.type.ndim, axes))]
 
     def R_op(self, inputs: Sequence[Any], eval_points: Sequence[Any]) -> list[Any]:
         """The sum of the direction."""

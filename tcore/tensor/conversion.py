@@ -11,7 +11,9 @@ from tcore.graph.apply import Apply
 from tcore.graph.variable import Variable
 from tcore.scalar.conversion import autocast
 from tcore.scalar.type import Scalar
+from tcore.tensor.scalars import tensor_from_scalar
 from tcore.tensor.type import TensorType
+from tcore.tensor.values import refuse_masked
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -35,9 +37,12 @@ def constant(x: Any, name: str | None = None, ndim: int | None = None, dtype: st
     ------
     AsTensorError
         If ``x`` is not numeric, or a plain Python bool.
+    ValueError
+        If it has more axes than ``ndim``, or is a masked array.
     """
     if isinstance(x, bool):
         raise AsTensorError(f"cannot make a tensor of the Python bool {x}: use numpy.bool_({x}), or 0 and 1")
+    refuse_masked(x)
     try:
         value = _array_of(x, dtype)
     except (TypeError, ValueError, OverflowError) as error:
@@ -97,7 +102,7 @@ def as_tensor_variable(x: Any, name: str | None = None, ndim: int | None = None)
         elif isinstance(x, Apply):
             variable = as_tensor_variable(x.default_output())
         elif isinstance(x, (list, tuple)) and _holds_variables(x):
-            from tcore.tensor.join import stack
+            from tcore.tensor.join import stack  # which converts what it joins
 
             variable = stack(_nested(x))
         else:
@@ -120,7 +125,6 @@ def _variable_of(x: Variable) -> Any:
     if isinstance(kind, TensorType):
         return x
     if isinstance(kind, Scalar):
-        from tcore.tensor.scalars import tensor_from_scalar
 
         return tensor_from_scalar(x)
     converter = getattr(x, "_as_TensorVariable", None)

@@ -12,6 +12,8 @@ from tcore.graph import Apply, Op, Variable
 from tcore.scalar.dtypes import discrete_dtypes
 from tcore.tensor._lengths import greatest, least, less, plus
 from tcore.tensor.conversion import as_tensor_variable
+from tcore.tensor.indexing import inc_subtensor
+from tcore.tensor.ranges import arange
 from tcore.tensor.type import TensorType
 
 if TYPE_CHECKING:
@@ -63,9 +65,6 @@ class ExtractDiag(Op):
 
     def grad(self, inputs: Sequence[Variable], output_grads: Sequence[Variable]) -> list[Variable]:
         """The gradient added into zeros along the diagonal."""
-        from tcore.tensor.indexing import inc_subtensor
-        from tcore.tensor.ranges import arange
-
         (x,), (g,) = inputs, output_grads
         if x.type.dtype in discrete_dtypes:
             return [x.zeros_like(dtype=config.floatX)]

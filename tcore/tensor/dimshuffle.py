@@ -104,9 +104,7 @@ class DimShuffle(Op):
         """The axes put back."""
         (x,), (g,) = inputs, output_grads
         if x.type.dtype in discrete_dtypes:
-            from tcore.tensor.alloc import zeros_like
-
-            return [zeros_like(x, dtype="floatX")]
+            return [x.zeros_like(dtype="floatX")]
         back: list[int | str] = ["x"] * len(self.input_broadcastable)
         for position, axis in enumerate(self.new_order):
             if axis != "x":

@@ -16,7 +16,7 @@ from tcore.graph.op import Op
 from tcore.graph.variable import Variable
 from tcore.link.floating import floating_point_errors
 from tcore.plugins.finders import names_elsewhere
-from tcore.scalar.basic import second
+from tcore.scalar.basic import Second
 from tcore.scalar.dtypes import complex_dtypes, discrete_dtypes
 from tcore.scalar.op import ScalarOp
 from tcore.scalar.type import get_scalar_type
@@ -205,7 +205,7 @@ class Elemwise(Op):
             total = term if total is None else total + term
         if total is not None and total.type.broadcastable != output.type.broadcastable:
             # an input that broadcasts: its derivative has the shape of the result
-            total = Elemwise(second)(output, total)
+            total = fill_gradient(output, total)
         return [total]
 
     def _along(self, node: Apply, position: int, point: Any) -> Any:
@@ -256,19 +256,23 @@ def elemwise_of(scalar_op: ScalarOp) -> Elemwise:
     return Elemwise(scalar_op)
 
 
+#: ``fill_gradient(x, g)``: a gradient, which fits ``x``, in the shape of ``x``
+fill_gradient = Elemwise(Second(name="second", fits=True))
+
+
 def _summed(gradient: Any, axes: list[int], output: Any) -> Any:
     """The sum over ``axes``, which stay with length 1."""
     flags = gradient.type.broadcastable
     if any(flags[axis] for axis in axes):
         # the gradient is the same all along such an axis and was not spread out: it counts once per element
-        gradient = elemwise_of(second)(output, gradient)
+        gradient = fill_gradient(output, gradient)
     return gradient.sum(axis=axes, keepdims=True)
 
 
 def _widened(gradient: Any, x: Any) -> Any:
     """``gradient``, filled out to the shape of ``x`` where it is narrower, as a constant is."""
     if any(g and not wanted for g, wanted in zip(gradient.type.broadcastable, x.type.broadcastable, strict=True)):
-        return elemwise_of(second)(x, gradient)
+        return fill_gradient(x, gradient)
     return gradient
 
 

@@ -20,6 +20,7 @@ from tcore.tensor.advanced_subtensor import (
 from tcore.tensor.conversion import as_tensor_variable
 from tcore.tensor.dimshuffle import DimShuffle
 from tcore.tensor.incsubtensor import IncSubtensor, check_increment
+from tcore.tensor.join import stack
 from tcore.tensor.rebroadcast import Rebroadcast, addbroadcast
 from tcore.tensor.subtensor import Subtensor, index_list
 from tcore.tensor.type import TensorType
@@ -102,7 +103,6 @@ def nonzero(a: Any, return_matrix: bool = False) -> Any:
     places = mask_indices(a)
     if not return_matrix:
         return tuple(places)
-    from tcore.tensor.join import stack
 
     return stack(places, axis=0)
 

@@ -22,6 +22,7 @@ from tcore.tensor.constants import (
     vector_length_of,
 )
 from tcore.tensor.conversion import as_tensor_variable
+from tcore.tensor.math import eq, or_, switch
 from tcore.tensor.rebroadcast import addbroadcast
 from tcore.tensor.reshape import shape_padaxis
 from tcore.tensor.type import TensorType
@@ -130,7 +131,6 @@ class Join(Op):
                 continue
             common = next((s[place] for s, t in zip(shapes[1:], tensors, strict=True) if t.type.broadcastable[place]), shapes[1][place])
             if number is None:
-                from tcore.tensor.math import eq, or_, switch
 
                 common = switch(or_(eq(axis, place), eq(axis, place - ndim)), summed, common)
             lengths.append(common)
@@ -248,8 +248,6 @@ class Split(Op):
             if number is not None:
                 lengths = [length if place == number else whole for place, whole in enumerate(shapes[0])]
             else:
-                from tcore.tensor.math import eq, or_, switch
-
                 lengths = [switch(or_(eq(axis, place), eq(axis, place - x.type.ndim)), length, whole) for place, whole in enumerate(shapes[0])]
             result.append(tuple(lengths))
         return result

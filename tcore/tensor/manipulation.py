@@ -13,9 +13,12 @@ from tcore.graph.null_type import disconnected_type
 from tcore.scalar.dtypes import discrete_dtypes
 from tcore.tensor._lengths import as_length, times
 from tcore.tensor.alloc import alloc, integer_scalar
-from tcore.tensor.constants import constant_int
+from tcore.tensor.constants import constant_int, get_vector_length
 from tcore.tensor.conversion import as_tensor_variable
+from tcore.tensor.indexing import inc_subtensor
 from tcore.tensor.join import join
+from tcore.tensor.math import eq, switch
+from tcore.tensor.ranges import arange
 from tcore.tensor.type import TensorType
 
 if TYPE_CHECKING:
@@ -60,9 +63,6 @@ def roll(x: Any, shift: Any, axis: Any = None) -> Variable:
 
 def _roll_along(x: Variable, shift: Any, axis: Any) -> Variable:
     """:func:`roll` along an axis that is known only when the function runs: by index vectors, one per axis."""
-    from tcore.tensor.math import eq, switch
-    from tcore.tensor.ranges import arange
-
     axis = integer_scalar(axis, "the axis of roll")
     places = []
     for place in range(x.type.ndim):
@@ -89,8 +89,6 @@ def tile(x: Any, reps: Any, ndim: int | None = None) -> Variable:
     ValueError
         If ``ndim`` is too small, or the length of ``reps`` is not known.
     """
-    from tcore.tensor.constants import get_vector_length
-
     x = as_tensor_variable(x)
     if isinstance(reps, Variable) and reps.type.ndim == 1:
         count = ndim if ndim is not None else get_vector_length(reps)
@@ -144,9 +142,6 @@ class Repeat(Op):
 
     def grad(self, inputs: Sequence[Variable], output_grads: Sequence[Variable]) -> list[Variable]:
         """The sum of the gradient over the copies of each element."""
-        from tcore.tensor.indexing import inc_subtensor
-        from tcore.tensor.ranges import arange
-
         (x, repeats), (g,) = inputs, output_grads
         if x.type.dtype in discrete_dtypes:
             return [x.zeros_like(dtype=config.floatX), disconnected_type()]

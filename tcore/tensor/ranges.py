@@ -12,8 +12,10 @@ from tcore.graph import Apply, Op, Variable
 from tcore.graph.null_type import disconnected_type
 from tcore.scalar.dtypes import discrete_dtypes, upcast
 from tcore.tensor._lengths import as_length, ceil_divided, greatest, less
+from tcore.tensor.alloc import alloc
 from tcore.tensor.constants import NotScalarConstantError, constant_int, get_scalar_constant_value
 from tcore.tensor.conversion import as_tensor_variable
+from tcore.tensor.math import cast, ceil, maximum
 from tcore.tensor.type import TensorType
 
 if TYPE_CHECKING:
@@ -53,7 +55,6 @@ class ARange(Op):
         except NotScalarConstantError:
             pass
         if any(value.type.dtype not in discrete_dtypes for value in node.inputs):
-            from tcore.tensor.math import cast, ceil, maximum
 
             # NumPy counts in float64
             begin, end, stride = (cast(value, "float64") for value in node.inputs)
@@ -143,7 +144,6 @@ class _Grid:
         ranges = [self._range(part) for part in parts]
         if not isinstance(key, tuple):
             return ranges[0]
-        from tcore.tensor.alloc import alloc
 
         ndim = len(ranges)
         opened = [values.dimshuffle(*["x"] * place, 0, *["x"] * (ndim - place - 1)) for place, values in enumerate(ranges)]

@@ -177,7 +177,7 @@ def as_shape_vector(values: Any) -> Variable:
         numbers = [constant_int(entry) if not isinstance(entry, int) else entry for entry in entries]
         if None not in numbers:
             return as_tensor_variable(np.array(numbers, "int64"))
-        from tcore.tensor.join import MakeVector
+        from tcore.tensor.join import MakeVector  # which knows its shape by this module
 
         return MakeVector("int64")(*[as_tensor_variable(np.int64(e)) if isinstance(e, int) else e for e in entries])
     if isinstance(values, (int, np.integer)) and not isinstance(values, bool):

@@ -10,6 +10,7 @@ from tcore.compile.sharedvalue import SharedVariable
 from tcore.graph.variable import Variable
 from tcore.tensor.operators import _tensor_py_operators
 from tcore.tensor.type import TensorType
+from tcore.tensor.values import refuse_masked
 
 __all__ = ["ScalarSharedVariable", "TensorSharedVariable", "scalar_constructor", "tensor_constructor"]
 
@@ -44,7 +45,10 @@ def tensor_constructor(
     ------
     TypeError
         If ``value`` is no ndarray of numbers.
+    ValueError
+        If it is a masked array.
     """
+    refuse_masked(value)
     if target != "cpu" or isinstance(value, Variable) or not isinstance(value, np.ndarray):
         raise TypeError(f"a tensor shared variable holds an ndarray, got {type(value).__name__}")
     if value.dtype.kind not in "biufc":

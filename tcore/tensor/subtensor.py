@@ -20,7 +20,7 @@ from tcore.tensor.constants import (
     vector_length_of,
 )
 from tcore.tensor.conversion import as_tensor_variable
-from tcore.tensor.scalars import scalar_from_tensor
+from tcore.tensor.scalars import scalar_from_tensor, tensor_from_scalar
 from tcore.tensor.shape import Shape, static_length
 from tcore.tensor.slices import slice_len_constant, slice_length
 from tcore.tensor.type import TensorType
@@ -205,7 +205,7 @@ class Subtensor(Op):
 
     def grad(self, inputs: Sequence[Variable], output_grads: Sequence[Variable]) -> list[Variable]:
         """The gradient added into zeros at the place that was taken; zeros for integers."""
-        from tcore.tensor.incsubtensor import IncSubtensor
+        from tcore.tensor.incsubtensor import IncSubtensor  # whose gradient is made of this op
 
         x, *index = inputs
         if x.type.dtype in discrete_dtypes:
@@ -237,8 +237,6 @@ def _check_known_index(x: Variable, axis: int, entry: Any) -> None:
 
 def _tensor_parts(entry: slice) -> slice:
     """The slice with tensors in place of scalar variables, for shape arithmetic."""
-    from tcore.tensor.scalars import tensor_from_scalar
-
     def part(value: Any) -> Any:
         if value is None:
             return None

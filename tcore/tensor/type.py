@@ -17,7 +17,7 @@ from tcore.scalar.dtypes import all_dtypes, complex_dtypes
 from tcore.scalar.type import Scalar, get_scalar_type
 from tcore.tensor.type_c import TensorTypeC
 from tcore.tensor.upcasts import report_float64
-from tcore.tensor.values import values_eq, values_eq_approx
+from tcore.tensor.values import refuse_masked, values_eq, values_eq_approx
 
 __all__ = ["TensorType"]
 
@@ -122,13 +122,14 @@ class TensorType(TensorTypeC, Type):
         TypeError
             If the number of axes differs, a broadcastable axis is not of length 1, or a conversion would lose something
             (``allow_downcast=True`` permits that; None permits it for Python floats where this is 0-d ``config.floatX``).
+        ValueError
+            If ``value`` is a text or a masked array.
         """
         if type(value) is np.ndarray and value.dtype.name == self.dtype:
             array = value
-        elif strict:
-            array = self._strict(value)
         else:
-            array = self._converted(value, allow_downcast)
+            refuse_masked(value)
+            array = self._strict(value) if strict else self._converted(value, allow_downcast)
         if array.ndim != len(self.broadcastable):
             raise TypeError(f"wrong number of dimensions: expected {self.ndim} for {self}, got {array.ndim} with shape {array.shape}")
         if not array.flags.aligned:
@@ -187,7 +188,7 @@ class TensorType(TensorTypeC, Type):
             return var
         if not self.is_super(var.type):
             return None
-        from tcore.tensor.rebroadcast import patternbroadcast
+        from tcore.tensor.rebroadcast import patternbroadcast  # whose outputs have this type
 
         return patternbroadcast(var, self.broadcastable)
 

@@ -9,6 +9,8 @@ from attrs import frozen
 
 from tcore.graph import Apply, Constant, FieldlessOp, Type, Variable
 from tcore.graph.null_type import disconnected_type
+from tcore.tensor.alloc import integer_scalar
+from tcore.tensor.scalars import tensor_from_scalar
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -96,9 +98,6 @@ def as_int_none_variable(x: Any) -> Variable:
     """A part of a slice as a variable: an integer scalar, or :data:`NoneConst`."""
     if x is None or x is NoneConst:
         return NoneConst
-    from tcore.tensor.alloc import integer_scalar
-    from tcore.tensor.scalars import tensor_from_scalar
-
     if isinstance(x, Variable) and not hasattr(x.type, "broadcastable"):
         raise TypeError(f"a part of a slice is an integer scalar or None, got {x} of type {x.type}")
     if isinstance(x, Variable) and type(x.type).__name__ == "Scalar":

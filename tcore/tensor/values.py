@@ -1,12 +1,13 @@
-"""Comparison of arrays as values of a graph: what counts as the same, and what as the same up to rounding."""
+"""Arrays as values of a graph: which are none, what counts as the same, and what as the same up to rounding."""
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import numpy as np
 
-__all__ = ["TOLERANCES", "values_eq", "values_eq_approx"]
+__all__ = ["TOLERANCES", "refuse_masked", "values_eq", "values_eq_approx"]
 
 #: dtype -> (relative, absolute) tolerance
 TOLERANCES = {
@@ -16,6 +17,16 @@ TOLERANCES = {
     "float64": (1e-5, 1e-8),
     "complex128": (1e-5, 1e-8),
 }
+
+
+def refuse_masked(value: Any) -> None:
+    """Raise ValueError for a masked array: graphs compute all elements, so that its mask would be lost."""
+    masked = sys.modules.get("numpy.ma")  # who made a masked array has loaded it
+    if masked is not None and isinstance(value, masked.MaskedArray):
+        raise ValueError(
+            f"masked arrays lose their mask in a graph, got one of shape {value.shape} with {np.ma.count_masked(value)} masked elements: "
+            "say with value.filled(number) what stands in their places, or pass value.data to compute with what lies under the mask"
+        )
 
 
 def values_eq(a: Any, b: Any, force_same_dtype: bool = True) -> bool:

@@ -13,6 +13,8 @@ typedef struct {
     tc_loop kept, row;
     int64_t per_run;  /* tiles of kept indices in one run of the innermost kept axis */
     int64_t tile;     /* kept indices of one tile */
+    size_t rows_bytes; /* scratch rows of one kept index */
+    int short_rows;   /* rows: each row is one tile */
     int linear;       /* map: tiles cross the ends of runs */
     atomic_int failed;
     /* One row in parallel: the phase in progress and the values of its blocks. */

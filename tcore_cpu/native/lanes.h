@@ -2,6 +2,7 @@
 
 /* Rows are added in groups of 64 and groups of 64 groups: rounding errors grow with the logarithm. */
 #define TC_LEVELS 3
+#define TC_LANE_GROUP 64
 
 typedef struct {
     char *level[TC_LEVELS];
@@ -14,10 +15,26 @@ static void tc_lane_push(tc_lane_sum *sum, int level, int op, int dtype, const v
         memcpy(sum->level[level], values, (size_t)(n * itemsize));
     else
         tc_fold_rows(op, dtype, sum->level[level], values, n);
-    if (++sum->count[level] == 64 && level + 1 < TC_LEVELS) {
+    if (++sum->count[level] == TC_LANE_GROUP && level + 1 < TC_LEVELS) {
         sum->count[level] = 0;
         tc_lane_push(sum, level + 1, op, dtype, sum->level[level], n, itemsize);
     }
+}
+
+/* Pushes the next rows of an array at once: returns how many, 0 where single ones are due. */
+static int64_t tc_lane_push_rows(tc_lane_sum *sum, int op, int dtype, const char *rows, int64_t stride, int64_t most,
+                                 int64_t n, int itemsize)
+{
+    int fresh = sum->count[0] == 0, taken = 7 + fresh;
+    if (most < taken || sum->count[0] + taken > TC_LANE_GROUP)
+        return 0;
+    tc_fold_seven(op, dtype, sum->level[0], fresh ? rows : sum->level[0], rows + fresh * stride, stride, n);
+    sum->count[0] += taken;
+    if (sum->count[0] == TC_LANE_GROUP) {
+        sum->count[0] = 0;
+        tc_lane_push(sum, 1, op, dtype, sum->level[0], n, itemsize);
+    }
+    return taken;
 }
 
 static void tc_lane_value(tc_lane_sum *sum, int op, int dtype, char *to, int64_t n, int itemsize)
@@ -35,6 +52,30 @@ static void tc_lane_value(tc_lane_sum *sum, int op, int dtype, char *to, int64_t
         tc_identity(op, dtype, to + i * itemsize, itemsize);
 }
 
+/* Whether the rows of an array are folded as they are in memory. */
+static int tc_reads_rows(const tc_job *job, int *itemsize)
+{
+    const tc_phase *phase = &job->kernel->phases[0];
+    if (phase->body || phase->nreductions != 1)
+        return 0;
+    const tc_ref *ref = &phase->refs[phase->reductions[0].value];
+    *itemsize = ref->itemsize;
+    return ref->kind == TC_REF_ARRAY && job->kernel->operands[ref->index].kind == TC_OPERAND_ARRAY &&
+           job->kept.str[ref->index][job->kept.nd - 1] == ref->itemsize;
+}
+
+/* Asks for what the next row reads: its pieces are too short for the machine to see where they lead. */
+static void tc_expect_row(const tc_job *job, const tc_phase *phase, void *const *ptr, const uint8_t *packed, int64_t n)
+{
+    for (int r = 0; r < phase->nrefs; r++)
+        if (phase->refs[r].kind == TC_REF_ARRAY && !packed[r] && !phase->refs[r].written) {
+            const char *next = (const char *)ptr[r] + job->row.str[phase->refs[r].index][job->row.nd - 1];
+            if (next != ptr[r])
+                for (int64_t i = 0; i < n * phase->refs[r].itemsize; i += 64)
+                    __builtin_prefetch(next + i);
+        }
+}
+
 static void tc_lanes_task(void *context, int64_t begin, int64_t end)
 {
     tc_job *job = context;
@@ -50,6 +91,7 @@ static void tc_lanes_task(void *context, int64_t begin, int64_t end)
     }
     char *cells = scratch + tiles_bytes, *sums_memory = cells + TC_CELLS_BYTES;
     int64_t inner = tc_inner(&job->kept), row_inner = tc_inner(&job->row);
+    int itemsize, direct = tc_reads_rows(job, &itemsize);
     tc_lane_sum sums[TC_MAXCELLS];
     void *ptr[TC_MAXREFS];
     char *origin[TC_MAXREFS], *base[TC_MAXREFS];
@@ -68,6 +110,19 @@ static void tc_lanes_task(void *context, int64_t begin, int64_t end)
                 origin[r] = job->launch->data[p] + tc_run_offset(&job->kept, p, run);
             }
         for (int64_t k = 0; k < job->row.total; k++) {
+            if (direct) {
+                int p = phase->refs[phase->reductions[0].value].index;
+                const tc_reduction *reduction = &phase->reductions[0];
+                int64_t taken, at_row = k % row_inner, stride = job->row.str[p][job->row.nd - 1];
+                const char *rows = origin[reduction->value] + at_row * stride + at * itemsize;
+                if (job->row.nd > 1)
+                    rows += tc_run_offset(&job->row, p, k / row_inner);
+                if ((taken = tc_lane_push_rows(&sums[0], reduction->op, reduction->dtype, rows, stride,
+                                               row_inner - at_row, n, itemsize))) {
+                    k += taken - 1;
+                    continue;
+                }
+            }
             for (int r = 0; r < phase->nrefs; r++)
                 if (phase->refs[r].kind == TC_REF_ARRAY) {
                     int p = phase->refs[r].index;
@@ -76,6 +131,7 @@ static void tc_lanes_task(void *context, int64_t begin, int64_t end)
                         base[r] += tc_run_offset(&job->row, p, k / row_inner);
                 }
             tc_fetch(job, phase, &job->kept, base, at, n, scratch, ptr, tile, packed);
+            tc_expect_row(job, phase, ptr, packed, n);
             if (phase->body) {
                 tc_call_body(phase, n, ptr, tile, &params);
                 tc_store_packed(phase, &job->kept, base, at, n, ptr, packed);

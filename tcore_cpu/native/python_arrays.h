@@ -118,6 +118,9 @@ static int slot_from_value(frame *f, int k, const input_spec *spec, PyObject *va
     PyArrayObject *array = (PyArrayObject *)value;
     if (!array_fits(array, spec->dtype, spec->ndim, spec->mask))
         return 0;
+    /* A masked array is refused where it is filtered. */
+    if (!PyArray_CheckExact(value) && PyObject_HasAttrString(value, "filled"))
+        return 0;
     slot_from_array(&f->core->slots[spec->slot], array, spec->slot);
     Py_INCREF(value);
     Py_XSETREF(f->objects[spec->slot], value);

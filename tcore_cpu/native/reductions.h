@@ -28,6 +28,18 @@ typedef union {
 #define TC_BITOR(a, b) ((a) | (b))
 #define TC_BITXOR(a, b) ((a) ^ (b))
 
+/* Seven rows at once: their streams run side by side, and the accumulators are loaded once for all of them. */
+#define TC_SEVEN_ROWS(T)                                                        \
+    const T *restrict x0 = (const T *)x, *restrict x1 = (const T *)(x + stride);        \
+    const T *restrict x2 = (const T *)(x + 2 * stride), *restrict x3 = (const T *)(x + 3 * stride); \
+    const T *restrict x4 = (const T *)(x + 4 * stride), *restrict x5 = (const T *)(x + 5 * stride); \
+    const T *restrict x6 = (const T *)(x + 6 * stride);
+#if defined(__clang__)
+#define TC_INDEPENDENT _Pragma("clang loop vectorize(assume_safety)")
+#else
+#define TC_INDEPENDENT _Pragma("GCC ivdep")
+#endif
+
 #define TC_FOLD_TILE(NAME, T, W, IDENTITY, OP)                                  \
     TC_CLONES static T NAME(const T *restrict x, int64_t n)                     \
     {                                                                           \
@@ -49,6 +61,16 @@ typedef union {
     {                                                                           \
         for (int64_t i = 0; i < n; i++)                                         \
             to[i] = (T)(W)OP((W)to[i], (W)x[i]);                                \
+    }                                                                           \
+    TC_CLONES static void NAME##_rows7(T *to, const T *from, const char *x, int64_t stride, int64_t n) \
+    {                                                                           \
+        TC_SEVEN_ROWS(T)                                                        \
+        TC_INDEPENDENT                                                          \
+        for (int64_t i = 0; i < n; i++) {                                       \
+            W v = (W)OP((W)from[i], (W)x0[i]);                                  \
+            v = (W)OP((W)OP((W)OP(v, (W)x1[i]), (W)x2[i]), (W)x3[i]);           \
+            to[i] = (T)(W)OP((W)OP((W)OP(v, (W)x4[i]), (W)x5[i]), (W)x6[i]);    \
+        }                                                                       \
     }
 
 /* Extremes of integers: LESS(x, a) picks the new value. */
@@ -59,6 +81,20 @@ typedef union {
         for (int64_t i = 0; i < n; i++)                                         \
             best = LESS(x[i], best) ? x[i] : best;                              \
         return best;                                                            \
+    }                                                                           \
+    TC_CLONES static void NAME##_rows7(T *to, const T *from, const char *x, int64_t stride, int64_t n) \
+    {                                                                           \
+        TC_SEVEN_ROWS(T)                                                        \
+        TC_INDEPENDENT                                                          \
+        for (int64_t i = 0; i < n; i++) {                                       \
+            T a = LESS(x0[i], from[i]) ? x0[i] : from[i];                       \
+            a = LESS(x1[i], a) ? x1[i] : a;                                     \
+            a = LESS(x2[i], a) ? x2[i] : a;                                     \
+            a = LESS(x3[i], a) ? x3[i] : a;                                     \
+            a = LESS(x4[i], a) ? x4[i] : a;                                     \
+            a = LESS(x5[i], a) ? x5[i] : a;                                     \
+            to[i] = LESS(x6[i], a) ? x6[i] : a;                                 \
+        }                                                                       \
     }
 
 /* Extremes of floats: a value plus a NaN flag, 128 bytes at a time. V and M are vectors of 64 bytes. Written out for
@@ -84,11 +120,18 @@ typedef union {
                 a = (V)(((M)u & up) | ((M)a & ~up));                            \
                 b = (V)(((M)v & vp) | ((M)b & ~vp));                            \
             }                                                                   \
-            for (int j = 0; j < LANES; j++) {                                   \
-                best = LESS(a[j], best) ? a[j] : best;                          \
-                best = LESS(b[j], best) ? b[j] : best;                          \
-                any |= bad[j] != 0;                                             \
-            }                                                                   \
+            T lanes[LANES];                                                     \
+            uint64_t flags[8];                                                  \
+            M bp = LESS(b, a);                                                  \
+            a = (V)(((M)b & bp) | ((M)a & ~bp));                                \
+            memcpy(lanes, &a, 64);                                              \
+            memcpy(flags, &bad, 64);                                            \
+            for (int h = LANES / 2; h; h /= 2)                                  \
+                for (int j = 0; j < h; j++)                                     \
+                    lanes[j] = LESS(lanes[j + h], lanes[j]) ? lanes[j + h] : lanes[j]; \
+            best = lanes[0];                                                    \
+            for (int j = 0; j < 8; j++)                                         \
+                any |= flags[j] != 0;                                           \
         }                                                                       \
         for (; i < n; i++) {                                                    \
             any |= TC_ISNAN(x[i]);                                              \
@@ -98,6 +141,29 @@ typedef union {
             if (TC_ISNAN(x[i]))                                                 \
                 return x[i];                                                    \
         return best;                                                            \
+    }                                                                           \
+    TARGET static void NAME##_rows7(T *to, const T *from, const char *x, int64_t stride, int64_t n) \
+    {                                                                           \
+        enum { LANES = 64 / sizeof(T) };                                        \
+        int64_t i = 0;                                                          \
+        for (; i + LANES <= n; i += LANES) {                                    \
+            V a, v;                                                             \
+            memcpy(&a, from + i, 64);                                           \
+            for (int r = 0; r < 7; r++) {                                       \
+                memcpy(&v, x + r * stride + i * (int64_t)sizeof(T), 64);        \
+                M keep = LESS(a, v) | (a == v) | (a != a);                      \
+                a = (V)(((M)a & keep) | ((M)v & ~keep));                        \
+            }                                                                   \
+            memcpy(to + i, &a, 64);                                             \
+        }                                                                       \
+        for (; i < n; i++) {                                                    \
+            T a = from[i];                                                      \
+            for (int r = 0; r < 7; r++) {                                       \
+                T v = *(const T *)(x + r * stride + i * (int64_t)sizeof(T));    \
+                a = LESS(a, v) || a == v || TC_ISNAN(a) ? a : v;                \
+            }                                                                   \
+            to[i] = a;                                                          \
+        }                                                                       \
     }
 
 #if defined(__x86_64__)
@@ -110,6 +176,15 @@ typedef union {
         return __builtin_cpu_supports("avx512f") ? NAME##_avx512(x, n)          \
              : __builtin_cpu_supports("avx2")    ? NAME##_avx2(x, n)            \
                                                  : NAME##_plain(x, n);          \
+    }                                                                           \
+    static void NAME##_rows7(T *to, const T *from, const char *x, int64_t stride, int64_t n) \
+    {                                                                           \
+        if (__builtin_cpu_supports("avx512f"))                                  \
+            NAME##_avx512_rows7(to, from, x, stride, n);                        \
+        else if (__builtin_cpu_supports("avx2"))                                \
+            NAME##_avx2_rows7(to, from, x, stride, n);                          \
+        else                                                                    \
+            NAME##_plain_rows7(to, from, x, stride, n);                         \
     }
 #else
 #define TC_EXTREME_FLOAT(NAME, T, V, M, LESS) TC_EXTREME_FLOAT_FOR(NAME, , T, V, M, LESS)
@@ -251,6 +326,27 @@ static void tc_fold_rows(int op, int dtype, void *to, const void *x, int64_t n)
     case TC_AND: TC_DISPATCH_INTEGER(dtype, TC_ROWS_AND) break;
     case TC_OR: TC_DISPATCH_INTEGER(dtype, TC_ROWS_OR) break;
     case TC_XOR: TC_DISPATCH_INTEGER(dtype, TC_ROWS_XOR) break;
+    }
+}
+
+/* to[i] = from[i] op x[i] op x[i + stride] op …, seven rows in this order; `from` may be `to`. */
+static void tc_fold_seven(int op, int dtype, void *to, const void *from, const char *x, int64_t stride, int64_t n)
+{
+#define TC_SEVEN_SUM(T, S) tc_sum_##S##_rows7(to, from, x, stride, n);
+#define TC_SEVEN_PROD(T, S) tc_prod_##S##_rows7(to, from, x, stride, n);
+#define TC_SEVEN_MIN(T, S) tc_min_##S##_rows7(to, from, x, stride, n);
+#define TC_SEVEN_MAX(T, S) tc_max_##S##_rows7(to, from, x, stride, n);
+#define TC_SEVEN_AND(T, S) tc_and_##S##_rows7(to, from, x, stride, n);
+#define TC_SEVEN_OR(T, S) tc_or_##S##_rows7(to, from, x, stride, n);
+#define TC_SEVEN_XOR(T, S) tc_xor_##S##_rows7(to, from, x, stride, n);
+    switch (op) {
+    case TC_SUM: TC_DISPATCH(dtype, TC_SEVEN_SUM) break;
+    case TC_PROD: TC_DISPATCH(dtype, TC_SEVEN_PROD) break;
+    case TC_MIN: TC_DISPATCH(dtype, TC_SEVEN_MIN) break;
+    case TC_MAX: TC_DISPATCH(dtype, TC_SEVEN_MAX) break;
+    case TC_AND: TC_DISPATCH_INTEGER(dtype, TC_SEVEN_AND) break;
+    case TC_OR: TC_DISPATCH_INTEGER(dtype, TC_SEVEN_OR) break;
+    case TC_XOR: TC_DISPATCH_INTEGER(dtype, TC_SEVEN_XOR) break;
     }
 }
 

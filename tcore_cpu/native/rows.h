@@ -5,11 +5,19 @@ static char *tc_cell(char *cells, int cell)
     return cells + (size_t)cell * TC_TILE * TC_MAXITEM;
 }
 
+/* Where scratch row k lies among the scratch of one kept index. */
+static size_t tc_row_offset(const tc_job *job, int row)
+{
+    size_t offset = 0;
+    for (int s = 0; s < row; s++)
+        offset += tc_round64((size_t)job->kernel->row_itemsizes[s] * (size_t)job->row.total);
+    return offset;
+}
+
 /* Tiles [begin, end) of one row under one phase; reductions go to the cascades. */
 static void tc_row_tiles(tc_job *job, const tc_phase *phase, int64_t kept_run, int64_t kept_at, int64_t batch,
                          char *cells, char *rows, char *scratch, int64_t begin, int64_t end, tc_cascade *sums)
 {
-    const tc_kernel *kernel = job->kernel;
     const tc_params params = {job->launch->ints, job->launch->error};
     const tc_loop *loop = &job->row, *kept = &job->kept;
     int64_t inner = tc_inner(loop), per_run = (inner + TC_TILE - 1) / TC_TILE, run = -1;
@@ -21,11 +29,8 @@ static void tc_row_tiles(tc_job *job, const tc_phase *phase, int64_t kept_run, i
         origin[r] = NULL;
         if (phase->refs[r].kind == TC_REF_ARRAY)
             origin[r] = job->launch->data[p] + tc_run_offset(kept, p, kept_run) + kept_at * kept->str[p][kept->nd - 1];
-        else if (phase->refs[r].kind == TC_REF_ROW) {
-            row[r] = rows;
-            for (int s = 0; s < p; s++)
-                row[r] += tc_round64((size_t)kernel->row_itemsizes[s] * (size_t)loop->total);
-        }
+        else if (phase->refs[r].kind == TC_REF_ROW)
+            row[r] = rows + tc_row_offset(job, p);
     }
     for (int64_t t = begin; t < end; t++) {
         if (t / per_run != run) {
@@ -114,27 +119,105 @@ static void tc_block_task(void *context, int64_t begin, int64_t end)
     }
 }
 
-/* A level-0 phase of one row, block by block, in this thread. */
-static void tc_row_phase(tc_job *job, const tc_phase *phase, int64_t run, int64_t at, int64_t batch, char *cells,
-                         char *rows, char *scratch)
+/* A level-0 phase of n rows, block by block, in this thread; `sums` holds two cascades for each row and reduction.
+ * Where rows lie in several runs, all rows do one run before the next: rows of one tile are neighbours in memory. */
+static void tc_row_phase(tc_job *job, const tc_phase *phase, int64_t run, int64_t at, int64_t n, char *cells,
+                         char *rows, char *scratch, tc_cascade *sums)
 {
-    int64_t tiles = tc_row_tile_count(job);
-    tc_cascade total[TC_MAXCELLS], block[TC_MAXCELLS];
-    for (int s = 0; s < phase->nreductions; s++)
-        total[s].count = 0;
-    for (int64_t t = 0; t < tiles; t += TC_BLOCK) {
-        int64_t last = t + TC_BLOCK < tiles ? t + TC_BLOCK : tiles;
-        for (int s = 0; s < phase->nreductions; s++)
-            block[s].count = 0;
-        tc_row_tiles(job, phase, run, at, batch, cells, rows, scratch, t, last, block);
-        for (int s = 0; s < phase->nreductions; s++) {
-            const tc_reduction *reduction = &phase->reductions[s];
-            tc_value value;
-            int64_t position = tc_cascade_value(&block[s], reduction->op, reduction->dtype, &value);
-            tc_cascade_push(&total[s], reduction->op, reduction->dtype, &value, position);
+    const int64_t tiles = tc_row_tile_count(job), inner = tc_inner(&job->row), per_run = (inner + TC_TILE - 1) / TC_TILE;
+    const int count = phase->nreductions;
+    tc_cascade *blocks = sums + n * count;
+    for (int64_t s = 0; s < 2 * n * count; s++)
+        sums[s].count = 0;
+    for (int64_t t = 0, stop; t < tiles; t = stop) {
+        int64_t block_end = (t / TC_BLOCK + 1) * TC_BLOCK, run_end = (t / per_run + 1) * per_run;
+        block_end = block_end < tiles ? block_end : tiles;
+        stop = n > 1 && run_end < block_end ? run_end : block_end;
+        for (int64_t b = 0; b < n; b++) {
+            tc_row_tiles(job, phase, run, at + b, b, cells, rows + (size_t)b * job->rows_bytes, scratch, t, stop,
+                         blocks + b * count);
+            for (int s = 0; stop == block_end && s < count; s++) {
+                const tc_reduction *reduction = &phase->reductions[s];
+                tc_cascade *block = &blocks[b * count + s];
+                tc_value value;
+                int64_t position = tc_cascade_value(block, reduction->op, reduction->dtype, &value);
+                tc_cascade_push(&sums[b * count + s], reduction->op, reduction->dtype, &value, position);
+                block->count = 0;
+            }
         }
     }
-    tc_store_cells(phase, total, cells, batch);
+    for (int64_t b = 0; b < n; b++)
+        tc_store_cells(phase, sums + b * count, cells, b);
+}
+
+/* A level-0 phase of n rows of one tile each, one after the other: no cascade, and pointers that move by fixed steps. */
+static void tc_short_rows(tc_job *job, const tc_phase *phase, int64_t run, int64_t at, int64_t n, char *cells, char *rows,
+                          char *scratch)
+{
+    const tc_kernel *kernel = job->kernel;
+    const tc_params params = {job->launch->ints, job->launch->error};
+    const int64_t length = job->row.total;
+    void *ptr[TC_MAXREFS];
+    char *memory[TC_MAXREFS], *result[TC_MAXCELLS];
+    int64_t step[TC_MAXREFS], stride[TC_MAXREFS];
+    uint8_t tile[TC_MAXREFS], packed[TC_MAXREFS];
+    for (int r = 0; r < phase->nrefs; r++) {
+        const tc_ref *ref = &phase->refs[r];
+        int p = ref->index;
+        packed[r] = 0;
+        step[r] = 0;
+        tile[r] = ref->kind == TC_REF_ARRAY || ref->kind == TC_REF_TILE || ref->kind == TC_REF_ROW;
+        switch (ref->kind) {
+        case TC_REF_ARRAY:
+            step[r] = job->kept.str[p][job->kept.nd - 1];
+            stride[r] = job->row.str[p][0];
+            memory[r] = job->launch->data[p] + tc_run_offset(&job->kept, p, run) + at * step[r];
+            packed[r] = kernel->operands[p].kind != TC_OPERAND_ARRAY || (stride[r] != ref->itemsize && length != 1);
+            if (packed[r])
+                ptr[r] = scratch;
+            scratch += (size_t)ref->itemsize * TC_TILE;
+            break;
+        case TC_REF_ROW:
+            step[r] = (int64_t)job->rows_bytes;
+            memory[r] = rows + tc_row_offset(job, p);
+            break;
+        case TC_REF_CELL:
+            step[r] = ref->itemsize;
+            memory[r] = tc_cell(cells, p);
+            break;
+        case TC_REF_TILE:
+            memory[r] = scratch;
+            scratch += (size_t)ref->itemsize * TC_TILE;
+            break;
+        default:
+            memory[r] = job->launch->data[p];
+            break;
+        }
+    }
+    for (int s = 0; s < phase->nreductions; s++)
+        result[s] = tc_cell(cells, phase->reductions[s].cell);
+    for (int64_t b = 0; b < n; b++) {
+        for (int r = 0; r < phase->nrefs; r++) {
+            const tc_ref *ref = &phase->refs[r];
+            if (!packed[r])
+                ptr[r] = memory[r] + b * step[r];
+            else if (kernel->operands[ref->index].kind == TC_OPERAND_IOTA)
+                tc_iota_run(ptr[r], (int64_t)(intptr_t)memory[r] + b * step[r], stride[r], length);
+            else if (ref->written != 1)
+                tc_move_run(ptr[r], memory[r] + b * step[r], stride[r], length, ref->itemsize, 0);
+        }
+        if (phase->body) {
+            tc_call_body(phase, length, ptr, tile, &params);
+            for (int r = 0; r < phase->nrefs; r++)
+                if (packed[r] && phase->refs[r].written)
+                    tc_move_run(ptr[r], memory[r] + b * step[r], stride[r], length, phase->refs[r].itemsize, 1);
+        }
+        for (int s = 0; s < phase->nreductions; s++) {
+            const tc_reduction *reduction = &phase->reductions[s];
+            tc_fold_tile(reduction->op, reduction->dtype, ptr[reduction->value], length, result[s]);
+            result[s] += tc_itemsize(reduction->dtype);
+        }
+    }
 }
 
 /* A phase that runs once per row, for n rows of one run of the innermost kept axis. */
@@ -160,45 +243,39 @@ static void tc_once_phase(tc_job *job, const tc_phase *phase, int64_t run, int64
     tc_store_packed(phase, &job->kept, base, at, n, ptr, packed);
 }
 
-static size_t tc_rows_bytes(const tc_job *job)
-{
-    size_t bytes = 0;
-    for (int s = 0; s < job->kernel->nrows; s++)
-        bytes += tc_round64((size_t)job->kernel->row_itemsizes[s] * (size_t)job->row.total);
-    return bytes;
-}
-
 #define TC_CELLS_BYTES ((size_t)TC_MAXCELLS * TC_TILE * TC_MAXITEM)
 
-/* Tiles of kept indices: all level-0 phases row by row, then the level-1 phases behind them at once. */
+/* Tiles of kept indices: phase after phase for all rows of a tile. */
 static void tc_rows_task(void *context, int64_t begin, int64_t end)
 {
     tc_job *job = context;
     const tc_kernel *kernel = job->kernel;
     size_t tiles_bytes = tc_round64(tc_tiles_scratch(kernel));
-    char *scratch = tc_scratch_get(tiles_bytes + TC_CELLS_BYTES + tc_rows_bytes(job));
+    size_t rows_bytes = job->rows_bytes * (size_t)job->tile, sums_bytes = 0;
+    for (int p = 0; p < kernel->nphases && !job->short_rows; p++) {
+        size_t bytes = 2 * sizeof(tc_cascade) * (size_t)(job->tile * kernel->phases[p].nreductions);
+        sums_bytes = sums_bytes < bytes ? bytes : sums_bytes;
+    }
+    char *scratch = tc_scratch_get(tiles_bytes + TC_CELLS_BYTES + rows_bytes + sums_bytes);
     if (!scratch) {
         atomic_store(&job->failed, 1);
         return;
     }
     char *cells = scratch + tiles_bytes, *rows = cells + TC_CELLS_BYTES;
+    tc_cascade *sums = (tc_cascade *)(rows + rows_bytes);
     int64_t inner = tc_inner(&job->kept);
-    int trailing = kernel->nphases;
-    while (trailing > 0 && kernel->phases[trailing - 1].level == 1)
-        trailing--;
     for (int64_t t = begin; t < end; t++) {
         int64_t run = t / job->per_run, at = t % job->per_run * job->tile;
         int64_t n = inner - at < job->tile ? inner - at : job->tile;
-        for (int64_t b = 0; b < n; b++)
-            for (int p = 0; p < trailing; p++) {
-                const tc_phase *phase = &kernel->phases[p];
-                if (phase->level == 0)
-                    tc_row_phase(job, phase, run, at + b, b, cells, rows, scratch);
-                else
-                    tc_once_phase(job, phase, run, at + b, 1, cells, scratch);
-            }
-        for (int p = trailing; p < kernel->nphases; p++)
-            tc_once_phase(job, &kernel->phases[p], run, at, n, cells, scratch);
+        for (int p = 0; p < kernel->nphases; p++) {
+            const tc_phase *phase = &kernel->phases[p];
+            if (phase->level == 1)
+                tc_once_phase(job, phase, run, at, n, cells, scratch);
+            else if (job->short_rows)
+                tc_short_rows(job, phase, run, at, n, cells, rows, scratch);
+            else
+                tc_row_phase(job, phase, run, at, n, cells, rows, scratch, sums);
+        }
     }
 }
 
@@ -210,7 +287,7 @@ static void tc_long_rows(tc_job *job)
     size_t once = tc_round64(tc_tiles_scratch(kernel));
     size_t values = sizeof(tc_value) * TC_MAXCELLS * (size_t)blocks;
     size_t positions = sizeof(int64_t) * TC_MAXCELLS * (size_t)blocks;
-    char *memory = tc_block_get(TC_CELLS_BYTES + once + tc_round64(values) + tc_round64(positions) + tc_rows_bytes(job));
+    char *memory = tc_block_get(TC_CELLS_BYTES + once + tc_round64(values) + tc_round64(positions) + job->rows_bytes);
     if (!memory) {
         atomic_store(&job->failed, 1);
         return;
@@ -244,21 +321,51 @@ static void tc_long_rows(tc_job *job)
     tc_block_free(memory);
 }
 
+/* Bytes of rows that the phases of a tile walk over again: they should stay in cache meanwhile. */
+#define TC_ROWS_CACHED ((size_t)48 << 10)
+
+/* How many rows a tile has: few enough for the cache where several phases walk over them, and for all threads. */
+static int64_t tc_rows_of_tile(const tc_job *job, int threads)
+{
+    const tc_kernel *kernel = job->kernel;
+    int64_t rows = tc_inner(&job->kept) / (threads * 4);
+    size_t bytes = job->rows_bytes, walks = 0;
+    for (int p = 0; p < kernel->nphases; p++)
+        walks += kernel->phases[p].level == 0;
+    for (int p = 0; p < kernel->noperands; p++)
+        if (kernel->operands[p].kind == TC_OPERAND_ARRAY && job->row.str[p][job->row.nd - 1])
+            bytes += (size_t)kernel->operands[p].itemsize * (size_t)job->row.total;
+    if (walks > 1 && rows > (int64_t)(TC_ROWS_CACHED / (bytes + 1)))
+        rows = (int64_t)(TC_ROWS_CACHED / (bytes + 1));
+    return rows < 1 ? 1 : rows > 64 ? 64 : rows;
+}
+
+/* Whether each row is one tile and no phase looks for positions. */
+static int tc_has_short_rows(const tc_job *job)
+{
+    const tc_kernel *kernel = job->kernel;
+    if (job->row.nd != 1 || job->row.total < 1 || job->row.total > TC_TILE)
+        return 0;
+    for (int p = 0; p < kernel->nphases; p++)
+        for (int s = 0; s < kernel->phases[p].nreductions; s++) {
+            const tc_reduction *reduction = &kernel->phases[p].reductions[s];
+            if (reduction->op == TC_ARGMIN || reduction->op == TC_ARGMAX || reduction->cell < 0)
+                return 0;
+        }
+    return 1;
+}
+
 static void tc_run_rows(tc_job *job)
 {
     int64_t inner = tc_inner(&job->kept), elements = job->kept.total * (job->row.total ? job->row.total : 1);
     int threads = tc_worth_threads(job->kernel, elements) ? tc_get_threads() : 1;
+    job->rows_bytes = tc_row_offset(job, job->kernel->nrows);
     if (threads > 1 && job->kept.total < threads && tc_row_tile_count(job) > TC_BLOCK) {
         tc_long_rows(job);
         return;
     }
-    int interleaved = 0, seen = 0;
-    for (int p = 0; p < job->kernel->nphases; p++) {
-        seen |= job->kernel->phases[p].level;
-        interleaved |= seen && job->kernel->phases[p].level == 0;
-    }
-    job->tile = interleaved ? 1 : inner / (threads * 4);
-    job->tile = job->tile < 1 ? 1 : job->tile > 64 ? 64 : job->tile;
+    job->short_rows = tc_has_short_rows(job);
+    job->tile = tc_rows_of_tile(job, threads);
     job->per_run = (inner + job->tile - 1) / job->tile;
     int64_t tasks = job->kept.total / inner * job->per_run;
     if (threads > 1)

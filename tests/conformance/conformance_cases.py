@@ -9,6 +9,8 @@ import numpy as np
 import scipy.special
 
 import tcore.tensor as T
+from tcore import scalar
+from tcore.tensor.elemwise import Elemwise
 from tcore.testing.conformance import OpCase
 
 __all__ = ["CASES"]
@@ -138,6 +140,60 @@ case(
     MATRIX.ravel(), MATRIX.ravel(), gradient=False, atol=0.0,
 )  # fmt: skip
 
+BIG = np.array([0, 1, 2**63 - 1, 2**63, 2**63 + 1, 2**64 - 1], "uint64")
+SIGNED = np.array([0, 1, -1, 2**63 - 1, -(2**63), -2], "int64")
+
+
+def comparisons(x, y):
+    """Six comparisons, and the other way round."""
+    return [x < y, x <= y, x > y, x >= y, T.eq(x, y), T.neq(x, y), y < x, y <= x, y > x, y >= x, T.eq(y, x), T.neq(y, x)]
+
+
+def compared(x, y):
+    """What NumPy says."""
+    return [x < y, x <= y, x > y, x >= y, x == y, x != y, y < x, y <= x, y > x, y >= x, y == x, y != x]
+
+
+for dtype in ("int64", "int8"):
+    number = SIGNED if dtype == "int64" else np.array([0, 1, -1, 127, -128, -2], "int8")
+    case(f"comparisons of {dtype} and uint64 are exact", comparisons, compared, *(v.ravel() for v in np.meshgrid(number, BIG)))
+case(
+    "large whole constants",
+    lambda x, u: [x + np.int64(-(2**63)), x - (2**40), x + (2**31 - 1), x * -(2**31), u + np.uint64(2**64 - 1), u // np.uint64(2**63)],
+    lambda x, u: [x + np.int64(-(2**63)), x - (2**40), x + (2**31 - 1), x * -(2**31), u + np.uint64(2**64 - 1), u // np.uint64(2**63)],
+    np.array([0, 1, 5]), BIG[:3],
+)  # fmt: skip
+for dtype in ("float32", "float64"):
+    a, b = (v.astype(dtype) for v in np.clip(PAIRS, -1e30, 1e30))
+    case(f"powers of {dtype}", lambda x, y: x**y, quiet(lambda x, y: x**y), a, b)
+case(
+    "whole powers",
+    lambda x, u: [x**0, x**1, x**2, x**7, x**13, u ** np.uint8(3), u ** np.uint8(64), T.cast(x, "int32") ** 5],
+    lambda x, u: [x**0, x**1, x**2, x**7, x**13, u ** np.uint8(3), u ** np.uint8(64), x.astype("int32") ** 5],
+    np.array([0, 1, -1, 2, -3, 10]), np.array([0, 1, 2, 3, 255, 128], "uint8"), gradient=False,
+)  # fmt: skip
+case(
+    "open and closed ranges",
+    lambda x, y: [Elemwise(scalar.InRange(a, b))(x, y, 1.0) for a in (True, False) for b in (True, False)],
+    quiet(lambda x, y: [(above(x, y) & below(x, 1.0)) for above in (np.greater, np.greater_equal) for below in (np.less, np.less_equal)]),
+    *PAIRS, gradient=False,
+)  # fmt: skip
+
+
+def with_constants():
+    """A user's Composite that holds constants, those that C has no digits for among them."""
+    x = scalar.float64("x")
+    held = [scalar.constant(value, dtype="float64") for value in (2.5, np.nan, np.inf, -np.inf, -0.0, 1e300)]
+    return scalar.Composite([x], [scalar.add(scalar.mul(x, held[0]), held[5]), *(scalar.maximum(x, each) for each in held[1:4]), scalar.mul(x, held[4])])
+
+
+case(
+    "constants in a Composite",
+    lambda x: list(Elemwise(with_constants())(x)),
+    quiet(lambda x: [x * 2.5 + 1e300, np.maximum(x, np.nan), np.maximum(x, np.inf), np.maximum(x, -np.inf), x * -0.0]),
+    SPECIAL, gradient=False,
+)  # fmt: skip
+
 # --- broadcasting and views
 case(
     "broadcasting",
@@ -222,6 +278,16 @@ case(
 )  # fmt: skip
 
 # --- gathers and scatters
+WHOLE = np.array([[3, -7, 3, 0], [5, 5, -7, 2], [-7, 0, 1, 1]])
+case(
+    "extremes of integers and truth values",
+    lambda x, b: [T.argmax(x, axis=1), T.argmin(x, axis=0), *T.max_and_argmax(x, axis=1), T.argmin(x), x.max(), x.min(axis=1),
+                  T.max(b, axis=0), T.min(b, axis=1), T.argmax(b, axis=0)],
+    lambda x, b: [x.argmax(axis=1), x.argmin(axis=0), x.max(axis=1), x.argmax(axis=1), x.argmin(), x.max(), x.min(axis=1),
+                  b.max(axis=0), b.min(axis=1), b.argmax(axis=0)],
+    WHOLE, WHOLE > 2, gradient=False,
+)  # fmt: skip
+
 INDEX = np.array([1, -1, 1, 0, 5])
 
 

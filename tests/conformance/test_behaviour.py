@@ -10,7 +10,7 @@ from conformance_cases import CASES
 import tcore
 import tcore.tensor as T
 from tcore.configuration import change_flags
-from tcore.scalar import UnaryScalarOp, same_out
+from tcore.scalar import Exp, UnaryScalarOp, same_out, upgrade_to_float
 from tcore.tensor.elemwise import Elemwise
 from tcore.testing.conformance import check_backend
 
@@ -117,6 +117,29 @@ def test_users_c_code_is_fused(backend):
         assert len(f.maker.linker.kernels()) == 1
 
 
+class Log(UnaryScalarOp):
+    """A user's function that is no logarithm."""
+
+    def impl(self, x):
+        return x + 100
+
+
+class Steeper(Exp):
+    """A user's function that inherits from one of the package, and computes another."""
+
+    def impl(self, x):
+        return np.exp(2 * x)
+
+
+@pytest.mark.parametrize(("kind", "expected"), [(Log, lambda x: x + 100), (Steeper, lambda x: np.exp(2 * x))], ids=["name", "base"])
+def test_users_functions_are_not_taken_for_others(backend, kind, expected):
+    """Neither its name nor its base class make a scalar op another one."""
+    x = T.dvector("x")
+    f = tcore.function([x], Elemwise(kind(upgrade_to_float, name="mine"))(x) * 2)
+    value = np.linspace(0.5, 2, 11)
+    np.testing.assert_allclose(f(value), 2 * expected(value), rtol=1e-14)
+
+
 def test_no_contraction(backend):
     """``sqrt(x*x - y*y)`` at x = y is 0: products are rounded before they are subtracted."""
     x, y = T.dvectors("x", "y")
@@ -190,3 +213,40 @@ def test_a_part_of_computed_values(backend, index):
     f = tcore.function([x], T.neq(T.isnan(x), x)[index])
     values = np.array([[0, 1, np.nan], [1, 0, 2]], "float32")
     np.testing.assert_array_equal(f(values), (np.isnan(values) != values)[index])
+
+
+def _slices_with_computed_ends():
+    x, n, m = T.dvector("x"), T.lscalar("n"), T.dmatrix("m")
+    part = T.tanh(x)[n - 2 :]
+    return x, n, m, {
+        "of a slice": (part[::-1] * 2, lambda x, n, m: np.tanh(x)[n - 2 :][::-1] * 2),
+        "summed": ((x * 2)[n:].sum() + part.max(), lambda x, n, m: (x * 2)[n:].sum() + np.tanh(x)[n - 2 :].max()),
+        "spread": (m * part.dimshuffle("x", 0), lambda x, n, m: m * np.tanh(x)[n - 2 :]),
+        "of a sum": ((x + T.alloc(x[0], x.shape[0]))[n - 2 :] * 2, lambda x, n, m: (x + x[0])[n - 2 :] * 2),
+        "an end that elements decide": (T.exp(x)[: T.cast(x[1], "int64")] + 1, lambda x, n, m: np.exp(x)[: int(x[1])] + 1),
+    }
+
+
+@pytest.mark.parametrize("optimizer", [None, "fast_run"])
+@pytest.mark.parametrize("case", list(_slices_with_computed_ends()[3]))
+def test_slices_of_computed_values_with_computed_ends(backend, case, optimizer):
+    """A length that an element decides is known to every kernel that reads along it."""
+    x, n, m, cases = _slices_with_computed_ends()
+    output, expected = cases[case]
+    f = tcore.function([x, n, m], output, mode=tcore.compile.Mode(optimizer=optimizer), on_unused_input="ignore")
+    values = np.arange(6.0)[::-1], 3, np.ones((2, 5))
+    np.testing.assert_allclose(f(*values), expected(*values), rtol=1e-14)
+
+
+def test_a_sum_of_negative_zeros(backend):
+    """Sums begin at 0.0, so that -0.0 alone makes 0.0, also over axes of length 1 and over none; products keep the sign."""
+    x, row = T.dscalar("x"), T.drow("row")
+    mode = tcore.compile.get_default_mode().excluding("assume_finite")
+    f = tcore.function([x, row], [x.sum(), x.dimshuffle("x").sum(), row.sum(axis=0), row.sum(), x.prod(), row.prod(axis=0)], mode=mode)
+    for value in f(-0.0, [[-0.0, -0.0]])[:4]:
+        assert not np.signbit(value).any()
+    for value in f(-0.0, [[-0.0, -0.0]])[4:]:
+        assert np.signbit(value).all()
+    one, rows, *_ = f(np.nan, [[np.inf, 1.5]])
+    assert np.isnan(one)
+    np.testing.assert_array_equal(f(2.0, [[np.inf, 1.5]])[2], [np.inf, 1.5])

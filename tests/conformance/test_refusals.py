@@ -126,6 +126,7 @@ def _of_other_lengths():
         "range of floats, summed": ([n, x], T.exp(T.arange(n) / 3.0).dot(T.ones_like(x)) + (T.arange(n) + x).sum(), (4, X4), [(5, X4)], ""),
         "unit matrix": ([n, x], (T.eye(n) * x).sum(axis=0), (4, X4), [(5, X4), (3, X4)], mismatch),
         "fill": ([n, x], T.alloc(x, n), (4, X4), [(5, X4), (3, X4)], fill),
+        "fill, one element": ([n, x], T.alloc(x, n), (4, X4), [(5, X4[:1])], "broadcast a value of shape (1,) to (5,): lengths must be equal, or 1 by the value's type"),
         "fill of computed values": ([n, x], T.alloc(T.exp(x), 2, n).sum(axis=0), (4, X4), [(5, X4), (3, X4)], fill),
         "set": ([x, y], T.set_subtensor(x[1:], y), (X4, X4[:3]), [(X4, X4[:k]) for k in (0, 1, 2, 4)], part),
         "increment": ([x, y], T.inc_subtensor(x[::-2], y * 2), (X4, X4[:2]), [(X4, X4[:k]) for k in (0, 1, 3, 4)], part),
@@ -143,3 +144,31 @@ def test_lengths_that_nothing_is_read_along(backend, case):
     np.testing.assert_allclose(f(*fitting), expected(*fitting))
     for values in others:
         refused(f, values, text)
+
+
+@pytest.mark.parametrize("mode", ["FAST_RUN", "FAST_COMPILE"])
+def test_negative_powers_of_integers(backend, mode):
+    """NumPy refuses them for every base, 1 and True included."""
+    one, k = T.constant(np.int64(1)), T.lvector("k")
+    f = tcore.function([k], one**k, mode=mode)
+    refused(f, (np.array([2, -1]),), "Integers to negative integer powers are not allowed")
+    np.testing.assert_array_equal(f(np.array([0, 3])), [1, 1])
+    g = tcore.function([], T.constant(np.True_) ** np.int8(-1), mode=mode)
+    refused(g, (), "Integers to negative integer powers are not allowed")
+
+
+MASKED = np.ma.masked_array([1.0, 2.0, 3.0], [False, True, False])
+
+
+@pytest.mark.parametrize("mode", ["FAST_RUN", "FAST_COMPILE"])
+def test_masked_arrays(backend, mode):
+    """An argument is not taken without its mask, whatever its dtype; its filled form is."""
+    x, y = T.dvector("x"), T.dvector("y")
+    f = tcore.function([x, tcore.In(y, strict=True)], x * 2 + y, mode=mode)
+    text = r"masked arrays lose their mask.*1 masked elements.*value\.filled"
+    for values in ((MASKED, np.ones(3)), (MASKED.astype("float32"), np.ones(3)), (np.ones(3), MASKED)):
+        with pytest.raises(ValueError, match=f"(?s)index {0 if values[0].__class__ is not np.ndarray else 1}.*{text}"):
+            f(*values)
+    np.testing.assert_array_equal(f(MASKED.filled(0), MASKED.data), [3, 2, 9])
+    mapped = np.ones(3).view(np.memmap)  # other kinds of arrays are arrays
+    np.testing.assert_array_equal(f(mapped, mapped), [3, 3, 3])

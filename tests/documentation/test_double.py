@@ -81,7 +81,7 @@ div = BinaryDoubleOp(name="div", fn=lambda x, y: x / y)
 # ------------------------------------------------------------ the Type
 
 
-def test_strict_filter_L8041():
+def test_strict_filter_L8041_L5501():
     """strict gives the very object, and refuses an int."""
     x = 1.25
     assert double.filter(x, strict=True) is x
@@ -148,7 +148,7 @@ def test_instances_differ_by_default_L8118():
     assert hash(double) == hash(double)
 
 
-def test_three_cures_L8129():
+def test_three_cures_L8129_L8133():
     """Equality of the class with a hash to match, one instance only, or a single name."""
 
     class ByClass(Double):
@@ -208,7 +208,7 @@ class TestMulByHand:
         with pytest.raises(TypeError, match="mul only works on doubles"):
             mul(double("x"), tcore.tensor.dscalar("y"))
 
-    def test_run_L8495(self, mul):
+    def test_run_L8495_L8506(self, mul):
         """Ints become floats on their way through filter."""
         x, y = double("x"), double("y")
         f = tcore.function([x, y], mul(x, y))
@@ -220,7 +220,7 @@ class TestMulByHand:
         with pytest.raises(AttributeError, match="'int' object has no attribute 'type'"):
             mul(double("x"), 2)
 
-    def test_number_with_wrapping_L8538(self, mul):
+    def test_number_with_wrapping_L8538_L8525(self, mul):
         bare = mul.make_node
 
         def make_node(x, y):
@@ -238,7 +238,7 @@ class TestBinaryDoubleOp:
     pytestmark = PYTHON
 
     @pytest.mark.parametrize(("op", "expected"), [(add, 8.0), (sub, 4.0), (mul, 12.0), (div, 3.0)])
-    def test_four_ops_L8557(self, op, expected):
+    def test_four_ops_L8557_L8551(self, op, expected):
         x, y = double("x"), double("y")
         assert tcore.function([x, y], op(x, y))(6, 2) == expected
         assert tcore.function([x], op(x, 2))(6) == expected

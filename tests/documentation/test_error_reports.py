@@ -32,7 +32,7 @@ def vectors():
 
 
 def test_default_report_L4800():
-    """Kind, node with its nested sums flattened, types, shapes, strides, values, and the hint about verbosity."""
+    """Kind, node with its nested sums flattened, types, shapes, strides, values, and the hint about verbosity. (L4820, L4823, L4825, L4826, L4827, L4818)"""
     x, y, z = vectors()
     error, text = failure(tcore.function([x, y], z), np.ones(2), np.ones(3))
     assert type(error) is ValueError
@@ -50,7 +50,7 @@ def test_default_report_L4800():
     assert len(text.splitlines()) <= 25
 
 
-def test_hint_without_creation_trace_L4829():
+def test_hint_without_creation_trace_L4829_L4833():
     """Where nobody knows who made the node, the report says how to find out; at high verbosity that is the only hint."""
     with config.change_flags(**{"traceback.limit": 0}):
         x, y, z = vectors()
@@ -66,7 +66,7 @@ def test_hint_without_creation_trace_L4829():
     assert "optimizer=fast_compile" in text
 
 
-def test_verbose_report_L4839():
+def test_verbose_report_L4839_L4846():
     """With ``fast_compile`` the line at fault; with high verbosity the tree of the node, types on each line."""
     x, y, z = vectors()
     with config.change_flags(optimizer="fast_compile", exception_verbosity="high"):
@@ -90,7 +90,7 @@ def weights():
     return tcore.shared(rng.random((2, 10, 10)), "W1"), tcore.shared(rng.random((15, 20)), "W2")
 
 
-def test_product_report_L4860(tmp_path, monkeypatch, backend):
+def test_product_report_L4860_L4910(tmp_path, monkeypatch, backend):
     """Rows and columns of both, the node with its named input, and its tree; what is too long goes to a file."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     W1, W2 = weights()
@@ -142,7 +142,7 @@ def test_post_mortem_L5206():
     assert len(found["node"].outputs) == 1
 
 
-def test_error_at_the_line_that_builds_L4935():
+def test_error_at_the_line_that_builds_L4935_L4858_L4949_L4974():
     """With a test value, the mistake shows at ``h1 = ...``, before any function is compiled."""
     with config.change_flags(compute_test_value="warn"):
         W1, W2 = weights()
@@ -156,7 +156,7 @@ def test_error_at_the_line_that_builds_L4935():
         assert T.dot(h1, W2.T).tag.test_value.shape == (5, 15)
 
 
-def test_test_value_shown_L4992_L14018():
+def test_test_value_shown_L4992_L4995_L14018():
     """``print_test_value`` adds a line with the value, converted to the variable's type."""
     x = T.scalar("x")
     x.tag.test_value = 42
@@ -168,7 +168,7 @@ def test_test_value_shown_L4992_L14018():
 
 @pytest.mark.parametrize("policy", ["off", "ignore", "warn", "raise"])
 def test_missing_test_value_L4977_L14008(policy):
-    """An error, a warning, or nothing; never a value."""
+    """An error, a warning, or nothing; never a value. (L4979, L4980, L4981, L4982)"""
     x = T.matrix("x")
     with config.change_flags(compute_test_value=policy):
         if policy == "raise":
@@ -183,7 +183,7 @@ def test_missing_test_value_L4977_L14008(policy):
                 assert not hasattr((x + 1).tag, "test_value")
 
 
-def test_values_follow_at_once_L14006():
+def test_values_follow_at_once_L14006_L4973_L4975_L4484():
     """Constants and shared variables have their own; everything derived gets one."""
     with config.change_flags(compute_test_value="raise"):
         x = T.dmatrix()

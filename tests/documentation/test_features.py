@@ -83,7 +83,7 @@ def first(graph, op):
 # ------------------------------------------------------------ the graph
 
 
-def test_replace_L14888():
+def test_replace_L14888_L14995():
     """A graph that computes x + x computes 2 * x after one replacement."""
     x = T.dscalar("x")
     graph = FunctionGraph([x], [x + x])
@@ -101,7 +101,7 @@ def test_clients_L14939():
     assert graph.clients(x) == x.clients == [(n, 0), (n, 1)]
 
 
-def test_clone_argument_L14907():
+def test_clone_argument_L14907_L14898_L14967():
     """The default works on a copy; without one the given nodes themselves change."""
     x = T.dscalar("x")
     y = -x
@@ -115,7 +115,7 @@ def test_clone_argument_L14907():
     assert x.fgraph is None
 
 
-def test_failed_construction_takes_nothing_L14907():
+def test_failed_construction_takes_nothing_L14907_L14904():
     """Nodes that a graph could not be made of are free for another one."""
     x, y = T.dscalars("x", "y")
     total = x + y
@@ -126,7 +126,7 @@ def test_failed_construction_takes_nothing_L14907():
     FunctionGraph([x, y], [total], clone=False).check_integrity()
 
 
-def test_change_input_L14925(graph):
+def test_change_input_L14925_L14929_L14931(graph):
     """One input, of the same type; features are told after the change."""
     x, y = graph.inputs
     node = first(graph, T.mul).owner
@@ -139,7 +139,7 @@ def test_change_input_L14925(graph):
     graph.check_integrity()
 
 
-def test_callbacks_by_name_L14961(graph):
+def test_callbacks_by_name_L14961_L14973(graph):
     """``collect_callbacks`` hands on the arguments as they are; features without the method are left out."""
 
     class Answer(Feature):
@@ -156,7 +156,7 @@ def test_callbacks_by_name_L14961(graph):
     assert answer.noted == (graph, 1, 2)
 
 
-def test_clone_get_equiv_L14945(graph):
+def test_clone_get_equiv_L14945_L14953_L14941(graph):
     """The copy has a feature of its own for each that can be copied; ``attach_feature=False`` leaves them out."""
     finder = NodeFinder()
     graph.attach_feature(finder)
@@ -175,7 +175,7 @@ def test_clone_get_equiv_L14945(graph):
     assert str(graph.clone()) == str(graph)
 
 
-def test_toposort_and_orderings_L15003(graph):
+def test_toposort_and_orderings_L15003_L14979_L15012_L15052(graph):
     """Producers first, and what features ask for; the answers of several are joined."""
 
     class Order(Feature):
@@ -200,7 +200,7 @@ def test_toposort_and_orderings_L15003(graph):
 # ------------------------------------------------------------ callbacks
 
 
-def test_moments_of_callbacks_L15016(graph):
+def test_moments_of_callbacks_L15016_L15026_L15034_L14921(graph):
     """Attach after the nodes; import before use; change after it was made; prune after the node is out; detach."""
     recorder = Recorder()
     graph.attach_feature(recorder)
@@ -219,7 +219,7 @@ def test_moments_of_callbacks_L15016(graph):
     ]
 
 
-def test_features_of_the_constructor_L15046():
+def test_features_of_the_constructor_L15046_L14900():
     """They see an empty graph, then each node once; a feature that comes later sees none of them, but in on_attach."""
     x = T.dvector("x")
     early, keeper = Recorder(), NodeFinder()
@@ -233,7 +233,7 @@ def test_features_of_the_constructor_L15046():
     assert late.events == [("attach", 2)]
 
 
-def test_already_there_L15030(graph):
+def test_already_there_L15030_L15058(graph):
     """The second is left out without an error, on_attach having said so."""
     graph.attach_feature(ReplaceValidate())
     graph.attach_feature(ReplaceValidate())
@@ -251,7 +251,7 @@ def test_already_there_L15030(graph):
     assert not any(isinstance(feature, Picky) for feature in graph.features)
 
 
-def test_methods_on_the_graph_L15032(graph):
+def test_methods_on_the_graph_L15032_L15040_L14989(graph):
     """A feature may add methods in on_attach, and takes them away in on_detach."""
     finder = NodeFinder()
     graph.attach_feature(finder)
@@ -369,7 +369,7 @@ def test_bookkeeper_L15068(graph):
     assert [event[1] for event in seen if event[0] == "prune"] == [event[1] for event in seen if event[0] == "import"]
 
 
-def test_validator_and_history_alone_L15072(graph):
+def test_validator_and_history_alone_L15072_L15082_L15086(graph):
     """Every graph has both through ReplaceValidate, which can be replaced by its parts."""
     assert issubclass(ReplaceValidate, History)
     assert issubclass(ReplaceValidate, Validator)

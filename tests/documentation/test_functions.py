@@ -218,7 +218,7 @@ def test_out_forms_L12772_L12792_L12800():
     close(third, expected)
 
 
-def test_borrowed_shared_values_L5790():
+def test_borrowed_shared_values_L5790_L5815():
     np_array = np.ones(2, dtype="float32")
     s_default, s_false, s_true = shared(np_array), shared(np_array, borrow=False), shared(np_array, borrow=True)
     np_array += 1
@@ -227,7 +227,7 @@ def test_borrowed_shared_values_L5790():
     close(s_true.get_value(), [2, 2])
 
 
-def test_get_value_is_no_alias_L5835():
+def test_get_value_is_no_alias_L5835_L5838():
     s = shared(np.ones(3))
     v = s.get_value()
     v += 1
@@ -241,7 +241,7 @@ def test_borrowed_input_and_output_L5894_L12350():
         close(f(np.full((2, 2), factor)), 2 * factor)
 
 
-def test_results_are_not_overwritten_L5904_L12384():
+def test_results_are_not_overwritten_L5904_L5773_L5774_L5780_L12384():
     x = T.matrix()
     g = function([x], 2 * x)
     a, b = np.ones((2, 3)), np.full((2, 3), 5.0)
@@ -251,7 +251,7 @@ def test_results_are_not_overwritten_L5904_L12384():
     close(a, 1.0)
 
 
-def test_function_dump_L12455(tmp_path):
+def test_function_dump_L12455_L5228(tmp_path):
     import pickle
 
     x = T.dscalar("x")

@@ -55,7 +55,10 @@ def xyz():
 
 
 def test_structure_L5388(xyz):
-    """An addition: one Apply node between variables, linked both ways; inputs have no owner."""
+    """An addition: one Apply node between variables, linked both ways; inputs have no owner.
+
+    (L14428, L14410, L14411, L14412, L5406, L5408, L5467, L5469, L5471)
+    """
     x, y, _ = xyz
     z = x + y
     assert z.owner.op == T.add
@@ -69,7 +72,7 @@ def test_structure_L5388(xyz):
 
 
 def test_traversing_L5414_L5438():
-    """The scalar of ``x * 2.`` is brought to the rank of x by a DimShuffle of a constant."""
+    """The scalar of ``x * 2.`` is brought to the rank of x by a DimShuffle of a constant. (L5420, L5442, L5435)"""
     x = T.dmatrix("x")
     y = x * 2.0
     assert type(y.owner) is gof.Apply
@@ -83,7 +86,7 @@ def test_traversing_L5414_L5438():
     assert repr(y.owner.inputs[1].owner.inputs) == "[TensorConstant{2.0}]"
 
 
-def test_types_of_variables_L5505():
+def test_types_of_variables_L5505_L5463_L5477():
     """A negation keeps the type; one op may stand in many nodes."""
     x = T.ivector()
     y = -x
@@ -103,7 +106,7 @@ def test_irow_L5483():
 
 
 def test_constant_L5533_L14503():
-    """Data is set once, filtered by the type; a constant is no output, and no input of a function."""
+    """Data is set once, filtered by the type; a constant is no output, and no input of a function. (L14497, L14505, L14535, L5537)"""
     constant = T.constant(1.5)
     with pytest.raises(AttributeError, match="keeps its data"):
         constant.data = 2.0
@@ -121,7 +124,7 @@ def test_constant_L5533_L14503():
 
 
 def test_program_with_constants_L14560_L14572_L14575_L14588():
-    """The constant carries its value; what is not given is missed; a constant cannot be given."""
+    """The constant carries its value; what is not given is missed; a constant cannot be given. (L14414, L14590)"""
     a = T.constant(1.5)
     b = T.fscalar()
     c = a + b
@@ -135,7 +138,7 @@ def test_program_with_constants_L14560_L14572_L14575_L14588():
     assert isinstance(a, Constant)
 
 
-def test_default_value_of_an_input_L14583():
+def test_default_value_of_an_input_L14583_L14578():
     """What stands for the old ``tensor.value``: an input with a default that a given value replaces."""
     d, b = T.fscalar("d"), T.fscalar("b")
     f = tcore.function([b, tcore.In(d, value=1.5)], d + b, mode="FAST_COMPILE")
@@ -144,7 +147,7 @@ def test_default_value_of_an_input_L14583():
 
 
 def test_clients_L5552_L5569_L5580():
-    """Each use is a pair: a node and the index of its input, or "output" and the index of the output."""
+    """Each use is a pair: a node and the index of its input, or "output" and the index of the output. (L14545, L5545, L5547, L5548, L5586)"""
     v = T.vector()
     f = tcore.function([v], (v + 1).sum(), mode=tcore.compile.mode.get_default_mode().excluding("fusion"))
     topo = f.maker.fgraph.toposort()
@@ -178,7 +181,7 @@ def test_owned_output_L14430(xyz):
         Apply(T.add, [x, y], [-x])
 
 
-def test_clone_of_a_node_L14432(xyz):
+def test_clone_of_a_node_L14432_L14442(xyz):
     """Same class, op and inputs, fresh outputs, copied tag."""
 
     class OwnApply(Apply):
@@ -229,7 +232,7 @@ class TwoOutputs(tcore.Op):
 
 
 def test_default_output_L14457(xyz):
-    """The only output, the op's choice, or an AttributeError."""
+    """The only output, the op's choice, or an AttributeError. (L14467, L14469, L14473, L14477)"""
     x = xyz[0]
     single = (-x).owner
     assert single.default_output() is single.out is single.outputs[0]
@@ -242,7 +245,7 @@ def test_default_output_L14457(xyz):
         TwoOutputs().make_node(x).default_output()
 
 
-def test_params_of_a_node_L14485(xyz):
+def test_params_of_a_node_L14485_L14481_L14487(xyz):
     """Without params: a sentinel that nothing equals."""
     node = (-xyz[0]).owner
     assert node.params_type is None
@@ -250,7 +253,7 @@ def test_params_of_a_node_L14485(xyz):
     assert NoParams != None  # noqa: E711 - it is no None in disguise
 
 
-def test_clone_of_a_variable_L14592():
+def test_clone_of_a_variable_L14592_L14602():
     """Same class and name, no owner, copied tag."""
     x = T.dmatrix("x")
     y = -x
@@ -261,7 +264,7 @@ def test_clone_of_a_variable_L14592():
     assert (copied.name, copied.owner, copied.index, copied.tag.note) == ("y", None, None, 1)
 
 
-def test_eval_L14615(monkeypatch):
+def test_eval_L14615_L14606_L14628(monkeypatch):
     """Values in, value out; compiled once for each set of inputs."""
     x, y = T.dscalars("x", "y")
     z = x + y
@@ -286,7 +289,7 @@ def test_eval_L14615(monkeypatch):
 # ------------------------------------------------------------ walks
 
 
-def test_ancestors_and_inputs_L14632(xyz):
+def test_ancestors_and_inputs_L14632_L14634_L14723(xyz):
     """Left first, depth first, the given ones included; blockers end the walk and belong to the result."""
     x, y, z = xyz
     product = x * y
@@ -297,14 +300,14 @@ def test_ancestors_and_inputs_L14632(xyz):
     assert inputs([total], blockers=[product]) == [z]
 
 
-def test_stack_search_L14846():
+def test_stack_search_L14846_L14836():
     """Repeated starts count once; the start is empty afterwards."""
     start = deque(["n", "n", "m"])
     assert stack_search(start, lambda _: None) == ["n", "m"]
     assert len(start) == 0
 
 
-def test_orphans_L14827(xyz):
+def test_orphans_L14827_L14811_L14852_L14865(xyz):
     """``orphans([x], [(x+y).out])`` is ``[y]``; the set of variables has both ends."""
     x, y, z = xyz
     total = (x + y).owner.out
@@ -313,7 +316,7 @@ def test_orphans_L14827(xyz):
     assert variables_and_orphans([x], [total])[1] == [y]
 
 
-def test_ops_between_L14798(xyz):
+def test_ops_between_L14798_L14779_L14748(xyz):
     """Owners of the outputs and in between, not those of the inputs."""
     x, y, _ = xyz
     inner = x * y
@@ -331,7 +334,7 @@ def test_connection_pattern_L14733(xyz):
     assert io_connection_pattern([x, y], [x * 2, x + y]) == [[True, True], [False, True]]
 
 
-def test_orderings_L14745(xyz):
+def test_orderings_L14745_L14737_L14746(xyz):
     """An ordering of independent nodes decides; clients are filled in."""
     x, y, _ = xyz
     first, second = -x, T.exp(y)
@@ -344,7 +347,7 @@ def test_orderings_L14745(xyz):
     assert found[n2] == [second]
 
 
-def test_general_toposort_L14697():
+def test_general_toposort_L14697_L14706_L14715_L14709():
     """Dependencies first, in the order of ``deps``, each asked once; clients are filled in."""
     edges = {"out": ["b", "a"], "a": ["c"], "b": ["c"], "c": []}
     asked, clients = [], {}
@@ -355,7 +358,7 @@ def test_general_toposort_L14697():
     assert clients["out"] == []
 
 
-def test_walks_need_no_recursion_L14752():
+def test_walks_need_no_recursion_L14752_L14760():
     """Every function of the page on a chain of 20,000 nodes."""
     x = T.dscalar("x")
     y = x
@@ -379,7 +382,7 @@ def test_walks_need_no_recursion_L14752():
 # ------------------------------------------------------------ copies, comparisons, text
 
 
-def test_clone_L14658_L14666(xyz):
+def test_clone_L14658_L14666_L14667_L14675(xyz):
     """Orphans follow ``copy_inputs`` unless ``copy_orphans`` says otherwise; a constant among the inputs is no orphan."""
     x = xyz[0]
     k = T.constant(np.ones((1, 1)), name="k")
@@ -399,7 +402,7 @@ def test_clone_L14658_L14666(xyz):
     assert cloned_k is not k
 
 
-def test_clone_get_equiv_L14680(xyz):
+def test_clone_get_equiv_L14680_L14692_L14694(xyz):
     """Every variable and node has its clone; a memo is taken over, filled and returned."""
     x, y, z = xyz
     product = x * y
@@ -414,7 +417,7 @@ def test_clone_get_equiv_L14680(xyz):
 
 
 def test_is_same_graph_L14775_L14758_L14776_L14777(xyz):
-    """The table of the page, and association counts."""
+    """The table of the page, and association counts. (L14766)"""
     x, y, z = xyz
     assert is_same_graph(x + 1, x + 1, givens={})
     assert not is_same_graph(x + 1, y + 1, givens={})
@@ -423,7 +426,7 @@ def test_is_same_graph_L14775_L14758_L14776_L14777(xyz):
 
 
 def test_as_string_L14654():
-    """What is used twice is marked at its first place, and named at the second."""
+    """What is used twice is marked at its first place, and named at the second. (L14642, L14651, L14652, L14643, L14794)"""
     x = T.dscalar("x")
     g = T.add(x, x)
     assert as_string([x], [T.mul(g, g)]) == ["Elemwise{mul,no_inplace}(*1 -> Elemwise{add,no_inplace}(x, x), *1)"]
@@ -432,7 +435,7 @@ def test_as_string_L14654():
     assert default_node_formatter("op", ["a", "b"]) == "op(a, b)"
 
 
-def test_nodes_constructed_L14785(xyz):
+def test_nodes_constructed_L14785_L14787(xyz):
     """The list starts empty and fills while the block is active; blocks may be nested, and end with an exception, too."""
     x, y, _ = xyz
     observers = list(Variable.construction_observers)

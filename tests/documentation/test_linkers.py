@@ -63,7 +63,7 @@ class Either(Op):
 
 @pytest.mark.parametrize("linker", LINKERS)
 def test_every_linker_with_every_optimizer_L4573(linker):
-    """x vector, z = 10*x: equal results."""
+    """x vector, z = 10*x: equal results. (L4578, L4579, L4580, L4581, L4642, L4583)"""
     for optimizer in OPTIMIZERS:
         np.testing.assert_array_equal(function([x], 10 * x, mode=Mode(linker, optimizer))([1, 2]), [10, 20])
     without = Mode(linker, "fast_run").excluding("fusion", "inplace")
@@ -71,7 +71,7 @@ def test_every_linker_with_every_optimizer_L4573(linker):
 
 
 @pytest.mark.parametrize("mode", [*LINKERS, "NanGuardMode", "DebugMode"])
-def test_errors_name_the_op_L4577(mode):
+def test_errors_name_the_op_L4577_L4584_L4585(mode):
     """Every row of the table says yes."""
     f = function([x], Fails()(x * 2) + 1, mode=mode if mode.endswith("Mode") else Mode(mode))
     with pytest.raises(ArithmeticError, match=r"(?s)on purpose.*Apply node that caused the error: Fails\("):
@@ -117,6 +117,7 @@ def test_thunks_L4906_L5226():
 @pytest.mark.backends("numpy")
 class TestModes:
     def test_names_L13004_L13005_L13006_L13008_L13022(self):
+        """(L4551, L4552, L4553, L4554, L4565, L5292)"""
         assert get_mode("FAST_COMPILE") is FAST_COMPILE
         assert get_mode("FAST_RUN") is FAST_RUN
         assert (FAST_RUN.provided_linker, FAST_RUN.provided_optimizer) == ("cvm", "fast_run")
@@ -126,7 +127,7 @@ class TestModes:
         with pytest.raises(ValueError, match="FAST_RUN"):
             get_mode("ProfileMode")
 
-    def test_default_follows_config_L13010(self):
+    def test_default_follows_config_L13010_L4547(self):
         with change_flags(mode="FAST_COMPILE"):
             assert get_mode(None) is FAST_COMPILE
             assert function([x], x + 1).maker.mode is FAST_COMPILE
@@ -139,13 +140,13 @@ class TestModes:
         with change_flags(mode=mine):
             assert function([x], x + 1).maker.mode is mine
 
-    def test_top_level_L4595(self):
+    def test_top_level_L4595_L4600(self):
         mode = tcore.Mode(optimizer="o2")
         assert mode.linker is not None
         assert function([x], x * 2, mode=mode)([1.0]) == [2]
 
     @pytest.mark.parametrize("make", [lambda: Mode("py", "fast_run"), lambda: MonitorMode(post_func=print), NanGuardMode, DebugMode])
-    def test_variants_are_of_the_same_kind_L13038(self, make):
+    def test_variants_are_of_the_same_kind_L13038_L5144_L4571(self, make):
         """including, excluding and requiring leave the mode as it was."""
         mode = make()
         before = str(mode), mode._query

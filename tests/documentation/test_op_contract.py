@@ -30,7 +30,7 @@ class Base(gof.Op):
 # ------------------------------------------------------------ the Python contract
 
 
-def test_make_node_twice_L8203():
+def test_make_node_twice_L8203_L8197_L6625():
     """make_node on the inputs of a node gives an equivalent node: copies of graphs depend on it."""
     x, y = dvector("x"), dvector("y")
     node = (x - y).owner
@@ -40,7 +40,7 @@ def test_make_node_twice_L8203():
     assert [o.type for o in again.outputs] == [o.type for o in node.outputs]
 
 
-def test_storage_persists_and_length_stays_L8213():
+def test_storage_persists_and_length_stays_L8213_L8217():
     """Cells hold None or what perform put there; one element each."""
     seen = []
 
@@ -70,7 +70,7 @@ def test_wrong_output_is_caught_by_debug_mode_L8489():
         tcore.function([x], Wrong()(x), mode="DebugMode")([1.0])
 
 
-def test_determined_by_its_inputs_L8219():
+def test_determined_by_its_inputs_L8219_L6507():
     """Another result for the same inputs is found by DebugMode."""
 
     class Counter(Base):
@@ -85,7 +85,7 @@ def test_determined_by_its_inputs_L8219():
         tcore.function([x], Counter()(x), mode="DebugMode")([1.0])
 
 
-def test_undeclared_view_and_change_L8221():
+def test_undeclared_view_and_change_L8221_L8722_L6420():
     class View(Base):
         def perform(self, node, inputs, output_storage):
             output_storage[0][0] = inputs[0][:]
@@ -102,7 +102,7 @@ def test_undeclared_view_and_change_L8221():
         tcore.function([x], Change()(x), mode="DebugMode")([1.0])
 
 
-def test_props_L8253():
+def test_props_L8253_L8239_L8304():
     """Equality, hash and text from __props__; () for an op without parameters; identity without it."""
 
     class Scale(Base):
@@ -168,7 +168,7 @@ def test_default_output_L8261():
         Fifth().make_node(x).default_output()
 
 
-def test_make_thunk_replaces_perform_L8267():
+def test_make_thunk_replaces_perform_L8267_L8274_L6516():
     """Cells are shared pointers; computed values are marked; lazy linkers ask such ops, too."""
     states = []
 
@@ -327,7 +327,7 @@ class MatrixTimes(gof.Op):
 
 
 def test_grad_is_a_product_L8346():
-    """dot(J', z), with the shape of x; contributions of several uses of x are added."""
+    """dot(J', z), with the shape of x; contributions of several uses of x are added. (L8336, L8362, L8350, L8354)"""
     x = dvector("x")
     z = np.array([1.0, -2.0, 0.5])
     cost = tensor.dot(z, MatrixTimes()(x))
@@ -352,7 +352,7 @@ def test_grad_undefined_and_not_implemented_L8340():
         assert why in str(caught.value)
 
 
-def test_disconnected_output_gradients_L8342():
+def test_disconnected_output_gradients_L8342_L8364():
     """A cost that leaves an output out: its gradient comes in as DisconnectedType; what fed it alone is disconnected."""
     came = []
 
@@ -494,7 +494,7 @@ def test_pattern_of_a_variable_number_of_inputs_L8404():
         assert node.op.connection_pattern(node) == [[True], *[[False]] * (rows - 1)]
 
 
-def test_without_pattern_everything_is_connected_L8406():
+def test_without_pattern_everything_is_connected_L8406_L8413():
     """Then an undefined gradient is reported where the input does not matter; with the pattern it is not."""
 
     class Silent(gof.Op):
@@ -522,7 +522,7 @@ def test_wrong_pattern_is_reported_L8396():
         tcore.grad(Misshapen()(x, count).sum(), x)
 
 
-def test_r_op_L8420():
+def test_r_op_L8420_L8428():
     """Jacobian times v, in the shape of the output; None where nothing flows."""
     x, v = dvector("x"), dvector("v")
     out = MatrixTimes()(x)

@@ -115,13 +115,13 @@ def test_compiled_graph_is_smaller_L5608():
     assert "pow" not in str(node.op).lower()
 
 
-def test_merge_L12101():
+def test_merge_L12101_L5597():
     f = function([x, y], [(x + y) * 2, (x + y) * 3], mode=MODE.excluding("fusion"))
     assert sum("add" in op.lower() for op in ops_of(f)) == 1
     np.testing.assert_allclose(f(X, Y), [(X + Y) * 2, (X + Y) * 3])
 
 
-def test_constant_folding_L10517():
+def test_constant_folding_L10517_L12107():
     """Constant(2) * Constant(2) is Constant(4)."""
     f = compiled([], T.constant(2) * T.constant(2))
     assert not [op for op in ops_of(f) if "mul" in op.lower()]
@@ -138,10 +138,10 @@ def test_fill_cut_L12115():
     """f(fill(a, b), c) is f(b, c); f(fill(a, b), fill(c, d), e) keeps the shape."""
     assert agrees([x, y, s], T.exp(T.fill(x, s)) + y, X, Y, 2.0).count("Alloc") == 0
     ops = agrees([x, y, s], T.fill(x, s) * T.fill(y, s) * s, X, Y, 2.0)
-    assert not any("second" in op for op in ops)
+    assert not any("second" in op for op in ops if not op.startswith("Assert"))
 
 
-def test_inc_subtensor_serialization_L12122():
+def test_inc_subtensor_serialization_L12122_L12124():
     """The bases are added, none is lost."""
     out = T.inc_subtensor(x[0], v) + T.inc_subtensor(x[1], v)
     ops = agrees([x, v], out, X, np.arange(4.0))
@@ -158,11 +158,11 @@ def test_reshape_chain_L12131():
 
 
 @pytest.mark.parametrize(("build", "expected"), [(lambda: x**1, []), (lambda: x * 1, []), (lambda: x + 0, []), (lambda: x - 0, []), (lambda: x / 1, [])])
-def test_constant_elimination_L12135(build, expected):
+def test_constant_elimination_L12135_L12171(build, expected):
     assert agrees([x], build(), X) == expected or agrees([x], build(), X) == ["DeepCopyOp"]
 
 
-def test_add_canonicalization_L12139():
+def test_add_canonicalization_L12139_L12143():
     """(a + b + c + …) - (z + x + y + …)."""
     a, b, c, d = (T.dvector(name) for name in "abcd")
     ops = agrees([a, b, c, d], (a - b) + (c - d), *RNG.normal(size=(4, 3)))
@@ -232,7 +232,7 @@ def test_elemwise_fusion_L12201():
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_log_softmax_L12217(dtype):
+def test_log_softmax_L12217_L10818(dtype):
     m = T.matrix("m", dtype=dtype)
     value = np.array([[0, -1000], [3, 4]], dtype)
     found = function([m], T.log(T.nnet.softmax(m)), mode=MODE)(value)
@@ -240,7 +240,7 @@ def test_log_softmax_L12217(dtype):
     np.testing.assert_allclose(found, log_softmax(value.astype("float64"), axis=1), rtol=1e-6)
 
 
-def test_remove_all_assert_L12219():
+def test_remove_all_assert_L12219_L12053():
     """Only when it is asked for: by its name, or by the optimizer `unsafe`."""
     from tcore.tensor.opt import Assert
 

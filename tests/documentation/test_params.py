@@ -22,7 +22,7 @@ CVM = tcore.Mode("cvm", None)
 # ------------------------------------------------------------ enumerations
 
 
-def test_enum_type_L15336():
+def test_enum_type_L15336_L15319_L15329():
     """Booleans become ints."""
     enum = EnumType(CONSTANT_1=1, CONSTANT_2=2.5, CONSTANT_3=False, CONSTANT_4=True)
     values = (enum.CONSTANT_1, enum.CONSTANT_2, enum.CONSTANT_3, enum.CONSTANT_4)
@@ -44,6 +44,7 @@ def test_default_cname_L15359():
 
 
 def test_aliases_L15386_L15392_L15403_L15434():
+    """(L15331, L15430, L15438)"""
     e = EnumType(A=("alpha", 1), B=("beta", 2), C=3, D=("delta", 4))
     assert (e.A, e.B, e.C, e.D) == (1, 2, 3, 4)
     assert [e.fromalias(alias) for alias in ("alpha", "beta", "delta", "C")] == [e.A, e.B, e.D, e.C]
@@ -55,7 +56,7 @@ def test_aliases_L15386_L15392_L15403_L15434():
         e.fromalias("gamma")
 
 
-def test_enum_list_L15296():
+def test_enum_list_L15296_L15285_L15303():
     enum = EnumList("CONSTANT_1", "CONSTANT_2", "CONSTANT_3", "CONSTANT_4", "CONSTANT_5")
     assert (enum.CONSTANT_1, enum.CONSTANT_2, enum.CONSTANT_3, enum.CONSTANT_4, enum.CONSTANT_5) == (0, 1, 2, 3, 4)
     assert enum.ctype == "int"
@@ -69,7 +70,7 @@ def test_enum_list_with_aliases_L15313():
     assert enum.get_aliases() == ("alpha", "beta", "gamma")
 
 
-def test_c_enum_type_L15149():
+def test_c_enum_type_L15149_L15134_L15146():
     enum = CEnumType("CONSTANT_CNAME_1", ("CONSTANT_CNAME_2", "second"), "CONSTANT_CNAME_3", ctype="long")
     assert enum.ctype == enum.cname == "long"
     assert enum.fromalias("second") == enum.CONSTANT_CNAME_2
@@ -81,27 +82,27 @@ def test_c_enum_type_L15149():
 # ------------------------------------------------------------ ParamsType and Params
 
 
-def test_enum_constants_are_attributes_L15775_L15784():
+def test_enum_constants_are_attributes_L15775_L15784_L15766():
     wrapper = ParamsType(enum1=EnumList("CONSTANT_1", "CONSTANT_2", "CONSTANT_3"), enum2=EnumType(PI=3.14, EPSILON=0.001))
     found = (wrapper.CONSTANT_1, wrapper.CONSTANT_2, wrapper.CONSTANT_3, wrapper.PI, wrapper.EPSILON)
     assert found == (0, 1, 2, 3.14, 0.001)
     assert [wrapper.get_enum(name) for name in ("PI", "EPSILON", "CONSTANT_2")] == [3.14, 0.001, 1]
 
 
-def test_common_constant_L15793():
+def test_common_constant_L15793_L15790():
     """An error, also where both have the same value."""
     with pytest.raises(TypeError, match="enum1 and enum2 both have a constant CONSTANT_1"):
         ParamsType(enum1=EnumList("CONSTANT_1", "CONSTANT_2"), enum2=EnumType(CONSTANT_1=0, CONSTANT_3=5))
 
 
-def test_enum_from_alias_L15802():
+def test_enum_from_alias_L15802_L15927():
     wrapper = ParamsType(enum1=EnumList("A", ("B", "beta"), "C"), enum2=EnumList(("D", "delta"), "E", "F"))
     assert wrapper.B == wrapper.get_enum("B") == wrapper.enum_from_alias("beta") == 1
     with pytest.raises(AttributeError):
         wrapper.beta
 
 
-def test_get_enum_L15880():
+def test_get_enum_L15880_L15870():
     wrapper = ParamsType(scalar=Scalar("int32"), letters=EnumType(A=1, B=2, C=3), digits=EnumList("ZERO", "ONE", "TWO"))
     assert (wrapper.get_enum("C"), wrapper.get_enum("TWO"), wrapper.C, wrapper.TWO) == (3, 2, 3, 2)
     with pytest.raises(KeyError, match="THREE"):
@@ -110,7 +111,7 @@ def test_get_enum_L15880():
         ParamsType(scalar=Scalar("int32")).get_enum("C")
 
 
-def test_enum_from_alias_L15906():
+def test_enum_from_alias_L15906_L15892():
     """With the order (alias, value) that EnumType has, and the missing bracket."""
     wrapper = ParamsType(
         scalar=Scalar("int32"),
@@ -125,7 +126,7 @@ def test_enum_from_alias_L15906():
         ParamsType(scalar=Scalar("int32")).enum_from_alias("alpha")
 
 
-def test_get_params_L15942():
+def test_get_params_L15942_L15931_L15726_L15944():
     class MyObject:
         def __init__(self):
             self.a = 10
@@ -154,7 +155,7 @@ def test_get_params_last_counts_L15935():
         params_type.extended(b=Scalar("int8")).get_params(Holder(1))
 
 
-def test_first_field_of_a_type_L15866():
+def test_first_field_of_a_type_L15866_L15856_L15860():
     params_type = ParamsType(b=Scalar("int32"), a=Scalar("int32"))
     assert params_type.get_field(Scalar("int32")) == "a"
     assert params_type.has_type(Scalar("int32"))
@@ -176,7 +177,7 @@ def test_extended_L15972():
         params_type.extended(more=EnumList("A"))
 
 
-def test_params_L15820_L15827():
+def test_params_L15820_L15827_L15810():
     params_type = ParamsType(attr1=Scalar("int32"), key2=Scalar("float32"), field3=Scalar("int64"))
     params = Params(params_type, attr1=1, key2=2.0, field3=3)
     assert (params.attr1, params.key2, params.field3) == (1, 2.0, 3)
@@ -264,8 +265,8 @@ COEFFICIENTS = np.arange(6.0).reshape(2, 3)
 X = np.array([[0.5, -1.0, 2.0], [3.0, 0.0, -2.5]])
 
 
-def test_params_in_python_L15733():
-    """perform gets the converted values."""
+def test_params_in_python_L15733_L9533_L15832_L15937():
+    """perform gets the converted values. (L9537)"""
     x = dmatrix("x")
     f = tcore.function([x], Quadratic(COEFFICIENTS, 2, 0.25)(x), mode="FAST_COMPILE")
     np.testing.assert_allclose(f(X), COEFFICIENTS * X * X + 2 * X + 0.25)
@@ -302,7 +303,7 @@ def test_default_get_params_L15737():
 class TestInC:
     pytestmark = ON_CPU
 
-    def test_params_in_c_L15754(self):
+    def test_params_in_c_L15754_L15714_L15838(self):
         """Members of a struct; strided inputs, errors and several calls."""
         x = dmatrix("x")
         f = tcore.function([x], CQuadratic(COEFFICIENTS, 2, 0.25)(x), mode=CVM)
@@ -322,7 +323,7 @@ class TestInC:
         with pytest.raises(TypeError):
             f(X)
 
-    def test_op_with_cenumtype_L15154(self):
+    def test_op_with_cenumtype_L15154_L15144_L15158(self):
         """A number chosen in Python arrives as what C says that the constant is."""
 
         class SizeOf(Op):
@@ -350,7 +351,7 @@ class TestInC:
         for choice, expected in [("MILLION", 10**6), ("minus one", -1), ("LARGE", 2**40)]:
             assert tcore.function([], SizeOf(choice)(), mode=CVM)() == expected
 
-    def test_op_with_enum_list_L15317(self):
+    def test_op_with_enum_list_L15317_L15328_L15380_L9548(self):
         """The constants are there as macros of C, in a ParamsType or alone."""
 
         class Calculate(Op):
@@ -389,7 +390,7 @@ class TestInC:
             for mode in (CVM, "FAST_COMPILE"):
                 assert tcore.function([a, b], Calculate(operation)(a, b), mode=mode)(6.0, 1.5) == expected
 
-    def test_constants_in_c_L15346(self):
+    def test_constants_in_c_L15346_L15418_L15424(self):
         """0, 1 and 2.5 as C expressions, and the name of a value where config.cmodule.debug asks for it (L15413)."""
 
         class Constants(Op):
@@ -443,7 +444,7 @@ class TestInC:
 
         assert module_text(nodes[0]) == module_text(nodes[1])
 
-    def test_mix_L9604(self):
+    def test_mix_L9604_L9568(self):
         """Params that the constructor of the struct unpacks; there is no perform."""
         x, y = scalar.float64("x"), scalar.float64("y")
         f = tcore.function([x, y], Mix(2.0, 3.0)(x, y), mode=CVM)
@@ -515,7 +516,7 @@ def test_int_as_params_L9541():
     assert MyOp(1)(x).owner.run_params() == 42
 
 
-def test_none_means_no_params_L9556():
+def test_none_means_no_params_L9556_L9552():
     class Sometimes(MulOp):
         def get_params(self, node):
             return None
@@ -590,7 +591,7 @@ class Mix(Op):
         """ % {"name": name, "z": outputs[0], "x": inputs[0], "y": inputs[1]}
 
 
-def test_own_params_type_L9515():
+def test_own_params_type_L9515_L9495():
     """filter, values_eq, equality and hash are all that a params Type needs in Python."""
 
     class AnyNumber:

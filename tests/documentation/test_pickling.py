@@ -17,7 +17,7 @@ from tcore.misc import pkl_utils
 from tcore.misc.pkl_utils import CompatUnpickler, PersistentNdarrayID, StripPickler, dump, load
 
 
-def test_several_objects_in_one_file_L5672(tmp_path):
+def test_several_objects_in_one_file_L5672_L5632(tmp_path):
     """Pickled one after another, they come back in the same order."""
     x = T.dmatrix("x")
     objects = [tcore.shared(np.arange(3.0), name="w"), x * 2, T.dmatrix]
@@ -62,7 +62,7 @@ def test_old_files_after_renaming_L5737(monkeypatch):
     assert not hasattr(loaded, "training_set")
 
 
-def test_values_without_the_library_L5720(tmp_path):
+def test_values_without_the_library_L5720_L5729(tmp_path):
     """``numpy.load`` gives the values of shared variables in a process that never imports tcore."""
     path = tmp_path / "model.zip"
     with path.open("wb") as f:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import pickle
 import re
 import subprocess
 import sys
@@ -16,6 +17,7 @@ import tcore.tensor as T
 from tcore import config, gof
 from tcore.compile import ProfileStats
 from tcore.compile.mode import Mode
+from tcore.compile.profiling import at_exit, memory
 from tcore.compile.profiling.memory import least_peak, peak
 from tcore.graph import FunctionGraph
 
@@ -42,7 +44,7 @@ def section(text, name):
 
 
 @pytest.mark.backends("numpy", "cpu")
-def test_sections_L5323(backend):
+def test_sections_L5323_L5319(backend):
     """Class, Ops and Apply of three sums and products that are kept apart; which implementation ran."""
     f = program()
     np.testing.assert_array_equal(f([1.0], [2.0], [3.0]), [12.0])
@@ -80,7 +82,7 @@ def test_fused_L5323():
 
 
 def test_global_section_L5335():
-    """All lines in their order; parts in percent of the calls."""
+    """All lines in their order; parts in percent of the calls. (L10562, L10563, L10564, L10565, L10566, L10568)"""
     f = program(name="my function")
     for _ in range(3):
         f([1.0], [2.0], [3.0])
@@ -296,3 +298,55 @@ def test_printed_at_exit_L5300_L13484_L13502_L13536(tmp_path, destination):
     assert text.count("Optimizer Profile\n-----------------\n") == 3
     assert len(re.findall(r"SeqOptimizer OPT_FAST_RUN time \d+\.\d{3}s for \d+/\d+ nodes before/after optimization", text)) == 3
     assert re.search(r"\d\.\d{6}s - \('canonicalize', 'EquilibriumOptimizer', \d+\) - \d\.\d{3}s", text)
+
+
+def test_profile_with_a_message_L12463():
+    """A text as ``profile`` is the message; such a profile is printed by ``summary`` alone, and stays in its process."""
+    x = T.dvector("x")
+    f = tcore.function([x], T.exp(x), profile="mine", mode=Mode("py", None))
+    assert (f.profile.message, f.profile.atexit_print) == ("mine", False)
+    with pytest.raises(TypeError, match="a profile belongs to its process: pickle the function without it"):
+        pickle.dumps(f.profile)
+    assert pickle.loads(pickle.dumps(f)).profile is not f.profile
+
+
+def test_ops_without_a_hash():
+    """Have a row each."""
+
+    class Adds(gof.Op):  # noqa: PLW1641 - that is the point
+        def __eq__(self, other):
+            return type(self) is type(other)
+
+        def make_node(self, a):
+            return gof.Apply(self, [a], [a.type()])
+
+        def perform(self, node, inputs, output_storage, params=None):
+            output_storage[0][0] = inputs[0] + 1
+
+    x = T.dvector("x")
+    f = tcore.function([x], Adds()(Adds()(x)), profile=ProfileStats(atexit_print=False), mode=Mode("py", None))
+    f([1.0])
+    _, rows, _ = section(text_of(f.profile), "Ops")
+    assert [row.split()[-3:-1] for row in rows] == [["1", "1"], ["1", "1"]]
+
+
+def test_peaks_of_graphs(monkeypatch):
+    """Every set of nodes is tried once; a graph too large for the search has the peak of its own order, and says so."""
+    x = T.dvector("x")
+    graph = FunctionGraph([x], [T.exp(x) + T.sin(x) + T.cos(x)])
+    sizes = {variable: 8 for node in graph.apply_nodes for variable in node.outputs}
+    assert least_peak(graph, sizes) == (24, True)
+    monkeypatch.setattr(memory, "_STATES", 2)
+    assert least_peak(graph, sizes) == (peak(graph, sizes, collect=True), False)
+    out = io.StringIO()
+    memory._print_peaks(graph, {}, out)
+    assert out.getvalue() == ""
+
+
+def test_a_single_profile_has_no_sum(monkeypatch, tmp_path):
+    """It would say the same twice."""
+    monkeypatch.setattr(at_exit, "_waiting", [])
+    profile = ProfileStats(message="alone")
+    with config.change_flags({"profiling.destination": str(tmp_path / "profile.txt")}):
+        at_exit.print_all()
+    assert re.findall("Message: (.*)", (tmp_path / "profile.txt").read_text()) == [profile.message]

@@ -84,7 +84,7 @@ def rand(*shape):
 
 @pytest.mark.parametrize("op", [DoubleOp1(), DoubleOp2()], ids=["make_node", "itypes"])
 def test_double_L6544(op):
-    """Value, gradient, derivative in a direction, and shape without the op."""
+    """Value, gradient, derivative in a direction, and shape without the op. (L6446, L6453, L6457, L6485, L6482)"""
     x, v = T.matrix("x"), T.matrix("v")
     value = rand(5, 4)
     np.testing.assert_allclose(tcore.function([x], op(x))(value), value * 2)
@@ -95,7 +95,7 @@ def test_double_L6544(op):
     assert not any(node.op == op for node in shape.maker.fgraph.toposort())
 
 
-def test_wrong_input_types_L6522():
+def test_wrong_input_types_L6522_L6493():
     """What ``itypes`` does not allow is refused when the op is applied; ``itypes`` demand their number, too."""
     with pytest.raises(TypeError, match=r"DoubleOp2.* cannot be applied: input 0 is TensorType\(float64, vector\), needed TensorType\(float64, matrix\)"):
         DoubleOp2()(T.dvector())
@@ -103,7 +103,7 @@ def test_wrong_input_types_L6522():
         DoubleOp2()(T.dmatrix(), T.dmatrix())
 
 
-def test_instance_is_the_op_L6621():
+def test_instance_is_the_op_L6621_L6436():
     """The instance is in the graph, under ``owner.op``."""
     op = DoubleOp1()
     y = op(T.vector())
@@ -124,7 +124,7 @@ def test_as_tensor_variable_L6627():
 
 
 def test_props_L6690():
-    """Ops with equal properties are equal, hash alike, print them, and are merged."""
+    """Ops with equal properties are equal, hash alike, print them, and are merged. (L6530, L6532, L6534, L6528)"""
     a, again, other = AXPBOp(4, 5), AXPBOp(4, 5), AXPBOp(2, 3)
     assert a == again
     assert hash(a) == hash(again)
@@ -191,7 +191,7 @@ class CountingThunk(tcore.Op):
 
 
 def test_make_thunk_L6520():
-    """The op's own thunk reads and fills the cells, and marks what it computed."""
+    """The op's own thunk reads and fills the cells, and marks what it computed. (L6470, L6514, L6515, L6518)"""
     x = T.dvector("x")
     f = tcore.function([x], CountingThunk()(x) * 2)
     np.testing.assert_array_equal(f([1.0, 2.0]), [4.0, 6.0])
@@ -232,7 +232,7 @@ class Reusing(tcore.Op):
             np.add(inputs[0], 1, out=old)
 
 
-def test_old_output_may_be_reused_L6501():
+def test_old_output_may_be_reused_L6501_L6631():
     """Old memory changes nothing about results, nor about those returned before."""
     x = T.dvector("x")
     f = tcore.function([x], Reusing()(x))
@@ -249,7 +249,7 @@ def numpy_dot(a, b):
 
 
 def test_as_op_L6962_L12903():
-    """A Python function as an op; with ``infer_shape`` the shape does not run it; there is no gradient."""
+    """A Python function as an op; with ``infer_shape`` the shape does not run it; there is no gradient. (L6920, L6924, L6942, L6948)"""
     x, y = T.fmatrix(), T.fmatrix()
     a, b = rand(5, 4).astype("float32"), rand(4, 7).astype("float32")
     out = tcore.function([x, y], numpy_dot(x, y))(a, b)
@@ -267,7 +267,7 @@ def sum_and_difference(a, b):
     return a + b, a - b
 
 
-def test_as_op_exercise_L6991():
+def test_as_op_exercise_L6991_L6936():
     """Two outputs; without ``infer_shape`` the shape runs the function."""
     x, y = T.fmatrix(), T.fmatrix()
     a, b = rand(3, 2).astype("float32"), rand(3, 2).astype("float32")

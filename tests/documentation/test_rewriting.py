@@ -85,7 +85,7 @@ PATTERNS = [PatternSub((true_div, (mul, "x", "y"), "y"), "x"), PatternSub((true_
 
 @pytest.mark.parametrize("make", [Simplify, SimplifyWithNodeFinder])
 def test_simplify_L10225_L10275_L10292(make):
-    """xy/y -> x, whichever factor it is; equal sums count once they are merged."""
+    """xy/y -> x, whichever factor it is; equal sums count once they are merged. (L10235, L10267, L10268, L10262, L10294)"""
     e = first_graph()
     assert str(e) == FIRST
     make().optimize(e)
@@ -120,7 +120,7 @@ def test_every_occurrence_L10275():
         assert str(e) == "[add(x, x), z]"
 
 
-def test_default_optimize_L10195():
+def test_default_optimize_L10195_L10187_L10191():
     """optimize is add_requirements, then apply; what apply returns comes back."""
     order = []
 
@@ -136,7 +136,7 @@ def test_default_optimize_L10195():
     assert order == ["add_requirements", "apply"]
 
 
-def test_topo_optimizer_L10352():
+def test_topo_optimizer_L10352_L10361_L10362():
     """(the optimizer, changes, nodes before, nodes after, three times)."""
     e = first_graph()
     simplify = gof.TopoOptimizer(LocalSimplify())
@@ -146,7 +146,7 @@ def test_topo_optimizer_L10352():
     assert str(e) == FIRST_DONE
 
 
-def test_local_optimizers_do_nothing_alone_L10350():
+def test_local_optimizers_do_nothing_alone_L10350_L10207():
     """A call gives the replacement, and the graph stays."""
     e = first_graph()
     (node,) = [node for node in e.toposort() if node.op == true_div and node.inputs[0].owner]
@@ -173,7 +173,7 @@ def test_outputs_without_clients_L10348():
         gof.TopoOptimizer(local_only_max).optimize(e)
 
 
-def test_patterns_L10395():
+def test_patterns_L10395_L10381_L10398_L10980():
     """Both orders of factors together do the same as the rule; one alone does half."""
     e = first_graph()
     gof.EquilibriumOptimizer(PATTERNS).optimize(e)
@@ -183,7 +183,7 @@ def test_patterns_L10395():
     assert str(e) == FIRST
 
 
-def test_op_sub_and_op_remove_L10388():
+def test_op_sub_and_op_remove_L10388_L10373_L10377():
     """add becomes mul on the same inputs; identity goes."""
     x, y = float64("x"), float64("y")
     e = gof.FunctionGraph([x, y], [add(identity(x), add(y, x))])
@@ -237,7 +237,7 @@ class Halve(gof.Optimizer):
                 fgraph.replace_validate(node.outputs[0], T.sqr(node.inputs[0]))
 
 
-def test_register_L10492(registered):
+def test_register_L10492_L10495_L10499_L10424(registered):
     """FAST_RUN takes it from then on, between merge1 and canonicalize; what is compiled already does not change."""
     x = T.dvector("x")
     before = tcore.function([x], T.exp(x), mode="FAST_RUN")
@@ -252,7 +252,7 @@ def test_register_L10492(registered):
 
 
 def test_positions_L10532():
-    """The six members that the book lists, and floats between them."""
+    """The six members that the book lists, and floats between them. (L10432, L10533, L10534, L10535, L10536, L10537)"""
     table = {"merge1": 0, "canonicalize": 1, "specialize": 2, "merge2": 49, "add_destroy_handler": 49.5, "merge3": 100}
     assert {name: optdb.position_of(name) for name in table} == table
     assert isinstance(optdb, gof.SequenceDB)
@@ -261,7 +261,7 @@ def test_positions_L10532():
     assert isinstance(optdb["specialize"], gof.EquilibriumDB)
 
 
-def test_no_inplace_L10482():
+def test_no_inplace_L10482_L10458():
     """Excluding the tag leaves no op that overwrites anything; with it there is one."""
     x, y = T.dvectors("x", "y")
     out = T.dot(T.exp(x), y) + T.inc_subtensor(T.tanh(x)[1:], T.sin(y)[1:])
@@ -283,7 +283,7 @@ def test_constants_fold_L10517():
     assert constant.data == 4
 
 
-def test_default_modes_L10473():
+def test_default_modes_L10473_L10440_L10450():
     """fast_run and fast_compile are the queries with that tag."""
     for name in ("fast_run", "fast_compile"):
         query = predefined_optimizers[name]
@@ -366,7 +366,7 @@ def test_fibby_L7801():
 
 
 @pytest.mark.usefixtures("fibby_of_zero")
-def test_fibby_of_zero_L7811():
+def test_fibby_of_zero_L7811_L10519():
     """It fires for zeros, and the constant is copied for the caller."""
     f_zero = tcore.function([], fibby(T.zeros([5])))
     np.testing.assert_array_equal(f_zero(), np.zeros(5))
@@ -408,7 +408,10 @@ def test_sum_square_difference_L11002(dtypes, shapes):
 
 
 def test_optimizer_profile_L10590():
-    """The fields of the book's sample, for a graph with sums, a product of matrices and elementwise work."""
+    """The fields of the book's sample, for a graph with sums, a product of matrices and elementwise work.
+
+    (L10591, L10839, L10692, L10595, L10597, L10854, L10599, L10605, L10646, L10647, L10663, L10706, L10729, L10742)
+    """
     with config.change_flags(profile_optimizer=True, profile=True):
         x, y = T.dmatrices("x", "y")
         b = T.dvector("b")

@@ -62,7 +62,7 @@ class Shapes(utt.InferShapeTester):
         self._compile_and_check([x], [type(self).op(x)], [self.value], DoubleOp, warn=self.warn)
 
 
-def test_infer_shape_L6803():
+def test_infer_shape_L6803_L6763():
     """Passes where the op goes and the shape is right."""
     assert outcome(Shapes("test")) == ""
 
@@ -213,7 +213,7 @@ def debugger(monkeypatch):
 
 
 @pytest.mark.backends("numpy", "cpu")
-def test_breakpoint_L25983(debugger, capsys, backend):
+def test_breakpoint_L25983_L5246(debugger, capsys, backend):
     """Stops where the condition holds, after printing its name; hands its inputs on in any case."""
     inputs, target = T.dvector("input"), T.dvector("target")
     mse = (inputs - target) ** 2

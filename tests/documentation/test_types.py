@@ -46,7 +46,7 @@ C_METHODS = {
     ],
 )
 def test_names_of_the_graph_package_L14396(module, names):
-    """The same object on the way through attributes and on that through import."""
+    """The same object on the way through attributes and on that through import. (L15706, L15383, L15773, L15817)"""
     imported = importlib.import_module(f"tcore.{module}")
     for name in names.split():
         assert getattr(imported, name) is not None
@@ -54,14 +54,14 @@ def test_names_of_the_graph_package_L14396(module, names):
 
 
 @pytest.mark.parametrize("name", ["Apply", "Constant", "FunctionGraph", "Generic", "InconsistencyError", "Op", "Type", "Variable", "Container"])
-def test_names_at_the_top_L7248(name):
+def test_names_at_the_top_L7248_L14523_L14884(name):
     assert getattr(tcore, name) is getattr(gof, name)
 
 
 # ------------------------------------------------------------ nodes
 
 
-def test_node_L14509():
+def test_node_L14509_L14513():
     """The base of both kinds; parents come in a list of their own."""
     x, y = tensor.dvectors("x", "y")
     z = x + y
@@ -94,6 +94,7 @@ class Positive(Type):
 
 
 def test_type_makes_variables_L15639():
+    """(L15458, L15461, L15481, L7951, L7957, L15452)"""
     positive = Positive()
     x, y, z = positive("x"), positive.make_variable("y"), positive()
     assert (x.name, y.name, z.name) == ("x", "y", None)
@@ -113,7 +114,7 @@ def test_missing_filter_L15625():
         PureType().filter(1)
 
 
-def test_validity_L15635():
+def test_validity_L15635_L7933_L15645():
     """By default what strict filtering takes, whatever exception says no."""
     positive = Positive()
     assert positive.is_valid_value(1.5)
@@ -129,7 +130,7 @@ def test_validity_L15635():
     assert not Picky().is_valid_value(1.0)
 
 
-def test_equality_of_values_L15649():
+def test_equality_of_values_L15649_L7939_L7945_L15655():
     """values_eq is ==, and values_eq_approx is values_eq, unless a type says more."""
     positive = Positive()
     assert positive.values_eq(1.0, 1.0)
@@ -142,14 +143,14 @@ def test_equality_of_values_L15649():
     assert Even().values_eq_approx(1.0, 3.0)
 
 
-def test_types_are_equal_by_identity_L7963():
+def test_types_are_equal_by_identity_L7963_L7969():
     one, two = Positive(), Positive()
     assert one == one
     assert one != two
     assert len({one, two, one}) == 2
 
 
-def test_convert_variable_L15603_L15607():
+def test_convert_variable_L15603_L15607_L15609_L15613():
     """The base class converts nothing; a row will do where any matrix does, never the reverse."""
     assert Positive().convert_variable(tensor.dvector()) is None
     matrix, row = TensorType("float64", (False, False)), TensorType("float64", (True, False))
@@ -158,7 +159,7 @@ def test_convert_variable_L15603_L15607():
     assert matrix.convert_variable(tensor.fmatrix()) is None
 
 
-def test_filter_variable_L15627():
+def test_filter_variable_L15627_L15633():
     """Itself, a constant of a plain value, a conversion where that is allowed, else TypeError."""
     x = tensor.dmatrix("x")
     assert tensor.dmatrix.filter_variable(x) is x
@@ -191,7 +192,7 @@ def test_tensors_and_arrays_on_devices_L15631():
         host.filter_variable(device(), allow_convert=False)
 
 
-def test_shared_type_instance_L15693():
+def test_shared_type_instance_L15693_L15702():
     """Many variables, one type; its values are arrays of one axis."""
     b, c = tensor.fvector(), tensor.fvector()
     assert b.type is c.type
@@ -200,7 +201,7 @@ def test_shared_type_instance_L15693():
         b.type.filter(np.ones((3, 3), "float32"))
 
 
-def test_wrong_types_are_refused_while_the_graph_is_built_L15704():
+def test_wrong_types_are_refused_while_the_graph_is_built_L15704_L8127():
     with pytest.raises(TypeError):
         tensor.dot(tensor.dmatrix(), Positive()())
 
@@ -330,7 +331,7 @@ def test_may_share_memory_L8014():
     assert not tensor.dvector.may_share_memory(a, a.copy())
 
 
-def test_shape_info_and_size_L7975():
+def test_shape_info_and_size_L7975_L7981():
     """What profiles of memory need: bytes of the data alone."""
     a = np.zeros((3, 5))
     assert tensor.dmatrix.get_size(tensor.dmatrix.get_shape_info(a)) == a.nbytes
@@ -344,7 +345,7 @@ def test_clone_of_a_type_L8003():
 
 
 def test_allow_downcast_L15623():
-    """strict gives the object itself; False only widens; None lets Python floats into floatX scalars; True casts."""
+    """strict gives the object itself; False only widens; None lets Python floats into floatX scalars; True casts. (L15617, L15621, L7918, L7920)"""
     value = np.ones(2, "float32")
     assert tensor.fvector.filter(value, strict=True) is value
     wide = np.array([0.1, 0.2])
@@ -405,11 +406,12 @@ def test_register_transfer_L8026(monkeypatch):
 
 @pytest.mark.parametrize("method", sorted(C_METHODS))
 def test_undefined_c_methods_L15183(method):
+    """(L15193, L15246, L15223, L15272)"""
     with pytest.raises(MethodNotDefined, match=method):
         getattr(CLinkerType(), method)(*C_METHODS[method])
 
 
-def test_defaults_of_the_c_side_L15258():
+def test_defaults_of_the_c_side_L15258_L15185():
     assert CLinkerType().c_is_simple() is False
     assert CLinkerType().c_code_cache_version() == ()
     assert Scalar("int32").c_is_simple()
@@ -430,7 +432,7 @@ def test_c_extract_out_L15240():
 
 
 @pytest.mark.parametrize("kind", [Generic(), Scalar("float64"), tensor.dvector, gof.EnumList("A"), gof.CDataType("void*")], ids=str)
-def test_c_text_carries_the_name_L15204(kind):
+def test_c_text_carries_the_name_L15204_L15200_L15229(kind):
     """Templates are filled in by the type, and what is declared carries the name."""
     sub = {"fail": "{ the_exit }"}
     for check in (True, False):

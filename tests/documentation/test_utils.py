@@ -26,7 +26,7 @@ def deep(count, thing, user_line=None):
     return utils.add_tag_trace(thing, user_line) if count == 0 else deep(count - 1, thing, user_line)
 
 
-def test_add_tag_trace_L15986_L14082():
+def test_add_tag_trace_L15986_L15995_L15999_L14082():
     """Where the program is, in tag.trace; the same object comes back. Two bounds on the number of lines."""
     x = tcore.gof.Variable(dvector)
     assert deep(20, x) is x
@@ -42,12 +42,12 @@ def test_add_tag_trace_L15986_L14082():
     assert utils.add_tag_trace(node).tag.trace[0].filename == __file__
 
 
-def test_simple_extract_stack_L16048():
+def test_simple_extract_stack_L16048_L16057():
     """As traceback.extract_stack, outermost call first, with a limit on the inner side."""
     ours, theirs = utils.simple_extract_stack(), traceback.extract_stack()
     assert [(f.filename, f.name) for f in ours] == [(f.filename, f.name) for f in theirs]
     filename, _lineno, name, line = ours[-1]
-    assert (filename, name) == (__file__, "test_simple_extract_stack_L16048")
+    assert (filename, name) == (__file__, "test_simple_extract_stack_L16048_L16057")
     assert line == "ours, theirs = utils.simple_extract_stack(), traceback.extract_stack()"
     assert next(tuple(f) for f in utils.simple_extract_stack(limit=2))[2] == theirs[-2].name
     assert utils.simple_extract_stack(limit=0) == []
@@ -55,10 +55,10 @@ def test_simple_extract_stack_L16048():
     assert utils.simple_extract_stack(caller)[-1].name == caller.f_code.co_name
 
 
-def test_skips_end_at_the_first_other_file_L16059():
+def test_skips_end_at_the_first_other_file_L16059_L16053():
     """Inner levels are skipped and not counted; the same file further out is kept."""
     names = [f.name for f in utils.simple_extract_stack(limit=3, skips=["test_utils.py"])]
-    assert "test_skips_end_at_the_first_other_file_L16059" not in names
+    assert "test_skips_end_at_the_first_other_file_L16059_L16053" not in names
     assert len(names) == 3
 
     def inner():

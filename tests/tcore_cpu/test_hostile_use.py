@@ -50,6 +50,21 @@ def test_reshape_does_not_read_recycled_lengths() -> None:
         np.testing.assert_allclose(f(value), whole.reshape(columns, rows) @ whole + rows + columns)
 
 
+@pytest.mark.parametrize("optimizer", [None, "fast_run"])
+def test_a_number_is_not_read_from_recycled_memory(optimizer) -> None:
+    """The end of a slice is computed first; what is made until the slice is taken must not lie in its memory."""
+    with tcore.config.change_flags(backend="cpu"):
+        x, n = T.dmatrix("x"), T.lscalar("n")
+        shown = T.alloc(x[0, 0], x.shape[0]) * 2
+        f = tcore.function([x, n], [shown[n - 2 :], T.dot(T.dot(x, x), x)[n - 2 :]], mode=tcore.Mode(optimizer=optimizer))
+    for rows in (4, 6, 3, 4):
+        value = np.random.default_rng(rows).normal(size=(rows, rows))
+        for start in (3, 1, 2):
+            first, second = f(value, start)
+            np.testing.assert_array_equal(first, np.full(rows, value[0, 0] * 2)[start - 2 :])
+            np.testing.assert_allclose(second, (value @ value @ value)[start - 2 :])
+
+
 @pytest.fixture
 def interrupted():
     """Runs ``work()`` and interrupts it after 0.03 s: how long it took until KeyboardInterrupt came, or None if none did."""

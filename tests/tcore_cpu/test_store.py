@@ -33,7 +33,7 @@ def folder(tmp_path):
         yield tmp_path / "kernels"
 
 
-def test_second_look_up_starts_no_compiler(folder, monkeypatch) -> None:
+def test_second_look_up_starts_no_compiler_L10582(folder, monkeypatch) -> None:
     """What was compiled once is found again, in the same layer or in a read-only one below."""
     (first,) = load_units([Unit(SOURCE, 1)])
     assert first.table("tc_table", 1)[0]

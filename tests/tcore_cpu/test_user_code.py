@@ -289,7 +289,7 @@ def test_code_that_is_not_for_this_node() -> None:
         assert function([x], Twice()(x), mode=mode)(3) == expected
 
 
-def test_check_input() -> None:
+def test_check_input_L6542() -> None:
     """What an op does not say, the flag says: TensorType then declares and checks dtypes, or leaves it out."""
     x, y = tt.dvector("x"), tt.dscalar("y")
     node = VectorTimesScalar()(x, y).owner

@@ -55,6 +55,38 @@ def test_softmax_crossentropy_is_stable():
     np.testing.assert_allclose(gradient, [[1.0, -1.0]])
 
 
+def ops(f):
+    return [str(node.op) for node in f.maker.fgraph.toposort()]
+
+
+@pytest.mark.parametrize("scale", [1.0, 1000.0])
+def test_bias_joins_the_cost_L10798(scale):
+    """Softmax, bias and cost become one op; the numbers are those of the definition, where a probability rounds to 0, too."""
+    x, b, c, y = T.dmatrix(), T.dvector(), T.dvector(), T.lvector()
+    mode = tcore.Mode("py", "fast_run").excluding("fusion", "inplace")
+    f = tcore.function([x, b, c, y], categorical_crossentropy(T.nnet.softmax(x + b + c), y), mode=mode)
+    assert "CrossentropySoftmaxArgmax1HotWithBias" in ops(f)
+    assert not any("Softmax" in op for op in ops(f) if op != "CrossentropySoftmaxArgmax1HotWithBias")
+    b_value, c_value = np.array([0.5, -0.5, 2.0]), np.array([0.0, 1.0, 0.0])
+    np.testing.assert_allclose(f(scale * X, b_value, c_value, Y), -log_softmax(scale * X + b_value + c_value, axis=1)[np.arange(4), Y])
+    cost = categorical_crossentropy(T.nnet.softmax(x + b), y).sum()
+    gradient = tcore.function([x, b, y], tcore.grad(cost, b), mode=mode)
+    np.testing.assert_allclose(gradient(X, b_value, Y), (softmax(X + b_value, axis=1) - np.eye(3)[Y]).sum(axis=0))
+
+
+def test_what_is_no_bias_stays():
+    """A matrix, a column and a float64 vector that is added to float32 are no bias of the op; the name excludes the rule."""
+    x, y, b = T.dmatrix(), T.lvector(), T.dvector()
+    mode = tcore.Mode("py", "fast_run").excluding("fusion", "inplace")
+    for z, inputs in ((x + T.exp(x), [x, y]), (x + T.exp(x[:, :1]), [x, y]), (T.fmatrix("m") + b, None)):
+        given = inputs or [z.owner.inputs[0], b, y]
+        f = tcore.function(given, categorical_crossentropy(T.nnet.softmax(z), y), mode=mode)
+        node = next(node for node in f.maker.fgraph.toposort() if "Crossentropy" in str(node.op))
+        assert "add" in str(node.inputs[0].owner.op)
+    f = tcore.function([x, b, y], categorical_crossentropy(T.nnet.softmax(x + b), y), mode=mode.excluding("crossentropy_to_crossentropy_with_softmax_with_bias"))
+    assert any("add" in op for op in ops(f))
+
+
 def test_binary_crossentropy_of_a_sigmoid_is_stable():
     """The optimized graph works from the sigmoid's argument."""
     x = T.dvector()

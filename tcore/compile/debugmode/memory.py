@@ -68,7 +68,7 @@ def offered(
 def _poison(dtype: np.dtype[Any]) -> Any:
     if dtype.kind in "fc":
         return np.nan
-    return True if dtype.kind == "b" else np.iinfo(dtype).max if dtype.kind in "iu" else None
+    return True if dtype.kind == "b" else np.iinfo(dtype).max
 
 
 def _array(value: Any) -> bool:

@@ -23,6 +23,7 @@ from tcore.graph import Apply, FunctionGraph, NoParams, Op, Variable
 from tcore.graph.debugprint import debugprint
 from tcore.graph.type import of_type
 from tcore.link import LocalLinker, PerformLinker, WrapLinker
+from tcore.link.program import run_until_done
 
 __all__ = ["DebugMode"]
 
@@ -240,8 +241,7 @@ def _run(node: Apply, thunk: Any, inputs: Sequence[Any], outputs: Sequence[Any])
         params = node.run_params()
         perform(node, list(inputs), thunk.outputs, *(() if params is NoParams else (params,)))
         return
-    while thunk() and getattr(thunk, "lazy", False):
-        pass
+    run_until_done(thunk)
 
 
 def _perform_of(op: Any) -> Callable[..., None] | None:

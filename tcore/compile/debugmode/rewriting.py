@@ -11,7 +11,9 @@ import numpy as np
 from tcore.compile.debugmode.errors import BadOptimization, StochasticOrder
 from tcore.graph import Apply, Constant, Feature, FunctionGraph, Variable
 from tcore.graph.debugprint import debugprint
+from tcore.graph.features import Revert
 from tcore.graph.traversal import io_toposort
+from tcore.link.program import run_until_done
 
 __all__ = ["RepeatedOptimizer", "Replacements", "agree", "shown"]
 
@@ -30,13 +32,15 @@ class Replacements(Feature):
     """Which variable was replaced by which, and why; checks at run time that both have the same value."""
 
     def __init__(self) -> None:
-        self._pairs: dict[tuple[Variable, Variable], Any] = {}
+        # the reasons: there may be several, of which some are taken back
+        self._pairs: dict[tuple[Variable, Variable], list[Any]] = {}
 
     def on_change_input(self, fgraph: FunctionGraph, node: Any, i: int, r: Variable, new_r: Variable, reason: Any = None) -> None:
-        if isinstance(reason, tuple) and reason and reason[0] == "Revert":
-            self._pairs.pop((new_r, r), None)
+        if isinstance(reason, Revert):
+            reasons = self._pairs.get((new_r, r), [reason])  # what is taken back may be older than this feature
+            reasons.pop()
         else:
-            self._pairs.setdefault((r, new_r), reason)
+            self._pairs.setdefault((r, new_r), []).append(reason)
 
     def check(self, fgraph: FunctionGraph, values: Sequence[Any]) -> None:
         """Compute all replaced and replacing variables from ``values`` of the graph's inputs, and compare each pair.
@@ -46,8 +50,9 @@ class Replacements(Feature):
         BadOptimization
             For a pair that differs where the replaced variable is finite: accurate forms may turn an infinity into a number.
         """
-        known = _computed(fgraph.inputs, values, [variable for pair in self._pairs for variable in pair])
-        for (old, new), reason in self._pairs.items():
+        pairs = {pair: reasons[0] for pair, reasons in self._pairs.items() if reasons}
+        known = _computed(fgraph.inputs, values, [variable for pair in pairs for variable in pair])
+        for (old, new), reason in pairs.items():
             if old in known and new in known and not _agree(old, new, known[old], known[new]):
                 raise BadOptimization(
                     old, new, known[old], known[new], reason, str(debugprint(old, file="str")), str(debugprint(new, file="str"))
@@ -97,8 +102,7 @@ def _performed(node: Apply, values: Sequence[Any]) -> list[Any]:
     cells.update((variable, [None]) for variable in node.outputs)
     flags = {variable: [int(variable not in node.outputs)] for variable in cells}
     thunk = node.op.make_thunk(node, cells, flags, [], impl="py")
-    while thunk() and getattr(thunk, "lazy", False):
-        pass
+    run_until_done(thunk)
     return [cells[variable][0] for variable in node.outputs]
 
 

@@ -85,7 +85,12 @@ def _class_of(record: NodeRecord) -> tuple[Any, str]:
 
 
 def _op_of(record: NodeRecord) -> tuple[Any, str]:
-    return record.node.op, str(record.node.op)
+    op = record.node.op
+    try:
+        hash(op)
+    except TypeError:  # an op that cannot be hashed is equal to itself only
+        return id(op), str(op)
+    return op, str(op)
 
 
 def _merged(records: Iterable[NodeRecord], key_of: Callable[[NodeRecord], tuple[Any, str]]) -> list[_Row]:

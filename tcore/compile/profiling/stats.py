@@ -176,6 +176,11 @@ class ProfileStats:
     # ------------------------------------------------------------ results
 
     @property
+    def apply_time(self) -> dict[Apply, float]:
+        """Node -> seconds, in all calls."""
+        return {node: record.seconds for node, record in self.records.items()}
+
+    @property
     def thunk_time(self) -> float:
         """Time spent in nodes."""
         return sum(record.seconds for record in self.records.values())

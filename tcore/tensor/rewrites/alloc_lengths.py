@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tcore import scalar
 from tcore.configuration import config
 from tcore.optimizer.base import Optimizer
 from tcore.optimizer.rewrite import GlobalRewrite
@@ -13,17 +14,57 @@ from tcore.tensor.assertion import Assert
 from tcore.tensor.dimshuffle import DimShuffle
 from tcore.tensor.elemwise import Elemwise
 from tcore.tensor.math import eq
+from tcore.tensor.rewrites.shape_feature import ShapeFeature
 
 if TYPE_CHECKING:
     from tcore.graph.apply import Apply
     from tcore.graph.fgraph import FunctionGraph
     from tcore.graph.variable import Variable
 
-__all__ = ["REWRITES", "AllocLengths"]
+__all__ = ["REWRITES", "AllocLengths", "FillLengths"]
+
+
+class FillLengths(Optimizer):
+    """fill(x, v) -> fill(x, Assert(v, lengths of v = lengths of x)), where it is not known that the lengths agree.
+
+    Later rewrites put ``v`` in the place of the array: without the check a ``v`` that does not fit would go undetected, and
+    the result would have its shape. What gradients fill fits, and is not checked. The option
+    ``experimental.local_alloc_elemwise_assert`` switches it off.
+    """
+
+    name = "check_fill_lengths"
+
+    def apply(self, fgraph: FunctionGraph, *args: Any, **kwargs: Any) -> None:
+        """One walk over the fills whose values have lengths of their own."""
+        if not config.experimental.local_alloc_elemwise_assert:
+            return
+        fills = [node for node in fgraph.apply_nodes if _to_be_checked(node)]
+        if not fills:
+            return
+        # it comes for good later: here it is needed before merging makes one node of a user's fill and that of a gradient
+        feature = ShapeFeature()
+        fgraph.attach_feature(feature)
+        for node in fills:
+            model, value = node.inputs
+            conditions = _unproven(model, value, feature)
+            if conditions:
+                what = f"Input dimension mis-match: {value} has other lengths than {model} in {node}"
+                checked = Assert(what, ValueError)(value, *conditions)
+                trace_back(node.outputs[0], checked)
+                fgraph.change_input(node, 1, checked, reason=self.name)
+        fgraph.remove_feature(feature)
+
+
+def _to_be_checked(node: Apply) -> bool:
+    op: Any = node.op
+    if not isinstance(op, Elemwise) or not isinstance(op.scalar_op, scalar.Second) or op.scalar_op.fits or op.inplace_pattern:
+        return False
+    model, value = (variable.type.broadcastable for variable in node.inputs)  # type: ignore[attr-defined]
+    return any(not wanted and not given for wanted, given in zip(model, value, strict=True))
 
 
 class AllocLengths(Optimizer):
-    """f(x, alloc(v, n)) -> f(Assert(x, n = length of x), alloc(v, n)), where it is not known that the lengths agree.
+    """f(x, alloc(v, n)) -> f(Assert(x, n = length of x), alloc(v, n)), where it is not known that the lengths agree; so for fill(y, v).
 
     Later rewrites drop an array of zeros from a sum, or of ones from a product: without the check a wrong length would go
     undetected. The option ``experimental.local_alloc_elemwise_assert`` switches it off.
@@ -36,34 +77,43 @@ class AllocLengths(Optimizer):
         if not config.experimental.local_alloc_elemwise_assert:
             return
         feature = getattr(fgraph, "shape_feature", None)
-        if feature is None or not any(isinstance(node.op, Alloc) for node in fgraph.apply_nodes):
+        if feature is None or not any(map(_repeats_a_value, fgraph.apply_nodes)):
             return
         for node in fgraph.toposort():
-            if isinstance(node.op, Elemwise) and any(map(_made_by_alloc, node.inputs)):
+            if isinstance(node.op, Elemwise) and len(node.inputs) > 1 and any(map(_vanishes, node.inputs)):
                 self._check(fgraph, node, feature)
 
     @staticmethod
     def _check(fgraph: FunctionGraph, node: Apply, feature: Any) -> None:
-        given = [variable for variable in node.inputs if not _made_by_alloc(variable)]
-        for alloc in filter(_made_by_alloc, node.inputs):
-            for position, variable in enumerate(node.inputs):
-                if variable not in given:
-                    continue
-                conditions = _unproven(alloc, variable, feature)
+        vanishing = [variable for variable in node.inputs if _vanishes(variable)]
+        kept = [variable for variable in node.inputs if variable not in vanishing] or vanishing[:1]
+        for made in vanishing:
+            for variable in kept:
+                conditions = _unproven(made, variable, feature)
                 if conditions:
-                    what = f"Input dimension mis-match: {variable} has other lengths than {alloc} in {node}"
+                    what = f"Input dimension mis-match: {variable} has other lengths than {made} in {node}"
                     checked = Assert(what, ValueError)(variable, *conditions)
                     trace_back(node.outputs[0], checked)
-                    fgraph.change_input(node, position, checked, reason="check_alloc_lengths")
+                    fgraph.change_input(node, node.inputs.index(variable), checked, reason="check_alloc_lengths")
                     return  # the others must agree with this one
 
 
-def _made_by_alloc(variable: Variable) -> bool:
-    """Whether it is an Alloc, or a transposed or broadcast one."""
+def _repeats_a_value(node: Apply) -> bool:
+    """Whether a node is an Alloc, or a fill with a value that has fewer lengths."""
+    op: Any = node.op
+    if isinstance(op, Alloc):
+        return True
+    if not isinstance(op, Elemwise) or not isinstance(op.scalar_op, scalar.Second) or op.scalar_op.fits or op.inplace_pattern:
+        return False
+    return node.inputs[1].type.broadcastable != node.outputs[0].type.broadcastable  # type: ignore[attr-defined, no-any-return]
+
+
+def _vanishes(variable: Variable) -> bool:
+    """Whether it is such an array, or a transposed or broadcast one."""
     node = variable.owner
     while node is not None and isinstance(node.op, DimShuffle):
         node = node.inputs[0].owner
-    return node is not None and isinstance(node.op, Alloc)
+    return node is not None and _repeats_a_value(node)
 
 
 def _unproven(left: Any, right: Any, feature: Any) -> list[Variable]:
@@ -77,5 +127,9 @@ def _unproven(left: Any, right: Any, feature: Any) -> list[Variable]:
     return [eq(feature.get_shape(left, axis), feature.get_shape(right, axis)) for axis in open_axes]
 
 
-#: after the ShapeFeature is there, before anything is dropped
-REWRITES = [GlobalRewrite("check_alloc_lengths", AllocLengths(), 0.15, ("fast_run", "fast_compile"))]
+REWRITES = [
+    # before the first merge
+    GlobalRewrite("check_fill_lengths", FillLengths(), -0.005, ("fast_run", "fast_compile")),
+    # after the ShapeFeature is there, before anything is dropped
+    GlobalRewrite("check_alloc_lengths", AllocLengths(), 0.15, ("fast_run", "fast_compile")),
+]

@@ -50,12 +50,19 @@ def local_mul_zero(node: Apply) -> Any:
     return False
 
 
+def _may_be_refused(node: Apply) -> bool:
+    """Whether it is a power of integers whose exponent may be negative: an error, of 1 as well."""
+    exponent: Any = node.inputs[1]
+    value = uniform_value(exponent)
+    return is_discrete(node) and exponent.type.dtype.startswith("int") and (value is None or bool(value < 0))
+
+
 @rewrite(Stage.CANONICALIZE, Stage.SPECIALIZE, tracks=[pow], tags=_FINITE, exact=is_real)
 def local_pow_canonicalize(node: Apply) -> Any:
-    """x ** 0 -> ones; x ** 1 -> x; 1 ** y -> ones"""
+    """x ** 0 -> ones; x ** 1 -> x; 1 ** y -> ones, for y that is no negative integer"""
     base, exponent = node.inputs
     out = node.outputs[0]
-    if has_value(exponent, 0) or has_value(base, 1):
+    if has_value(exponent, 0) or (has_value(base, 1) and not _may_be_refused(node)):
         return [fitted(constant_like(1, out), out)]
     if has_value(exponent, 1):
         return [fitted(base, out)]

@@ -9,6 +9,7 @@ import numpy as np
 
 from tcore.configuration import config
 from tcore.graph.cloning import clone_replace
+from tcore.graph.comparison import equal_computations
 from tcore.graph.errors import MethodNotDefined
 from tcore.graph.features import AlreadyThere, Feature
 from tcore.graph.trace import creation_report
@@ -229,7 +230,6 @@ class ShapeFeature(Feature):
         if isinstance(a, int) or isinstance(b, int):
             first, other = constant_int(a), constant_int(b)
             return first is not None and first == other
-        from tcore.graph.comparison import equal_computations
 
         return equal_computations([self._refreshed(a)], [self._refreshed(b)])
 

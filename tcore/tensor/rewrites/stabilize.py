@@ -39,7 +39,6 @@ from tcore.tensor.math import (
 )
 from tcore.tensor.rewrites.canonizer import local_mul_canonizer
 from tcore.tensor.rewrites.common import constant_like, elemwise_node, fitted, has_value, only_client, widened
-from tcore.tensor.softmax import Softmax, SoftmaxGrad, logsoftmax_op
 
 if TYPE_CHECKING:
     from tcore.graph.apply import Apply
@@ -265,31 +264,7 @@ def local_log1msigm_to_softplus(node: Apply) -> Any:
     return [fitted(neg(softplus(sigm.inputs[0])), node.outputs[0])]
 
 
-# ------------------------------------------------------------ softmax
-
-
-@rewrite(*_BOTH, tracks=[log], tags=(*_FINITE, "fast_compile_gpu"))
-def local_log_softmax(node: Apply) -> Any:
-    """log(softmax(x)) -> logsoftmax(x)"""
-    (x,) = node.inputs
-    if x.owner is None or not isinstance(x.owner.op, Softmax):
-        return False
-    return [fitted(logsoftmax_op(x.owner.inputs[0]), node.outputs[0])]
-
-
-@rewrite(*_BOTH, tracks=[SoftmaxGrad], tags=_FINITE)
-def local_logsoftmax_grad(node: Apply) -> Any:
-    """softmax_grad(g / softmax(x), softmax(x)) -> g - sum(g) * softmax(x): no division by a probability that is 0"""
-    dy, sm = node.inputs
-    if sm.owner is None or not isinstance(sm.owner.op, Softmax):
-        return False
-    quotient = elemwise_node(dy, scalar.TrueDiv)
-    if quotient is None or quotient.inputs[1] is not sm or quotient.inputs[0].type.dtype != sm.type.dtype:  # type: ignore[attr-defined]
-        return False
-    g: Any = quotient.inputs[0]
-    if g.type.broadcastable != sm.type.broadcastable:  # type: ignore[attr-defined]
-        return False
-    return [fitted(sub(g, mul(spread_over(g.sum(axis=1), 2, (1,)), sm)), node.outputs[0])]
+# ------------------------------------------------------------ logsumexp
 
 
 @rewrite(tracks=[log], tags=_FINITE)
@@ -405,8 +380,6 @@ REWRITES: list[Rewrite | GlobalRewrite] = [
     local_1msigmoid,
     local_logsigm_to_softplus,
     local_log1msigm_to_softplus,
-    local_log_softmax,
-    local_logsoftmax_grad,
     GlobalRewrite("local_log_sum_exp", in2out(local_log_sum_exp.rule), 1.6, ("fast_run", ASSUME_FINITE)),
     local_one_minus_erf,
     local_log_erfc,

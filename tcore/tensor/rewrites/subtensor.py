@@ -12,7 +12,7 @@ from tcore.graph.variable import Constant
 from tcore.optimizer.base import FromFunctionLocalOptimizer
 from tcore.optimizer.navigators import TopoOptimizer
 from tcore.optimizer.rewrite import ASSUME_FINITE, GlobalRewrite, Rewrite, Stage, rewrite
-from tcore.tensor._lengths import as_length
+from tcore.tensor._lengths import as_length, greatest, plus, times
 from tcore.tensor.advanced_incsubtensor import AdvancedIncSubtensor, AdvancedIncSubtensor1
 from tcore.tensor.alloc import Alloc
 from tcore.tensor.constants import constant_int
@@ -21,11 +21,11 @@ from tcore.tensor.elemwise import Elemwise
 from tcore.tensor.incsubtensor import IncSubtensor
 from tcore.tensor.indexing import index
 from tcore.tensor.join import MakeVector
-from tcore.tensor.math import add
+from tcore.tensor.math import add, eq, ge, lt, or_, switch
 from tcore.tensor.rebroadcast import Rebroadcast
 from tcore.tensor.rewrites.common import has_value, is_discrete, only_client
 from tcore.tensor.scalars import ScalarFromTensor, TensorFromScalar, tensor_from_scalar
-from tcore.tensor.slices import slice_length
+from tcore.tensor.slices import get_canonical_form_slice, slice_length
 from tcore.tensor.subtensor import Subtensor, fill_index, index_list
 
 if TYPE_CHECKING:
@@ -185,10 +185,6 @@ def merge_two_slices(slice1: slice, len1: Any, slice2: Any, len2: Any) -> Any:
     slice or index
         Not in canonical form. A ``slice2`` outside the axis gives an index outside it.
     """
-    from tcore.tensor._lengths import greatest, plus, times
-    from tcore.tensor.math import eq, ge, lt, or_, switch
-    from tcore.tensor.slices import get_canonical_form_slice
-
     if not isinstance(slice1, slice):
         raise TypeError(f"merge_two_slices: slice1 is a slice, got {slice1!r}")
     len1, len2 = as_length(len1), as_length(len2)

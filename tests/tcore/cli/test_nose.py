@@ -41,7 +41,7 @@ def run(*arguments, folder):
         (".", "1 failed, 1 passed", 1),
     ],
 )
-def test_targets(tmp_path, target, outcome, status):
+def test_targets_L6858_L6863(tmp_path, target, outcome, status):
     """A folder, a file, a class, a method."""
     (tmp_path / "test_sums.py").write_text(TESTS)
     done = run(target, folder=tmp_path)
@@ -57,7 +57,7 @@ def test_node_ids():
         assert node_id(same) == same
 
 
-def test_help(capsys):
+def test_help_L6866(capsys):
     """Says how targets are written."""
     assert main(["--help"]) == 0
     assert "file.py:Class.method" in capsys.readouterr().out

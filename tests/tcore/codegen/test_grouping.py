@@ -142,6 +142,17 @@ def test_convexity_through_other_kernels() -> None:
     check([x], [b, a.sum(axis=1)], [M])
 
 
+def test_convexity_where_a_kernel_has_grown() -> None:
+    """What a kernel took in before may need what it would take in next."""
+    x = T.dvector("x")
+    e = T.exp(x)
+    later = T.tanh(Opaque()(e))
+    grouping = check([x], [T.sqr(e) * 2 + later, e], [V])
+    assert len(kernels(grouping)) == 2
+    grouping = check([x], [later + T.sqr(e) * 2, e], [V])
+    assert len(kernels(grouping)) == 2
+
+
 def test_limits() -> None:
     """Operations, operands and calls per kernel."""
     x = T.dvector()
@@ -285,3 +296,32 @@ def test_view_of_what_is_computed_at_its_index(index) -> None:
     m, n = T.dmatrices("mn")
     check([m, n], [((m - n) * m).T[index]], [M, 2 * M])
     check([x, y], [(x + y)[index], (x + y).sum()], [V, 2 * V])
+
+
+@pytest.mark.parametrize("seed", range(25))
+def test_random_graphs_of_computed_lengths(seed: int) -> None:
+    """Fills, ranges and slices whose lengths are numbers of the graph, among what reads and reduces them."""
+    rng = np.random.default_rng(seed)
+    x, v, n = T.dmatrix("x"), T.dvector("v"), T.lscalar("n")
+    matrices, vectors, scalars = [x], [v], [v[0]]
+
+    def pick(among: list[Any]) -> Any:
+        return among[rng.integers(len(among))]
+
+    for _ in range(int(rng.integers(4, 16))):
+        m, w, s = pick(matrices), pick(vectors), pick(scalars)
+        kind, made = [
+            (matrices, lambda: T.tanh(m) - w),  # noqa: B023 - called at once
+            (matrices, lambda: T.alloc(w, m.shape[0], n)),  # noqa: B023
+            (matrices, lambda: T.ones_like(m)[::-1] * w),  # noqa: B023
+            (vectors, lambda: m.sum(axis=0)),  # noqa: B023
+            (vectors, lambda: T.alloc(s, n) * w),  # noqa: B023
+            (vectors, lambda: T.cast(T.arange(n), "float64") * s),  # noqa: B023
+            (vectors, lambda: (w * 2)[n - 6 :]),  # noqa: B023
+            (vectors, lambda: T.join(0, w[2:], w[:2])[::-1]),  # noqa: B023
+            (vectors, lambda: T.fill(w, s)),  # noqa: B023
+            (scalars, lambda: w.max() - w[-1]),  # noqa: B023
+        ][rng.integers(10)]
+        kind.append(made())
+    outputs = [pick(matrices), pick(vectors), pick(scalars), matrices[-1].sum(axis=0), vectors[-1].sum(), vectors[-1] * 2, matrices[-1].max()]
+    check([x, v, n], outputs, [M, V, np.int64(6)], rtol=1e-8)

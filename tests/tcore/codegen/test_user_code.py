@@ -50,6 +50,30 @@ class WithHeader(Poly):
         return ["<cmath>"]
 
 
+def with_hook(hook: str, content: Any) -> ScalarOp:
+    """Poly with one more method."""
+    return type("With" + hook, (Poly,), {hook: lambda self, *args: content})()
+
+
+HOOKS = ["c_libraries", "c_compile_args", "c_init_code", "c_init_code_apply", "c_init_code_struct", "c_support_code_struct", "c_cleanup_code_struct", "c_code_cleanup"]
+
+
+class Both(Poly):
+    """Sum and difference, from one text."""
+
+    nout = 2
+
+    def output_types(self, types: Any) -> Any:
+        return [types[0], types[0]]
+
+    def impl(self, x: Any, y: Any) -> Any:
+        return x + y, x - y
+
+    def c_code(self, node: Any, name: str, inputs: Any, outputs: Any, sub: Any) -> str:
+        (x, y), (z, w) = inputs, outputs
+        return f"{z} = {x} + {y}; {w} = {x} - {y};"
+
+
 X = np.linspace(-2, 2, 9)
 
 
@@ -78,6 +102,21 @@ def test_runs_on_opencl() -> None:
     np.testing.assert_allclose(found, np.exp(X * X[::-1] + 1) * 2, rtol=1e-14)
 
 
+def test_several_outputs_on_opencl() -> None:
+    """Each output is a function of its own, printed once."""
+    pytest.importorskip("pyopencl")
+    x, y = T.dvector(), T.dvector()
+    total, difference = Elemwise(Both())(x, y)
+    fgraph, grouping = graphs.grouped([x, y], [total * difference])
+    (group,) = graphs.kernels(grouping)
+    graphs.BACKEND = "opencl"
+    try:
+        (found,) = graphs.run_grouped(fgraph, grouping, [X, X[::-1].copy() + 1], graphs.reference(fgraph, [X, X[::-1] + 1]))
+    finally:
+        graphs.BACKEND = "numpy"
+    np.testing.assert_allclose(found, X**2 - (X[::-1] + 1) ** 2, rtol=1e-13, atol=1e-14)
+
+
 def test_compiles_for_cuda() -> None:
     """The same text is CUDA C++."""
     compiler = pytest.importorskip("tcore_cuda.compiler")
@@ -88,7 +127,7 @@ def test_compiles_for_cuda() -> None:
     assert cubin.startswith(b"\x7fELF")
 
 
-@pytest.mark.parametrize("op", [Failing(), WithHeader()])
+@pytest.mark.parametrize("op", [Failing(), WithHeader(), *(with_hook(hook, ["x"] if hook[-1] == "s" else "x;") for hook in HOOKS)], ids=str)
 def test_code_that_needs_the_host_is_a_step_of_its_own(op: ScalarOp) -> None:
     """``fail`` and headers have no place in a kernel; the reason is given."""
     _, grouping = _group(op)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -12,6 +14,7 @@ from tcore.compile.debugmode import BadDestroyMap, BadThunkOutput, BadViewMap, D
 from tcore.compile.monitormode import detect_nan
 from tcore.configuration import change_flags
 from tcore.graph import Apply, Op
+from tcore.link import PerformLinker
 
 x = T.dscalar("x")
 v = T.dvector("v")
@@ -152,6 +155,57 @@ class TestMonitorMode:
         text = capsys.readouterr().out
         assert text.startswith("*** NaN detected ***\nElemwise{mul")
         assert "Outputs: [array(nan)]" in text
+
+
+    @pytest.mark.parametrize("linker", ["py", "vm", "cvm_nogc", PerformLinker()])
+    def test_linkers(self, linker, capsys):
+        """By name or as objects; the callbacks see each node once, and values that are no numbers hold no NaN."""
+        seen = []
+        mode = MonitorMode(lambda i, node, fn: seen.append(i), detect_nan, linker, None)
+        assert function([x], T.exp(x) + x, mode=mode)(0) == 1.0
+        assert seen == [0, 1]
+        detect_nan(0, None, SimpleNamespace(outputs=[[np.random.RandomState(1)], [None], [np.arange(3)]]))
+        assert capsys.readouterr().out == ""
+
+
+class Asks(Op):
+    """Adds 1, and is lazy: asks for its input before it computes, whether or not that is there already."""
+
+    __props__ = ()
+
+    def make_node(self, a):
+        return Apply(self, [a], [a.type()])
+
+    def make_thunk(self, node, storage_map, compute_map, no_recycling, impl=None):
+        (given,), (result,) = ([storage_map[variable] for variable in group] for group in (node.inputs, node.outputs))
+        asked = []
+
+        def thunk():
+            if not asked:
+                asked.append(True)
+                return [0]
+            asked.clear()
+            result[0] = np.asarray(given[0] + 1)
+            compute_map[node.outputs[0]][0] = True
+            return None
+
+        thunk.inputs, thunk.outputs, thunk.lazy = [given], [result], True
+        return thunk
+
+
+@pytest.mark.parametrize(
+    "mode",
+    [
+        *(Mode(name, None) for name in ("py", "vm", "vm_nogc", "c|py")),
+        MonitorMode(optimizer=None), NanGuardMode(True, True, True, None), DebugMode(None, 1), DebugMode("fast_run", 1),
+    ],
+    ids=lambda mode: f"{type(mode).__name__}-{mode.provided_linker if type(mode) is Mode else mode.provided_optimizer}",
+)  # fmt: skip
+def test_ops_that_ask_for_inputs(mode):
+    """Every linker and every mode that checks runs a lazy op until it has its result."""
+    f = function([x], T.log(Asks()(T.exp(x)) * 1), mode=mode)
+    for value in (0.0, 1.0):
+        np.testing.assert_allclose(f(value), np.log(np.exp(value) + 1))
 
 
 def test_mode_of_given_linker():

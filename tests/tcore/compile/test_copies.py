@@ -12,6 +12,7 @@ import tcore.tensor as T
 from tcore import In, Mode, function, shared
 from tcore.compile import ProfileStats
 from tcore.configuration import change_flags
+from tcore.link import Container
 
 x = T.dvector("x")
 
@@ -112,6 +113,15 @@ class TestState:
         assert f.container[k] is g.container[k] is kept.container
         g([1.0])
         assert kept.get_value() == [2]
+
+    def test_deepcopy_of_a_container(self):
+        """A value that functions share through a container is one value in the copies, too, and another than before."""
+        k, kept = T.dvector("k"), Container(T.dvector, [np.zeros(1)])
+        f, g = (function([In(k, value=kept, update=k + 1)], k) for _ in range(2))
+        f2, g2, kept2 = copy.deepcopy((f, g, kept))
+        assert f2.container[k] is g2.container[k] is kept2
+        assert [f2(), g2()] == [[0], [1]]
+        assert (kept2.value, kept.value) == ([2], [0])
 
     def test_deepcopies_share_among_themselves(self):
         """What is copied along has the copied shared variables, in any order."""

@@ -10,6 +10,7 @@ import pytest
 import tcore
 import tcore.tensor as T
 from tcore.compile import as_op, deep_copy_op, view_op
+from tcore.compile.copy_ops import FromFunctionOp
 
 
 @pytest.fixture(autouse=True)
@@ -44,6 +45,10 @@ def _ends(values):
     return values[::-1].copy(), values.sum()
 
 
+def _halves(value):
+    return np.asarray(value / 2)
+
+
 @as_op([T.dscalar], T.dscalar)
 def _wrong(value):
     return value, value
@@ -67,6 +72,10 @@ def test_as_op_L12810_L12886_L12891():
         as_op(["float64"], [T.dscalar])
     with pytest.raises(TypeError, match="infer_shape of as_op is a function, got 3"):
         as_op(T.dscalar, T.dscalar, infer_shape=3)
+    plain = FromFunctionOp(_halves, [T.dscalar], [T.dscalar], None)
+    twin = pickle.loads(pickle.dumps(plain))
+    assert twin == plain
+    assert (twin(s).eval({s: 3.0}), twin.itypes, twin.otypes) == (1.5, plain.itypes, plain.otypes)
     local = as_op(T.dscalar, T.dscalar)(lambda value: value)
     assert local == local
     assert local != _ends

@@ -11,10 +11,10 @@ import pytest
 import tcore.tensor as T
 from tcore import In, Mode, function, shared
 from tcore.compile import DebugMode
-from tcore.compile.debugmode import BadOptimization, BadThunkOutput, DebugModeError, StochasticOrder
+from tcore.compile.debugmode import BadOptimization, BadThunkOutput, BadViewMap, DebugModeError, StochasticOrder
 from tcore.compile.debugmode.memory import KINDS, kinds_of, offered
 from tcore.configuration import change_flags
-from tcore.graph import Apply, Op
+from tcore.graph import Apply, Feature, InconsistencyError, Op
 from tcore.optimizer import PatternSub, TopoOptimizer, local_optimizer
 from tcore.tensor.alloc import AllocEmpty
 
@@ -107,16 +107,18 @@ def test_output_memory_L13157_L13901_L13902_L13903_L13904_L13905(wrong, kind, fa
 
 def test_initial_memory_L13900():
     """What the cells hold from the call before is offered, too."""
-    f = function([m], Elementwise(adds_to_old)(m), mode=DebugMode(stability_patience=1, check_preallocated_output="initial", check_c_code=False))
+    wrong = Elementwise(adds_to_old)(m)
+    f = function([m], wrong, mode=DebugMode(stability_patience=1, check_preallocated_output="initial", check_c_code=False))
+    between = function([m], wrong * 2, mode=DebugMode(None, 1, check_preallocated_output="initial", check_c_code=False))
     kept = function([m], Elementwise(reuses)(m) * 2, mode=DebugMode(stability_patience=1, check_preallocated_output="initial:previous", check_c_code=False))
     value = np.ones((2, 3))
     for _ in range(2):
         np.testing.assert_array_equal(kept(value), 4 * value)
-    f(value)  # the first call finds nothing in the cells; an output is taken away by the caller
-    wrong = function([m], Elementwise(adds_to_old)(m) * 2, mode=DebugMode(None, check_preallocated_output="initial", check_c_code=False))
-    wrong(value)
-    with pytest.raises(BadThunkOutput, match="perform, initial"):
-        wrong(value)
+    for _ in range(2):
+        f(value)  # an output is taken away by the caller: its cell is empty
+    between(value)
+    with pytest.raises(DebugModeError, match="perform, initial"):
+        between(value)
 
 
 @pytest.mark.parametrize("perform", [right, reuses])
@@ -161,6 +163,88 @@ def test_kinds_L13894_L13906_L13910():
     assert len([kind for kind in arrays if kind.startswith("strided")]) == 3**2 - 1
     assert any(step < 0 for step in itertools.chain(*strides))
     assert len(list(offered(("strided",), [np.ones((2, 2, 2))], [None], 2))) == 3**2 - 1
+
+
+@pytest.mark.parametrize(("dtype", "poison"), [("int8", 127), ("uint16", 65535), ("bool", True), ("complex64", np.nan)])
+def test_what_memory_is_full_of(dtype, poison):
+    """A value that an op which reads it cannot overlook; results that are no arrays leave their cells empty."""
+    for kind, (array, other) in offered(("c_contiguous", "f_contiguous", "strided", "wrong_size"), [np.zeros(3, dtype), "text"], [], 1):
+        assert other is None
+        assert array.dtype == dtype
+        np.testing.assert_array_equal(array, np.full(array.shape, poison, dtype), err_msg=kind)
+    assert all(array is None for _, (array,) in offered(("c_contiguous",), [np.zeros(3, "O")], [], 1))
+
+
+class Two(Op):
+    """Two outputs, as given by a function."""
+
+    __props__ = ()
+
+    def __init__(self, fn, view_map):
+        self.fn = fn
+        self.view_map = view_map
+
+    def make_node(self, x):
+        return Apply(self, [x], [x.type(), x.type()])
+
+    def perform(self, node, inputs, output_storage, params=None):
+        output_storage[0][0], output_storage[1][0] = self.fn(inputs[0])
+
+    def __eq__(self, other):
+        return self is other
+
+    def __hash__(self):
+        return id(self)
+
+
+def test_outputs_that_share_memory():
+    """Are found, unless both are said to be views of one input."""
+
+    def twice(x):
+        new = x + 1
+        return new, new[::-1]
+
+    mode = DebugMode(None, stability_patience=1, check_c_code=False)
+    with pytest.raises(BadViewMap, match=r"outputs 0 and 1 of .*\(perform\) share memory"):
+        function([v], Two(twice, {})(v), mode=mode)([1.0, 2.0])
+    with change_flags(DebugMode__warn_input_not_reused=False):
+        got = function([v], Two(lambda x: (x, x[::-1]), {0: [0], 1: [0]})(v), mode=mode)([1.0, 2.0])
+    np.testing.assert_array_equal(got, [[1.0, 2.0], [2.0, 1.0]])
+
+
+class WithCInOtherOrder(Elementwise):
+    """C code gives rows, ``perform`` columns."""
+
+    def __init__(self):
+        super().__init__(lambda x, cell: cell.__setitem__(0, np.asfortranarray(x + 1)))
+
+    def c_code(self, node, name, inputs, outputs, sub):
+        (x,), (z,) = inputs, outputs
+        return f"""
+        Py_XDECREF({z});
+        {z} = (PyArrayObject*)PyArray_NewLikeArray({x}, NPY_CORDER, NULL, 0);
+        for (npy_intp i = 0; i < PyArray_SIZE({x}); ++i)
+            ((double*)PyArray_DATA({z}))[i] = ((double*)PyArray_DATA({x}))[i] + 1;
+        """
+
+    def c_code_cache_version(self):
+        return (1,)
+
+
+@pytest.mark.backends("cpu")
+def test_strides_of_c_and_python(backend):
+    """0 does not compare them, 1 warns, 2 is an error."""
+    value = np.ones((2, 3))
+
+    def call(required):
+        f = function([m], WithCInOtherOrder()(m), mode=DebugMode(None, 1, check_preallocated_output="", require_matching_strides=required))
+        np.testing.assert_array_equal(f(value), value + 1)
+
+    call(0)
+    with pytest.warns(UserWarning, match=r"gave strides \(8, 16\) in Python and \(24, 8\) in C for the same inputs"):
+        call(1)
+    with pytest.raises(DebugModeError, match="gave strides"):
+        call(2)
 
 
 class WithC(Elementwise):
@@ -247,6 +331,34 @@ class TestOptimizations:
         """log(1 + exp(x)) overflows where softplus does not: no mistake of the rewrite."""
         f = function([v], T.log(1 + T.exp(v)), mode=DebugMode(stability_patience=1))
         np.testing.assert_allclose(f([1000.0, 1.0]), [1000.0, np.log1p(np.e)])
+
+    @pytest.mark.parametrize("accepted_first", [False, True])
+    def test_refused_replacements_are_not_compared(self, accepted_first):
+        """What a feature took back has no effect, wrong as it may be; what was accepted before that is compared."""
+
+        class Refuses(Feature):
+            refusing = not accepted_first
+
+            def validate(self, fgraph):
+                if self.refusing and any(node.op == T.expm1 for node in fgraph.apply_nodes):
+                    raise InconsistencyError("no")
+                self.refusing = True
+
+        class Attaches(TopoOptimizer):
+            def add_requirements(self, fgraph):
+                super().add_requirements(fgraph)
+                fgraph.attach_feature(Refuses())
+
+        def exp_is_expm1(node):
+            return [T.expm1(node.inputs[0])]
+
+        optimizer = Attaches(local_optimizer([T.exp])(exp_is_expm1))
+        f = function([v], T.exp(v) * 2, mode=DebugMode(optimizer, stability_patience=1))
+        if accepted_first:
+            with pytest.raises(BadOptimization):
+                f([1.0])
+        else:
+            np.testing.assert_allclose(f([1.0]), 2 * np.exp([1.0]))
 
     def test_steps_that_differ_L13095_L13179(self):
         """A rewrite that does something else each time is found when the function is made."""

@@ -115,3 +115,9 @@ class TestCpu:
             ("kernel", 0, False), ("Python", None, True),
         ]  # fmt: skip
         assert [kernel.origin for kernel in found.kernels] == ["compiled"]
+
+
+def test_nothing_to_run():
+    """A function without outputs has no table."""
+    with change_flags(backend="numpy"):
+        assert str(function([], [], name="f", mode=Mode("py", None)).explain()) == "f: 0 nodes, linker PerformLinker, backend numpy"

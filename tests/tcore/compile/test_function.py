@@ -353,6 +353,34 @@ def test_free_L12517():
     assert kept[0][0] is None
 
 
+def test_free_within_a_call():
+    """The call in progress keeps what it needs; afterwards the storage can be emptied."""
+
+    class Frees(Op):
+        __props__ = ()
+
+        def make_node(self, a):
+            return Apply(self, [a], [a.type()])
+
+        def perform(self, node, inputs, output_storage, params=None):
+            f.free()
+            output_storage[0][0] = inputs[0] * 1
+
+    early = T.exp(x)
+    f = function([x], Frees()(early) + early, mode=Mode(linker="vm_nogc", optimizer=None))
+    assert f(0.0) == 2.0
+    cell = next(cell for v, cell in f.fn.storage_map.items() if v.owner is not None and v.owner.op == T.exp)
+    assert cell[0] is not None
+    f.free()
+    assert cell[0] is None
+
+
+def test_functions_are_keys():
+    """Each is equal to itself only."""
+    f, g = function([x], x), function([x], x)
+    assert {f: 1, g: 2}[f] == 1
+
+
 def test_maker_makes_functions_L12468():
     maker = FunctionMaker([x], Out(x * 3), mode=Mode(optimizer=None))
     assert maker.create()(2) == 6.0

@@ -7,7 +7,14 @@ import pytest
 
 import tcore.tensor as T
 from tcore import In, Mode, Out, function, shared
-from tcore.compile import UnusedInputError, register_linker, register_mode, register_optimizer
+from tcore.compile import (
+    UnusedInputError,
+    predefined_modes,
+    predefined_optimizers,
+    register_linker,
+    register_mode,
+    register_optimizer,
+)
 from tcore.compile.function_module import MissingInputError
 from tcore.compile.io import SymbolicInput
 from tcore.configuration import change_flags
@@ -113,6 +120,18 @@ class TestGivens:
         v = T.dvector("v")
         with pytest.raises(TypeError, match=r"givens: v cannot stand for s"):
             function([v], s + 1, givens={s: v})
+
+    def test_not_pairs(self):
+        with pytest.raises(TypeError, match="givens is a dict or a list of pairs, got x"):
+            function([x], x, givens=x)
+        with pytest.raises(TypeError, match="updates is a dict or a list of pairs, got 3"):
+            function([x], x, updates=3)
+        with pytest.raises(TypeError, match="givens replace variables, got 'x'"):
+            function([y], y, givens={"x": y})
+
+    def test_twice(self):
+        with pytest.raises(ValueError, match=r"exp,no_inplace\}.0 is replaced twice in givens"):
+            function([y], middle := T.exp(x), givens=[(middle, y), (middle, y + 1)])
 
     def test_not_strict_L12412(self):
         """Types may change where rebuild_strict is False."""
@@ -256,6 +275,48 @@ def test_arguments_of_function_are_checked():
         Out(3)
     with pytest.raises(TypeError, match="an input of a function is a Variable or an In, got 3, of int"):
         In(3)
+
+
+@pytest.mark.parametrize("names", [[], ["a"]])
+def test_unknown_keyword(names):
+    """What inputs there are by name, where there are any."""
+    f = function([T.dscalar(name) for name in names] or [T.dscalar()], [], name="f", on_unused_input="ignore")
+    with pytest.raises(TypeError) as caught:
+        f(b=1.0)
+    text = "1 named input (a)." if names else "0 named inputs, and 1 unnamed input which"
+    assert text in str(caught.value)
+
+
+@pytest.fixture
+def _names_kept():
+    yield
+    predefined_modes.pop("MY_MODE", None)
+    predefined_optimizers.pop("only_merge", None)
+
+
+@pytest.mark.usefixtures("_names_kept")
+def test_new_names():
+    """Modes and optimizers that are registered are known in all functions, and taken then."""
+    v = T.dvector("v")
+    register_optimizer("only_merge", MergeOptimizer())
+    register_mode("MY_MODE", Mode("py", "only_merge"))
+    f = function([v], T.exp(v) + T.exp(v), mode="MY_MODE")
+    assert sum(node.op == T.exp for node in f.maker.fgraph.apply_nodes) == 1
+    with pytest.raises(ValueError, match="named 'MY_MODE' already"):
+        register_mode("MY_MODE", Mode("py", None))
+
+
+def test_cutoff_of_positions():
+    """``optdb.position_cutoff`` leaves out what stands at or behind it, unless a query has its own."""
+    v = T.dvector("v")
+
+    def nodes(**options):
+        return len(function([v], T.exp(v) * 1 + T.exp(v), mode=Mode("py", **options)).maker.fgraph.apply_nodes)
+
+    with change_flags({"optdb.position_cutoff": 0.05}):
+        assert nodes() == nodes(optimizer=None) - 1  # both exp are merged, and nothing else is done
+        assert nodes(optimizer=Query(["fast_run"], position_cutoff=100.0)) == 1
+    assert nodes() == 1
 
 
 def test_names_that_are_taken():

@@ -7,7 +7,8 @@ import pytest
 
 import tcore.tensor as T
 from tcore import In, Mode, Out, function, shared
-from tcore.compile import MonitorMode
+from tcore.compile import FunctionMaker, MonitorMode
+from tcore.compile.io import SymbolicInput, convert_function_input
 from tcore.configuration import change_flags
 from tcore.graph import Apply, Op, generic
 from tcore.link import Container
@@ -259,3 +260,40 @@ class TestUpdatesAndOutputs:
         assert f([1.0]) == [7]
         assert state.get_value() == [7]
         assert function([x], y)([1.0]) == [9]
+
+
+class TestSymbolicInput:
+    """The base of In, which callers may use as well."""
+
+    def test_update_is_no_leave_to_overwrite_arguments(self):
+        v = T.dvector("v")
+        f = function([SymbolicInput(v, name="state", update=v + 1)], v * 2)
+        given = np.zeros(3)
+        np.testing.assert_array_equal(f(given), np.zeros(3))
+        np.testing.assert_array_equal(f["state"], np.ones(3))
+        np.testing.assert_array_equal(f(), np.full(3, 2.0))
+        np.testing.assert_array_equal(given, np.zeros(3))
+
+    def test_all_it_says(self):
+        v = T.dvector("v")
+        made = convert_function_input(SymbolicInput(v, "n", strict=True, allow_downcast=True, mutable=True))
+        assert (made.variable, made.name, made.strict, made.allow_downcast, made.mutable) == (v, "n", True, True, True)
+        with pytest.raises(TypeError, match="input v is implicit, so callers cannot give it: it needs a value"):
+            function([SymbolicInput(v, implicit=True)], v)
+
+    def test_texts(self):
+        x = T.dscalar("x")
+        assert repr(In(x)) == "In(x)"
+        assert str(SymbolicInput(x, update=x)) == "In(x -> x)"
+        assert repr(Out(x, borrow=True)) == "Out(x,True)"
+
+    def test_name_alone(self):
+        x = T.dscalar("x")
+        assert function([("n", x)], x + 1)(n=1.0) == 2.0
+
+
+def test_maker_checks_its_option():
+    """Whether or not an input is unused."""
+    x = T.dscalar("x")
+    with pytest.raises(ValueError, match="on_unused_input is 'raise', 'warn', 'ignore' or None, got 'no'"):
+        FunctionMaker([x], x, on_unused_input="no")

@@ -47,12 +47,19 @@ def test_unnamed_input_by_name():
         f(1.0, b=2.0)
 
 
+def test_finder_of_a_name_that_several_inputs_have():
+    """Says so where it is shown."""
+    f = tcore.function([T.dscalar("a"), T.dscalar("a"), T.dscalar("a")], [], on_unused_input="ignore")
+    assert repr(f.finder["a"]) == "<several inputs have this name>"
+
+
 def test_allow_input_downcast_of_an_in():
     """For inputs that say nothing of their own; the given In stays as it is, for other functions."""
     i = T.ivector("i")
     given, strict = tcore.In(i), tcore.In(i, allow_downcast=False)
     np.testing.assert_array_equal(tcore.function([given], i * 2, allow_input_downcast=True)([1.0]), [2])
     assert given.allow_downcast is None
+    np.testing.assert_array_equal(tcore.function([i, tcore.In(v := T.ivector("v"))], i + v, allow_input_downcast=True)([1.5], [2.5]), [3])
     with pytest.raises(TypeError):
         tcore.function([given], i * 2)([1.5])
     with pytest.raises(TypeError):

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from numpy.lib.stride_tricks import as_strided
 
 import tcore.tensor as T
 from tcore import In, Mode, function, shared
-from tcore.compile.overwriting import is_plain_memory, own_copy
+from tcore.compile.overwriting import is_plain_memory, may_overwrite, own_copy
+from tcore.graph import generic
 from tcore.scalar import add
 from tcore.tensor.elemwise import Elemwise
 
@@ -105,3 +108,14 @@ def test_read_only_file_as_shared_value(host, tmp_path):
     np.testing.assert_array_equal(np.load(tmp_path / "weights.npy"), 0)
     assert [(report.name, report.count) for report in f.explain().copies] == [("w", 1)]
     assert "1 value was copied" in str(f.explain())
+
+
+def test_values_that_are_no_arrays():
+    """May be overwritten unless they say that they cannot be, or are in use elsewhere; a copy is deep."""
+    nested = [[1], 2]
+    twin = own_copy(nested)
+    assert twin == nested
+    assert twin[0] is not nested[0]
+    assert may_overwrite(generic, nested, [None, twin])
+    assert not may_overwrite(generic, nested, [nested])
+    assert not may_overwrite(generic, SimpleNamespace(flags=SimpleNamespace(writeable=False)), [])

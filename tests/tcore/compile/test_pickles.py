@@ -14,6 +14,7 @@ import tcore.tensor as T
 from tcore import In, Mode, function, function_dump, shared
 from tcore.compile import AliasedMemoryError, MonitorMode
 from tcore.configuration import change_flags
+from tcore.link import Container
 
 x, y = T.dvectors("x", "y")
 
@@ -56,6 +57,21 @@ class TestFunctions:
         a2.set_value([7.0])
         assert f2() == [7]
         assert a.get_value() == [1]
+
+    def test_container_of_the_user(self):
+        """Pickled beside the function it is the function's in the pickle, too."""
+        k, kept = T.dvector("k"), Container(T.dvector, [np.zeros(1)])
+        f2, kept2 = again((function([In(k, value=kept, update=k + 1)], k), kept))
+        assert f2() == [0]
+        assert (kept2.value, kept.value) == ([1], [0])
+        assert f2.copy()() == [1]
+        assert kept2.value == [2]
+
+    def test_computed_input(self):
+        """What computed the variable that is an input here does not come along."""
+        g = again(function([middle := T.exp(x)], middle * 2))
+        np.testing.assert_array_equal(g([3.0]), [6.0])
+        assert g.maker.inputs[0].origin.owner is None
 
     @pytest.mark.parametrize("mode", ["FAST_COMPILE", "FAST_RUN", "DebugMode", "NanGuardMode", MonitorMode()], ids=lambda mode: mode if isinstance(mode, str) else type(mode).__name__)
     def test_modes(self, mode):

@@ -128,6 +128,40 @@ class TestConstructors:
             shared(np.ones(2), no_such_keyword=1)
 
 
+    def test_registered_once(self):
+        """The same constructor again stays where it is; one that takes any keyword, or hides what it takes, is asked."""
+        asked = []
+
+        class Hidden:
+            __signature__ = "none"
+
+            def __call__(self, value, **kwargs):
+                asked.append("hidden")
+                raise TypeError("not mine")
+
+        @shared_constructor
+        def any_keyword(value, **kwargs):
+            asked.append(sorted(kwargs))
+            raise TypeError("not mine")
+
+        shared_constructor(Hidden())
+        count = len(constructors)
+        assert shared_constructor(any_keyword) is any_keyword
+        assert len(constructors) == count
+        with pytest.raises(TypeError, match="with colour"):
+            shared(1, colour="red")
+        assert asked == ["hidden", ["allow_downcast", "colour", "name", "strict"]]
+
+    def test_clones(self):
+        """Share the value, and have the notes, where there are any."""
+        s = shared(1.0, name="s")
+        s.tag.note = "mine"
+        twin = s.clone()
+        assert (twin.container, twin.name, twin.tag.note) == (s.container, "s", "mine")
+        s.tag = None
+        assert not hasattr(s.clone().tag, "note")
+
+
 class TestMemory:
     def test_creating_L5799_L12288(self):
         """A copy, unless borrowed: also of what is no array."""

@@ -39,7 +39,7 @@ def ops_of(function):
     return [node.op for node in function.maker.fgraph.toposort()]
 
 
-def test_floating_work_goes_integers_stay():
+def test_floating_work_goes_integers_stay_L12205_L12209_L16071():
     """An expression of floats runs on the device between two transfers; one of integers has no device op at all."""
     x, i = T.dmatrix(), T.lvector()
     f = tcore.function([x], T.exp(x) + 1)

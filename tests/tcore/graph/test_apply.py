@@ -1,15 +1,21 @@
 """Nodes and types of undefined values: what they refuse, and what they tell."""
 
 import copy
+import os
 import pickle
+import subprocess
+import sys
 
+import numpy as np
 import pytest
 
+import tcore
 import tcore.tensor as T
-from tcore.graph import Apply, Constant, FunctionGraph, Op
+from tcore.graph import Apply, BadOptimization, Constant, FunctionGraph, Op
 from tcore.graph.apply import NoParams
 from tcore.graph.features import NodeFinder
 from tcore.graph.null_type import NullTypeError, disconnected_type, grad_not_implemented, grad_undefined
+from tcore.graph.scratchpad import Scratchpad
 from tcore.scalar import add, exp, float32, float64, mul, neg
 
 
@@ -34,6 +40,8 @@ def test_what_a_node_holds():
         Apply(neg, [x], [add(x, 2.0).owner.inputs[1]])
     with pytest.raises(ValueError, match="already belongs to exp"):
         Apply(neg, [x], [exp(x)])
+    with pytest.raises(ValueError, match="output 1 of neg, twice, already belongs to neg"):
+        Apply(neg, [x], [twice := float64("twice"), twice])
     node = add(x, x).owner
     assert (node.nin, node.nout, node.out) == (2, 1, node.outputs[0])
 
@@ -72,6 +80,9 @@ def test_other_inputs():
     assert (other.tag.note, other.outputs[0].name, other.outputs[0].tag.note) == ("node", "e", "output")
     with pytest.raises(TypeError):
         wide.clone_with_new_inputs([w])
+    with tcore.config.change_flags({"traceback.limit": 0}):
+        bare = T.exp(v).owner
+    assert bare.clone_with_new_inputs([w], strict=False).outputs[0].type == w.type
     assert f.type != x.type
 
 
@@ -153,3 +164,59 @@ def test_removal_is_checked():
         e.replace_all_validate_remove({e.outputs[0]: mul(x, x)}, [inner.owner], reason="test")
     assert str(e) == "[exp(*1 -> neg(x)), *1]"
     assert isinstance(add(x, 2.0).owner.inputs[1], Constant)
+
+
+class Doubled(Op):
+    """Made by the default ``make_node``."""
+
+    __props__ = ()
+    itypes = [T.dscalar]
+    otypes = [T.dscalar]
+    default_output = 0
+
+
+def test_default_make_node():
+    """Converts what is no variable, and says which input has the wrong type."""
+    doubled = Doubled()
+    node = doubled.make_node(np.float64(2.5))
+    assert (node.inputs[0].type, node.inputs[0].data) == (T.dscalar, 2.5)
+    assert str(node.outputs[0]) == f"{doubled}.out"
+    with pytest.raises(TypeError, match=r"input 0 is TensorType\(float64, vector\), needed TensorType\(float64, scalar\)"):
+        doubled(T.dvector("v"))
+    with pytest.raises(ValueError, match="takes 1 inputs, got 2: a, b"):
+        doubled(T.dscalar("a"), T.dscalar("b"))
+
+
+def test_names_and_tags_of_variables():
+    """A name is text; a tag can be replaced, cleared and shown."""
+    with pytest.raises(TypeError, match="the name of a variable is a string or None, got 3"):
+        float64(3)
+    x = float64("x")
+    x.tag = Scratchpad()
+    x.tag.note = 1
+    assert repr(x.tag) == "Scratchpad(note=1)"
+    with pytest.raises(AttributeError, match=r"the tag has no 'other'; it has \['note'\]"):
+        x.tag.other
+    x.tag.clear()
+    assert not hasattr(x.tag, "note")
+    x.tag = None
+    assert not x.has_tag()
+
+
+def test_eval_finds_the_compiler_itself():
+    """With nothing imported but scalars."""
+    code = "from tcore.scalar import float64\nx = float64('x')\nprint((x + 1).eval({x: 2}))"
+    with_numpy = {**os.environ, "TCORE_FLAGS": f"{os.environ['TCORE_FLAGS']},backend=numpy"}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=with_numpy, check=True)
+    assert done.stdout == "3.0\n"
+
+
+def test_what_a_bad_optimization_says():
+    """The reason, the types, and what else is known."""
+    x = float64("x")
+    bare = BadOptimization(x, neg(x), None, None, "why")
+    assert str(bare) == "BadOptimization: why replaced x by neg.0\n  types:  float64 and float64"
+    whole = BadOptimization(x, neg(x), 1.0, 2.0, "why", old_graph="x", new_graph="neg(x)", details="they differ")
+    assert str(whole).splitlines()[1:] == [
+        "  they differ", "  types:  float64 and float64", "  values: 1.0 and 2.0", "  before:", "x", "  after:", "neg(x)"
+    ]  # fmt: skip

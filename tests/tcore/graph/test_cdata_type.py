@@ -66,7 +66,7 @@ def alive(monkeypatch):
 
 @pytest.mark.usefixtures("backend")
 @pytest.mark.backends("cpu")
-def test_pointers_travel_and_are_freed(alive):
+def test_pointers_travel_and_are_freed_L15125(alive):
     """From op to op, out of a function and into another; each is freed once."""
     mode = tcore.Mode("cvm", None)
     x, c = tcore.scalar.float64("x"), cell("c")
@@ -91,7 +91,7 @@ def test_pointers_travel_and_are_freed(alive):
 
 @pytest.mark.usefixtures("backend")
 @pytest.mark.backends("cpu")
-def test_make_value():
+def test_make_value_L15128():
     """An address as a value; without freefunc nothing is freed."""
     import ctypes
 
@@ -106,7 +106,7 @@ def test_make_value():
             plain.make_value(bad)
 
 
-def test_value():
+def test_value_L15121_L15126_L15110():
     """A frozen value that compares by its fields."""
     same = CDataType("double*", "free_cell", extra_support_code=SHARED_CODE, version=1)
     assert cell == same == pickle.loads(pickle.dumps(cell))
@@ -123,3 +123,10 @@ def test_value():
         CDataType(3)
     with pytest.raises(TypeError):
         cell.filter(generic)
+
+
+def test_pointers_are_compared_by_identity():
+    """What they point to is unknown."""
+    kind, one, other = CDataType("void*", "free"), object(), object()
+    assert kind.values_eq(one, one)
+    assert not kind.values_eq(one, other)

@@ -1,8 +1,9 @@
 """Copies and comparisons of graphs."""
 
+import numpy as np
 import pytest
 
-from tcore.graph import clone, clone_get_equiv, clone_replace, equal_computations, is_same_graph
+from tcore.graph import Apply, Op, clone, clone_get_equiv, clone_replace, equal_computations, is_same_graph
 from tcore.scalar import add, exp, float32, float64, mul, neg
 
 
@@ -74,6 +75,12 @@ def test_clone_replace(x, y):
     assert loose[0].type == z.type
     fresh = clone_replace(total, share_inputs=False)
     assert fresh.owner.inputs[0].owner.inputs[0] is not x
+    with pytest.raises(TypeError, match="only variables can be replaced, got 'x'"):
+        clone_replace(total, {"x": y})
+    leaf, again, computed = clone_replace([x, x, neg(x)], share_inputs=False)
+    assert leaf is again is computed.owner.inputs[0]
+    assert leaf is not x
+    assert clone_replace(x) is x
 
 
 def test_same_graph(x, y):
@@ -90,8 +97,54 @@ def test_equal_computations(x, y):
     assert equal_computations([neg(x), 3], [neg(y), 3], [x], [y])
     assert not equal_computations([neg(x)], [neg(y)])
     assert not equal_computations([add(x, y)], [add(y, x)])
+    assert not equal_computations([x], [float32("z")], [x], [float32("z")])
+    assert not equal_computations([x], [3])
+    assert not equal_computations([3], [4])
     with pytest.raises(ValueError, match="equal length"):
         equal_computations([x], [])
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [([1, 2], [1, 2], True), ([1, 2], [1, 3], False), ([1, 1], [1], False), ([], [1], False), ([1, 2], [1, 2, 3], False)],
+)
+def test_equal_values(one, other, same):
+    """Arrays beside variables are equal as a whole: nothing is broadcast."""
+    assert equal_computations([np.array(one)], [np.array(other)]) is same
+
+
+def test_given_outputs_of_one_node(x):
+    """An intermediate result that stands for an input is not looked into; its neighbours are."""
+    halves, others = Halves()(x), Halves()(x)
+    y, z = float64("y"), float64("z")
+    assert equal_computations([add(*halves)], [add(y, others[1])], [halves[0]], [y])
+    assert not equal_computations([add(*halves)], [add(y, z)], [halves[0]], [y])
+
+
+class Halves(Op):
+    """Two outputs."""
+
+    __props__ = ()
+
+    def make_node(self, x):
+        return Apply(self, [x], [x.type(), x.type()])
+
+
+def test_ops_that_cannot_be_hashed(x):
+    """Are compared by equality."""
+
+    class Power(Op):  # noqa: PLW1641 - that is the point
+        def __init__(self, exponent):
+            self.exponent = exponent
+
+        def __eq__(self, other):
+            return type(self) is type(other) and self.exponent == other.exponent
+
+        def make_node(self, x):
+            return Apply(self, [x], [x.type()])
+
+    assert is_same_graph(add(Power(2)(x), Power(3)(x)), add(Power(2)(x), Power(3)(x)))
+    assert not is_same_graph(add(Power(2)(x), Power(3)(x)), add(Power(3)(x), Power(2)(x)))
 
 
 def test_clone_with_new_inputs(x, y):

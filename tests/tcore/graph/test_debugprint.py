@@ -4,7 +4,9 @@ import io
 
 import pytest
 
-from tcore.graph import FunctionGraph, debugprint
+import tcore
+import tcore.tensor as T
+from tcore.graph import Apply, FunctionGraph, Op, debugprint
 from tcore.graph.debugprint import char_from_number
 from tcore.scalar import add, exp, float64, mul, neg
 
@@ -74,3 +76,76 @@ def test_long_chains():
     assert text.count("\n") == 50_001
     assert len(text) < 20_000_000
     assert " [+" in text.splitlines()[-1]
+
+
+class Loop(Op):
+    """An op with a graph of its own: ``f(f(x))`` for an inner ``f``."""
+
+    __props__ = ("name",)
+
+    def __init__(self, name, inner=neg):
+        self.name, self.inner = name, inner
+
+    def __str__(self):
+        return self.name
+
+    def make_node(self, x):
+        return Apply(self, [x], [x.type()])
+
+    def inner_graph_for_print(self, node):
+        inside, constant = float64("inside"), float64("other")
+        return [add(self.inner(inside), constant)], {inside: node.inputs[0]}
+
+
+def test_inner_graphs():
+    """Printed after the outer graph, each with its node and its place; an inner input points to the outer variable."""
+    x = float64("x")
+    first = Loop("first")(exp(x))
+    graph = FunctionGraph([x], [Loop("second", Loop("nested"))(first)])
+    assert debugprint(graph, file="str") == (
+        "second [id A] ''   2\n"
+        " |first [id B] ''   1\n"
+        "   |exp [id C] ''   0\n"
+        "     |x [id D]\n"
+        "\nInner graphs of the scan ops:\n\n"
+        "second [id A] ''   2\n"
+        " >add [id E] ''   \n"
+        "   |nested [id F] ''   \n"
+        "   | |inside [id G] -> [id B]\n"
+        "   |other [id H]\n"
+        "\n"
+        "first [id B] ''   1\n"
+        " >add [id I] ''   \n"
+        "   |neg [id J] ''   \n"
+        "   | |inside [id K] -> [id C]\n"
+        "   |other [id L]\n"
+        "\n"
+        "nested [id F] ''   \n"
+        " >add [id M] ''   \n"
+        "   |neg [id N] ''   \n"
+        "   | |inside [id O] -> [id G]\n"
+        "   |other [id P]\n"
+        "\n"
+    )
+
+
+def test_python_ids(total):
+    """As ``id`` gives them. Without identifiers an inner input points to its variable by name."""
+    assert f"add [id {id(total.owner)}]" in debugprint(total, ids="id", file="str")
+    assert "|inside -> add.0\n" in debugprint(Loop("first")(total), ids="", file="str")
+
+
+@pytest.mark.backends("numpy")
+def test_storage_and_times(backend):
+    """Of a function: what its cells hold, and what share of the time a node took."""
+    x = T.dvector("x")
+    f = tcore.function([x], T.exp(x).sum() + 2.0, mode=tcore.compile.Mode("vm_nogc", None), profile=True)
+    f.profile.atexit_print = False
+    f([0.0, 1.0])
+    lines = debugprint(f, print_storage=True, file="str").splitlines()
+    assert any(line.lstrip(" |").startswith("x [id") and line.endswith("[None]") for line in lines)
+    assert any("exp" in line and "[array([1." in line for line in lines)
+    shares = [float(line.rpartition("s ")[2].rstrip("%")) for line in lines if "-->" in line]
+    assert len(shares) == len(f.maker.fgraph.apply_nodes)
+    assert sum(shares) == pytest.approx(100, abs=0.5)
+    assert "-->" not in debugprint(f.maker.fgraph, file="str")

@@ -172,3 +172,105 @@ def test_a_handler_is_there_before_the_nodes():
     for each in (graph, loaded):
         assert [str(node.op) for node in each.toposort()] == ["add", "over", "neg"]
         assert each.destroyers(each.toposort()[0].outputs[0]) == [each.toposort()[1]]
+
+
+class Views(Op):
+    """One output that may use the memory of any input."""
+
+    __props__ = ("overwritten",)
+
+    def __init__(self, count, overwritten=()):
+        self.overwritten = tuple(overwritten)
+        self.view_map = {0: list(range(count))}
+        self.destroy_map = {0: list(overwritten)} if overwritten else {}
+
+    def make_node(self, *inputs):
+        return Apply(self, list(inputs), [float64()])
+
+    def __str__(self):
+        return "views"
+
+
+class OverTwo(Over):
+    """Overwrites its first two inputs."""
+
+    destroy_map = {0: [0, 1]}
+    destroyhandler_tolerate_same = [(0, 1), (1, 0)]
+
+
+def test_a_handler_serves_one_graph(x):
+    """Attached to two it would mix them; taken out, it is free for the other, and the first has none."""
+    graph, other = graph_of(over(x), inputs=[x]), FunctionGraph([x], [over(x), view(x)])
+    handler = graph.destroy_handler
+    with pytest.raises(ValueError, match="a DestroyHandler serves one graph, and is attached to another already"):
+        other.attach_feature(handler)
+    graph.remove_feature(handler)
+    assert not any(hasattr(graph, name) for name in ("destroy_handler", "destroyers", "has_destroyers"))
+    other.attach_feature(handler)
+    with pytest.raises(InconsistencyError, match="an output of the graph"):
+        other.validate()
+    assert other.destroyers(other.inputs[0]) == [other.outputs[0].owner]
+
+
+def test_views_by_several_ways(x):
+    """A variable that is seen twice, through one node or through two, has one root and counts once."""
+    for paths in (Views(2)(x, x), Views(2)(view(x), view(x)), Views(2)(x, view(x))):
+        graph = graph_of(over(paths), neg(x), inputs=[x])
+        root, destroyer = graph.inputs[0], graph.outputs[0].owner
+        assert graph.destroy_handler.roots(destroyer.inputs[0]) == [root]
+        assert len(set(graph.destroy_handler.aliases(root))) == len(graph.destroy_handler.aliases(root))
+        assert graph.destroyers(root) == [destroyer]
+        assert [str(node.op) for node in graph.toposort()][-1] == "over"
+        graph.replace_validate(graph.outputs[0], exp(root))
+        assert graph.destroy_handler.aliases(root) == [root]
+
+
+def test_a_view_with_several_ways_moves(x):
+    """To another root: its readers and the destroyer below follow on every way."""
+    y = float64("y")
+    first = view(x)
+    graph = graph_of(over(Views(2)(first, view(first))), neg(y), exp(x), inputs=[x, y])
+    new_x, new_y = graph.inputs
+    destroyer = graph.outputs[0].owner
+    bottom = next(node for node in graph.apply_nodes if node.inputs == [new_x] and node.op == view)
+    graph.change_input(bottom, 0, new_y)
+    assert (graph.destroyers(new_x), graph.destroyers(new_y)) == ([], [destroyer])
+    assert graph.outputs[1].owner in graph.destroy_handler.orderings(graph)[destroyer]
+    assert graph.outputs[2].owner not in graph.destroy_handler.orderings(graph)[destroyer]
+    graph.check_integrity()
+
+
+def test_what_is_overwritten_is_no_view(x):
+    """An output that destroys what it views holds new values: it has memory of its own."""
+    graph = graph_of(over(Views(1, [0])(x)), inputs=[x])
+    written = graph.outputs[0].owner.inputs[0]
+    assert graph.destroy_handler.roots(written) == [written]
+    assert graph.consistent()
+
+
+def test_an_op_that_overwrites_one_variable_twice(x):
+    """While one of both inputs is still the variable, the op overwrites it."""
+    y = float64("y")
+    graph = graph_of(OverTwo()(x, x), inputs=[x, y])
+    new_x, new_y = graph.inputs
+    node = graph.outputs[0].owner
+    assert graph.consistent()
+    graph.change_input(node, 0, new_y)
+    assert (graph.destroyers(new_x), graph.destroyers(new_y)) == ([node], [node])
+    graph.change_input(node, 1, new_y)
+    assert (graph.destroyers(new_x), graph.destroyers(new_y)) == ([], [node])
+    assert graph.consistent()
+
+
+def test_an_output_that_came_and_went(x):
+    """What was an output between two validations, and is none any more, may be overwritten."""
+    y = float64("y")
+    graph = graph_of(over(x), y, inputs=[x, y])
+    new_x, new_y = graph.inputs
+    graph.validate()
+    graph.change_input("output", 1, new_x)
+    graph.change_input("output", 1, new_y)
+    graph.validate()
+    graph.change_input("output", 1, new_x)
+    with pytest.raises(InconsistencyError, match="overwrites x, an output of the graph"):
+        graph.validate()

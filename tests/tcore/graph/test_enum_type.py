@@ -10,7 +10,7 @@ from tcore.graph import CEnumType, EnumList, EnumType, MethodNotDefined
 
 
 @pytest.mark.parametrize("name", ["a", "Alpha", "_A", "1A", "A-B", "A b", ""])
-def test_names(name):
+def test_names_L15330(name):
     with pytest.raises(AttributeError, match="cannot name a constant"):
         EnumType(**{name: 1})
     with pytest.raises(AttributeError, match="cannot name a constant"):
@@ -113,3 +113,11 @@ def test_c_text():
     with pytest.raises(MethodNotDefined):
         enum.c_sync("x", {"fail": ""})
     assert enum.c_code_cache_version() != EnumType(A=-1).c_code_cache_version()
+
+
+def test_what_is_close_is_another_choice():
+    """Values are compared exactly; in C an enumeration is a number."""
+    enum = EnumType(A=0.1, B=("b", 0.2), ctype="double")
+    assert enum.values_eq_approx(0.1, 0.1)
+    assert not enum.values_eq_approx(0.1, 0.1 + 1e-12)
+    assert enum.c_is_simple()

@@ -161,3 +161,13 @@ def test_other_params_types_have_no_default():
 
     with pytest.raises(MethodNotDefined, match="no get_params"):
         Chooser().get_params(None)
+
+
+def test_what_c_sees():
+    """A struct without values to begin with, which is never written back."""
+    assert BOTH.c_init("p", {}) == "tc_struct_p.tc_filled = 0;\np = NULL;\n"
+    with pytest.raises(MethodNotDefined):
+        BOTH.c_sync("p", {"fail": ""})
+    assert repr(BOTH) == str(BOTH)
+    params = BOTH.get_params(n=1, v=[1.0])
+    assert params == params

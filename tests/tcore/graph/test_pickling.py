@@ -7,12 +7,21 @@ import numpy as np
 import pytest
 
 from tcore.configuration import config
-from tcore.graph import FunctionGraph, Variable, is_same_graph
+from tcore.graph import Apply, FunctionGraph, Op, Variable, is_same_graph
 from tcore.scalar import add, exp, float64, mul, neg
 
 
 class Stateful(Variable):
     """A variable with an attribute that may be computed from the variable itself."""
+
+
+class Echo(Op):
+    """Its output is a Stateful."""
+
+    __props__ = ()
+
+    def make_node(self, x):
+        return Apply(self, [x], [Stateful(x.type)])
 
 
 def copies(value):
@@ -131,3 +140,27 @@ def test_test_values_and_the_option():
         for variable in (made, made.owner.inputs[0]):
             assert hasattr(variable.tag, "test_value") is kept
             assert variable.tag.note == "kept"
+
+
+def test_results_of_other_classes_and_tags_of_nodes():
+    """A computed variable keeps its class and its attributes, a node its notes."""
+    y = Echo()(float64("x"))
+    y.default_update = exp(y)
+    y.owner.tag.note = "mine"
+    for made in copies(y):
+        assert type(made) is Stateful
+        assert made.default_update.owner.inputs[0] is made
+        assert made.owner.tag.note == "mine"
+
+
+def test_graphs_change_while_a_pickler_lives():
+    """A change of a node that no pickle holds leaves the tables alone; one of a node that it holds does not."""
+    x = float64("x")
+    graph, other = FunctionGraph([x], [neg(exp(x))]), FunctionGraph([x], [neg(exp(x))])
+    pickler = pickle.Pickler(NullFile())
+    pickler.dump(graph.outputs[0])
+    other.replace(other.outputs[0].owner.inputs[0], other.inputs[0])
+    first = graph.outputs[0].__reduce_ex__(2)[1][0]
+    assert graph.outputs[0].__reduce_ex__(2)[1][0] is first
+    graph.replace(graph.outputs[0].owner.inputs[0], graph.inputs[0])
+    assert graph.outputs[0].__reduce_ex__(2)[1][0] is not first

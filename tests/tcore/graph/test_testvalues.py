@@ -4,6 +4,7 @@ import pytest
 
 from tcore.configuration import config
 from tcore.graph import get_test_value
+from tcore.graph.testvalues import compute_test_value
 from tcore.scalar import add, float64
 
 
@@ -44,3 +45,28 @@ def test_repr_shows_values(x):
         assert repr(x).startswith("x\n")
         assert "42.0" in repr(x)
         assert repr(float64("y")) == "y"
+
+
+def test_values_of_plain_things(x):
+    """A number is a constant; a type that a value does not fit refuses it."""
+    assert get_test_value(3.5) == 3.5
+    x.tag.test_value = "text"
+    with pytest.raises(TypeError):
+        get_test_value(x)
+
+
+def test_the_mode_may_be_given(x):
+    """``off`` computes nothing, whatever the option says."""
+    node = add(x, 1.0).owner
+    compute_test_value(node, "off")
+    assert not hasattr(node.outputs[0].tag, "test_value")
+    compute_test_value(node, "raise")
+    assert node.outputs[0].tag.test_value == 43.0
+
+
+def test_a_variable_of_unknown_origin():
+    """Is named without the line that made it."""
+    y = float64("y")
+    y.tag.clear()
+    with pytest.raises(AttributeError, match="^y has no test value$"):
+        get_test_value(y)

@@ -6,6 +6,7 @@ import pytest
 
 from tcore.graph import (
     Apply,
+    Op,
     ancestors,
     as_string,
     general_toposort,
@@ -125,6 +126,18 @@ def test_general_toposort_with_a_cache():
 
     assert general_toposort(["a"], None, compute_deps_cache=compute, deps_cache=cache) == ["b", "a"]
     assert cache == edges
+    with pytest.raises(ValueError, match="compute_deps_cache needs a dict deps_cache, which it fills"):
+        general_toposort(["a"], None, compute_deps_cache=compute)
+    with pytest.raises(ValueError, match="needs deps, or compute_deps_cache"):
+        general_toposort(["a"], None)
+
+
+def test_general_toposort_of_what_is_needed_twice():
+    """Once, before both that need it; a dict given as cache tells afterwards who needs what."""
+    edges = {"a": ["b", "c"], "c": ["b"], "b": []}
+    cache = {}
+    assert general_toposort(["a"], edges.get, deps_cache=cache) == ["b", "c", "a"]
+    assert cache == edges
 
 
 def test_io_toposort_respects_orderings(x):
@@ -146,6 +159,7 @@ def test_is_in_ancestors(x):
     outer = exp(inner)
     assert is_in_ancestors(outer.owner, inner.owner)
     assert not is_in_ancestors(inner.owner, outer.owner)
+    assert not is_in_ancestors(mul(outer, neg(outer)).owner, exp(x).owner)
 
 
 def test_connection_pattern_of_a_graph(x, y):
@@ -154,7 +168,7 @@ def test_connection_pattern_of_a_graph(x, y):
     assert io_connection_pattern([x, y], [second(x, y)]) == [[False], [True]]
 
 
-def test_view_roots_follow_view_maps(x):
+def test_view_roots_follow_view_maps_L14874(x):
     """Through views to what is viewed; a fresh value is its own root."""
 
     class View(type(neg)):
@@ -164,6 +178,7 @@ def test_view_roots_follow_view_maps(x):
     assert view_roots(viewed) == [x]
     total = neg(x)
     assert view_roots(total) == [total]
+    assert view_roots(Both()(viewed, x)) == [x]
 
 
 def test_as_string_marks_shared_parts(x, y):
@@ -171,6 +186,7 @@ def test_as_string_marks_shared_parts(x, y):
     shared = add(y, x)
     assert as_string([x, y], [mul(shared, neg(shared))]) == ["mul(*1 -> add(y, x), neg(*1))"]
     assert op_as_string([x, y], shared.owner) == "add(y, x)"
+    assert as_string([x], [Pair()(x)[1]]) == ["pair(x)::1"]
     assert as_string([x], [neg(x)], leaf_formatter=lambda v: v.name.upper()) == ["neg(X)"]
 
 
@@ -209,3 +225,25 @@ def test_apply_takes_variables_only(x):
     parents = taken.owner.get_parents()
     parents.clear()
     assert taken.owner.inputs == [x]
+
+
+class Pair(Op):
+    """Two outputs."""
+
+    __props__ = ()
+
+    def make_node(self, x):
+        return Apply(self, [x], [x.type(), x.type()])
+
+    def __str__(self):
+        return "pair"
+
+
+class Both(Op):
+    """Its output may use the memory of either input."""
+
+    __props__ = ()
+    view_map = {0: [0, 1]}
+
+    def make_node(self, x, y):
+        return Apply(self, [x, y], [x.type()])

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -10,8 +13,9 @@ import pytest
 
 import tcore.tensor as T
 from tcore.configuration import change_flags
-from tcore.graph import Apply, FunctionGraph, Op
-from tcore.link import Container, PerformLinker, VMLinker, WrapLinker, infer_reuse_pattern
+from tcore.graph import Apply, DestroyHandler, FunctionGraph, Op, generic
+from tcore.link import Container, PerformLinker, VMLinker, WrapLinker, infer_reuse_pattern, raise_with_op
+from tcore.link.storage import written_inputs
 
 
 class Lazy(Op):
@@ -219,7 +223,219 @@ def test_position_of_error():
     assert thunk.thunks[thunk.position_of_error].inputs[1][0].shape == (2,)
 
 
+class Raises(Op):
+    """Raises what it is given; its text may raise as well."""
+
+    __props__ = ("error", "text")
+
+    def __init__(self, error, text="raises"):
+        self.error, self.text = error, text
+
+    def make_node(self, x):
+        return Apply(self, [x], [T.dscalar()])
+
+    def perform(self, node, inputs, output_storage, params=None):
+        raise self.error
+
+    def __str__(self):
+        if isinstance(self.text, Exception):
+            raise self.text
+        return self.text
+
+
+class Shy:
+    """A value that cannot be shown."""
+
+    @property
+    def shape(self):
+        raise RuntimeError("none of your business")
+
+
+class Quiet(Exception):
+    """An exception that cannot be shown."""
+
+    def __str__(self):
+        raise RuntimeError("no text")
+
+
+@pytest.mark.parametrize(
+    ("op", "value"),
+    [(Raises(ValueError("mine")), Shy()), (Raises(ValueError("mine"), RuntimeError("no text")), 1), (Raises(Quiet("mine")), 1)],
+    ids=["value", "op", "error"],
+)
+def test_what_cannot_be_shown(op, value):
+    """Does not hide the error of the op, which says at least what class of op raised it."""
+    x = generic("x")
+    f = PerformLinker().accept(FunctionGraph([x], [op(x)])).make_function()
+    with pytest.raises(type(op.error)) as info:
+        f(value)
+    assert info.value.args == ("mine",)
+    assert info.value.__notes__ == ["Apply node that caused the error: one of Raises, which cannot be shown: RuntimeError"]
+
+
+def test_report_of_an_error_without_text():
+    """Is the text."""
+    x = generic("x")
+    f = PerformLinker().accept(FunctionGraph([x], [Raises(AssertionError())(x)])).make_function()
+    with pytest.raises(AssertionError, match="^Apply node that caused the error: raises"):
+        f(1)
+
+
+def test_reports_by_hand():
+    """``raise_with_op`` finds values where there is no thunk, does without a place that is not known, and takes the first known origin."""
+    x, y = T.dscalar("x"), T.dscalar("y")
+    node = (x + y).owner
+    origin = node.outputs[0].tag.trace
+    node.outputs[0].tag.trace = [(), origin]
+
+    def text(*args, **kwargs):
+        error = ValueError("mine")
+        with pytest.raises(ValueError, match="mine"):
+            raise_with_op(*args, exc_info=(type(error), error, None), **kwargs)
+        return str(error)
+
+    found = text(FunctionGraph([x], [T.exp(x)]), node, storage_map={x: [np.float64(3.5)]})
+    assert "Toposort index" not in found
+    assert f"Inputs scalar values: [{np.float64(3.5)!r}, None]" in found
+    assert "node = (x + y).owner" in found
+    node.outputs[0].tag.trace = [()]
+    without = text(None, node)
+    assert "Inputs shapes" not in without
+    assert "HINT: Re-running with most optimizations disabled" in without
+
+
+class Two(Op):
+    """Two outputs."""
+
+    __props__ = ("log",)
+
+    def __init__(self, log):
+        self.log = log
+
+    def make_node(self, x):
+        return Apply(self, [x], [x.type(), x.type()])
+
+    def perform(self, node, inputs, output_storage, params=None):
+        self.log.append("two")
+        output_storage[0][0], output_storage[1][0] = inputs[0] + 1, inputs[0] + 2
+
+    def __hash__(self):
+        return id(self.log)
+
+    def __eq__(self, other):
+        return type(self) is type(other) and self.log is other.log
+
+
+def test_a_node_with_several_wanted_outputs_runs_once():
+    """In the virtual machine, where each output asks for its node."""
+    log = []
+    x = T.dscalar("x")
+    f = VMLinker(lazy=True).accept(FunctionGraph([x], [*Two(log)(x), x + 1])).make_function()
+    assert f(1.0) == [2.0, 3.0, 2.0]
+    assert log == ["two"]
+
+
+class LazyInPlace(Lazy):
+    """Hands on the memory of a branch, doubled in place."""
+
+    destroy_map = {0: [1]}
+
+    def make_thunk(self, *args, **kwargs):
+        choose = super().make_thunk(*args, **kwargs)
+
+        def thunk():
+            needed = choose()
+            if needed is None:
+                choose.outputs[0][0] *= 2
+            return needed
+
+        thunk.lazy, thunk.inputs, thunk.outputs = True, choose.inputs, choose.outputs
+        return thunk
+
+
+def test_readers_run_before_a_lazy_op_that_overwrites():
+    """Though the lazy op is wanted first."""
+    c, x = T.dscalar("c"), T.dvector("x")
+    written = T.exp(x)
+    fgraph = FunctionGraph([c, x], [LazyInPlace()(c, written, x), written + 0.5], features=[DestroyHandler()])
+    f = VMLinker().accept(fgraph).make_function()
+    np.testing.assert_array_equal(f(1.0, [0.0]), [[2.0], [1.5]])
+
+
+def test_wrong_numbers_are_refused():
+    """Of arguments and of cells; a linker without a graph says what is missing; what fails while code is made names the node."""
+
+    class NoThunk(Count):
+        def make_thunk(self, *args, **kwargs):
+            raise NotImplementedError("none today")
+
+    x = T.dscalar("x")
+    with pytest.raises(RuntimeError, match=r"PerformLinker has accepted no graph: call accept\(fgraph\) first"):
+        PerformLinker().make_thunk()
+    linker = PerformLinker().accept(FunctionGraph([x], [x + 1]))
+    with pytest.raises(TypeError, match="got 2 arguments for 1 inputs"):
+        linker.make_function()(1.0, 2.0)
+    with pytest.raises(ValueError, match="got 0 input cells for 1 inputs"):
+        linker.make_thunk(input_storage=[])
+    with pytest.raises(ValueError, match="got 2 output cells for 1 outputs"):
+        linker.make_thunk(output_storage=[[None], [None]])
+    with pytest.raises(NotImplementedError, match="none today") as info:
+        PerformLinker().accept(FunctionGraph([x], [NoThunk([])(x)])).make_thunk()
+    assert info.value.__notes__[0].startswith("while making code for ")
+
+
+def test_wrap_linkers_serve_one_graph_each():
+    """And refuse linkers that would run the nodes in different orders."""
+
+    def wrapper(i, node, *thunks):
+        for thunk in thunks:
+            thunk()
+
+    x = T.dscalar("x")
+    first = WrapLinker([PerformLinker()], wrapper).accept(FunctionGraph([x], [x + 1]))
+    second = first.accept(FunctionGraph([x], [x * 5]))
+    assert (first.make_function()(1.0), second.make_function()(1.0)) == (2.0, 5.0)
+    back_to_front = PerformLinker(schedule=lambda fgraph: fgraph.toposort()[::-1])
+    apart = WrapLinker([PerformLinker(), back_to_front], wrapper).accept(FunctionGraph([x], [T.exp(x), T.sin(x)]))
+    with pytest.raises(RuntimeError, match="linkers run side by side must take the nodes in the same order"):
+        apart.make_thunk()
+
+
+def test_reuse_pattern_of_an_output_that_is_listed_twice():
+    """Counts once; what is overwritten through two ways, too."""
+    x = T.dvector("x")
+    y = T.exp(x)
+    fgraph = FunctionGraph([x], [y, y])
+    assert infer_reuse_pattern(fgraph, fgraph.outputs) == [fgraph.outputs[0]]
+    c = T.dscalar("c")
+    twice = FunctionGraph([c, x], [LazyInPlace()(c, x, x), LazyInPlace()(c, x[:2], x)])
+    assert written_inputs(twice, twice.toposort()) == (1,)
+
+
+@pytest.mark.parametrize(("flag", "error"), [("seterr_divide=raise", "divide by zero"), ("seterr_over=raise", "overflow"), ("seterr_all=raise", "divide by zero")])
+def test_floating_point_flags(flag, error):
+    """``numpy.seterr_*`` hold while a function runs, each for its kind."""
+    code = (
+        "import tcore, tcore.tensor as T\n"
+        "x = T.dvector('x')\n"
+        "for y in (1 / x, T.exp(1000 / (x + 1))):\n"
+        "    try: tcore.function([x], y, mode=tcore.Mode('py', None))([0.0])\n"
+        "    except FloatingPointError as error: print(str(error).splitlines()[0])\n"
+    )
+    flags = f"{os.environ['TCORE_FLAGS']},backend=numpy,numpy.{flag}"
+    done = subprocess.run([sys.executable, "-c", code], env={**os.environ, "TCORE_FLAGS": flags}, capture_output=True, text=True, check=True)
+    assert error in done.stdout
+    assert done.stdout.count("\n") == (2 if "all" in flag else 1)
+
+
 class TestContainer:
+    def test_storage_is_checked(self):
+        """A list of one element, so that others see the value."""
+        for storage in (None, [], 3.0):
+            with pytest.raises(TypeError, match="the storage of a Container is a list of one element, got"):
+                Container(T.dscalar("x"), storage)
+        assert repr(Container(T.dscalar("x"), [3.0])) == "<3.0>"
+
     def test_filters(self):
         """Values are converted on assignment, errors name the container."""
         c = Container(T.dscalar("x"), [None])

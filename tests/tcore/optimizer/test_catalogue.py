@@ -57,7 +57,7 @@ def test_every_rule_says_what_it_does(entries):
 
 @pytest.mark.parametrize("name", TABLE)
 def test_levels_L12069(entries, name):
-    """The membership table of the book."""
+    """The membership table of the book. (L12095, L12076, L12091, L12096, L12097)"""
     levels = set(entries[name].levels)
     assert levels - {"stabilization"} == TABLE[name] - {"stabilization"}
     if "stabilization" in TABLE[name]:
@@ -73,7 +73,7 @@ def test_gpu_transfer_in_all_levels_L12075(entries):
                 assert predefined_optimizers[level].including(family).matches((entry.name, *entry.tags))
 
 
-def test_levels_are_the_queries_L12099():
+def test_levels_are_the_queries_L12099_L12066_L4599_L4602():
     """o4 is fast_run and o1 is fast_compile; what the table says is what queries build."""
     assert predefined_optimizers["o4"] is predefined_optimizers["fast_run"]
     assert predefined_optimizers["o1"] is predefined_optimizers["fast_compile"]
@@ -102,7 +102,7 @@ def test_places_and_patterns():
     assert "file" not in first.as_dict()
 
 
-def test_c_only_rules_need_a_compiler():
+def test_c_only_rules_need_a_compiler_L10171():
     """``cxx_only``: left out where nothing can compile C."""
     from tcore.compile.optimizations import active_optimizer
 

@@ -33,7 +33,7 @@ def named(name, op1=add, op2=mul):
     return rule
 
 
-def test_query_chooses_by_tags():
+def test_query_chooses_by_tags_L10454_L10466():
     """At least one included, all required, none excluded; names are tags; queries are values."""
     db = EquilibriumDB()
     db.register("one", named("one"), "a", "b")
@@ -67,7 +67,7 @@ def test_names_are_unique():
         db["unknown"]
 
 
-def test_sequence_order():
+def test_sequence_order_L10434():
     """By position, then after-relations, then registration; a cutoff ends it; the ends have names."""
     db = SequenceDB()
     for name, position, after in (("c", 2, ()), ("b", 1.5, ()), ("a", 1, ()), ("x", 2, ("y",)), ("y", 2, ())):
@@ -85,7 +85,7 @@ def test_sequence_order():
         db.query(query)
 
 
-def test_nested_databases_get_the_query():
+def test_nested_databases_get_the_query_L10436_L10462():
     """Or a query of their own."""
     inner = EquilibriumDB()
     outer = SequenceDB()
@@ -211,7 +211,7 @@ def test_what_a_database_refuses():
         db.query("a")
 
 
-def test_where_in_place_groups_come():
+def test_where_in_place_groups_come_L10545():
     """A group of in-place rules is refused before the destroy handler, also inside of a TopoDB, and the message names the place."""
     sequence = SequenceDB()
     sequence.register("add_destroy_handler", MergeOptimizer(), 50, "x")

@@ -140,7 +140,7 @@ def test_op_sub_and_remove(xyz):
     assert str(e) == "[mul(x, y)]"
 
 
-def test_rules_for_classes_instances_and_all(xyz):
+def test_rules_for_classes_instances_and_all_L10334(xyz):
     """``tracks`` mixes instances, which match when equal, and classes, which match subclasses, too."""
     x, y, _ = xyz
     seen = []
@@ -160,7 +160,7 @@ def test_rules_for_classes_instances_and_all(xyz):
         local_optimizer([])
 
 
-def test_equilibrium_applies_rules_to_what_rules_make(xyz):
+def test_equilibrium_applies_rules_to_what_rules_make_L10404(xyz):
     """To the end, and new nodes included."""
     x, y, _ = xyz
     e = FunctionGraph([x, y], [true_div(mul(identity(x), y), y)])
@@ -171,7 +171,7 @@ def test_equilibrium_applies_rules_to_what_rules_make(xyz):
     assert str(e) == "[x]"
 
 
-def test_equilibrium_names_rules_that_undo_each_other(xyz, caplog):
+def test_equilibrium_names_rules_that_undo_each_other_L10525(xyz, caplog):
     """An oscillation ends, and the report names the rules."""
     x, y, _ = xyz
     e = FunctionGraph([x, y], [add(x, y)])
@@ -222,7 +222,7 @@ def test_wrong_results_of_rules(xyz, result, message):
     assert str(e) == "[neg(x)]"
 
 
-def test_rules_may_change_other_places(xyz):
+def test_rules_may_change_other_places_L10988(xyz):
     """A dict replaces variables anywhere; ``remove`` takes the step back if a node stays."""
     x, y, _ = xyz
     inner = neg(x)
@@ -261,7 +261,7 @@ def test_groups(xyz):
     assert str(e) == "[identity(x)]"
 
 
-def test_sequences(xyz, capsys):
+def test_sequences_L10838(xyz, capsys):
     """In order; one that raises is skipped; the summary lists all."""
     x, y, _ = xyz
 

@@ -61,3 +61,23 @@ def test_as_variable():
     assert tcore.as_variable(np.zeros(2)).type == T.dvector
     with pytest.raises(TypeError):
         tcore.as_variable("text")
+
+
+def test_masked_arrays():
+    """A mask is never lost: neither a constant nor a shared value is made of a masked array, nor a value set to one."""
+    masked = np.ma.masked_array([1.0, 2.0, 3.0], [False, True, False])
+    x, s = T.dvector("x"), tcore.shared(np.zeros(3))
+    for make in (
+        lambda: tcore.shared(masked),
+        lambda: tcore.shared(masked, borrow=True),
+        lambda: s.set_value(masked),
+        lambda: T.constant(masked),
+        lambda: T.as_tensor_variable(masked),
+        lambda: x + masked,
+        lambda: masked + x,
+        lambda: T.set_subtensor(x[:], masked),
+        lambda: tcore.function([], x, givens={x: masked}),
+    ):
+        with pytest.raises(ValueError, match=r"lose their mask.*shape \(3,\) with 1 masked elements.*value\.filled\(number\)"):
+            make()
+    np.testing.assert_array_equal(tcore.shared(masked.filled(np.nan)).get_value(), [1, np.nan, 3])

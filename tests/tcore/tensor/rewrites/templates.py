@@ -148,6 +148,30 @@ def log_softmax_gradient(d):
     return T.SoftmaxGrad()(g / sm, sm)
 
 
+def picked(d, made):
+    """Elements of a matrix, by one of three kinds of index."""
+    rows, columns = d.data[0].shape
+    kind = d.choice(("pairs", "rows", "row"))
+    if kind == "pairs":
+        return made[integers(d, rows, 0, rows), integers(d, rows, 0, columns)]
+    return made[integers(d, 2, 0, rows)] if kind == "rows" else made[0]
+
+
+def picked_log_softmax_gradient(d):
+    sm = T.softmax(softmax_input(d))
+    chosen = picked(d, sm)
+    quotient = d.choice((lambda: 2.0 / chosen, lambda: T.inv(chosen), lambda: T.true_div(np.float32(2), chosen * np.float32(3))))()
+    return T.SoftmaxGrad()(T.inc_subtensor(chosen.owner.op(T.zeros_like(sm), *chosen.owner.inputs[1:]), quotient.astype(sm.dtype)), sm)
+
+
+def crossentropy_with_bias(d, vector=True):
+    import tcore_nnet
+
+    x = softmax_input(d)
+    y = integers(d, len(d.data[0]), 0, d.data[0].shape[1])
+    return tcore_nnet.crossentropy_categorical_1hot(T.softmax(x + (T.sqr(x[0]) if vector else T.sqr(x))), y)
+
+
 def crossentropy(d, softmax=True):
     import tcore_nnet
 
@@ -438,6 +462,12 @@ TEMPLATES: dict[str, list[Template]] = {
         E(lambda d: T.log1p(-T.sigmoid(d.full("float")))),
     ],
     "local_log_softmax": [E(lambda d: T.log(T.softmax(softmax_input(d))), lambda d: T.exp(T.softmax(softmax_input(d))), loose=True)],
+    "local_advanced_indexing_crossentropy_onehot": [
+        E(lambda d: T.log(picked(d, T.softmax(softmax_input(d)))), lambda d: T.log(picked(d, T.exp(softmax_input(d)))), loose=True)
+    ],
+    "local_advanced_indexing_crossentropy_onehot_grad": [
+        E(picked_log_softmax_gradient, lambda d: T.SoftmaxGrad()(x := softmax_input(d), T.softmax(x)), loose=True, gradient=False)
+    ],
     "local_logsoftmax_grad": [E(log_softmax_gradient, lambda d: T.SoftmaxGrad()(x := softmax_input(d), T.softmax(x)), loose=True, gradient=False)],
     "local_log_sum_exp": [E(lambda d: T.log(T.sum(T.exp(d.matrix("float64", 2, 3)), axis=d.choice((None, 0, 1)))), lambda d: T.log(T.sum(T.sqr(d.matrix("float64", 2, 3)))), loose=True, gradient=False)],
     "local_one_minus_erf": [
@@ -478,6 +508,7 @@ TEMPLATES: dict[str, list[Template]] = {
     # what the database itself has
     "merge1": [E(lambda d: ((x := d.full("number")) + 1) * (x + 1), lambda d: d.full("number") + 1)],
     "merge_commutative1": [E(lambda d: ((x := d.full("number")) + (y := d.full("number"))) * (y + x), lambda d: ((x := d.full("number")) - (y := d.full("number"))) * (y - x))],
+    "check_fill_lengths": [E(lambda d: T.fill(d.full("any"), d.x("any")), lambda d: T.fill(d.vector("any"), d.scalar("any")))],
     "check_alloc_lengths": [E(lambda d: d.vector("number", 3) + alloc(d.scalar("number"), d.length(3)), lambda d: d.vector("number", 3) + d.scalar("number"))],
     "constant_folding": [E(lambda d: T.add(T.constant(np.array([1.5, np.nan, -0.0])), T.constant(np.float64(2))) * d.scalar("float64"), lambda d: d.scalar("number") + 1)],
 }  # fmt: skip
@@ -490,6 +521,9 @@ WITHOUT = {
 
 #: rules of tcore_nnet, where it is installed
 NNET: dict[str, list[Template]] = {
+    "crossentropy_to_crossentropy_with_softmax_with_bias": [
+        E(crossentropy_with_bias, lambda d: crossentropy_with_bias(d, vector=False), loose=True, gradient=False)
+    ],
     "crossentropy_to_crossentropy_with_softmax": [E(crossentropy, lambda d: crossentropy(d, softmax=False), loose=True, gradient=False)],
     "local_softmax_grad_to_crossentropy_with_softmax_grad": [E(crossentropy_gradient, lambda d: crossentropy_gradient(d, same=False), loose=True, gradient=False)],
 }  # fmt: skip

@@ -9,7 +9,7 @@ import tcore
 import tcore.tensor as T
 from tcore.tensor import Assert
 
-x, v, n = T.dmatrix("x"), T.dvector("v"), T.lscalar("n")
+x, y, v, n = T.dmatrix("x"), T.dmatrix("y"), T.dvector("v"), T.lscalar("n")
 
 
 def asserts(f):
@@ -66,3 +66,75 @@ def test_says_where():
     f = tcore.function([x], x + T.zeros((2, 3)))
     with pytest.raises(ValueError, match=r"(?s)x has other lengths.*test_alloc_lengths.py.*T\.zeros\(\(2, 3\)\)"):
         f(np.ones((4, 3)))
+
+
+# ------------------------------------------------------------ fills
+
+FILLS = {
+    "value alone": lambda: T.fill(x, v),
+    "value in a sum": lambda: T.fill(x, v) + x,
+    "below a transpose": lambda: T.exp(T.fill(x, v).T).T,
+    "zeros of another shape": lambda: T.zeros_like(v) + x,
+    "ones of another shape": lambda: x * T.ones_like(v),
+    "nothing but fills": lambda: T.fill(x, 2.0) * T.fill(v, 3.0),
+}
+
+
+@pytest.mark.parametrize("name", FILLS)
+def test_fills_that_do_not_fit_are_refused(name, backend):
+    """As NumPy refuses them, though no later step needs the array."""
+    f = tcore.function([x, v], FILLS[name](), on_unused_input="ignore")
+    for length in (1, 5):
+        with pytest.raises(ValueError, match="Input dimension mis-match"):
+            f(np.ones((2, 3)), np.ones(length))
+    plain = tcore.function([x, v], FILLS[name](), mode=tcore.Mode("py", None), on_unused_input="ignore")
+    values = np.arange(6.0).reshape(2, 3), np.arange(3.0)
+    np.testing.assert_allclose(f(*values), plain(*values))
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        lambda: T.fill(x, x.sum(axis=0)), lambda: T.fill(x, T.exp(x)), lambda: T.fill(x, 1.0), lambda: T.zeros_like(x) + x * 2, lambda: T.ones_like(x) * x[0],
+        lambda: T.fill(x, v.sum()) * T.tanh(x),
+    ],
+    ids=["sum", "same shape", "scalar", "zeros", "row", "scalar in a product"],
+)  # fmt: skip
+def test_fills_that_are_known_to_fit_are_not_checked(build):
+    assert not asserts(tcore.function([x, v], build(), on_unused_input="ignore"))
+
+
+GRADIENTS = {
+    "sum of a product": lambda: (T.sum(x, axis=0) * v).sum(),
+    "means of rows": lambda: T.sqr(v - x.mean(axis=0)).sum(),
+    "softmax": lambda: ((y - T.nnet.softmax(x)) ** 2).mean(axis=0).sum(),
+    "normalized rows": lambda: (y * (x - x.mean(axis=1, keepdims=True)) / x.std(axis=1, keepdims=True)).sum(),
+}
+
+
+@pytest.mark.parametrize("name", GRADIENTS)
+def test_gradients_are_not_checked(name):
+    """What they fill fits, because the values do whose shapes it has."""
+    f = tcore.function([x, y, v], tcore.grad(GRADIENTS[name](), x), on_unused_input="ignore")
+    assert not asserts(f)
+
+
+def test_a_gradient_does_not_vouch_for_a_user():
+    """Both make the same node; the user's fill is checked, the gradient's alone is not."""
+    gradient = tcore.grad((T.sum(x, axis=0) * v).sum(), x)
+    assert not asserts(tcore.function([x, v], gradient))
+    f = tcore.function([x, v], [gradient, T.fill(x, v)])
+    with pytest.raises(ValueError, match="v has other lengths|DimShuffle"):
+        f(np.ones((2, 3)), np.ones(4))
+
+
+def test_fills_without_the_check():
+    """The option trusts these lengths, too."""
+    with tcore.config.change_flags(experimental__local_alloc_elemwise_assert=False):
+        assert not asserts(tcore.function([x, v], [T.fill(x, v), T.zeros_like(v) + x]))
+
+
+def test_fill_says_where():
+    f = tcore.function([x, v], T.fill(x, v))
+    with pytest.raises(ValueError, match=r"(?s)has other lengths than x.*test_alloc_lengths.py.*T\.fill\(x, v\)"):
+        f(np.ones((2, 3)), np.ones(4))

@@ -117,6 +117,8 @@ CASES = [
     ("local_logsigm_to_softplus", lambda: T.log(T.sigmoid(x)), "Elemwise{neg", lambda: T.log(y)),
     ("local_log1msigm_to_softplus", lambda: T.log1p(T.exp(x)), "softplus", lambda: T.log1p(y)),
     ("local_log_softmax", lambda: T.log(T.softmax(x)), "LogSoftmax", lambda: T.softmax(T.log(y))),
+    ("local_advanced_indexing_crossentropy_onehot", lambda: T.log(T.softmax(x)[[0, 1], [1, 0]]), "AdvancedSubtensor", lambda: T.log(T.exp(x)[[0, 1], [1, 0]])),
+    ("local_advanced_indexing_crossentropy_onehot", lambda: T.log(T.softmax(x)[0]), "Subtensor", lambda: T.log(T.softmax(x)[0] + 1)),
     ("local_one_minus_erf", lambda: 1 - T.erf(x), "Elemwise{erfc", lambda: 2 - T.erf(x)),
     ("local_log_erfc", lambda: T.log(T.erfc(x)), "Elemwise{switch", lambda: T.log(T.erf(y))),
     ("local_useless_elemwise", lambda: T.lt(i, i), None, lambda: T.lt(x, x)),

@@ -1,0 +1,17 @@
+"""The rows of the table, one file for each group."""
+
+from groups import calls, compiling, elementwise, first_results, reductions, roofline, scan, training
+
+__all__ = ["GROUPS", "ROWS"]
+
+GROUPS = {
+    "elementwise": elementwise.ROWS,
+    "reductions": reductions.ROWS,
+    "calls": calls.ROWS,
+    "training": training.ROWS,
+    "scan": scan.ROWS,
+    "first results": first_results.ROWS,
+    "compiling": compiling.ROWS,
+    "roofline": roofline.ROWS,
+}
+ROWS = tuple(row for rows in GROUPS.values() for row in rows)

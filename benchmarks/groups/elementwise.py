@@ -1,0 +1,73 @@
+"""One pass over long vectors."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+from attrs import frozen
+from row import Call, Goal, Row
+
+__all__ = ["ROWS"]
+
+
+@frozen
+class FusedElementwise(Row):
+    """Four vectors in, one out; the exponential and the root are the work, if a library reads memory only once."""
+
+    name = "fused-elementwise"
+    summary = "2a + 3b - sqrt(c) exp(-d), vectors of 10⁷ float64"
+    goal = Goal(peer=0.5, limit=1.5, numpy=0.25)
+    tiny = {"n": 1000}
+    n: int = 10_000_000
+
+    def data(self):
+        rng = np.random.default_rng(0)
+        return SimpleNamespace(vectors=[rng.random(self.n) for _ in "abcd"])
+
+    def bytes_moved(self):
+        return 5 * 8 * self.n
+
+    def numpy(self, data) -> Call:
+        a, b, c, d = data.vectors
+        return lambda: 2 * a + 3 * b - np.sqrt(c) * np.exp(-d)
+
+    def tcore(self, data) -> Call:
+        import tcore
+        import tcore.tensor as T
+
+        a, b, c, d = T.dvectors("a", "b", "c", "d")
+        f = tcore.function([a, b, c, d], 2 * a + 3 * b - T.sqrt(c) * T.exp(-d))
+        return lambda: f(*data.vectors)
+
+    def pytensor(self, data, mode) -> Call:
+        import pytensor
+        import pytensor.tensor as pt
+
+        a, b, c, d = pt.dvectors("a", "b", "c", "d")
+        f = pytensor.function([a, b, c, d], 2 * a + 3 * b - pt.sqrt(c) * pt.exp(-d), mode=mode)
+        return lambda: f(*data.vectors)
+
+    def jax(self, data) -> Call:
+        import jax
+        import jax.numpy as jnp
+
+        @jax.jit
+        def f(a, b, c, d):
+            return 2 * a + 3 * b - jnp.sqrt(c) * jnp.exp(-d)
+
+        vectors = [jnp.asarray(vector) for vector in data.vectors]
+        return lambda: f(*vectors).block_until_ready()
+
+    def torch(self, data, finish) -> Call:
+        import torch
+
+        @finish
+        def f(a, b, c, d):
+            return 2 * a + 3 * b - torch.sqrt(c) * torch.exp(-d)
+
+        vectors = [torch.from_numpy(vector) for vector in data.vectors]
+        return lambda: f(*vectors)
+
+
+ROWS = (FusedElementwise(),)

@@ -1,0 +1,62 @@
+"""Ahead-of-time export: a compiled function as a shared library, a C header and a Python loader.
+
+``collect.py`` says what a function consists of, or why it cannot stand alone; ``writing.py`` fills in the templates
+``model.h``, ``model.c`` and ``model.py`` and runs the compiler.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tcore_cpu.export.collect import collect
+from tcore_cpu.export.writing import write
+
+if TYPE_CHECKING:
+    import os
+
+__all__ = ["export_function"]
+
+
+def export_function(
+    function: Any,
+    fgraph: Any,
+    order: Sequence[Any],
+    path: str | os.PathLike[str],
+    *,
+    march: str | None = None,
+    blas: str | None = None,
+) -> list[Path]:
+    """Write ``lib<name>.so``, ``<name>.h`` and ``<name>.py``, where ``name`` is the last part of ``path``.
+
+    Parameters
+    ----------
+    function : Function
+    fgraph : FunctionGraph
+        Its optimized graph.
+    order : sequence of Apply
+    path : path
+        A folder and a name, which is the prefix of all names in C. (A library ``<name>.so`` would hide the loader: Python takes it
+        for an extension module.)
+    march : str, optional
+        Processor that the code is for, as ``-march`` of the compiler takes it; ``"native"`` is fastest and runs on machines like
+        this one. None runs on every machine of this architecture.
+    blas : str, optional
+        Link flags of a BLAS, for functions that multiply matrices. None takes those of the flag ``blas.ldflags``, where it names
+        others than SciPy's; without any, the program that uses the library brings BLAS.
+
+    Raises
+    ------
+    ExportError
+        If parts of the function need Python or tcore.
+    CompileError
+        If there is no C compiler, or it fails.
+    ValueError
+        If the last part of ``path`` is no identifier.
+    """
+    target = Path(path)
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", target.name):
+        raise ValueError(f"{target.name!r} cannot start names in C: the last part of the path must be an identifier, such as 'model'")
+    return write(collect(function, fgraph, order), target, march=march, blas=blas)

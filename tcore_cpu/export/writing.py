@@ -1,0 +1,229 @@
+"""The files of an exported function: tables in C, the filled-in templates, the call of the compiler."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import shutil
+from collections.abc import Iterable, Sequence
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from attrs import define, field
+
+from tcore.configuration import config
+from tcore_cpu import runtime_build
+from tcore_cpu.blas import ROUTINES
+from tcore_cpu.compiler import SEMANTIC_FLAGS, CompileError, Compiler, find_compiler, libraries_of
+from tcore_cpu.core_object import core_object, run_compiler
+from tcore_cpu.export.collect import Exported, Value
+from tcore_cpu.runtime_abi import DTYPES
+from tcore_cpu.store import open_store
+
+__all__ = ["write"]
+
+_FOLDER = Path(__file__).parent
+_ALIGNMENT = 64
+_SCIPY = "-lblas"  # the default of blas.ldflags: the BLAS inside SciPy, which no program can link
+
+
+def write(exported: Exported, target: Path, *, march: str | None, blas: str | None) -> list[Path]:
+    """Compile and write ``lib<name>.so``, ``<name>.h`` and ``<name>.py``, each under a private name first."""
+    compiler = find_compiler()
+    if compiler is None:
+        raise CompileError("an exported function must be compiled and there is no C compiler: install gcc, or name one in CC")
+    if blas is None:
+        blas = "" if config.blas.ldflags.strip() == _SCIPY else config.blas.ldflags
+    flags = shlex.split(blas) if exported.routines else []
+    name, store = target.name, open_store(config.cpu.store)
+    with store.workplace() as folder:
+        header, loader = _header(exported, name, flags), _loader(exported, name)
+        (folder / f"{name}.h").write_text(header, encoding="utf-8")
+        _write_sources(exported, name, folder)
+        shutil.copy(core_object(compiler, store), folder / "core.o")
+        _compile(compiler, name, folder, len(exported.units), march, flags)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        files = [target.with_name(each) for each in (f"lib{name}.so", f"{name}.h", f"{name}.py")]
+        (folder / f"{name}.py").write_text(loader, encoding="utf-8")
+        for file in files:
+            private = file.with_name(f".{file.name}.{folder.name}")
+            try:
+                shutil.copy(folder / file.name, private)
+                private.replace(file)
+            finally:
+                private.unlink(missing_ok=True)
+    return files
+
+
+# -- compiling
+
+
+def _compile(compiler: Compiler, name: str, folder: Path, units: int, march: str | None, blas: Sequence[str]) -> None:
+    (folder / "exports.map").write_text(f"{{ global: {name}_*; local: *; }};\n", encoding="utf-8")
+    command = [
+        *compiler.command, "-O2", "-ftree-vectorize", "-fopenmp-simd", *([f"-march={march}"] if march else []), *SEMANTIC_FLAGS,
+        "-std=gnu11", "-fPIC", "-shared", "-fvisibility=hidden", "-w", "-pthread", f"-I{runtime_build.FOLDER}",
+        "exported.c", *(f"unit{k}.c" for k in range(units)), "core.o", "-o", f"lib{name}.so",
+        f"-Wl,-soname,lib{name}.so", "-Wl,--version-script=exports.map",
+        "-Wl,--as-needed", *libraries_of(compiler), "-Wl,--no-as-needed", *blas,
+    ]  # fmt: skip
+    run_compiler(compiler, command, folder)
+
+
+# -- sources
+
+
+@define
+class _Tables:
+    """Tables of C under construction: bytes that are included as they are, and lengths."""
+
+    data: bytearray = field(factory=bytearray)
+    lengths: list[int] = field(factory=list)
+
+    def bytes(self, content: Any) -> int:
+        """Where ``content`` is in the data."""
+        self.data += bytes(-len(self.data) % _ALIGNMENT)
+        offset = len(self.data)
+        self.data += content
+        return offset
+
+    def stored(self, value: Value) -> str:
+        """An entry of type ``stored``."""
+        if value.data is None:
+            return f"{{{value.slot}, -1, 0}}"
+        array = np.asarray(value.data, dtype=value.dtype)
+        at = len(self.lengths)
+        self.lengths += array.shape
+        return f"{{{value.slot}, {self.bytes(array.tobytes())}, {at}}}"
+
+
+def _table(declaration: str, entries: Iterable[Any], last: str = "{0}") -> str:
+    """An array, with one entry too many: C knows no empty ones."""
+    return f"static {declaration}[] = {{{', '.join([*map(str, entries), last])}}};"
+
+
+def _described(value: Value) -> str:
+    ones = sum(1 << k for k, flag in enumerate(value.length_one) if flag)
+    return f"{{{_text(value.name)}, {DTYPES[value.dtype]}, {len(value.length_one)}, {ones}u, {int(value.data is not None)}}}"
+
+
+def _text(text: str) -> str:
+    """A string of C; questions marks are escaped for the sake of trigraphs."""
+    return json.dumps(text.encode("ascii", "replace").decode()).replace("?", "\\?")
+
+
+def _write_sources(exported: Exported, name: str, folder: Path) -> None:
+    tables, draft = _Tables(), exported.draft
+    tables.bytes(draft.code)
+    starts = list(chain([0], *([unit.count] for unit in exported.units)))
+    firsts = [sum(starts[: k + 1]) for k in range(len(exported.units))]
+
+    def place(body: int) -> tuple[int, int]:
+        unit = max(k for k, first in enumerate(firsts) if first <= body)
+        return unit, body - firsts[unit]
+
+    routines = [f'{{"{r}", {ROUTINES.index(r)}, (void *){r}_, NULL}}' for r in exported.routines]
+    lines = [
+        f"#define SPEC_LENGTH {len(draft.code) // 8}",
+        f"#define NBODIES {len(draft.bodies)}",
+        f"#define NCONSTANTS {len(exported.constants)}",
+        f"#define NUPDATES {len(exported.updates)}",
+        f"#define NROUTINES {len(routines)}",
+        f"#define NAPPLIES {len(exported.nodes)}",
+        *(f'extern void *tcore_unit{k}[] __attribute__((visibility("hidden")));' for k in range(len(exported.units))),
+        *(f'extern void {r}_(void) __attribute__((weak, visibility("default")));' for r in exported.routines),
+        _table("void **const units", (f"tcore_unit{k}" for k in range(len(exported.units))), "NULL"),
+        _table(
+            "const struct { int64_t position; int unit, number; } bodies",
+            ("{{{}, {}, {}}}".format(position, *place(body)) for position, body in draft.bodies),
+        ),
+        _table("struct { const char *name; int number; void *linked, *pointer; } routines", routines),
+        _table("const stored constants", map(tables.stored, exported.constants)),
+        _table("const stored first_states", map(tables.stored, exported.states)),
+        _table("const stored defaults", map(tables.stored, exported.inputs)),
+        _table("const int result_slots", [*(v.slot for v in exported.outputs), *(slot for slot, _ in exported.updates)], "0"),
+        _table("const int updates", (number for _, number in exported.updates), "0"),
+        _table("const tcore_value input_values", map(_described, exported.inputs)),
+        _table("const tcore_value output_values", map(_described, exported.outputs)),
+        _table("const tcore_value state_values", (_described(v).replace(", 1}", ", 0}") for v in exported.states)),
+        _table("const char *const applies", map(_text, exported.nodes), "NULL"),
+        _table("const int64_t lengths", tables.lengths, "0"),
+    ]
+    (folder / "tables.h").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    (folder / "data.bin").write_bytes(tables.data)
+    (folder / "exported.c").write_text(_named((_FOLDER / "model.c").read_text(encoding="utf-8"), name), encoding="utf-8")
+    for k, unit in enumerate(exported.units):
+        (folder / f"unit{k}.c").write_text(f"#define tc_table tcore_unit{k}\n{unit.source}", encoding="utf-8")
+
+
+# -- templates
+
+
+def _named(template: str, name: str) -> str:
+    """A template with ``name`` in place of ``model``."""
+    template = re.sub(r'\b(lib)?model(?=[_."])', rf"\g<1>{name}", template)
+    return re.sub(r"\bMODEL(?=_)", name.upper(), template)
+
+
+def _symbols(values: Sequence[Value]) -> list[str]:
+    """By value: its name, or nothing where that is no identifier, or that of several."""
+    lower = [value.name.lower() for value in values]
+    fit = [re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", value.name) and lower.count(value.name.lower()) == 1 for value in values]
+    return [value.name if fits else "" for value, fits in zip(values, fit, strict=True)]
+
+
+_GROUPS = (("inputs", "input"), ("outputs", "output"), ("states", "state"))
+
+
+def _header(exported: Exported, name: str, blas: Sequence[str]) -> str:
+    """The header: signature, tables, constants and functions with names."""
+    tables, enums, upper = [], [], name.upper()
+    for plural, singular in _GROUPS:
+        values = getattr(exported, plural)
+        tables += [f" * {plural.capitalize()}{'' if values else ': none'}", *(_row(k, v, singular) for k, v in enumerate(values))]
+        enums.append(f"#define {upper}_{plural.upper()} {len(values)}")
+        enums += [f"#define {upper}_{singular.upper()}_{s.upper()} {k}" for k, s in enumerate(_symbols(values)) if s]
+    accessors = [
+        f"static inline int {name}_{verb}_{s}({name}_instance *instance, {const}tcore_array *value)\n"
+        f"{{\n    return {name}_{verb}_state(instance, {k}, value);\n}}"
+        for k, s in enumerate(_symbols(exported.states)) if s and s != "state"
+        for verb, const in (("get", ""), ("set", "const "))
+    ]  # fmt: skip
+    text = _named((_FOLDER / "model.h").read_text(encoding="utf-8"), name)
+    signature = f"{len(exported.inputs)} inputs, {len(exported.outputs)} outputs, {len(exported.states)} states."
+    needs, link = _about_blas(exported, name, blas)
+    for mark, filled in (
+        ("@signature@", signature), ("@tables@", "\n".join(tables)), ("@link@ ", link), ("@name@", name), ("@blas@", needs),
+        ("@enums@", "\n".join(enums)), ("@accessors@", "\n".join(accessors)),
+    ):  # fmt: skip
+        text = text.replace(mark, filled.replace("*/", "* /") if mark != "@accessors@" else filled)
+    return text
+
+
+def _row(k: int, value: Value, kind: str) -> str:
+    axes = ", ".join("1" if one else "n" for one in value.length_one)
+    shape = f"shape ({axes}{',' * (len(value.length_one) == 1)})" if value.length_one else "a number"
+    note = ", optional" if kind == "input" and value.data is not None else ""
+    return f" *     {k}  {value.name or '(no name)'}: {value.dtype}, {shape}{note}"
+
+
+def _about_blas(exported: Exported, name: str, blas: Sequence[str]) -> tuple[str, str]:
+    """What the header says about BLAS, and the flags with which programs are linked."""
+    if not exported.routines:
+        return "It needs no BLAS and nothing else beyond the C library.", ""
+    used = ", ".join(exported.routines)
+    if blas:
+        return f"It uses {used} of BLAS, and is linked with {shlex.join(blas)}.", ""
+    needs = (
+        f"It uses {used} of BLAS, which the program must bring: link it as above (any BLAS with the Fortran interface and 32-bit\n"
+        f" * integers will do in place of OpenBLAS), or give the routines to {name}_set_blas."
+    )
+    return needs, "-Wl,--no-as-needed -lopenblas "
+
+
+def _loader(exported: Exported, name: str) -> str:
+    text = _named((_FOLDER / "model.py").read_text(encoding="utf-8"), name)
+    return text.replace('= "list"\n', f"= {json.dumps(exported.returns)}\n", 1)

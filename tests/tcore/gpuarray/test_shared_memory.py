@@ -1,0 +1,140 @@
+"""The book's memory model of shared variables, on a device; seed lines in the names."""
+
+from __future__ import annotations
+
+import copy
+
+import numpy as np
+import pytest
+
+pytest.importorskip("pyopencl", reason="pyopencl is not installed")
+
+import tcore
+import tcore.tensor as T
+from tcore.gpuarray.array import GpuArray, asarray
+from tcore.gpuarray.contexts import get_context
+from tcore.gpuarray.runtime import DeviceError
+from tcore.gpuarray.type import GpuArraySharedVariable, gpuarray_shared_constructor
+from tcore_opencl import runtime
+
+DEVICE = "opencl0:0"
+A = np.arange(6, dtype="float32").reshape(2, 3)
+
+
+@pytest.fixture(autouse=True)
+def opencl():
+    try:
+        runtime.open("opencl")
+    except DeviceError as error:
+        pytest.skip(f"no OpenCL device: {error}")
+    with tcore.config.change_flags(backend="opencl"):
+        yield
+
+
+@pytest.fixture
+def s():
+    return gpuarray_shared_constructor(A, name="s", target=DEVICE)
+
+
+def internal(variable):
+    return variable.get_value(borrow=True, return_internal_type=True)
+
+
+def test_borrow_has_no_effect_L5817():
+    """The device has memory of its own: an array from the host is copied whatever borrow says."""
+    value = A.copy()
+    borrowed = gpuarray_shared_constructor(value, target=DEVICE, borrow=True)
+    assert type(borrowed) is GpuArraySharedVariable
+    value += 1
+    np.testing.assert_array_equal(borrowed.get_value(), A)
+
+
+def test_reading_L5842_L5844_L5850(s):
+    """A host array by default, never the device's memory; the internal array itself, or a deep copy of it."""
+    for borrow in (False, True):
+        host = s.get_value(borrow=borrow)
+        assert type(host) is np.ndarray
+        host += 1
+        np.testing.assert_array_equal(s.get_value(), A)
+    own = internal(s)
+    assert isinstance(own, GpuArray)
+    assert internal(s) is own
+    apart = s.get_value(return_internal_type=True)
+    assert isinstance(apart, GpuArray)
+    assert apart.data is not own.data
+    np.testing.assert_array_equal(np.asarray(apart), A)
+
+
+def test_device_arrays_come_back_L5852():
+    """The kind of object that it was made of is what it gives, also after it got a host array, and from a clone."""
+    given = asarray(A, context=get_context(DEVICE))
+    on_device = gpuarray_shared_constructor(given, target=DEVICE)
+    for variable in (on_device, on_device.clone()):
+        value = variable.get_value()
+        assert isinstance(value, GpuArray)
+        assert value.data is not given.data
+    on_device.set_value(A + 1)
+    assert isinstance(on_device.get_value(), GpuArray)
+    np.testing.assert_array_equal(np.asarray(on_device.get_value()), A + 1)
+
+
+def test_set_in_place_L5876_L5880_L5886(s):
+    """Chunks of one size go into the memory of the first; another size gets its own."""
+    own = internal(s)
+    f = tcore.function([], s * 2)
+    for chunk in range(3):
+        s.set_value(A + chunk)
+        assert internal(s) is own
+        np.testing.assert_array_equal(np.asarray(f()), (A + chunk) * 2)
+    s.set_value(np.ones((4, 3), "float32"))
+    assert internal(s) is not own
+    np.testing.assert_array_equal(np.asarray(own), A + 2)
+    assert s.get_value().shape == (4, 3)
+
+
+def test_not_contiguous_L5884(s):
+    """Strided and transposed values arrive as they read."""
+    own = internal(s)
+    for value in (np.asfortranarray(A * 3), np.arange(12, dtype="float32").reshape(2, 6)[:, ::2], A[::-1, ::-1], A.astype("float16")):
+        s.set_value(value)
+        assert internal(s) is own
+        np.testing.assert_array_equal(s.get_value(), value)
+
+
+def test_wrong_values_leave_the_old_one(s):
+    """Nothing is written before the value is known to fit."""
+    for wrong in (np.zeros(3, "float32"), np.full((2, 3), 0.1), "text"):
+        with pytest.raises((TypeError, ValueError)):
+            s.set_value(wrong)
+        np.testing.assert_array_equal(s.get_value(), A)
+
+
+def test_lent_memory_is_not_overwritten():
+    """An array on the device that was stored as it is belongs to the caller, whoever else knows the variable."""
+    lent = asarray(A, context=get_context(DEVICE))
+    made = gpuarray_shared_constructor(lent, target=DEVICE, borrow=True)
+    later = gpuarray_shared_constructor(A + 9, target=DEVICE)
+    later.set_value(lent, borrow=True)
+    for variable in (made, made.clone(), later, copy.copy(later)):
+        assert internal(variable) is lent
+        variable.set_value(A + 5)
+        np.testing.assert_array_equal(np.asarray(lent), A)
+        variable.set_value(lent, borrow=True)
+
+
+def test_updates_and_results_share_nothing_L5773_L5817(s):
+    """What a function returned stays as it is when the variable gets another value, and the other way round."""
+    f = tcore.function([], s + 1, updates=[(s, s + 1)])
+    first = f()
+    kept = np.asarray(first).copy()
+    s.set_value(A * 0)
+    np.testing.assert_array_equal(np.asarray(first), kept)
+    np.testing.assert_array_equal(np.asarray(f()), A * 0 + 1)
+    np.testing.assert_array_equal(s.get_value(), A * 0 + 1)
+
+
+def test_internal_type_of_an_output_L5906(s):
+    """A hint: the values are the same, as host or device array."""
+    for wanted in (False, True):
+        f = tcore.function([], tcore.Out(T.exp(s), borrow=True, return_internal_type=wanted))
+        np.testing.assert_allclose(np.asarray(f()), np.exp(A), rtol=1e-6)

@@ -1,0 +1,423 @@
+"""Exported functions: C programs and Python processes without tcore compute what the functions compute."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import tcore
+import tcore.tensor as tt
+from tcore.compile.io import In
+from tcore.compile.mode import Mode
+from tcore.graph import Apply, Op
+from tcore.link import ExportError
+from tcore.tensor.sharedvar import tensor_constructor
+from tcore_cpu.compiler import find_compiler
+from tcore_cpu.linker import CPyLinker, CvmLinker
+
+X = np.linspace(-1, 1, 12).reshape(4, 3)
+
+PROLOGUE = r"""
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void show(const tcore_array *a)
+{
+    int64_t n = 1;
+    for (int d = 0; d < a->ndim; d++)
+        n *= a->dims[d];
+    printf("%d:", a->ndim);
+    for (int d = 0; d < a->ndim; d++)
+        printf(" %lld", (long long)a->dims[d]);
+    for (int64_t i = 0; i < n; i++)
+        printf(" %.17g", ((double *)a->data)[i]);
+    printf("\n");
+}
+
+static double values[12];
+
+static tcore_array matrix(int64_t rows, int64_t columns)
+{
+    tcore_array a = {values, TCORE_FLOAT64, 2, {rows, columns}, NULL};
+    for (int i = 0; i < 12; i++)
+        values[i] = -1 + i * (2.0 / 11);
+    return a;
+}
+"""
+
+
+def shown(line: str) -> np.ndarray:
+    """The array that ``show`` printed."""
+    ndim, _, rest = line.partition(":")
+    numbers = rest.split()
+    shape = tuple(map(int, numbers[: int(ndim)]))
+    return np.array(list(map(float, numbers[int(ndim) :]))).reshape(shape)
+
+
+@pytest.fixture
+def run(tmp_path):
+    """Compile a main function against an exported function, and run it: the lines that it prints."""
+
+    def run_(files: list[Path], body: str, *flags: str, before: str = "") -> list[str]:
+        library, header, _ = files
+        source = tmp_path / "program.c"
+        source.write_text(f'#include "{header.name}"\n{PROLOGUE}\n{before}\nint main(void)\n{{\n{body}\n    return 0;\n}}\n', encoding="utf-8")
+        command = [
+            *find_compiler().command, "-std=c99", "-Wall", "-Wno-unused-function", "-Werror", f"-I{header.parent}", str(source),
+            f"-L{library.parent}", f"-l{header.stem}", f"-Wl,-rpath,{library.parent}", *flags, "-o", str(tmp_path / "program"),
+        ]  # fmt: skip
+        subprocess.run(command, check=True)
+        return subprocess.run([str(tmp_path / "program")], check=True, capture_output=True, text=True, timeout=60).stdout.splitlines()
+
+    return run_
+
+
+def compile_(inputs, outputs, **options):
+    return tcore.function(inputs, outputs, mode=Mode(linker=CvmLinker()), **options)
+
+
+def layer():
+    """Elementwise work, a reduction, softmax, a state with an update, an optional input."""
+    x, scale = tt.dmatrix("x"), tt.dscalar("scale")
+    w = tensor_constructor(np.arange(3.0), name="w")
+    products = tt.exp(x) * w * scale
+    outputs = {"products": products, "softmax": tt.softmax(x), "totals": products.sum(axis=0)}
+    return compile_([x, In(scale, value=2.0)], outputs, updates=[(w, w + x.sum(axis=0))]), w
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory):
+    """The files of ``layer`` and of a matrix product."""
+    folder = tmp_path_factory.mktemp("exported")
+    x, y = tt.dmatrix("x"), tt.dmatrix("y")
+    product = compile_([x, y], tt.dot(x, y))
+    return {"layer": layer()[0].export(folder / "layer"), "product": product.export(folder / "product")}
+
+
+def test_c_program(exported, run) -> None:
+    """Results of two calls with state and with other lengths are those of the function."""
+    lines = run(
+        exported["layer"],
+        r"""
+    layer_instance *m = layer_new();
+    for (int call = 0; call < 2; call++) {
+        tcore_array in[LAYER_INPUTS] = {{0}}, out[LAYER_OUTPUTS] = {{0}}, w = {0};
+        in[LAYER_INPUT_X] = matrix(call ? 2 : 4, 3);
+        if (layer_call(m, in, out) || layer_get_w(m, &w))
+            puts(layer_error(m));
+        for (int k = 0; k < LAYER_OUTPUTS; k++) {
+            show(&out[k]);
+            layer_free_array(&out[k]);
+        }
+        show(&w);
+        layer_free_array(&w);
+    }
+    layer_free(m);""",
+    )
+    f, w = layer()
+    for call, rows in enumerate((4, 2)):
+        found = dict(zip(("products", "softmax", "totals", "w"), map(shown, lines[4 * call : 4 * call + 4]), strict=True))
+        expected = f(X[:rows])
+        for name, value in {**expected, "w": w.get_value()}.items():
+            assert found[name].shape == value.shape
+            np.testing.assert_allclose(found[name], value, rtol=1e-14)
+
+
+def test_given_memory_and_strides(exported, run) -> None:
+    """Results go where the caller has room, in any order of memory, also over an input."""
+    lines = run(
+        exported["layer"],
+        r"""
+    layer_instance *m = layer_new();
+    double room[12], scale = 1;
+    int64_t columns_first[] = {8, 4 * 8};
+    tcore_array in[] = {matrix(4, 3), {&scale, TCORE_FLOAT64, 0, {0}, NULL}};
+    tcore_array out[LAYER_OUTPUTS] = {{values, TCORE_FLOAT64, 2, {4, 3}, NULL}, {room, TCORE_FLOAT64, 2, {4, 3}, columns_first}};
+    if (layer_call(m, in, out))
+        puts(layer_error(m));
+    show(&out[0]);
+    tcore_array flat = {room, TCORE_FLOAT64, 1, {12}, NULL};
+    show(&flat);
+    in[0] = (tcore_array){room, TCORE_FLOAT64, 2, {4, 3}, columns_first};
+    tcore_array again[LAYER_OUTPUTS] = {{0}};
+    if (layer_call(m, in, again))
+        puts(layer_error(m));
+    show(&again[1]);""",
+    )
+    softmax = np.exp(X) / np.exp(X).sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(shown(lines[0]), np.exp(X) * np.arange(3.0), rtol=1e-14)
+    np.testing.assert_allclose(shown(lines[1]).reshape(3, 4).T, softmax, rtol=1e-14)
+    np.testing.assert_allclose(shown(lines[2]), np.exp(softmax) / np.exp(softmax).sum(axis=1, keepdims=True), rtol=1e-14)
+
+
+def test_errors_of_calls(exported, run) -> None:
+    """Each wrong argument has its code and a text; the state is as it was after all of them."""
+    lines = run(
+        exported["layer"],
+        r"""
+    layer_instance *m = layer_new();
+    float single[12] = {0};
+    double room[9] = {0}, scale = 1;
+    int64_t stuck[] = {0, 8};
+    tcore_array in[LAYER_INPUTS] = {{0}}, out[LAYER_OUTPUTS] = {{0}}, w = {0};
+    #define TRY(...) do { __VA_ARGS__; int code = layer_call(m, in, out); printf("%d %s\n", code, layer_error(m)); } while (0)
+    TRY((void)0);
+    TRY(in[0] = matrix(4, 3); in[0].data = single; in[0].dtype = TCORE_FLOAT32);
+    TRY(in[0] = matrix(4, 3); in[0].ndim = 1);
+    TRY(in[0] = matrix(3, 4));
+    TRY(in[0] = matrix(4, 3); in[0].data = (char *)values + 1);
+    TRY(in[0] = matrix(4, 3); out[0] = (tcore_array){room, TCORE_FLOAT64, 2, {3, 3}, NULL});
+    TRY(out[0] = (tcore_array){room, TCORE_FLOAT64, 2, {4, 3}, stuck});
+    TRY(out[0] = matrix(4, 3); out[1] = matrix(4, 3));
+    TRY(in[1] = (tcore_array){&scale, 99, 0, {0}, NULL});
+    printf("%d %s\n", layer_get_state(m, 1, &w), layer_error(m));
+    printf("%d\n", layer_call(NULL, in, out));
+    if (layer_get_w(m, &w))
+        puts(layer_error(m));
+    show(&w);""",
+    )
+    expected = [
+        "1 input 0 (x) is missing",
+        "1 input 0 (x) has dtype float32, expected float64",
+        "1 input 0 (x) has 1 dimensions, expected 2",
+        "2 lengths do not fit in ",
+        "1 input 0 (x) is not aligned to 8 bytes",
+        "2 output 0 (products) has shape (4, 3), and there is room for shape (3, 3)",
+        "1 output 0 (products) cannot be written into memory with stride 0 along axis 0",
+        "1 outputs 0 and 1 share memory",
+        "1 input 1 (scale) has dtype (unknown), expected float64",
+        "1 there is no state 1: there are 1",
+        "1",
+    ]
+    for line, start in zip(lines, expected, strict=False):
+        assert line.startswith(start)
+    assert "length 4" in lines[3]
+    np.testing.assert_array_equal(shown(lines[-1]), np.arange(3.0))
+
+
+def test_state_of_c_program(exported, run) -> None:
+    """States are set, copied out, and each instance has its own."""
+    lines = run(
+        exported["layer"],
+        r"""
+    layer_instance *first = layer_new(), *second = layer_new();
+    double numbers[] = {5, 0, 6, 0, 7, 0, 8};
+    int64_t every_other[] = {16};
+    tcore_array given = {numbers, TCORE_FLOAT64, 1, {4}, every_other}, w = {0}, other = {0};
+    if (layer_set_w(first, &given) || layer_get_w(first, &w) || layer_get_w(second, &other))
+        puts(layer_error(first));
+    show(&w);
+    show(&other);
+    given.ndim = 2;
+    printf("%d %s\n", layer_set_w(first, &given), layer_error(first));""",
+    )
+    np.testing.assert_array_equal(shown(lines[0]), [5, 6, 7, 8])
+    np.testing.assert_array_equal(shown(lines[1]), [0, 1, 2])
+    assert lines[2] == "1 state 0 (w) has 2 dimensions, expected 1"
+
+
+NAIVE_BLAS = r"""
+#include <string.h>
+void dgemm_(const char *ta, const char *tb, const int *m, const int *n, const int *k, const double *alpha, const double *a,
+            const int *lda, const double *b, const int *ldb, const double *beta, double *c, const int *ldc)
+{
+    for (int j = 0; j < *n; j++)
+        for (int i = 0; i < *m; i++) {
+            double sum = 0;
+            for (int l = 0; l < *k; l++)
+                sum += (*ta == 'N' ? a[i + l * *lda] : a[l + i * *lda]) * (*tb == 'N' ? b[l + j * *ldb] : b[j + l * *ldb]);
+            c[i + j * *ldc] = *alpha * sum + (*beta != 0 ? *beta * c[i + j * *ldc] : 0);
+        }
+}
+"""
+MULTIPLY = r"""
+    product_instance *m = product_new();
+    double weights[] = {1, 2, 3, 4, 5, 6};
+    tcore_array in[] = {matrix(4, 3), {weights, TCORE_FLOAT64, 2, {3, 2}, NULL}}, out[1] = {{0}};
+    const char *missing = product_missing_blas();
+    puts(missing ? missing : "none");
+    int code = product_call(m, in, out);
+    printf("%d %s\n", code, product_error(m));
+    if (!code)
+        show(&out[0]);"""
+PRODUCT = X @ np.arange(1.0, 7).reshape(3, 2)
+
+
+def test_blas_of_the_program(exported, run) -> None:
+    """A routine that the program has is found; without one the call says what to do."""
+    lines = run(exported["product"], MULTIPLY, "-rdynamic", before=NAIVE_BLAS)
+    assert lines[:2] == ["none", "0 "]
+    np.testing.assert_allclose(shown(lines[2]), PRODUCT, rtol=1e-14)
+    lines = run(exported["product"], MULTIPLY)
+    assert lines == ["dgemm", "6 there is no BLAS: link the program with one that has dgemm_, or give it to product_set_blas"]
+    text = exported["product"][1].read_text(encoding="utf-8")
+    assert "-lopenblas" in text
+    assert "-lopenblas" not in exported["layer"][1].read_text(encoding="utf-8")
+
+
+def test_blas_by_link_flags(run, tmp_path) -> None:
+    """With link flags the library itself needs the BLAS."""
+    source = tmp_path / "blas.c"
+    source.write_text(NAIVE_BLAS, encoding="utf-8")
+    subprocess.run([*find_compiler().command, "-shared", "-fPIC", str(source), "-o", str(tmp_path / "libnaive.so")], check=True)
+    x, y = tt.dmatrix("x"), tt.dmatrix("y")
+    files = compile_([x, y], tt.dot(x, y)).export(tmp_path / "product", blas=f"-L{tmp_path} -lnaive -Wl,-rpath,{tmp_path}", march="native")
+    lines = run(files, MULTIPLY)
+    assert lines[:2] == ["none", "0 "]
+    np.testing.assert_allclose(shown(lines[2]), PRODUCT, rtol=1e-14)
+    assert "-lnaive" in files[1].read_text(encoding="utf-8")
+
+
+LOADER = """
+import sys
+class Nothing:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in ("tcore", "tcore_cpu"):
+            raise ImportError(name)
+sys.meta_path.insert(0, Nothing())
+sys.path[:0] = [{folder!r}, {packages!r}]
+import numpy as np
+{body}
+"""
+
+
+def _python(folder: Path, body: str) -> list[str]:
+    """Run a program in a Python that cannot import tcore."""
+    program = LOADER.format(folder=str(folder), packages=str(Path(np.__file__).parents[1]), body=body)
+    done = subprocess.run([sys.executable, "-I", "-c", program], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()
+
+
+def test_loader_without_tcore(exported) -> None:
+    """The Python loader returns what the function returns, keeps state, and raises as the function does."""
+    lines = _python(
+        exported["layer"][0].parent,
+        """
+import layer
+x = np.linspace(-1, 1, 12).reshape(4, 3)
+m, other = layer.Model(), layer.Model(threads=1)
+found = m(x)
+print(sorted(found))
+print(np.allclose(found["products"], np.exp(x) * np.arange(3.0) * 2, rtol=1e-14), found["totals"].shape)
+print(np.allclose(m["w"], np.arange(3.0) + x.sum(axis=0)), other["w"].tolist(), m.states, m.inputs)
+m["w"] = [1, 1, 1]
+print(np.allclose(m(x=x.T.copy().T, scale=1)["products"], np.exp(x), rtol=1e-14), m(np.ones((0, 3)))["products"].shape)
+for wrong in (lambda: m(x.astype("f4")), lambda: m(x.astype("c16")), lambda: m(x[:, :2]), lambda: m(), lambda: m(x, y=1), lambda: m["v"]):
+    try:
+        wrong()
+        print("fine")
+    except Exception as error:
+        print(type(error).__name__, error)
+kept = m(x)["softmax"]
+del m
+print(np.allclose(kept.sum(axis=1), 1))
+""",
+    )
+    assert lines[0] == "['products', 'softmax', 'totals']"
+    assert lines[1] == "True (3,)"
+    assert lines[2] == "True [0.0, 1.0, 2.0] ['w'] ['x', 'scale']"
+    assert lines[3] == "True (0, 3)"
+    assert lines[4] == "fine"  # float32 fits into float64
+    assert lines[5] == "TypeError input 0 (x) has dtype complex128, expected float64"
+    assert lines[6].startswith("ValueError lengths do not fit in ")
+    assert lines[7] == "TypeError input 0 (x) is missing"
+    assert lines[8] == "TypeError there is no input 'y'; the inputs are x, scale"
+    assert lines[9].startswith("KeyError")
+    assert lines[10] == "True"
+
+
+def test_loader_takes_scipys_blas(exported) -> None:
+    """Without a BLAS of its own the library gets that of SciPy; without SciPy the error names the remedies."""
+    body = """
+import product
+print(product.Model()(np.ones((2, 3)), np.arange(6.0).reshape(3, 2)).tolist())
+"""
+    assert _python(exported["product"][0].parent, body) == ["[[6.0, 9.0], [6.0, 9.0]]"]
+    body = """
+import product
+sys.modules["scipy"] = None
+try:
+    product.Model()
+except product.ExportedError as error:
+    print(error)
+"""
+    (line,) = _python(exported["product"][0].parent, body)
+    assert "install scipy" in line
+    assert 'blas="-lopenblas"' in line
+
+
+def test_forms_of_results(tmp_path) -> None:
+    """One result, a list of one, none at all, results that share memory, dtypes, indices, and the linker ``c|py``."""
+    x, i = tt.fvector("x"), tt.lvector("i")
+    n = tensor_constructor(np.array(0), name="n")
+    mode = Mode(linker=CPyLinker())
+    tcore.function([x, i], x[i], mode=mode).export(tmp_path / "single")
+    tcore.function([x], [x[::-2], x, tt.constant(np.arange(2, dtype="int8"))], mode=mode).export(tmp_path / "several")
+    tcore.function([], updates=[(n, n + 1)], mode=mode).export(tmp_path / "counter")
+    lines = _python(
+        tmp_path,
+        """
+import counter, several, single
+x = np.arange(5, dtype="f4")
+m = single.Model()
+print(m(x, [4, -5]), m(x, [0]).dtype)
+try:
+    m(x, [5])
+except IndexError as error:
+    print(error)
+print(several.Model()(x))
+m = counter.Model()
+print([m(), m(), m[0].tolist()])
+""",
+    )
+    assert lines[0] == "[4. 0.] float32"
+    assert lines[1].startswith("an index is out of bounds in AdvancedSubtensor")
+    assert lines[1].endswith("5, where the axis has length 5")
+    assert lines[2] == repr([np.arange(5, dtype="f4")[::-2], np.arange(5, dtype="f4"), np.arange(2, dtype="int8")])
+    assert lines[3] in ("[[], [], 2]", "[None, None, 2]")
+
+
+class PythonOnly(Op):
+    """x + 1, in Python."""
+
+    __props__ = ()
+
+    def make_node(self, x):
+        return Apply(self, [x], [x.type()])
+
+    def perform(self, node, inputs, output_storage, params=None):
+        output_storage[0][0] = inputs[0] + 1
+
+
+def test_what_needs_python_is_refused(tmp_path) -> None:
+    """The error names the nodes and values, and what to do; nothing is written."""
+    x = tt.dvector("x")
+    with pytest.raises(ExportError, match=r"need Python:\n  PythonOnly.*PythonOnly has no lowering\nWrite them with ops") as found:
+        compile_([x], PythonOnly()(x) * 2, name="twice").export(tmp_path / "model")
+    assert str(found.value).startswith('the function "twice" cannot be exported')
+    anything = tcore.graph.generic()
+    anything.name = "anything"
+    with pytest.raises(ExportError, match="input anything is of type"):
+        compile_([anything, x], x, on_unused_input="ignore").export(tmp_path / "model")
+    assert not list(tmp_path.iterdir())
+
+
+def test_backends_without_export(tmp_path) -> None:
+    """A linker that writes no code says which one does."""
+    x = tt.dvector("x")
+    f = tcore.function([x], x + 1, mode=Mode(linker="py"))
+    with pytest.raises(ExportError, match="PerformLinker runs functions inside this process .*package tcore-cpu"):
+        f.export(tmp_path / "model")
+
+
+def test_names_of_files(tmp_path) -> None:
+    """The last part of the path is a name in C."""
+    x = tt.dvector("x")
+    with pytest.raises(ValueError, match="'my-model' cannot start names in C"):
+        compile_([x], x + 1).export(tmp_path / "my-model")

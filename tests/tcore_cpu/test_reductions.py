@@ -1,0 +1,122 @@
+"""Reductions in every order of memory: groups of rows, short and long rows, axes that are apart, NaN anywhere."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import tcore.tensor as tt
+from tcore.compile.function import function
+from tcore.compile.mode import Mode
+from tcore_cpu.linker import CvmLinker
+
+DTYPES = ("float64", "float32", "int64", "int32", "uint8", "bool")
+
+
+def sample(shape, dtype, rng):
+    if dtype == "bool":
+        return rng.random(shape) < 0.5
+    if dtype.startswith("float"):
+        return rng.normal(size=shape).astype(dtype)
+    return rng.integers(0, 100, size=shape).astype(dtype)
+
+
+def agree(native, value, axis):
+    """Sum and extremes of ``value`` over ``axis`` against NumPy."""
+    x = tt.TensorType(str(value.dtype), (False,) * value.ndim)("x")
+    results = [x.sum(axis=axis), x.max(axis=axis), x.min(axis=axis)]
+    f = native([x], results)
+    total, largest, smallest = f(value)
+    np.testing.assert_allclose(total, value.sum(axis=axis), rtol=1e-12, atol=1e-10)
+    np.testing.assert_array_equal(largest, value.max(axis=axis))
+    np.testing.assert_array_equal(smallest, value.min(axis=axis))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_groups_of_rows(native, dtype):
+    """Over the outer axis rows are taken in groups; every remainder of a group, and of the groups' groups."""
+    rng = np.random.default_rng(0)
+    x = tt.TensorType(dtype, (False, False))("x")
+    f = native([x], [x.sum(axis=0), x.max(axis=0), x.min(axis=0)])
+    for rows in (1, 6, 7, 8, 9, 14, 15, 16, 63, 64, 65, 71, 72, 128, 4095, 4097, 4170):
+        for columns in (4, 17, 520) if rows < 100 else (5,):
+            value = sample((rows, columns), dtype, rng)
+            total, largest, smallest = f(value)
+            np.testing.assert_allclose(total, value.sum(axis=0, dtype=total.dtype), rtol=1e-5, atol=1e-4)
+            np.testing.assert_array_equal(largest, value.max(axis=0))
+            np.testing.assert_array_equal(smallest, value.min(axis=0))
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_nan_in_any_row(native, dtype):
+    """NaN in whatever row of a group makes the extremes of its column NaN, and of no other."""
+    x = tt.TensorType(dtype, (False, False))("x")
+    f = native([x], [x.max(axis=0), x.min(axis=0), x.max(axis=1), x.min(axis=1)])
+    for row in (0, 1, 6, 7, 8, 20, 63, 64, 99):
+        for column in (0, 15, 16, 31, 32, 40):
+            value = np.random.default_rng(row).normal(size=(100, 41)).astype(dtype)
+            value[row, column] = np.nan
+            for result, expected in zip(f(value), (value.max(0), value.min(0), value.max(1), value.min(1)), strict=True):
+                np.testing.assert_array_equal(result, expected)
+
+
+@pytest.mark.parametrize("length", [1, 5, 31, 32, 33, 511, 512, 513, 1500])
+def test_rows_of_any_length(native, length):
+    """Short rows are one tile, long ones several."""
+    agree(native, np.random.default_rng(length).normal(size=(70, length)), 1)
+
+
+@pytest.mark.parametrize("axis", [(0, 2), (0,), (1,), (2,), (1, 2), (0, 1), (1, 3), (0, 2, 3)])
+def test_axes_that_are_apart(native, axis):
+    """Reduced axes with kept ones between them, in three orders of memory."""
+    value = np.random.default_rng(1).normal(size=(9, 40, 33, 2))
+    for order in ((0, 1, 2, 3), (2, 0, 3, 1), (3, 2, 1, 0)):
+        agree(native, np.ascontiguousarray(value.transpose(order)).transpose(np.argsort(order)), axis)
+    agree(native, value[::-1, ::2, ::-3], axis)
+
+
+def test_positions_over_axes_that_are_apart(native):
+    """argmax over two axes with another one between: the first of equals, NaN before all."""
+    rng = np.random.default_rng(2)
+    x = tt.dtensor3("x")
+    f = native([x], x.dimshuffle(1, 0, 2).reshape((x.shape[1], x.shape[0] * x.shape[2])).argmax(axis=1))
+    value = rng.integers(0, 50, size=(30, 20, 700)).astype("float64")
+    value[3, 4, 5] = value[3, 4, 600] = np.nan
+    np.testing.assert_array_equal(f(value), value.transpose(1, 0, 2).reshape(20, -1).argmax(axis=1))
+
+
+def test_results_do_not_depend_on_threads(native, threads):
+    """Bit for bit, however the rows of a tile are split."""
+    value = np.random.default_rng(3).normal(size=(300, 70, 90))
+    x = tt.dtensor3("x")
+    f = native([x], [x.sum(axis=axis) for axis in (0, 1, 2, (0, 2), (0, 1), (1, 2))])
+    threads(1)
+    alone = f(value)
+    threads(4)
+    for one, many in zip(alone, f(value), strict=True):
+        np.testing.assert_array_equal(one, many)
+
+
+def optimized(inputs, output):
+    return function(inputs, output, mode=Mode(linker=CvmLinker()))
+
+
+def test_layer_norm_is_one_kernel():
+    """Rows are read once: what is made and overwritten inside needs no memory of its own."""
+    x = tt.dmatrix("x")
+    centred = x - x.mean(axis=1, keepdims=True)
+    f = optimized([x], centred / tt.sqrt(tt.sqr(centred).mean(axis=1, keepdims=True) + 1e-5))
+    assert f.maker.linker.kernels == 1
+    for shape in ((50, 20), (3, 2000), (1, 1), (0, 4)):
+        value = np.random.default_rng(4).normal(size=shape)
+        expected = value - value.mean(axis=1, keepdims=True)
+        np.testing.assert_allclose(f(value), expected / np.sqrt((expected**2).mean(axis=1, keepdims=True) + 1e-5), rtol=1e-10)
+
+
+def test_gradient_of_log_of_sum_of_exp_is_one_kernel():
+    """The exponentials that the sum needs are those that are divided, in place in the graph."""
+    x = tt.dmatrix("x")
+    f = optimized([x], tt.grad(tt.log(tt.exp(x).sum(axis=1)).sum(), x))
+    assert f.maker.linker.kernels == 1
+    value = np.random.default_rng(5).normal(size=(37, 600))
+    np.testing.assert_allclose(f(value), np.exp(value) / np.exp(value).sum(axis=1, keepdims=True), rtol=1e-12)
