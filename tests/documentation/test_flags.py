@@ -221,7 +221,7 @@ class TestDefaultMode:
 
     def test_including_L13840(self, monkeypatch):
         assert "Composite" not in self.ops(monkeypatch, "linker=py,optimizer=fast_compile")
-        assert "Composite" in self.ops(monkeypatch, "linker=py,optimizer=fast_compile,optimizer_including=other:fusion")
+        assert "Composite" in self.ops(monkeypatch, "linker=py,optimizer=fast_compile,optimizer_including=inplace:fusion")
 
     def test_requiring_L13848(self, monkeypatch):
         assert "Composite" in self.ops(monkeypatch, "linker=py,optimizer=fast_run")
