@@ -391,3 +391,21 @@ class TestDevices:
         assert contexts.get_context().device_name == "opencl0:0"
         assert module.device_in_use() == "cpu"
         assert module.current_backend() is None or module.current_backend().name == "cpu"
+
+
+@pytest.mark.skipif(unavailable("opencl") is not None, reason=str(unavailable("opencl")))
+@pytest.mark.parametrize("deterministic", ["default", "more"])
+def test_same_bits_in_every_run_L13377(deterministic):
+    """Devices add in a fixed order where indices repeat, whatever the flag says: float32 sums that depend on the order agree to the bit."""
+    x, rows = T.fvector("x"), T.lvector("rows")
+    rng = np.random.default_rng(5)
+    values = (rng.standard_normal(600) * 10.0 ** rng.integers(-4, 5, 600)).astype("float32")
+    places = rng.integers(0, 3, 600)
+    with config.change_flags(backend="opencl", deterministic=deterministic):
+        f = tcore.function([x, rows], T.inc_subtensor(T.zeros((3,), "float32")[rows], x) * np.float32(1))
+    assert any("Gpu" in str(node.op) and "IncSubtensor" in str(node.op) for node in f.maker.fgraph.apply_nodes)
+    runs = {f(values, places).tobytes() for _ in range(4)}
+    assert len(runs) == 1
+    expected = np.zeros(3, "float32")
+    np.add.at(expected, places, values)
+    np.testing.assert_allclose(np.frombuffer(runs.pop(), "float32"), expected, rtol=1e-4)

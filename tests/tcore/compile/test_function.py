@@ -190,12 +190,16 @@ class TestCopy:
         with pytest.raises(ValueError, match="does not use"):
             f.copy(swap={shared(0.0): shared(1.0)})
 
-    def test_share_memory_L12507(self):
+    @pytest.mark.parametrize("together", [True, False])
+    def test_share_memory_L12507(self, together):
+        """Cells of intermediate values are common to both, or of each its own; those of inputs and outputs never are common."""
         f = function([x], T.exp(x) * 2, mode=Mode(linker="vm_nogc", optimizer=None))
-        g = f.copy(share_memory=True)
-        assert f(0.0) == g(0.0) == 2.0
-        shared_cells = {id(cell) for cell in f.fn.storage_map.values()} & {id(cell) for cell in g.fn.storage_map.values()}
-        assert shared_cells
+        g = f.copy(share_memory=together)
+        assert f(0.0) == g(0.0) == f(0.0) == 2.0
+        between = [{id(cell) for v, cell in each.fn.storage_map.items() if v.owner is not None and "exp" in str(v)} for each in (f, g)]
+        assert (between[0] == between[1]) is together
+        ends = [{id(each.fn.storage_map[v]) for v in (*each.maker.fgraph.inputs, *each.maker.fgraph.outputs)} for each in (f, g)]
+        assert ends[0].isdisjoint(ends[1])
 
     def test_state_of_inputs_L12472(self):
         """Values of inputs with updates are copied."""
