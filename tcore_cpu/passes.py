@@ -38,7 +38,7 @@ class Pass:
     refs: list[tuple[int, int, int, int]] = field(factory=list)
     pointers: list[str] = field(factory=list)
     texts: dict[Any, str] = field(factory=dict)
-    reductions: list[tuple[int, int, int, int, int, int]] = field(factory=list)
+    reductions: list[tuple[int, int, int, int, int, int, int]] = field(factory=list)
     cells: set[int] = field(factory=set)
     #: what Maps of this pass have stored: read back as values
     values: dict[Load, Expr] = field(factory=dict)

@@ -48,7 +48,7 @@ class Phase:
     level: int
     lanes: bool
     refs: tuple[tuple[int, int, int, int], ...]
-    reductions: tuple[tuple[int, int, int, int, int, int], ...]
+    reductions: tuple[tuple[int, int, int, int, int, int, int], ...]
 
 
 @frozen(eq=False)
