@@ -10,10 +10,10 @@ from attrs import field, frozen
 
 from tcore import scalar
 from tcore.configuration import config
+from tcore.configuration.floating import floating_point_errors
 from tcore.graph.apply import Apply
 from tcore.graph.op import Op
 from tcore.graph.variable import Variable
-from tcore.link.floating import floating_point_errors
 from tcore.scalar.dtypes import discrete_dtypes
 from tcore.scalar.op import ScalarOp
 from tcore.tensor.conversion import as_tensor_variable

@@ -10,11 +10,11 @@ import numpy as np
 from attrs import field, frozen
 
 from tcore.configuration import config
+from tcore.configuration.floating import floating_point_errors
 from tcore.graph.apply import Apply
 from tcore.graph.null_type import DisconnectedType, NullType
 from tcore.graph.op import Op
 from tcore.graph.variable import Variable
-from tcore.link.floating import floating_point_errors
 from tcore.plugins.finders import names_elsewhere
 from tcore.scalar.basic import Second
 from tcore.scalar.dtypes import complex_dtypes, discrete_dtypes
