@@ -59,6 +59,7 @@ class FirstResult(Row):
     """A row's program, timed from its first line to its first result."""
 
     kind = "first"
+    without = {"torch": "it compiles nothing"}
     of: Row
     store: str
     goal: Goal

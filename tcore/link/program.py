@@ -7,8 +7,8 @@ import sys
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from tcore.configuration.floating import floating_point_errors
 from tcore.graph import Constant, Variable
+from tcore.graph.floating import floating_point_errors
 from tcore.link.container import Cell, StorageMap
 from tcore.link.errors import raise_with_op
 from tcore.link.storage import written_inputs

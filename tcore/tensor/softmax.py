@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from tcore import scalar
-from tcore.configuration.floating import floating_point_errors
 from tcore.graph.apply import Apply
+from tcore.graph.floating import floating_point_errors
 from tcore.graph.op import Op
 from tcore.graph.variable import Variable
 from tcore.scalar.dtypes import float_dtypes
