@@ -68,15 +68,17 @@ def runtime() -> Any:
 def load_blas() -> bool:
     """Give BLAS to the runtime, once; whether there is one."""
     global _blas_done  # noqa: PLW0603 - loaded once per process
-    from tcore_cpu.blas import ROUTINES, pointers
+    from tcore_cpu.blas import ROUTINES, find_blas
 
     with _lock:
         if not _blas_done:
-            found = pointers()
-            for number, name in enumerate(ROUTINES):
-                if name in found:
-                    runtime().set_blas(number, found[name])
-            _blas_done = bool(found)
+            found = find_blas()
+            if found is not None:
+                for number, name in enumerate(ROUTINES):
+                    runtime().set_blas(number, found.routines[name])
+                if found.threads is not None:
+                    runtime().set_blas_threads(*found.threads)
+                _blas_done = True
     return _blas_done
 
 
