@@ -68,16 +68,17 @@ def _store(topic: str) -> ReportLine:
 
 
 def _blas(topic: str) -> ReportLine:
-    from tcore_cpu.blas import BlasError, pointers
+    from tcore_cpu.blas import BlasError, find_blas
 
     try:
-        found = pointers()
+        found = find_blas()
     except BlasError as error:
         return ReportLine(topic, "missing", str(error), "pip install scipy")
-    if not found:
+    if found is None:
         return ReportLine(topic, "info", "switched off by an empty blas.ldflags; products run on NumPy")
     origin = "SciPy's" if config.blas.ldflags.strip() == "-lblas" else f"from {config.blas.ldflags}"
-    return ReportLine(topic, "ok", f"{origin}, {len(found)} routines")
+    threads = "on tcore's threads" if found.threads is not None else "on threads of its own"
+    return ReportLine(topic, "ok", f"{origin}, {len(found.routines)} routines, {threads}")
 
 
 def _vectors(topic: str) -> ReportLine:
