@@ -160,10 +160,11 @@ class Block:
             if node not in self.called:
                 cleanup = ask(node.op, "c_code_cleanup", node, self.name(node), *self.arguments(node), sub, default="") or ""
             if not cleanup.strip():
-                text += f"{{\n{self.code(node, outer)}\n}}\n"
+                text += f"TC_TRY {{\n{self.code(node, outer)}\n}} TC_CATCH {{\ntc_caught();\n{sub['fail']}\n}}\n"
                 continue
             label = f"tc_cleanup_{k}"
-            text += f"{{\n{self.code(node, label)}\n"
+            # what cleans up is in the scope of the code, so that what is thrown here is caught in tc_run
+            text += f"{{\ntc_failed = {len(self.filled) + 1 + k};\n{self.code(node, label)}\n"
             ends.append(f"{_label(label)}{cleanup}\n}}\n")
             outer = label
         return text + "".join(reversed(ends))
@@ -291,6 +292,7 @@ Py_XDECREF(tc_old);
             *(f"#include {header}" if header[0] in '<"' else f'#include "{header}"' for header in headers),
             *support,
             *(_joined(ask(node.op, "c_support_code_apply", node, self.name(node))) for node in own),
+            _EXCEPTIONS,
             self.struct(),
             _MODULE.format(
                 name=f"node_{PLACEHOLDER}_0",
@@ -327,6 +329,39 @@ def _unique(owners: Sequence[Any]) -> list[Any]:
     return list(found.values())
 
 
+_EXCEPTIONS = r"""
+#ifdef __cpp_exceptions
+#include <exception>
+#include <new>
+#define TC_TRY try
+#define TC_CATCH catch (...)
+namespace {
+/* Makes what C++ code threw a Python exception: the caller is C, and would end the process. */
+void tc_caught()
+{
+    if (!PyGILState_Check())
+        PyEval_RestoreThread(PyGILState_GetThisThreadState());
+    if (PyErr_Occurred())
+        return;
+    try {
+        throw;
+    } catch (const std::bad_alloc&) {
+        PyErr_NoMemory();
+    } catch (const std::exception& thrown) {
+        PyErr_Format(PyExc_RuntimeError, "an Op's C code threw an exception of C++: %s", thrown.what());
+    } catch (...) {
+        PyErr_SetString(PyExc_RuntimeError, "an Op's C code threw an exception of C++ that is no std::exception");
+    }
+}
+}
+#else /* the op asked for code without exceptions */
+#define TC_TRY if (true)
+#define TC_CATCH else
+namespace {
+void tc_caught() {}
+}
+#endif
+"""
 _STRUCT = """
 namespace {{
 struct tc_struct {{
@@ -366,7 +401,9 @@ if (!PyTuple_Check(cells) || PyTuple_GET_SIZE(cells) != {count}) {{
     return NULL;
 }}
 tc_struct* self = new tc_struct();
-if (self->init(cells)) {{
+int tc_failure = 1;
+TC_TRY {{ tc_failure = self->init(cells); }} TC_CATCH {{ tc_caught(); }}
+if (tc_failure) {{
     if (!PyErr_Occurred()) PyErr_SetString(PyExc_RuntimeError, "an Op's struct code failed without an exception");
     self->cleanup();
     delete self;
@@ -379,7 +416,7 @@ return capsule;
 PyObject* tc_run(PyObject*, PyObject* capsule) {{
 tc_struct* self = (tc_struct*) PyCapsule_GetPointer(capsule, "tcore_cpu.struct");
 if (!self) return NULL;
-self->tc_failed = self->run();
+TC_TRY {{ self->tc_failed = self->run(); }} TC_CATCH {{ tc_caught(); }}
 if (self->tc_failed || PyErr_Occurred()) {{
     if (!PyErr_Occurred()) PyErr_SetString(PyExc_RuntimeError, "an Op's C code failed without an exception");
     return NULL;

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import keyword
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -54,9 +55,11 @@ def export_function(
     CompileError
         If there is no C compiler, or it fails.
     ValueError
-        If the last part of ``path`` is no identifier.
+        If the last part of ``path`` is no identifier, or a word of Python.
     """
     target = Path(path)
+    if keyword.iskeyword(target.name):
+        raise ValueError(f"{target.name!r} is a word of Python, so that nothing could import {target.name}.py: take another name")
     if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", target.name):
         raise ValueError(f"{target.name!r} cannot start names in C: the last part of the path must be an identifier, such as 'model'")
     return write(collect(function, fgraph, order), target, march=march, blas=blas)

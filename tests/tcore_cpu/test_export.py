@@ -421,3 +421,5 @@ def test_names_of_files(tmp_path) -> None:
     x = tt.dvector("x")
     with pytest.raises(ValueError, match="'my-model' cannot start names in C"):
         compile_([x], x + 1).export(tmp_path / "my-model")
+    with pytest.raises(ValueError, match=r"'class' is a word of Python, so that nothing could import class\.py"):
+        compile_([x], x + 1).export(tmp_path / "class")

@@ -382,3 +382,50 @@ def test_refused_code_shows_the_compilers_words() -> None:
     x, y = tt.dvector("x"), tt.dscalar("y")
     with pytest.raises(CompileError, match="refused an op's C code(.|\n)*error"):
         function([x, y], Broken()(x, y), mode=Mode(linker=CvmLinker(), optimizer=None))
+
+
+class Throws(Op):
+    """Code that leaves by a C++ exception, where Python's lock may not be held; ``cleanup``: with c_code_cleanup."""
+
+    __props__ = ("thrown", "cleanup", "unlocked", "where")
+
+    def __init__(self, thrown: str, *, cleanup: bool = False, unlocked: bool = False, where: str = "code") -> None:
+        self.thrown, self.cleanup, self.unlocked, self.where = thrown, cleanup, unlocked, where
+
+    def make_node(self, x):
+        return Apply(self, [x], [x.type()])
+
+    def c_headers(self):
+        return ["<stdexcept>"]
+
+    def _throw(self, place: str) -> str:
+        return f"throw {self.thrown};" if self.where == place else ""
+
+    def c_init_code_struct(self, node, name, sub):
+        return self._throw("struct")
+
+    def c_code(self, node, name, inputs, outputs, sub):
+        begin, end = ("Py_BEGIN_ALLOW_THREADS", "Py_END_ALLOW_THREADS") if self.unlocked else ("", "")
+        return f"{begin} {self._throw('code')} {end} Py_XDECREF({outputs[0]}); {outputs[0]} = {inputs[0]}; Py_INCREF({inputs[0]});"
+
+    def c_code_cleanup(self, node, name, inputs, outputs, sub):
+        return "(void) 0;" if self.cleanup else ""
+
+
+@pytest.mark.parametrize(
+    ("op", "error", "says"),
+    [
+        (Throws('std::runtime_error("too wide")'), RuntimeError, "C\\+\\+: too wide"),
+        (Throws("5", cleanup=True), RuntimeError, "no std::exception"),
+        (Throws("std::bad_alloc()", unlocked=True), MemoryError, None),
+        (Throws('std::runtime_error("not built")', where="struct"), RuntimeError, "not built"),
+    ],
+    ids=["std", "cleanup", "without the GIL", "struct"],
+)
+def test_exceptions_of_cpp_are_raised(op, error, says) -> None:
+    """An exception that leaves an op's code is one of Python; it ended the process."""
+    x = tt.dvector("x")
+    with pytest.raises(error, match=says) as caught:
+        function([x], op(x))(np.zeros(2))
+    if op.where == "code":
+        assert "Apply node that caused the error: Throws" in str(caught.value)
