@@ -298,6 +298,10 @@ class CStep:
         cells: dict[Any, list[Any]] = {v: [None] for v in (*node.inputs, *node.outputs)}
         return CThunk(self._block, self._loaded, cells, lock=self._lock), [cells[v] for v in node.inputs], [cells[v] for v in node.outputs]
 
+    def blame(self, error: Exception, values: tuple[Any, ...]) -> None:
+        """Raise ``error`` with the node: the runtime cannot take what it returned for ``values``."""
+        raise_with_op(self.fgraph, self.node, ThunkView(values, len(self.node.outputs)), (type(error), error, error.__traceback__))
+
     def __call__(self, *values: Any) -> tuple[Any, ...]:
         try:
             instance = self._spare.pop()

@@ -33,7 +33,18 @@ def step_of(node: Any, fgraph: Any, key: str = "") -> Any:
     return step
 
 
-class _PerformStep:
+class _Step:
+    """What a node runs in Python."""
+
+    node: Any
+    fgraph: Any
+
+    def blame(self, error: Exception, values: tuple[Any, ...]) -> None:
+        """Raise ``error`` with the node: the runtime cannot take what it returned for ``values``."""
+        raise_with_op(self.fgraph, self.node, ThunkView(values, len(self.node.outputs)), (type(error), error, error.__traceback__))
+
+
+class _PerformStep(_Step):
     """Runs ``Op.perform`` on fresh cells."""
 
     def __init__(self, node: Any, fgraph: Any) -> None:
@@ -59,7 +70,7 @@ class _PerformStep:
         return tuple(cell[0] for cell in storage)
 
 
-class _ThunkStep:
+class _ThunkStep(_Step):
     """Runs the thunk of an op that makes its own: each call in progress has one, with cells of its own."""
 
     def __init__(self, node: Any, fgraph: Any) -> None:

@@ -127,6 +127,26 @@ static void frame_give_back(Program *p, frame *f)
 
 /* ---- running --------------------------------------------------------------------------------- */
 
+/* Lets the step that returned what nobody can take say which node it runs; ``arguments`` is what it was called with. */
+static void blame_step(PyObject *callable, PyObject *arguments)
+{
+    PyObject *type, *value, *trace, *blame, *result = NULL;
+    PyErr_Fetch(&type, &value, &trace);
+    PyErr_NormalizeException(&type, &value, &trace);
+    blame = PyObject_GetAttrString(callable, "blame");
+    if (blame && value)
+        result = PyObject_CallFunctionObjArgs(blame, value, arguments, NULL);
+    Py_XDECREF(blame);
+    if (!result && PyErr_Occurred() && !PyErr_ExceptionMatches(PyExc_AttributeError)) {
+        Py_XDECREF(type);
+        Py_XDECREF(value);
+        Py_XDECREF(trace);
+        return;
+    }
+    Py_XDECREF(result);
+    PyErr_Restore(type, value, trace);
+}
+
 static int run_step(Program *p, frame *f, Py_ssize_t k)
 {
     PyObject *step = PyTuple_GET_ITEM(p->steps, k), *callable = PyTuple_GET_ITEM(step, 0);
@@ -147,11 +167,14 @@ static int run_step(Program *p, frame *f, Py_ssize_t k)
         goto done;
     if (!PyTuple_Check(results) || PyTuple_GET_SIZE(results) != nwrites) {
         PyErr_Format(PyExc_TypeError, "a step returned %R instead of a tuple of %zd", results, nwrites);
+        blame_step(callable, arguments);
         goto done;
     }
     for (Py_ssize_t i = 0; i < nwrites; i++)
-        if (slot_from_result(f, (int)PyLong_AsLong(PyTuple_GET_ITEM(writes, i)), PyTuple_GET_ITEM(results, i)))
+        if (slot_from_result(f, (int)PyLong_AsLong(PyTuple_GET_ITEM(writes, i)), PyTuple_GET_ITEM(results, i))) {
+            blame_step(callable, arguments);
             goto done;
+        }
     status = 0;
 done:
     Py_XDECREF(arguments);

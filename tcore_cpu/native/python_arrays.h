@@ -295,9 +295,12 @@ static int slot_from_result(frame *f, int s, PyObject *value)
                                         NPY_ARRAY_CARRAY);
     else if (PyArray_IsAnyScalar(value) && slot->ndim == 0) {
         array = PyArray_FromAny(value, PyArray_DescrFromType(number_of(slot->dtype)), 0, 0, NPY_ARRAY_CARRAY, NULL);
+    } else if (PyArray_Check(value)) {
+        PyErr_Format(PyExc_TypeError, "the op made an array of %d dimensions and %R where one of %d dimensions and its output's dtype belongs",
+                     PyArray_NDIM((PyArrayObject *)value), (PyObject *)PyArray_DESCR((PyArrayObject *)value), slot->ndim);
     } else
-        PyErr_Format(PyExc_TypeError, "a step returned %R where an array of %d dimensions of its output's type belongs",
-                     (PyObject *)Py_TYPE(value), slot->ndim);
+        PyErr_Format(PyExc_TypeError, "the op made %R where an array of %d dimensions and its output's dtype belongs",
+                     value == Py_None ? value : (PyObject *)Py_TYPE(value), slot->ndim);
     if (!array)
         return -1;
     Py_XSETREF(f->objects[s], array);

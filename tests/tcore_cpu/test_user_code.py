@@ -429,3 +429,36 @@ def test_exceptions_of_cpp_are_raised(op, error, says) -> None:
         function([x], op(x))(np.zeros(2))
     if op.where == "code":
         assert "Apply node that caused the error: Throws" in str(caught.value)
+
+
+class Returns(Op):
+    """An op that makes something else than it promised: by C code, or by perform."""
+
+    __props__ = ("made",)
+
+    def __init__(self, made: str) -> None:
+        self.made = made
+
+    def make_node(self, x):
+        return Apply(self, [x], [x.type()])
+
+    def c_code(self, node, name, inputs, outputs, sub):
+        if self.made == "perform":
+            raise MethodNotDefined("c_code", type(self), type(self).__name__)
+        wrong = {"nothing": "NULL", "float32": f"(PyArrayObject*) PyArray_ZEROS(1, PyArray_DIMS({inputs[0]}), NPY_FLOAT32, 0)"}
+        return f"Py_XDECREF({outputs[0]}); {outputs[0]} = {wrong[self.made]};"
+
+    def perform(self, node, inputs, output_storage):
+        output_storage[0][0] = np.zeros((2, 2))
+
+
+@pytest.mark.parametrize(
+    ("made", "says"),
+    [("nothing", "made None where"), ("float32", "1 dimensions and dtype.'float32'. where one of 1"), ("perform", "array of 2 dimensions .* where one of 1")],
+)
+def test_results_of_another_type_name_the_node(made, says) -> None:
+    """An output that is not of its Type is an error with the node and the user's line."""
+    x = tt.dvector("x")
+    with pytest.raises(TypeError, match=says) as caught:
+        function([x], tt.exp(Returns(made)(x)), mode=Mode(CvmLinker()))(np.zeros(2))
+    assert "Apply node that caused the error: Returns" in str(caught.value)
