@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from tcore.codegen.expr import Axis, Const, Expr, index_const
+from tcore.codegen.expr import Axis, Const, Expr, const, index_const, select
 from tcore.codegen.functions import apply_function
 from tcore.codegen.lowering import NotLowered, Operand, Target, axes_of, lowers, merge
 from tcore.codegen.reductions import Reduction
 from tcore.codegen.stages import Demand, Reduce, Stage
-from tcore.tensor.careduce import CAReduce, Supremum
+from tcore.tensor.careduce import CAReduce, ProdWithoutZeros, Supremum
 from tcore.tensor.extremes import Argmax, Argmin, MaxAndArgmax
 
 __all__ = ["LOWERINGS"]
@@ -46,7 +46,10 @@ def lower_careduce(op: Any, out: Target, x: Operand) -> list[Stage]:
     axes = _normal(op.axis, x.ndim)
     kept, reduced = _kept(out, x, axes), axes_of(x, axes)
     demands = _some(reduced) if name in ("max", "min") and not isinstance(op, Supremum) else []
-    return [*demands, Reduce((out.buffer,), kept, reduced, Reduction(name, accumulator, (out.dtype,)), (x[merge(kept, reduced, axes)],))]
+    element = x[merge(kept, reduced, axes)]
+    if isinstance(op, ProdWithoutZeros):
+        element = select(apply_function("eq", (element, const(0, x.dtype)), "bool"), const(1, x.dtype), element)
+    return [*demands, Reduce((out.buffer,), kept, reduced, Reduction(name, accumulator, (out.dtype,)), (element,))]
 
 
 @lowers(MaxAndArgmax)

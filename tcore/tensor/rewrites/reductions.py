@@ -11,7 +11,7 @@ from tcore.optimizer.rewrite import ASSUME_FINITE, Rewrite, Stage, rewrite
 from tcore.scalar.dtypes import float_dtypes
 from tcore.tensor._lengths import product
 from tcore.tensor.alloc import Alloc
-from tcore.tensor.careduce import CAReduce, CAReduceDtype, Prod, Sum, Supremum, normal_axes
+from tcore.tensor.careduce import CAReduce, CAReduceDtype, Prod, ProdWithoutZeros, Sum, Supremum, normal_axes
 from tcore.tensor.constants import constant_int
 from tcore.tensor.dimshuffle import DimShuffle
 from tcore.tensor.elemwise import Elemwise
@@ -69,7 +69,7 @@ def _keeps_signs(node: Apply) -> bool:
 @rewrite(Stage.CANONICALIZE, tracks=[CAReduce], tags=(ASSUME_FINITE,), exact=_keeps_signs)
 def local_cut_useless_reduce(node: Apply) -> Any:
     """sum(x, no axes) -> x"""
-    if _axes(node):
+    if _axes(node) or isinstance(node.op, ProdWithoutZeros):
         return False
     x: Any = node.inputs[0]
     out: Any = node.outputs[0]
@@ -88,6 +88,8 @@ def local_reduce_broadcastable(node: Apply) -> Any:
         return False
     if type(op) not in (CAReduce, Supremum, Sum, Prod) and not isinstance(op, CAReduceDtype):
         return False
+    if isinstance(op, ProdWithoutZeros) and len(single) == len(axes):
+        return False  # a zero is not its own product
     if op.scalar_op.output_types is None or out.type.dtype == "bool" != x.type.dtype:
         return False
     order = [axis for axis in range(x.type.ndim) if axis not in single]
@@ -183,7 +185,7 @@ def local_reduce_join(node: Apply) -> Any:
     op: Any = node.op
     (joined,) = node.inputs
     axes = _axes(node)
-    if joined.owner is None or not isinstance(joined.owner.op, Join) or len(axes) != 1:
+    if joined.owner is None or not isinstance(joined.owner.op, Join) or len(axes) != 1 or isinstance(op, ProdWithoutZeros):
         return False
     axis, *parts = joined.owner.inputs
     known = constant_int(axis)
