@@ -158,6 +158,46 @@ def core(session: nox.Session) -> None:
         run_pytest(session, "--backend=numpy", "-p", "no:cacheprovider", default=("tests/tcore",))
 
 
+#: tests of native code that the session `sanitizers` leaves out, and why
+NOT_UNDER_SANITIZERS = (
+    "tests/tcore_cpu/test_store_race.py",  # processes that are killed while they compile: no native code of ours runs
+    "tests/tcore_cpu/test_runtime.py::test_cffi_form_has_the_same_interface",  # compiles the same core a second time
+    "tests/tcore_cpu/test_store.py::test_kernels_by_each_compiler",  # names compilers of its own
+    "tests/tcore_cpu/test_store.py::test_kernels_by_ziglang",
+    "tests/tcore_cpu/test_store.py::test_compiler_of_ziglang",
+)
+
+
+@nox.session
+def sanitizers(session: nox.Session) -> None:
+    """Runtime, kernels and exported functions under -fsanitize=address,undefined: tests/tcore_cpu, tests/conformance on cpu.
+
+    Some minutes long, so `.ci/run` leaves it out. gcc is needed, with its sanitizer libraries.
+    """
+    flags = "-fsanitize=address,undefined -fno-omit-frame-pointer -g1"
+    session.install(*BUILD_REQUIREMENTS, *groups("test"), *third_party())
+    sanitized = {"CC": f"gcc {flags}"}
+    session.run("python", "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation", "./tcore", "./tcore_cpu", env=sanitized)
+    libraries = [session.run("gcc", f"-print-file-name={name}", external=True, silent=True).strip() for name in ("libasan.so", "libubsan.so")]
+    with outside() as folder:
+        (folder / "tests").mkdir()
+        for part in ("tcore_cpu", "conformance"):
+            shutil.copytree(ROOT / "tests" / part, folder / "tests" / part)
+        shutil.copy(ROOT / "tests" / "conftest.py", folder / "tests")
+        shutil.copy(ROOT / "pyproject.toml", folder)
+        session.chdir(folder)
+        environment = {
+            **sanitized,
+            "LD_PRELOAD": " ".join(libraries),  # Python itself is built without them
+            "PYTHONMALLOC": "malloc",
+            "ASAN_OPTIONS": "detect_leaks=0",  # Python and NumPy leak on purpose
+            "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1",
+        }
+        left_out = [f"--deselect={name}" for name in NOT_UNDER_SANITIZERS]
+        # a report ends the process, so it must get past pytest: only what Python writes is captured
+        run_pytest(session, "--backend=cpu", "--capture=sys", "-p", "no:cacheprovider", *left_out, default=("tests",), env=environment)
+
+
 # --------------------------------------------------------------------------------------------------------------- checks
 
 
@@ -198,8 +238,9 @@ def build(session: nox.Session) -> None:
         house = folder / "wheelhouse"
         session.run("python", "-m", "pip", "wheel", "--quiet", "--wheel-dir", str(house), *third_party(), *TESTING_KIT)
         session.install("--no-index", "--find-links", str(house), *map(str, wheels), *TESTING_KIT)
+        session.install("ziglang")  # the extra tcore[cpu-compiler]
         session.chdir(folder)
-        for check in (("imports",), ("smoke",), ("resolve", str(dist), str(house))):
+        for check in (("imports",), ("smoke",), ("compiler",), ("resolve", str(dist), str(house))):
             session.run("python", "-P", str(ROOT / ".ci" / "wheels.py"), *check)
 
 

@@ -1,4 +1,4 @@
-"""Checks of built wheels, for the nox session `build`: `python .ci/wheels.py contents|imports|smoke|resolve [folders]`.
+"""Checks of built wheels, for the nox session `build`: `python .ci/wheels.py contents|imports|smoke|compiler|resolve [folders]`.
 
 Standard library only, and run with the Python of the session, so that `imports` and `smoke` see what was installed.
 """
@@ -101,6 +101,14 @@ def smoke() -> None:
             subprocess.run(command, check=True, env={**_environment(), "TCORE_FLAGS": flags})
 
 
+def compiler() -> None:
+    """The same with no compiler but that of the package ziglang."""
+    with tempfile.TemporaryDirectory() as folder:
+        environment = {**_environment(), "TCORE_FLAGS": f"backend=cpu,base_compiledir={folder}", "PATH": folder}
+        environment.pop("CC", None)
+        subprocess.run([sys.executable, "-P", "-W", "error", "-c", SMOKE], check=True, env=environment)
+
+
 def _environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith(("TCORE", "PYTHON"))}
 
@@ -126,4 +134,4 @@ def resolve(dist: str, house: str) -> None:
 
 
 if __name__ == "__main__":
-    {"contents": contents, "imports": imports, "smoke": smoke, "resolve": resolve}[sys.argv[1]](*sys.argv[2:])
+    {"compiler": compiler, "contents": contents, "imports": imports, "smoke": smoke, "resolve": resolve}[sys.argv[1]](*sys.argv[2:])

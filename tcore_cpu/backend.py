@@ -40,7 +40,8 @@ class CpuBackend:
         if find_compiler() is None:
             return (
                 "there is no C compiler on the PATH: install one (Debian and Ubuntu: apt install gcc g++; Fedora: "
-                "dnf install gcc gcc-c++; conda: conda install gxx), or name one in the environment variable CC; "
+                "dnf install gcc gcc-c++; conda: conda install gxx; without any rights: pip install ziglang), or name one in the "
+                "environment variable CC; "
                 "the flag backend=numpy chooses NumPy without this warning"
             )
         from tcore_cpu.runtime import RuntimeMissingError, runtime

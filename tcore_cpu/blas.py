@@ -13,9 +13,11 @@ import shlex
 from pathlib import Path
 from typing import Any
 
+from attrs import frozen
+
 from tcore.configuration import config
 
-__all__ = ["DEFAULT", "ROUTINES", "BlasError", "pointers"]
+__all__ = ["DEFAULT", "ROUTINES", "Blas", "BlasError", "find_blas"]
 
 ROUTINES = ("sgemm", "dgemm", "sgemv", "dgemv", "sger", "dger", "sdot", "ddot")
 """In the order of the runtime's numbers."""
@@ -27,10 +29,24 @@ class BlasError(RuntimeError):
     """No BLAS could be loaded; the message says what was tried."""
 
 
-def pointers() -> dict[str, int]:
-    """Addresses of the routines, Fortran calling convention.
+@frozen
+class Blas:
+    """Addresses in a BLAS library.
 
-    Empty where ``blas.ldflags`` is empty: then products run on NumPy.
+    Attributes
+    ----------
+    routines : dict
+        By name, Fortran calling convention.
+    threads : tuple of int or None
+        Of the functions that tell and set its number of threads.
+    """
+
+    routines: dict[str, int]
+    threads: tuple[int, int] | None
+
+
+def find_blas() -> Blas | None:
+    """The BLAS that ``blas.ldflags`` asks for; None where it is empty: then products run on NumPy.
 
     Raises
     ------
@@ -38,20 +54,32 @@ def pointers() -> dict[str, int]:
     """
     flags = config.blas.ldflags.strip()
     if not flags:
-        return {}
+        return None
     return _from_scipy() if flags == DEFAULT else _from_flags(flags)
 
 
-def _from_scipy() -> dict[str, int]:
+def _from_scipy() -> Blas:
     module = _load_by_path() or _load_by_import()
     table = module.__pyx_capi__
     get_name, get_pointer = ctypes.pythonapi.PyCapsule_GetName, ctypes.pythonapi.PyCapsule_GetPointer
     get_name.restype, get_name.argtypes = ctypes.c_char_p, [ctypes.py_object]
     get_pointer.restype, get_pointer.argtypes = ctypes.c_void_p, [ctypes.py_object, ctypes.c_char_p]
     try:
-        return {name: get_pointer(table[name], get_name(table[name])) for name in ROUTINES}
+        routines = {name: get_pointer(table[name], get_name(table[name])) for name in ROUTINES}
     except KeyError as error:
         raise BlasError(f"SciPy's BLAS has no {error}: install another scipy, or name a BLAS in blas.ldflags") from error
+    # the extension's handle finds the functions of the BLAS that it is linked to
+    return Blas(routines, _threads(ctypes.CDLL(module.__file__)))
+
+
+def _threads(library: ctypes.CDLL) -> tuple[int, int] | None:
+    """OpenBLAS's functions for its number of threads, under the names that it is built with."""
+    for prefix in ("scipy_openblas", "openblas"):
+        found = [getattr(library, f"{prefix}_{verb}_num_threads", None) for verb in ("get", "set")]
+        if None not in found:
+            get, put = (ctypes.cast(function, ctypes.c_void_p).value or 0 for function in found)  # type: ignore[arg-type]
+            return get, put
+    return None
 
 
 def _load_by_path() -> Any:
@@ -84,7 +112,7 @@ def _load_by_import() -> Any:
     return module
 
 
-def _from_flags(flags: str) -> dict[str, int]:
+def _from_flags(flags: str) -> Blas:
     words = shlex.split(flags)
     folders = [Path(word[2:]) for word in words if word.startswith("-L")]
     tried = []
@@ -97,7 +125,6 @@ def _from_flags(flags: str) -> dict[str, int]:
             tried.append(candidate)
             library = ctypes.CDLL(candidate, mode=ctypes.RTLD_GLOBAL)
             if all(hasattr(library, f"{name}_") for name in ROUTINES):
-                return {
-                    name: ctypes.cast(getattr(library, f"{name}_"), ctypes.c_void_p).value or 0 for name in ROUTINES
-                }
+                routines = {name: ctypes.cast(getattr(library, f"{name}_"), ctypes.c_void_p).value or 0 for name in ROUTINES}
+                return Blas(routines, _threads(library))
     raise BlasError(f"blas.ldflags is {flags!r}, and no library there has BLAS (looked at: {', '.join(tried) or 'none'})")

@@ -5,6 +5,7 @@ Nothing here starts a program unless a library is missing from the store.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import platform
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from tcore.configuration import config
 from tcore.records import frozen
 from tcore_cpu.runtime_abi import RUNTIME_ABI
-from tcore_cpu.store import Library, Store, open_store
+from tcore_cpu.store import Library, Store, open_store, replace_store
 
 if TYPE_CHECKING:
     import subprocess
@@ -92,7 +93,7 @@ def _which(command: str) -> Compiler | None:
 
 
 def find_compiler() -> Compiler | None:
-    """The C compiler: that of ``CC``, else the C part of ``config.cxx``, else gcc, clang or cc on the path."""
+    """The C compiler: that of ``CC``, else the C part of ``config.cxx``, else gcc, clang or cc on the path, else ziglang's."""
     if os.environ.get("CC"):
         return _which(os.environ["CC"])
     if not config.cxx:
@@ -103,7 +104,10 @@ def find_compiler() -> Compiler | None:
             found = _which(str(Path(folder, own + name[len(other) :])))
             if found is not None:
                 return found
-    return _which("gcc") or _which("clang") or _which("cc") or _which(config.cxx)
+    words = shlex.split(config.cxx)
+    if Path(words[0]).name == "zig":
+        words = [words[0], "cc"]
+    return _which("gcc") or _which("clang") or _which("cc") or _which(shlex.join(words))
 
 
 def platform_abi() -> str:
@@ -190,12 +194,40 @@ def load_units(units: Iterable[Unit]) -> list[Library]:
         compiler = find_compiler()
         if compiler is None:
             raise CompileError("a kernel must be compiled and there is no C compiler: install gcc, or name one in CC")
-        with store.workplace() as folder:
-            built = _compile_all(compiler, {k: units[k] for k in missing}, folder)
-            about: dict[str, Any] = {"compiler": compiler.identity(store), "flags": [*_SPEED_FLAGS, *SEMANTIC_FLAGS]}
-            for k, path in built.items():
-                found[k] = store.put(units[k].key, path, about)
+        wanted = {k: units[k] for k in missing}
+        try:
+            libraries = _build(compiler, wanted, store)
+        except OSError as error:
+            store = replace_store(store, config.cpu.store, error)
+            try:
+                libraries = _build(compiler, wanted, store)
+            except OSError as again:
+                raise CompileError(f"kernels can be written neither to {config.cpu.store} nor to {store.root}: {again.strerror}") from again
+        for k, library in libraries.items():
+            found[k] = library
     return [library for library in found if library is not None]
+
+
+def _build(compiler: Compiler, units: Mapping[int, Unit], store: Store) -> dict[int, Library]:
+    """Compile units into a store.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written.
+    """
+    with store.workplace() as folder:
+        try:
+            built = _compile_all(compiler, units, folder)
+        except CompileError as error:
+            lost = next((code for code in (errno.ENOSPC, errno.EDQUOT) if os.strerror(code) in str(error)), None)
+            if not folder.is_dir():
+                lost = errno.ENOENT  # somebody emptied the store meanwhile
+            if lost is None:
+                raise
+            raise OSError(lost, os.strerror(lost)) from error
+        about: dict[str, Any] = {"compiler": compiler.identity(store), "flags": [*_SPEED_FLAGS, *SEMANTIC_FLAGS]}
+        return {k: store.put(units[k].key, path, about) for k, path in built.items()}
 
 
 def warn_of_output(text: str) -> None:

@@ -22,7 +22,6 @@ from tcore.scalar.type import Scalar
 from tcore_cpu.c_steps import CThunk, Loaded, load_block, lock_of, objection, prepare
 from tcore_cpu.compiler import Unit
 from tcore_cpu.draft import Draft, decode, encode
-from tcore_cpu.export import export_function
 from tcore_cpu.linking import Linked, load_bodies, make_program
 from tcore_cpu.native_steps import native_steps
 from tcore_cpu.printer import UnitPrinter
@@ -174,6 +173,8 @@ class NativeNodes(LocalLinker):
 
     def export(self, function: Any, path: str | os.PathLike[str], **options: Any) -> list[Path]:
         """Write a shared library, a C header and a Python loader; see :func:`tcore_cpu.export.export_function`."""
+        from tcore_cpu.export import export_function  # starts programs: its modules would slow every import
+
         return export_function(function, self._accepted(), self.order(), path, **options)
 
     def save(self) -> tuple[str, dict[str, Any]] | None:
@@ -321,6 +322,8 @@ class CvmLinker(Linker):
 
     def export(self, function: Any, path: str | os.PathLike[str], **options: Any) -> list[Path]:
         """Write a shared library, a C header and a Python loader; see :func:`tcore_cpu.export.export_function`."""
+        from tcore_cpu.export import export_function  # starts programs: its modules would slow every import
+
         return export_function(function, self._accepted(), self.order(), path, **options)
 
     # ------------------------------------------------------------ pickles

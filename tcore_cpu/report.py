@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 import sysconfig
 import tempfile
@@ -41,7 +42,7 @@ def _compiler(topic: str) -> ReportLine:
 
     compiler = find_compiler()
     if compiler is None:
-        return ReportLine(topic, "missing", "no C compiler on the PATH", "apt install gcc g++ (or set CC)")
+        return ReportLine(topic, "missing", "no C compiler on the PATH", "apt install gcc g++, or pip install ziglang (or set CC)")
     version = subprocess.run([*compiler.command, "--version"], capture_output=True, text=True, check=False).stdout
     return ReportLine(topic, "ok", f"{compiler.path}: {version.partition(chr(10))[0]}")
 
@@ -67,16 +68,17 @@ def _store(topic: str) -> ReportLine:
 
 
 def _blas(topic: str) -> ReportLine:
-    from tcore_cpu.blas import BlasError, pointers
+    from tcore_cpu.blas import BlasError, find_blas
 
     try:
-        found = pointers()
+        found = find_blas()
     except BlasError as error:
         return ReportLine(topic, "missing", str(error), "pip install scipy")
-    if not found:
+    if found is None:
         return ReportLine(topic, "info", "switched off by an empty blas.ldflags; products run on NumPy")
     origin = "SciPy's" if config.blas.ldflags.strip() == "-lblas" else f"from {config.blas.ldflags}"
-    return ReportLine(topic, "ok", f"{origin}, {len(found)} routines")
+    threads = "on tcore's threads" if found.threads is not None else "on threads of its own"
+    return ReportLine(topic, "ok", f"{origin}, {len(found.routines)} routines, {threads}")
 
 
 def _vectors(topic: str) -> ReportLine:
@@ -94,11 +96,11 @@ def _user_code(topic: str) -> ReportLine:
         version = sysconfig.get_python_version()
         return ReportLine(topic, "missing", f"Python.h is not in {include}", f"apt install python{version}-dev")
     if not config.cxx:
-        return ReportLine(topic, "missing", "no C++ compiler", "apt install g++ (or set the flag cxx)")
+        return ReportLine(topic, "missing", "no C++ compiler", "apt install g++, or pip install ziglang (or set the flag cxx)")
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder, "test.cpp")
         source.write_text('#include <Python.h>\nextern "C" int tc_test() { return PY_MAJOR_VERSION; }\n', encoding="utf-8")
-        command = [config.cxx, "-shared", "-fPIC", f"-I{include}", str(source), "-o", str(Path(folder, "test.so"))]
+        command = [*shlex.split(config.cxx), "-shared", "-fPIC", f"-I{include}", str(source), "-o", str(Path(folder, "test.so"))]
         run = subprocess.run(command, capture_output=True, text=True, check=False)
     if run.returncode:
         return ReportLine(topic, "problem", f"{config.cxx} fails: {run.stderr.strip().splitlines()[-1]}", "check the compiler")

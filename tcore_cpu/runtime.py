@@ -72,21 +72,23 @@ def load_blas() -> bool:
     Where SciPy's, the default, cannot be loaded, a warning says so and products run on NumPy. What ``blas.ldflags`` names must be there.
     """
     global _blas_done  # noqa: PLW0603 - loaded once per process
-    from tcore_cpu.blas import DEFAULT, ROUTINES, BlasError, pointers
+    from tcore_cpu.blas import DEFAULT, ROUTINES, BlasError, find_blas
 
     with _lock:
         if not _blas_done:
             try:
-                found = pointers()
+                found = find_blas()
             except BlasError as error:
                 if config.blas.ldflags.strip() != DEFAULT:
                     raise
                 warnings.warn(f"products run on NumPy: {error}", RuntimeWarning, stacklevel=2)
                 return False
-            for number, name in enumerate(ROUTINES):
-                if name in found:
-                    runtime().set_blas(number, found[name])
-            _blas_done = bool(found)
+            if found is not None:
+                for number, name in enumerate(ROUTINES):
+                    runtime().set_blas(number, found.routines[name])
+                if found.threads is not None:
+                    runtime().set_blas_threads(*found.threads)
+                _blas_done = True
     return _blas_done
 
 

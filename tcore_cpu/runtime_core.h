@@ -132,6 +132,8 @@ enum tc_blas_routine {
     TC_NBLAS = 8
 };
 void tc_set_blas(int routine, void *pointer);
+/* Functions of the BLAS library that tell and set its number of threads: without them it threads by itself. */
+void tc_set_blas_threads(void *get, void *set);
 
 /* Arrays of a program. */
 typedef struct {

@@ -334,6 +334,16 @@ static PyObject *module_set_blas(PyObject *module, PyObject *args)
     Py_RETURN_NONE;
 }
 
+static PyObject *module_set_blas_threads(PyObject *module, PyObject *args)
+{
+    unsigned long long get, set;
+    (void)module;
+    if (!PyArg_ParseTuple(args, "KK", &get, &set))
+        return NULL;
+    tc_set_blas_threads((void *)(uintptr_t)get, (void *)(uintptr_t)set);
+    Py_RETURN_NONE;
+}
+
 static PyObject *module_cache_limit(PyObject *module, PyObject *arg)
 {
     long long bytes = PyLong_AsLongLong(arg);
@@ -355,6 +365,7 @@ static PyMethodDef module_methods[] = {
     {"set_threads", module_set_threads, METH_O, "Threads of tcore's own loops; 0: as OMP_NUM_THREADS or the machine says."},
     {"set_grain", module_set_grain, METH_O, "Work in nanoseconds from which a kernel uses threads."},
     {"set_blas", module_set_blas, METH_VARARGS, "set_blas(routine, address)"},
+    {"set_blas_threads", module_set_blas_threads, METH_VARARGS, "Addresses of what tells and sets the threads of the BLAS."},
     {"cache_limit", module_cache_limit, METH_O, "Most bytes that the block cache keeps."},
     {"cache_held", module_cache_held, METH_NOARGS, "Bytes that the block cache holds now."},
     {NULL, NULL, 0, NULL},

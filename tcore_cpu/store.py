@@ -32,7 +32,7 @@ from tcore.configuration import config
 from tcore.link.stopwatch import IMPORTS
 from tcore.records import frozen
 
-__all__ = ["Library", "Store", "StoreWarning", "cpu_features", "open_store"]
+__all__ = ["Library", "Store", "StoreWarning", "cpu_features", "open_store", "replace_store"]
 
 _FORMAT = 1
 _WEEK = 7 * 24 * 3600
@@ -280,7 +280,7 @@ def open_store(root: str | os.PathLike[str], layers: Sequence[str | os.PathLike[
     """The store in the folder ``root``, opened once per process; ``config.cmodule.preload_cache`` loads all of it at once.
 
     Where ``root`` cannot be written, or others could write it, a :class:`StoreWarning` says so and a private temporary
-    folder takes its place until the process ends.
+    folder takes its place until the process ends; what is in a folder that only this user and root can write is still read.
     """
     asked = (os.fspath(root), *(os.fspath(layer) for layer in layers))
     store = _opened.get(asked)
@@ -289,17 +289,42 @@ def open_store(root: str | os.PathLike[str], layers: Sequence[str | os.PathLike[
     path = Path(root).expanduser()
     lower = tuple(Path(layer) for layer in layers)
     objection = _objection(path)
-    if objection is not None:
-        temporary = Path(tempfile.mkdtemp(prefix="tcore-kernels-"))
-        atexit.register(shutil.rmtree, temporary, ignore_errors=True)
-        message = (
-            f"the kernel store {path} {objection}: kernels of this process go to {temporary} and are lost when it ends; "
-            f"set the flag cpu.store to a folder of your own"
-        )
-        _opened[asked] = Store(temporary, lower)
-        warnings.warn(message, StoreWarning, stacklevel=2)
+    if objection is None:
+        store = _opened[asked] = Store(path, lower)
     else:
-        _opened[asked] = Store(path, lower)
+        if _is_trusted(path):
+            lower = (path, *lower)  # such as that of an image: what is there serves
+        store = _stand_in(asked, lower, f"{path} {objection}")
     if config.cmodule.preload_cache:
-        _opened[asked].preload()
+        store.preload()
+    return store
+
+
+def replace_store(store: Store, root: str | os.PathLike[str], error: OSError) -> Store:
+    """What takes the place of ``store``, opened as ``root``, when it could not be written to after all: a full disk, a quota.
+
+    Warns as :func:`open_store` does.
+    """
+    return _stand_in((os.fspath(root),), (store.root, *store.layers), f"{store.root} cannot be written any more ({error.strerror})")
+
+
+def _is_trusted(path: Path) -> bool:
+    """Whether nobody but this user and root could have put libraries into an existing folder."""
+    try:
+        info = path.stat()
+    except OSError:
+        return False
+    return stat.S_ISDIR(info.st_mode) and info.st_uid in (os.getuid(), 0) and not info.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+
+
+def _stand_in(asked: tuple[str, ...], lower: tuple[Path, ...], problem: str) -> Store:
+    """A private temporary store, with the reason as a warning."""
+    temporary = Path(tempfile.mkdtemp(prefix="tcore-kernels-"))
+    atexit.register(shutil.rmtree, temporary, ignore_errors=True)
+    message = (
+        f"the kernel store {problem}: kernels of this process go to {temporary} and are lost when it ends; "
+        f"set the flag cpu.store to a folder of your own"
+    )
+    _opened[asked] = Store(temporary, lower)
+    warnings.warn(message, StoreWarning, stacklevel=3)
     return _opened[asked]

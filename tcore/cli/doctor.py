@@ -63,25 +63,33 @@ def stranger() -> str | None:
 
 
 def _compiler() -> Iterator[ReportLine]:
+    import shlex
     import shutil
 
     from tcore.configuration import config
 
-    compiler = shutil.which("gcc") or shutil.which("cc") or config.cxx
-    if not compiler:
+    found = shutil.which("gcc") or shutil.which("cc")
+    command = [found] if found else shlex.split(config.cxx)
+    compiler = shlex.join(command)
+    if not command:
         yield ReportLine(
             "compiler",
             "missing",
             "no C compiler on PATH: functions run on the NumPy linker, slower",
-            "Debian and Ubuntu: apt-get install gcc; Fedora: dnf install gcc; macOS: xcode-select --install",
+            "Debian and Ubuntu: apt-get install gcc; Fedora: dnf install gcc; macOS: xcode-select --install; anywhere: pip install ziglang",
         )
         return
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder) / "probe.c"
         source.write_text("int tc_probe(void) { return 42; }\n")
-        command = [compiler, "-shared", "-fPIC", "-o", str(Path(folder) / "probe.so"), str(source)]
         try:
-            run = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+            run = subprocess.run(
+                [*command, "-shared", "-fPIC", "-o", str(Path(folder) / "probe.so"), str(source)],
+                capture_output=True,
+                text=True,
+                timeout=60,
+                check=False,
+            )
         except (OSError, subprocess.TimeoutExpired) as error:
             yield ReportLine("compiler", "problem", f"{compiler} cannot be run: {error}", "install gcc, or correct the option cxx")
             return
@@ -89,7 +97,7 @@ def _compiler() -> Iterator[ReportLine]:
         first = (run.stderr.strip().splitlines() or ["no message"])[0]
         yield ReportLine("compiler", "problem", f"{compiler} does not compile: {first}", "install gcc with its C library headers")
     else:
-        version = subprocess.run([compiler, "-dumpfullversion"], capture_output=True, text=True, timeout=60, check=False).stdout.strip()
+        version = subprocess.run([*command, "-dumpfullversion", "-dumpversion"], capture_output=True, text=True, timeout=60, check=False).stdout.strip()
         yield ReportLine("compiler", "ok", f"{compiler} {version}".strip())
 
 

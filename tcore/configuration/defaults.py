@@ -54,11 +54,22 @@ def below(folder: str, name: str) -> str:
 
 
 def cxx(_config: Config) -> str:
-    """Full path of g++ (clang++ first on macOS), or ``""`` where there is none."""
+    """Full path of g++ (clang++ first on macOS), else what starts the compiler of the package ziglang, or ``""``."""
     names = ("clang++", "g++") if sys.platform == "darwin" else ("g++",)
     import shutil  # loads the modules of all archive formats
 
-    return next((path for name in names if (path := shutil.which(name))), "")
+    return next((path for name in names if (path := shutil.which(name))), "") or _zig()
+
+
+def _zig() -> str:
+    """The C++ compiler inside the package ziglang, which pip installs where the system's compiler is out of reach."""
+    import importlib.util
+    import shlex
+    from pathlib import Path
+
+    found = importlib.util.find_spec("ziglang")
+    program = Path(found.origin).parent / "zig" if found is not None and found.origin else None
+    return shlex.join([str(program), "c++"]) if program is not None and program.exists() else ""
 
 
 def linker(config: Config) -> str:

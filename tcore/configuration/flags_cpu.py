@@ -20,7 +20,7 @@ def _not_negative(value: Any) -> int:
 CPU_OPTIONS: tuple[Option, ...] = (
     Option(
         name="cxx",
-        default=Computed(defaults.cxx, "full path of g++, empty where there is none"),
+        default=Computed(defaults.cxx, "full path of g++, else the compiler of the package ziglang, empty where there is none"),
         doc="C++ compiler, g++ or one with its interface; an empty text means that nothing is compiled.",
     ),
     Option(name="gcc.cxxflags", default="", doc="More arguments for the compiler."),

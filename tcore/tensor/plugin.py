@@ -40,6 +40,7 @@ def tcore_types() -> list[TypeSpec | ConverterSpec | SharedSpec]:
         ConverterSpec("numpy", load="tcore.tensor.conversion:convert"),
         SharedSpec("builtins", load="tcore.tensor.sharedvar:scalar_constructor"),
         SharedSpec("numpy", load="tcore.tensor.sharedvar:scalar_constructor"),
+        SharedSpec("numpy", load="tcore.tensor.sharedvar:device_constructor"),
         SharedSpec("numpy", load="tcore.tensor.sharedvar:tensor_constructor"),
         TypeSpec("TensorType", load="tcore.tensor.type:TensorType", summary="arrays of one dtype and broadcast pattern"),
         TypeSpec("SliceType", load="tcore.tensor.type_other:SliceType", summary="slices as values"),

@@ -7,12 +7,17 @@ from typing import Any
 import numpy as np
 
 from tcore.compile.sharedvalue import SharedVariable
+from tcore.configuration import config
 from tcore.graph.variable import Variable
+from tcore.plugins.references import resolve
 from tcore.tensor.operators import _tensor_py_operators
 from tcore.tensor.type import TensorType
 from tcore.tensor.values import refuse_masked
 
-__all__ = ["ScalarSharedVariable", "TensorSharedVariable", "scalar_constructor", "tensor_constructor"]
+__all__ = ["ScalarSharedVariable", "TensorSharedVariable", "device_constructor", "scalar_constructor", "tensor_constructor"]
+
+#: what makes shared variables on devices: followed where there is a device
+_ON_DEVICE = "tcore.gpuarray.type:gpuarray_shared_constructor"
 
 
 class TensorSharedVariable(_tensor_py_operators, SharedVariable):
@@ -82,3 +87,31 @@ def scalar_constructor(
         raise TypeError(f"a scalar shared variable holds a number, got {type(value).__name__}")
     array = np.asarray(value)
     return ScalarSharedVariable(type=TensorType(array.dtype.name, ()), value=array, name=name, strict=strict, allow_downcast=allow_downcast)
+
+
+def device_constructor(
+    value: Any,
+    name: str | None = None,
+    strict: bool = False,
+    allow_downcast: bool | None = None,
+    borrow: bool = False,
+    broadcastable: Any = None,
+    target: Any = None,
+) -> SharedVariable:
+    """A shared variable on a device, for an ndarray of floats where ``config.device`` or ``target`` names one.
+
+    Raises
+    ------
+    TypeError
+        If the value stays on the host: no floats, 0-d, or there is no such device.
+    """
+    if target == "cpu" or (target is None and config.device == "cpu") or not isinstance(value, np.ndarray) or value.dtype.kind != "f" or not value.ndim:
+        raise TypeError("arrays of floats go to a device, where config.device or target names one")
+    options = {} if target is None else {"target": target}
+    try:
+        made: SharedVariable = resolve(_ON_DEVICE)(
+            value, name=name, strict=strict, allow_downcast=allow_downcast, borrow=borrow, broadcastable=broadcastable, **options
+        )
+    except (ValueError, RuntimeError) as error:  # no such context, or a device that does not open: functions tell, too
+        raise TypeError(str(error)) from error
+    return made

@@ -8,10 +8,6 @@ void tc_set_blas(int routine, void *pointer)
         tc_blas[routine] = pointer;
 }
 
-typedef void (*tc_gemm_fn)(const char *, const char *, const int *, const int *, const int *, const void *,
-                           const void *, const int *, const void *, const int *, const void *, void *, const int *);
-typedef void (*tc_gemv_fn)(const char *, const int *, const int *, const void *, const void *, const int *,
-                           const void *, const int *, const void *, void *, const int *);
 typedef void (*tc_ger_fn)(const int *, const int *, const void *, const void *, const int *, const void *,
                           const int *, void *, const int *);
 typedef float (*tc_sdot_fn)(const int *, const float *, const int *, const float *, const int *);
@@ -170,14 +166,17 @@ static int64_t tc_gemm(const tc_array *c, const tc_array *a, const tc_array *b, 
         return TC_ERROR_MEMORY;
     }
     int m = (int)z.rows, n = (int)z.cols, k = (int)x.cols;
-    if (z.transposed)
+    tc_gemm_job job = {.gemm = gemm, .k = k, .alpha = &one, .beta = &two, .c = z.data, .ldc = z.ld, .size = size};
+    if (z.transposed) {
         /* Column major: c = a b; a row-major operand is the transposed one. */
-        gemm(x.transposed ? "N" : "T", y.transposed ? "N" : "T", &m, &n, &k, &one, x.data, &x.ld, y.data, &y.ld, &two,
-             z.data, &z.ld);
-    else
+        job.a_form = x.transposed ? "N" : "T", job.a = x.data, job.lda = x.ld, job.m = m;
+        job.b_form = y.transposed ? "N" : "T", job.b = y.data, job.ldb = y.ld, job.n = n;
+    } else {
         /* Row major: c' = b' a'. */
-        gemm(y.transposed ? "T" : "N", x.transposed ? "T" : "N", &n, &m, &k, &one, y.data, &y.ld, x.data, &x.ld, &two,
-             z.data, &z.ld);
+        job.a_form = y.transposed ? "T" : "N", job.a = y.data, job.lda = y.ld, job.m = n;
+        job.b_form = x.transposed ? "T" : "N", job.b = x.data, job.ldb = x.ld, job.n = m;
+    }
+    tc_run_gemm(&job);
     if (z.copy) {
         int64_t strides[2] = {z.cols * size, size};
         tc_copy(c->data, c->strides, z.copy, strides, 2, c->dims, size);
@@ -214,11 +213,12 @@ static int64_t tc_gemv(const tc_array *y, const tc_array *a, const tc_array *x, 
         tc_block_free(u.copy);
         return TC_ERROR_MEMORY;
     }
-    int rows = (int)m.rows, cols = (int)m.cols;
-    if (m.transposed)
-        gemv("N", &rows, &cols, &one, m.data, &m.ld, u.data, &u.inc, &two, v.data, &v.inc);
-    else
-        gemv("T", &cols, &rows, &one, m.data, &m.ld, u.data, &u.inc, &two, v.data, &v.inc);
+    tc_gemv_job job = {.gemv = gemv, .alpha = &one, .beta = &two, .a = m.data, .lda = m.ld, .x = u.data, .incx = u.inc,
+                       .y = v.data, .incy = v.inc, .size = size};
+    job.form = m.transposed ? "N" : "T";
+    job.m = (int)(m.transposed ? m.rows : m.cols);
+    job.n = (int)(m.transposed ? m.cols : m.rows);
+    tc_run_gemv(&job);
     if (v.copy) {
         int64_t unit = size;
         tc_copy(y->data, y->strides, v.copy, &unit, 1, y->dims, size);

@@ -45,11 +45,18 @@ static int number_of(int dtype)
     return numbers[dtype];
 }
 
+/* Lengths or strides; NumPy has NULL for those of numbers, which memcpy must not see. */
+static void copy_lengths(int64_t *to, const npy_intp *from, int ndim)
+{
+    for (int d = 0; d < ndim; d++)
+        to[d] = from[d];
+}
+
 static void slot_from_array(tc_array *slot, PyArrayObject *array, int index)
 {
     slot->data = PyArray_BYTES(array);
-    memcpy(slot->dims, PyArray_DIMS(array), sizeof(npy_intp) * (size_t)slot->ndim);
-    memcpy(slot->strides, PyArray_STRIDES(array), sizeof(npy_intp) * (size_t)slot->ndim);
+    copy_lengths(slot->dims, PyArray_DIMS(array), slot->ndim);
+    copy_lengths(slot->strides, PyArray_STRIDES(array), slot->ndim);
     slot->owner = index;
     slot->buffer = -1;
     slot->flags = 0;
@@ -237,7 +244,7 @@ static PyObject *new_array(tc_array *slot)
     if (!array)
         return NULL;
     slot->data = PyArray_BYTES((PyArrayObject *)array);
-    memcpy(slot->strides, PyArray_STRIDES((PyArrayObject *)array), sizeof(npy_intp) * (size_t)slot->ndim);
+    copy_lengths(slot->strides, PyArray_STRIDES((PyArrayObject *)array), slot->ndim);
     return array;
 }
 

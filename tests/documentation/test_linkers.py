@@ -124,6 +124,8 @@ class TestModes:
         assert FAST_COMPILE.provided_optimizer == "fast_compile"
         for name, kind in (("DebugMode", DebugMode), ("DEBUG_MODE", DebugMode), ("NanGuardMode", NanGuardMode)):
             assert type(get_mode(name)) is kind
+        with change_flags(**{"DebugMode.patience": 3}):
+            assert get_mode("DebugMode").stability_patience == 3, "the options of an earlier use"
         with pytest.raises(ValueError, match="FAST_RUN"):
             get_mode("ProfileMode")
 

@@ -14,7 +14,7 @@ import tcore
 ROOT = Path(__file__).parents[2]
 FENCE = re.compile(r"^(?P<indent> *)```(?P<language>\{?[\w-]+\}?)(?P<words>[^\n]*)\n(?P<text>.*?)^(?P=indent)```", re.MULTILINE | re.DOTALL)
 #: pages with programs that do something to the machine, or sketches of files; their text is checked by other tests
-SKETCHES = {"plugins.md", "testing.md", "contributing.md", "architecture.md", "install.md", "changes.md", "optimizations_catalogue.md"}
+SKETCHES = {"plugins.md", "testing.md", "contributing.md", "architecture.md", "install.md", "changes.md", "optimizations_catalogue.md", "speed.md"}
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE | doctest.IGNORE_EXCEPTION_DETAIL
 
 

@@ -218,9 +218,11 @@ def test_params_are_compared_and_hashed_by_their_types_L9503_L15812():
     assert {one: 1}[same] == 1
     assert one != other
     assert hash(one) == hash(same)
-    made = Params(kind, a=np.array([1.0, 2.0]), b=["no hash"])
-    assert made.b == ["no hash"]
-    assert hash(made) == hash(Params(kind, a=np.array([1.0, 2.0]), b=["no hash"]))
+    thing = ["no hash"]
+    made, again = (Params(kind, a=np.array([1.0, 2.0]), b=thing) for _ in range(2))
+    assert made.b is thing
+    assert made == again
+    assert hash(made) == hash(again)
 
 
 def test_python_values_of_c_constants_L15143():

@@ -57,7 +57,7 @@ SPECIALIZE = {
     "constant_folding": 10787, "local_mul_to_sqr": 10787, "local_div_to_inv": 10788, "local_mul_specialize": 10788, "local_add_specialize": 10803,
     "local_alloc_unary": 10812, "local_abs_merge": 10806, "local_sum_mul_by_scalar": 10809, "local_sum_alloc": 10821, "local_reduce_broadcastable": 10823,
     "local_log_erfc": 10824, "local_grad_log_erfc_neg": 10826, "local_log1p": 10827, "local_log_add": 10828, "local_neg_neg": 10830,
-    "local_neg_div_neg": 10831, "local_func_inv": 10804, "local_useless_elemwise": 10805, "local_track_shape_i": 10807, "local_one_minus_erf": 10799,
+    "local_neg_div_neg": 10831, "local_elemwise_sub_zeros": 10810, "local_func_inv": 10804, "local_useless_elemwise": 10805, "local_track_shape_i": 10807, "local_one_minus_erf": 10799,
     "local_cast_cast": 10811, "local_dimshuffle_lift": 10822, "local_useless_alloc": 10829, "local_sum_div_dimshuffle": 10820,
 }  # fmt: skip
 
@@ -141,7 +141,7 @@ def test_fill_cut_L12115():
     assert not any("second" in op for op in ops if not op.startswith("Assert"))
 
 
-def test_inc_subtensor_serialization_L12122_L12124():
+def test_inc_subtensor_serialization_L12122_L12124_L10676():
     """The bases are added, none is lost."""
     out = T.inc_subtensor(x[0], v) + T.inc_subtensor(x[1], v)
     ops = agrees([x, v], out, X, np.arange(4.0))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import pickle
 import subprocess
@@ -186,3 +187,22 @@ def test_compat_unpickler_L18349():
     )
     np.testing.assert_array_equal(CompatUnpickler(io.BytesIO(data), encoding="latin1").load(), numbers)
     np.testing.assert_array_equal(pkl_utils.CompatUnpickler(io.BytesIO(pickle.dumps(numbers))).load(), numbers)
+
+
+#: what `dump` wrote on Python 3.11: {"weights": arange(3.0), "names": ["a", "b"], "steps": 7}, with pickle protocol 2
+ARCHIVE = (
+    "P)h>@EdT%j2mk;8Apj&H;Vb|D|NsC0|NjR76aZmza$$L2FaZD%0GI#(00000089V?000000GsR=>KhQr$WX>mt)7xvoLr=CrJ!z;W}&X5pq`drR8o|f7oT60k_r-cOUx-w1&SAEBo?Fs"
+    "`5MMLnmP)#3KRe?1{CnY9?Eb408mQ<1QY-O00;m803iT8qJvdQ0000~000030001RYiw&^sx4&Dh+t=6U?@+`OwTAOE@TAr5{rrwE8`6cnF1qNf!w^r+|=Si=Ga0OjR;1NbRjF4PAX(e"
+    "1uG~nNi8TYWcOw-)dK)fO928c11$gm00;m803iS*A>k`b0001(0000700000000000001h0RR910AX@+VR>ILP)h*<6ay3h000O8001EXJfeeDNdN!<Q~&?~0{{R30000000000fB}U7"
+    "003}nY*0%D1^@s600IC40A>IH0Pg?*0000"
+)
+
+
+def test_files_survive_L5727():
+    """A file that an earlier version wrote is read; NumPy reads its arrays without tcore."""
+    file = io.BytesIO(base64.b85decode(ARCHIVE))
+    loaded = load(file)
+    np.testing.assert_array_equal(loaded.pop("weights"), [0.0, 1.0, 2.0])
+    assert loaded == {"names": ["a", "b"], "steps": 7}
+    file.seek(0)
+    np.testing.assert_array_equal(np.load(file)["array_0"], [0.0, 1.0, 2.0])

@@ -203,6 +203,15 @@ def test_sinks_L10987(name):
     assert op in alone(rule, [m, v], SINKS[name](m, v))
 
 
+def test_canonizer_is_one_class_L12143_L12149():
+    """Sums and products have their normal forms by one class, which takes the ops and how constants combine."""
+    from tcore.tensor.opt import Canonizer, local_add_canonizer, local_mul_canonizer
+
+    for rule, op, inverse in ((local_add_canonizer, T.add, T.sub), (local_mul_canonizer, T.mul, T.true_div)):
+        assert type(rule) is Canonizer
+        assert {op, inverse} <= set(rule.tracks())
+
+
 # ------------------------------------------------------------ levels
 
 

@@ -45,7 +45,7 @@ C_METHODS = {
         ("gof.destroyhandler", "DestroyHandler fast_inplace_check"),
     ],
 )
-def test_names_of_the_graph_package_L14396(module, names):
+def test_names_of_the_graph_package_L14396_L15164(module, names):
     """The same object on the way through attributes and on that through import. (L15706, L15383, L15773, L15817)"""
     imported = importlib.import_module(f"tcore.{module}")
     for name in names.split():
@@ -417,7 +417,7 @@ def test_defaults_of_the_c_side_L15258_L15185():
     assert Scalar("int32").c_is_simple()
 
 
-def test_c_element_type_L15220_L15221():
+def test_c_element_type_L15220_L15221_L15214():
     assert TensorType(dtype="int64", broadcastable=()).c_element_type() == "npy_int64"
     assert GpuArrayType(dtype="int32", broadcastable=()).c_element_type() == "ga_int"
     assert (Scalar("int32").c_element_type(), Scalar("int64").c_element_type()) == ("npy_int32", "npy_int64")

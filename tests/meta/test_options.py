@@ -27,7 +27,6 @@ UNREAD = {
     ),
     "MAGMA": "magma.enabled magma.include_path magma.library_path",
     "devices": "deterministic gpuarray.cache_path gpuarray.preallocate gpuarray.sched gpuarray.single_stream",
-    "lock of the compile directory": "compile.timeout compile.wait",
     "bugs of old versions, of which there is none": "warn.subtensor_merge_bug",
 }
 

@@ -112,3 +112,19 @@ def test_unknown_name() -> None:
     """An unknown name is an AttributeError that names it."""
     with pytest.raises(AttributeError, match="module 'tcore' has no attribute 'functoin'"):
         _ = tcore.functoin
+
+
+def test_a_first_function_loads_no_tools() -> None:
+    """What debugs, measures and reports is loaded when it is asked for."""
+    tools = ("pdb", "logging", "tempfile", "tcore.compile.debugmode", "tcore.compile.nanguardmode", "tcore.compile.profiling", "tcore.compile.explanation")
+    program = f"""
+import sys, tcore, tcore.tensor as T
+x = T.dscalar()
+assert tcore.function([x], x ** 2 + 1)(3.0) == 10.0
+print([name for name in {(*tools, "tcore.optimizer.catalogue")!r} if name in sys.modules])
+"""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("TCORE")}
+    done = subprocess.run(
+        [sys.executable, "-c", program], env={**environment, "TCORE_FLAGS": "backend=numpy"}, capture_output=True, text=True, check=True, timeout=60
+    )
+    assert done.stdout == "[]\n"

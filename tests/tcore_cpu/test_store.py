@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import errno
+import importlib.util
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 import time
 import warnings
 from pathlib import Path
@@ -13,8 +17,9 @@ import numpy as np
 import pytest
 
 import tcore.tensor as tt
-from tcore.configuration import config
+from tcore.configuration import config, defaults
 from tcore_cpu import compiler as compiler_module
+from tcore_cpu import store as store_module
 from tcore_cpu.compiler import CompileError, Unit, find_compiler, load_units
 from tcore_cpu.store import Store, StoreWarning, open_store
 
@@ -46,7 +51,7 @@ def test_second_look_up_starts_no_compiler_L10582(folder, monkeypatch) -> None:
     assert found.path == first.path
 
 
-@pytest.mark.parametrize("damage", ["truncated", "foreign", "record"])
+@pytest.mark.parametrize("damage", ["truncated", "foreign", "record", "format"])
 def test_damaged_entries_are_made_again(folder, damage) -> None:
     """A file that is not what the record says is never loaded."""
     (library,) = load_units([Unit(SOURCE, 1)])
@@ -55,6 +60,9 @@ def test_damaged_entries_are_made_again(folder, damage) -> None:
     del library
     if damage == "record":
         path.with_suffix(".json").write_text("{", encoding="utf-8")
+    elif damage == "format":  # written by another version
+        record = path.with_suffix(".json")
+        record.write_text(record.read_text(encoding="utf-8").replace('"format": ', '"format": 9'), encoding="utf-8")
     else:
         path.unlink()
         path.write_bytes(content[: len(content) // 2] if damage == "truncated" else b"#!/bin/sh\n" + content)
@@ -98,6 +106,76 @@ def test_store_that_cannot_be_made(tmp_path) -> None:
     with pytest.warns(StoreWarning, match=r"cannot be made.*cpu\.store"):
         store = open_store(tmp_path / "file" / "kernels")
     assert store.root.is_dir()
+
+
+def test_store_of_another_user(tmp_path, monkeypatch) -> None:
+    """A folder of somebody else is refused, and so is what is in it."""
+    root = tmp_path / "kernels"
+    with config.change_flags(cpu__store=str(root)):
+        load_units([Unit(SOURCE, 1)])
+    if os.getuid() == 0:
+        os.chown(root, 4711, -1)
+    else:
+        monkeypatch.setattr(os, "getuid", lambda: root.stat().st_uid + 1)
+    monkeypatch.setattr(store_module, "_opened", {})
+    with pytest.warns(StoreWarning, match="belongs to another user"):
+        store = open_store(root)
+    assert store.root != root
+    assert store.find(Unit(SOURCE, 1).key) is None
+
+
+def test_read_only_store(folder, monkeypatch) -> None:
+    """What is in a store that cannot be written is found; new kernels go elsewhere."""
+    load_units([Unit(SOURCE, 1)])
+    make = tempfile.mkstemp
+
+    def refuse(*args, **options):
+        if options.get("dir") == folder:
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+        return make(*args, **options)
+
+    monkeypatch.setattr(tempfile, "mkstemp", refuse)
+    monkeypatch.setattr(store_module, "_opened", {})
+    with pytest.warns(StoreWarning, match="cannot be written .*Read-only file system"):
+        (library,) = load_units([Unit(SOURCE, 1)])
+    assert not library.compiled
+    assert library.path.parent == folder
+    (other,) = load_units([Unit(f"{SOURCE}// other", 1)])
+    assert other.compiled
+    assert other.path.parent != folder
+
+
+@pytest.mark.parametrize("when", ["the compiler writes", "the library is moved", "the store is deleted"])
+def test_store_that_fails_while_it_is_written(folder, tmp_path, monkeypatch, when) -> None:
+    """A full disk, or a folder that goes: one warning, and the kernel is made elsewhere."""
+    monkeypatch.setattr(store_module, "_opened", {})
+    put = Store.put_file
+
+    def full(self, key, built, about):
+        if self.root == folder:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return put(self, key, built, about)
+
+    if when == "the library is moved":
+        monkeypatch.setattr(Store, "put_file", full)
+    else:
+        deed = f"rm -rf {folder}; echo no input" if when == "the store is deleted" else f"echo fatal: {os.strerror(errno.ENOSPC)}"
+        script = tmp_path / "cc"
+        script.write_text(f'#!/bin/sh\ncase "$TMPDIR" in {folder}*) {deed} >&2; exit 1;; esac\nexec gcc "$@"\n', encoding="utf-8")
+        script.chmod(0o755)
+        monkeypatch.setenv("CC", str(script))
+    with pytest.warns(StoreWarning, match=r"cannot be written any more \((No space|No such).*cpu\.store"):
+        (library,) = load_units([Unit(SOURCE, 1)])
+    assert library.table("tc_table", 1)[0]
+    assert library.path.parent != folder
+
+
+def test_store_deleted_between_functions(folder) -> None:
+    """A store that is gone is made again."""
+    load_units([Unit(SOURCE, 1)])
+    shutil.rmtree(folder)
+    (library,) = load_units([Unit(SOURCE, 1)])
+    assert library.path.parent == folder
 
 
 def test_refused_source_shows_the_compilers_words(folder) -> None:
@@ -224,6 +302,47 @@ def test_environment_names_the_compiler(monkeypatch) -> None:
     assert find_compiler() is None
 
 
+def test_compiler_of_ziglang(monkeypatch, tmp_path) -> None:
+    """Where PATH has no compiler, that of the package ziglang serves; one on PATH comes first."""
+    (tmp_path / "ziglang").mkdir()
+    (tmp_path / "ziglang" / "__init__.py").touch()
+    zig = tmp_path / "ziglang" / "zig"
+    zig.write_text("#!/bin/sh\n", encoding="utf-8")
+    zig.chmod(0o755)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "ziglang", raising=False)
+    monkeypatch.delenv("CC", raising=False)
+    with config.change_flags(cxx=defaults.cxx(config)):
+        assert find_compiler().path != str(zig)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with config.change_flags(cxx=defaults.cxx(config)):
+        assert config.cxx == f"{zig} c++"
+        assert find_compiler().command == (str(zig), "cc")
+    with config.change_flags(cxx=""):
+        assert find_compiler() is None
+
+
+@pytest.mark.skipif(importlib.util.find_spec("ziglang") is None, reason="no package ziglang")
+def test_kernels_by_ziglang(tmp_path) -> None:
+    """That compiler takes our flags: nothing else is on PATH, and results are right."""
+    found = _run(PROGRAM, TCORE_FLAGS=f"cpu.store={tmp_path / 'kernels'}", PATH=str(tmp_path), CC="")
+    assert found.returncode == 0, found.stderr
+    assert "no C compiler" not in found.stderr
+    assert found.stdout == _run(PROGRAM).stdout
+    assert list((tmp_path / "kernels").glob("*.so"))
+
+
+@pytest.mark.parametrize("name", ["gcc", "clang"])
+def test_kernels_by_each_compiler(tmp_path, name) -> None:
+    """gcc and clang, where they are, take our flags and give the same numbers."""
+    if shutil.which(name) is None:
+        pytest.skip(f"no compiler {name}")
+    found = _run(PROGRAM, TCORE_FLAGS=f"cpu.store={tmp_path / 'kernels'}", CC=name)
+    assert found.returncode == 0, found.stderr
+    assert found.stdout == _run(PROGRAM).stdout
+    assert list((tmp_path / "kernels").glob("*.so"))
+
+
 PROGRAM = """
 import sys, time
 import numpy as np
@@ -263,7 +382,8 @@ def test_without_compiler(tmp_path) -> None:
     """No compiler on the PATH: one warning that names the remedy, then right answers."""
     empty = tmp_path / "bin"
     empty.mkdir()
-    found = _run(PROGRAM, TCORE_FLAGS=f"cpu.store={tmp_path / 'kernels'}", PATH=str(empty), CC="")
+    alone = f"import sys; sys.modules['ziglang'] = None\n{PROGRAM}"
+    found = _run(alone, TCORE_FLAGS=f"cpu.store={tmp_path / 'kernels'}", PATH=str(empty), CC="")
     assert found.returncode == 0, found.stderr
     assert found.stderr.count("no C compiler") == 1
     assert "apt install gcc" in found.stderr

@@ -273,7 +273,7 @@ def test_warning_without_version_L14046() -> None:
         module_text(Twice()(Versioned(())()).owner)
 
 
-def test_unversioned_types_are_not_kept() -> None:
+def test_unversioned_types_are_not_kept_L15189() -> None:
     """A module is kept if its op and all its types have versions; pieces of support code are put in once."""
     kept, other, unkept = (module_text(Twice()(Versioned(version)()).owner) for version in ((1,), (2,), ()))
     assert kept.cached

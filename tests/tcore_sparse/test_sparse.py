@@ -398,3 +398,15 @@ def test_ops_are_listed():
     """``tcore ops`` has the ops of the plugin, under its name."""
     rows = json.loads(CliRunner().invoke(main, ["ops", "--json"]).output)
     assert {row["plugin"] for row in rows if row["module"] == "tcore_sparse.ops.dot" and row["name"] == "StructuredDot"} == {"sparse"}
+
+
+def test_kinds_of_sparse_variables_L14539():
+    """Both formats have variables, constants and shared variables of this package's classes."""
+    for make, kind in ((csc_matrix, sp.csc_matrix), (csr_matrix, sp.csr_matrix)):
+        x = make("x", dtype="float64")
+        assert type(x).__name__ == "SparseVariable"
+        assert type(x + x).__name__ == "SparseVariable"
+        value = kind(np.eye(2))
+        assert type(shared(value)).__name__ == "SparseTensorSharedVariable"
+        assert isinstance(as_sparse_variable(value), tcore.Constant)
+        assert isinstance(function([x], x + x, mode="FAST_COMPILE")(value), kind)

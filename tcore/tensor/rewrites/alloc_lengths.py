@@ -89,7 +89,7 @@ class AllocLengths(Optimizer):
         kept = [variable for variable in node.inputs if variable not in vanishing] or vanishing[:1]
         for made in vanishing:
             for variable in kept:
-                conditions = _unproven(made, variable, feature)
+                conditions = [] if _plainly_agree(made, variable) else _unproven(made, variable, feature)
                 if conditions:
                     what = f"Input dimension mis-match: {variable} has other lengths than {made} in {node}"
                     checked = Assert(what, ValueError)(variable, *conditions)
@@ -114,6 +114,15 @@ def _vanishes(variable: Variable) -> bool:
     while node is not None and isinstance(node.op, DimShuffle):
         node = node.inputs[0].owner
     return node is not None and _repeats_a_value(node)
+
+
+def _plainly_agree(made: Any, variable: Any) -> bool:
+    """Whether ``made`` is a fill of ``variable``, or of something that ``variable`` is elementwise computed from: no shape needs to be inferred."""
+    fill = made.owner
+    if not isinstance(fill.op, Elemwise) or fill.inputs[0].type.broadcastable != variable.type.broadcastable:
+        return False
+    below = variable.owner
+    return variable is fill.inputs[0] or (below is not None and isinstance(below.op, Elemwise) and fill.inputs[0] in below.inputs)
 
 
 def _unproven(left: Any, right: Any, feature: Any) -> list[Variable]:

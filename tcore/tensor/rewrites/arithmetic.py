@@ -224,7 +224,7 @@ def local_add_neg_to_sub(node: Apply) -> Any:
     return False if inner is None else [fitted(sub(right, inner), out)]
 
 
-@rewrite(Stage.CANONICALIZE, tracks=[sub], tags=_FINITE, exact=is_discrete)
+@rewrite(Stage.CANONICALIZE, Stage.SPECIALIZE, tracks=[sub], tags=_FINITE, exact=is_discrete)
 def local_elemwise_sub_zeros(node: Apply) -> Any:
     """x - x -> zeros"""
     left, right = node.inputs

@@ -9,11 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tcore import scalar
-from tcore.optimizer.navigators import in2out
-from tcore.optimizer.rewrite import ASSUME_FINITE, GlobalRewrite, Rewrite, Stage, rewrite
+from tcore.optimizer.rewrite import ASSUME_FINITE, Rewrite, Stage, rewrite
 from tcore.scalar.dtypes import complex_dtypes, discrete_dtypes, float_dtypes
-from tcore.tensor.careduce import CAReduce, Sum, normal_axes, spread_over
-from tcore.tensor.dimshuffle import DimShuffle
 from tcore.tensor.math import (
     add,
     cast,
@@ -264,38 +261,6 @@ def local_log1msigm_to_softplus(node: Apply) -> Any:
     return [fitted(neg(softplus(sigm.inputs[0])), node.outputs[0])]
 
 
-# ------------------------------------------------------------ logsumexp
-
-
-@rewrite(tracks=[log], tags=_FINITE)
-def local_log_sum_exp(node: Apply) -> Any:
-    """log(sum(exp(x))) -> max(x) + log(sum(exp(x - max(x))))"""
-    (total,) = node.inputs
-    if total.owner is None or not isinstance(total.owner.op, Sum) or not _is_float(node.outputs[0]):
-        return False
-    power = elemwise_node(total.owner.inputs[0], scalar.Exp)
-    if power is None:
-        return False
-    x: Any = power.inputs[0]
-    op = total.owner.op
-    difference = elemwise_node(x, scalar.Sub)
-    if difference is not None and _is_spread_maximum(difference.inputs[1]):
-        return False  # what this rule makes
-    high = CAReduce(scalar.maximum, op.axis)(x)
-    axes = normal_axes(op.axis, x.type.ndim)
-    shifted = exp(sub(x, spread_over(high, x.type.ndim, axes)))
-    # an infinite maximum is the result; the difference of two infinities is not needed
-    result = switch(isinf(high), high, add(high, log(op(shifted))))
-    return [fitted(result, node.outputs[0])]
-
-
-def _is_spread_maximum(variable: Any) -> bool:
-    node = variable.owner
-    if node is not None and isinstance(node.op, DimShuffle):
-        node = node.inputs[0].owner
-    return node is not None and isinstance(node.op, CAReduce) and isinstance(node.op.scalar_op, scalar.Maximum)
-
-
 # ------------------------------------------------------------ error function
 
 
@@ -370,7 +335,7 @@ def _is_minus_square(variable: Any, x: Any) -> bool:
     return len(node.inputs) == 2 and node.inputs[1] is x
 
 
-REWRITES: list[Rewrite | GlobalRewrite] = [
+REWRITES: list[Rewrite] = [
     local_log1p,
     local_expm1,
     local_log_add,
@@ -380,7 +345,6 @@ REWRITES: list[Rewrite | GlobalRewrite] = [
     local_1msigmoid,
     local_logsigm_to_softplus,
     local_log1msigm_to_softplus,
-    GlobalRewrite("local_log_sum_exp", in2out(local_log_sum_exp.rule), 1.6, ("fast_run", ASSUME_FINITE)),
     local_one_minus_erf,
     local_log_erfc,
     local_grad_log_erfc_neg,

@@ -145,11 +145,12 @@ def test_doctor(folder: Folder) -> None:
 
 def test_doctor_without_compiler(folder: Folder) -> None:
     """No compiler is something missing, with the line that gets one."""
-    lines = json.loads(folder.tcore("doctor", "--json", path=str(folder.path)).stdout)
+    lines = json.loads(folder.tcore("doctor", "--json", path=str(folder.path), tcore_flags="cxx=").stdout)
     (line,) = [line for line in lines if line["topic"] == "compiler"]
     assert line["status"] == "missing"
     assert "NumPy linker" in line["text"]
     assert "apt-get install gcc" in line["remedy"]
+    assert "pip install ziglang" in line["remedy"]
 
 
 @pytest.mark.parametrize(

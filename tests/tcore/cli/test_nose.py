@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import subprocess
 import sys
 
@@ -71,7 +72,7 @@ def test_without_pytest(capsys, monkeypatch):
     assert 'pip install "pytest>=8.3"' in capsys.readouterr().err
 
 
-def test_own_tests(capsys, monkeypatch, tmp_path):
+def test_own_tests_L6854(capsys, monkeypatch, tmp_path):
     """``--tcore`` adds them, where there is a checkout."""
     targets = []
     monkeypatch.setattr(pytest, "main", lambda arguments: targets.append(arguments) or 0)
@@ -82,3 +83,9 @@ def test_own_tests(capsys, monkeypatch, tmp_path):
     (tmp_path / "tests").mkdir()
     assert main(["--tcore", "-x"]) == 0
     assert targets == [["-x", str(tmp_path / "tests")]]
+
+
+def test_on_the_path_L6852():
+    """The distribution installs the command."""
+    (command,) = importlib.metadata.entry_points(group="console_scripts", name="tcore-nose")
+    assert command.load() is main

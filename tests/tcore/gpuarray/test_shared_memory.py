@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import copy
+import os
+import re
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -13,8 +18,12 @@ import tcore
 import tcore.tensor as T
 from tcore.gpuarray.array import GpuArray, asarray
 from tcore.gpuarray.contexts import get_context
+from tcore.gpuarray.cuts import local_cut_gpu_host_gpu
 from tcore.gpuarray.runtime import DeviceError
-from tcore.gpuarray.type import GpuArraySharedVariable, gpuarray_shared_constructor
+from tcore.gpuarray.transfer import GpuFromHost, host_from_gpu
+from tcore.gpuarray.type import GpuArraySharedVariable, GpuArrayType, gpuarray_shared_constructor
+from tcore.graph import FunctionGraph
+from tcore.optimizer.navigators import in2out
 from tcore_opencl import runtime
 
 DEVICE = "opencl0:0"
@@ -138,3 +147,62 @@ def test_internal_type_of_an_output_L5906(s):
     for wanted in (False, True):
         f = tcore.function([], tcore.Out(T.exp(s), borrow=True, return_internal_type=wanted))
         np.testing.assert_allclose(np.asarray(f()), np.exp(A), rtol=1e-6)
+
+
+# ------------------------------------------------------------ where values live by default
+
+
+PROGRAM = """
+import numpy as np, pickle, tcore, tcore.tensor as T
+rng = np.random.default_rng(0)
+X, Y = rng.normal(size=(20, 6)), rng.integers(0, 3, 20)
+x, y = T.dmatrix(), T.lvector()
+w, b, n = tcore.shared(rng.normal(size=(6, 3)), "w"), tcore.shared(np.zeros(3), "b"), tcore.shared(0)
+others = [tcore.shared(np.arange(3)), tcore.shared(np.ones(2), target="cpu"), tcore.shared(np.ones(2, complex)), n]
+print([type(v).__name__ for v in (w, b, *others)])
+cost = -T.log(T.nnet.softmax(T.dot(x, w) + b))[T.arange(y.shape[0]), y].mean() + 0.01 * (w ** 2).sum()
+gw, gb = tcore.grad(cost, [w, b])
+step = tcore.function([x, y], cost, updates=[(w, w - 0.1 * gw), (b, b - 0.1 * gb), (n, n + 1)])
+names = [type(node.op).__name__ for node in step.maker.fgraph.toposort()]
+print("GpuGemm" in names, *(type(out.owner.op).__name__ for out in step.maker.fgraph.outputs[1:3]))
+losses = [float(step(X, Y)) for _ in range(3)]
+print(losses, w.get_value().tolist(), b.get_value().tolist(), int(n.get_value()))
+w.set_value(np.zeros((6, 3)))
+print(float(step(X, Y)), pickle.loads(pickle.dumps(w)).get_value().tolist())
+"""
+
+
+def run(device):
+    done = subprocess.run([sys.executable, "-c", PROGRAM], env={**os.environ, "TCORE_FLAGS": f"device={device}"}, capture_output=True, text=True, check=True)
+    kinds, ops, *values = done.stdout.splitlines()
+    return ast.literal_eval(kinds), ops.split(), [float(v) for line in values for v in re.findall(r"-?\d[\d.e-]*", line)]
+
+
+def test_floats_live_on_the_device_L12213_L5776():
+    """With a device, arrays of floats do; integers, numbers and what target="cpu" keeps do not. Updates stay there, and the numbers are the host's."""
+    kinds, (gemm, *updates), values = run("opencl")
+    assert kinds == ["GpuArraySharedVariable"] * 2 + ["TensorSharedVariable"] * 3 + ["ScalarSharedVariable"]
+    assert gemm == "True"
+    assert all(name.startswith("Gpu") and name != "GpuFromHost" for name in updates)
+    on_host, _, expected = run("cpu")
+    assert "GpuArraySharedVariable" not in on_host
+    np.testing.assert_allclose(values, expected, rtol=1e-10, atol=1e-14)
+
+
+def test_target_names_a_device():
+    """As config.device does, for one variable; a name that nothing answers to is an error that says so."""
+    assert type(tcore.shared(A, target=DEVICE)) is GpuArraySharedVariable
+    assert not isinstance(tcore.shared(A), GpuArraySharedVariable)
+    with pytest.raises(TypeError, match="elsewhere7"):
+        tcore.shared(A, target="elsewhere7")
+
+
+def test_moves_that_cancel_out():
+    """There and back, and back and there, on one context; another context is a real move."""
+    x, g = T.fmatrix("x"), GpuArrayType("float32", (False, False), DEVICE)("g")
+    move, other = GpuFromHost(DEVICE), GpuFromHost("opencl0:1")
+    graph = FunctionGraph([x, g], [host_from_gpu(move(x)), move(host_from_gpu(g)), other(host_from_gpu(g)), host_from_gpu(move(x)) + 1])
+    in2out(local_cut_gpu_host_gpu.rule).optimize(graph)
+    assert graph.outputs[:2] == graph.inputs
+    assert isinstance(graph.outputs[2].owner.op, GpuFromHost)
+    assert graph.outputs[3].owner.inputs[0] is graph.inputs[0]

@@ -139,8 +139,8 @@ def test_python_ids(total):
 def test_storage_and_times(backend):
     """Of a function: what its cells hold, and what share of the time a node took."""
     x = T.dvector("x")
-    f = tcore.function([x], T.exp(x).sum() + 2.0, mode=tcore.compile.Mode("vm_nogc", None), profile=True)
-    f.profile.atexit_print = False
+    profile = tcore.compile.ProfileStats(atexit_print=False)
+    f = tcore.function([x], T.exp(x).sum() + 2.0, mode=tcore.compile.Mode("vm_nogc", None), profile=profile)
     f([0.0, 1.0])
     lines = debugprint(f, print_storage=True, file="str").splitlines()
     assert any(line.lstrip(" |").startswith("x [id") and line.endswith("[None]") for line in lines)

@@ -53,7 +53,7 @@ def test_equality_of_types():
     assert str(BOTH) == "ParamsType(n=int32, v=TensorType(float64, vector))"
 
 
-def test_params_are_converted():
+def test_params_are_converted_L15937():
     """With loss of precision, but not into nonsense; errors name the field."""
     params = Params(BOTH, n=2.75, v=[1, 2])
     assert params.n == 2

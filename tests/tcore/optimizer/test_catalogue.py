@@ -55,6 +55,14 @@ def test_every_rule_says_what_it_does(entries):
     assert {entry.plugin for entry in entries.values()} >= {"tcore"}
 
 
+def test_order_is_that_of_execution_L12043():
+    """By the position of what each is part of; what has several places stands at its first one."""
+    first = [entry.places[0].position for entry in all_optimizations()]
+    numbers = [float(position) for position in first if isinstance(position, (int, float))]
+    assert len(numbers) == len(first)
+    assert numbers == sorted(numbers)
+
+
 @pytest.mark.parametrize("name", TABLE)
 def test_levels_L12069(entries, name):
     """The membership table of the book. (L12095, L12076, L12091, L12096, L12097)"""

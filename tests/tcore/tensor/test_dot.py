@@ -184,3 +184,14 @@ def test_dot_names_its_own_lengths(evaluate):
     x, y = tt.dtensor3("x"), tt.dmatrix("y")
     with pytest.raises(ValueError, match=r"Shape mismatch: x has 10 cols \(and 10 rows\) but y has 6 rows \(and 3 cols\)"):
         evaluate(tt.dot(x, y), {x: np.ones((2, 5, 10)), y: np.ones((6, 3))})
+
+
+def test_products_of_many(evaluate):
+    """``matrix_dot`` multiplies from the left; batches of more axes are summed over the last and the second last."""
+    a, b, c = tt.dmatrices("abc")
+    values = {each: np.random.default_rng(k).normal(size=(3, 3)) for k, each in enumerate((a, b, c))}
+    np.testing.assert_allclose(evaluate(tt.matrix_dot(a, b, c), values), values[a] @ values[b] @ values[c])
+    np.testing.assert_array_equal(evaluate(tt.matrix_dot(a), values), values[a])
+    p, q = tt.dtensor4("p"), tt.dtensor3("q")
+    given = {p: np.random.default_rng(4).normal(size=(2, 3, 4, 5)), q: np.random.default_rng(5).normal(size=(2, 5, 6))}
+    np.testing.assert_allclose(evaluate(tt.batched_dot(p, q), given), np.einsum("bijk,bkl->bijl", given[p], given[q]))

@@ -184,3 +184,14 @@ def test_diagonals(evaluate, check_gradient, offset):
     np.testing.assert_array_equal(evaluate(tt.diag(v, offset), {v: A[0]}), np.diag(A[0], offset))
     check_gradient(lambda v: tt.diag(v, offset), A[0])
     np.testing.assert_array_equal(evaluate(tt.trace(x), {x: A}), A.trace())
+
+
+def test_one_tensor(evaluate, check_gradient):
+    """Joined alone it is itself, along an axis that is known later as well; a list counts as its entries."""
+    x, axis = tt.dmatrix("x"), tt.lscalar("axis")
+    value = np.arange(6.0).reshape(2, 3)
+    for made in (tt.join(0, x), Join()(0, x), Join()(axis, x), tt.join(1, [x]), tt.concatenate([x], axis=-1)):
+        np.testing.assert_array_equal(evaluate(made, {x: value, axis: np.array(1)}), value)
+    assert Join()(axis, tt.drow()).type.broadcastable == (False, False)
+    check_gradient(lambda a: Join()(1, a), [value])
+    assert tt.stacklists(x) is x

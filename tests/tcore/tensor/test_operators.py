@@ -178,3 +178,14 @@ def test_scalars_of_tensors():
     total = scalar.add(T.lscalar("x"), 1)
     assert total.type == scalar.int64
     assert str(total.owner.inputs[0].owner.op) == "ScalarFromTensor"
+
+
+def test_iteration_over_rows(evaluate):
+    """Where the number of rows is known; else the message says what to do."""
+    x = T.dmatrix("x")
+    rows = list(T.specify_shape(x, (2, 3)))
+    assert len(rows) == 2
+    np.testing.assert_array_equal(evaluate(rows[1], {x: np.arange(6.0).reshape(2, 3)}), [3, 4, 5])
+    assert len(list(T.drow("row"))) == 1
+    with pytest.raises(TypeError, match="cannot iterate over m: its length is not known while the graph is built; use scan, or index it"):
+        iter(T.dmatrix("m"))

@@ -201,3 +201,19 @@ def test_vector_lengths():
         tt.get_vector_length(deep)
     with pytest.raises(ValueError, match="expected a vector"):
         tt.get_vector_length(x)
+
+
+def test_forms_of_shapes(evaluate):
+    """Numbers, arrays, lists of arrays, nothing, a scalar that is known later."""
+    v, n = tt.dvector("v"), tt.lscalar("n")
+    values = {v: np.arange(6.0), n: np.array(6)}
+    for shape, expected in (
+        (6, (6,)), (np.int32(6), (6,)), (np.array([2, 3]), (2, 3)), ([np.array(2), 3], (2, 3)), ((n,), (6,)), ([n // 2, np.array(2)], (3, 2)),
+    ):
+        assert evaluate(v.reshape(shape), values).shape == expected
+    assert evaluate(v[:1].reshape(()), values).shape == ()
+    assert evaluate(v[:1].reshape(np.zeros(0)), values).shape == ()
+    assert evaluate(tt.zeros(n), values).shape == (6,)
+    assert evaluate(tt.zeros(np.array([2, 2])), values).shape == (2, 2)
+    with pytest.raises(TypeError, match="a shape is a vector of integers"):
+        v.reshape(np.array([2.0, 3.0]))

@@ -228,3 +228,25 @@ def test_strided_view_of_a_sum(index, backend):
     a, b = np.arange(6.0), np.arange(6.0) ** 2
     for got, wanted in zip(f(a, b), ((a + b)[index], ((a + b)[index] * 2).sum()), strict=True):
         np.testing.assert_allclose(got, wanted)
+
+
+def test_slices_as_values(evaluate):
+    """Slice variables, None among them; what is no slice is refused by their Types."""
+    x, n = tt.dmatrix("x"), tt.lscalar("n")
+    value = np.arange(12.0).reshape(3, 4)
+    part = tt.make_slice(n, None, None)
+    np.testing.assert_array_equal(evaluate(x[part], {x: value, n: np.array(1)}), value[1:])
+    np.testing.assert_array_equal(evaluate(x[tt.NoneConst, 1], {x: value, n: np.array(1)}), value[None, 1])
+    np.testing.assert_array_equal(evaluate(x[tt.make_slice(slice(n, 3)), ::-1], {x: value, n: np.array(1)}), value[1:3, ::-1])
+    changed = tcore.function([x, n], [tt.inc_subtensor(x[part][0], 1.0), x], mode="FAST_RUN")
+    got, kept = changed(value, 1)
+    np.testing.assert_array_equal(kept, value)
+    np.testing.assert_array_equal(got, value[1:] + [[1.0], [0.0]])
+    kind = tt.make_slice(0, 1).type
+    assert str(kind) == "slice"
+    assert kind.values_eq(slice(1, 2), slice(1, 2))
+    with pytest.raises(TypeError, match="expected a slice, got 3 of int"):
+        kind.filter(3)
+    with pytest.raises(TypeError, match="expected None, got 3"):
+        tt.NoneConst.type.filter(3)
+    assert tt.make_slice(0, 1).owner.op == tt.make_slice(n, n).owner.op

@@ -469,7 +469,14 @@ TEMPLATES: dict[str, list[Template]] = {
         E(picked_log_softmax_gradient, lambda d: T.SoftmaxGrad()(x := softmax_input(d), T.softmax(x)), loose=True, gradient=False)
     ],
     "local_logsoftmax_grad": [E(log_softmax_gradient, lambda d: T.SoftmaxGrad()(x := softmax_input(d), T.softmax(x)), loose=True, gradient=False)],
-    "local_log_sum_exp": [E(lambda d: T.log(T.sum(T.exp(d.matrix("float64", 2, 3)), axis=d.choice((None, 0, 1)))), lambda d: T.log(T.sum(T.sqr(d.matrix("float64", 2, 3)))), loose=True, gradient=False)],
+    "local_log_sum_exp": [
+        E(lambda d: T.log(T.sum(T.exp(d.matrix("float64", 2, 3)), axis=d.choice((None, 0, 1)))), lambda d: T.log(T.sum(T.sqr(d.matrix("float64", 2, 3)))), loose=True, gradient=False),
+        E(lambda d: T.log(T.sum(T.exp(d.matrix("float64", 2, 3)), axis=d.choice((None, 0, 1)), keepdims=True)), loose=True, gradient=False),
+    ],
+    "local_exp_over_sum_exp": [
+        E(lambda d: (e := T.exp(d.matrix("float64", 2, 3))) / T.sum(e, axis=d.choice((None, 0, 1)), keepdims=True), lambda d: (e := T.exp(d.matrix("float64", 3, 3))) / T.sum(e, axis=1), loose=True, gradient=False),
+        E(lambda d: d.matrix("float64", 2, 3) * (e := T.exp(d.matrix("float64", 2, 3))) / (T.sum(e, axis=d.choice((None, 0, 1)), keepdims=True) * 3), loose=True, gradient=False),
+    ],
     "local_one_minus_erf": [
         E(lambda d: d.const(1, x := d.full("float")) - T.erf(x), lambda d: 2 - T.erf(d.full("float")), loose=True),
         E(lambda d: d.const(1, x := d.full("float")) + d.const(-1, x) * T.erf(x), loose=True),

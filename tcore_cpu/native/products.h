@@ -1,0 +1,154 @@
+/* Products on our own threads: blocks of the result, each by a BLAS call on one thread.
+ *
+ * The threads of a BLAS wait for their next product by spinning, and take the cores from our loops meanwhile. So while a
+ * product runs, the BLAS is told to use one thread, where it can be told. Blocks depend on lengths alone, so results do not
+ * depend on the number of threads.
+ */
+
+typedef void (*tc_gemm_fn)(const char *, const char *, const int *, const int *, const int *, const void *,
+                           const void *, const int *, const void *, const int *, const void *, void *, const int *);
+typedef void (*tc_gemv_fn)(const char *, const int *, const int *, const void *, const void *, const int *,
+                           const void *, const int *, const void *, void *, const int *);
+
+static int (*tc_blas_get_threads)(void);
+static void (*tc_blas_set_threads)(int);
+/* Products in progress, and how many threads the BLAS had before them. */
+static struct {
+    pthread_mutex_t lock;
+    int running, before;
+} tc_products = {.lock = PTHREAD_MUTEX_INITIALIZER};
+static pthread_once_t tc_products_once = PTHREAD_ONCE_INIT;
+
+void tc_set_blas_threads(void *get, void *set)
+{
+    tc_blas_get_threads = (int (*)(void))(intptr_t)get;
+    tc_blas_set_threads = (void (*)(int))(intptr_t)set;
+}
+
+/* The child has none of the threads that ran products. */
+static void tc_products_after_fork(void)
+{
+    pthread_mutex_init(&tc_products.lock, NULL);
+    if (tc_products.running && tc_products.before > 1)
+        tc_blas_set_threads(tc_products.before);
+    tc_products.running = 0;
+}
+
+static void tc_products_install_fork_handler(void)
+{
+    pthread_atfork(NULL, NULL, tc_products_after_fork);
+}
+
+static void tc_product_begins(void)
+{
+    pthread_once(&tc_products_once, tc_products_install_fork_handler);
+    pthread_mutex_lock(&tc_products.lock);
+    if (tc_products.running++ == 0) {
+        tc_products.before = tc_blas_get_threads();
+        if (tc_products.before > 1)
+            tc_blas_set_threads(1);
+    }
+    pthread_mutex_unlock(&tc_products.lock);
+}
+
+static void tc_product_ends(void)
+{
+    pthread_mutex_lock(&tc_products.lock);
+    if (--tc_products.running == 0 && tc_products.before > 1)
+        tc_blas_set_threads(tc_products.before);
+    pthread_mutex_unlock(&tc_products.lock);
+}
+
+/* Length of the blocks in which `length` results are made: enough work in each, and whole cache lines. */
+static int64_t tc_block_length(int64_t length, double work, double work_of_block, int64_t least)
+{
+    int64_t blocks = work / work_of_block < 8 ? (int64_t)(work / work_of_block) : 8;
+    if (blocks > length / least)
+        blocks = length / least;
+    return blocks > 1 ? ((length + blocks - 1) / blocks + 15) / 16 * 16 : length;
+}
+
+/* c = alpha op(a) op(b) + beta c, as Fortran sees it: m by n, column by column. */
+typedef struct {
+    tc_gemm_fn gemm;
+    const char *a_form, *b_form;
+    int m, n, k;
+    const void *alpha, *beta;
+    const char *a, *b;
+    char *c;
+    int lda, ldb, ldc, size;
+    int columns;    /* whether blocks are columns of c, else rows */
+    int64_t block;
+} tc_gemm_job;
+
+static void tc_gemm_blocks(void *context, int64_t begin, int64_t end)
+{
+    const tc_gemm_job *j = context;
+    for (int64_t t = begin; t < end; t++) {
+        int64_t at = t * j->block, length = j->columns ? j->n : j->m;
+        int own = (int)(length - at < j->block ? length - at : j->block);
+        int64_t a = j->columns ? 0 : *j->a_form == 'N' ? at : at * j->lda;
+        int64_t b = !j->columns ? 0 : *j->b_form == 'N' ? at * j->ldb : at;
+        int64_t c = j->columns ? at * j->ldc : at;
+        j->gemm(j->a_form, j->b_form, j->columns ? &j->m : &own, j->columns ? &own : &j->n, &j->k, j->alpha,
+                j->a + a * j->size, &j->lda, j->b + b * j->size, &j->ldb, j->beta, j->c + c * j->size, &j->ldc);
+    }
+}
+
+static void tc_run_gemm(tc_gemm_job *j)
+{
+    j->columns = j->n >= j->m;
+    int64_t length = j->columns ? j->n : j->m;
+    if (!tc_blas_set_threads) {
+        j->block = length;
+        tc_gemm_blocks(j, 0, 1);
+        return;
+    }
+    /* About a quarter of a millisecond on one core. */
+    j->block = tc_block_length(length, 2.0 * j->m * j->n * j->k, 1e7, 128);
+    tc_product_begins();
+    tc_parallel_for((length + j->block - 1) / j->block, 1, tc_gemm_blocks, j);
+    tc_product_ends();
+}
+
+/* y = alpha op(a) x + beta y; vectors are given by their lowest address, as BLAS wants them. */
+typedef struct {
+    tc_gemv_fn gemv;
+    const char *form;
+    int m, n;
+    const void *alpha, *beta;
+    const char *a, *x;
+    char *y;
+    int lda, incx, incy, size;
+    int64_t block;
+} tc_gemv_job;
+
+static void tc_gemv_blocks(void *context, int64_t begin, int64_t end)
+{
+    const tc_gemv_job *j = context;
+    int plain = *j->form == 'N';
+    int64_t length = plain ? j->m : j->n;
+    for (int64_t t = begin; t < end; t++) {
+        int64_t at = t * j->block;
+        int own = (int)(length - at < j->block ? length - at : j->block);
+        int64_t y = j->incy >= 0 ? at * j->incy : (length - at - own) * -(int64_t)j->incy;
+        const char *a = j->a + (plain ? at : at * j->lda) * j->size;
+        j->gemv(j->form, plain ? &own : &j->m, plain ? &j->n : &own, j->alpha, a, &j->lda, j->x, &j->incx, j->beta,
+                j->y + y * j->size, &j->incy);
+    }
+}
+
+static void tc_run_gemv(tc_gemv_job *j)
+{
+    int64_t length = *j->form == 'N' ? j->m : j->n;
+    if (!tc_blas_set_threads) {
+        j->block = length;
+        tc_gemv_blocks(j, 0, 1);
+        return;
+    }
+    /* Half a megabyte is read in about a twentieth of a millisecond. */
+    j->block = tc_block_length(length, (double)j->m * j->n * j->size, 5e5, 64);
+    tc_product_begins();
+    tc_parallel_for((length + j->block - 1) / j->block, 1, tc_gemv_blocks, j);
+    tc_product_ends();
+}

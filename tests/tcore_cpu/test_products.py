@@ -1,0 +1,150 @@
+"""Matrix products in blocks on our own threads: every layout, no dependence on threads, the BLAS left as it was."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import threading
+
+import numpy as np
+import pytest
+
+import tcore.tensor as tt
+from tcore_cpu.blas import find_blas
+
+
+def layouts(value):
+    """The same matrix in other layouts of memory."""
+    wide = np.zeros((2 * value.shape[0], 3 * value.shape[1]), value.dtype)
+    wide[::2, ::3] = value
+    return {
+        "rows": value,
+        "columns": np.asfortranarray(value),
+        "strided": wide[::2, ::3],
+        "part": np.ascontiguousarray(np.pad(value, ((0, 0), (0, 5))))[:, : value.shape[1]],
+        "backward": np.ascontiguousarray(value[::-1])[::-1],
+    }
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("shape", [(130, 300, 600), (600, 300, 130), (257, 400, 259), (1, 2000, 3000), (700, 1, 700)])
+def test_matrix_products(native, shape, dtype):
+    """Large enough for several blocks, with remainders, in all layouts."""
+    m, k, n = shape
+    rng = np.random.default_rng(0)
+    x, y = tt.TensorType(dtype, (False, False))("x"), tt.TensorType(dtype, (False, False))("y")
+    f = native([x, y], tt.dot(x, y))
+    a, b = (rng.integers(-8, 9, size=s).astype(dtype) for s in ((m, k), (k, n)))
+    expected = a @ b  # whole numbers: exact in any order
+    for left in layouts(a).values():
+        np.testing.assert_array_equal(f(left, b), expected)
+    for right in layouts(b).values():
+        np.testing.assert_array_equal(f(a, right), expected)
+
+
+@pytest.mark.parametrize("shape", [(400, 784), (784, 400), (3, 100_000), (100_000, 3), (1, 1)])
+def test_matrix_times_vector(native, shape):
+    """Both orders of memory, vectors forward, backward and with gaps."""
+    rng = np.random.default_rng(1)
+    x, v = tt.dmatrix("x"), tt.dvector("v")
+    f = native([x, v], tt.dot(x, v))
+    a, u = (rng.integers(-8, 9, size=s).astype("float64") for s in (shape, shape[1]))
+    gaps = np.zeros(3 * shape[1])
+    gaps[::3] = u
+    for matrix in layouts(a).values():
+        for vector in (u, u[::-1].copy()[::-1], gaps[::3]):
+            np.testing.assert_array_equal(f(matrix, vector), a @ u)
+
+
+def test_updates_of_strided_results(native):
+    """A vector that is updated in place, backward in memory."""
+    rng = np.random.default_rng(2)
+    x, v, y = tt.dmatrix("x"), tt.dvector("v"), tt.dvector("y")
+    from tcore.tensor.blas import Gemv
+
+    f = native([y, x, v], Gemv(inplace=False)(y, 2.0, x, v, 3.0))
+    a, u, w = (rng.integers(-8, 9, size=s).astype("float64") for s in ((900, 500), 500, 900))
+    for start in (w, w[::-1].copy()[::-1]):
+        np.testing.assert_array_equal(f(start, a, u), 2 * (a @ u) + 3 * w)
+
+
+def test_results_do_not_depend_on_threads(native, threads):
+    """Bit for bit: blocks depend on lengths alone."""
+    rng = np.random.default_rng(3)
+    x, y, v = tt.dmatrix("x"), tt.dmatrix("y"), tt.dvector("v")
+    f = native([x, y, v], [tt.dot(x, y), tt.dot(x, v), tt.dot(x.T, v[: x.shape[0]])])
+    values = rng.normal(size=(390, 810)), rng.normal(size=(810, 530)), rng.normal(size=810)
+    threads(1)
+    alone = f(*values)
+    for count in (2, 3, 5):
+        threads(count)
+        for one, many in zip(alone, f(*values), strict=True):
+            np.testing.assert_array_equal(one, many)
+
+
+@pytest.fixture
+def blas_threads():
+    """Functions that tell and set the threads of the BLAS in use; set back at the end."""
+    found = find_blas()
+    if found is None or found.threads is None:
+        pytest.skip("a BLAS whose threads cannot be set")
+    get = ctypes.CFUNCTYPE(ctypes.c_int)(found.threads[0])
+    put = ctypes.CFUNCTYPE(None, ctypes.c_int)(found.threads[1])
+    before = get()
+    yield get, put
+    put(before)
+
+
+def test_the_number_of_threads_is_left_as_it_was(native, blas_threads):
+    """Products of several threads at once leave the BLAS with the threads that it had."""
+    get, put = blas_threads
+    put(2)
+    rng = np.random.default_rng(4)
+    x = tt.dmatrix("x")
+    f = native([x], tt.dot(x, x))
+    value = rng.normal(size=(300, 300))
+    expected, wrong = value @ value, []
+
+    def work():
+        for _ in range(20):
+            if not np.allclose(f(value), expected):
+                wrong.append(1)
+
+    workers = [threading.Thread(target=work) for _ in range(8)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert not wrong
+    assert get() == 2
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
+def test_products_in_a_forked_child(native):
+    """A child that is forked while other threads multiply goes on by itself."""
+    x = tt.dmatrix("x")
+    f = native([x], tt.dot(x, x))
+    value = np.random.default_rng(5).normal(size=(300, 300))
+    stop = threading.Event()
+
+    def work():
+        while not stop.is_set():
+            f(value)
+
+    workers = [threading.Thread(target=work) for _ in range(3)]
+    for worker in workers:
+        worker.start()
+    try:
+        for _ in range(5):
+            child = os.fork()
+            if child == 0:
+                import signal
+
+                signal.alarm(60)
+                os._exit(0 if np.allclose(f(value), value @ value) else 1)
+            assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    finally:
+        stop.set()
+        for worker in workers:
+            worker.join()
