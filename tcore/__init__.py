@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from tcore.graph import Generic as Generic
     from tcore.graph import InconsistencyError as InconsistencyError
     from tcore.graph import Op as Op
+    from tcore.graph import OpenMPOp as OpenMPOp
     from tcore.graph import Type as Type
     from tcore.graph import Variable as Variable
     from tcore.graph import as_variable as as_variable
@@ -66,6 +67,7 @@ _HOMES = {
     "Generic": "tcore.graph",
     "InconsistencyError": "tcore.graph",
     "Op": "tcore.graph",
+    "OpenMPOp": "tcore.graph",
     "Type": "tcore.graph",
     "Variable": "tcore.graph",
     "as_variable": "tcore.graph",

@@ -10,10 +10,11 @@ from array import array
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from attrs import define, field
+from attrs import field
 
 from tcore.codegen.expr import Buffer, Cast, Const, Expr, Extent, Fn, Load, Select
 from tcore.codegen.walks import flatten
+from tcore.records import define
 from tcore_cpu.plans import SITE, KernelPlan, NotScheduled, Stride
 from tcore_cpu.runtime_abi import DTYPES, Failure, Instruction, IntegerFunction
 

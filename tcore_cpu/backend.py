@@ -12,7 +12,8 @@ __all__ = ["CpuBackend"]
 
 
 def _linkers() -> dict[str, Callable[..., Linker]]:
-    from tcore_cpu.linker import CLinker, CPyLinker, CvmLinker
+    from tcore_cpu.c_linker import CLinker
+    from tcore_cpu.linker import CPyLinker, CvmLinker
 
     return {
         "cvm": CvmLinker,
@@ -62,6 +63,13 @@ class CpuBackend:
         if name not in known:
             raise ValueError(f"the backend cpu has no linker {name!r}; it has {', '.join(known)}")
         return known[name](**options)
+
+    def linker_class(self, name: str) -> type[Linker]:
+        """The class that the documentation calls ``CLinker`` or ``OpWiseCLinker``."""
+        from tcore_cpu.c_linker import CLinker
+        from tcore_cpu.linker import CPyLinker
+
+        return {"CLinker": CLinker, "OpWiseCLinker": CPyLinker}[name]
 
     def restore(self, saved: dict[str, Any]) -> Linker | None:
         """The linker of a pickled function, with its program: None where kernels are missing and nothing compiles them."""

@@ -1,4 +1,4 @@
-"""Nodes that run a user's C code: compiling and loading their modules, and calling them."""
+"""Nodes that run users' C code: compiling and loading their modules, and calling them."""
 
 from __future__ import annotations
 
@@ -11,20 +11,25 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from tcore.configuration import config
+from tcore.graph import Constant
+from tcore.graph.op import performs
 from tcore.link import ValueLock
 from tcore.link.errors import ThunkView, raise_with_op
+from tcore.records import frozen
 from tcore.scalar.type import Scalar
-from tcore_cpu.compiler import CompileError, logger
+from tcore_cpu.compiler import CompileError, warn_of_output
 from tcore_cpu.store import open_store
-from tcore_cpu.user_code import ModuleText, cells_of, has_c_code, module_text, params_of
+from tcore_cpu.user_block import Block, params_of
+from tcore_cpu.user_code import ModuleText, has_c_code, text_of
 
-__all__ = ["CStep", "ScalarInputs", "c_step_of", "load_module", "objection"]
+__all__ = ["CStep", "CThunk", "Loaded", "ScalarInputs", "c_step_of", "load_block", "lock_of", "objection", "prepare"]
 
-_FLAGS = ("-O3", "-march=native", "-ffp-contract=off", "-fno-math-errno", "-fwrapv", "-fno-strict-aliasing", "-w")
+_FLAGS = ("-O3", "-g", "-march=native", "-ffp-contract=off", "-fno-math-errno", "-fwrapv", "-fno-strict-aliasing", "-w")
 _loaded: dict[str, Any] = {}
 _lock = ValueLock()
 
@@ -40,29 +45,66 @@ def objection() -> str | None:
     return None
 
 
+@frozen(eq=False)
+class Loaded:
+    """A module in this process.
+
+    Attributes
+    ----------
+    module : module
+    key : str
+        Finds it in the kernel store again; empty where it is not kept.
+    compiled : bool
+        Whether this process compiled it.
+    """
+
+    module: Any
+    key: str = ""
+    compiled: bool = False
+
+
 def c_step_of(node: Any, key: str = "") -> CStep | None:
     """The step of a node whose op brings C code; None where it runs in Python.
 
-    A module that the kernel store has under ``key`` is taken as it is: nothing needs to be compiled then. An op that has ``perform`` as well runs that where nothing can be compiled.
+    A module that the kernel store has under ``key`` is taken as it is: nothing needs to be compiled then. An op that has
+    ``perform`` as well runs that where nothing can be compiled.
 
     Raises
     ------
     CompileError
         If the compiler refuses the code, or if there is no compiler and no ``perform`` either.
     """
+    prepare(node)
     if not has_c_code(node):
         return None
+    block = Block.of(node)
     stored = _stored_module(key) if key else None
     if stored is not None:
-        return CStep(node, stored, key, compiled=False)
+        return CStep(block, Loaded(stored, key))
     reason = objection()
     if reason is not None:
-        if _performs(node.op):
+        if performs(node.op):
             return None
         raise CompileError(f"{node.op} has C code only, and {reason}")
-    text = module_text(node)
-    module = load_module(text)
-    return CStep(node, module, _key(text) if text.cached else "", compiled=text.name in _compiled)
+    return CStep(block, load_block(block))
+
+
+def prepare(node: Any) -> None:
+    """Tell an op that C code for one of its nodes is about to be made."""
+    hook = getattr(node.op, "prepare_node", None)
+    if hook is not None:
+        cells = {v: [v.data if isinstance(v, Constant) else None] for v in (*node.inputs, *node.outputs)}
+        hook(node, cells, {v: [isinstance(v, Constant)] for v in cells}, "c")
+
+
+def load_block(block: Block) -> Loaded:
+    """The module of some nodes, compiled if the kernel store lacks it; modules stay loaded until the process ends."""
+    text = text_of(block)
+    with _lock:
+        module = _loaded.get(text.name)
+        if module is None:
+            module = _loaded[text.name] = _load(text.name, _find_or_compile(text))
+    return Loaded(module, _key(text) if text.cached else "", text.name in _compiled)
 
 
 def _stored_module(key: str) -> Any:
@@ -76,21 +118,6 @@ def _stored_module(key: str) -> Any:
                 return None
             _kept.append(found)
             module = _loaded[name] = _load(name, found.path)
-        return module
-
-
-def _performs(op: Any) -> bool:
-    from tcore.graph import Op
-
-    return type(op).perform is not Op.perform
-
-
-def load_module(text: ModuleText) -> Any:
-    """The loaded module, compiled if the kernel store lacks it; modules stay loaded until the process ends."""
-    with _lock:
-        module = _loaded.get(text.name)
-        if module is None:
-            module = _loaded[text.name] = _load(text.name, _find_or_compile(text))
         return module
 
 
@@ -113,8 +140,9 @@ def _find_or_compile(text: ModuleText) -> Path:
             return found.path
         _compiled.add(text.name)
         with store.workplace() as folder:
-            built = _compile(text, folder)
+            built = _compile(text, folder, store.root)
             library = store.put(key, built, {"flags": _command(text)})
+            built.with_suffix(".cpp").replace(store.root / f"{text.name}.cpp")
         _kept.append(library)
         return library.path
     _compiled.add(text.name)
@@ -144,22 +172,24 @@ def _command(text: ModuleText) -> list[str]:
         flags.append("-DDEBUG")
     refused = set(text.refused)
     return [
-        *shlex.split(config.cxx),
+        *shlex.split(text.compiler),
         *(flag for flag in flags if flag not in refused),
         "-fPIC",
         "-shared",
-        f"-I{sysconfig.get_path('include')}",
-        f"-I{np.get_include()}",
         *(f"-I{folder}" for folder in text.include_dirs),
+        # as headers of the system: warnings about them help nobody
+        f"-isystem{sysconfig.get_path('include')}",
+        f"-isystem{np.get_include()}",
     ]
 
 
-def _compile(text: ModuleText, folder: Path) -> Path:
+def _compile(text: ModuleText, folder: Path, home: Path | None = None) -> Path:
+    """The library, made in ``folder``; debuggers look for its source in ``home``."""
     source, target = folder / f"{text.name}.cpp", folder / f"{text.name}.so"
     source.write_text(text.source, encoding="utf-8")
     # warnings are shown where code is compiled, and are no reason to compile it again: the key has the flags without this
     arguments = [word for word in _command(text) if word != "-w" or not config.cmodule.compilation_warning]
-    command = [*arguments, str(source), "-o", str(target)]
+    command = [*arguments, f"-fdebug-prefix-map={folder}={home or folder}", str(source), "-o", str(target)]
     command += [f"-L{path}" for path in text.library_dirs]
     command += [f"-l{name}" for name in text.libraries]
     run = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
@@ -167,7 +197,7 @@ def _compile(text: ModuleText, folder: Path) -> Path:
         lines = run.stderr.strip().splitlines()[:30]
         raise CompileError("\n".join(["the compiler refused an op's C code:", *lines, f"command: {shlex.join(command)}"]))
     if run.stderr.strip():
-        logger.warning("%s", run.stderr.rstrip())
+        warn_of_output(run.stderr)
     return target
 
 
@@ -186,49 +216,100 @@ class ScalarInputs:
         return tuple(converted)
 
 
+class CThunk:
+    """A thunk on users' C code: each run takes values from the cells of a block's variables, and leaves results there.
+
+    Parameters
+    ----------
+    cells : mapping from variables to cells
+    calls : sequence
+        What the block's called nodes call.
+    flags : sequence of cells
+        Set when the outputs are there.
+    lock : context manager, optional
+        Held during runs.
+
+    Attributes
+    ----------
+    inputs, outputs : list of cells
+        Those of the block's node, if it has one; those that are read and written otherwise.
+    """
+
+    lazy = False
+    native = True
+
+    def __init__(
+        self,
+        block: Block,
+        loaded: Loaded,
+        cells: Mapping[Any, list[Any]],
+        calls: Sequence[Any] = (),
+        flags: Sequence[list[Any]] = (),
+        lock: Any = None,
+    ) -> None:
+        read, written = [cells[v] for v in block.given], [cells[v] for v in block.wanted]
+        self.inputs, self.outputs = read, written
+        if len(block.nodes) == 1:
+            self.inputs = [cells[v] for v in block.nodes[0].inputs]
+        self._flags, self._lock, self._failed = tuple(flags), lock, block.failed
+        self._run, self._place = loaded.module.run, loaded.module.failed_at
+        extra = [[params_of(node)] for node in block.params] + [[call] for call in calls]
+        self._struct = loaded.module.instantiate((*read, *written, *extra))
+
+    def __call__(self) -> None:
+        """Compute the outputs and say that they are there."""
+        if self._lock is None:
+            self._run(self._struct)
+        else:
+            with self._lock:
+                self._run(self._struct)
+        for flag in self._flags:
+            flag[0] = True
+
+    def failed_node(self) -> Any:
+        """The node that the last run failed in; None where it failed before any."""
+        return self._failed(self._place(self._struct))
+
+
+def lock_of(op: Any) -> ValueLock | None:
+    """A lock for the runs of a node whose op allows one at a time; None for others."""
+    return None if getattr(op, "thread_safe", True) else ValueLock()
+
+
 class CStep:
     """Calls a node's C code; each call in progress has a struct of its own.
 
     ``key`` finds the module in the kernel store again (empty: it is not kept); ``compiled`` tells whether this process made it.
     """
 
-    def __init__(self, node: Any, module: Any, key: str = "", *, compiled: bool = False) -> None:
-        self.node, self.fgraph = node, None
-        self.key, self.compiled = key, compiled
-        self._module = module
-        self._variables = cells_of(node)
-        self._inputs = len(self._variables) - len(node.outputs)
-        self._positions = [self._variables.index(v) for v in node.inputs]
-        self._params = params_of(node)
-        self._unwrap = ScalarInputs(node)
-        self._spare: list[tuple[Any, list[list[Any]]]] = []
-        self._lock = None if getattr(node.op, "thread_safe", True) else ValueLock()
+    def __init__(self, block: Block, loaded: Loaded) -> None:
+        (self.node,), self.fgraph = block.nodes, None
+        self.key, self.compiled = loaded.key, loaded.compiled
+        self._block, self._loaded = block, loaded
+        self._unwrap = ScalarInputs(self.node)
+        self._spare: list[tuple[CThunk, list[list[Any]], list[list[Any]]]] = []
+        self._lock = lock_of(self.node.op)
         self._spare.append(self._instance())
 
-    def _instance(self) -> tuple[Any, list[list[Any]]]:
-        cells: list[list[Any]] = [[None] for _ in self._variables]
-        params = () if self._params is None else ([self._params],)
-        return self._module.instantiate((*cells, *params)), cells
+    def _instance(self) -> tuple[CThunk, list[list[Any]], list[list[Any]]]:
+        node = self.node
+        cells: dict[Any, list[Any]] = {v: [None] for v in (*node.inputs, *node.outputs)}
+        return CThunk(self._block, self._loaded, cells, lock=self._lock), [cells[v] for v in node.inputs], [cells[v] for v in node.outputs]
 
     def __call__(self, *values: Any) -> tuple[Any, ...]:
-        if self._lock is not None:
-            with self._lock:
-                return self._run(values)
-        return self._run(values)
-
-    def _run(self, values: tuple[Any, ...]) -> tuple[Any, ...]:
         try:
-            struct, cells = self._spare.pop()
+            instance = self._spare.pop()
         except IndexError:
-            struct, cells = self._instance()
+            instance = self._instance()
+        thunk, inputs, outputs = instance
         try:
-            for position, value in zip(self._positions, self._unwrap(values), strict=True):
-                cells[position][0] = value
-            self._module.run(struct)
-            return tuple(cell[0] for cell in cells[self._inputs :])
+            for cell, value in zip(inputs, self._unwrap(values), strict=True):
+                cell[0] = value
+            thunk()
+            return tuple(cell[0] for cell in outputs)
         except Exception:
             raise_with_op(self.fgraph, self.node, ThunkView(values, len(self.node.outputs)), sys.exc_info())
         finally:
-            for cell in cells:
+            for cell in (*inputs, *outputs):
                 cell[0] = None
-            self._spare.append((struct, cells))
+            self._spare.append(instance)

@@ -6,24 +6,24 @@ Nothing here starts a program unless a library is missing from the store.
 from __future__ import annotations
 
 import hashlib
-import logging
 import os
 import platform
 import shlex
 import shutil
-import subprocess
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
-
-from attrs import frozen
+from typing import TYPE_CHECKING, Any
 
 from tcore.configuration import config
+from tcore.records import frozen
 from tcore_cpu.runtime_abi import RUNTIME_ABI
 from tcore_cpu.store import Library, Store, open_store
 
-__all__ = ["CompileError", "Compiler", "Unit", "find_compiler", "libraries_of", "load_units", "platform_abi", "vector_math"]
+if TYPE_CHECKING:
+    import subprocess
+
+__all__ = ["CompileError", "Compiler", "Unit", "find_compiler", "libraries_of", "load_units", "platform_abi", "vector_math", "warn_of_output"]
 
 SEMANTIC_FLAGS = ("-ffp-contract=off", "-fwrapv", "-fno-math-errno", "-fno-strict-aliasing", "-fno-trapping-math")
 """Flags that decide what results are: part of every key."""
@@ -31,8 +31,6 @@ _SPEED_FLAGS = ("-O2", "-ftree-vectorize", "-fopenmp-simd", "-march=native")
 _SHAPE_FLAGS = ("-std=gnu11", "-fPIC", "-shared", "-fvisibility=hidden")
 _CPLUSPLUS_SHAPE_FLAGS = ("-std=gnu++14", "-fPIC", "-shared", "-fvisibility=hidden", "-fpermissive")
 _IDENTITIES = "compilers.json"
-
-logger = logging.getLogger("tcore_cpu.compiler")
 
 
 class CompileError(RuntimeError):
@@ -64,6 +62,8 @@ class Compiler:
         stamp = self.stamp()
         known = store.read_json(_IDENTITIES) or {}
         if not isinstance(known, dict) or stamp not in known:
+            import subprocess  # as below: a warm store starts no program
+
             text = subprocess.run([*self.command, "--version"], capture_output=True, text=True, check=False).stdout
             known = {**(known if isinstance(known, dict) else {}), stamp: text.partition("\n")[0]}
             store.write_json(_IDENTITIES, known)
@@ -190,7 +190,16 @@ def load_units(units: Iterable[Unit]) -> list[Library]:
     return [library for library in found if library is not None]
 
 
+def warn_of_output(text: str) -> None:
+    """Log what a compiler said though it succeeded."""
+    import logging
+
+    logging.getLogger("tcore_cpu.compiler").warning("%s", text.rstrip())
+
+
 def _compile_all(compiler: Compiler, units: Mapping[int, Unit], folder: Path) -> dict[int, Path]:
+    import subprocess
+
     jobs = max(1, min(len(units), len(os.sched_getaffinity(0))))
     waiting = list(units.items())
     running: list[tuple[int, list[str], Path, subprocess.Popen[str]]] = []
@@ -214,7 +223,7 @@ def _compile_all(compiler: Compiler, units: Mapping[int, Unit], folder: Path) ->
             if process.returncode:
                 raise _fail(compiler, command, output)
             if output.strip():
-                logger.warning("%s", output.rstrip())
+                warn_of_output(output)
             built[k] = target
     finally:
         for *_, process in running:

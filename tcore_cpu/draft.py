@@ -11,9 +11,8 @@ from array import array
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from attrs import frozen
-
 from tcore.graph import Constant
+from tcore.records import frozen
 from tcore_cpu.compiler import Unit, platform_abi
 from tcore_cpu.runtime_abi import RUNTIME_ABI
 

@@ -1,13 +1,14 @@
-"""The linkers ``cvm``, ``c`` and ``c|py``: from an optimized graph to native programs.
+"""The linkers ``cvm`` and ``c|py``: from an optimized graph to native programs.
 
 ``cvm`` compiles whole graphs (granularity ``segment``); where a graph has lazy ops, or each node must be looked at, it
-makes one program per node and lets the virtual machine run them. ``c`` and ``c|py`` always work node by node; ``c``
-refuses nodes without native code.
+makes one program per node and lets the virtual machine run them. ``c|py`` always works node by node. The linker ``c`` is in
+:mod:`tcore_cpu.c_linker`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from tcore.codegen.tables import lowering_table
@@ -17,7 +18,8 @@ from tcore.link import Container, Linker, ValueLock, VMLinker
 from tcore.link.linker import LocalLinker
 from tcore.link.locks import hold, release
 from tcore.link.storage import map_storage
-from tcore_cpu.c_steps import objection
+from tcore.scalar.type import Scalar
+from tcore_cpu.c_steps import CThunk, Loaded, load_block, lock_of, objection, prepare
 from tcore_cpu.compiler import Unit
 from tcore_cpu.draft import Draft, decode, encode
 from tcore_cpu.export import export_function
@@ -27,6 +29,7 @@ from tcore_cpu.printer import UnitPrinter
 from tcore_cpu.program import build, is_array
 from tcore_cpu.runtime import load_blas, runtime
 from tcore_cpu.thunks import NodeThunk, SegmentThunk
+from tcore_cpu.user_block import Block
 from tcore_cpu.user_code import has_c_code
 
 if TYPE_CHECKING:
@@ -37,7 +40,7 @@ if TYPE_CHECKING:
     from tcore.graph import Apply, Variable
     from tcore.link.container import Cell, StorageMap
 
-__all__ = ["CLinker", "CPyLinker", "CvmLinker", "NoNativeCode"]
+__all__ = ["CPyLinker", "CvmLinker", "NativeNodes", "NoNativeCode"]
 
 _UNIT_BODIES = 24
 _BLAS_MODULES = ("tcore.tensor.blas", "tcore.tensor.dot")
@@ -45,6 +48,22 @@ _BLAS_MODULES = ("tcore.tensor.blas", "tcore.tensor.dot")
 
 class NoNativeCode(NotImplementedError):
     """The linker ``c`` met a node that runs in Python only; the message names the node and the reason."""
+
+    @classmethod
+    def at(cls, node: Any, reason: str) -> NoNativeCode:
+        """The error for a node."""
+        return cls(f"the linker 'c' runs native code only, and {node} has none: {reason}; use 'c|py' or 'cvm'")
+
+
+def is_lazy(node: Any) -> bool:
+    """Whether a node decides itself which of its inputs are computed."""
+    return bool(getattr(node.op, "lazy_inputs", ()) or getattr(node.op, "lazy", False))
+
+
+def brings_c_code(node: Any) -> bool:
+    """Whether a node runs a user's C code here: it has some, and it can be compiled."""
+    prepare(node)
+    return has_c_code(node) and objection() is None
 
 
 def _wants_blas(nodes: Sequence[Any]) -> bool:
@@ -67,7 +86,7 @@ def _where(node: Apply, linked: Linked) -> str:
     return "view" if getattr(node.op, "view_map", None) else "native"
 
 
-class _NativeNodes(LocalLinker):
+class NativeNodes(LocalLinker):
     """Node by node, natively where that is possible."""
 
     backend_name: ClassVar[str] = "cpu"
@@ -75,6 +94,8 @@ class _NativeNodes(LocalLinker):
     strict: ClassVar[bool] = False
     #: what was compiled for the accepted graph: it serves every frame
     _programs: dict[Apply, Linked] | None = None
+    #: users' C code among it, and who may run it when
+    _own: Mapping[Apply, tuple[Block, Loaded, Any]] = MappingProxyType({})
     _units: Sequence[Unit] = ()
     #: the name of the linker that stands in pickles
     saved_as: ClassVar[str] = "c|py"
@@ -91,48 +112,57 @@ class _NativeNodes(LocalLinker):
 
     def clone(self, allow_gc: bool | None = None) -> Self:
         twin = super().clone(allow_gc)
-        twin._programs = None
+        twin._programs, twin._own = None, {}
         return twin
 
     def __getstate__(self) -> dict[str, Any]:
-        state = {**super().__getstate__(), "_programs": None, "_units": ()}
+        state = {**super().__getstate__(), "_programs": None, "_units": (), "_own": {}}
         state.pop("_reasons", None)
         return state
 
     def _compile_nodes(self, order: Sequence[Apply]) -> dict[Apply, Any]:
-        """Programs of the nodes that have native code, all kernels in one go."""
+        """Programs of the nodes that have native code, all kernels in one go; users' C code goes to ``_own``."""
         fgraph = self._accepted()
         table = _lowerings(fgraph)
         native = native_steps(blas=_wants_blas(order) and load_blas())
         printer = UnitPrinter()
         drafts: dict[Apply, Draft] = {}
         self._reasons: dict[Apply, str] = {}
+        own: list[Apply] = []
         for node in order:
-            if getattr(node.op, "lazy_inputs", ()) or getattr(node.op, "lazy", False):
+            if is_lazy(node):
+                self._without(node, "it decides itself which of its inputs are computed")
                 continue
             operands = [v for v in dict.fromkeys(node.inputs) if not isinstance(v, Constant)]
             draft = build(operands, [node], node.outputs, table, printer, native, granularity="node")
-            if all(has_c_code(step.node) for step in draft.steps) and (not draft.steps or objection() is None):
+            if not draft.steps:
                 drafts[node] = draft
-                continue
-            self._reasons[node] = reason = draft.reasons.get(node, "it has no native code")
-            if self.strict:
-                raise NoNativeCode(f"the linker 'c' runs native code only, and {node} has none: {reason}; use 'c|py' or 'cvm'")
+            elif brings_c_code(node):
+                own.append(node)
+            else:
+                self._without(node, draft.reasons.get(node, "it has no native code"))
+        self._own = {node: (block := Block.of(node), load_block(block), lock_of(node.op)) for node in own}
         self._units = printer.units(_UNIT_BODIES)
         bodies = load_bodies(self._units)
         return {node: make_program(draft, bodies, fgraph) for node, draft in drafts.items()}
 
+    def _without(self, node: Apply, reason: str) -> None:
+        """A node has no native code."""
+        self._reasons[node] = reason
+        if self.strict:
+            raise NoNativeCode.at(node, reason)
+
     def explain_node(self, node: Apply) -> str:
         """``kernel`` for native code of its own, else as :meth:`CvmLinker.explain_node`."""
+        if node in self._own:
+            return "C"
         linked = (self._programs or {}).get(node)
         return "Python" if linked is None else _where(node, linked)
 
     def explain_reason(self, node: Apply) -> str:
         """Why a node runs in Python; empty where it does not."""
-        if node in (self._programs or {}):
+        if node in (self._programs or {}) or node in self._own:
             return ""
-        if getattr(node.op, "lazy_inputs", ()) or getattr(node.op, "lazy", False):
-            return "it decides itself which of its inputs are computed"
         return self._reasons.get(node, "its op has no native form")
 
     def explain_kernels(self) -> list[tuple[tuple[Apply, ...], str]]:
@@ -148,12 +178,15 @@ class _NativeNodes(LocalLinker):
 
     def save(self) -> tuple[str, dict[str, Any]] | None:
         """For pickles: which linker this is, and the kernels that it needs."""
-        if self._programs is None or any(key == "" for linked in self._programs.values() for key, _ in linked.modules.values()):
+        modules = [loaded.key for _, loaded, _ in self._own.values()]
+        if self._programs is None or "" in modules:
             return None
-        modules = [key for linked in self._programs.values() for key, _ in linked.modules.values()]
         return "cpu", {"linker": self.saved_as, "keys": [*(unit.key for unit in self._units), *modules], "program": None}
 
     def _make_node_thunk(self, node: Apply, storage_map: StorageMap, compute_map: dict[Variable, list[int]]) -> Any:
+        if node in self._own:
+            block, loaded, lock = self._own[node]
+            return CThunk(block, loaded, storage_map, flags=[compute_map[v] for v in node.outputs], lock=lock)
         linked = (self._programs or {}).get(node)
         if linked is None:
             return super()._make_node_thunk(node, storage_map, compute_map)
@@ -161,18 +194,11 @@ class _NativeNodes(LocalLinker):
         return NodeThunk(linked.program, node, operands, storage_map, compute_map)
 
 
-class CPyLinker(_NativeNodes):
+class CPyLinker(NativeNodes):
     """``c|py``: node by node, native code where there is some, ``perform`` elsewhere."""
 
 
-class CLinker(_NativeNodes):
-    """``c``: node by node, native code only."""
-
-    strict = True
-    saved_as = "c"
-
-
-class _NativeVM(_NativeNodes, VMLinker):
+class _NativeVM(NativeNodes, VMLinker):
     """The virtual machine over native nodes: lazy graphs and granularity ``node``."""
 
     saved_as = "cvm"
@@ -235,9 +261,7 @@ class CvmLinker(Linker):
         if self.granularity == "node" or self.profile is not None or self.lazy:
             return True
         fgraph = self._accepted()
-        return self.lazy is None and any(
-            getattr(node.op, "lazy_inputs", ()) or getattr(node.op, "lazy", False) for node in fgraph.apply_nodes
-        )
+        return self.lazy is None and any(map(is_lazy, fgraph.apply_nodes))
 
     def make_thunk(
         self,
@@ -372,7 +396,7 @@ class CvmLinker(Linker):
             not plain
             or function.output_keys is not None
             or any(output.borrow for output in function.outputs)
-            or any(not hasattr(v.type, "broadcastable") for v in fgraph.outputs)
+            or any(isinstance(v.type, Scalar) or not hasattr(v.type, "broadcastable") for v in fgraph.outputs)
             or any(container.strict for container in function.input_storage)
             # the entry checks arrays and numbers by itself; what other types take only their filter knows
             or any(not is_array(kind) and not isinstance(kind, Generic) for kind in (fgraph.inputs[k].type for k in function._explicit))

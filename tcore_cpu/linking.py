@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from attrs import field, frozen
+from attrs import field
 
+from tcore.records import frozen
 from tcore_cpu.c_steps import CStep
 from tcore_cpu.compiler import Unit, load_units
 from tcore_cpu.draft import Draft

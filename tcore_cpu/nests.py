@@ -31,6 +31,11 @@ _OPS = {
     "argmax": ReduceOp.ARGMAX,
     "maxandargmax": ReduceOp.ARGMAX,
 }
+#: (elements, accumulator) of sums that the runtime makes without a copy of the elements
+_WIDENED = frozenset(
+    [("float32", "float64")]
+    + [(f"{kind}{bits}", f"{kind}64") for kind in ("int", "uint") for bits in (8, 16, 32)]
+)
 
 
 class Builder:
@@ -259,8 +264,10 @@ class Builder:
         reduction = stage.reduction
         operation = _OPS[reduction.name]
         positional = operation in (ReduceOp.ARGMIN, ReduceOp.ARGMAX)
-        element = cast(stage.elements[0], reduction.dtype)
-        current, value = self.tile(element)
+        element = stage.elements[0]
+        if operation is not ReduceOp.SUM or (element.dtype, reduction.dtype) not in _WIDENED or not isinstance(element, Load):
+            element = cast(element, reduction.dtype)
+        current, value, source = self.tile(element, reduction.dtype)
         position = -1
         if positional:
             parts = affine(linear_index(stage.reduced))
@@ -268,31 +275,34 @@ class Builder:
             position = current.number_of(RefKind.ARRAY, self.iota(parts[1]), INDEX)
         cell = self.cell()
         where = self.cell() if positional else -1
-        current.reductions.append((int(operation), _code(reduction.dtype), value, position, cell, where))
+        current.reductions.append((int(operation), _code(reduction.dtype), value, position, cell, where, _code(source)))
         current.cells.update((cell, where) if positional else (cell,))
         return [(cell, reduction.dtype), (where, INDEX)] if positional else [(cell, reduction.dtype)]
 
-    def tile(self, element: Expr) -> tuple[Pass, int]:
-        """A pass with the elements of a reduction in a tile, and the number of its reference."""
+    def tile(self, element: Expr, dtype: str) -> tuple[Pass, int, str]:
+        """A pass with the elements of a reduction in ``dtype``, the number of their reference, and their dtype.
+
+        Elements that lie in memory are read there, as they are; others come in a tile.
+        """
         current = self.at(0, [element])
         element = self.read_back(current, element)
         if isinstance(element, Load) and not current.stores and element.dtype != "bool":
             walk = self.walk(element, False)
             if self.scratch_kind(element.buffer) is None and walk and any(axis >= 0 for axis, _, _ in walk):
                 current.direct = self.operand(element.buffer, walk, False)
-                return current, current.number_of(RefKind.ARRAY, current.direct, element.dtype)
+                return current, current.number_of(RefKind.ARRAY, current.direct, element.dtype), element.dtype
         number = len(current.refs)
-        text = current.ref(RefKind.TILE, number, element.dtype, 1)
-        current.store(text, element)
-        return current, number
+        text = current.ref(RefKind.TILE, number, dtype, 1)
+        current.store(text, cast(element, dtype))
+        return current, number, dtype
 
     def fold_logsumexp(self, stage: Reduce) -> list[tuple[int, str]]:
         """Maximum first, then the sum of exp(x - maximum): (maximum, sum)."""
         dtype = stage.reduction.dtype
         element = cast(stage.elements[0], dtype)
-        current, value = self.tile(element)
+        current, value, _ = self.tile(element, dtype)
         top, total = self.cell(), self.cell()
-        current.reductions.append((int(ReduceOp.MAX), _code(dtype), value, -1, top, -1))
+        current.reductions.append((int(ReduceOp.MAX), _code(dtype), value, -1, top, -1, _code(dtype)))
         current.cells.add(top)
         self.close()
         buffer = Buffer("top", dtype, (False,) * len(self.outer))
@@ -302,8 +312,8 @@ class Builder:
         infinite = Fn("isinf", (largest,), "bool")
         shift = select(infinite, const(0, dtype), largest)
         shifted = Fn("exp", (Fn("sub", (element, shift), dtype),), dtype)
-        current, value = self.tile(shifted)
-        current.reductions.append((int(ReduceOp.SUM), _code(dtype), value, -1, total, -1))
+        current, value, _ = self.tile(shifted, dtype)
+        current.reductions.append((int(ReduceOp.SUM), _code(dtype), value, -1, total, -1, _code(dtype)))
         current.cells.add(total)
         # finish() adds the maximum; where it was not subtracted the sum is infinite or NaN as well.
         return [(top, dtype), (total, dtype)]

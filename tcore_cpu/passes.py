@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from attrs import define, field
+from attrs import field
 
 from tcore.codegen.expr import Axis, Expr, Extent, Fn, Load, Param, Select, const
 from tcore.codegen.walks import flatten
+from tcore.records import define
 from tcore_cpu.plans import NotScheduled, Phase, Stride
 from tcore_cpu.runtime_abi import MAX_REFS, RefKind
 
@@ -38,7 +39,7 @@ class Pass:
     refs: list[tuple[int, int, int, int]] = field(factory=list)
     pointers: list[str] = field(factory=list)
     texts: dict[Any, str] = field(factory=dict)
-    reductions: list[tuple[int, int, int, int, int, int]] = field(factory=list)
+    reductions: list[tuple[int, int, int, int, int, int, int]] = field(factory=list)
     cells: set[int] = field(factory=set)
     #: what Maps of this pass have stored: read back as values
     values: dict[Load, Expr] = field(factory=dict)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from attrs import frozen
-
 from tcore.codegen.expr import Buffer, Expr
+from tcore.records import frozen
 
 __all__ = ["SITE", "CopyPlan", "KernelPlan", "NotScheduled", "Operand", "Phase", "Stride", "Term"]
 
@@ -48,7 +47,7 @@ class Phase:
     level: int
     lanes: bool
     refs: tuple[tuple[int, int, int, int], ...]
-    reductions: tuple[tuple[int, int, int, int, int, int], ...]
+    reductions: tuple[tuple[int, int, int, int, int, int, int], ...]
 
 
 @frozen(eq=False)

@@ -6,25 +6,31 @@ all languages share.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import ClassVar
 
-from attrs import define, field
+from attrs import field
 
 from tcore.codegen.expr import Const, Expr, Fn
 from tcore.codegen.functions import FUNCTIONS
 from tcore.codegen.printer import SHORT, Dialect, Source
+from tcore.records import define
 from tcore_cpu.compiler import Unit, vector_math
 
 __all__ = ["CDialect", "UnitPrinter"]
 
+# clang complains of loops that it does not vectorize although they are marked: those with calls of the C library
 _PRELUDE = """\
+#ifdef __clang__
+#pragma clang diagnostic ignored "-Wpass-failed"
+#endif
 #include <stdint.h>
 typedef uint8_t tc_b8; typedef int8_t tc_i8; typedef uint8_t tc_u8; typedef int16_t tc_i16; typedef uint16_t tc_u16;
 typedef int32_t tc_i32; typedef uint32_t tc_u32; typedef int64_t tc_i64; typedef uint64_t tc_u64;
 typedef float tc_f32; typedef double tc_f64;
 typedef struct { const tc_i64 *ints; tc_i64 *error; } tc_params;
-#define TC_INLINE static inline
+#define TC_INLINE static inline __attribute__((unused))
 #define TC_I64(x) INT64_C(x)
 #define TC_U64(x) UINT64_C(x)
 #define TC_INFINITY __builtin_inf()
@@ -135,9 +141,9 @@ class UnitPrinter:
         assert isinstance(dialect, CDialect)
         if not source.user:  # C++ text includes math.h
             declared = "".join(self._declaration(s, *dialect.calls[s]) for s in sorted(dialect.calls))
-            source.helpers = {"calls": declared, **source.helpers}
+            source.helpers = {"calls": _VECTOR_FORM * ("TC_VECTOR_FORM" in declared) + declared, **source.helpers}
         source.kernels += [
-            f"static void tc_body{number}(tc_i64 n, void *const *p, const tc_params *q) {{\n{text}}}"
+            f"static void tc_body{number}({_parameters(text)}) {{\n{text}}}"
             for number, text in enumerate(texts)
         ]
         table = ", ".join(f"(void *)tc_body{number}" for number in range(len(texts)))
@@ -148,9 +154,25 @@ class UnitPrinter:
 
     def _declaration(self, spelled: str, name: str, dtype: str) -> str:
         arity = FUNCTIONS[name].arity if name in FUNCTIONS else 1
-        vector = ', simd("notinbranch")' if name in self.vectorized else ""
+        vector = " TC_VECTOR_FORM" if name in self.vectorized else ""
         type_ = self.type(dtype)
-        return f"__attribute__((const{vector})) {type_} {spelled}({', '.join([type_] * arity)});\n"
+        return f"__attribute__((const)){vector} {type_} {spelled}({', '.join([type_] * arity)});\n"
+
+
+#: other compilers than gcc have no such attribute
+_VECTOR_FORM = """#if defined(__clang__)
+#define TC_VECTOR_FORM
+#else
+#define TC_VECTOR_FORM __attribute__((simd("notinbranch")))
+#endif
+"""
+
+
+def _parameters(text: str) -> str:
+    """The parameters of a body, those that its text does not use marked as such."""
+    known = {"n": "tc_i64 n", "p": "void *const *p", "q": "const tc_params *q"}
+    used = set(re.findall(r"\b[npq]\b", text))
+    return ", ".join(declared if name in used else f"{declared} __attribute__((unused))" for name, declared in known.items())
 
 
 def _no_load(expr: Expr, source: Source) -> str:

@@ -37,6 +37,7 @@ def _load() -> Any:
         else:
             if _runtime.ABI == RUNTIME_ABI:
                 return _runtime
+
     from tcore_cpu import fallback
 
     try:

@@ -6,7 +6,7 @@ from enum import IntEnum
 
 __all__ = ["DTYPES", "RUNTIME_ABI", "Event", "Failure", "Instruction", "IntegerFunction", "ReduceOp", "RefKind"]
 
-RUNTIME_ABI = 1
+RUNTIME_ABI = 2
 """``TC_ABI``: part of the keys of the kernel store."""
 
 TILE = 512

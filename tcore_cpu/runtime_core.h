@@ -10,7 +10,7 @@
 #include <stddef.h>
 
 /* Raised whenever kernels compiled for an older runtime must not be loaded any more. */
-#define TC_ABI 1
+#define TC_ABI 2
 
 /* Elements in one call of a tile body; also the size of scratch tiles. */
 #define TC_TILE 512
@@ -64,6 +64,7 @@ typedef struct {
     int32_t position;
     int32_t cell;
     int32_t cell2;
+    int32_t source; /* dtype of the elements: another than `dtype` only for sums of what lies in memory */
 } tc_reduction;
 
 typedef struct {

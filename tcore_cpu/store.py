@@ -23,10 +23,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from attrs import field, frozen
+from attrs import field
 
 from tcore.configuration import config
 from tcore.link.stopwatch import IMPORTS
+from tcore.records import frozen
 
 __all__ = ["Library", "Store", "StoreWarning", "cpu_features", "open_store"]
 

@@ -7,13 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tcore.graph import Constant
+from tcore.link.errors import raise_with_op
+from tcore.link.program import note_written
+from tcore.link.storage import written_inputs
+from tcore.scalar.type import Scalar
 from tcore_cpu.program import is_array
 
 if TYPE_CHECKING:
     from tcore.graph import Apply, Variable
     from tcore.link.container import Cell, StorageMap
 
-__all__ = ["NodeThunk", "SegmentThunk"]
+__all__ = ["BlockThunk", "NodeCall", "NodeThunk", "SegmentThunk"]
 
 
 class NodeThunk:
@@ -89,6 +94,96 @@ class SegmentThunk:
         """Nothing is kept between calls but buffers of the program."""
 
 
+class NodeCall:
+    """Calls the program of a node that has no C code of its own, from within a block of C++."""
+
+    def __init__(self, program: Any, node: Apply) -> None:
+        self._program = program
+        self._types = [variable.type for variable in node.inputs]
+        self._operands = _own_operands(node)
+        self._scalars = [_is_scalar(variable) for variable in node.outputs]
+
+    def __call__(self, *values: Any) -> tuple[Any, ...]:
+        """The outputs for these values of the block's variables of the node."""
+        results = _run(self._program, [self._types[k] for k in self._operands], [values[k] for k in self._operands])
+        return tuple(_unwrapped(result, scalar) for result, scalar in zip(results, self._scalars, strict=True))
+
+
+def _own_operands(node: Apply) -> list[int]:
+    """Positions of the inputs that a node's program takes: no constants, each once."""
+    known: dict[Any, int] = {}
+    for k, variable in enumerate(node.inputs):
+        if not isinstance(variable, Constant):
+            known.setdefault(variable, k)
+    return list(known.values())
+
+
+class BlockThunk:
+    """Runs users' C code for a whole graph on cells.
+
+    Attributes
+    ----------
+    storage_map : dict from Variable to cell
+    nodes : list of Apply
+    position_of_error : int
+        Which node's code failed last; -1 before any error, and where an input could not be read.
+    """
+
+    lazy = False
+    allow_gc = False
+
+    def __init__(
+        self, block: Any, inputs: Sequence[Cell], outputs: Sequence[Cell], fgraph: Any, storage_map: StorageMap,
+        no_recycling: Sequence[Variable], nodes: Sequence[Apply],
+    ) -> None:  # fmt: skip
+        self.inputs, self.outputs = list(inputs), list(outputs)
+        self.fgraph, self.storage_map, self.nodes = fgraph, storage_map, list(nodes)
+        self.thunks = [self]
+        self.position_of_error = -1
+        self._block = block
+        self._types = [variable.type for variable in fgraph.inputs]
+        self._fresh = [storage_map[variable] for variable in no_recycling if variable.owner is not None]
+        cells = [storage_map[variable] for variable in fgraph.outputs]
+        #: outputs that are an input, or another output: nobody computes them a second time
+        self._copied = [(source, cell) for source, cell in zip(cells, self.outputs, strict=True) if source is not cell]
+
+    def __call__(self, output_subset: Sequence[int] | None = None) -> None:
+        """Compute all outputs: one block cannot do with less."""
+        for cell in self._fresh:
+            cell[0] = None
+        try:
+            self._run()
+        except Exception as error:
+            node = self._block.failed_node()
+            if node is None:
+                raise
+            self.position_of_error = self.nodes.index(node)
+            note_written(error, written_inputs(self.fgraph, self.nodes[: self.position_of_error + 1]))
+            raise_with_op(self.fgraph, node)
+        for source, cell in self._copied:
+            cell[0] = source[0]
+
+    def _run(self) -> None:
+        """Run on the values as they are; on tidy ones where an input cannot be read and that helps."""
+        try:
+            self._block()
+        except (NotImplementedError, TypeError):
+            values = [cell[0] for cell in self.inputs]
+            tidy = [_behaved(type_, value) for type_, value in zip(self._types, values, strict=True)]
+            if self._block.failed_node() is not None or all(a is b for a, b in zip(tidy, values, strict=True)):
+                raise
+            try:
+                for cell, value in zip(self.inputs, tidy, strict=True):
+                    cell[0] = value
+                self._block()
+            finally:
+                for cell, value in zip(self.inputs, values, strict=True):
+                    cell[0] = value
+
+    def free(self) -> None:
+        """Nothing is kept between calls but outputs."""
+
+
 def _run(program: Any, types: Sequence[Any], values: list[Any]) -> Any:
     """The results for these values, which are tidied up where the runtime refuses one of them as it is."""
     try:
@@ -112,7 +207,7 @@ def _behaved(type_: Any, value: Any) -> Any:
 
 def _is_scalar(variable: Variable) -> bool:
     """Whether values of the variable are numbers, not arrays."""
-    return not hasattr(variable.type, "broadcastable")
+    return isinstance(variable.type, Scalar)
 
 
 def _unwrapped(result: Any, scalar: bool) -> Any:

@@ -79,13 +79,12 @@ def _compiler() -> Iterator[ReportLine]:
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder) / "probe.c"
         source.write_text("int tc_probe(void) { return 42; }\n")
-        run = subprocess.run(
-            [compiler, "-shared", "-fPIC", "-o", str(Path(folder) / "probe.so"), str(source)],
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
+        command = [compiler, "-shared", "-fPIC", "-o", str(Path(folder) / "probe.so"), str(source)]
+        try:
+            run = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        except (OSError, subprocess.TimeoutExpired) as error:
+            yield ReportLine("compiler", "problem", f"{compiler} cannot be run: {error}", "install gcc, or correct the option cxx")
+            return
     if run.returncode:
         first = (run.stderr.strip().splitlines() or ["no message"])[0]
         yield ReportLine("compiler", "problem", f"{compiler} does not compile: {first}", "install gcc with its C library headers")

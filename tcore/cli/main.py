@@ -11,6 +11,7 @@ __all__ = ["main"]
 
 #: our own subcommands: name -> module, each with a click command ``command``
 _OWN = {
+    "cache": "tcore.cli.cache",
     "config": "tcore.cli.config",
     "doctor": "tcore.cli.doctor",
     "ops": "tcore.cli.ops",

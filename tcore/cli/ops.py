@@ -10,7 +10,9 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 import click
-from attrs import asdict, frozen
+from attrs import asdict
+
+from tcore.records import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -75,7 +77,7 @@ def _core_ops() -> Iterator[type]:
         below = [each for each in cls.__subclasses__() if each.__module__.startswith("tcore.")]
         stack.extend(each for each in below if each not in seen)
         seen.update(below)
-        base = below or cls.__name__.startswith("_") or cls.__module__ == "tcore.scalar.op"
+        base = below or cls.__name__.startswith("_") or cls.__name__.endswith("Base") or cls.__module__ == "tcore.scalar.op"
         # a class that its module does not have is an older one of a module that was loaded again, or local to a function
         there = getattr(sys.modules.get(cls.__module__), cls.__qualname__, None) is cls
         if there and not base and cls.__module__.split(".")[1] in _PACKAGES:

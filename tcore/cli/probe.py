@@ -70,7 +70,8 @@ def _run_child(names: list[str], report: bool) -> tuple[list[dict[str, Any]], st
             child.kill()
             child.communicate()
             end = f"did not end within {_TIMEOUT_SECONDS:.0f} s"
-        return [json.loads(line) for line in answers.read_text(encoding="utf-8").splitlines()], end
+        lines = answers.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True)
+        return [json.loads(line) for line in lines if line.endswith("\n")], end  # the last may be broken off
 
 
 def _how_it_ended(code: int) -> str:

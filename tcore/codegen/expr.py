@@ -15,7 +15,9 @@ from typing import Any, TypeVar
 from weakref import WeakValueDictionary
 
 import numpy as np
-from attrs import field, frozen
+from attrs import field
+
+from tcore.records import frozen
 
 __all__ = [
     "Axis",

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from attrs import frozen
-
 from tcore.codegen.expr import Axis, Const, Expr, Extent, Load, index_const
 from tcore.codegen.kernel import cost, transcendentals
 from tcore.codegen.lowering import Lowered, LoweringTable, NotLowered
 from tcore.codegen.stages import Demand, Map, Prefix, Reduce, Region, Regions, Scatter, Stage
 from tcore.codegen.walks import flatten, substitute
+from tcore.records import frozen
 
 __all__ = ["NodeFacts", "node_facts", "reads_elements"]
 

@@ -22,9 +22,10 @@ from collections.abc import Callable
 from typing import Any, Literal
 
 import numpy as np
-from attrs import field, frozen
+from attrs import field
 
 from tcore.codegen.expr import Cast, Const, Expr, Fn, cast, select
+from tcore.records import frozen
 
 __all__ = ["FUNCTIONS", "HELPERS", "Function", "Helper", "apply_function", "kind"]
 

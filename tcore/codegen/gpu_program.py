@@ -6,13 +6,12 @@ import struct
 from collections.abc import Callable, Mapping, Sequence
 from typing import Literal
 
-from attrs import frozen
-
 from tcore.codegen.expr import Buffer, Cast, Const, Expr, Extent, Fn, Load, Select
 from tcore.codegen.kernel import Kernel
 from tcore.codegen.lowering import NotLowered
 from tcore.codegen.printer import Dialect
 from tcore.codegen.walks import flatten
+from tcore.records import frozen
 
 __all__ = ["ArgumentBlock", "GpuDialect", "GpuProgram", "Launch", "evaluate_length", "host_integer", "known_to_host", "length_function"]
 

@@ -21,13 +21,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal
 
-from attrs import frozen
-
 from tcore.codegen.assemble import Group, assemble
 from tcore.codegen.drafts import Draft, Limits
 from tcore.codegen.facts import NodeFacts, lower_all
 from tcore.codegen.lowering import LoweringTable
 from tcore.codegen.merging import Merging, Space
+from tcore.records import frozen
 
 __all__ = ["Group", "Grouping", "Limits", "group"]
 

@@ -14,12 +14,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from attrs import frozen
-
 from tcore.codegen.expr import Axis, Buffer, Cast, Const, Expr, Extent, Fn, Load, Opaque, Select
 from tcore.codegen.functions import FUNCTIONS, is_integer_cast
 from tcore.codegen.stages import Map, Reduce, Regions, Scatter, Stage
 from tcore.codegen.walks import flatten, substitute
+from tcore.records import frozen
 
 __all__ = ["Binding", "Check", "Kernel", "Requirement", "affine", "body", "cost", "expression_cost", "extents_of", "inline_scratch", "transcendentals"]
 

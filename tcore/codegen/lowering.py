@@ -14,10 +14,11 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
-from attrs import field, frozen
+from attrs import field
 
 from tcore.codegen.expr import Axis, Buffer, Const, Expr, const, extent, index_const, load
 from tcore.codegen.stages import Stage
+from tcore.records import frozen
 
 __all__ = [
     "Lowered",

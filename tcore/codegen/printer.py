@@ -14,12 +14,13 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import ClassVar
 
-from attrs import define, field
+from attrs import field
 
 from tcore.codegen.expr import Axis, Buffer, Cast, Const, Expr, Extent, Fn, Load, Opaque, OpaqueCode, Param, Select
 from tcore.codegen.functions import FUNCTIONS, HELPERS, cast_helper, kind
 from tcore.codegen.kernel import body
 from tcore.codegen.lowering import NotLowered
+from tcore.records import define
 
 __all__ = ["SHORT", "Dialect", "Source"]
 

@@ -30,9 +30,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from attrs import frozen
 
 from tcore.codegen.expr import INDEX, Axis, Expr, Fn, Param, cast, const, index_const, select
+from tcore.records import frozen
 
 __all__ = ["IDIOMS", "Accumulator", "Reduction", "linear_index"]
 

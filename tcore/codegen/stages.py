@@ -13,10 +13,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Literal
 
-from attrs import evolve, frozen
+from attrs import evolve
 
 from tcore.codegen.expr import Axis, Buffer, Expr
 from tcore.codegen.reductions import Reduction
+from tcore.records import frozen
 
 __all__ = ["Demand", "Map", "Prefix", "Reduce", "Region", "Regions", "Scatter", "Stage"]
 

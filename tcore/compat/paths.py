@@ -20,7 +20,7 @@ PATHS: Mapping[str, str | tuple[str, ...]] = MappingProxyType(
         "tcore.configparser": "tcore.configuration",
         "tcore.configdefaults": "tcore.configuration.flags",
         # the graph package
-        "tcore.gof": (_GRAPH, _OPTIMIZER, _LINK),
+        "tcore.gof": (_GRAPH, _OPTIMIZER, _LINK, "tcore.compile.native_linkers"),
         "tcore.gof.graph": (_GRAPH,),
         "tcore.gof.op": (_GRAPH, "tcore.graph.op"),
         "tcore.gof.type": (_GRAPH, "tcore.graph.type"),
@@ -28,9 +28,10 @@ PATHS: Mapping[str, str | tuple[str, ...]] = MappingProxyType(
         "tcore.gof.params_type": ("tcore.graph.params_type",),
         "tcore.gof.utils": ("tcore.graph.utils", "tcore.graph.errors", _GRAPH),
         "tcore.gof.toolbox": ("tcore.graph.features",),
+        "tcore.gof.compilelock": "tcore.compile.compilelock",
         "tcore.gof.destroyhandler": "tcore.graph.destroyhandler",
         "tcore.gof.opt": (_OPTIMIZER,),
-        "tcore.gof.link": (_LINK,),
+        "tcore.gof.link": (_LINK, "tcore.compile.native_linkers"),
         "tcore.gof.vm": "tcore.link.vm",
         # tensors
         "tcore.compile.ops": ("tcore.compile.copy_ops", "tcore.tensor.shape", "tcore.tensor.rebroadcast"),
@@ -61,13 +62,13 @@ PATHS: Mapping[str, str | tuple[str, ...]] = MappingProxyType(
             "tcore.gpuarray.forms",
             "tcore.gpuarray.eye",
             "tcore.gpuarray.kernel",
+            "tcore.gpuarray.kernel_files",
             "tcore.gpuarray.contexts",
         ),
         "tcore.gpuarray.elemwise": ("tcore.gpuarray.forms",),
         "tcore.gpuarray.subtensor": ("tcore.gpuarray.forms",),
         "tcore.gpuarray.blas": ("tcore.gpuarray.products",),
         # files
-        "tcore.misc": ("tcore.compile.archive",),
         "tcore.misc.pkl_utils": ("tcore.compile.archive", "tcore.compile.stripping"),
         "tcore.misc.doubleop": "tcore.testing.doubleop",
         # tools for tests
@@ -82,6 +83,7 @@ PATHS: Mapping[str, str | tuple[str, ...]] = MappingProxyType(
 ELSEWHERE: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "tcore.compile.function_module": ("tcore.compile.maker", "tcore.compile.errors", "tcore.compile.aliasing", "tcore.compile.io", "tcore.link"),
+        "tcore.misc": ("tcore.compile.archive",),
         "tcore.scalar.basic": ("tcore.scalar",),
         "tcore.tensor.blas": ("tcore.tensor.dot", "tcore.tensor.rewrites.blas", "tcore.tensor.rewrites.gemm"),
         "tcore.tensor.elemwise": ("tcore.tensor.careduce", "tcore.tensor.dimshuffle"),

@@ -1,5 +1,6 @@
 """From graphs to functions: ``function``, shared variables, inputs and outputs, modes."""
 
+from importlib import import_module as _import_module
 from typing import TYPE_CHECKING
 
 from tcore.compile.backends import BackendError, BackendWarning
@@ -14,7 +15,6 @@ from tcore.compile.copy_ops import (
     register_view_op_c_code,
     view_op,
 )
-from tcore.compile.debugmode import DebugMode
 from tcore.compile.errors import AliasedMemoryError, UnusedInputError
 from tcore.compile.evaluate import evaluate
 from tcore.compile.function import function, function_dump
@@ -36,9 +36,6 @@ from tcore.compile.mode import (
     register_mode,
     register_optimizer,
 )
-from tcore.compile.monitormode import MonitorMode
-from tcore.compile.nanguardmode import NanGuardMode
-from tcore.compile.profiling import ProfileStats
 from tcore.compile.sharedvalue import SharedVariable, shared, shared_constructor
 from tcore.plugins.finders import lazy_submodules as _lazy_submodules
 
@@ -91,6 +88,29 @@ __all__ = [
     "view_op",
 ]
 
-if not TYPE_CHECKING:
-    # documented paths below this one, such as ``ops``, are imported when they are used
-    __getattr__ = _lazy_submodules(__name__)
+#: what few programs use is imported when it is used
+_SELDOM = {
+    "DebugMode": "tcore.compile.debugmode",
+    "MonitorMode": "tcore.compile.monitormode",
+    "NanGuardMode": "tcore.compile.nanguardmode",
+    "ProfileStats": "tcore.compile.profiling.stats",
+}
+
+if TYPE_CHECKING:
+    from tcore.compile.debugmode import DebugMode
+    from tcore.compile.monitormode import MonitorMode
+    from tcore.compile.nanguardmode import NanGuardMode
+    from tcore.compile.profiling.stats import ProfileStats
+else:
+    _submodule = _lazy_submodules(__name__)
+
+    def __getattr__(name):  # noqa: ANN001, ANN202 - type checkers see the imports
+        home = _SELDOM.get(name)
+        if home is None:
+            return _submodule(name)  # a documented path below this one, such as ``ops``
+        value = getattr(_import_module(home), name)
+        globals()[name] = value
+        return value
+
+    def __dir__():  # noqa: ANN202
+        return sorted({*globals(), *_SELDOM})

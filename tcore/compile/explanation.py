@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from attrs import frozen
+from tcore.records import frozen
 
 if TYPE_CHECKING:
     from tcore.compile.function_module import Function

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 from collections import deque
@@ -13,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 from tcore.compile.arguments import explain_bad_argument, matched, wanted_outputs
 from tcore.compile.copies import copy_function, deepcopy_function
 from tcore.compile.errors import AliasedMemoryError, UnusedInputError
-from tcore.compile.explanation import Explanation, explain
 from tcore.compile.frame import Frame, twin_containers
 from tcore.compile.io import SymbolicInput, SymbolicOutput
 from tcore.compile.lookup import Values, build_finder, detached
@@ -32,9 +30,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
-__all__ = ["AliasedMemoryError", "Function", "MissingInputError", "UnusedInputError"]
+    from tcore.compile.explanation import Explanation
 
-_log = logging.getLogger("tcore.compile.function_module")
+__all__ = ["AliasedMemoryError", "Function", "MissingInputError", "UnusedInputError"]
 
 
 class Function:
@@ -452,6 +450,8 @@ class Function:
 
     def explain(self) -> Explanation:
         """Which node runs where, and what the calls so far cost in copies."""
+        from tcore.compile.explanation import explain  # a report, which few programs ask for
+
         return explain(self)
 
     def export(self, path: str | os.PathLike[str], **options: Any) -> list[Path]:
@@ -505,7 +505,9 @@ class Function:
                     continue
                 if strategy == "raise":
                     raise AliasedMemoryError(first, second)
-                _log.warning(
+                import logging
+
+                logging.getLogger("tcore.compile.function_module").warning(
                     "%s: the values of %s and %s share memory, which the unpickled function will not do",
                     self._title(), self._input_name(i), self._input_name(j),
                 )  # fmt: skip

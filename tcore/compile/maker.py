@@ -14,7 +14,6 @@ from tcore.compile.garbage import rare_collections
 from tcore.compile.io import SymbolicInput, SymbolicOutput, convert_function_inputs
 from tcore.compile.mode import get_mode
 from tcore.compile.optimizations import plugins_of
-from tcore.compile.profiling import ProfileStats, profile_for
 from tcore.compile.rebuild import missing_or_unused
 from tcore.configuration import config
 from tcore.configuration.reaction import react
@@ -27,6 +26,7 @@ from tcore.link.stopwatch import IMPORTS
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from tcore.compile.profiling import ProfileStats
     from tcore.link import Linker
 
 __all__ = ["FunctionMaker"]
@@ -83,7 +83,7 @@ class FunctionMaker:
     ) -> None:
         self.mode = get_mode(mode)
         self.name = name
-        self.profile: ProfileStats | None = profile_for(profile, name)
+        self.profile = _profile_for(profile, name)
         self.accept_inplace = accept_inplace
         self.updates_transactional = (
             config.updates_transactional if updates_transactional is None else updates_transactional
@@ -301,12 +301,21 @@ class FunctionMaker:
         program = state.pop("program")
         self.__dict__.update(state)
         self._frame_lock = ValueLock()
-        self.profile = profile_for(profile, self.name)
+        self.profile = _profile_for(profile, self.name)
         if config.reoptimize_unpickled_function:
             self.fgraph = self._make_graph()
             self._optimize(self.fgraph)
             program = None  # of another graph
         self.linker = self._accept(restored_linker(program))
+
+
+def _profile_for(wanted: Any, name: str | None) -> ProfileStats | None:
+    wanted = config.profile if wanted is None else wanted
+    if not wanted:
+        return None
+    from tcore.compile.profiling import profile_for  # what measures is loaded where something is measured
+
+    return profile_for(wanted, name)
 
 
 def _outlives_calls(entry: SymbolicInput) -> bool:

@@ -6,8 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 from tcore.compile.backends import predefined_linkers, register_linker
 from tcore.compile.basemode import Mode
-from tcore.compile.debugmode import DebugMode
-from tcore.compile.nanguardmode import NanGuardMode
 from tcore.compile.optimizations import AddDestroyHandler, optdb, predefined_optimizers, register_optimizer
 from tcore.configuration import config
 
@@ -35,12 +33,20 @@ FAST_COMPILE = Mode("vm", "fast_compile")
 FAST_RUN = Mode("cvm", "fast_run")
 
 
+def _debug_mode() -> Mode:
+    from tcore.compile.debugmode import DebugMode  # a machinery of its own, which few programs need
+
+    return DebugMode()
+
+
+def _nan_guard_mode() -> Mode:
+    from tcore.compile.nanguardmode import NanGuardMode
+
+    return NanGuardMode(True, True, True)
+
+
 #: modes that read options when they are made
-_LATE_MODES: dict[str, Callable[[], Mode]] = {
-    "DebugMode": DebugMode,
-    "DEBUG_MODE": DebugMode,
-    "NanGuardMode": lambda: NanGuardMode(True, True, True),
-}
+_LATE_MODES: dict[str, Callable[[], Mode]] = {"DebugMode": _debug_mode, "DEBUG_MODE": _debug_mode, "NanGuardMode": _nan_guard_mode}
 
 
 class _Modes(dict[str, Any]):

@@ -57,8 +57,10 @@ class MonitorMode(Mode):
 
 
 def _node_linker(linker: Any) -> Linker:
-    """A linker that makes one thunk per node."""
-    if linker is None or linker == "py":
+    """A linker that makes one thunk per node; ``perform`` unless told otherwise, and C for ops that have nothing else."""
+    if linker is None:
+        return VMLinker(lazy=False)
+    if linker == "py":
         return PerformLinker()
     if isinstance(linker, str):
         return VMLinker(allow_gc=not linker.endswith("_nogc"), lazy=False)

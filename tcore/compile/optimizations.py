@@ -13,7 +13,6 @@ from attrs import evolve
 from tcore.compile.unknown_tags import warn_of_unknown_tags
 from tcore.configuration import config
 from tcore.optimizer import AddDestroyHandler, Query, optdb, register_rewrites
-from tcore.optimizer.catalogue import CatalogueEntry, catalogue
 from tcore.plugins.errors import PluginError
 from tcore.plugins.process import active_plugins_for, manager
 from tcore.plugins.references import resolve
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
 
     from tcore.compile.backends import Backend
     from tcore.graph import FunctionGraph
+    from tcore.optimizer.catalogue import CatalogueEntry
 
 __all__ = [
     "LEVELS",
@@ -97,6 +97,8 @@ def _register(plugins: Iterable[str]) -> None:
 
 def all_optimizations() -> list[CatalogueEntry]:
     """What is in the database once all installed plugins that work are loaded, in the order in which it is applied."""
+    from tcore.optimizer.catalogue import catalogue  # for listings; compilations do without
+
     plugins = manager()
     for state in plugins.states():
         if not state.off:

@@ -5,12 +5,11 @@ from __future__ import annotations
 from copy import copy
 from typing import TYPE_CHECKING, Any
 
-from attrs import define
-
 from tcore.compile.io import In
 from tcore.compile.sharedvalue import SharedVariable
 from tcore.graph import Constant, Variable, io_toposort
 from tcore.graph.type import of_type
+from tcore.records import define
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence

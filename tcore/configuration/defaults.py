@@ -6,7 +6,7 @@ import os
 import platform
 import struct
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ COMPILEDIR_KEYS: dict[str, Callable[[], str]] = {
 }
 
 
-class _Keys(Mapping[str, str]):
+class _Keys:
     """:data:`COMPILEDIR_KEYS` with the values that a format asks for."""
 
     def __getitem__(self, key: str) -> str:
@@ -44,12 +44,6 @@ class _Keys(Mapping[str, str]):
         except KeyError:
             known = ", ".join(sorted(COMPILEDIR_KEYS))
             raise ValueError(f"option compiledir_format names {key!r}; it may name {known}") from None
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(COMPILEDIR_KEYS)
-
-    def __len__(self) -> int:
-        return len(COMPILEDIR_KEYS)
 
 
 def below(folder: str, name: str) -> str:
@@ -89,12 +83,20 @@ def base_compiledir(_config: Config) -> str:
 
 def compiledir(config: Config) -> str:
     """``base_compiledir`` and, below it, ``compiledir_format`` with its keys filled in."""
-    return below(config.base_compiledir, config.compiledir_format % _Keys())
+    try:
+        name = config.compiledir_format % _Keys()
+    except TypeError as error:  # a text is put in the place of each key, with %(key)s
+        raise ValueError(f"option compiledir_format, {config.compiledir_format!r}, cannot be filled in: {error}") from None
+    return below(config.base_compiledir, name)
 
 
 def kernel_store(config: Config) -> str:
-    """``kernels`` in ``base_compiledir``: the store is keyed by content, so that one folder serves every platform."""
-    return below(config.base_compiledir, "kernels")
+    """``kernels`` in ``base_compiledir``: the store is keyed by content, so that one folder serves every platform.
+
+    In ``compiledir``, where that was moved.
+    """
+    moved = config.compiledir != compiledir(config)
+    return below(config.compiledir if moved else config.base_compiledir, "kernels")
 
 
 def warns_about(fixed_in: str) -> Callable[[Config], bool]:

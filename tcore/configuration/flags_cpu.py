@@ -46,7 +46,7 @@ CPU_OPTIONS: tuple[Option, ...] = (
         default=Computed(defaults.compiledir, "base_compiledir/compiledir_format"),
         doc="Folder for modules compiled on this platform.",
     ),
-    Option(name="cpu.store", default=Computed(defaults.kernel_store, "base_compiledir/kernels"), doc="Folder of the kernel store, which is keyed by content."),
+    Option(name="cpu.store", default=Computed(defaults.kernel_store, "base_compiledir/kernels; below compiledir where that is set"), doc="Folder of the kernel store, which is keyed by content."),
     Option(name="cpu.cache_bytes", default=1 << 28, parse=_not_negative, doc="Bytes of freed buffers that the CPU backend keeps for the next call."),
     Option(name="nocleanup", default=False, doc="Keep sources and folders of compilations that failed."),
     Option(name="compile.wait", default=5, parse=_not_negative, doc="Seconds between two tries to get the compilation lock."),

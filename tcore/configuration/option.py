@@ -6,7 +6,9 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from attrs import field, frozen
+from attrs import field
+
+from tcore.records import frozen
 
 if TYPE_CHECKING:
     from attrs import Attribute

@@ -6,9 +6,8 @@ import os
 import sys
 from collections.abc import Mapping
 
-from attrs import frozen
-
 from tcore.configuration.errors import ConfigValueError
+from tcore.records import frozen
 
 __all__ = ["Given", "parse_flags", "rc_paths", "read_rc", "read_sources"]
 

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from attrs import define
 
 from tcore.gpuarray.contexts import get_context, open_device
 from tcore.gpuarray.copying import copy_strided
 from tcore.gpuarray.runtime import Buffer, GpuContext
+from tcore.records import define
 
 __all__ = ["GpuArray", "asarray", "empty", "zeros"]
 

@@ -36,6 +36,7 @@ def raise_for(
     """Raise what the first node of ``group`` that refuses its operands says; ``error``, of ``node``, where none does."""
     known: dict[Variable, Any] = dict(zip(group.inputs, map(_on_host, inputs), strict=True))
     member: Apply
+    given: list[Any] = []
     for member in group.nodes:
         operands = [_value(variable, known, lookup) for variable in member.inputs]
         try:
@@ -43,8 +44,11 @@ def raise_for(
         except Exception:
             raise_with_op(None, member, _View(operands), sys.exc_info())
         if member is node:
-            raise_with_op(None, member, _View(operands), (type(error), error, error.__traceback__))
-    raise error
+            given = operands
+    if node is None:
+        raise error
+    # a kernel measures lengths against one another, so that its own report may name the wrong one of two nodes: it comes last
+    raise_with_op(None, node, _View(given), (type(error), error, error.__traceback__))
 
 
 def _value(variable: Variable, known: dict[Variable, Any], lookup: Callable[[Variable], Any]) -> Any:

@@ -9,11 +9,11 @@ from importlib import resources
 from typing import Any
 
 import numpy as np
-from attrs import define
 
 from tcore.gpuarray.array import GpuArray
 from tcore.gpuarray.typecodes import SIZE, SSIZE, TYPECODES
 from tcore.graph import Apply, MethodNotDefined
+from tcore.records import define
 
 __all__ = ["GpuKernelBase", "Kernel", "include_folder"]
 

@@ -12,6 +12,7 @@ from typing import Any
 from tcore.gpuarray.launching import node_thunk
 from tcore.gpuarray.transfer import as_gpuarray_variable, infer_context_name
 from tcore.gpuarray.type import GpuArrayType
+from tcore.gpuarray.views import view_thunk
 from tcore.graph import Apply, MethodNotDefined, Op, Variable
 from tcore.tensor.conversion import as_tensor_variable
 from tcore.tensor.type import TensorType
@@ -103,7 +104,9 @@ class GpuOp(Op):
         return False
 
     def make_thunk(self, node: Apply, storage_map: Any, compute_map: Any, no_recycling: Any, impl: str | None = None) -> Any:
-        """One node as one launch sequence."""
+        """One node as one launch sequence; a view is a view."""
+        if self.view_map:
+            return view_thunk(node, storage_map, compute_map)
         return node_thunk(node, storage_map, compute_map, no_recycling)
 
 

@@ -6,7 +6,6 @@ from collections.abc import Hashable
 from typing import Any, ClassVar
 
 import numpy as np
-from attrs import define
 
 from tcore.compile.sharedvalue import SharedVariable
 from tcore.configuration import config
@@ -16,6 +15,7 @@ from tcore.gpuarray.runtime import GpuContext
 from tcore.gpuarray.type_c import GpuArrayTypeC, GpuContextTypeC
 from tcore.gpuarray.typecodes import TYPECODES, device_ctype
 from tcore.graph import Constant, Type, Variable
+from tcore.records import define
 from tcore.tensor.operators import _tensor_py_operators
 from tcore.tensor.type import TensorType
 

@@ -6,13 +6,12 @@ import warnings
 from collections.abc import Sequence
 from typing import Any
 
-from attrs import frozen
-
 from tcore.compile.copy_ops import ViewOp
 from tcore.gradient.reverse import float_zeros
 from tcore.graph import Apply, Variable
 from tcore.graph.null_type import disconnected_type
 from tcore.graph.undefined import grad_undefined
+from tcore.records import frozen
 from tcore.tensor.conversion import as_tensor_variable
 from tcore.tensor.math import clip
 

@@ -1,5 +1,6 @@
 """Graphs: Type, Variable, Constant, Apply, Op and FunctionGraph, and the walks over them."""
 
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from tcore.graph.apply import Apply, NoParams
@@ -62,6 +63,7 @@ __all__ = [
     "CEnumType",
     "CLinkerOp",
     "CLinkerType",
+    "COp",
     "Constant",
     "DebugModeError",
     "DestroyHandler",
@@ -81,6 +83,7 @@ __all__ = [
     "NodeFinder",
     "NullType",
     "Op",
+    "OpenMPOp",
     "Params",
     "ParamsType",
     "PrintListener",
@@ -123,12 +126,13 @@ __all__ = [
 
 if TYPE_CHECKING:
     from tcore.graph.cdata_type import CDataType
+    from tcore.graph.external_c import COp
+    from tcore.graph.openmp import OpenMPOp
 else:
+    #: not at the top: they cost as much as all others, and only authors of ops with C code have such things
+    _LATER = {"CDataType": "cdata_type", "COp": "external_c", "OpenMPOp": "openmp"}
 
-    def __getattr__(name):  # noqa: ANN001, ANN202 - type checkers see the import
-        if name != "CDataType":
+    def __getattr__(name):  # noqa: ANN001, ANN202 - type checkers see the imports
+        if name not in _LATER:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        # not at the top: it costs as much as ten others, and only ops with C code of their own have such a type
-        from tcore.graph.cdata_type import CDataType
-
-        return CDataType
+        return getattr(import_module(f"{__name__}.{_LATER[name]}"), name)

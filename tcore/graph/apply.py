@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from attrs import define, field
+from attrs import field
 
 from tcore.graph.node import Node
 from tcore.graph.pickling import reduce_node
 from tcore.graph.scratchpad import Scratchpad
 from tcore.graph.type import of_type
 from tcore.graph.variable import Constant, Variable
+from tcore.records import define
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -65,8 +66,9 @@ class Apply(Node):
         for what, group in (("inputs", inputs), ("outputs", outputs)):
             if not isinstance(group, (list, tuple)):
                 raise TypeError(f"the {what} of an Apply are a list or a tuple, got {type(group).__name__} for {op}")
-            for position, variable in enumerate(group):
+            for variable in group:
                 if not isinstance(variable, Variable):
+                    position = next(i for i, each in enumerate(group) if each is variable)
                     raise TypeError(
                         f"{what[:-1]} {position} of {op} is {variable!r}, of {type(variable).__name__}: "
                         "an Apply holds Variables only; make_node converts what users give"

@@ -73,9 +73,12 @@ class ArrivalOrder:
             self._places[node] = number
 
     def _add_client(self, variable: Variable, client: Client) -> None:
-        self._clients[variable][client], again = self._number((variable, client))
-        if again:
+        number = self._places.pop((variable, client), None) if self._places else None
+        if number is None:  # as in _number, without a call: every change of a graph comes by
+            self._arrivals = number = self._arrivals + 1
+        else:
             self._clients_unsorted.add(variable)
+        self._clients[variable][client] = number
 
     def _drop_client(self, variable: Variable, client: Client) -> None:
         number = self._clients[variable].pop(client)

@@ -37,7 +37,9 @@ def ask_compiler(owner: Any, method: str, c_compiler: Any = "g++") -> list[str]:
     try:
         try:
             found = function(c_compiler)
-        except TypeError:
+        except TypeError as error:
+            if not _refuses_arguments(error):
+                raise
             found = function()
     except MethodNotDefined:
         return []
@@ -48,8 +50,15 @@ def ask_with_check(function: Any, name: str, sub: Mapping[str, str], check_input
     """Call ``c_declare`` or ``c_extract`` with or without the last argument, which older Types do not have."""
     try:
         return function(name, sub, check_input)  # type: ignore[no-any-return]
-    except TypeError:
+    except TypeError as error:
+        if not _refuses_arguments(error):
+            raise
         return function(name, sub)  # type: ignore[no-any-return]
+
+
+def _refuses_arguments(error: TypeError) -> bool:
+    """Whether a call failed for its arguments, before anything of the function ran: the error is from our own frame."""
+    return error.__traceback__ is not None and error.__traceback__.tb_next is None
 
 
 def text_pieces(found: str | Iterable[str] | None) -> list[str]:
@@ -180,7 +189,7 @@ class CLinkerType(CLinkerObject):
         """As :meth:`c_extract`, for outputs, where ``py_<name>`` may be None: then as :meth:`c_init`."""
         return (
             f"if (py_{name} == Py_None)\n{{\n{self.c_init(name, sub)}\n}}\nelse\n{{\n"
-            f"{self.c_extract(name, sub, check_input)}\n}}"
+            f"{ask_with_check(self.c_extract, name, sub, check_input)}\n}}"
         )
 
     def c_cleanup(self, name: str, sub: Mapping[str, str]) -> str:

@@ -8,13 +8,14 @@ from functools import lru_cache
 from importlib import import_module
 from typing import Any
 
-from attrs import field, frozen
+from attrs import field
 from attrs.validators import instance_of, optional
 
 from tcore.graph.apply import Apply
 from tcore.graph.op import Op
 from tcore.graph.type import Type, generic
 from tcore.graph.variable import Variable
+from tcore.records import frozen
 
 __all__ = ["CDataType"]
 

@@ -6,10 +6,9 @@ from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Self
 
-from attrs import frozen
-
 from tcore.graph.errors import InconsistencyError
 from tcore.graph.traversal import io_toposort
+from tcore.records import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

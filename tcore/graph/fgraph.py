@@ -189,7 +189,7 @@ class FunctionGraph(FeatureHost, ArrivalOrder):
         r = group[i]
         if r is new_r:
             return
-        if r.type != new_r.type:
+        if r.type is not new_r.type and r.type != new_r.type:
             raise TypeError(f"{new_r} has type {new_r.type}, but {r}, which it is to replace in {node}, has {r.type}")
         imported = new_r.fgraph is not self
         if imported:
@@ -250,7 +250,7 @@ class FunctionGraph(FeatureHost, ArrivalOrder):
             return
         if config.optimizer_verbose if verbose is None else verbose:
             print(reason, r, new_r)
-        if r.type != new_r.type:
+        if r.type is not new_r.type and r.type != new_r.type:
             try:
                 new_r = copy_trace(r, of_type(r.type, "filter_variable")(new_r))
             except TypeError as error:
@@ -407,7 +407,7 @@ class FunctionGraph(FeatureHost, ArrivalOrder):
                 if isinstance(variable, Constant) or variable not in self.inputs:
                     self._release(variable)
                 continue
-            if node not in self._nodes or any(clients[output] for output in node.outputs):
+            if node not in self._nodes or (len(node.outputs) > 1 and any(clients[output] for output in node.outputs)):
                 continue
             self._disconnect(node)
             for method in self._methods("on_prune"):

@@ -7,10 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from attrs import frozen
-
 from tcore.graph.errors import NullTypeError
 from tcore.graph.type import Type
+from tcore.records import frozen
 
 if TYPE_CHECKING:
     from tcore.graph.op import Op

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, ClassVar
-
-from attrs import frozen
 
 from tcore.configuration import config
 from tcore.graph.apply import Apply, NoParams
@@ -14,16 +13,22 @@ from tcore.graph.params_type import ParamsType
 from tcore.graph.props import add_props_methods, default_text
 from tcore.graph.trace import is_paused, user_trace
 from tcore.graph.variable import Variable
+from tcore.records import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tcore.graph.type import Type
 
-__all__ = ["FieldlessOp", "Op", "PureOp", "ops_with_inner_function"]
+__all__ = ["FieldlessOp", "Op", "PureOp", "ops_with_inner_function", "performs"]
 
 #: documented registry: Op class -> name of the attribute that holds its compiled inner function
 ops_with_inner_function: dict[type, str] = {}
+
+
+def performs(op: Any) -> bool:
+    """Whether an op has ``perform``, on its class or set on itself."""
+    return getattr(type(op), "perform", PureOp.perform) is not PureOp.perform or "perform" in getattr(op, "__dict__", {})
 
 
 class PureOp:
@@ -212,15 +217,51 @@ class Op(PureOp, CLinkerOp):
         no_recycling : sequence of Variable
             Outputs whose old value must not be reused.
         impl : {None, "py", "c"}
-            ``"py"`` insists on ``perform``; None and ``"c"`` leave the choice to a backend that wraps this.
+            ``"py"`` insists on ``perform``, ``"c"`` on the op's own C code; None takes ``perform`` where there is one.
 
         Returns
         -------
         callable
             With attributes ``inputs`` and ``outputs`` (lists of cells) and ``lazy`` (False).
         """
-        self.prepare_node(node, storage_map, compute_map, impl)
+        if impl == "c" or (impl is None and not performs(self)):
+            thunk = self.make_c_thunk(node, storage_map, compute_map, no_recycling)
+            if thunk is not None:
+                return thunk
+            if impl == "c":
+                raise NotImplementedError(
+                    f"{self} has no C code for {node}, or nothing here compiles it: 'tcore doctor' tells what is missing; impl=None also runs perform"
+                )
+        self.prepare_node(node, storage_map, compute_map, "py")
         return self.make_py_thunk(node, storage_map, compute_map, no_recycling)
+
+    def make_c_thunk(
+        self,
+        node: Apply,
+        storage_map: dict[Variable, list[Any]],
+        compute_map: dict[Variable, list[int]] | None,
+        no_recycling: Sequence[Variable],
+    ) -> Any:
+        """As :meth:`make_thunk`, on the op's own C code; None where it has none, or no backend compiles it."""
+        backend: Any = import_module("tcore.compile.backends").host_backend()  # stands above this floor
+        program = None if backend is None else backend.c_program(node)
+        if program is None:
+            return None
+        input_cells = [storage_map[variable] for variable in node.inputs]
+        output_cells = [storage_map[variable] for variable in node.outputs]
+        computed = [] if compute_map is None else [compute_map[variable] for variable in node.outputs]
+
+        def thunk() -> None:
+            results = program(*[cell[0] for cell in input_cells])
+            for cell, result in zip(output_cells, results, strict=True):
+                cell[0] = result
+            for flag in computed:
+                flag[0] = True
+
+        thunk.inputs = input_cells  # type: ignore[attr-defined]
+        thunk.outputs = output_cells  # type: ignore[attr-defined]
+        thunk.lazy = False  # type: ignore[attr-defined]
+        return thunk
 
     def make_py_thunk(
         self,

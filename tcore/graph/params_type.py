@@ -283,6 +283,10 @@ class ParamsType(Type):
             self._undefined(f"c_declare: {_listed(undefined)} has no C side")
         return struct_of(dict(self.items()))
 
+    def c_element_type(self) -> str:
+        """The name of the struct."""
+        return self._c_struct()[0]
+
     def c_support_code(self) -> list[str]:
         """What the field types need, and the struct."""
         pieces = [piece for kind in self.types for piece in text_pieces(ask(kind, "c_support_code"))]

@@ -78,7 +78,7 @@ def compute_test_value(node: Apply, mode: str | None = None) -> None:
     for output in node.outputs:
         storage[output] = [None]
         computed[output] = [False]
-    thunk = node.op.make_thunk(node, storage, computed, [], impl="py")
+    thunk = node.op.make_thunk(node, storage, computed, [])
     thunk.inputs = [storage[variable] for variable in node.inputs]
     thunk.outputs = [storage[variable] for variable in node.outputs]
     required = thunk()

@@ -112,14 +112,14 @@ def copy_trace(source: Variable | Iterable[Variable], target: Variable) -> Varia
 
     Returns ``target``.
     """
-    if target.has_tag() and getattr(target.tag, "trace", None):
+    if target.has_tag() and vars(target.tag).get("trace"):  # not getattr: an attribute that is missing costs an exception
         return target
     sources: Any = [source] if not isinstance(source, (list, tuple)) else source
     joined: list[Frame] = []
     for variable in sources:
         if variable.has_tag():
             seen = frozenset(joined)  # what other sources have; a recursive caller is twice in the trace of one
-            joined.extend(frame for frame in getattr(variable.tag, "trace", ()) if frame not in seen)
+            joined.extend(frame for frame in vars(variable.tag).get("trace", ()) if frame not in seen)
     if joined:
         target.tag.trace = tuple(joined)
     return target

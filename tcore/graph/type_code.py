@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from attrs import frozen
-
 from tcore.graph.op import FieldlessOp
+from tcore.records import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

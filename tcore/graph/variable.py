@@ -5,11 +5,12 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from attrs import define, field
+from attrs import field
 
 from tcore.configuration import config
 from tcore.graph.node import Node
 from tcore.graph.pickling import leaf_state, reduce_variable, set_leaf_state
+from tcore.records import define
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -7,7 +7,6 @@ goes to a file whose path is the last line.
 from __future__ import annotations
 
 import sys
-import tempfile
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from tcore.configuration import config
@@ -215,6 +214,8 @@ def _storage_lines(storage_map: StorageMap | None) -> list[str]:
 
 
 def _write(lines: list[str]) -> str:
+    import tempfile  # for the rare report that is too long to print
+
     with tempfile.NamedTemporaryFile(
         "w", prefix="tcore_error_", suffix=".txt", delete=False, encoding="utf-8"
     ) as file:

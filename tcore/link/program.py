@@ -8,9 +8,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from tcore.graph import Constant, Variable
+from tcore.graph.floating import floating_point_errors
 from tcore.link.container import Cell, StorageMap
 from tcore.link.errors import raise_with_op
-from tcore.link.floating import floating_point_errors
 from tcore.link.storage import written_inputs
 
 if TYPE_CHECKING:

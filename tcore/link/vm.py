@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tcore.graph import Constant, Variable
+from tcore.graph.floating import floating_point_errors
 from tcore.link.container import Cell, StorageMap
-from tcore.link.floating import floating_point_errors
 from tcore.link.linker import LocalLinker
 from tcore.link.program import Program
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import logging
 from typing import TYPE_CHECKING, Any
 
 from tcore.graph.errors import MethodNotDefined
@@ -17,8 +16,6 @@ if TYPE_CHECKING:
     from tcore.graph.variable import Variable
 
 __all__ = ["constant_folding"]
-
-logger = logging.getLogger("tcore.optimizer")
 
 
 @local_optimizer(None)
@@ -62,7 +59,9 @@ def compute(node: Apply) -> list[Any] | None:
     except (MethodNotDefined, NotImplementedError):
         return None
     except Exception as error:  # the values are the user's: the run-time error comes with all its details
-        logger.debug("constant folding of %s failed: %s", node, error)
+        import logging
+
+        logging.getLogger("tcore.optimizer").debug("constant folding of %s failed: %s", node, error)
         return None
     if required:
         return None

@@ -10,7 +10,7 @@ import math
 import sys
 from typing import Any, Literal, TextIO
 
-from attrs import define, field
+from attrs import field
 
 from tcore.configuration import config
 from tcore.optimizer.base import LocalOptimizer, Optimizer
@@ -19,6 +19,7 @@ from tcore.optimizer.groups import LocalOptGroup
 from tcore.optimizer.navigators import TopoOptimizer
 from tcore.optimizer.query import Query
 from tcore.optimizer.sequence import SeqOptimizer
+from tcore.records import define
 
 __all__ = ["DB", "EquilibriumDB", "LocalGroupDB", "ProxyDB", "SequenceDB", "TopoDB"]
 

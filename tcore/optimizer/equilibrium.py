@@ -8,7 +8,7 @@ from itertools import zip_longest
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, TextIO
 
-from attrs import define, field
+from attrs import field
 
 from tcore.configuration import config
 from tcore.optimizer.base import LocalOptimizer
@@ -17,6 +17,7 @@ from tcore.optimizer.navigators import ChangeTracker, NavigatorOptimizer
 from tcore.optimizer.oscillation import Watch
 from tcore.optimizer.replacing import apply_rule, first_change
 from tcore.optimizer.rules import RuleIndex
+from tcore.records import define
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -321,7 +322,7 @@ class _Run:
         queue.extendleft(reversed(first))
         waiting.update(first)
         layer = dict.fromkeys(tracker.changed)
-        for _ in range(_DEPTH):
+        for level in range(1, _DEPTH + 1):
             users: dict[Apply, None] = {}
             for changed in layer:
                 if changed.fgraph is not fgraph:
@@ -329,10 +330,14 @@ class _Run:
                 if changed not in waiting:
                     waiting.add(changed)
                     queue.append(changed)
+                if level == _DEPTH:
+                    continue
                 for output in changed.outputs:
                     clients = fgraph._clients[output]
                     if len(clients) <= 8:  # a value that everybody uses: the last pass sees to far users
-                        users.update((user, None) for user, _ in clients if user != "output")
+                        for user, _ in clients:
+                            if not isinstance(user, str):
+                                users[user] = None
             layer = users
         self._enqueue_producers(queue, waiting)
 

@@ -6,10 +6,6 @@ is for tests, ``pdb`` for their authors, ``ignore`` says nothing.
 
 from __future__ import annotations
 
-import logging
-import pdb  # noqa: T100 - a documented option stops in it
-import sys
-import traceback
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
@@ -23,8 +19,6 @@ if TYPE_CHECKING:
     from tcore.graph.apply import Apply
 
 __all__ = ["one_optimization", "report_failure", "report_local_failure", "report_oscillation", "rules_off", "stop_compilation", "title"]
-
-logger = logging.getLogger("tcore.optimizer")
 
 _off: ContextVar[set[Any] | None] = ContextVar("rules_off", default=None)
 
@@ -66,10 +60,18 @@ def _act(error: BaseException, message: str) -> None:
         raise error
     if action == "ignore":
         return
+    import logging  # here, as pdb: a compilation without failures loads neither
+    import traceback
+
     raised = error.__traceback__ is not None  # what was only noticed has nothing more to show
-    logger.error("%s", "\n".join((message, "".join(traceback.format_exception(error)).rstrip())) if raised else message)
+    logging.getLogger("tcore.optimizer").error("%s", "\n".join((message, "".join(traceback.format_exception(error)).rstrip())) if raised else message)
     if action == "pdb":
-        pdb.post_mortem(error.__traceback__, None) if sys.stdin is not None else None  # type: ignore[call-arg]
+        import pdb  # noqa: T100 - what the option asks for; it loads a dozen modules
+
+        if raised:
+            pdb.post_mortem(error.__traceback__)
+        else:
+            pdb.set_trace()  # noqa: T100
 
 
 def title(optimizer: Any) -> str:

@@ -71,6 +71,7 @@ class Watch:
 
     def _forget(self) -> None:
         self._chain: list[tuple[Any, Apply]] = []  # rules, and the nodes at which they were applied
+        self._first: tuple[Any, Apply, list[Variable]] | None = None  # the step that began the chain, while it is the only one
         self._fresh: set[Apply] = set()  # nodes that the chain made
         self._visits: dict[Any, list[int]] = {}  # computation -> its places in the chain
 
@@ -100,21 +101,29 @@ class Watch:
         """Add to the chain, or begin another one; the steps of a circle that is closed."""
         if node not in self._made or len(self._chain) >= _LONGEST:
             self._forget()
-        visits = self._visits.setdefault(self._computation(rule, node), [])
-        visits.append(len(self._chain))
+        place = len(self._chain)
         self._chain.append((rule, node))
+        if not place:  # most chains have one step, which is looked at when there is another
+            self._first = (rule, node, list(node.inputs))
+            return []
+        if self._first is not None:
+            fresh, self._fresh = self._fresh, set()  # there was nothing that the chain had made
+            self._visits[self._computation(*self._first)] = [0]
+            self._first, self._fresh = None, fresh
+        visits = self._visits.setdefault(self._computation(rule, node, node.inputs), [])
+        visits.append(place)
         if len(visits) < _RETURNS:
             return []
         circle = self._chain[visits[-2] : visits[-1]]
         self._forget()
         return circle
 
-    def _computation(self, rule: Any, node: Apply) -> Any:
-        key = (rule, node.op, *(self._value(variable, _DEPTH) for variable in node.inputs))
+    def _computation(self, rule: Any, node: Apply, inputs: list[Variable]) -> Any:
+        key = (rule, node.op, *(self._value(variable, _DEPTH) for variable in inputs))
         try:
             hash(key)
         except TypeError:  # an op that cannot be hashed is equal to itself only
-            return (rule, id(node.op), *node.inputs)
+            return (rule, id(node.op), *inputs)
         return key
 
     def _value(self, variable: Variable, depth: int) -> Any:

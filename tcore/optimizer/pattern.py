@@ -139,9 +139,6 @@ class PatternSub(LocalOptimizer):
             pending, found = choices.pop()
             while pending is not None:
                 (patterns, variables), rest = pending
-                if not patterns:
-                    pending = rest
-                    continue
                 # the first pattern takes any of the variables: where the order counts there is one
                 for number in range(len(variables) - 1, 0, -1):
                     others = (*variables[:number], *variables[number + 1 :])
@@ -172,7 +169,7 @@ class PatternSub(LocalOptimizer):
             shared = variable is not root and variable.fgraph is not None and variable.fgraph.client_count(variable) > 1
             if shared and not self.allow_multiple_clients:
                 return None
-            if self.commutative and is_commutative(node.op):
+            if self.commutative and len(node.inputs) > 1 and is_commutative(node.op):
                 return [(tuple(pattern[1:]), tuple(node.inputs))]
             return [((inner,), (each,)) for inner, each in zip(pattern[1:], node.inputs, strict=True)]
         if isinstance(pattern, str):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from tcore.optimizer.base import LocalOptimizer
@@ -23,14 +24,14 @@ class RuleIndex:
         self.rules = list(rules)
         self._by_class: dict[type, list[int]] = {}
         self._by_op: dict[Any, list[int]] = {}
+        self._odd: list[tuple[Any, list[int]]] = []  # the same for ops that cannot be hashed
         for number, rule in enumerate(self.rules):
             tracked = rule.tracks()
             for each in (object,) if tracked is None else tracked:
-                table: dict[Any, list[int]] = self._by_class if isinstance(each, type) else self._by_op
-                numbers = table.setdefault(each, [])
+                numbers = self._numbers_of(each)
                 if number not in numbers:
                     numbers.append(number)
-        self._tracked_classes = {type(op) for op in self._by_op}
+        self._tracked_classes = {type(op) for op in (*self._by_op, *(op for op, _ in self._odd))}
         #: rules that the class of an op does not satisfy
         self._choosy = [number for number, rule in enumerate(self.rules) if not _takes_all(rule)]
         self._choosy_classes = {each for each, numbers in self._by_class.items() if not set(numbers).isdisjoint(self._choosy)}
@@ -38,6 +39,15 @@ class RuleIndex:
         # by identity first: hashing an op by its content is the larger part of an answer. The op is kept with it, so that
         # its id stays its own
         self._by_identity: dict[int, tuple[Any, list[Any]]] = {}
+
+    def _numbers_of(self, tracked: Any) -> list[int]:
+        if isinstance(tracked, type):
+            return self._by_class.setdefault(tracked, [])
+        try:
+            return self._by_op.setdefault(tracked, [])
+        except TypeError:
+            self._odd.append((tracked, []))
+            return self._odd[-1][1]
 
     def rules_for(self, op: Op) -> list[Any]:
         """The rules that want to see nodes of ``op``."""
@@ -66,10 +76,9 @@ class RuleIndex:
         for base in cls.__mro__:
             numbers.update(self._by_class.get(base, ()))
         if cls in self._tracked_classes:
-            try:
+            with suppress(TypeError):
                 numbers.update(self._by_op.get(op, ()))
-            except TypeError:
-                numbers.update(n for each, tracked in self._by_op.items() if each == op for n in tracked)
+            numbers.update(number for each, tracked in self._odd if each == op for number in tracked)
         numbers.difference_update([n for n in self._choosy if n in numbers and not self.rules[n].concerns(op)])
         return [self.rules[number] for number in sorted(numbers)]
 

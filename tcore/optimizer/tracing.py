@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
 
 __all__ = ["CheckStackTrace", "CheckStackTraceFeature", "check_stack_trace", "copy_stack_trace", "inherit", "inherit_stack_trace", "trace_back"]
 
-logger = logging.getLogger("tcore.optimizer")
 
 
 def copy_stack_trace(from_var: Any, to_var: Any) -> Any:
@@ -53,20 +51,20 @@ def inherit(old: Variable, new: Variable) -> None:
         new.name = old.name
     if not old.has_tag():
         return
-    if getattr(old.tag, "nan_guard_mode_check", None) is True:
+    if vars(old.tag).get("nan_guard_mode_check") is True:
         new.tag.nan_guard_mode_check = True
     trace_back(old, new)
 
 
 def trace_back(old: Variable, new: Variable) -> None:
     """Give ``new``, and what was made with it, the creation trace of ``old``: all up to what is in a graph or has a trace."""
-    trace = getattr(old.tag, "trace", None) if old.has_tag() else None
+    trace = vars(old.tag).get("trace") if old.has_tag() else None
     if not trace:
         return
     stack = [new]
     while stack:
         variable = stack.pop()
-        if variable.fgraph is not None or (variable.has_tag() and getattr(variable.tag, "trace", None)):
+        if variable.fgraph is not None or (variable.has_tag() and vars(variable.tag).get("trace")):
             continue
         variable.tag.trace = trace
         if variable.owner is not None:
@@ -98,9 +96,15 @@ def check_stack_trace(f_or_fgraph: Any, ops_to_check: Any = "last", bug_print: s
                 if bug_print == "raise":
                     raise ValueError(message)
                 if bug_print == "warn":
-                    logger.warning(message)
+                    _log(message)
                 return False
     return True
+
+
+def _log(message: str, warning: bool = True) -> None:
+    import logging  # only what goes wrong is told
+
+    logging.getLogger("tcore.optimizer").log(logging.WARNING if warning else logging.INFO, message)
 
 
 def _matches(node: Apply, wanted: Any) -> bool:
@@ -130,9 +134,9 @@ class CheckStackTraceFeature(Feature):
                 raise AssertionError(message)
             output.tag.trace = (Frame(f"<{reason}>", 0, str(reason)),)
             if action == "warn":
-                logger.warning(message)
+                _log(message)
             else:
-                logger.info(message)
+                _log(message, warning=False)
 
 
 class CheckStackTrace(Optimizer):

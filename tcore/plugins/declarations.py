@@ -10,7 +10,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Protocol
 
-from attrs import field, frozen
+from attrs import field
+
+from tcore.records import frozen
 
 if TYPE_CHECKING:
     from attrs import Attribute

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import TypeVar
 
-from attrs import field, frozen
+from attrs import field
 
 from tcore.configuration.option import Option
 from tcore.plugins.declarations import (
@@ -25,6 +25,7 @@ from tcore.plugins.declarations import (
 )
 from tcore.plugins.discovery import Candidate
 from tcore.plugins.errors import DuplicateNameError
+from tcore.records import frozen
 
 __all__ = ["HOOK_RECORDS", "Declared", "Owned", "Tables"]
 

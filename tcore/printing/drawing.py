@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from attrs import define, field, frozen
+from attrs import field
 
 from tcore.compile.sharedvalue import SharedVariable
 from tcore.graph import Apply, Constant, FunctionGraph, Variable, io_toposort
 from tcore.graph import inputs as graph_inputs
+from tcore.records import define, frozen
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -87,8 +88,14 @@ def describe(
         Longer labels are cut.
     var_with_name_simple : bool
         Show only the names of variables that have one, without types.
-    highlight : Apply or Op, optional
-        A lazy if: what only its first, only its second or both branches need gets a border.
+    highlight : bool, Apply or Op, optional
+        A lazy if: what only its first, only its second or both branches need gets a blue, red or purple border. True takes the
+        first lazy if of the graph, where there is one; any other node with a condition and branches can be given itself.
+
+    Raises
+    ------
+    ValueError
+        If the given node is not in the graph, or has no branches.
     """
     inputs, outputs, order, updates = _graph_of(obj)
     return _Describer(
@@ -116,11 +123,18 @@ def _graph_of(obj: Any) -> tuple[list[Variable], list[Variable], list[Apply], di
 
 def _branches(order: Sequence[Apply], highlight: Any) -> dict[Apply, str]:
     """Border colours for what the branches of a lazy if need."""
-    if highlight is None:
+    if highlight is None or highlight is False:
         return {}
-    node = highlight if isinstance(highlight, Apply) else next((n for n in order if n.op == highlight or highlight is True), None)
-    if node is None or len(node.inputs) < 3:
-        return {}
+    if highlight is True:
+        node = next((node for node in order if "IfElse" in type(node.op).__name__), None)  # as the table of colours knows them
+        if node is None:
+            return {}
+    else:
+        node = next((node for node in order if highlight in (node, node.op)), None)
+        if node is None:
+            raise ValueError(f"cannot highlight {highlight}: it is not in the graph that is drawn (optimizations may have replaced it)")
+        if len(node.inputs) < 3:
+            raise ValueError(f"cannot highlight {node}: a condition and two branches are needed, it has {len(node.inputs)} inputs")
     half = (len(node.inputs) - 1) // 2
     left = set(io_toposort([], node.inputs[1 : 1 + half]))
     right = set(io_toposort([], node.inputs[1 + half :]))

@@ -61,7 +61,8 @@ def pydotprint(
     high_contrast : bool
         Fill figures with their colours instead of colouring the border.
     cond_highlight : bool, Op or Apply, optional
-        Mark what the branches of a lazy if need.
+        Mark what the first (blue), the second (red) and both branches (purple) of a lazy if need: the first of the graph, or a
+        given one.
     colorCodes : dict, optional
         Part of an op's class name -> colour.
     max_label_size : int

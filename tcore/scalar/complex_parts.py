@@ -94,11 +94,17 @@ class Conj(MathOp):
         return conj(g)
 
 
+def _of_reals(*types: Any) -> Any:
+    if any(each.dtype in complex_dtypes for each in types):
+        raise TypeError(f"a complex number is made of two real ones, got {', '.join(each.dtype for each in types)}")
+    return complex_out(*types)
+
+
 class Complex(MathOp):
     """The number with real part x and imaginary part y."""
 
     nin = 2
-    output_types_preference = staticmethod(complex_out)
+    output_types_preference = staticmethod(_of_reals)
 
     def impl(self, x: Any, y: Any) -> Any:
         return np.asarray(x) + 1j * np.asarray(y)
@@ -118,13 +124,14 @@ class ComplexFromPolar(MathOp):
     """The number with absolute value r and argument theta."""
 
     nin = 2
-    output_types_preference = staticmethod(complex_out)
+    output_types_preference = staticmethod(_of_reals)
 
     def impl(self, r: Any, theta: Any) -> Any:
         return r * np.cos(theta) + 1j * r * np.sin(theta)
 
     def on_arrays(self, inputs: Any, dtypes: Any, out: Any) -> list[np.ndarray]:
-        r, theta = inputs
+        part = np.empty(0, dtypes[0]).real.dtype  # NumPy would compute with small integers in half precision
+        r, theta = (np.asarray(value, part) for value in inputs)
         return complex.on_arrays([r * np.cos(theta), r * np.sin(theta)], dtypes, out)
 
     def pullback(self, g: Any, out: Any, r: Any, theta: Any) -> Any:

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from attrs import frozen
 
 from tcore.graph.apply import Apply
 from tcore.graph.variable import Constant, Variable
+from tcore.records import frozen
 from tcore.scalar.op import ScalarOp, float_like
 from tcore.scalar.type import get_scalar_type
 

@@ -135,7 +135,7 @@ class ScalarOp(Op):
         return type(self) is type(other) and self.output_types_preference_key() == other.output_types_preference_key()
 
     def __hash__(self) -> int:
-        return hash((type(self), self.output_types_preference_key()))
+        return hash((type(self), self.__dict__.get("output_types_preference")))  # an optimization asks for many
 
     def output_types_preference_key(self) -> Any:
         """What of the preference takes part in comparisons: None where the class has it."""
@@ -262,6 +262,12 @@ class MathOp(ScalarOp):
         if target is None and result.dtype != dtype:
             result = result.astype(dtype)
         return [np.asarray(result)]
+
+    def perform(self, node: Apply, inputs: Sequence[Any], output_storage: Sequence[list[Any]], params: Any = None) -> None:
+        """As on arrays: in the output's precision, where NumPy would compute with small integers in half precision."""
+        with np.errstate(all="ignore"):
+            (result,) = self.on_arrays([np.asarray(value) for value in inputs], [node.outputs[0].type.dtype], [None])
+        output_storage[0][0] = result[()]
 
     def pullback(self, g: Any, out: Any, *inputs: Any) -> Any:
         """Gradients with respect to the inputs: one value, or a tuple of them."""

@@ -6,10 +6,11 @@ import math
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-from attrs import field, frozen
+from attrs import field
 
 from tcore.graph import Apply, FieldlessOp, Op, Variable
 from tcore.plugins.finders import names_elsewhere
+from tcore.records import frozen
 from tcore.tensor.conversion import as_tensor_variable
 from tcore.tensor.dot import check_product_shapes, dot, outer, product_flops
 from tcore.tensor.type import TensorType

@@ -6,14 +6,15 @@ from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
-from attrs import field, frozen
+from attrs import field
 
 from tcore import scalar
 from tcore.configuration import config
 from tcore.graph.apply import Apply
+from tcore.graph.floating import floating_point_errors
 from tcore.graph.op import Op
 from tcore.graph.variable import Variable
-from tcore.link.floating import floating_point_errors
+from tcore.records import frozen
 from tcore.scalar.dtypes import discrete_dtypes
 from tcore.scalar.op import ScalarOp
 from tcore.tensor.conversion import as_tensor_variable

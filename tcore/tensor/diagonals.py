@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-from attrs import field, frozen
+from attrs import field
 
 from tcore.configuration import config
 from tcore.graph import Apply, Op, Variable
+from tcore.records import frozen
 from tcore.scalar.dtypes import discrete_dtypes
 from tcore.tensor._lengths import greatest, least, less, plus
 from tcore.tensor.conversion import as_tensor_variable

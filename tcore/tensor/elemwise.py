@@ -11,10 +11,10 @@ from attrs import field, frozen
 
 from tcore.configuration import config
 from tcore.graph.apply import Apply
+from tcore.graph.floating import floating_point_errors
 from tcore.graph.null_type import DisconnectedType, NullType
 from tcore.graph.op import Op
 from tcore.graph.variable import Variable
-from tcore.link.floating import floating_point_errors
 from tcore.plugins.finders import names_elsewhere
 from tcore.scalar.basic import Second
 from tcore.scalar.dtypes import complex_dtypes, discrete_dtypes
@@ -83,14 +83,16 @@ class Elemwise(Op):
     def get_output_info(self, dim_shuffle: Callable[..., Op], *inputs: Any) -> tuple[list[str], list[tuple[bool, ...]], list[Variable]]:
         """Output dtypes, output broadcast patterns, and the inputs brought to one number of axes by ``dim_shuffle``."""
         variables: list[Any] = [x if isinstance(x, Variable) else as_tensor_variable(x) for x in inputs]
-        dtypes = self._output_dtypes(tuple(x.type.dtype for x in variables))
-        ndim = max((x.type.ndim for x in variables), default=0)
-        for position, x in enumerate(variables):
-            missing = ndim - x.type.ndim
+        dtypes = self._output_dtypes(tuple([x.type.dtype for x in variables]))
+        patterns = [x.type.broadcastable for x in variables]
+        ndim = max(map(len, patterns), default=0)
+        for position, pattern in enumerate(patterns):
+            missing = ndim - len(pattern)
             if missing:
-                order = ("x",) * missing + tuple(range(x.type.ndim))
-                variables[position] = dim_shuffle(x.type.broadcastable, order)(x)
-        flags = tuple(all(axis) for axis in zip(*(x.type.broadcastable for x in variables), strict=True))
+                order = ("x",) * missing + tuple(range(len(pattern)))
+                variables[position] = dim_shuffle(pattern, order)(variables[position])
+                patterns[position] = (True,) * missing + pattern
+        flags = tuple(map(all, zip(*patterns, strict=True)))
         for output, position in self.inplace_pattern.items():
             given = variables[position].type
             if given.broadcastable != flags:

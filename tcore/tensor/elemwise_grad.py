@@ -6,10 +6,9 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any
 
-from attrs import frozen
-
 from tcore.graph.apply import Apply
 from tcore.graph.variable import Constant, Variable
+from tcore.records import frozen
 from tcore.scalar.op import ScalarOp
 from tcore.scalar.type import Scalar, get_scalar_type
 from tcore.tensor.conversion import constant

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import numpy as np
-from attrs import field, frozen
+from attrs import field
 
 from tcore import scalar
 from tcore.configuration import config
@@ -14,6 +14,7 @@ from tcore.graph.apply import Apply
 from tcore.graph.null_type import DisconnectedType
 from tcore.graph.op import Op
 from tcore.graph.variable import Variable
+from tcore.records import frozen
 from tcore.scalar.dtypes import complex_dtypes, discrete_dtypes
 from tcore.tensor.careduce import normal_axes, spread_over
 from tcore.tensor.conversion import as_tensor_variable

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from attrs import frozen
 
 from tcore.graph import Apply, Constant, Op, Variable
 from tcore.graph.null_type import disconnected_type
+from tcore.records import frozen
 from tcore.tensor.advanced_incsubtensor import AdvancedIncSubtensor, AdvancedIncSubtensor1
 from tcore.tensor.advanced_subtensor import (
     AdvancedSubtensor,

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-from attrs import frozen
 
 from tcore.graph import Apply, Op, Variable
 from tcore.graph.null_type import disconnected_type
 from tcore.graph.type_code import PerTypeCode, TypeCode
+from tcore.records import frozen
 from tcore.tensor.constants import (
     NotScalarConstantError,
     constant_int,

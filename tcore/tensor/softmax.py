@@ -9,9 +9,9 @@ import numpy as np
 
 from tcore import scalar
 from tcore.graph.apply import Apply
+from tcore.graph.floating import floating_point_errors
 from tcore.graph.op import Op
 from tcore.graph.variable import Variable
-from tcore.link.floating import floating_point_errors
 from tcore.scalar.dtypes import float_dtypes
 from tcore.tensor import reductions
 from tcore.tensor.careduce import spread_over

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from attrs import frozen
 
 from tcore.graph import Apply, Constant, FieldlessOp, Type, Variable
 from tcore.graph.null_type import disconnected_type
+from tcore.records import frozen
 from tcore.tensor.alloc import integer_scalar
 from tcore.tensor.scalars import tensor_from_scalar
 

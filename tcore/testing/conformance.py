@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
-from attrs import field, frozen
+from attrs import field
 
 from tcore.graph import Apply, Constant, Variable
+from tcore.records import frozen
 
 __all__ = [
     "OpCase",

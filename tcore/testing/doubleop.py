@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from attrs import frozen
 
 from tcore.graph import Apply, Op, Variable
+from tcore.records import frozen
 from tcore.tensor import as_tensor_variable
 
 __all__ = ["DoubleOp"]

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from attrs import frozen
 
 from tcore.codegen.tables import lowering_table
 from tcore.link import ExportError
+from tcore.records import frozen
 from tcore_cpu.compiler import Unit
 from tcore_cpu.draft import Draft
 from tcore_cpu.linking import constant_value

@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from attrs import define, field
+from attrs import field
 
 from tcore.configuration import config
+from tcore.records import define
 from tcore_cpu import runtime_build
 from tcore_cpu.blas import ROUTINES
 from tcore_cpu.compiler import SEMANTIC_FLAGS, CompileError, Compiler, find_compiler, libraries_of

@@ -56,7 +56,7 @@ static void tc_read_kernel(tc_reader *r, tc_kernel *kernel)
         phases[p].nrefs = tc_read_count(r, TC_MAXREFS);
         phases[p].nreductions = tc_read_count(r, TC_MAXCELLS);
         phases[p].refs = (tc_ref *)tc_read_ints(r, 4 * (int64_t)phases[p].nrefs);
-        phases[p].reductions = (tc_reduction *)tc_read_ints(r, 6 * (int64_t)phases[p].nreductions);
+        phases[p].reductions = (tc_reduction *)tc_read_ints(r, 7 * (int64_t)phases[p].nreductions);
         kernel->nphases = p + 1;
     }
 }

@@ -9,30 +9,38 @@ typedef struct {
     int64_t count[TC_LEVELS];
 } tc_lane_sum;
 
-static void tc_lane_push(tc_lane_sum *sum, int level, int op, int dtype, const void *values, int64_t n, int itemsize)
+static void tc_lane_push(tc_lane_sum *sum, int level, int op, int dtype, int source, const void *values, int64_t n,
+                         int itemsize)
 {
-    if (sum->count[level] == 0)
+    /* A sum begins with 0, not with its first element: -0.0 + -0.0 is 0.0 as NumPy adds. */
+    if (sum->count[level] == 0 && op == TC_SUM)
+        memset(sum->level[level], 0, (size_t)(n * itemsize));
+    if (source != dtype)
+        tc_add_wide_rows(source, sum->level[level], values, n);
+    else if (sum->count[level] == 0 && op != TC_SUM)
         memcpy(sum->level[level], values, (size_t)(n * itemsize));
     else
         tc_fold_rows(op, dtype, sum->level[level], values, n);
     if (++sum->count[level] == TC_LANE_GROUP && level + 1 < TC_LEVELS) {
         sum->count[level] = 0;
-        tc_lane_push(sum, level + 1, op, dtype, sum->level[level], n, itemsize);
+        tc_lane_push(sum, level + 1, op, dtype, dtype, sum->level[level], n, itemsize);
     }
 }
 
 /* Pushes the next rows of an array at once: returns how many, 0 where single ones are due. */
-static int64_t tc_lane_push_rows(tc_lane_sum *sum, int op, int dtype, const char *rows, int64_t stride, int64_t most,
-                                 int64_t n, int itemsize)
+static int64_t tc_lane_push_rows(tc_lane_sum *sum, int op, int dtype, int source, const char *rows, int64_t stride,
+                                 int64_t most, int64_t n, int itemsize)
 {
-    int fresh = sum->count[0] == 0, taken = 7 + fresh;
+    int fresh = sum->count[0] == 0 && op != TC_SUM, taken = 7 + fresh;
     if (most < taken || sum->count[0] + taken > TC_LANE_GROUP)
         return 0;
-    tc_fold_seven(op, dtype, sum->level[0], fresh ? rows : sum->level[0], rows + fresh * stride, stride, n);
+    if (sum->count[0] == 0 && op == TC_SUM)
+        memset(sum->level[0], 0, (size_t)(n * itemsize));
+    tc_fold_seven(op, dtype, source, sum->level[0], fresh ? rows : sum->level[0], rows + fresh * stride, stride, n);
     sum->count[0] += taken;
     if (sum->count[0] == TC_LANE_GROUP) {
         sum->count[0] = 0;
-        tc_lane_push(sum, 1, op, dtype, sum->level[0], n, itemsize);
+        tc_lane_push(sum, 1, op, dtype, dtype, sum->level[0], n, itemsize);
     }
     return taken;
 }
@@ -117,8 +125,8 @@ static void tc_lanes_task(void *context, int64_t begin, int64_t end)
                 const char *rows = origin[reduction->value] + at_row * stride + at * itemsize;
                 if (job->row.nd > 1)
                     rows += tc_run_offset(&job->row, p, k / row_inner);
-                if ((taken = tc_lane_push_rows(&sums[0], reduction->op, reduction->dtype, rows, stride,
-                                               row_inner - at_row, n, itemsize))) {
+                if ((taken = tc_lane_push_rows(&sums[0], reduction->op, reduction->dtype, reduction->source, rows, stride,
+                                               row_inner - at_row, n, tc_itemsize(reduction->dtype)))) {
                     k += taken - 1;
                     continue;
                 }
@@ -138,7 +146,7 @@ static void tc_lanes_task(void *context, int64_t begin, int64_t end)
             }
             for (int s = 0; s < phase->nreductions; s++) {
                 const tc_reduction *reduction = &phase->reductions[s];
-                tc_lane_push(&sums[s], 0, reduction->op, reduction->dtype, ptr[reduction->value], n,
+                tc_lane_push(&sums[s], 0, reduction->op, reduction->dtype, reduction->source, ptr[reduction->value], n,
                              tc_itemsize(reduction->dtype));
             }
         }

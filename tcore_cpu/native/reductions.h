@@ -73,6 +73,38 @@ typedef union {
         }                                                                       \
     }
 
+/* Sums of T in wider accumulators W, without a copy of the elements in between. */
+#define TC_WIDE_SUM(NAME, T, W)                                                 \
+    TC_CLONES static W NAME(const T *restrict x, int64_t n)                     \
+    {                                                                           \
+        W a[TC_WIDTH];                                                          \
+        int64_t i = 0;                                                          \
+        for (int j = 0; j < TC_WIDTH; j++)                                      \
+            a[j] = 0;                                                           \
+        for (; i + TC_WIDTH <= n; i += TC_WIDTH)                                \
+            for (int j = 0; j < TC_WIDTH; j++)                                  \
+                a[j] += (W)x[i + j];                                            \
+        for (int j = 0; i + j < n; j++)                                         \
+            a[j] += (W)x[i + j];                                                \
+        for (int h = TC_WIDTH / 2; h; h /= 2)                                   \
+            for (int j = 0; j < h; j++)                                         \
+                a[j] += a[j + h];                                               \
+        return a[0];                                                            \
+    }                                                                           \
+    TC_CLONES static void NAME##_rows(W *restrict to, const T *restrict x, int64_t n) \
+    {                                                                           \
+        for (int64_t i = 0; i < n; i++)                                         \
+            to[i] += (W)x[i];                                                   \
+    }                                                                           \
+    TC_CLONES static void NAME##_rows7(W *restrict to, const char *x, int64_t stride, int64_t n) \
+    {                                                                           \
+        TC_SEVEN_ROWS(T)                                                        \
+        for (int64_t i = 0; i < n; i++) {                                       \
+            W v = to[i] + (W)x0[i] + (W)x1[i] + (W)x2[i];                       \
+            to[i] = v + (W)x3[i] + (W)x4[i] + (W)x5[i] + (W)x6[i];              \
+        }                                                                       \
+    }
+
 /* Extremes of integers: LESS(x, a) picks the new value. */
 #define TC_EXTREME_INTEGER(NAME, T, LESS)                                       \
     TC_CLONES static T NAME(const T *restrict x, int64_t n)                     \
@@ -258,6 +290,27 @@ TC_ALL_INTEGER(uint64_t, uint64_t, u64)
 TC_ALL_FLOAT(float, tc_f32x16, tc_i32x16, f32)
 TC_ALL_FLOAT(double, tc_f64x8, tc_i64x8, f64)
 
+TC_WIDE_SUM(tc_wide_f32, float, double)
+TC_WIDE_SUM(tc_wide_i8, int8_t, int64_t)
+TC_WIDE_SUM(tc_wide_i16, int16_t, int64_t)
+TC_WIDE_SUM(tc_wide_i32, int32_t, int64_t)
+TC_WIDE_SUM(tc_wide_u8, uint8_t, uint64_t)
+TC_WIDE_SUM(tc_wide_u16, uint16_t, uint64_t)
+TC_WIDE_SUM(tc_wide_u32, uint32_t, uint64_t)
+
+/* Calls DO(accumulator, suffix) for the dtype of elements that are summed in wider accumulators. */
+#define TC_DISPATCH_WIDE(source, DO)                                            \
+    switch (source) {                                                           \
+    case TC_FLOAT32: DO(double, f32) break;                                     \
+    case TC_INT8: DO(int64_t, i8) break;                                        \
+    case TC_INT16: DO(int64_t, i16) break;                                      \
+    case TC_INT32: DO(int64_t, i32) break;                                      \
+    case TC_UINT8: DO(uint64_t, u8) break;                                      \
+    case TC_UINT16: DO(uint64_t, u16) break;                                    \
+    case TC_UINT32: DO(uint64_t, u32) break;                                    \
+    default: break;                                                             \
+    }
+
 /* Calls DO(type, suffix) for a dtype; FLOATS likewise for those that are no integers. */
 #define TC_DISPATCH(dtype, DO)                                                  \
     switch (dtype) {                                                            \
@@ -286,9 +339,14 @@ TC_ALL_FLOAT(double, tc_f64x8, tc_i64x8, f64)
     default: break;                                                             \
     }
 
-/* The value of a tile of at least one element. */
-static void tc_fold_tile(int op, int dtype, const void *x, int64_t n, void *to)
+/* The value of a tile of at least one element; `source` is the dtype of its elements, `dtype` that of the value. */
+static void tc_fold_tile(int op, int dtype, int source, const void *x, int64_t n, void *to)
 {
+#define TC_WIDE_TILE(W, S) *(W *)to = tc_wide_##S(x, n);
+    if (source != dtype) {
+        TC_DISPATCH_WIDE(source, TC_WIDE_TILE)
+        return;
+    }
 #define TC_DO(KIND) TC_DO_##KIND
 #define TC_DO_SUM(T, S) *(T *)to = tc_sum_##S(x, n);
 #define TC_DO_PROD(T, S) *(T *)to = tc_prod_##S(x, n);
@@ -329,9 +387,21 @@ static void tc_fold_rows(int op, int dtype, void *to, const void *x, int64_t n)
     }
 }
 
-/* to[i] = from[i] op x[i] op x[i + stride] op …, seven rows in this order; `from` may be `to`. */
-static void tc_fold_seven(int op, int dtype, void *to, const void *from, const char *x, int64_t stride, int64_t n)
+/* to[i] = to[i] + x[i], with elements of another dtype than the accumulators'. */
+static void tc_add_wide_rows(int source, void *to, const void *x, int64_t n)
 {
+#define TC_WIDE_ROWS(W, S) tc_wide_##S##_rows(to, x, n);
+    TC_DISPATCH_WIDE(source, TC_WIDE_ROWS)
+}
+
+/* to[i] = from[i] op x[i] op x[i + stride] op …, seven rows in this order; `from` may be `to`, and is where dtypes differ. */
+static void tc_fold_seven(int op, int dtype, int source, void *to, const void *from, const char *x, int64_t stride, int64_t n)
+{
+#define TC_WIDE_SEVEN(W, S) tc_wide_##S##_rows7(to, x, stride, n);
+    if (source != dtype) {
+        TC_DISPATCH_WIDE(source, TC_WIDE_SEVEN)
+        return;
+    }
 #define TC_SEVEN_SUM(T, S) tc_sum_##S##_rows7(to, from, x, stride, n);
 #define TC_SEVEN_PROD(T, S) tc_prod_##S##_rows7(to, from, x, stride, n);
 #define TC_SEVEN_MIN(T, S) tc_min_##S##_rows7(to, from, x, stride, n);

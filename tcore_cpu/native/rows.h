@@ -58,7 +58,7 @@ static void tc_row_tiles(tc_job *job, const tc_phase *phase, int64_t kept_run, i
             const tc_reduction *reduction = &phase->reductions[s];
             tc_value value;
             int64_t position = 0;
-            tc_fold_tile(reduction->op, reduction->dtype, ptr[reduction->value], n, &value);
+            tc_fold_tile(reduction->op, reduction->dtype, reduction->source, ptr[reduction->value], n, &value);
             if (reduction->op == TC_ARGMIN || reduction->op == TC_ARGMAX) {
                 int q = reduction->position;
                 int64_t step = loop->str[phase->refs[q].index][loop->nd - 1];
@@ -214,7 +214,7 @@ static void tc_short_rows(tc_job *job, const tc_phase *phase, int64_t run, int64
         }
         for (int s = 0; s < phase->nreductions; s++) {
             const tc_reduction *reduction = &phase->reductions[s];
-            tc_fold_tile(reduction->op, reduction->dtype, ptr[reduction->value], length, result[s]);
+            tc_fold_tile(reduction->op, reduction->dtype, reduction->source, ptr[reduction->value], length, result[s]);
             result[s] += tc_itemsize(reduction->dtype);
         }
     }

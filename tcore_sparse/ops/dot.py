@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from attrs import frozen
 
 from tcore import tensor
 from tcore.graph import Apply, Op, Variable
 from tcore.graph.null_type import disconnected_type
+from tcore.records import frozen
 from tcore.scalar import upcast
 from tcore.tensor import TensorType
 from tcore_sparse.conversion import as_sparse_or_tensor_variable, is_sparse_variable

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from attrs import frozen
 
 from tcore import tensor
 from tcore.graph import Apply, Op, Variable
+from tcore.records import frozen
 from tcore.scalar import upcast
 from tcore_sparse.conversion import as_sparse_or_tensor_variable, is_sparse_variable
 from tcore_sparse.ops.dense import dense_from_sparse

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import scipy.sparse
-from attrs import frozen
 
 from tcore import tensor
 from tcore.graph import Apply, Op, Variable
 from tcore.graph.null_type import disconnected_type
+from tcore.records import frozen
 from tcore_sparse.conversion import is_sparse_variable
 from tcore_sparse.ops.dense import dense_from_sparse
 from tcore_sparse.types import SparseType

@@ -106,6 +106,7 @@ def test_verify_grad_L6821():
     """Passes for the right gradient; without the factor it raises."""
     value = np.random.default_rng(3).random((5, 7, 2))
     utt.verify_grad(DoubleOp(), [value])
+    utt.verify_grad(DoubleOp(), [value], rng=np.random.RandomState(1))
     with pytest.raises(GradientError):
         utt.verify_grad(DoubleOp(slope=1), [value])
 
@@ -170,6 +171,8 @@ def test_assert_allclose_L6779():
         utt.assert_allclose([[1.0, 2.0], [3.0, 4.0]], off)
     with pytest.raises(AssertionError, match=r"shape \(2,\).*\n.*shape \(3,\)"):
         utt.assert_allclose(np.ones(2), np.ones(3))
+    with pytest.raises(AssertionError, match=r"expected: shape \(0,\), dtype float64, strides .*\n.*shape \(1,\)"):
+        utt.assert_allclose(np.zeros(0), np.ones(1))
     with pytest.raises(AssertionError, match="NaN in 1 places"):
         utt.assert_allclose([1.0, 2.0], [np.nan, 2.0])
 

@@ -13,7 +13,8 @@ from tcore.compile.function import function
 from tcore.compile.mode import Mode
 from tcore.graph import Apply, Op
 from tcore.tensor.sharedvar import tensor_constructor
-from tcore_cpu.linker import CLinker, CPyLinker, CvmLinker, NoNativeCode
+from tcore_cpu.c_linker import CLinker
+from tcore_cpu.linker import CPyLinker, CvmLinker, NoNativeCode
 
 
 class PythonOnly(Op):

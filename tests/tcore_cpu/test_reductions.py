@@ -10,7 +10,7 @@ from tcore.compile.function import function
 from tcore.compile.mode import Mode
 from tcore_cpu.linker import CvmLinker
 
-DTYPES = ("float64", "float32", "int64", "int32", "uint8", "bool")
+DTYPES = ("float64", "float32", "int64", "int32", "int16", "int8", "uint32", "uint16", "uint8", "bool")
 
 
 def sample(shape, dtype, rng):
@@ -37,14 +37,27 @@ def test_groups_of_rows(native, dtype):
     """Over the outer axis rows are taken in groups; every remainder of a group, and of the groups' groups."""
     rng = np.random.default_rng(0)
     x = tt.TensorType(dtype, (False, False))("x")
-    f = native([x], [x.sum(axis=0), x.max(axis=0), x.min(axis=0)])
+    f = native([x], [x.sum(axis=0), x.max(axis=0), x.min(axis=0), x.sum(axis=1), x.sum()])
     for rows in (1, 6, 7, 8, 9, 14, 15, 16, 63, 64, 65, 71, 72, 128, 4095, 4097, 4170):
         for columns in (4, 17, 520) if rows < 100 else (5,):
             value = sample((rows, columns), dtype, rng)
-            total, largest, smallest = f(value)
-            np.testing.assert_allclose(total, value.sum(axis=0, dtype=total.dtype), rtol=1e-5, atol=1e-4)
+            total, largest, smallest, row_sums, all_ = f(value)
+            wide = value.astype("float64") if dtype == "float32" else value
+            close = {"rtol": 1e-6, "atol": 1e-5} if dtype == "float32" else {"rtol": 1e-12, "atol": 1e-12}
+            for result, expected in ((total, wide.sum(axis=0)), (row_sums, wide.sum(axis=1)), (all_, wide.sum())):
+                np.testing.assert_allclose(result, expected, **close)
             np.testing.assert_array_equal(largest, value.max(axis=0))
             np.testing.assert_array_equal(smallest, value.min(axis=0))
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_sums_of_negative_zeros(native, dtype):
+    """-0.0 + -0.0 is -0.0, but a sum begins with 0.0."""
+    x = tt.TensorType(dtype, (False, False))("x")
+    f = native([x], [x.sum(axis=0), x.sum(axis=1), x.sum()])
+    for shape in ((3, 8), (100, 8), (8, 3), (1, 1)):
+        for result in f(np.full(shape, -0.0, dtype)):
+            assert not np.signbit(result).any()
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])

@@ -16,9 +16,10 @@ from tcore.graph import Apply, MethodNotDefined, Op, Type
 from tcore.link import PerformLinker
 from tcore.tensor.conversion import as_tensor_variable
 from tcore.tensor.sharedvar import tensor_constructor
+from tcore_cpu.c_linker import CLinker
 from tcore_cpu.c_steps import objection
 from tcore_cpu.compiler import CompileError
-from tcore_cpu.linker import CLinker, CPyLinker, CvmLinker
+from tcore_cpu.linker import CPyLinker, CvmLinker
 from tcore_cpu.user_code import module_text
 
 pytestmark = pytest.mark.skipif(objection() is not None, reason=str(objection()))

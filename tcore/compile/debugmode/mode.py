@@ -21,6 +21,7 @@ from tcore.compile.debugmode.rewriting import RepeatedOptimizer, Replacements, a
 from tcore.configuration import config
 from tcore.graph import Apply, FunctionGraph, NoParams, Op, Variable
 from tcore.graph.debugprint import debugprint
+from tcore.graph.op import performs
 from tcore.graph.type import of_type
 from tcore.link import LocalLinker, PerformLinker, WrapLinker
 from tcore.link.program import run_until_done
@@ -109,7 +110,7 @@ class DebugMode(Mode):
         given = [cell[0] for cell in cells.inputs]
         initial = [copy.deepcopy(cell[0]) for cell in cells.outputs]
         before = [copy.deepcopy(value) for value in given]
-        implementations = list(self._implementations(thunks))
+        implementations = list(self._implementations(node.op, thunks))
         name, thunk = implementations[0]
         _run(node, thunk, given, [None] * len(node.outputs))
         self._check_inputs(node, name, before, given)
@@ -126,9 +127,10 @@ class DebugMode(Mode):
         for cell, value in zip(cells.outputs, final, strict=True):
             cell[0] = value
 
-    def _implementations(self, thunks: Sequence[Any]) -> Iterator[tuple[str, Any]]:
+    def _implementations(self, op: Any, thunks: Sequence[Any]) -> Iterator[tuple[str, Any]]:
         native = [thunk for thunk in thunks[1:] if getattr(thunk, "native", False)]
-        if self.check_py_code or not native:
+        in_c_only = _perform_of(op) is not None and not performs(op) and not hasattr(op, "debug_perform")
+        if not native or (self.check_py_code and not in_c_only):
             yield "perform", thunks[0]
         for thunk in native:
             yield "C", thunk

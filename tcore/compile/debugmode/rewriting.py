@@ -12,6 +12,7 @@ from tcore.compile.debugmode.errors import BadOptimization, StochasticOrder
 from tcore.graph import Apply, Constant, Feature, FunctionGraph, Variable
 from tcore.graph.debugprint import debugprint
 from tcore.graph.features import Revert
+from tcore.graph.op import performs
 from tcore.graph.traversal import io_toposort
 from tcore.link.program import run_until_done
 
@@ -101,7 +102,7 @@ def _performed(node: Apply, values: Sequence[Any]) -> list[Any]:
     cells = {variable: [copy.deepcopy(value)] for variable, value in zip(node.inputs, values, strict=True)}
     cells.update((variable, [None]) for variable in node.outputs)
     flags = {variable: [int(variable not in node.outputs)] for variable in cells}
-    thunk = node.op.make_thunk(node, cells, flags, [], impl="py")
+    thunk = node.op.make_thunk(node, cells, flags, [], impl="py" if performs(node.op) else None)
     run_until_done(thunk)
     return [cells[variable][0] for variable in node.outputs]
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any, TextIO
 
-from attrs import define
-
 from tcore.compile.profiling.memory import print_memory
 from tcore.configuration import config
 from tcore.graph.debugprint import debugprint
+from tcore.records import define
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

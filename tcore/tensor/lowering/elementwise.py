@@ -1,4 +1,4 @@
-"""Lowering of Elemwise: the scalar op at each index."""
+"""Lowering of Elemwise, the scalar op at each index, and of scalar ops on numbers."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from tcore.codegen.expr import Expr
 from tcore.codegen.lowering import Operand, Target, lowers
 from tcore.codegen.scalar_ops import scalar_values
 from tcore.codegen.stages import Map
+from tcore.scalar.op import ScalarOp
 from tcore.tensor.elemwise import Elemwise
 
 __all__ = ["LOWERINGS", "common_shape"]
@@ -29,4 +30,12 @@ def lower_elemwise(op: Any, out: Target | tuple[Target, ...], *inputs: Operand) 
     return Map(tuple(target.buffer for target in outs), axes, values)
 
 
-LOWERINGS = (lower_elemwise,)
+@lowers(ScalarOp)
+def lower_scalar_op(op: Any, out: Target | tuple[Target, ...], *inputs: Operand) -> Map:
+    """``out = scalar_op(x, y, …)``, in graphs of numbers that no Elemwise wraps."""
+    outs = out if isinstance(out, tuple) else (out,)
+    values = scalar_values(op, [x.scalar() for x in inputs], [target.dtype for target in outs])
+    return Map(tuple(target.buffer for target in outs), (), values)
+
+
+LOWERINGS = (lower_elemwise, lower_scalar_op)

@@ -97,7 +97,7 @@ class Canonizer(LocalOptimizer):
         stack: list[tuple[Any, bool]] = [(input, True)]
         while stack:
             variable, upper = stack.pop()
-            node = elemwise_node(variable, *self._kinds)
+            node = None if variable.owner is None else elemwise_node(variable, *self._kinds)
             if (
                 node is None
                 or variable.type.dtype != input.type.dtype
@@ -175,6 +175,7 @@ class Canonizer(LocalOptimizer):
                     rest.append(variable)
                 else:
                     values.append(value)
+                    constant = variable
         if not above and not below:
             return num, denum
         if len(above) == 1 and not below:
@@ -184,7 +185,6 @@ class Canonizer(LocalOptimizer):
                 return num, denum
             if not np.isfinite(value):
                 return list(orig_num), list(orig_denum)
-            constant = next(v for v in orig_num if self.get_constant(v) is not None)
             return [constant, *num], denum
         with np.errstate(all="ignore"):
             folded = self.calculate(above, below, aslist=True, out_type=out_type)
@@ -197,7 +197,7 @@ class Canonizer(LocalOptimizer):
     def transform(self, node: Apply) -> Any:
         """As the class says."""
         op: Any = node.op
-        if op.inplace_pattern or len(node.outputs) != 1 or type(op.scalar_op) not in self._kinds:
+        if op.inplace_pattern or len(node.outputs) != 1 or type(op.scalar_op) not in self._kinds or self._is_settled(node):
             return False
         if self.discrete_only and not is_discrete(node):
             return False
@@ -217,12 +217,29 @@ class Canonizer(LocalOptimizer):
             return False
         return [fitted(new, out)]
 
+    def _is_settled(self, node: Apply) -> bool:
+        """Whether a look at the inputs shows the normal form: ``main`` of terms that are no such ops, at most the first a constant.
+
+        Most visits find it so. False decides nothing.
+        """
+        if len(node.inputs) < 2 or self.external_simplifiers or (node.op is not self.main and node.op != self.main):
+            return False
+        for position, variable in enumerate(node.inputs):
+            if variable.owner is None:
+                if isinstance(variable, Constant) and (position or self.get_constant(variable) in (None, self._neutral)):
+                    return False
+                continue
+            op: Any = variable.owner.op
+            if isinstance(op, DimShuffle) or (isinstance(op, Elemwise) and isinstance(op.scalar_op, self._kinds)):
+                return False
+        return True
+
     def _belongs_to_a_larger_one(self, out: Any) -> bool:
         """Whether the only user is an op of the same kind, which takes this one apart when its turn comes."""
-        if out.fgraph is None:
+        if out.fgraph is None or out.fgraph.client_count(out) != 1:
             return False
         clients = out.fgraph.clients(out)
-        if len(clients) != 1 or clients[0][0] == "output":
+        if clients[0][0] == "output":
             return False
         user = clients[0][0]
         return (

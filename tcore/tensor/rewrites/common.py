@@ -85,7 +85,7 @@ def uniform_value(variable: Any) -> np.ndarray | None:
 def has_value(variable: Any, number: float) -> bool:
     """Whether every element of ``variable`` is known to be ``number``."""
     value = uniform_value(variable)
-    return value is not None and bool(value == number)
+    return value is not None and value.item() == number
 
 
 def is_discrete(node: Apply) -> bool:

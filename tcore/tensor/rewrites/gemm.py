@@ -11,13 +11,14 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from attrs import astuple, define, frozen
+from attrs import astuple
 
 from tcore import scalar
 from tcore.graph.errors import InconsistencyError
 from tcore.graph.features import ReplaceValidate
 from tcore.optimizer.base import Optimizer
 from tcore.optimizer.tracing import inherit
+from tcore.records import define, frozen
 from tcore.scalar.dtypes import upcast
 from tcore.tensor.blas import Dot22, blas_dtypes, gemm_no_inplace, gemv_no_inplace
 from tcore.tensor.constants import NotScalarConstantError, get_scalar_constant_value

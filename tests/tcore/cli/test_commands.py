@@ -7,8 +7,13 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
+import importlib_metadata
 import pytest
+
+import tcore
+from tcore.cli import doctor, main, probe
 
 
 class Folder:
@@ -147,6 +152,87 @@ def test_doctor_without_compiler(folder: Folder) -> None:
     assert "apt-get install gcc" in line["remedy"]
 
 
+@pytest.mark.parametrize(
+    ("script", "text"),
+    [("echo 'no cc1' >&2; exit 1", "does not compile: no cc1"), ("exit 1", "does not compile: no message"), (None, "cannot be run")],
+)
+def test_doctor_with_a_broken_compiler(folder: Folder, script: str | None, text: str) -> None:
+    """A compiler that fails is a problem, with the first thing that it said; so is one that the option names and that is not there."""
+    (folder.path / "bin").mkdir()
+    if script is not None:
+        gcc = folder.path / "bin" / "gcc"
+        gcc.write_text(f"#!/bin/sh\n{script}\n")
+        gcc.chmod(0o755)
+    lines = json.loads(folder.tcore("doctor", "--json", path=str(folder.path / "bin"), tcore_flags="cxx=/nowhere/g++").stdout)
+    (line,) = [line for line in lines if line["topic"] == "compiler"]
+    assert line["status"] == "problem"
+    assert text in line["text"]
+    assert "install gcc" in line["remedy"]
+
+
+def test_doctor_on_libraries_and_folders(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """BLAS by option, a SciPy that cannot be loaded, a store that cannot be written to."""
+    with tcore.config.change_flags({"blas.ldflags": ""}):
+        (line,) = doctor._blas()
+    assert line.text == "option blas.ldflags: (none)"
+    monkeypatch.setitem(sys.modules, "scipy.linalg", None)
+    (line,) = doctor._blas()
+    assert (line.status, line.remedy) == ("problem", "python -m pip install --force-reinstall scipy")
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    with tcore.config.change_flags({"cpu.store": str(tmp_path / "store")}):
+        (line,) = doctor._store()
+    assert line.text == f"{tmp_path} is not writable: kernels are compiled in every process"
+
+
+def test_doctor_on_the_installation(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No distribution, or one of another version than what is imported."""
+    entry = SimpleNamespace(group="console_scripts", value="tcore.cli:main")
+    monkeypatch.setattr(importlib_metadata, "distribution", lambda name: SimpleNamespace(entry_points=[entry], version="0.0"))
+    assert doctor.stranger() == f"the installed distribution is tcore 0.0, but tcore {tcore.__version__} is imported"
+
+    def missing(name: str) -> None:
+        raise importlib_metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(importlib_metadata, "distribution", missing)
+    assert "no distribution tcore is installed" in doctor.stranger()
+
+
+def test_doctor_on_plugins_that_are_switched_off(folder: Folder) -> None:
+    """Are no problem: somebody wanted it."""
+    folder.plugin("quiet", "raise ValueError\n")
+    (line,) = [
+        line
+        for line in json.loads(folder.tcore("doctor", "--json", tcore_flags="plugins.disabled=quiet").stdout)
+        if line["topic"] == "plugin quiet"
+    ]
+    assert (line["status"], line["text"].partition(":")[0]) == ("info", "tcore-quiet 1.5")
+
+
+def test_probes_that_do_not_end(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Are ended, and what a child had told before counts, but for a line that is broken off."""
+    answers = []
+
+    class Child:
+        def __init__(self, command: list[str], **options: object) -> None:
+            answers.append(Path(next(part for part in command if part.startswith("--answers=")).partition("=")[2]))
+            self.killed = False
+
+        def communicate(self, timeout: float | None = None) -> tuple[str, str]:
+            if not self.killed:
+                answers[0].write_text('{"name": "first"}\n{"name": "sec')
+                raise subprocess.TimeoutExpired("probe", 1)
+            return "", ""
+
+        def kill(self) -> None:
+            self.killed = True
+
+    monkeypatch.setattr(probe.subprocess, "Popen", Child)
+    found, end = probe._run_child(["first", "second"], False)
+    assert found == [{"name": "first"}]
+    assert end.startswith("did not end within")
+    assert probe._how_it_ended(-250) == "was killed by signal 250"
+
+
 def test_doctor_store_that_cannot_be_made(folder: Folder) -> None:
     """A store below a file is a problem with a remedy."""
     (folder.path / "file").write_text("")
@@ -189,6 +275,10 @@ def test_config(folder: Folder) -> None:
     done = folder.tcore("config", "scan")
     assert "scan.allow_gc = False    [default]" in done.stdout
     assert "floatX" not in done.stdout
+    done = folder.tcore("config", "floatX", "scan.debug", tcore_flags="floatX=float31,unknown.name=1")
+    assert "option floatX cannot be 'float31' (from TCORE_FLAGS)" in done.stdout
+    assert "[error]" in done.stdout
+    assert "unknown.name = 1    [TCORE_FLAGS] is no option of tcore or of a loaded plugin" in done.stdout
     done = folder.tcore("config", "floatx")
     assert done.returncode == 1
     assert "tcore has no option 'floatx': did you mean floatX?" in done.stderr
@@ -213,3 +303,16 @@ def test_commands_of_plugins(folder: Folder) -> None:
     assert "ValueError: boom" in done.stderr
     assert "Traceback" not in done.stderr
     assert "No such command 'nothing'" in folder.tcore("nothing").stderr
+    folder.plugin(
+        "odd",
+        "from tcore.plugins import CommandSpec, hookimpl\n"
+        "@hookimpl\ndef tcore_commands():\n    return [CommandSpec('odd', load='pk_odd:hookimpl')]\n",
+        "[tcore.commands]\nodd = pk_odd\n",
+    )
+    done = folder.tcore("odd")
+    assert (done.returncode, "the command 'odd' is no click command but" in done.stderr) == (1, True)
+
+
+def test_names_of_commands() -> None:
+    """As completion in a shell lists them."""
+    assert {"config", "doctor", "ops", "optimizations", "plugins"} <= set(main.list_commands(None))

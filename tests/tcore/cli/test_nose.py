@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+import tcore
 from tcore.cli.nose import main, node_id
 
 TESTS = """
@@ -61,3 +62,23 @@ def test_help_L6866(capsys):
     """Says how targets are written."""
     assert main(["--help"]) == 0
     assert "file.py:Class.method" in capsys.readouterr().out
+
+
+def test_without_pytest(capsys, monkeypatch):
+    """Says what to install."""
+    monkeypatch.setitem(sys.modules, "pytest", None)
+    assert main(["."]) == 4
+    assert 'pip install "pytest>=8.3"' in capsys.readouterr().err
+
+
+def test_own_tests(capsys, monkeypatch, tmp_path):
+    """``--tcore`` adds them, where there is a checkout."""
+    targets = []
+    monkeypatch.setattr(pytest, "main", lambda arguments: targets.append(arguments) or 0)
+    (tmp_path / "tcore").mkdir()
+    monkeypatch.setattr(tcore, "__file__", str(tmp_path / "tcore" / "__init__.py"))
+    assert main(["--tcore", "-x"]) == 4
+    assert "needs a checkout of tcore's sources" in capsys.readouterr().err
+    (tmp_path / "tests").mkdir()
+    assert main(["--tcore", "-x"]) == 0
+    assert targets == [["-x", str(tmp_path / "tests")]]

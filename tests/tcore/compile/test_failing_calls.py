@@ -96,6 +96,17 @@ def test_the_value_that_is_lost_is_named(host):
     np.testing.assert_array_equal(second.get_value(), 1)
 
 
+def test_an_update_that_had_not_begun_is_not_named(host):
+    """What fails is a node before the one that overwrites."""
+    y = T.dvector("y")
+    w = shared(np.zeros(2), name="w")
+    f = function([x, y], [], updates=[(w, AddInplace()(w, x + y))], mode=Mode("cvm", None), accept_inplace=True)
+    with pytest.raises(ValueError, match="mis-match") as info:
+        f(np.ones(3), GOOD)
+    assert "overwrites" not in notes(info.value)
+    np.testing.assert_array_equal(w.get_value(), 0)
+
+
 def test_both_are_named_when_both_had_begun(host):
     first, second = shared(np.zeros(2), name="first"), shared(np.zeros(2), name="second")
     add = AddInplace()

@@ -300,28 +300,6 @@ class TestConcurrency:
         assert f(4.0) == 10.0
 
 
-class TestFailedCalls:
-    def test_updates_wait_for_the_last_step(self):
-        a, b = T.dvectors("a", "b")
-        s = shared(0.0)
-        f = function([a, b], a + b, updates=[(s, s + 1)])
-        with pytest.raises(ValueError, match="mis-match"):
-            f([1.0, 2.0, 3.0], [1.0, 2.0])
-        assert s.get_value() == 0.0
-
-    def test_in_place_update_is_named(self):
-        a, b = T.dvectors("a", "b")
-        s = shared(np.zeros(2), name="weights")
-        f = function([a, b], a, updates=[(s, AddInplace()(s, a + b))], accept_inplace=True)
-        with pytest.raises(ValueError, match="mis-match") as info:
-            f([1.0, 2.0, 3.0], [1.0, 2.0])
-        assert not hasattr(info.value, "__notes__")  # nothing had begun
-        np.testing.assert_array_equal(s.get_value(), 0)
-        with pytest.raises(ValueError, match="broadcast") as info:
-            f([1.0, 2.0, 3.0], [1.0, 2.0, 3.0])
-        assert any("weights" in note for note in info.value.__notes__)
-
-
 def test_trust_input():
     f = function([x], x + 1)
     f.trust_input = True

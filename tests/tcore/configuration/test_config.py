@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import tcore
@@ -19,6 +21,7 @@ from tcore.configuration import (
     Option,
     UnknownOptionError,
     config,
+    defaults,
 )
 from tcore.configuration.option import colon_list
 from tcore.configuration.sources import parse_flags, rc_paths, read_sources
@@ -115,6 +118,8 @@ def test_malformed_flags() -> None:
     """An item without equals sign is an error that shows the item."""
     with pytest.raises(ConfigValueError, match="'floatX' is not of the form name=value"):
         parse_flags("mode=Mode,floatX")
+    with pytest.raises(ConfigValueError, match="TCORE_FLAGS=.*: no closing quotation"):
+        parse_flags("gcc.cxxflags='-O2,floatX=float32")
     assert "TCORE_FLAGS: 'x' is not of the form" in run("import tcore; tcore.config", tcore_flags="x")
 
 
@@ -284,17 +289,60 @@ def test_defaults_that_depend_on_the_machine(tmp_path: Path) -> None:
     assert (store, cache) == (f"{base}/kernels", f"{compiledir}/gpuarray_kernels")
     assert run("import tcore; print([tcore.config.cxx, tcore.config.linker])", path="") == "['', 'vm']"
     assert "it may name hostname," in run(show("compiledir"), tcore_flags="compiledir_format=%(nothing)s")
+    assert "'%(hostname)d', cannot be filled in: %d format" in run(show("compiledir"), tcore_flags="compiledir_format=%(hostname)d")
+    versions = run(show("compiledir"), home=str(tmp_path), tcore_flags="compiledir_format=%(numpy_version)s_%(tcore_version)s")
+    assert versions == f"{base}/{np.__version__}_{tcore.__version__}"
+
+
+def test_folders_of_windows_and_of_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    """``Tcore`` below LOCALAPPDATA and a second rc file; a folder of the user's number where there is no home."""
+
+    def homeless(path: Path) -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "expanduser", homeless)
+    assert defaults.base_compiledir(config) == str(Path(tempfile.gettempdir(), f"tcore-{os.getuid()}"))
+    monkeypatch.setenv("LOCALAPPDATA", "/local")
+    monkeypatch.setattr(sys, "platform", "win32")
+    folder, listed = defaults.base_compiledir(config), rc_paths({})
+    monkeypatch.undo()
+    assert folder == str(Path("/local", "Tcore"))
+    assert [Path(path).name for path in listed] == [".tcorerc", ".tcorerc.txt"]
 
 
 @pytest.mark.parametrize(
     ("name", "value"),
     [("device", "GPU"), ("mode", "FAST"), ("linker", "jit"), ("optimizer", "o9"), ("profiling.n_ops", 0), ("threads", -1),
-     ("DebugMode.check_preallocated_output", "all"), ("gpuarray.preallocate", "much"), ("backend", "c++")],
+     ("DebugMode.check_preallocated_output", "all"), ("gpuarray.preallocate", "much"), ("backend", "c++"),
+     ("gpuarray.preallocate", "nan"), ("openmp_elemwise_minsize", -1), ("openmp_elemwise_minsize", 1.5), ("init_gpu_device", "GPU")],
 )  # fmt: skip
 def test_refused_values(name: str, value: object) -> None:
     """What the core's options do not take."""
     with pytest.raises(ConfigValueError, match=f"option {name} cannot be"):
         Config(config.options.values(), {}).assign(name, value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "kept"),
+    [("threads", "3", 3), ("openmp_elemwise_minsize", 10.0, 10), ("gpuarray.preallocate", "inf", float("inf"))],
+)
+def test_taken_values(name: str, value: object, kept: object) -> None:
+    """And what they are kept as."""
+    fresh = Config(config.options.values(), {})
+    fresh.assign(name, value)
+    assert fresh.value(name) == kept
+
+
+@pytest.mark.parametrize("value", ["", "cuda0"])
+def test_device_beside_the_default_one(value: str) -> None:
+    """None, or one by its name."""
+    assert run("import tcore; print(repr(tcore.config.init_gpu_device))", tcore_flags=f"init_gpu_device={value}") == repr(value)
+
+
+def test_sections_say_what_they_are(fresh: Config) -> None:
+    """In a debugger."""
+    assert repr(fresh) == "<tcore configuration root>"
+    assert repr(fresh.deep.inside) == "<tcore configuration deep.inside>"
 
 
 def test_mode_may_be_an_object() -> None:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import copy
 import pickle
+import types
 
 import numpy as np
 import pytest
 
 pytest.importorskip("pyopencl", reason="pyopencl is not installed")
 
-from tcore.gpuarray import array
+from tcore.gpuarray import array, c_calls
 from tcore.gpuarray.gemm import gemm
-from tcore.gpuarray.runtime import DeviceError
+from tcore.gpuarray.kernel import Kernel
+from tcore.gpuarray.runtime import DeviceError, LaunchShape
+from tcore.gpuarray.typecodes import SIZE, SSIZE, TYPECODES, device_ctype
 from tcore_opencl import runtime
 
 
@@ -128,3 +131,71 @@ def test_extremes_of_nothing(context, shape):
     else:
         with pytest.raises(ValueError, match="no identity"):
             f(value)
+
+
+@pytest.mark.parametrize("dtype", ["bool", "int16", "float32", "float64", "int64"])
+def test_copies_of_strided_views(context, host, dtype):
+    """A copy on the device has the view's elements in order, whatever their size; so has a reshape."""
+    values = host.astype(dtype)
+    device = array.asarray(values, context=context)
+    for index in ((slice(None), slice(None, None, -2)), (slice(4, 1, -1), 3), (slice(None), slice(2, 2))):
+        part = device[index]
+        made = part.copy()
+        assert made.is_c_contiguous()
+        np.testing.assert_array_equal(np.asarray(made), values[index])
+        np.testing.assert_array_equal(np.asarray(part.T.reshape((-1,) if part.size else part.T.shape)), values[index].T.reshape((-1,) if part.size else part.T.shape))
+
+
+def test_corners_of_arrays(context, host):
+    """Nothing is written to nothing; 0-d arrays have no length; the text shows the elements."""
+    device = array.asarray(host, context=context)
+    device[2:2, ::2].write(7.0)
+    np.testing.assert_array_equal(np.asarray(device), host)
+    assert len(device) == 6
+    with pytest.raises(TypeError, match="0-d"):
+        len(device[0, 0])
+    assert "41." in repr(device)
+    with pytest.raises(ValueError, match="negative dimensions are not allowed"):
+        array.empty((2, -1), context=context)
+    pair = np.ones((2, 2), "float32")
+    with pytest.raises(TypeError, match="float32 or float64 throughout, got float32, float64 and float32"):
+        gemm(1, *(array.asarray(pair.astype(d), context=context) for d in ("float32", "float64")), 0, array.asarray(pair, context=context))
+
+
+def test_what_c_code_asks_for(context, host):
+    """The functions behind the C interface: arrays in both orders, copies, kernels in the portable dialect."""
+    device = array.asarray(host, context=context)
+    with pytest.raises(TypeError, match="C code of a GPU op needs a GpuArray, got ndarray"):
+        c_calls.describe(host)
+    assert c_calls.describe(device.T)[2:5] == ((7, 6), (4, 28), 2)
+    float32 = TYPECODES["float32"]
+    for order, flag in ((0, "C_CONTIGUOUS"), (1, "F_CONTIGUOUS")):
+        for made in (c_calls.empty((2, 3), float32, order, context), c_calls.zeros((2, 3), float32, order, context), c_calls.copy(device, order)):
+            assert made.flags[flag]
+        np.testing.assert_array_equal(np.asarray(c_calls.copy(device[::-1], order)), host[::-1])
+        np.testing.assert_array_equal(np.asarray(c_calls.zeros((2, 3), float32, order, context)), np.zeros((2, 3)))
+    source = """#include "cluda.h"
+    KERNEL void twice(GLOBAL_MEM ga_float *x, ga_size n) {
+      for (ga_size i = GID_0 * LDIM_0 + LID_0; i < n; i += GDIM_0 * LDIM_0) x[i] *= 2;
+    }"""
+    kernel = c_calls.compile_kernel(context, source, "twice", 0)
+    whole = array.asarray(host, context=context)
+    c_calls.launch(context, kernel, (42,), None, [whole.data, 42], 0, [-1, TYPECODES["uint64"]])
+    np.testing.assert_array_equal(np.asarray(whole), host * 2)
+    poor = types.SimpleNamespace(has_double=False, device_name="a small device")
+    with pytest.raises(DeviceError, match="kernel 'twice' needs float64, which a small device does not have"):
+        c_calls.compile_kernel(poor, source, "twice", 2)
+
+
+def test_kernel_parameters():
+    """Markers print and pickle by their names; flags follow from dtypes; complex numbers have no C type on devices."""
+    assert repr(SIZE) == "SIZE"
+    assert pickle.loads(pickle.dumps(SSIZE)) is SSIZE
+    assert Kernel.get_flags("float64", "int8", "complex64", "float16") == {"have_double": True, "have_small": True, "have_complex": True, "have_half": True}
+    kernel = Kernel(code="", params=[SIZE, SSIZE, "int32"], name="k", flags={"have_double": True, "cflags": "GA_USE_SMALL"})
+    assert set(kernel.c_flags().split("|")) == {"GA_USE_DOUBLE", "GA_USE_SMALL"}
+    assert kernel.c_param_types() == ["GA_SIZE", "GA_SSIZE", "GA_INT"]
+    with pytest.raises(TypeError, match="complex64 has no C type on devices"):
+        device_ctype("complex64")
+    with pytest.raises(ValueError, match=r"'grid' must have three entries of at least 1, got \(1, 0, 1\)"):
+        LaunchShape(grid=(1, 0, 1), block=(1, 1, 1))

@@ -9,16 +9,19 @@ pytest.importorskip("pyopencl", reason="pyopencl is not installed")
 
 import tcore
 import tcore.tensor as T
+from tcore import scalar
 from tcore.configuration import change_flags
 from tcore.gpuarray import contexts
 from tcore.gpuarray.contexts import ContextNotDefined, get_context, reg_context
 from tcore.gpuarray.eye import GpuEye
 from tcore.gpuarray.fp16_help import load_w, work_dtype, write_w
 from tcore.gpuarray.kernel import GpuKernelBase, Kernel
+from tcore.gpuarray.lowered import GpuOp
 from tcore.gpuarray.runtime import DeviceError
 from tcore.gpuarray.transfer import GpuFromHost, HostFromGpu, as_gpuarray_variable, host_from_gpu, infer_context_name
 from tcore.gpuarray.type import GpuArrayType, gpuarray_shared_constructor
 from tcore.graph import MethodNotDefined
+from tcore.tensor.elemwise import Elemwise
 from tcore_opencl import runtime
 
 NAME = "opencl0:0"
@@ -152,3 +155,80 @@ def test_half_precision_helpers():
     """Only half is converted around loads and stores."""
     assert (work_dtype("float16"), load_w("float16"), write_w("float16")) == ("float32", "ga_half2float", "ga_float2half")
     assert (work_dtype("float64"), load_w("float64"), write_w("float64")) == ("float64", "", "")
+
+
+def test_gpu_eye_without_c():
+    """Its shape, its gradient, its value by Python, and what it refuses."""
+    n, k = T.lscalar("n"), T.lscalar("k")
+    made = GpuEye("float32", NAME)(n, 3, k)
+    f = tcore.function([n, k], host_from_gpu(made), mode=tcore.Mode("py", None))
+    np.testing.assert_array_equal(f(2, 1), np.eye(2, 3, 1))
+    assert made.owner.op.infer_shape(made.owner, [(), (), ()])[0][0] is n
+    with pytest.raises(tcore.gradient.NullTypeGradError):
+        tcore.grad(host_from_gpu(made).sum(), n)
+    with pytest.raises(TypeError, match="n of .* must be a 0-d integer"):
+        GpuEye("float32", NAME)(T.dscalar(), 3)
+    with pytest.raises(TypeError, match="m of .* must be a 0-d integer"):
+        GpuEye("float32", NAME)(3, T.lvector())
+
+
+@pytest.mark.parametrize("linker", ["py", "vm"])
+def test_device_ops_one_by_one(linker):
+    """Each as a launch of its own, views and reshapes without one."""
+    x, n = T.fmatrix("x"), T.lscalar("n")
+    moved = as_gpuarray_variable(x, NAME)
+    value = np.arange(6, dtype="float32").reshape(2, 3)
+    graphs = {
+        "computed": (GpuOp(T.exp)(moved), np.exp(value)),
+        "turned": (GpuOp(T.DimShuffle((False, False), (1, "x", 0)))(moved), value.T[:, None]),
+        "reshaped": (GpuOp(T.Reshape(2))(moved, T.stack([n + 1, n])), value.reshape(3, 2)),
+        "reshaped, turned": (GpuOp(T.Reshape(2))(GpuOp(T.DimShuffle((False, False), (1, 0)))(moved), T.stack([n, n + 1])), value.T.reshape(2, 3)),
+    }
+    f = tcore.function([x, n], [host_from_gpu(each) for each, _ in graphs.values()], mode=tcore.Mode(linker, None))
+    for got, (_, expected) in zip(f(value, 2), graphs.values(), strict=True):
+        np.testing.assert_allclose(got, expected, rtol=1e-6)
+
+
+def test_in_place_on_the_device():
+    """An op that destroys its operand takes over its memory; where it fails, the report is that of the op on the host."""
+    x, y = T.fmatrix("x"), T.fmatrix("y")
+    there = [as_gpuarray_variable(each, NAME) for each in (x, y)]
+    op = GpuOp(Elemwise(scalar.add, {0: 0}))
+    assert op.destroy_map == {0: [0]}
+    total = op(GpuOp(T.exp)(there[0]), there[1])
+    f = tcore.function([x, y], host_from_gpu(total), accept_inplace=True)
+    value = np.arange(6, dtype="float32").reshape(2, 3)
+    np.testing.assert_allclose(f(value, value), np.exp(value) + value, rtol=1e-6)
+    with pytest.raises(ValueError, match="Input dimension mis-match"):
+        f(value, value[:1])
+    with pytest.raises(MethodNotDefined, match="infers no shapes"):
+        GpuOp(Shapeless()).infer_shape(None, [])
+
+
+class Shapeless(tcore.Op):
+    """An op that does not say its shape."""
+
+
+def test_configured_contexts_are_opened_once(names):
+    """A name of the options opens its device at the first use."""
+    with change_flags(contexts=f"mine->{NAME}"):
+        assert "mine" in contexts.list_contexts()
+        opened = get_context("mine")
+        assert opened is get_context("mine")
+        assert opened.device_name == runtime.open(NAME).device_name
+
+
+def test_inputs_on_two_contexts(context, names):
+    """A host op between values of two contexts is refused when it is lifted, with both names."""
+    reg_context("one", context)
+    reg_context("two", context)
+    a, b = GpuArrayType("float32", (False,), "one")("a"), GpuArrayType("float32", (False,), "two")("b")
+    with pytest.raises(ValueError, match="live on different contexts"):
+        tcore.function([a, b], host_from_gpu(a) + host_from_gpu(b))
+
+
+def test_shapes_of_device_values(context):
+    """Asked on the device; the array is not brought back for it."""
+    x = T.fmatrix("x")
+    f = tcore.function([x], [T.exp(x).sum(), T.exp(x)[1:].shape[0] + x.shape[1]])
+    assert f(np.zeros((3, 2), "float32"))[1] == 4

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+
 import numpy as np
 import pytest
 
@@ -22,6 +24,7 @@ from tcore.gradient import (
     grad,
     grad_clip,
     grad_not_implemented,
+    grad_scale,
     hessian,
     jacobian,
     numeric_grad,
@@ -523,3 +526,135 @@ def test_undefined_terms_spread_only_where_they_flow():
     assert value(grad(cost, x), x=3.0, y=2.0) == 2.0
     with pytest.raises(NullTypeGradError, match="not yet"):
         grad(cost, y)
+
+
+class Pair(Op):
+    """``(2 a, 3 b)``, and one more way to be told what comes back."""
+
+    __props__ = ("pattern", "gradients")
+
+    def __init__(self, pattern=None, gradients=None):
+        self.pattern, self.gradients = pattern, gradients
+        if pattern is not None:
+            self.connection_pattern = lambda node: pattern
+
+    def make_node(self, a, b):
+        return Apply(self, [a, b], [a.type(), b.type()])
+
+    def perform(self, node, inputs, output_storage):
+        output_storage[0][0], output_storage[1][0] = 2 * inputs[0], 3 * inputs[1]
+
+    def L_op(self, inputs, outputs, output_grads):
+        if self.gradients is not None:
+            return self.gradients(inputs, output_grads)
+        return [factor * g if hasattr(g.type, "dtype") else g for factor, g in zip((2, 3), output_grads, strict=True)]
+
+
+def test_undefined_for_one_output_only():
+    """An input that the undefined gradient does not reach keeps its own."""
+    apart = Pair(pattern=[[True, False], [False, True]])
+    first, second = apart(x, y)
+    got = grad(undefined_grad(first) * 0 + second**2, y)
+    assert got.eval({x: 1.0, y: 2.0}) == 36  # 2 * 3y * 3
+    nothing, got = grad(undefined_grad(first) * 0 + second**2, [x, y], null_gradients="return")
+    assert isinstance(nothing.type, NullType)
+    assert got.eval({x: 1.0, y: 2.0}) == 36
+    with pytest.raises(NullTypeGradError, match=r"(?s)undefined_grad stands in the path.*node: .*created: .*test_grad.py"):
+        grad(undefined_grad(first) * 0 + second**2, x)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "error", "message"),
+    [
+        ("yes", TypeError, "must give a list, one entry for each input, got str"),
+        ([[True, True]], ValueError, "must have one row for each of 2 inputs, with one entry for each of 2 outputs"),
+        ([[True], [True]], ValueError, "must have one row for each of 2 inputs"),
+    ],
+)
+def test_connection_patterns_that_are_none(pattern, error, message):
+    """Named with the op."""
+    first, _ = Pair(pattern=pattern)(x, y)
+    with pytest.raises(error, match=message):
+        grad(first, x)
+
+
+@pytest.mark.parametrize(
+    ("gradients", "error", "message"),
+    [
+        (lambda inputs, g: 3, TypeError, "Pair.L_op must return a list with one gradient for each input, got 3"),
+        (lambda inputs, g: [inputs[0]], ValueError, "Pair.L_op returned 1 gradients for 2 inputs"),
+        (lambda inputs, g: [T.dvector(), inputs[1]], ValueError, "returned a gradient with 1 dimensions for input 0"),
+    ],
+)
+def test_gradients_that_are_none(gradients, error, message):
+    """What an op returns is looked at where it comes back."""
+    first, _ = Pair(gradients=gradients)(x, y)
+    with pytest.raises(error, match=message):
+        grad(first, x)
+
+
+def test_forms_of_results():
+    """A list, a tuple, or one; never both, never several as one."""
+    assert format_as(True, False, x) == [x]
+    assert format_as(False, True, [x, y]) == (x, y)
+    assert format_as(False, False, [x]) is x
+    with pytest.raises(AssertionError, match="either a list or a tuple is asked for, not both"):
+        format_as(True, True, x)
+    with pytest.raises(AssertionError, match="one output is asked for, got 2"):
+        format_as(False, False, [x, y])
+
+
+def test_directions_through_ops_that_shape_gradients():
+    """A constant has no derivative in a direction; clipping and scaling are of gradients alone. Their texts say what they do."""
+    u = T.dvector("u")
+    flat = function([v, u], Rop(zero_grad(v) * 2, v, u), on_unused_input="ignore")
+    assert flat([1.0, 2.0], [1.0, 1.0]).tolist() == [0, 0]
+    for cut in (disconnected_grad, undefined_grad):
+        assert Rop(cut(v) + v, v, u).eval({u: [5.0]}).tolist() == [5]
+    assert str(grad_clip(x, -1, 2).owner.op) == "GradClip{-1, 2}"
+    assert str(grad_scale(x, 0.5).owner.op) == "GradScale{0.5}"
+
+
+def test_jacobian_of_a_scalar():
+    """That is its gradient."""
+    assert jacobian((v**2).sum(), v).eval({v: [1.0, 2.0]}).tolist() == [2, 4]
+    rows = jacobian(v**2, v)
+    assert str(rows.owner.op) == "Rows"
+    assert pickle.loads(pickle.dumps(rows)).owner is not None
+
+
+def test_second_derivatives_of_rows():
+    """A gradient of a Jacobian: zero where it is constant, undefined where something stands in the path."""
+    second = grad((jacobian(v**3, v) * T.eye(2)).sum(), v)
+    np.testing.assert_allclose(second.eval({v: [1.0, 2.0]}), [6.0, 12.0])
+    with pytest.raises(NullTypeGradError):
+        grad(jacobian(undefined_grad(v) * v, v).sum(), v)
+
+
+def test_numeric_gradient_by_hand():
+    """One array or several, mixed with whole numbers; errors say which argument, and where it is worst."""
+    found = numeric_grad(lambda a: (a**2).sum(), np.array([1.0, 2.0]))
+    np.testing.assert_allclose(found.gf, [2.0, 4.0], rtol=1e-5)
+    both = numeric_grad(lambda a, k: a.sum() + k.sum(), [np.array([1.0, 2.0], "float32"), np.array([], "float32")], out_type="complex64")
+    assert [g.shape for g in both.gf] == [(2,), (0,)]
+    mixed = numeric_grad(lambda a, k: (a * k).sum(), [np.array([1.0, 2.0]), np.array([3, 4])])
+    np.testing.assert_allclose(mixed.gf[0], [3.0, 4.0], rtol=1e-5)
+    wide = numeric_grad(lambda a: float((a**2).sum()), np.array([1.0, 2.0], np.longdouble), eps=1e-6)
+    np.testing.assert_allclose(wide.gf, [2.0, 4.0], rtol=1e-4)
+    argument, place, *_ = mixed.max_err([np.array([3.0, 5.0]), mixed.gf[1]], 1e-4, 1e-4)
+    assert (argument, place) == (0, 1)
+    empty = numeric_grad(lambda a, b: a.sum(), [np.zeros(0), np.ones(1)])
+    assert empty.max_err([np.zeros(0), np.array([2.0])], 1e-4, 1e-4)[:2] == (1, 0)
+    with pytest.raises(ValueError, match="the gradient of argument 0 is not finite everywhere"):
+        mixed.max_err([np.array([3.0, np.nan]), mixed.gf[1]], 1e-4, 1e-4)
+    with pytest.raises(TypeError, match="pt is a list of arrays, got ndarray"):
+        verify_grad(T.exp, np.ones(2), rng=np.random)
+
+
+def test_complex_gradients_of_real_parts():
+    """What is real stays real on the way back, what is complex complex."""
+    z = T.zvector("z")
+    cost = (T.real(z) ** 2).sum() + (T.imag(z) * 3).sum()
+    gradient = grad(cost, z)
+    assert gradient.dtype == "complex128"
+    np.testing.assert_allclose(gradient.eval({z: np.array([1 + 2j, 3 - 1j])}), [2 + 3j, 6 + 3j])

@@ -4,9 +4,9 @@ import pytest
 
 from tcore.compile.optimizations import all_optimizations, predefined_optimizers
 from tcore.configuration import config
-from tcore.optimizer import EquilibriumDB, OpSub, PatternSub, Query, optdb
-from tcore.optimizer.catalogue import catalogue
-from tcore.scalar import add, mul
+from tcore.optimizer import EquilibriumDB, LocalOptGroup, LocalOptimizer, OpSub, PatternSub, Query, TopoOptimizer, local_optimizer, optdb
+from tcore.optimizer.catalogue import _written, catalogue, rule_text
+from tcore.scalar import add, exp, mul, neg
 
 ALL = {"o4", "o3", "o2", "o1", "unsafe"}
 SLOW = {"o4", "o3", "unsafe"}
@@ -114,3 +114,15 @@ def test_c_only_rules_need_a_compiler_L10171():
             assert ("only_in_c" in [str(each) for each in built]) is expected
     finally:
         optdb.unregister("only_in_c")
+
+
+def test_what_a_group_does_and_where_it_is_written():
+    """Each text once; a rule made at run time has its module and no line."""
+
+    class Silent(LocalOptimizer):
+        __doc__ = None
+
+    assert rule_text(TopoOptimizer(LocalOptGroup(OpSub(neg, exp), OpSub(neg, exp), Silent(), OpSub(mul, add)))) == "neg -> exp; mul -> add"
+    namespace = {"__name__": "made_at_run_time"}
+    exec("def fn(node):\n    return False\n", namespace)
+    assert _written(local_optimizer([neg])(namespace["fn"])) == {"module": "made_at_run_time", "line": 0, "file": ""}

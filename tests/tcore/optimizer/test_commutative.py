@@ -5,9 +5,9 @@ import pytest
 
 import tcore
 import tcore.tensor as T
-from tcore.graph import FunctionGraph
+from tcore.graph import Apply, FunctionGraph, InconsistencyError, Op
 from tcore.optimizer import CommutativeMergeOptimizer, MergeOptimizer
-from tcore.scalar import add, eq, exp, float64, mul, sub, true_div
+from tcore.scalar import add, eq, exp, float32, float64, mul, sub, true_div
 
 
 def test_merges_orders():
@@ -52,3 +52,39 @@ def test_in_the_default_optimizer(name, nodes):
     np.testing.assert_allclose(f([0.5], [2.0]), [np.exp([1.0]), np.tanh([1.0])])
     f = tcore.function([x, y], [T.exp(x * y), T.tanh(y * x)], mode=mode.excluding("merge_commutative"))
     assert sum("mul" in str(node.op) for node in f.maker.fgraph.toposort()) == 2
+
+
+class Odd(Op):
+    """Commutative; its equality says nothing of the type of its result, nor of associativity."""
+
+    commutative = True
+    __props__ = ()
+
+    def __init__(self, kind=float64):
+        self.kind = kind
+
+    def make_node(self, *inputs):
+        return Apply(self, list(inputs), [self.kind()])
+
+
+def test_what_is_not_the_same():
+    """Other types of results, three inputs of an op that is not associative."""
+    x, y, z = float64("x"), float64("y"), float64("z")
+    e = FunctionGraph([x, y, z], [Odd()(x, y), Odd(float32)(y, x), Odd()(x, y, z), Odd()(z, y, x)])
+    assert CommutativeMergeOptimizer().optimize(e) == 0
+    assert MergeOptimizer().optimize(FunctionGraph([x, y], [Odd()(x, y), Odd(float32)(x, y)]))[5] == 0
+
+
+def test_refused_merges():
+    """Are taken back, and are no error."""
+    x, y = float64("x"), float64("y")
+    e = FunctionGraph([x, y], [add(x, y), add(y, x)])
+
+    class Refuse:
+        def validate(self, fgraph):
+            if fgraph.outputs[0] is fgraph.outputs[1]:
+                raise InconsistencyError("no")
+
+    e.attach_feature(Refuse())
+    assert CommutativeMergeOptimizer().optimize(e) == 0
+    assert str(e) == "[add(x, y), add(y, x)]"

@@ -245,3 +245,18 @@ def test_part_without_a_tag():
     assert db.query(Query(["all"], exclude=["assume_finite", "rule"])).local_optimizers == []
     assert db.query(Query(["all"], require=["assume_finite"])).local_optimizers == [whole]
     assert db.query(Query(["other"], exclude=["assume_finite"])).local_optimizers == []
+
+
+def test_members_that_wait_for_each_other():
+    """Are named."""
+    db = SequenceDB()
+    for name, after in (("a", "b"), ("b", "a"), ("c", None)):
+        db.register(name, MergeOptimizer(), 1, "x", after=[after] if after else [])
+    with pytest.raises(ValueError, match="these wait for each other: a, b"):
+        db.query(Query(["x"]))
+
+
+def test_further_optimizers_of_a_query_behind_the_cutoff():
+    """Are left out, as members are."""
+    query = Query(["x"], position_cutoff=5).register((MergeOptimizer(), 4), (MergeOptimizer(), 5))
+    assert len(SequenceDB().query(query)) == 1

@@ -5,7 +5,7 @@ import logging
 import pytest
 
 from tcore.configuration import config
-from tcore.graph import FunctionGraph, InconsistencyError
+from tcore.graph import Apply, Constant, FunctionGraph, InconsistencyError, Op
 from tcore.optimizer import (
     EquilibriumOptimizer,
     LocalOptGroup,
@@ -14,7 +14,6 @@ from tcore.optimizer import (
     OpKeyOptimizer,
     OpRemove,
     OpSub,
-    Optimizer,
     PatternSub,
     SeqOptimizer,
     TopoOptimizer,
@@ -33,23 +32,8 @@ def xyz():
     return float64("x"), float64("y"), float64("z")
 
 
-class Simplify(Optimizer):
-    """x * y / y -> x, the book's first example."""
-
-    def apply(self, fgraph):
-        for node in fgraph.toposort():
-            if node.op == true_div:
-                x, y = node.inputs
-                if x.owner and x.owner.op == mul:
-                    a, b = x.owner.inputs
-                    if y == a:
-                        fgraph.replace_validate(node.outputs[0], b)
-                    elif y == b:
-                        fgraph.replace_validate(node.outputs[0], a)
-
-
 class LocalSimplify(LocalOptimizer):
-    """The same as a rule."""
+    """x * y / y -> x, the book's first example, as a rule."""
 
     def transform(self, node):
         if node.op == true_div:
@@ -66,39 +50,13 @@ class LocalSimplify(LocalOptimizer):
         return [true_div]
 
 
-def test_global_optimizer(xyz):
-    """The documented program and its output."""
+def test_merging_knows_no_commutativity(xyz):
+    """x + y and y + x are two computations; MergeOptimizer tells how long it took."""
     x, y, z = xyz
-    e = FunctionGraph([x, y, z], [add(z, mul(true_div(mul(y, x), y), true_div(z, x)))])
-    Simplify().optimize(e)
-    assert str(e) == "[add(z, mul(x, true_div(z, x)))]"
-
-
-def test_merge_then_simplify(xyz):
-    """Two equal sums are different variables until they are merged; merging knows no commutativity."""
-    x, y, z = xyz
-    e = FunctionGraph([x, y, z], [true_div(mul(add(y, z), x), add(y, z))])
-    Simplify().optimize(e)
-    assert str(e) == "[true_div(mul(add(y, z), x), add(y, z))]"
-    refused, seconds, *rest = MergeOptimizer().optimize(e)
-    assert (refused, rest) == (0, [None, None, {}, 1, 0])
-    assert seconds >= 0
-    assert str(e) == "[true_div(mul(*1 -> add(y, z), x), *1)]"
-    Simplify().optimize(e)
-    assert str(e) == "[x]"
     swapped = FunctionGraph([x, y, z], [add(x, y), add(y, x)])
-    assert MergeOptimizer().optimize(swapped)[5] == 0
-
-
-def test_topo_optimizer_counts(xyz):
-    """(self, changes, nodes before, nodes after, three times)."""
-    x, y, z = xyz
-    e = FunctionGraph([x, y, z], [add(z, mul(true_div(mul(y, x), y), true_div(z, x)))])
-    simplify = TopoOptimizer(LocalSimplify())
-    result = simplify.optimize(e)
-    assert result[:4] == (simplify, 1, 5, 3)
-    assert len(result) == 7
-    assert str(e) == "[add(z, mul(x, true_div(z, x)))]"
+    _, seconds, *_, merged, _ = MergeOptimizer().optimize(swapped)
+    assert seconds >= 0
+    assert merged == 0
 
 
 def test_patterns(xyz):
@@ -211,6 +169,7 @@ def test_failing_rule_is_reported_once(xyz, caplog):
         (lambda x: 3, "returns False, a list or a dict"),
         (lambda x: [float32("f")], "types differ"),
         (lambda x: {"key": x}, "has the key"),
+        (lambda x: ["text"], "replaces neg.0 by 'text', which is no Variable"),
     ],
 )
 def test_wrong_results_of_rules(xyz, result, message):
@@ -335,3 +294,155 @@ def test_long_chains_take_linear_time(xyz):
     e = FunctionGraph([x], [chain])
     EquilibriumOptimizer([PatternSub((neg, (neg, "x")), "x"), OpRemove(identity)]).optimize(e)
     assert str(e) == "[x]"
+
+
+def test_final_and_cleanup_optimizers(xyz):
+    """Run at the end of each pass, in this order, as long as something changes."""
+    x, y, _ = xyz
+    log = []
+
+    def noting(name, then=None):
+        @optimizer
+        def note(fgraph):
+            log.append(name)
+            if then is not None:
+                then.apply(fgraph)
+
+        return note
+
+    merge = MergeOptimizer()
+    e = FunctionGraph([x, y], [add(identity(x), neg(y)), add(x, neg(y))])
+    merge.add_requirements(e)
+    EquilibriumOptimizer(
+        [noting("global"), OpRemove(identity)], final_optimizers=[noting("final")], cleanup_optimizers=[noting("cleanup", merge)],
+    ).optimize(e)  # fmt: skip
+    assert log == ["global", "final", "cleanup"] * 2
+    assert e.outputs[0] is e.outputs[1]
+
+
+def test_rules_that_replace_elsewhere_see_their_node_again(xyz):
+    """It stays in the graph, and so does what it had replaced: the rule is asked until it has nothing to do."""
+    x, y, _ = xyz
+    asked = []
+
+    @local_optimizer([neg])
+    def local_users(node):
+        asked.append(str(node))
+        for client, _ in node.outputs[0].clients:
+            if client != "output" and client.op == exp:
+                return {client.outputs[0]: identity(node.inputs[0])}
+        return False
+
+    inner = neg(x)
+    e = FunctionGraph([x, y], [exp(inner), mul(exp(inner), y), inner])
+    EquilibriumOptimizer([local_users]).optimize(e)
+    assert str(e) == "[identity(x), mul(identity(x), y), neg(x)]"
+    assert len(asked) >= 3
+
+
+def test_nothing_to_do_is_nothing(xyz):
+    """A rule that returns the node's own output, or refuses its own step, changes nothing, alone or in a group."""
+    x, y, _ = xyz
+
+    @local_optimizer([neg])
+    def local_same(node):
+        return [node.outputs[0]]
+
+    @local_optimizer([neg])
+    def local_refused(node):
+        raise InconsistencyError("not today")
+
+    for rules in ([local_same, local_refused], [LocalOptGroup(local_same, local_refused, apply_all_opts=True)], [LocalOptGroup(local_refused)]):
+        for driver in (EquilibriumOptimizer(rules), *map(TopoOptimizer, rules)):
+            e = FunctionGraph([x, y], [add(neg(x), neg(x))])
+            with config.change_flags(on_opt_error="raise"):
+                driver.optimize(e)
+            assert str(e) == "[add(neg(x), neg(x))]"
+
+
+@pytest.mark.parametrize("reentrant", [True, False])
+def test_new_nodes_by_the_rule(xyz, reentrant):
+    """``ignore_newtrees="auto"``: a rule that says that it is not reentrant does not see what it made."""
+    x, *_ = xyz
+
+    class Wrap(LocalOptimizer):
+        def tracks(self):
+            return [neg]
+
+        def transform(self, node):
+            inner = node.inputs[0]
+            return False if inner.owner is not None and inner.owner.op == exp else [neg(exp(inner))]
+
+    rule = Wrap()
+    rule.reentrant = reentrant
+    navigator = TopoOptimizer(rule, ignore_newtrees="auto")
+    assert navigator.ignore_newtrees is not reentrant
+    e = FunctionGraph([x], [neg(x)])
+    navigator.optimize(e)
+    assert str(e) == "[neg(exp(x))]"
+
+
+def test_a_failure_callback_of_an_equilibrium(xyz):
+    """Gets error, optimizer, rule and node; the rule is off afterwards."""
+    x, y, _ = xyz
+    heard = []
+
+    @local_optimizer([add])
+    def local_broken(node):
+        raise RuntimeError("no idea")
+
+    driver = EquilibriumOptimizer([local_broken, OpRemove(identity)], failure_callback=lambda *details: heard.append(details))
+    e = FunctionGraph([x, y], [add(x, y), add(y, x), identity(x)])
+    driver.optimize(e)
+    ((error, told, _, rule, node),) = heard
+    assert (str(error), told, rule, node.op) == ("no idea", driver, local_broken, add)
+    assert str(e) == "[add(x, y), add(y, x), x]"
+
+
+class Unhashable(Op):
+    """An op whose constants or equality cannot be hashed."""
+
+    __hash__ = None
+
+    def __init__(self, tag=0):
+        self.tag = tag
+
+    def __eq__(self, other):
+        return type(self) is type(other) and self.tag == other.tag
+
+    def make_node(self, x):
+        return Apply(self, [x], [x.type()])
+
+
+def test_rules_of_ops_that_cannot_be_hashed(xyz):
+    """Are found by equality, and an oscillation between them ends."""
+    x, *_ = xyz
+    for driver in (EquilibriumOptimizer, lambda rules: OpKeyOptimizer(*rules)):
+        e = FunctionGraph([x], [Unhashable(1)(x), Unhashable(2)(x)])
+        driver([OpSub(Unhashable(1), exp)]).optimize(e)
+        assert [output.owner.op for output in e.outputs] == [exp, Unhashable(2)]
+    e = FunctionGraph([x], [Unhashable(1)(x)])
+    with config.change_flags(on_opt_error="ignore"):
+        EquilibriumOptimizer([OpSub(Unhashable(1), Unhashable(2)), OpSub(Unhashable(2), Unhashable(1))], name="loop").optimize(e)
+    e.check_integrity()
+
+
+@pytest.mark.parametrize("what", ["lazy", "no perform"])
+def test_what_does_not_fold(xyz, what):
+    """A node that asks for more than its inputs, or has no Python code, stays."""
+
+    class Stays(Op):
+        __props__ = ()
+
+        def make_node(self, a):
+            return Apply(self, [a], [a.type()])
+
+        if what == "lazy":
+
+            def make_thunk(self, node, storage_map, compute_map, no_recycling, impl=None):
+                return lambda: [0]
+
+    e = FunctionGraph([], [Stays()(Constant(float64, 1.0))])
+    with config.change_flags(on_opt_error="raise"):
+        EquilibriumOptimizer([constant_folding]).optimize(e)
+    assert isinstance(e.outputs[0].owner.op, Stays)

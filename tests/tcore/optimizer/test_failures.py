@@ -1,6 +1,7 @@
 """Rules that raise: told once per compilation, with rule, node and line; then off."""
 
 import logging
+import pdb  # noqa: T100 - replaced
 
 import numpy as np
 import pytest
@@ -9,7 +10,8 @@ import tcore
 import tcore.tensor as T
 from tcore.configuration import config
 from tcore.graph import FunctionGraph
-from tcore.optimizer import LocalOptGroup, OpKeyOptimizer, OpSub, TopoOptimizer, local_optimizer, optdb
+from tcore.optimizer import EquilibriumOptimizer, LocalOptGroup, OpKeyOptimizer, OpSub, TopoOptimizer, local_optimizer, optdb
+from tcore.optimizer.failures import one_optimization, report_local_failure
 from tcore.scalar import add, exp, float64, mul, neg
 
 
@@ -104,3 +106,30 @@ def test_callback_in_place_of_the_report():
         ((error, who, replacements, rule, node),) = seen
         assert (str(error), who, replacements, rule, node.op) == ("told", navigator, [], local_broken, neg)
         x = float64("x")
+
+
+@pytest.mark.parametrize("raised", [True, False])
+def test_debugger(monkeypatch, caplog, raised):
+    """``on_opt_error=pdb`` shows the report, then stops where the rule failed; where nothing was raised, where it was noticed."""
+    stops = []
+    monkeypatch.setattr(pdb, "post_mortem", lambda trace: stops.append(trace.tb_frame.f_code.co_name))
+    monkeypatch.setattr(pdb, "set_trace", lambda: stops.append("here"))
+    x = float64("x")
+    with config.change_flags(on_opt_error="pdb"), caplog.at_level(logging.ERROR, "tcore.optimizer"):
+        if raised:
+            TopoOptimizer(local_optimizer([exp])(local_always_fails.fn)).optimize(FunctionGraph([x], [exp(x), exp(exp(x))]))
+            assert "no idea" in caplog.text
+        else:
+            EquilibriumOptimizer([OpSub(add, mul), OpSub(mul, add)]).optimize(FunctionGraph([x], [add(x, x)]))
+    assert len(stops) == 1
+    assert (stops == ["here"]) is not raised
+
+
+def test_a_rule_is_reported_once_by_hand():
+    """The same rule again is silence."""
+    x = float64("x")
+    node = neg(x).owner
+    with config.change_flags(on_opt_error="raise"), one_optimization():
+        with pytest.raises(RuntimeError, match="first"):
+            report_local_failure(local_always_fails, node, RuntimeError("first"))
+        report_local_failure(local_always_fails, node, RuntimeError("second"))

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tcore.graph import Apply, FunctionGraph, InconsistencyError, Op
+from tcore.graph import Apply, FunctionGraph, InconsistencyError, Op, Type
 from tcore.graph.features import AlreadyThere
 from tcore.optimizer import CommutativeMergeOptimizer, EquilibriumOptimizer, MergeFeature, MergeOptimizer, OpSub, local_optimizer
 from tcore.scalar import add, exp, float64, mul, neg
@@ -115,3 +115,19 @@ def test_constants_that_left_the_graph():
     assert len({id(node.inputs[1]) for node in e.apply_nodes}) == 1
     assert len(e.apply_nodes) == 1
     e.check_integrity()
+
+
+def test_constants_without_a_hash_stay_apart():
+    """A type may give a signature that cannot be hashed: such constants are equal to themselves only."""
+
+    class Lists(Type):
+        def filter(self, value, strict=False, allow_downcast=None):
+            return value
+
+        def constant_signature(self, data):
+            return data
+
+    one = Lists().make_constant([1])
+    e = FunctionGraph([], [Unhashable(1)(one), Unhashable(1)(Lists().make_constant([1])), Unhashable(1)(one)])
+    assert MergeOptimizer().optimize(e)[5:] == (0, 0)
+    assert len({id(node.inputs[0]) for node in e.apply_nodes}) == 2

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import tcore.tensor as T
-from tcore.graph import Apply, FunctionGraph, Op
+from tcore.graph import Apply, Constant, FunctionGraph, Op
 from tcore.optimizer import EquilibriumOptimizer, PatternSub, TopoOptimizer
 from tcore.scalar import add, cast, exp, float64, mul, neg, sub, true_div
 
@@ -179,3 +179,47 @@ def test_nodes_with_several_outputs():
     TopoOptimizer(PatternSub((Both("new"), "a"), (neg, "a"))).optimize(e)
     assert [out.owner.op for out in e.outputs] == [Both("new")] * 2
     assert [out.index for out in e.outputs] == [0, 1]
+
+
+class Zero(Op):
+    """Nothing in, 0 out."""
+
+    __props__ = ()
+
+    def make_node(self):
+        return Apply(self, [], [float64()])
+
+
+def test_nodes_without_inputs():
+    """Match a pattern of the op alone, also in front of others."""
+    zero = Zero()
+    x = float64("x")
+    e = FunctionGraph([x], [add(zero(), x), neg(zero()), add(x, zero())])
+    TopoOptimizer(PatternSub((add, (zero,), "v"), "v")).optimize(e)
+    TopoOptimizer(PatternSub((zero,), (lambda: Constant(float64, 0.0),))).optimize(e)
+    assert str(e) == "[x, neg(Constant{0.0}), add(x, Constant{0.0})]"
+
+
+def test_only_what_matches_among_many():
+    """``get_nodes`` may give nodes of other ops and none that fits; asked at another op directly, the rule says no."""
+
+    def users(node):
+        return [client for client, _ in node.outputs[0].clients if client != "output"]
+
+    rule = PatternSub((add, "a", (exp, "b")), (sub, "a", "b"), tracks=[exp], get_nodes=users)
+    x, y = float64("x"), float64("y")
+    inner = exp(y)
+    e = FunctionGraph([x, y], [neg(inner), exp(exp(x)), add(x, exp(x))], clone=False)
+    assert rule.transform(inner.owner) is False
+    TopoOptimizer(rule).optimize(e)
+    assert str(e) == "[neg(exp(y)), exp(exp(x)), sub(x, x)]"
+    assert PatternSub((add, "a", "b"), "a").transform(inner.owner) is False
+
+
+def test_debugger_at_a_match(monkeypatch):
+    """``pdb=True`` stops there, once for each match."""
+    stops = []
+    monkeypatch.setattr("builtins.breakpoint", lambda: stops.append(True))
+    x = float64("x")
+    TopoOptimizer(PatternSub((neg, "v"), "v", pdb=True)).optimize(FunctionGraph([x], [exp(neg(x)), exp(x)]))
+    assert stops == [True]

@@ -17,6 +17,7 @@ from tcore.optimizer import (
     inherit_stack_trace,
     local_optimizer,
 )
+from tcore.optimizer.tracing import CheckStackTraceFeature
 from tcore.scalar import add, exp, float64, mul, neg
 
 
@@ -114,3 +115,27 @@ def test_rules_without_traces_are_found(caplog):
         CheckStackTrace().optimize(e)
         TopoOptimizer(local_direct).optimize(e)
     assert [record.message for record in caplog.records] == ["by hand made mul.0 of mul(x, y) without a creation trace"]
+
+
+def test_a_check_that_was_asked_for_goes_along():
+    """``nan_guard_mode_check=True`` holds for what stands in the place of the variable; False is the old one's alone."""
+    x = T.dvector("x")
+    for wanted in (True, False):
+        y = T.exp(x)
+        y.tag.nan_guard_mode_check = wanted
+        e = FunctionGraph([x], [y], clone=False)
+        TopoOptimizer(local_optimizer([T.exp])(lambda node: [T.expm1(node.inputs[0])])).optimize(e)
+        assert getattr(e.outputs[0].tag, "nan_guard_mode_check", None) is (True if wanted else None)
+        e.disown()
+
+
+def test_switched_off_between():
+    """A graph that was made with the check and is changed without it is not looked at."""
+    x = T.dvector("x")
+    e = FunctionGraph([x], [T.exp(x)])
+    with config.change_flags(check_stack_trace="raise"):
+        e.attach_feature(CheckStackTraceFeature())
+    with config.change_flags({"check_stack_trace": "off", "traceback.limit": 0}):
+        e.replace(e.outputs[0], T.sin(e.inputs[0]))
+    with config.change_flags({"check_stack_trace": "raise", "traceback.limit": 0}), pytest.raises(AssertionError, match="without a creation trace"):
+        e.replace(e.outputs[0], T.cos(e.inputs[0]))

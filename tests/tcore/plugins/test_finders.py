@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import importlib
 import sys
+import types
 
 import pytest
 
 from tcore.compat.paths import PATHS
+from tcore.plugins import finders
 from tcore.plugins.finders import Facade
 
 USE_M = "import tcore.plugins.process as process\nprocess._manager = m\nimport tcore\n"
@@ -197,3 +199,33 @@ def test_finders_stand_where_they_should() -> None:
     """One finder of ours is last in line."""
     names = [type(finder).__name__ for finder in sys.meta_path]
     assert names.count("MissingFinder") == 1
+
+
+def test_a_submodule_that_needs_what_is_not_there() -> None:
+    """Is no missing attribute: the error names the module that is missing."""
+    assert finders.lazy_submodules("tcore.graph")("apply") is importlib.import_module("tcore.graph.apply")
+    with pytest.raises(AttributeError, match="module 'tcore.graph' has no attribute 'nothing'"):
+        finders.lazy_submodules("tcore.graph")("nothing")
+    module = types.ModuleType("pk_lazy")
+    module.__path__ = []
+
+    class Finder:
+        @staticmethod
+        def find_spec(name, path=None, target=None):
+            if name == "pk_lazy.needs":
+                raise ModuleNotFoundError("No module named 'not_there'", name="not_there")
+
+    sys.modules["pk_lazy"] = module
+    sys.meta_path.insert(0, Finder)
+    try:
+        with pytest.raises(ModuleNotFoundError, match="not_there"):
+            finders.lazy_submodules("pk_lazy")("needs")
+    finally:
+        sys.meta_path.remove(Finder)
+        del sys.modules["pk_lazy"]
+
+
+def test_the_last_finder_stands_in_line_once() -> None:
+    """However often it is installed."""
+    finders.install(dict)
+    assert sum(isinstance(finder, finders.MissingFinder) for finder in sys.meta_path) == 1

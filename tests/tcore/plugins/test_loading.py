@@ -2,6 +2,15 @@
 
 from __future__ import annotations
 
+import textwrap
+
+import pytest
+
+from tcore.configuration import config
+from tcore.plugins import api
+from tcore.plugins.core import Manager
+from tcore.plugins.discovery import Installed
+
 PLUGIN = """
     from tcore.plugins import BackendSpec, DeviceSpec, RewriteGroup, hookimpl
 
@@ -325,3 +334,170 @@ def test_the_first_of_a_name_on_the_path_counts(site) -> None:
         print([str(c.source) for c in scan([first, str(second), "/nowhere"]).candidates], [str(c.source) for c in scan([str(second), first]).candidates])
         """)
     assert line == "['tcore-one 1.0'] ['tcore-one 0.5']"
+
+
+def test_several_plugins_of_one_distribution(site) -> None:
+    """A claim belongs to its namesake, or to the plugin that shares most of its path; hooks may stand in an object of a module."""
+    module = """
+        from tcore.plugins import BackendSpec, hookimpl
+
+        class Hooks:
+            class inner:
+                @staticmethod
+                @hookimpl
+                def tcore_backends():
+                    return [BackendSpec(BACKEND, load="pk_both:Backend", summary="one")]
+        """
+    site.distribution(
+        "tcore-both",
+        """
+        [tcore.plugins]
+        left = pk_both.left:Hooks.inner
+        right = pk_both.right:Hooks.inner
+        [tcore.api]
+        left = v1:v1
+        right = v1:v1
+        [tcore.backends]
+        right = pk_both.left:Hooks
+        lefty = pk_both.left.more
+        odd = not a module
+        """,
+        pk_both__left='BACKEND = "lefty"\n' + textwrap.dedent(module),
+        pk_both__right='BACKEND = "right"\n' + textwrap.dedent(module),
+    )
+    assert site.output("""
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            print({c.name: sorted(c.names("backends")) for c in m.installed.candidates})
+        print(["names no module" in str(w.message) for w in caught])
+        print(m.backend("lefty").name, m.state("right").status, m.backend("right").name)
+        """) == ["{'left': ['lefty'], 'right': ['right']}", "[True]", "lefty installed right"]
+
+
+def test_what_plugins_must_not_do(site) -> None:
+    """Wrap hooks; have an unknown hook beside known ones; ask for their own backend while they are being loaded."""
+    site.plugin("wraps", """
+        import pluggy
+
+        @pluggy.HookimplMarker("tcore")(wrapper=True)
+        def tcore_backends():
+            return (yield)
+        """)
+    site.plugin("unknown", """
+        from tcore.plugins import hookimpl
+
+        @hookimpl
+        def tcore_backends():
+            return []
+
+        @hookimpl
+        def tcore_bakcends():
+            return []
+        """)
+    site.plugin("itself", """
+        import __main__
+        __main__.m.load("itself")  # nothing happens: it is on its way
+        __main__.m.backend("itself")
+        """, more="[tcore.backends]\nitself = pk_itself.plugin\n")
+    lines = site.output("""
+        for name in ("wraps", "unknown", "itself"):
+            try:
+                m.load(name)
+            except PluginLoadError as error:
+                print(error)
+        """)
+    assert "tcore_backends is a wrapper; tcore's hooks return declarations and have none" in lines[0]
+    assert "unknown hook tcore_bakcends: did you mean tcore_backends?" in lines[1]
+    assert any("is being loaded and does not have backend 'itself' yet" in line for line in lines[2:])
+
+
+def test_metadata_that_cannot_be_read(site, tmp_path) -> None:
+    """A finder that fails, and a distribution that fails when it is asked for its name, are told and stop nothing else."""
+    add(site, "one")
+    lines = site.output("""
+        import importlib_metadata
+        class Broken:
+            _path = None
+            metadata = {"Name": "broken"}
+            def read_text(self, name): return "[tcore.plugins]\\nbroken = pk_broken\\n[tcore.api]\\nbroken = v1:v1\\n"
+        class Finder:
+            @staticmethod
+            def find_spec(*args): return None
+            @staticmethod
+            def find_distributions(context): raise RuntimeError("no idea")
+        class Other(Finder):
+            @staticmethod
+            def find_distributions(context): return [Broken()]
+        sys.meta_path += [Finder, Other]
+        everything = Manager(config, builtins=(), scan=scan)
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            print(everything.state("one").status, everything.state("broken").status)
+        print([str(w.message) for w in caught if "no idea" in str(w.message)])
+        Broken.metadata = property(lambda self: 1 / 0)
+        print([str(c.source) for c in everything.installed.named("broken")])
+        """)
+    assert lines[0] == "installed installed"
+    assert "entry_points.txt cannot be read: no idea" in lines[1]
+    assert lines[2] == "['broken ?']"
+
+
+def test_values_without_autoload(site) -> None:
+    """``plugins.autoload=False``: a value of a class that a plugin lists does not load it."""
+    site.plugin("frames", "raise ValueError('loaded')\n", more="[tcore.values]\nframes = frames_of_others\n", frames_of_others="class Frame: pass\n")
+    assert site.output("""
+        import frames_of_others
+        config.plugins.autoload = False
+        print(m.converters_for(frames_of_others.Frame()), m.state("frames").status)
+        """) == ["() installed"]
+
+
+def test_managers_alone() -> None:
+    """Without plugins: hooks are known, groups are checked, unknown names take no part; a fault of the core itself is raised."""
+    manager = Manager(config, builtins=(), scan=Installed)
+    assert manager.pluggy.hook.tcore_backends() == []
+    with pytest.raises(ValueError, match="no such group: 'things'; there are backends, devices, commands, modules, values"):
+        manager.names("things")
+    assert manager.active_for([], ("nothing",), ("nowhere0",)) == ()
+    broken = Manager(config, builtins=[("odd", "tcore.no_such_module")], scan=Installed)
+    with pytest.raises(ModuleNotFoundError, match="tcore.no_such_module"):
+        broken.active_for([])
+
+
+def test_plugins_of_older_cores(monkeypatch) -> None:
+    """A core that gave an API level up says so."""
+    monkeypatch.setattr(api, "OLDEST_API_LEVEL", 2)
+    monkeypatch.setattr(api, "API_LEVEL", 3)
+    assert api.api_problem("median", "v1:v1") == (
+        "works up to API level v1, this core has v2 to v3", "install a newer version of the plugin or an older tcore"
+    )  # fmt: skip
+    assert api.api_problem("median", "v1:v2") is None
+
+
+def test_reports_of_devices_and_failures(site) -> None:
+    """A driver without devices, and a ``tcore_report`` that raises."""
+    site.plugin("empty", """
+        from tcore.plugins import DeviceSpec, hookimpl
+
+        class Runtime:
+            @staticmethod
+            def devices():
+                return []
+
+        @hookimpl
+        def tcore_devices():
+            return [DeviceSpec("empty", load="pk_empty.plugin:Runtime")]
+        """, more="[tcore.devices]\nempty = pk_empty.plugin\n")
+    site.plugin("fails", """
+        from tcore.plugins import hookimpl
+
+        @hookimpl
+        def tcore_report():
+            raise OSError("no driver")
+        """)
+    lines = site.output("""
+        for name in ("empty", "fails"):
+            for line in m.report(name):
+                print(line.topic, line.status, line.text)
+        """)
+    assert lines == ["empty missing the driver finds no empty device", "fails problem tcore_report failed: OSError: no driver"]

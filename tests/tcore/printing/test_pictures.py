@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 import xml.etree.ElementTree as ET
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,11 +12,12 @@ import pytest
 import tcore.tensor as T
 from tcore import function, grad, shared
 from tcore.configuration import change_flags
-from tcore.graph import FunctionGraph
-from tcore.printing import draw_graph, pydotprint
+from tcore.graph import Apply, FunctionGraph, Op
+from tcore.graph.op import ops_with_inner_function
+from tcore.printing import draw_graph, pydot, pydotprint
 from tcore.printing.drawing import describe
 from tcore.printing.layout import lay_out
-from tcore.printing.picture import to_dot, to_svg
+from tcore.printing.picture import render, to_dot, to_svg
 
 x = T.dmatrix("x")
 
@@ -111,7 +114,32 @@ def test_branches_of_a_condition():
     assert {label.split("{")[1].split(",")[0]: border for label, border in borders.items()} == {
         "exp": "purple", "log": "blue", "sqrt": "red", "add": "red",
     }  # fmt: skip
-    assert not [figure for figure in describe(T.exp(a), highlight=both.owner).figures.values() if figure.border]
+    assert 'color="purple", penwidth=3' in to_dot(drawing)
+    assert borders == {f.label: f.border for f in describe(chosen, highlight=chosen.owner.op).figures.values() if f.border}
+    with pytest.raises(ValueError, match="a condition and two branches are needed, it has 1 inputs"):
+        describe(T.exp(a), highlight=T.exp)
+    with pytest.raises(ValueError, match="cannot highlight .*switch.*: it is not in the graph that is drawn"):
+        describe(T.exp(a), highlight=chosen.owner)
+
+
+class IfElse(Op):
+    """What lazy ifs are called."""
+
+    __props__ = ()
+
+    def make_node(self, condition, *branches):
+        return Apply(self, [condition, *branches], [branch.type() for branch in branches[: len(branches) // 2]])
+
+
+def test_the_first_lazy_if():
+    """``cond_highlight=True`` takes it, not the first node of any kind; without one, and with False, nothing is marked."""
+    a, b = T.dvector("a"), T.dvector("b")
+    total = T.exp(a) + T.sin(b)
+    chosen = IfElse()(T.gt(total.sum(), 0.0), T.log(total), T.sqrt(total))
+    borders = {f.label.partition(",")[0]: f.border for f in describe(T.tanh(chosen), highlight=True).figures.values() if f.border}
+    assert borders == {"Elemwise{log": "blue", "Elemwise{sqrt": "red", "Elemwise{add": "purple", "Elemwise{exp": "purple", "Elemwise{sin": "purple"}
+    for highlight, out in ((False, chosen), (None, chosen), (True, total)):
+        assert not [figure for figure in describe(out, highlight=highlight).figures.values() if figure.border]
 
 
 def test_what_is_drawn():
@@ -135,3 +163,65 @@ def test_default_file(tmp_path, capsys):
     assert path.with_suffix(".svg").read_text().startswith("<svg")
     pydotprint(out, outfile=str(path), format="svg", print_output_file=False)
     assert capsys.readouterr().out == ""
+
+
+def test_compile_directory(tmp_path, capsys, monkeypatch):
+    """Where a picture without a name lies."""
+    monkeypatch.setattr(pydot, "config", SimpleNamespace(compiledir=str(tmp_path / "new"), device="cpu"))
+    pydotprint(T.exp(T.dvector("a")), format="dot")
+    pydotprint(T.exp(T.dvector("a")), format="dot", print_output_file=False)
+    path = tmp_path / "new" / "tcore.pydotprint.cpu.dot"
+    assert path.read_text().startswith("digraph")
+    assert capsys.readouterr().out == f"The output file is available at {path}\n"
+
+
+class Repeat(Op):
+    """An op with a function inside."""
+
+    __props__ = ("name",)
+
+    def __init__(self, name, inner):
+        self.name, self.inner = name, inner
+
+    def make_node(self, a):
+        return Apply(self, [a], [a.type()])
+
+
+def test_inner_graphs(tmp_path, monkeypatch):
+    """``scan_graphs=True``: a file for each, named after the main one, the op and its position; inner ones of these as well."""
+    monkeypatch.setitem(ops_with_inner_function, Repeat, "inner")
+    a = T.dvector("a")
+    inside = FunctionGraph([a], [Repeat(None, FunctionGraph([a], [T.sin(a)]))(a)])
+    out = Repeat("step by/step", inside)(T.exp(a))
+    pydotprint(out, tmp_path / "all.dot", format="dot", scan_graphs=True, print_output_file=False)
+    names = sorted(path.name for path in tmp_path.iterdir())
+    assert names[:2] == ["all.dot", "all_step_by_step_1.dot"]
+    (innermost,) = names[2:]
+    assert innermost.startswith("all_step_by_step_1_")
+    assert innermost.endswith("_0.dot")
+    assert "sin" in (tmp_path / innermost).read_text()
+    pydotprint(out, tmp_path / "one.dot", format="dot", print_output_file=False)
+    assert len(list(tmp_path.glob("one*"))) == 1
+
+
+@pytest.mark.parametrize("script", ["cat >/dev/null; printf drawn", "cat >/dev/null; echo 'no such format' >&2; exit 1"])
+def test_graphviz(tmp_path, monkeypatch, script):
+    """Draws where it is installed; what it complains of is the error."""
+    dot = tmp_path / "dot"
+    dot.write_text(f"#!/bin/sh\n{script}\n")
+    dot.chmod(0o755)
+    monkeypatch.setattr("shutil.which", lambda name: str(dot))
+    drawing = describe(T.exp(x))
+    if "exit" in script:
+        with pytest.raises(RuntimeError, match="Graphviz could not draw the graph: no such format"):
+            render(drawing, "gif")
+    else:
+        assert render(drawing, "gif") == b"drawn"
+
+
+def test_nothing_to_draw_with(monkeypatch):
+    """Says what can be installed, and which formats need nothing."""
+    monkeypatch.setattr("shutil.which", lambda name: None)
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    with pytest.raises(RuntimeError, match="needs Graphviz .* or Matplotlib .*; 'svg' and 'dot' need neither"):
+        render(describe(T.exp(x)), "png")

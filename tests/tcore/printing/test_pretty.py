@@ -6,22 +6,26 @@ import numpy as np
 import pytest
 
 import tcore.tensor as T
-from tcore import function, shared
+from tcore import Mode, Rop, function, shared
 from tcore.configuration import change_flags
-from tcore.graph import Apply, Op
+from tcore.graph import Apply, FunctionGraph, Op
 from tcore.printing import (
     FunctionPrinter,
     IgnorePrinter,
+    MemberPrinter,
     OperatorPrinter,
     PatternPrinter,
     PPrinter,
     Print,
+    PrinterState,
     assign_tensor_notation,
     hex_digest,
     min_informative_str,
     pp,
+    pprint,
     var_descriptor,
 )
+from tcore.printing.breakpoint import PdbBreakpoint
 
 x, y = T.dmatrix("x"), T.dmatrix("y")
 i = T.lscalar("i")
@@ -102,6 +106,8 @@ class TestAssign:
             (FunctionPrinter("twist"), "twist(x, (y + y))"),
             (PatternPrinter(("<%(1)s|%(0)s>", -1000)), "<(y + y)|x>"),
             (IgnorePrinter(), "x"),
+            (MemberPrinter("twisted"), "x.twisted"),
+            (lambda output, pstate: f"{output.owner.nin} inputs", "2 inputs"),
         ],
     )
     def test_by_op_class_and_condition(self, printer, text):
@@ -114,6 +120,39 @@ class TestAssign:
             own = self.printer()
             own.assign(condition, printer)
             assert own(expression) == text
+
+    def test_refusals(self):
+        """A printer for results of ops is not for leaves; a condition is an op, a class of ops or a function."""
+        own = self.printer()
+        with pytest.raises(TypeError, match="a printer is assigned to an op, a class of ops or a condition, got 'Twist'"):
+            own.assign("Twist", IgnorePrinter())
+        own.assign(lambda pstate, r: r.name == "x", FunctionPrinter("twist"))
+        with pytest.raises(TypeError, match="x is computed by nothing: this printer is for results of ops"):
+            own(x)
+
+    def test_ops_without_a_hash(self):
+        """Are printed by their class, or as they call themselves."""
+
+        class Odd(Op):  # noqa: PLW1641 - that is the point
+            def __eq__(self, other):
+                return self is other
+
+            def make_node(self, a):
+                return Apply(self, [a], [a.type()])
+
+            def __str__(self):
+                return "odd"
+
+        own = self.printer()
+        assert own(Odd()(x)) == "odd(x)"
+        own.assign(Odd, IgnorePrinter())
+        assert own(Odd()(x)) == "x"
+
+    def test_states_are_cloned(self):
+        """With further attributes; the state itself stays as it is."""
+        state = PrinterState(self.printer(), depth=1)
+        assert (state.clone(depth=2, other=3).depth, state.depth) == (2, 1)
+        assert state.clone().pprinter is state.pprinter
 
     def test_process_protocol(self):
         """A printer may also give the text itself."""
@@ -180,3 +219,39 @@ def test_equal_values_have_equal_texts():
         "    E. inner",
         "  <C>",
     ]
+
+
+def test_graphs_by_call():
+    """A FunctionGraph is printed with its inputs."""
+    assert pprint(FunctionGraph([v := T.dscalar("v")], [v + 1])).endswith("(v + TensorConstant{1})")
+
+
+@pytest.mark.parametrize("make", [Print("message", attrs=("shape",)), lambda v: PdbBreakpoint("name")(T.constant(0), v)], ids=["Print", "PdbBreakpoint"])
+def test_ops_that_look_on(make, capsys):
+    """Print and PdbBreakpoint change nothing: shapes are known without running them, derivatives pass, constants do not fold them away."""
+    v, w = T.dvector("v"), T.dvector("w")
+    seen = make(v)
+    op = seen.owner.op
+    mode = Mode("py", "fast_run")
+    shape = function([v], seen.shape, mode=mode)
+    assert not any(type(node.op) is type(op) for node in shape.maker.fgraph.apply_nodes)
+    assert tuple(shape([1.0, 2.0])) == (2,)
+    along = function([v, w], Rop(seen * 2, v, w), mode=mode, on_unused_input="ignore")
+    np.testing.assert_array_equal(along([1.0], [3.0]), [6.0])
+    kept = function([], make(T.constant(np.ones(2))), mode=mode)
+    assert any(type(node.op) is type(op) for node in kept.maker.fgraph.apply_nodes)
+    assert type(op).__name__ in str(op)
+    capsys.readouterr()
+
+
+def test_print_tells_what_it_calls():
+    """In its text, where it is not the default."""
+    assert str(Print("m")) == "Print{message='m', attrs=('__str__',)}"
+    assert "global_fn=<function" in str(Print("m", global_fn=lambda op, value: None))
+
+
+def test_fused_work():
+    """Of an optimized function is written as the op calls itself."""
+    v = T.dvector("v")
+    f = function([v], T.exp(v) * 2 + 1, mode=Mode("py", "fast_run"))
+    assert "Composite{" in pprint(f)

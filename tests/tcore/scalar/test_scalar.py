@@ -9,7 +9,7 @@ from tcore import scalar
 from tcore.codegen.functions import FUNCTIONS
 from tcore.codegen.scalar_ops import FORMULAS
 from tcore.configuration import config
-from tcore.graph import Apply, MethodNotDefined
+from tcore.graph import Apply, Generic, MethodNotDefined
 from tcore.scalar import Composite, Scalar, ScalarOp, UnaryScalarOp
 from tcore.scalar.conversion import as_scalar
 
@@ -279,3 +279,97 @@ def test_directional_derivative_of_a_scalar_op():
     given = {x: np.float64(2.0), y: np.float64(3.0), u: np.float64(5.0), w: np.float64(7.0)}
     assert run(along, given) == 5 * 3 + 7 * 2
     assert scalar.mul.R_op([x, y], [u, None]) == [None]
+
+
+def _applications():
+    """(name of the op, dtypes of its inputs) for every op of the package and the kinds of numbers that it takes."""
+    for name, op in sorted(vars(scalar).items()):
+        if not isinstance(op, ScalarOp) or isinstance(op, Composite):
+            continue
+        for dtype in ("float64", "float32", "float16", "int8", "uint16", "bool", "complex128"):
+            dtypes = [dtype] * (op.nin if op.nin > 0 else 2)
+            if name == "polygamma":
+                dtypes[0] = "int64"
+            try:
+                op.make_node(*[scalar.get_scalar_type(each)() for each in dtypes])
+            except TypeError:
+                continue
+            if dtype == "bool" and name in ("sub", "neg", "sgn", "inv", "int_div", "mod", "pow", "complex_from_polar", "conj"):
+                continue  # NumPy knows none of them, or not these
+            yield name, tuple(dtypes)
+
+
+@pytest.mark.parametrize(("name", "dtypes"), list(_applications()))
+def test_numbers_and_arrays_agree(name, dtypes):
+    """``perform`` on numbers, and ``on_arrays`` with and without an array to write into, which may be one of the inputs."""
+    op = getattr(scalar, name)
+    arrays = [np.array([0.25, 0.5, 0.75, 1.0], "float64") * (k + 1) for k in range(len(dtypes))]
+    if not dtypes[-1].startswith(("float", "complex")):
+        arrays = [np.array([1, 2, 1, 3]) for _ in arrays]
+    arrays = [array.astype(dtype) for array, dtype in zip(arrays, dtypes, strict=True)]
+    node = op.make_node(*[scalar.get_scalar_type(dtype)() for dtype in dtypes])
+    out = node.outputs[0].type.dtype
+    with np.errstate(all="ignore"):
+        (found,) = op.on_arrays([a.copy() for a in arrays], [out], [None])
+        target = np.zeros(4, out)
+        (written,) = op.on_arrays([a.copy() for a in arrays], [out], [target])
+        assert written is target
+        if out == dtypes[0]:
+            own = [a.copy() for a in arrays]
+            op.on_arrays(own, [out], [own[0]])
+            np.testing.assert_array_equal(own[0], found)
+    assert found.dtype == out
+    np.testing.assert_array_equal(written, found)
+    for k, value in enumerate(found):
+        storage = [[None]]
+        op.perform(node, [a[k] for a in arrays], storage)
+        assert storage[0][0].dtype == out
+        np.testing.assert_allclose(storage[0][0], value, rtol={"float16": 2e-3, "float32": 2e-6, "complex64": 2e-6}.get(out, 1e-12), atol=0)
+
+
+def test_small_integers_in_full_precision():
+    """NumPy computes functions of int8 in half precision; a graph says that the result is float32."""
+    x = scalar.int8("x")
+    assert run(scalar.arccos(x), {x: np.int8(0)}) == np.float32(np.pi / 2)
+    assert run(scalar.complex_from_polar(x, x), {x: np.int8(1)}) == pytest.approx(np.exp(1j), rel=1e-6)
+    with pytest.raises(TypeError, match="a complex number is made of two real ones, got complex128, float64"):
+        scalar.complex(scalar.complex128(), scalar.float64())
+
+
+def test_preferences():
+    """Output types by rule: of floats only, always of one type, that of another input."""
+    assert scalar.preferences.float_out() == (scalar.get_scalar_type(config.floatX),)
+    assert scalar.Exp(scalar.transfer_type(0)) == scalar.Exp(scalar.transfer_type(0))
+    assert scalar.transfer_type(0) != scalar.transfer_type(1)
+    assert hash(scalar.transfer_type(0)) == hash(scalar.transfer_type(0))
+    x = scalar.float32("x")
+    assert scalar.Add(scalar.same_out)(x, x).type == scalar.float32
+
+
+def test_conversion_of_what_is_no_scalar():
+    """Numbers that no type holds, variables of other types."""
+    with pytest.raises(OverflowError, match="no integer type holds"):
+        as_scalar(2**64)
+    with pytest.raises(OverflowError, match="no integer type holds"):
+        as_scalar(-(2**63) - 1)
+    assert as_scalar(2**64 - 1).type == scalar.uint64
+    with pytest.raises(TypeError, match="is no scalar"):
+        as_scalar(Generic()("g"))
+
+
+def test_composite_as_a_graph():
+    """Its inner graph can be had again; a name prints instead of it; outputs that are inputs, or one another, are arrays of their own."""
+    x, y = scalar.float64("x"), scalar.float64("y")
+    op = Composite([x, y], [scalar.add(x, y), x, scalar.add(x, y), scalar.mul(scalar.constant(2.0), scalar.constant(3.0))], name="pair")
+    assert str(op) == "pair"
+    inputs, outputs = op.fgraph
+    assert [v.type for v in inputs] == [scalar.float64] * 2
+    assert run(outputs[0], dict(zip(inputs, (2.0, 3.0), strict=True))) == 5
+    assert [v.type for v in op.inputs] == [scalar.float64] * 2
+    a, b = np.array([1.0, 2.0]), np.array([[10.0], [20.0]])
+    found = op.on_arrays([a, b], ["float64"] * 4, [None] * 4)
+    for value, expected in zip(found, (a + b, a + 0 * b, a + b, 6 + 0 * (a + b)), strict=True):
+        np.testing.assert_array_equal(value, expected)
+    assert not any(np.shares_memory(found[k], each) for k in range(4) for each in (*found[:k], a, b))
+    with pytest.raises(TypeError, match="takes float64, float64, got float32, float64"):
+        op.make_node(scalar.float32(), scalar.float64())

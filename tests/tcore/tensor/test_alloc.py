@@ -169,3 +169,35 @@ def test_reductions_along_an_axis_whose_length_is_an_input(name, backend):
     whole = np.tile([1.0, 2.0, 3.0], (4, 1))
     expected = {"sum": whole.sum(0) * 2, "sum of all": np.exp(whole).sum(), "maximum": whole.max(0), "along the known axis": np.exp(whole).sum(1), "repeated": 24.0}
     np.testing.assert_allclose(f([1.0, 2.0, 3.0], 4), expected[name], rtol=1e-13)
+
+
+def test_full_like(evaluate):
+    """Of a number and of an expression, in the model's dtype or another."""
+    x, s = tt.fmatrix("x"), tt.dscalar("s")
+    values = {x: np.ones((2, 3), "float32"), s: np.array(2.5)}
+    for made, dtype in ((tt.full_like(x, s), "float32"), (tt.full_like(x, 2.5), "float32"), (tt.full_like(x, s, "float64"), "float64"), (tt.full((2, 3), s, "float32"), "float32")):
+        result = evaluate(made, values)
+        assert result.dtype == dtype
+        np.testing.assert_array_equal(result, np.full((2, 3), 2.5))
+
+
+def test_numbers_instead_of_fills():
+    """``opt=True`` gives a 0-d constant where nothing has to be filled."""
+    s = tt.fscalar("s")
+    assert tt.zeros_like(s, opt=True).data == 0
+    assert tt.ones_like(s, opt=True).data == 1
+    assert tt.ones_like(s, opt=True).dtype == "float32"
+    assert tt.ones_like(s, "int8", opt=True).dtype == "int8"
+    assert tt.zeros_like(tt.fvector(), opt=True).owner is not None
+
+
+def test_empty_memory_is_used_again():
+    """A second call writes into the array of the first, where the shape is the same."""
+    node = AllocEmpty("float64")(tt.lscalar(), 2).owner
+    storage = [[None]]
+    node.op.perform(node, [np.array(3), np.array(2)], storage)
+    first = storage[0][0]
+    node.op.perform(node, [np.array(3), np.array(2)], storage)
+    assert storage[0][0] is first
+    node.op.perform(node, [np.array(1), np.array(2)], storage)
+    assert storage[0][0].shape == (1, 2)

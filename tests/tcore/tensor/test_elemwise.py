@@ -7,6 +7,7 @@ import pytest
 
 import tcore.tensor as T
 from tcore import scalar
+from tcore.graph import Apply
 from tcore.graph.null_type import DisconnectedType
 from tcore.tensor import DimShuffle, Elemwise
 
@@ -244,3 +245,36 @@ def test_transpositions(evaluate):
     assert r.squeeze().ndim == 1
     v = T.dvector("v")
     np.testing.assert_array_equal(evaluate(v.T, {v: a[0, 0]}), a[0, 0])
+
+
+def test_broadcastable_axes_are_checked():
+    """A value whose marked axis is long is refused, also where all values have one shape."""
+    row = T.drow("row")
+    node = T.add(row, row).owner
+    with pytest.raises(ValueError, match=r"input\[0\].shape\[0\] = 2, but it is broadcastable there"):
+        node.op.perform(node, [np.ones((2, 3)), np.ones((2, 3))], [[None]])
+
+
+class Twice(scalar.UnaryScalarOp):
+    """Makes its node by itself."""
+
+    def make_node(self, x):
+        x = scalar.as_scalar(x)
+        return Apply(self, [x], [scalar.float32()])
+
+    def impl(self, x):
+        return 2 * x
+
+
+def test_scalar_ops_with_make_node(evaluate):
+    """The dtypes are those that it says."""
+    x = T.dvector("x")
+    result = evaluate(Elemwise(Twice())(x), {x: np.array([1.5])})
+    assert result.dtype == "float32"
+    assert result == [3]
+
+
+def test_number_of_inputs():
+    """Named before anything is computed."""
+    with pytest.raises(TypeError, match="exp takes 1 inputs, got 2"):
+        Elemwise(scalar.exp)(T.dvector(), T.dvector())

@@ -347,3 +347,16 @@ def _nodes(variable):
             found.add(node)
             stack.extend(v.owner for v in node.inputs)
     return found
+
+
+def test_questions_about_whole_numbers(evaluate):
+    """Integers and truth values are neither NaN nor infinite, and close to what they equal."""
+    k, b = T.lvector("k"), T.vector("b", dtype="bool")
+    values = {k: np.array([0, 1, 2]), b: np.array([True, False, True])}
+    for variable in (k, b):
+        for question in (T.isnan, T.isinf):
+            result = evaluate(question(variable), values)
+            assert result.dtype == "bool"
+            assert not result.any()
+    np.testing.assert_array_equal(evaluate(T.isclose(b, k), values), [False, False, False])
+    np.testing.assert_array_equal(evaluate(T.isclose(b, b), values), [True, True, True])

@@ -1,11 +1,13 @@
 """Python on tensor variables: operators, attributes, methods, and what is refused."""
 
+import math
 import pickle
 
 import numpy as np
 import pytest
 
 import tcore.tensor as T
+from tcore import scalar
 
 rng = np.random.default_rng(17)
 
@@ -143,3 +145,36 @@ def test_class_and_pickle():
     np.testing.assert_array_equal(c.data, [1, 2])
     x.note = "kept"
     assert x.note == "kept"
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        lambda k: 6 & k,
+        lambda k: 6 | k,
+        lambda k: 6 ^ k,
+        lambda k: divmod(7, k)[0] + divmod(7, k)[1],
+        lambda k: +k,
+        lambda k: k.ptp() if hasattr(k, "owner") else np.ptp(k),
+        lambda k: np.ones((2, 3), "int64") @ k,
+    ],
+)
+def test_integers_as_in_numpy(expression, evaluate):
+    """From the right as from the left."""
+    k = np.array([5, 3, 12])
+    x = T.lvector("k")
+    np.testing.assert_array_equal(evaluate(expression(x), {x: k}), expression(k))
+
+
+def test_rounding_functions_of_python(evaluate):
+    """``math.ceil`` and its kin make expressions."""
+    x = T.dscalar("x")
+    for function in (math.ceil, math.floor, math.trunc):
+        assert evaluate(function(x), {x: np.array(-1.5)}) == function(-1.5)
+
+
+def test_scalars_of_tensors():
+    """A 0-d tensor stands for a scalar in scalar graphs."""
+    total = scalar.add(T.lscalar("x"), 1)
+    assert total.type == scalar.int64
+    assert str(total.owner.inputs[0].owner.op) == "ScalarFromTensor"

@@ -5,10 +5,12 @@ import pickle
 import numpy as np
 import pytest
 
+import tcore
 import tcore.tensor as T
 from tcore import scalar
 from tcore.configuration import config
-from tcore.tensor.careduce import CAReduce, Prod, ProdWithoutZeros, Sum
+from tcore.graph import MethodNotDefined
+from tcore.tensor.careduce import CAReduce, CAReduceDtype, Prod, ProdWithoutZeros, Sum
 
 rng = np.random.default_rng(5)
 
@@ -251,3 +253,56 @@ def test_general_reductions(evaluate):
     np.testing.assert_allclose(evaluate(op(x), {x: np.array([[3.0, 4.0], [6.0, 8.0]])}), [5, 10])
     b = T.TensorType("int32", (False,))("b")
     assert evaluate(CAReduce(scalar.xor)(b), {b: np.array([5, 3, 1], "int32")}) == 7
+
+
+class Larger(scalar.BinaryScalarOp):
+    """The larger of two, which NumPy does not know by this name."""
+
+    commutative = True
+    associative = True
+
+    def impl(self, x, y):
+        return max(x, y)
+
+
+def test_general_reductions_of_nothing(evaluate):
+    """Without a neutral element there is no result; with one it is that."""
+    x = T.dmatrix("x")
+    op = Larger(scalar.upcast_out)
+    nothing = {x: np.zeros((0, 3))}
+    with pytest.raises(ValueError, match="cannot reduce an empty array by .*, which has no neutral element"):
+        evaluate(CAReduce(op, 0)(x), nothing)
+    op.identity = -np.inf
+    np.testing.assert_array_equal(evaluate(CAReduce(op, 0)(x), nothing), [-np.inf] * 3)
+    accumulating = CAReduceDtype(op, 0, acc_dtype="float64")
+    assert accumulating.clone(axis=(1,)).axis == (1,)
+    np.testing.assert_array_equal(evaluate(accumulating(x), {x: np.array([[1.0, 5.0], [2.0, 3.0]])}), [2, 5])
+
+
+def test_gradients_of_general_reductions():
+    """Only those that are known have one; those of whole numbers are zero."""
+    x, k = T.dmatrix("x"), T.lmatrix("k")
+    node = CAReduce(Larger(scalar.upcast_out), 0)(x).owner
+    with pytest.raises(MethodNotDefined):
+        node.op.L_op(node.inputs, node.outputs, [T.dvector()])
+    for reduced in (CAReduce(scalar.maximum, 0)(k), k.sum(axis=0), k.prod(axis=0), ProdWithoutZeros((0,))(k), T.all(k, axis=0)):
+        node = reduced.owner
+        (gradient,) = node.op.L_op(node.inputs, node.outputs, [T.dvector()])
+        values = {each: np.ones((2, 3), each.dtype) for each in node.inputs}
+        result = tcore.function(list(values), gradient, mode="FAST_COMPILE", on_unused_input="ignore")(*values.values())
+        np.testing.assert_array_equal(result, np.zeros((2, 3)))
+        assert gradient.dtype == tcore.config.floatX
+
+
+def test_forms_of_axes(evaluate):
+    """Counted from the end, as an array of one number, from a constant variable; repeated ones collapse."""
+    x = T.dtensor3("x")
+    value = np.arange(24.0).reshape(2, 3, 4)
+    for axis in (-1, np.array(2), np.int8(2), T.constant(2), (2, 2), [-1], (2, -1)):
+        np.testing.assert_array_equal(evaluate(T.sum(x, axis=axis) if not isinstance(axis, tuple) else Sum(axis)(x), {x: value}), value.sum(axis=2))
+    assert Sum((-1, 0))(x).owner.op.axis == (0, 2)
+    assert CAReduce(scalar.maximum, (-1,))(x).owner.op == CAReduce(scalar.maximum, (2,))
+    assert T.all(x, axis=-1).owner.op.clone(axis=(0,)).axis == (0,)
+    kept = T.makeKeepDims(x, x.sum(axis=1), 1)
+    assert kept.type.broadcastable == (False, True, False)
+    np.testing.assert_array_equal(evaluate(kept, {x: value}), value.sum(axis=1, keepdims=True))

@@ -7,8 +7,22 @@ import pytest
 
 import tcore
 import tcore.tensor as T
+from tcore import scalar
 from tcore.configuration import change_flags
+from tcore.tensor.advanced_incsubtensor import AdvancedIncSubtensor, AdvancedIncSubtensor1
+from tcore.tensor.advanced_subtensor import AdvancedSubtensor, AdvancedSubtensor1
+from tcore.tensor.blas import Dot22
 from tcore.tensor.careduce import Sum
+from tcore.tensor.dot import BatchedDot
+from tcore.tensor.extremes import MaxAndArgmax
+from tcore.tensor.indexing import MaskIndices
+from tcore.tensor.join import Join, MakeVector
+from tcore.tensor.manipulation import Repeat
+from tcore.tensor.rebroadcast import Rebroadcast
+from tcore.tensor.sharedvar import tensor_constructor
+from tcore.tensor.softmax import SoftmaxGrad
+from tcore.tensor.subtensor import Subtensor
+from tcore.tensor.type_other import make_slice
 
 x, v, s, b = T.dmatrix("x"), T.dvector("v"), T.dscalar("s"), T.dtensor3("b")
 i, n = T.lvector("i"), T.lscalar("n")
@@ -66,6 +80,46 @@ BUILT = {
     "iteration over a scalar": (lambda: iter(s), TypeError, "0-d"),
     "iteration over unknown": (lambda: iter(v), TypeError, "cannot iterate over v: its length is not known"),
     "int": (lambda: int(s), TypeError, "has no value yet"),
+    "join of nothing": (lambda: Join()(0), ValueError, "join needs at least one tensor"),
+    "join, axis outside": (lambda: T.join(3, x, x), IndexError, "join: axis 3 does not exist, there are 2 dimensions"),
+    "vector of vectors": (lambda: MakeVector("int64")(n, i), TypeError, "takes scalars, got i with 1 dimensions: use stack"),
+    "vector of too wide numbers": (lambda: MakeVector("int8")(n), TypeError, "would lose precision: its inputs have dtype int64"),
+    "part of too few axes": (lambda: Subtensor((1, 2))(v), IndexError, "too many indices: v has 1 dimensions, the index has 2"),
+    "part by a number of another kind": (lambda: Subtensor((scalar.int64,))(v, s), TypeError, "index"),
+    "mask indices of a vector": (lambda: MaskIndices(2)(v), ValueError, "takes a mask of 2 dimensions, at least 1, got 1"),
+    "rows by a matrix": (lambda: AdvancedSubtensor1()(x, T.lmatrix("k")), TypeError, "takes an index vector, got k with 2 dimensions"),
+    "rows of a scalar": (lambda: AdvancedSubtensor1()(s, i), IndexError, "too many indices: s has no axis to index"),
+    "places on too many axes": (lambda: AdvancedSubtensor()(v, i, i), IndexError, "too many indices: v has 1 dimensions, the index has 2"),
+    "increment by a matrix": (lambda: AdvancedIncSubtensor1()(x, x, T.lmatrix("k")), TypeError, "takes an index vector, got k with 2 dimensions"),
+    "increment of a scalar": (lambda: AdvancedIncSubtensor1()(s, v, i), IndexError, "too many indices: s has no axis to index"),
+    "increment on too many axes": (lambda: AdvancedIncSubtensor()(v, v, i, i), IndexError, "too many indices: v has 1 dimensions, the index has 2"),
+    "sparse gradient of a cube": (lambda: tcore.grad(AdvancedSubtensor1(sparse_grad=True)(b, i).sum(), b), TypeError, "a sparse gradient needs a matrix, b has 3 dimensions"),
+    "batched dot of cubes on cubes": (lambda: BatchedDot()(T.dtensor4("q"), b), TypeError, r"takes batches of vectors or matrices \(2 or 3 dimensions\), got q with 4"),
+    "batched tensordot over the batch": (lambda: T.batched_tensordot(b, b, [[0], [1]]), ValueError, "axis 0 is the batch, it cannot be summed over"),
+    "repeat along a word": (lambda: T.repeat(x, 2, axis="a"), TypeError, "repeat: an axis is an int, got 'a'"),
+    "repeat by a matrix": (lambda: Repeat(0)(v, T.lmatrix("k")), TypeError, "repeat takes an integer vector of counts, got k"),
+    "repeat along nothing": (lambda: Repeat(1)(v, i), ValueError, "repeat: axis 1 does not exist in v with 1 dimensions"),
+    "shape of negative rank": (lambda: T.Reshape(-1)(v, i), ValueError, "a shape has 0 or more dimensions, got -1"),
+    "reshape, other number": (lambda: T.Reshape(2)(v, [1, 2, 3]), ValueError, "reshape of v to 2 dimensions needs as many entries in the shape, got 3"),
+    "rebroadcast from the end": (lambda: Rebroadcast((-1, True)), ValueError, "takes axes that are not negative, got -1"),
+    "rebroadcast of a missing axis": (lambda: Rebroadcast((1, True))(v), ValueError, "speaks of axis 1, but v has 1 dimensions"),
+    "transpose to fewer axes": (lambda: x.transpose(0), ValueError, "transpose of 2 axes got 1 axes"),
+    "moveaxis, twice the same": (lambda: T.moveaxis(b, [0, 0], [1, 2]), ValueError, "as many different destinations as sources"),
+    "slice with step 0": (lambda: T.slices.get_canonical_form_slice(slice(0, 3, 0), 3), ValueError, "slice step cannot be zero"),
+    "slice with an unknown step": (lambda: T.slices.get_canonical_form_slice(slice(0, 3, n), 3), ValueError, "a step whose sign is known"),
+    "length of a word": (lambda: T.slices.get_canonical_form_slice("a", 3), TypeError, "a length is an integer or an integer scalar, got 'a'"),
+    "matrix product of vectors": (lambda: Dot22()(v, v), TypeError, "with 2 dimensions, got v with 1"),
+    "variance, ddof": (lambda: T.var(x, ddof=1.5), TypeError, "ddof is an integer, got 1.5"),
+    "matrix of a diagonal matrix": (lambda: T.AllocDiag()(x), TypeError, "AllocDiag takes a vector, got x with 2 dimensions"),
+    "shared list": (lambda: tensor_constructor([1.0]), TypeError, "a tensor shared variable holds an ndarray, got list"),
+    "shared words": (lambda: tensor_constructor(np.array(["a"])), TypeError, "a tensor shared variable holds numbers, got an array of <U1"),
+    "extreme of complex values": (lambda: T.max_and_argmax(T.zmatrix()), TypeError, "complex values have no order, got complex128"),
+    "extreme along an axis from the end": (lambda: MaxAndArgmax((-1,))(x), ValueError, "takes axes counted from the front, got an input with 2 axes"),
+    "grid without an end": (lambda: T.mgrid[1:], ValueError, "a grid needs the end of each of its axes"),
+    "slice of a slice": (lambda: make_slice(T.slicetype()), TypeError, "a part of a slice is an integer scalar or None"),
+    "stretch of what does not": (lambda: T.alloc(v, 1), TypeError, "axis 0 of v is not broadcastable, the shape has the constant 1 there; mark it with addbroadcast"),
+    "alloc of too many axes": (lambda: T.alloc(x, 3), TypeError, "alloc: x has 2 dimensions, the shape only 1"),
+    "alloc of negative length": (lambda: T.alloc(0.0, -1), ValueError, "length 0 of an array cannot be negative, got -1"),
 }  # fmt: skip
 
 
@@ -89,6 +143,8 @@ RUN = {
     "mask of another shape": ([x, mask], lambda: x[mask], (X, np.ones((2, 2), bool)), IndexError, "axis 1 has length 3, the mask 2 there"),
     "batches of other lengths": ([b, x], lambda: T.batched_dot(b, x), (np.ones((3, 2, 3)), X), TypeError, "batches of equal length"),
     "batched dot, inner lengths": ([b, x], lambda: T.batched_dot(b, x), (np.ones((2, 2, 2)), X), ValueError, "inner lengths differ"),
+    "gradient of softmax of another shape": ([x, b], lambda: SoftmaxGrad()(x, b[0]), (X, np.ones((1, 3, 2))), ValueError, "two matrices of one shape"),
+    "dropped axis that is long": ([x], lambda: T.DimShuffle((False, True), [0])(T.patternbroadcast(x, (False, True))), (X,), ValueError, "must be 1|has length 3"),
     "maximum of nothing": ([v], lambda: v.max(), ([],), ValueError, "zero-size|empty"),
 }  # fmt: skip
 

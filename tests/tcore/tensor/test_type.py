@@ -5,6 +5,7 @@ import pickle
 import numpy as np
 import pytest
 
+import tcore
 import tcore.tensor as T
 from tcore.configuration import config
 from tcore.tensor import TensorType
@@ -196,3 +197,49 @@ def test_c_interface():
         assert "V1" in text
     assert kind.c_headers()
     assert kind.c_code_cache_version()
+
+
+def test_values_eq_approx():
+    """Up to rounding; infinities and NaN of one side alone where that is allowed; what is no array becomes one."""
+    a, b = np.array([1.0, np.inf, np.nan]), np.array([1.0 + 1e-9, 3.0, np.nan])
+    assert not T.dvector.values_eq_approx(a, b)
+    assert T.dvector.values_eq_approx(a, b, allow_remove_inf=True)
+    assert not T.dvector.values_eq_approx(np.array([np.nan]), np.array([1.0]))
+    assert T.dvector.values_eq_approx(np.array([np.nan]), np.array([1.0]), allow_remove_nan=True)
+    assert T.dscalar.values_eq_approx(1.0, 1.0 + 1e-9)
+    assert T.dscalar.values_eq(1.0, 1.0)
+    assert not T.dvector.values_eq_approx(np.ones(2), np.ones(3))
+    assert not T.dvector.values_eq_approx(np.ones(2), np.ones(2, "float32"))
+    assert T.lvector.values_eq_approx(np.array([2**60]), np.array([2**60]))
+    assert not T.lvector.values_eq_approx(np.array([2**60]), np.array([2**60 + 1]))
+    assert T.dvector.values_eq_approx(np.array([1.0]), np.array([1.1]), rtol=0.2)
+
+
+def test_large_constants_are_merged_by_content():
+    """Equal ones are one, whatever object holds them; a constant of another kind is never the same."""
+    first, second = (T.constant(np.arange(1000.0)) for _ in range(2))
+    other = T.constant(np.arange(1000.0) + (np.arange(1000) == 777))
+    assert first.signature() == second.signature()
+    assert hash(first.signature()) == hash(second.signature())
+    assert first.signature() != other.signature()
+    assert first.signature() != "a text"
+    f = tcore.function([], [first * 2, second * 2], mode=tcore.Mode("py", "merge"))
+    assert sum("mul" in str(node.op) for node in f.maker.fgraph.toposort()) == 1
+
+
+def test_strict_values_of_other_kinds(tmp_path):
+    """A memory map of the dtype is an array, strictly too; conversions between types of the same arrays are none."""
+    mapped = np.memmap(tmp_path / "numbers", dtype="float64", shape=3, mode="w+")
+    assert T.dvector.filter(mapped, strict=True) is mapped
+    x = T.dvector("x")
+    assert T.dvector.convert_variable(x) is x
+    assert T.dvector.convert_variable(T.fvector()) is None
+    assert T.drow.dtype_specs() == (np.float64, "npy_float64", "NPY_FLOAT64")
+
+
+def test_constructors_by_hand():
+    """``tensor`` names what it makes; constructors say what they are."""
+    assert T.tensor("float32", (True, False), name="t").name == "t"
+    assert T.tensor("float32", (True, False)).type == T.frow
+    assert repr(T.matrix) == "<tensor constructor matrix>"
+    assert repr(T.matrices) == "<tensor constructor matrices>"

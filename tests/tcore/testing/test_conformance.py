@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from attrs import frozen
 
+import tcore
 import tcore.tensor as T
-from tcore.graph import Apply, Op
+from tcore.graph import Apply, Op, Type
 from tcore.testing import (
     OpCase,
     check_backend,
@@ -122,3 +123,55 @@ def test_same_values_tells_differences(got, wanted, message):
 
 def test_same_values_takes_special_values():
     same_values(np.array([np.nan, np.inf, -0.0]), np.array([np.nan, np.inf, 0.0]))
+
+
+class Lists(Type):
+    """Values that are no arrays."""
+
+    __props__ = ()
+
+    def filter(self, value, strict=False, allow_downcast=None):
+        return list(value)
+
+
+class Split(Op):
+    """An array and a list of its elements, whose shape nobody knows; overwrites nothing that is no array."""
+
+    __props__ = ()
+
+    def make_node(self, x):
+        return Apply(self, [x], [x.type(), Lists()()])
+
+    def perform(self, node, inputs, output_storage):
+        output_storage[0][0], output_storage[1][0] = inputs[0] * 1, list(inputs[0])
+
+    def infer_shape(self, node, shapes):
+        return [shapes[0], None]
+
+
+class Join(Op):
+    """The list as an array again."""
+
+    __props__ = ()
+
+    def make_node(self, items):
+        return Apply(self, [items], [T.dvector()])
+
+    def perform(self, node, inputs, output_storage):
+        output_storage[0][0] = np.array(inputs[0])
+
+    def infer_shape(self, node, shapes):
+        raise AssertionError("a list has no shape to infer from")
+
+
+def test_values_that_are_no_arrays():
+    """Are handed on; shapes are compared where both sides have some."""
+    case = OpCase(lambda x: Join()(Split()(x)[1]), [np.arange(3.0)], gradient=False)
+    assert case.expected is None
+    with tcore.config.change_flags(backend="numpy"):
+        check_op(case)
+
+
+def test_outputs_without_gradient():
+    """Only floating ones are differentiated."""
+    check_gradient(OpCase(lambda x: [Double()(x), T.gt(x, 0.0)], [np.array([1.0, -1.0])]))

@@ -5,9 +5,15 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 import textwrap
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+
+import tcore
+from tcore.testing import plugin
 
 
 @pytest.fixture
@@ -88,3 +94,17 @@ def test_isolated_manager(run):
             plugin_manager.load("demo")
     """
     assert "1 passed" in run(source, "--backend=numpy")
+
+
+def test_workers_share_the_store_of_who_started_them(monkeypatch):
+    """A worker of xdist neither makes a folder nor removes one, and leaves the environment as it found it."""
+    flags = os.environ["TCORE_FLAGS"]
+    folder = Path(flags.partition("base_compiledir=")[2].partition(",")[0])
+    monkeypatch.setattr(tempfile, "mkdtemp", None)
+    worker = SimpleNamespace(workerinput={}, stash=pytest.Stash(), addinivalue_line=lambda *line: None)
+    with tcore.config.change_flags({"cpu.store": tcore.config.cpu.store}):
+        plugin.pytest_configure(worker)
+        assert Path(tcore.config.cpu.store) == folder / "kernels"
+    plugin.pytest_unconfigure(worker)
+    assert os.environ["TCORE_FLAGS"] == flags
+    assert folder.exists()
