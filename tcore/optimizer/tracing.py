@@ -54,8 +54,8 @@ def inherit(old: Variable, new: Variable) -> None:
     notes = vars(old.tag)
     if "origins" in notes and not (new.has_tag() and "origins" in vars(new.tag)):
         new.tag.origins = notes["origins"]
-    if notes.get("nan_guard_mode_check") is True:
-        new.tag.nan_guard_mode_check = True
+    if "nan_guard_mode_check" in notes and not (new.has_tag() and "nan_guard_mode_check" in vars(new.tag)):
+        new.tag.nan_guard_mode_check = notes["nan_guard_mode_check"]
     trace_back(old, new)
 
 
