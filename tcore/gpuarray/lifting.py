@@ -28,7 +28,7 @@ from tcore.optimizer.tracing import copy_stack_trace
 from tcore.tensor.shape import Shape, Shape_i
 from tcore.tensor.type import TensorType
 
-__all__ = ["GpuLifting", "lifts"]
+__all__ = ["GpuLifting", "lifts", "why_on_host"]
 
 
 class GpuLifting(Optimizer):
@@ -122,17 +122,34 @@ def lifts(node: Apply, on_device: Any, table: LoweringTable) -> Op | None:
     arrays = [v for position, v in enumerate(node.inputs) if position not in host]
     if not any(v in on_device for v in arrays if not isinstance(v, Constant)):
         return None
-    if any(not isinstance(v.type, TensorType) or not _possible(v) for v in (*arrays, *node.outputs)):
-        return None
+    return None if _obstacle(node, form, arrays, table) else form
+
+
+def why_on_host(node: Apply, table: LoweringTable) -> str:
+    """Why a node of a graph for a device runs on the host, in words."""
+    form = device_form(node.op, None, table)
+    if form is None:
+        return f"{type(node.op).__name__} has no lowering"
+    host = host_positions(node.op, len(node.inputs))
+    arrays = [v for position, v in enumerate(node.inputs) if position not in host]
+    return _obstacle(node, form, arrays, table) or "no array that it reads is on the device"
+
+
+def _obstacle(node: Apply, form: Op, arrays: list[Variable], table: LoweringTable) -> str:
+    """What keeps ``form`` from running on a device, in words; empty where nothing does."""
+    for variable in (*arrays, *node.outputs):
+        if not isinstance(variable.type, TensorType) or not _possible(variable):
+            return f"devices have no arrays of {variable.type}"
     if isinstance(form, GpuProduct):
-        return form if takes([v.type.dtype for v in (*arrays, *node.outputs)]) else None
+        dtypes = [v.type.dtype for v in (*arrays, *node.outputs)]
+        return "" if takes(dtypes) else f"devices have no product of {', '.join(dict.fromkeys(dtypes))}"
     try:
         # some forms of an op lower, others do not, or to loops of a length that the host cannot work out
         for axis in (axis for stage in table.lower(node).stages for axis in region_axes(stage)):
             known_to_host(axis.extent)
-    except NotLowered:
-        return None
-    return form
+    except NotLowered as reason:
+        return str(reason)
+    return ""
 
 
 def _possible(variable: Variable) -> bool:

@@ -16,6 +16,7 @@ from tcore.compile.backends import host_backend
 from tcore.gpuarray.array import GpuArray, asarray
 from tcore.gpuarray.kernel import GpuKernelBase
 from tcore.gpuarray.launching import GroupLauncher, group_thunk
+from tcore.gpuarray.lifting import why_on_host
 from tcore.gpuarray.lowered import GpuOp
 from tcore.gpuarray.products import GpuProduct
 from tcore.gpuarray.transfer import GpuFromHost, GpuToGpu, HostFromGpu
@@ -152,6 +153,10 @@ class DeviceLinker(LocalLinker):
         if isinstance(node.op, GpuOp):
             return "view" if node.op.view_map else "device"
         return "Python"
+
+    def explain_reason(self, node: Apply) -> str:
+        """Why a node runs in Python; empty where it does not."""
+        return why_on_host(node, lowering_table([node])) if self.explain_node(node) == "Python" else ""
 
     def explain_kernels(self) -> list[tuple[tuple[Apply, ...], str]]:
         """The nodes of each kernel; drivers of devices do not tell whether they compiled it anew."""

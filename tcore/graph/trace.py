@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 
     from tcore.graph.variable import Variable
 
-__all__ = ["Frame", "Trace", "copy_trace", "creation_report", "format_trace", "is_paused", "note_trace", "note_traces", "traces_paused", "user_trace"]
+__all__ = [
+    "Frame", "Trace", "copy_trace", "creation_report", "format_trace", "is_paused", "note_origins", "note_trace", "note_traces", "traces_paused",
+    "user_trace",
+]  # fmt: skip
 
 _OWN_PACKAGES = frozenset({"tcore", "tcore_cpu", "tcore_cuda", "tcore_opencl", "tcore_sparse", "tcore_nnet"})
 
@@ -137,3 +140,20 @@ def copy_trace(source: Variable | Iterable[Variable], target: Variable) -> Varia
     if joined:
         target.tag.trace = tuple(joined)
     return target
+
+
+def note_origins(replaced: Iterable[Variable], target: Variable) -> None:
+    """Remember in ``target.tag.origins`` the line of each of ``replaced``, where one node does the work of several.
+
+    The trace says where the last of them was made; an error may be that of any other. A ``target`` that is an input or is in
+    a graph already keeps what it has.
+    """
+    if target.owner is None or target.fgraph is not None:
+        return
+    origins: dict[Frame, None] = {}
+    for variable in replaced:
+        if variable.has_tag():
+            notes = vars(variable.tag)
+            origins.update(dict.fromkeys(notes.get("origins") or (notes.get("trace") or ())[:1]))
+    if len(origins) > 1:
+        target.tag.origins = tuple(origins)

@@ -29,6 +29,9 @@ MAX_LINES = 25
 #: lines of a report below a long message of the exception itself
 _LEAST = 12
 
+#: lines about where the parts of a fused node were written
+_ORIGINS = 5
+
 _MARK = "Apply node that caused the error: "
 
 ExcInfo = tuple["type[BaseException] | None", "BaseException | None", "TracebackType | None"]
@@ -115,7 +118,7 @@ def report(
     lines += _about_inputs(node, thunk, storage_map)
     built = _where_built(node)
     if built:
-        lines += ["", "Backtrace when the node is created:", *built]
+        lines += ["", "Backtrace when the node is created:", *built, *_other_origins(node)]
     replaced = _where_built(node, "compile_trace")
     if replaced:
         lines += ["", "Backtrace when an optimization made it:", *replaced]
@@ -193,6 +196,18 @@ def _where_built(node: Apply, tag: str = "trace") -> list[str]:
             limit = max(1, min(len(trace), 4))
             return format_trace(tuple(trace)[:limit]).splitlines()
     return []
+
+
+def _other_origins(node: Apply) -> list[str]:
+    """The other lines of the user's program that a fused node computes, at most :data:`_ORIGINS`, one line each."""
+    tag = node.outputs[0].tag
+    shown = (getattr(tag, "trace", None) or ())[:1]
+    others = [frame for frame in getattr(tag, "origins", ()) if frame not in shown]
+    if not others:
+        return []
+    more = len(others) - _ORIGINS
+    texts = [f'  File "{frame.filename}", line {frame.lineno}, in {frame.name}: {frame.line}' for frame in others[:_ORIGINS]]
+    return ["The node also computes:", *texts, *([f"  ... and {more} more lines"] if more > 0 else [])]
 
 
 def _tree(node: Apply) -> list[str]:

@@ -43,7 +43,7 @@ def inherit_stack_trace(from_var: Any) -> Iterator[None]:
 
 
 def inherit(old: Variable, new: Variable) -> None:
-    """Hand on from ``old`` to ``new`` what belongs to the place in the graph: creation trace, checks switched off, name.
+    """Hand on from ``old`` to ``new`` what belongs to the place in the graph: creation trace, origins, checks switched off, name.
 
     Nodes between ``new`` and what is in a graph already were made by the same rule: they get the trace, too.
     """
@@ -51,8 +51,11 @@ def inherit(old: Variable, new: Variable) -> None:
         new.name = old.name
     if not old.has_tag():
         return
-    if vars(old.tag).get("nan_guard_mode_check") is True:
-        new.tag.nan_guard_mode_check = True
+    notes = vars(old.tag)
+    if "origins" in notes and not (new.has_tag() and "origins" in vars(new.tag)):
+        new.tag.origins = notes["origins"]
+    if "nan_guard_mode_check" in notes and not (new.has_tag() and "nan_guard_mode_check" in vars(new.tag)):
+        new.tag.nan_guard_mode_check = notes["nan_guard_mode_check"]
     trace_back(old, new)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import re
 import tempfile
 import warnings
@@ -82,6 +83,46 @@ def test_verbose_report_L4839_L4846():
         f" | |<{vector}> [id C] <{vector}>",
         f" |<{vector}> [id D] <{vector}>",
     ]
+
+
+def several_lines(x, y, v):
+    a = x + y
+    b = T.exp(a) * 2
+    return b - v
+
+
+@pytest.mark.parametrize("expression", ["fused", "sum", "in place", "pickled"])
+def test_every_line_of_a_fused_node(expression):
+    """The report of a node that does the work of several lines names them all, in whatever way they became one node."""
+    x, y, v = T.dvectors("x", "y", "v")
+    first = tcore.shared(np.ones(2)) if expression == "in place" else x
+    inputs, values = ([y, v], [np.ones(3), np.ones(2)]) if expression == "in place" else ([x, y, v], [np.ones(2), np.ones(3), np.ones(2)])
+    if expression == "sum":
+        total = x + y
+        total = total + v
+        f, wanted = tcore.function(inputs, total), ["total = x + y", "total = total + v"]
+    else:
+        result = several_lines(first, y, v)
+        f = tcore.function(inputs, [] if expression == "in place" else result, updates=[(first, result)] if expression == "in place" else [])
+        wanted = ["a = x + y", "b = T.exp(a) * 2", "return b - v"]
+    if expression == "pickled":
+        f = pickle.loads(pickle.dumps(f))
+    assert len(f.maker.fgraph.apply_nodes) == 1
+    _, text = failure(f, *values)
+    for line in wanted:
+        assert text.count(line) == 1
+    assert len(text.splitlines()) <= 25
+
+
+def test_a_fused_node_of_many_lines():
+    """Some lines, and how many there are; what two nodes share is told once."""
+    x, y = T.dvectors("x", "y")
+    z = x + y
+    exec("\n".join(["z = T.exp(z) * 0.5"] * 12), names := {"T": T, "z": z})
+    _, text = failure(tcore.function([x, y], names["z"]), np.ones(2), np.ones(3))
+    assert "z = x + y" in text
+    assert re.search(r"\.\.\. and \d+ more lines", text)
+    assert len(text.splitlines()) <= 25
 
 
 def weights():
@@ -181,6 +222,17 @@ def test_missing_test_value_L4977_L14008(policy):
             with warnings.catch_warnings():
                 warnings.simplefilter("error")
                 assert not hasattr((x + 1).tag, "test_value")
+
+
+@pytest.mark.parametrize("policy", ["ignore", "warn", "raise"])
+def test_value_computed_L4979_L4982(policy):
+    """Where all inputs have test values every policy computes; ``ignore`` leaves out only what lacks one."""
+    x, y = T.dvectors("x", "y")
+    x.tag.test_value = np.arange(3.0)
+    with config.change_flags(compute_test_value=policy):
+        np.testing.assert_array_equal((x * 2).tag.test_value, [0.0, 2.0, 4.0])
+    with config.change_flags(compute_test_value="ignore"):
+        assert not hasattr((x + y).tag, "test_value")
 
 
 def test_values_follow_at_once_L14006_L4973_L4975_L4484():

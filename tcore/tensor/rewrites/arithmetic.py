@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tcore import scalar
+from tcore.graph.trace import note_origins
 from tcore.optimizer.rewrite import ASSUME_FINITE, Rewrite, Stage, rewrite
 from tcore.scalar.dtypes import complex_dtypes, discrete_dtypes, float_dtypes
 from tcore.tensor.elemwise import Elemwise
@@ -338,7 +339,7 @@ def local_add_mul_fusion(node: Apply) -> Any:
         return False
     out: Any = node.outputs[0]
     inputs: list[Any] = []
-    changed = False
+    joined: list[Any] = []
     for variable in node.inputs:
         inner = elemwise_node(variable, type(kind))
         if (
@@ -348,13 +349,16 @@ def local_add_mul_fusion(node: Apply) -> Any:
             and len(inputs) + len(inner.inputs) + len(node.inputs) <= 31
         ):
             inputs.extend(inner.inputs)
-            changed = True
+            joined.append(variable)
         else:
             inputs.append(variable)
-    if not changed:
+    if not joined:
         return False
     new = op(*inputs)
-    return [new] if new.type == out.type else False
+    if new.type != out.type:
+        return False
+    note_origins([*joined, out], new)
+    return [new]
 
 
 REWRITES: list[Rewrite] = [

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tcore import scalar
+from tcore.graph.trace import note_origins
 from tcore.graph.variable import Constant, Variable
 from tcore.optimizer.base import LocalOptimizer
 from tcore.optimizer.rewrite import ASSUME_FINITE, Rewrite, Stage, rewrite
@@ -215,7 +216,16 @@ class Canonizer(LocalOptimizer):
                     new = self._simplified(wide, out)
         if new is None:
             return False
-        return [fitted(new, out)]
+        result = fitted(new, out)
+        note_origins(self._taken_apart(out), result)
+        return [result]
+
+    def _taken_apart(self, out: Any) -> list[Any]:
+        """``out`` and the terms below it that an op of the same kinds makes for it alone, deepest first."""
+        found = [out]
+        for variable in found:
+            found += [v for v in dict.fromkeys(variable.owner.inputs) if elemwise_node(v, *self._kinds) is not None and only_client(v)]
+        return found[::-1]
 
     def _is_settled(self, node: Apply) -> bool:
         """Whether a look at the inputs shows the normal form: ``main`` of terms that are no such ops, at most the first a constant.

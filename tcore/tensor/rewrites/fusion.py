@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from tcore.graph.errors import InconsistencyError
 from tcore.graph.features import ReplaceValidate
+from tcore.graph.trace import note_origins
 from tcore.optimizer.base import FromFunctionLocalOptimizer, LocalOptimizer, Optimizer
 from tcore.optimizer.database import SequenceDB
 from tcore.optimizer.failures import report_local_failure
@@ -66,7 +67,10 @@ def local_elemwise_fusion_op(
             scalar_of[member.outputs[0]] = inner.outputs[0]
         composite = Composite(scalar_inputs, [scalar_of[node.outputs[0]]])
         new = (maker(node, composite) if maker is not None else op_class(composite))(*inputs)
-        return [new] if new.type == node.outputs[0].type else False
+        if new.type != node.outputs[0].type:
+            return False
+        note_origins([member.outputs[0] for member in reversed(group)], new)
+        return [new]
 
     return local_fuse
 

@@ -148,6 +148,16 @@ class TestMonitorMode:
             "0 Elemwise{mul,no_inplace} input(s) value(s): [3.0, 5.0] output(s) value(s): [15.0]\n"
         )
 
+    def test_unchecked_in_place_L7007(self):
+        """A variable that is not to be checked is not when an op in place makes it."""
+        x = T.dvector("x")
+        z = T.log(-T.exp(x))
+        z.tag.nan_guard_mode_check = False
+        f = function([x], z, mode=NanGuardMode().excluding("fusion", "local_elemwise_fusion"))
+        assert any(node.op.destroy_map for node in f.maker.fgraph.apply_nodes)
+        with np.errstate(invalid="ignore"):
+            assert np.isnan(f([1.0])).all()
+
     def test_detect_nan_L5110(self, capsys):
         mode = MonitorMode(post_func=detect_nan, optimizer=None).excluding("local_elemwise_fusion", "inplace")
         assert isinstance(mode, MonitorMode)

@@ -238,3 +238,27 @@ def test_explained():
     text = str(f.explain())
     for place in ("kernel", "transfer", "view"):
         assert place in text
+
+
+class PythonOnly(tcore.Op):
+    __props__ = ()
+
+    def make_node(self, x):
+        return tcore.gof.Apply(self, [x], [x.type()])
+
+    def perform(self, node, inputs, output_storage):
+        output_storage[0][0] = inputs[0] + 1
+
+
+def test_why_on_the_host():
+    """A node in Python says why: no lowering, nothing on the device to work on, or a dtype that devices lack."""
+    x, z, n = T.dmatrix("x"), T.zmatrix("z"), T.lvector("n")
+    f = tcore.function([x, z, n], [PythonOnly()(x) * 2, T.exp(x), T.exp(z), n + n])
+    reasons = {report.node.partition("(")[2].rstrip(")"): report.reason for report in f.explain().fallbacks}
+    assert reasons["x"] == "PythonOnly has no lowering"
+    assert reasons["z"] == "devices have no arrays of TensorType(complex128, matrix)"
+    assert reasons["n, n"] == "no array that it reads is on the device"
+    assert "runs in Python: PythonOnly has no lowering" in str(f.explain())
+    on_device = [report for report in f.explain().nodes if report.backend != "numpy"]
+    assert on_device
+    assert not any(report.reason for report in on_device)

@@ -117,15 +117,15 @@ def test_rules_without_traces_are_found(caplog):
     assert [record.message for record in caplog.records] == ["by hand made mul.0 of mul(x, y) without a creation trace"]
 
 
-def test_a_check_that_was_asked_for_goes_along():
-    """``nan_guard_mode_check=True`` holds for what stands in the place of the variable; False is the old one's alone."""
+def test_the_mark_for_nan_guard_mode_goes_along_L7007():
+    """``nan_guard_mode_check``, True or False, holds for what stands in the place of the variable."""
     x = T.dvector("x")
     for wanted in (True, False):
         y = T.exp(x)
         y.tag.nan_guard_mode_check = wanted
         e = FunctionGraph([x], [y], clone=False)
         TopoOptimizer(local_optimizer([T.exp])(lambda node: [T.expm1(node.inputs[0])])).optimize(e)
-        assert getattr(e.outputs[0].tag, "nan_guard_mode_check", None) is (True if wanted else None)
+        assert getattr(e.outputs[0].tag, "nan_guard_mode_check", None) is wanted
         e.disown()
 
 
