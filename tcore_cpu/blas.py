@@ -17,11 +17,12 @@ from attrs import frozen
 
 from tcore.configuration import config
 
-__all__ = ["ROUTINES", "Blas", "BlasError", "find_blas"]
+__all__ = ["DEFAULT", "ROUTINES", "Blas", "BlasError", "find_blas"]
 
 ROUTINES = ("sgemm", "dgemm", "sgemv", "dgemv", "sger", "dger", "sdot", "ddot")
 """In the order of the runtime's numbers."""
-_SCIPY = "-lblas"  # the default of the flag means: the BLAS that SciPy brings
+DEFAULT = "-lblas"
+"""The default of the flag: it means the BLAS that SciPy brings."""
 
 
 class BlasError(RuntimeError):
@@ -54,7 +55,7 @@ def find_blas() -> Blas | None:
     flags = config.blas.ldflags.strip()
     if not flags:
         return None
-    return _from_scipy() if flags == _SCIPY else _from_flags(flags)
+    return _from_scipy() if flags == DEFAULT else _from_flags(flags)
 
 
 def _from_scipy() -> Blas:
@@ -63,8 +64,12 @@ def _from_scipy() -> Blas:
     get_name, get_pointer = ctypes.pythonapi.PyCapsule_GetName, ctypes.pythonapi.PyCapsule_GetPointer
     get_name.restype, get_name.argtypes = ctypes.c_char_p, [ctypes.py_object]
     get_pointer.restype, get_pointer.argtypes = ctypes.c_void_p, [ctypes.py_object, ctypes.c_char_p]
+    try:
+        routines = {name: get_pointer(table[name], get_name(table[name])) for name in ROUTINES}
+    except KeyError as error:
+        raise BlasError(f"SciPy's BLAS has no {error}: install another scipy, or name a BLAS in blas.ldflags") from error
     # the extension's handle finds the functions of the BLAS that it is linked to
-    return Blas({name: get_pointer(table[name], get_name(table[name])) for name in ROUTINES}, _threads(ctypes.CDLL(module.__file__)))
+    return Blas(routines, _threads(ctypes.CDLL(module.__file__)))
 
 
 def _threads(library: ctypes.CDLL) -> tuple[int, int] | None:

@@ -22,8 +22,8 @@ from tcore.link import ValueLock
 from tcore.link.errors import ThunkView, raise_with_op
 from tcore.records import frozen
 from tcore.scalar.type import Scalar
-from tcore_cpu.compiler import CompileError, warn_of_output
-from tcore_cpu.store import open_store
+from tcore_cpu.compiler import CompileError, extra_libraries, warn_of_output
+from tcore_cpu.store import Library, open_store
 from tcore_cpu.user_block import Block, params_of
 from tcore_cpu.user_code import ModuleText, has_c_code, text_of
 
@@ -101,23 +101,23 @@ def load_block(block: Block) -> Loaded:
     """The module of some nodes, compiled if the kernel store lacks it; modules stay loaded until the process ends."""
     text = text_of(block)
     with _lock:
-        module = _loaded.get(text.name)
+        key = _key(text)  # not its name: the same source is another module with other flags
+        module = _loaded.get(key)
         if module is None:
-            module = _loaded[text.name] = _load(text.name, _find_or_compile(text))
-    return Loaded(module, _key(text) if text.cached else "", text.name in _compiled)
+            module = _loaded[key] = _load(text.name, _find_or_compile(text))
+    return Loaded(module, key if text.cached else "", key in _compiled)
 
 
 def _stored_module(key: str) -> Any:
     """The module that the kernel store has under ``key``, loaded; None where it has none."""
-    name = key.rpartition("-")[0]
     with _lock:
-        module = _loaded.get(name)
+        module = _loaded.get(key)
         if module is None:
             found = open_store(config.cpu.store).find(key)
             if found is None:
                 return None
             _kept.append(found)
-            module = _loaded[name] = _load(name, found.path)
+            module = _loaded[key] = _load(key.rpartition("-")[0], found.path)
         return module
 
 
@@ -138,26 +138,27 @@ def _find_or_compile(text: ModuleText) -> Path:
         if found is not None:
             _kept.append(found)
             return found.path
-        _compiled.add(text.name)
+        _compiled.add(key)
         with store.workplace() as folder:
             built = _compile(text, folder, store.root)
             library = store.put(key, built, {"flags": _command(text)})
             built.with_suffix(".cpp").replace(store.root / f"{text.name}.cpp")
         _kept.append(library)
         return library.path
-    _compiled.add(text.name)
+    _compiled.add(key)
     private = tempfile.TemporaryDirectory(prefix="tcore-user-code-")
     atexit.register(private.cleanup)  # as late as can be, and before Python complains that nobody did
-    return _compile(text, Path(private.name))
+    _kept.append(Library(_compile(text, Path(private.name)), compiled=True))
+    return _kept[-1].path
 
 
 _kept: list[Any] = []
-#: names of the modules that this process compiled
+#: keys of the modules that this process compiled
 _compiled: set[str] = set()
 
 
 def _key(text: ModuleText) -> str:
-    parts = (*_command(text), str(sysconfig.get_config_var("SOABI")), text.source)
+    parts = (*_command(text), *extra_libraries(), str(sysconfig.get_config_var("SOABI")), text.source)
     return f"{text.name}-{hashlib.sha256(chr(0).join(parts).encode()).hexdigest()[:16]}"
 
 
@@ -192,6 +193,7 @@ def _compile(text: ModuleText, folder: Path, home: Path | None = None) -> Path:
     command = [*arguments, f"-fdebug-prefix-map={folder}={home or folder}", str(source), "-o", str(target)]
     command += [f"-L{path}" for path in text.library_dirs]
     command += [f"-l{name}" for name in text.libraries]
+    command += extra_libraries()
     run = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
     if run.returncode:
         lines = run.stderr.strip().splitlines()[:30]

@@ -24,7 +24,7 @@ from tcore_cpu.store import Library, Store, open_store, replace_store
 if TYPE_CHECKING:
     import subprocess
 
-__all__ = ["CompileError", "Compiler", "Unit", "find_compiler", "libraries_of", "load_units", "platform_abi", "vector_math", "warn_of_output"]
+__all__ = ["CompileError", "Compiler", "Unit", "extra_libraries", "find_compiler", "libraries_of", "load_units", "platform_abi", "vector_math", "warn_of_output"]
 
 SEMANTIC_FLAGS = ("-ffp-contract=off", "-fwrapv", "-fno-math-errno", "-fno-strict-aliasing", "-fno-trapping-math")
 """Flags that decide what results are: part of every key."""
@@ -82,7 +82,7 @@ class Unit:
     @property
     def key(self) -> str:
         """What the library is found under."""
-        parts = (self.source, "c++" if self.cplusplus else "c", *SEMANTIC_FLAGS, platform_abi(), str(RUNTIME_ABI))
+        parts = (self.source, "c++" if self.cplusplus else "c", *SEMANTIC_FLAGS, platform_abi(), str(RUNTIME_ABI), *extra_libraries())
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:40]
 
 
@@ -122,6 +122,14 @@ def _libc() -> str:
         return "unknown"
 
 
+def extra_libraries() -> tuple[str, ...]:
+    """Link arguments that stand before those of the C library: its functions are taken from there where they have them.
+
+    Part of every key, since they decide what results are.
+    """
+    return ("-lamdlibm",) if config.lib.amdlibm else ()
+
+
 _OLD_VECTOR_MATH = frozenset(["exp", "log", "pow", "sin", "cos"])
 _NEW_VECTOR_MATH = _OLD_VECTOR_MATH | frozenset(
     ["acos", "acosh", "asin", "asinh", "atan", "atan2", "atanh", "cbrt", "cosh", "erf", "erfc", "exp2", "expm1", "hypot", "log10", "log1p", "log2", "sinh", "tan", "tanh"]
@@ -146,7 +154,7 @@ def vector_math() -> frozenset[str]:
 
 def libraries_of(compiler: Compiler) -> tuple[str, ...]:
     """The mathematics libraries that kernels are linked with."""
-    return ("-lmvec", "-lm") if vector_math() else ("-lm",)
+    return (*extra_libraries(), *(["-lmvec"] if vector_math() else []), "-lm")
 
 
 def _command(compiler: Compiler, unit: Unit, source: Path, target: Path) -> list[str]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 import os
 import threading
+import warnings
 from typing import Any
 
 from tcore.configuration import config
@@ -66,13 +67,22 @@ def runtime() -> Any:
 
 
 def load_blas() -> bool:
-    """Give BLAS to the runtime, once; whether there is one."""
+    """Give BLAS to the runtime, once; whether there is one.
+
+    Where SciPy's, the default, cannot be loaded, a warning says so and products run on NumPy. What ``blas.ldflags`` names must be there.
+    """
     global _blas_done  # noqa: PLW0603 - loaded once per process
-    from tcore_cpu.blas import ROUTINES, find_blas
+    from tcore_cpu.blas import DEFAULT, ROUTINES, BlasError, find_blas
 
     with _lock:
         if not _blas_done:
-            found = find_blas()
+            try:
+                found = find_blas()
+            except BlasError as error:
+                if config.blas.ldflags.strip() != DEFAULT:
+                    raise
+                warnings.warn(f"products run on NumPy: {error}", RuntimeWarning, stacklevel=2)
+                return False
             if found is not None:
                 for number, name in enumerate(ROUTINES):
                     runtime().set_blas(number, found.routines[name])

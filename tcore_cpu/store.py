@@ -4,6 +4,9 @@ An entry is a library and a record beside it with the hash of the library, the C
 compiler and the flags. The record is written last, and a library is loaded only if its bytes have the recorded
 hash: a truncated or foreign file is made again. Names are private until a rename, so no lock is needed. Layers below
 the user's own store are read-only.
+
+The time of an entry's record is that of its last use, to a twenty-fourth of ``config.cmodule.age_thresh_use``. Past that age the
+entry counts as absent, and a week later it is removed: what no program asks for any more does not stay for ever.
 """
 
 from __future__ import annotations
@@ -32,6 +35,7 @@ from tcore.records import frozen
 __all__ = ["Library", "Store", "StoreWarning", "cpu_features", "open_store", "replace_store"]
 
 _FORMAT = 1
+_WEEK = 7 * 24 * 3600
 _opened: dict[tuple[str, ...], Store] = {}
 
 
@@ -51,8 +55,10 @@ class Library:
 
     def __init__(self, path: Path, *, compiled: bool = False) -> None:
         self.compiled = compiled
+        # else functions of the C library, which the process has loaded already, would hide those of amdlibm
+        mode = ctypes.DEFAULT_MODE | (getattr(os, "RTLD_DEEPBIND", 0) if config.lib.amdlibm else 0)
         with IMPORTS:
-            self._library: ctypes.CDLL | None = ctypes.CDLL(str(path))
+            self._library: ctypes.CDLL | None = ctypes.CDLL(str(path), mode)
         self.path = path
 
     def table(self, symbol: str, length: int) -> list[int]:
@@ -107,10 +113,20 @@ class Store:
     root: Path
     layers: tuple[Path, ...] = ()
     features: frozenset[str] = field(factory=cpu_features)
+    _ready: dict[str, Library] = field(factory=dict, init=False, repr=False)
+
+    def preload(self) -> int:
+        """Verify and load all entries that this CPU can run, and keep them; how many there are."""
+        for layer in (self.root, *self.layers):
+            for path in layer.glob("*.*.json"):
+                key = path.name.rsplit(".", 2)[0]
+                if key not in self._ready and (found := self.find(key)) is not None:
+                    self._ready[key] = found
+        return len(self._ready)
 
     def find(self, key: str) -> Library | None:
         """The verified library of ``key`` that uses the most of this CPU, from any layer; None where there is none."""
-        return next(filter(None, map(self._load, self._verified(key))), None)
+        return self._ready.get(key) or next(filter(None, map(self._load, self._verified(key))), None)
 
     def find_file(self, key: str) -> Path | None:
         """As :meth:`find`, for what is no library to load: the verified file."""
@@ -135,6 +151,9 @@ class Store:
     def _verify(self, record_path: Path) -> Path | None:
         library_path = record_path.with_suffix(".so")
         try:
+            unused = self._unused(record_path)
+            if unused > config.cmodule.age_thresh_use:
+                return None
             record = json.loads(record_path.read_bytes())
             if record["format"] != _FORMAT or not self.features.issuperset(record["features"]):
                 return None
@@ -144,9 +163,16 @@ class Store:
                 return None
             if _digest(library_path.read_bytes()) != record["sha256"]:
                 return None
+            if unused > config.cmodule.age_thresh_use / 24:
+                with contextlib.suppress(OSError):  # another process may have removed it
+                    os.utime(record_path)
             return library_path
         except (OSError, ValueError, KeyError, TypeError):
             return None
+
+    def _unused(self, record_path: Path) -> float:
+        """Seconds since the entry was last used; 0 in read-only layers, which are somebody else's to tidy up."""
+        return time.time() - record_path.stat().st_mtime if record_path.parent == self.root else 0.0
 
     def put(self, key: str, built: Path, about: dict[str, Any]) -> Library:
         """Move the library ``built`` (in :meth:`workplace`) into the store, and load it."""
@@ -163,8 +189,12 @@ class Store:
         return target
 
     def has(self, key: str) -> bool:
-        """Whether some layer has an entry of this name; whether it is sound shows when it is loaded."""
-        return any(next(layer.glob(f"{key}.*.json"), None) is not None for layer in (self.root, *self.layers))
+        """Whether some layer has an entry of this name that is young enough; whether it is sound shows when it is loaded."""
+        limit = config.cmodule.age_thresh_use
+        records = (path for layer in (self.root, *self.layers) for path in layer.glob(f"{key}.*.json"))
+        with contextlib.suppress(OSError):
+            return any(self._unused(path) <= limit for path in records)
+        return False
 
     def write_json(self, name: str, value: Any) -> None:
         """Write a small file atomically."""
@@ -197,14 +227,21 @@ class Store:
 
     def sweep(self, older_than: float = 3600.0) -> None:
         """Remove what processes left behind that were killed while they compiled: private folders and files, and libraries
-        without a record, all older than ``older_than`` seconds (others may be at work on younger ones).
+        without a record, all older than ``older_than`` seconds (others may be at work on younger ones). Remove entries, too,
+        that have counted as absent for a week.
         """
         latest = time.time() - older_than
+        forgotten = config.cmodule.age_thresh_use + _WEEK
         with contextlib.suppress(OSError), os.scandir(self.root) as entries:
             for entry in entries:
                 private = entry.name.startswith((".work-", ".tmp-"))
-                orphan = entry.name.endswith(".so") and not Path(entry.path).with_suffix(".json").exists()
                 with contextlib.suppress(OSError):  # another process may sweep, too
+                    record = Path(entry.path).with_suffix(".json")
+                    if entry.name.endswith(".so") and record.exists() and self._unused(record) > forgotten:
+                        record.unlink()  # first: without it, nobody loads the library
+                        Path(entry.path).unlink()
+                        continue
+                    orphan = entry.name.endswith(".so") and not record.exists()
                     if not (private or orphan) or entry.stat(follow_symlinks=False).st_mtime > latest:
                         continue
                     if entry.is_dir(follow_symlinks=False):
@@ -240,7 +277,7 @@ def _objection(root: Path) -> str | None:
 
 
 def open_store(root: str | os.PathLike[str], layers: Sequence[str | os.PathLike[str]] = ()) -> Store:
-    """The store in the folder ``root``, opened once per process.
+    """The store in the folder ``root``, opened once per process; ``config.cmodule.preload_cache`` loads all of it at once.
 
     Where ``root`` cannot be written, or others could write it, a :class:`StoreWarning` says so and a private temporary
     folder takes its place until the process ends; what is in a folder that only this user and root can write is still read.
@@ -254,6 +291,8 @@ def open_store(root: str | os.PathLike[str], layers: Sequence[str | os.PathLike[
     objection = _objection(path)
     if objection is None:
         _opened[asked] = Store(path, lower)
+        if config.cmodule.preload_cache:
+            _opened[asked].preload()
         return _opened[asked]
     if _is_trusted(path):
         lower = (path, *lower)  # such as that of an image: what is there serves

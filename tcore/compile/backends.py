@@ -8,6 +8,7 @@ promises native code.
 from __future__ import annotations
 
 import warnings
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Protocol
 
 from tcore.configuration import config
@@ -19,7 +20,7 @@ from tcore.plugins.references import resolve
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Backend", "BackendError", "BackendWarning", "current_backend", "host_backend", "linker_named", "register_linker"]
+__all__ = ["Backend", "BackendError", "BackendWarning", "current_backend", "device_in_use", "host_backend", "linker_named", "register_linker"]
 
 
 class BackendError(RuntimeError):
@@ -47,7 +48,7 @@ class Backend(Protocol):
 
 _core_linkers: dict[str, Callable[[], Linker]] = {
     "py": PerformLinker,
-    "vm": lambda: VMLinker(allow_gc=True),
+    "vm": VMLinker,
     "vm_nogc": lambda: VMLinker(allow_gc=False),
 }
 #: stands in for a native linker where no backend is there
@@ -80,7 +81,8 @@ def register_linker(name: str, linker: Linker) -> None:
 def current_backend() -> Backend | None:
     """The backend that ``config.backend`` and ``config.device`` ask for; None is the core's own (NumPy).
 
-    ``auto`` takes ``cpu`` where it is installed and able to run, after one warning NumPy where it is not able to.
+    ``auto`` takes the backend of the device, else ``cpu`` where it is installed and able to run, after one warning NumPy where it is
+    not able to.
 
     Raises
     ------
@@ -90,8 +92,8 @@ def current_backend() -> Backend | None:
         If a backend asked for by name cannot run here.
     """
     name = config.backend
-    if name == "auto" and config.device != "cpu":
-        spec = manager().device(config.device)
+    if name == "auto" and (device := device_in_use()) != "cpu":
+        spec = manager().device(device)
         name = spec.backend or spec.family
     if name == "numpy":
         return None
@@ -116,6 +118,34 @@ def current_backend() -> Backend | None:
     return None
 
 
+def device_in_use() -> str:
+    """What ``config.device`` names; ``"cpu"``, after one warning, where that cannot be used and ``config.force_device`` does not insist."""
+    device: str = config.device
+    if device == "cpu" or config.force_device or config.backend != "auto":
+        return device
+    reason = _objection(device)
+    if reason is None:
+        return device
+    if device not in _warned:
+        _warned.add(device)
+        text = f"the device {device} cannot be used, so functions run on the CPU: {reason}; the flag force_device=True makes this an error"
+        warnings.warn(text, BackendWarning, stacklevel=3)
+    return "cpu"
+
+
+@lru_cache(maxsize=16)
+def _objection(device: str) -> str | None:
+    """Why a device cannot be used here; None where it can, and is open now."""
+    try:
+        spec = manager().device(device)
+        reason: str | None = resolve(manager().backend(spec.backend or spec.family).load)().unavailable()
+        if reason is None:
+            resolve(spec.load).open(device)
+    except (PluginError, RuntimeError) as error:
+        return str(error)
+    return reason
+
+
 def restored_linker(saved: tuple[str, dict[str, Any]] | None) -> Linker | None:
     """The linker of an unpickled function with the program that its pickle holds, see :meth:`Linker.save`.
 
@@ -125,7 +155,7 @@ def restored_linker(saved: tuple[str, dict[str, Any]] | None) -> Linker | None:
     if saved is None:
         return None
     name, data = saved
-    if config.backend not in ("auto", name) or (config.backend == "auto" and config.device != "cpu"):
+    if config.backend not in ("auto", name) or (config.backend == "auto" and device_in_use() != "cpu"):
         return None
     found = manager().find_backend(name)
     if found is None:

@@ -50,11 +50,10 @@ _LATE_MODES: dict[str, Callable[[], Mode]] = {"DebugMode": _debug_mode, "DEBUG_M
 
 
 class _Modes(dict[str, Any]):
-    """The documented ``predefined_modes``: name -> Mode; some are made on first use."""
+    """The documented ``predefined_modes``: name -> Mode; those that read options are made anew each time they are asked for."""
 
     def __missing__(self, name: str) -> Mode:
-        self[name] = mode = _LATE_MODES[name]()
-        return mode
+        return _LATE_MODES[name]()
 
 
 predefined_modes = _Modes(FAST_COMPILE=FAST_COMPILE, FAST_RUN=FAST_RUN)

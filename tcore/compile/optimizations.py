@@ -10,6 +10,7 @@ from weakref import WeakKeyDictionary
 
 from attrs import evolve
 
+from tcore.compile.backends import device_in_use
 from tcore.compile.unknown_tags import warn_of_unknown_tags
 from tcore.configuration import config
 from tcore.optimizer import AddDestroyHandler, Query, optdb, register_rewrites
@@ -125,7 +126,7 @@ def active_optimizer(query: Query, fgraph: FunctionGraph | None, backend: Backen
     nodes = list(fgraph.apply_nodes) if fgraph is not None else []
     variables = list(fgraph.inputs) if fgraph is not None else []
     backends = () if backend is None else (backend.name,)
-    devices = () if backend is None or config.device == "cpu" else (config.device,)
+    devices = () if backend is None or (device := device_in_use()) == "cpu" else (device,)
     active = active_plugins_for(nodes, variables, backends, devices)
     if fgraph is not None:
         _took_part[fgraph] = active

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import functools
+import sys
 import threading
 from collections.abc import Hashable, Iterable
 
 from tcore.configuration import config
-from tcore.gpuarray.runtime import GpuContext
+from tcore.gpuarray.runtime import DeviceError, GpuContext
 from tcore.plugins import manager
 from tcore.plugins.references import resolve
 
@@ -30,8 +31,10 @@ def open_device(device: str) -> GpuContext:
     UnknownNameError
         If no installed plugin has devices of this family; the message names the package that does.
     DeviceError
-        If the driver or the device is missing.
+        If the driver or the device is missing, or if ``force_device`` with ``device=cpu`` switches devices off.
     """
+    if config.force_device and config.device == "cpu":
+        raise DeviceError(f"{device} is switched off by the flags force_device=True and device=cpu")
     return resolve(manager().device(device).load).open(device)  # type: ignore[no-any-return]
 
 
@@ -74,7 +77,17 @@ def get_context(name: Hashable = None) -> GpuContext:
         )
     context = open_device(device)
     with _lock:
-        return _contexts.setdefault(name, context)
+        known = _contexts.setdefault(name, context)
+    if known is context and config.print_active_device:
+        _announce(name, device, context)
+    return known
+
+
+def _announce(name: Hashable, device: str, context: GpuContext) -> None:
+    """The documented line of a device that is used from now on: what it is, and where it is plugged in."""
+    runtime = resolve(manager().device(device).load)
+    place = next((info.identifier for info in runtime.devices() if info.name == context.device_name), "")
+    print(f"Mapped name {name} to device {device}: {context.description}{f' ({place})' if place else ''}", file=sys.stderr)
 
 
 def list_contexts() -> Iterable[Hashable]:

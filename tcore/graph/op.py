@@ -11,7 +11,7 @@ from tcore.graph.c_interface import CLinkerOp
 from tcore.graph.errors import MethodNotDefined
 from tcore.graph.params_type import ParamsType
 from tcore.graph.props import add_props_methods, default_text
-from tcore.graph.trace import is_paused, user_trace
+from tcore.graph.trace import is_paused, note_traces
 from tcore.graph.variable import Variable
 from tcore.records import frozen
 
@@ -87,13 +87,8 @@ class PureOp:
         """
         return_list = kwargs.pop("return_list", False)
         node = self.make_node(*inputs, **kwargs)
-        paused = is_paused()
-        limit = 0 if paused else config.traceback.limit
-        if limit:
-            trace = user_trace(limit)
-            for output in node.outputs:
-                output.tag.trace = trace
-        mode = config.compute_test_value_opt if paused else config.compute_test_value
+        note_traces(node.outputs)
+        mode = config.compute_test_value_opt if is_paused() else config.compute_test_value
         if mode != "off":
             from tcore.graph.testvalues import compute_test_value
 

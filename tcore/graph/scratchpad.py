@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tcore.configuration import config
+
 __all__ = ["Scratchpad"]
 
 
 class Scratchpad:
     """An object with whatever attributes its users set: ``tag.test_value``, ``tag.trace``, …
 
-    Names that start with an underscore are for this process: they are neither pickled nor handed on to copies.
+    Names that start with an underscore are for this process: they are neither pickled nor handed on to copies. Test values
+    are pickled where the option ``pickle_test_value`` says so, as it does by default.
     """
 
     def clear(self) -> None:
@@ -19,10 +22,16 @@ class Scratchpad:
 
     def update(self, other: Scratchpad) -> None:
         """Take over every note of ``other``."""
-        self.__dict__.update(other.__getstate__())
+        self.__dict__.update(other._notes())
+
+    def _notes(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if not name.startswith("_")}
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in self.__dict__.items() if not name.startswith("_")}
+        notes = self._notes()
+        if not config.pickle_test_value:
+            notes.pop("test_value", None)
+        return notes
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)

@@ -2,6 +2,9 @@
 
 A trace is a tuple of :class:`Frame`, innermost first, without the frames of tcore itself and of its plugins:
 an error report shows the first. Source lines are read only when a report is printed.
+
+What an optimization makes inherits the trace of what it replaces. Where the optimization itself was at that moment is noted beside it,
+in ``tag.compile_trace``, if ``config.traceback.compile_limit`` asks for it.
 """
 
 from __future__ import annotations
@@ -20,7 +23,7 @@ if TYPE_CHECKING:
 
     from tcore.graph.variable import Variable
 
-__all__ = ["Frame", "Trace", "copy_trace", "creation_report", "format_trace", "is_paused", "note_trace", "traces_paused", "user_trace"]
+__all__ = ["Frame", "Trace", "copy_trace", "creation_report", "format_trace", "is_paused", "note_trace", "note_traces", "traces_paused", "user_trace"]
 
 _OWN_PACKAGES = frozenset({"tcore", "tcore_cpu", "tcore_cuda", "tcore_opencl", "tcore_sparse", "tcore_nnet"})
 
@@ -64,16 +67,16 @@ class Frame(NamedTuple):
 Trace = tuple[Frame, ...]
 
 
-def user_trace(limit: int) -> Trace:
+def user_trace(limit: int, *, own: bool = False) -> Trace:
     """At most ``limit`` frames of the running program that lie outside tcore, innermost first (all for ``limit`` < 0).
 
-    Cheap enough for every node: names and line numbers only, about 0.1 µs a frame.
+    ``own`` takes those of tcore as well. Cheap enough for every node: names and line numbers only, about 0.1 µs a frame.
     """
     frames: list[Frame] = []
     frame: FrameType | None = sys._getframe(1)
     while frame is not None and len(frames) != limit:
         module = frame.f_globals.get("__name__", "")
-        if module.partition(".")[0] not in _OWN_PACKAGES:
+        if module != __name__ if own else module.partition(".")[0] not in _OWN_PACKAGES:
             code = frame.f_code
             frames.append(Frame(code.co_filename, frame.f_lineno, code.co_name))
         frame = frame.f_back
@@ -82,9 +85,20 @@ def user_trace(limit: int) -> Trace:
 
 def note_trace(variable: Variable) -> None:
     """Remember in ``variable.tag.trace`` where the user made it (``config.traceback.limit`` frames)."""
-    limit = 0 if _state.paused else config.traceback.limit
-    if limit:
-        variable.tag.trace = user_trace(limit)
+    note_traces((variable,))
+
+
+def note_traces(variables: Iterable[Variable]) -> None:
+    """As :func:`note_trace`, for all outputs of a node."""
+    if _state.paused:
+        if config.traceback.compile_limit:
+            trace = user_trace(config.traceback.compile_limit, own=True)
+            for variable in variables:
+                variable.tag.compile_trace = trace
+    elif config.traceback.limit:
+        trace = user_trace(config.traceback.limit)
+        for variable in variables:
+            variable.tag.trace = trace
 
 
 def format_trace(trace: Trace) -> str:

@@ -116,6 +116,9 @@ def report(
     built = _where_built(node)
     if built:
         lines += ["", "Backtrace when the node is created:", *built]
+    replaced = _where_built(node, "compile_trace")
+    if replaced:
+        lines += ["", "Backtrace when an optimization made it:", *replaced]
     if high:
         lines += ["", "Debugprint of the apply node: ", *_tree(node)]
     hints = _hints(bool(built), high)
@@ -178,9 +181,9 @@ def _value_text(value: Any) -> str:
     return "'not scalar'"
 
 
-def _where_built(node: Apply) -> list[str]:
+def _where_built(node: Apply, tag: str = "trace") -> list[str]:
     for variable in node.outputs:
-        trace = getattr(variable.tag, "trace", None) if variable.has_tag() else None
+        trace = getattr(variable.tag, tag, None) if variable.has_tag() else None
         if not trace:
             continue
         # after rewrites a variable may carry the traces of several origins: a list of traces

@@ -8,6 +8,7 @@ import numpy as np
 
 from tcore.graph.apply import Apply
 from tcore.graph.errors import MethodNotDefined
+from tcore.graph.floating import floating_point_errors
 from tcore.graph.op import Op
 from tcore.scalar.conversion import as_scalar, constant
 from tcore.scalar.dtypes import complex_dtypes, discrete_dtypes
@@ -91,7 +92,7 @@ class ScalarOp(Op):
 
     def perform(self, node: Apply, inputs: Sequence[Any], output_storage: Sequence[list[Any]], params: Any = None) -> None:
         """Apply :meth:`impl` and give the results the output types."""
-        with np.errstate(all="ignore"):
+        with floating_point_errors():
             results = self.impl(*inputs)
         if self.nout == 1:
             results = (results,)

@@ -154,8 +154,11 @@ def register_specify_shape_c_code(
 
 
 def shape_i(var: Variable, i: int, fgraph: Any = None) -> Variable:
-    """The length of axis ``i`` of ``var``: what the ShapeFeature of ``fgraph`` knows, else a ``Shape_i`` node."""
-    feature = getattr(fgraph, "shape_feature", None)
+    """The length of axis ``i`` of ``var``: what the ShapeFeature of ``fgraph`` knows, else a ``Shape_i`` node.
+
+    Where ``var`` belongs to a graph, that one is asked; ``fgraph`` is for variables that are to be put into it.
+    """
+    feature = getattr(var.fgraph or fgraph, "shape_feature", None)
     if feature is not None:
         return feature.get_shape(var, i)
     return Shape_i(i)(var)

@@ -15,9 +15,12 @@ def unavailable(name: str) -> str | None:
     """Why backend ``name`` cannot run on this machine, and what to do about it; None when it can."""
     if name == "numpy":
         return None
+    from tcore.configuration import config
     from tcore.plugins import PluginError, manager
     from tcore.plugins.references import resolve
 
+    if name == "opencl" and config.force_device and config.device == "cpu":
+        return "devices are switched off by the flags force_device=True and device=cpu"
     try:
         reason: str | None = resolve(manager().backend(name).load)().unavailable()
     except (PluginError, ImportError) as error:

@@ -156,7 +156,7 @@ def test_error_at_the_line_that_builds_L4935_L4858_L4949_L4974():
         assert T.dot(h1, W2.T).tag.test_value.shape == (5, 15)
 
 
-def test_test_value_shown_L4992_L4995():
+def test_test_value_shown_L4992_L4995_L14018():
     """``print_test_value`` adds a line with the value, converted to the variable's type."""
     x = T.scalar("x")
     x.tag.test_value = 42
@@ -167,7 +167,7 @@ def test_test_value_shown_L4992_L4995():
 
 
 @pytest.mark.parametrize("policy", ["off", "ignore", "warn", "raise"])
-def test_missing_test_value_L4977(policy):
+def test_missing_test_value_L4977_L14008(policy):
     """An error, a warning, or nothing; never a value. (L4979, L4980, L4981, L4982)"""
     x = T.matrix("x")
     with config.change_flags(compute_test_value=policy):
@@ -190,3 +190,22 @@ def test_values_follow_at_once_L14006_L4973_L4975_L4484():
         x.tag.test_value = np.random.default_rng(1).random((5, 4))
         total = (x * 2 + tcore.shared(np.ones(4)) + T.constant(1.0)).sum(axis=0)
     np.testing.assert_allclose(total.tag.test_value, (x.tag.test_value * 2 + 2).sum(axis=0))
+
+
+def test_where_optimizations_were_L14088():
+    """``traceback.compile_limit`` frames of tcore, too, for what an optimization makes; none by default."""
+    x, y = T.dvectors("x", "y")
+    texts = []
+    for limit in (0, 3):
+        with config.change_flags({"traceback.compile_limit": limit}, backend="numpy"):
+            f = tcore.function([x, y], T.log(x) + y, mode="FAST_RUN")
+        (fused,) = f.maker.fgraph.apply_nodes
+        assert len(getattr(fused.outputs[0].tag, "compile_trace", ())) == limit
+        with pytest.raises(ValueError, match="mis-match") as caught:
+            f([1.0], [1.0, 2.0])
+        texts.append(str(caught.value))
+    plain, longer = texts
+    assert "when an optimization made it" not in plain
+    assert re.search(r"Backtrace when an optimization made it:\n(.*\n)*.*fusion\.py", longer)
+    for text in texts:
+        assert "T.log(x) + y" in text

@@ -149,7 +149,7 @@ def test_function_scalar_L12312():
     assert function([x], 2 * x)(4) == 8.0
 
 
-def test_in_with_update_L12562_L12581_L12592_L12601():
+def test_in_with_update_L12562_L12581_L12592_L12601_L12338():
     u, x, s = T.scalars("u", "x", "s")
     inc = function([u, In(x, value=3), In(s, update=(s + x * u), value=10.0)], [])
     assert inc(5) == []
@@ -234,14 +234,14 @@ def test_get_value_is_no_alias_L5835_L5838():
     close(s.get_value(), 1.0)
 
 
-def test_borrowed_input_and_output_L5894():
+def test_borrowed_input_and_output_L5894_L12350():
     x = T.matrix()
     f = function([In(x, borrow=True)], Out(2 * x, borrow=True))
     for factor in (1.0, 2.0, 3.0):
         close(f(np.full((2, 2), factor)), 2 * factor)
 
 
-def test_results_are_not_overwritten_L5904_L5773_L5774_L5780():
+def test_results_are_not_overwritten_L5904_L5773_L5774_L5780_L12384():
     x = T.matrix()
     g = function([x], 2 * x)
     a, b = np.ones((2, 3)), np.full((2, 3), 5.0)

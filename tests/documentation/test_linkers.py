@@ -116,7 +116,7 @@ def test_thunks_L4906_L5226():
 
 @pytest.mark.backends("numpy")
 class TestModes:
-    def test_names_L13004(self):
+    def test_names_L13004_L13005_L13006_L13008_L13022(self):
         """(L4551, L4552, L4553, L4554, L4565, L5292)"""
         assert get_mode("FAST_COMPILE") is FAST_COMPILE
         assert get_mode("FAST_RUN") is FAST_RUN
@@ -124,6 +124,8 @@ class TestModes:
         assert FAST_COMPILE.provided_optimizer == "fast_compile"
         for name, kind in (("DebugMode", DebugMode), ("DEBUG_MODE", DebugMode), ("NanGuardMode", NanGuardMode)):
             assert type(get_mode(name)) is kind
+        with change_flags(**{"DebugMode.patience": 3}):
+            assert get_mode("DebugMode").stability_patience == 3, "the options of an earlier use"
         with pytest.raises(ValueError, match="FAST_RUN"):
             get_mode("ProfileMode")
 

@@ -144,7 +144,7 @@ def test_combined_L5309():
     assert "tanh" in text
 
 
-def test_row_limits_L5304():
+def test_row_limits_L5304_L13510_L13516():
     """``n_ops`` and ``n_apply`` cut, and the closing line says what was left out."""
     with config.change_flags(**{"profiling.n_apply": 1, "profiling.n_ops": 1}):
         f = program()
@@ -285,7 +285,7 @@ f(numpy.ones(3))
 
 
 @pytest.mark.parametrize("destination", ["stderr", "stdout", "profile.txt"])
-def test_printed_at_exit_L5300(tmp_path, destination):
+def test_printed_at_exit_L5300_L13484_L13502_L13536(tmp_path, destination):
     """``profile=True``: one profile a function, then their sum, where ``profiling.destination`` says."""
     flags = f"profile=True,profile_optimizer=True,backend=numpy,profiling.destination={destination}"
     environment = {**os.environ, "TCORE_FLAGS": flags, "PATH": "", "HOME": str(tmp_path)}

@@ -26,7 +26,7 @@ def deep(count, thing, user_line=None):
     return utils.add_tag_trace(thing, user_line) if count == 0 else deep(count - 1, thing, user_line)
 
 
-def test_add_tag_trace_L15986_L15995_L15999():
+def test_add_tag_trace_L15986_L15995_L15999_L14082():
     """Where the program is, in tag.trace; the same object comes back. Two bounds on the number of lines."""
     x = tcore.gof.Variable(dvector)
     assert deep(20, x) is x

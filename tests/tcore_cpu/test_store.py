@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 import warnings
 from pathlib import Path
 
@@ -208,6 +209,80 @@ def test_warnings_of_the_compiler_L14058(folder, caplog) -> None:
         load_units([Unit(doubtful + SOURCE + "\n", 1)])
     (record,) = caplog.records
     assert "doubtful" in record.getMessage()
+
+
+class TestAgeL14070:
+    """``cmodule.age_thresh_use``: an entry that nobody used for so long is made again, and removed a week later."""
+
+    DAY = 24 * 3600
+
+    @pytest.fixture
+    def record(self, folder) -> Path:
+        (library,) = load_units([Unit(SOURCE, 1)])
+        return library.path.with_suffix(".json")
+
+    @staticmethod
+    def age(record: Path, seconds: float) -> None:
+        os.utime(record, (time.time() - seconds,) * 2)
+
+    def test_use(self, folder, record) -> None:
+        """24 days by default; whoever finds an entry keeps it young."""
+        self.age(record, 23 * self.DAY)
+        assert not load_units([Unit(SOURCE, 1)])[0].compiled
+        assert time.time() - record.stat().st_mtime < self.DAY
+        self.age(record, 25 * self.DAY)
+        store = open_store(folder)
+        assert not store.has(Unit(SOURCE, 1).key)
+        assert load_units([Unit(SOURCE, 1)])[0].compiled
+        assert store.has(Unit(SOURCE, 1).key)
+        self.age(record, 7200)
+        with config.change_flags(cmodule__age_thresh_use=3600):
+            assert load_units([Unit(SOURCE, 1)])[0].compiled
+
+    def test_removal(self, folder, record) -> None:
+        """By the next compilation, with its library."""
+        for days, stays in ((30, True), (32, False)):
+            self.age(record, days * self.DAY)
+            load_units([Unit(SOURCE + f"/* {days} */", 1)])
+            assert (record.exists(), record.with_suffix(".so").exists()) == (stays, stays)
+
+    def test_read_only_layers(self, folder, record) -> None:
+        """Their entries do not age: whoever made the layer answers for it."""
+        self.age(record, 365 * self.DAY)
+        upper = Store(folder.parent / "upper", (folder,))
+        assert upper.has(Unit(SOURCE, 1).key)
+        assert upper.find(Unit(SOURCE, 1).key) is not None
+
+
+def test_preloading_L14064(folder) -> None:
+    """``cmodule.preload_cache`` loads what this CPU can run when the store is opened; later look-ups read no file."""
+    other = Unit(SOURCE + "int other;", 1)
+    load_units([Unit(SOURCE, 1), other])
+    later, upper = Unit(SOURCE + "int later;", 1), folder.parent / "upper"
+    upper.mkdir(mode=0o700)
+    with config.change_flags(cmodule__preload_cache=True):
+        store = open_store(upper, [folder])
+    paths = {store.find(unit.key).path for unit in (Unit(SOURCE, 1), other)}
+    for path in folder.iterdir():
+        path.unlink()
+    assert {store.find(unit.key).path for unit in (Unit(SOURCE, 1), other)} == paths
+    assert {line.split()[-1] for line in Path("/proc/self/maps").read_text(encoding="utf-8").splitlines() if str(folder) in line}
+    assert store.find(later.key) is None
+    assert store.preload() == 2
+
+
+def test_amdlibm_L13560(folder, tmp_path) -> None:
+    """``lib.amdlibm``: its functions are taken before those of the C library; where it is missing, the linker's words say so."""
+    (tmp_path / "m.c").write_text("double tgamma(double x) { return 42 + x; }", encoding="utf-8")
+    subprocess.run(["gcc", "-shared", "-fPIC", str(tmp_path / "m.c"), "-o", str(tmp_path / "libamdlibm.so")], check=True)
+    program = "import tcore, tcore.tensor as T; x = T.dvector('x'); print(tcore.function([x], T.gamma(x))([3.0])[0])"
+    flags = f"backend=cpu,cpu.store={folder},lib.amdlibm=True"
+    done = _run(program, TCORE_FLAGS=flags, LIBRARY_PATH=str(tmp_path), LD_LIBRARY_PATH=str(tmp_path))
+    assert done.stdout.strip() == "45.0", done.stderr
+    unit = Unit(SOURCE, 1)
+    load_units([unit])
+    with config.change_flags(lib__amdlibm=True), pytest.raises(CompileError, match="amdlibm"):
+        load_units([unit])
 
 
 def test_libraries_are_closed(folder) -> None:

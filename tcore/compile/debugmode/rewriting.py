@@ -20,13 +20,13 @@ __all__ = ["RepeatedOptimizer", "Replacements", "agree", "shown"]
 
 
 class _Steps(Feature):
-    """Notes each change of a graph, and by what rewrite."""
+    """Notes each change of a graph: by what rewrite, where, and what is there now."""
 
     def __init__(self) -> None:
         self.steps: list[str] = []
 
     def on_change_input(self, fgraph: FunctionGraph, node: Any, i: int, r: Variable, new_r: Variable, reason: Any = None) -> None:
-        self.steps.append(f"{reason}: {node if isinstance(node, str) else node.op}[{i}]")
+        self.steps.append(f"{reason}: {node if isinstance(node, str) else node.op}[{i}] = {new_r}")
 
 
 class Replacements(Feature):

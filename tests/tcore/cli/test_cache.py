@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 import time
 
 import pytest
@@ -72,3 +74,15 @@ def test_purge(store, monkeypatch, tmp_path):
     assert f"removed {store}" in run("purge", "--yes")
     assert not store.exists()
     assert "nothing to remove" in run("purge", "--yes")
+
+
+def test_compiledir_moves_the_store_L7866(tmp_path):
+    """Kernels lie in base_compiledir, one folder for all platforms; a compiledir of one's own takes them along."""
+    program = "from tcore.configuration import config; print(config.cpu.store)"
+    for flags, store in (
+        (f"base_compiledir={tmp_path}", tmp_path / "kernels"),
+        (f"compiledir={tmp_path / 'here'}", tmp_path / "here" / "kernels"),
+    ):
+        environment = {**os.environ, "TCORE_FLAGS": flags}
+        done = subprocess.run([sys.executable, "-P", "-c", program], env=environment, capture_output=True, text=True, check=True)
+        assert done.stdout.strip() == str(store)

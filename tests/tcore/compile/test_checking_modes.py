@@ -74,7 +74,7 @@ class TestDebugMode:
             (lambda a: a * np.nan, InvalidValueError),
         ],
     )
-    def test_wrong_ops(self, fn, error):
+    def test_wrong_ops_L13096_L13097_L13167_L13173_L13153(self, fn, error):
         f = function([v], Wrong(fn)(v), mode=DebugMode(stability_patience=2))
         assert issubclass(error, DebugModeError)
         with pytest.raises(error):
@@ -87,11 +87,11 @@ class TestDebugMode:
         with pytest.raises(BadDestroyMap, match="from \\[1. 2.\\] to \\[2. 3.\\]"):
             f(given)
 
-    def test_infinities_allowed(self):
+    def test_infinities_allowed_L13125(self):
         f = function([v], Wrong(lambda a: a * np.nan)(v), mode=DebugMode(check_isfinite=False, stability_patience=1))
         assert np.isnan(f([1.0])).all()
 
-    def test_variants(self):
+    def test_variants_L13149(self):
         mode = DebugMode(check_c_code=False).excluding("fusion")
         assert isinstance(mode, DebugMode)
         assert mode.check_c_code is False
@@ -109,7 +109,7 @@ class TestNanGuardMode:
             fun(np.full((3, 5), np.inf))
 
     @pytest.mark.parametrize(("value", "text"), [(np.nan, "NaN"), (np.inf, "Inf"), (1e11, "Big value"), (-1e11, "Big value")])
-    def test_what_is_found(self, value, text):
+    def test_what_is_found_L13195_L13245_L13246_L13247(self, value, text):
         f = function([v], v + 1, mode=NanGuardMode(True, True, True))
         np.testing.assert_allclose(f([1.0]), [2])
         with pytest.raises(AssertionError, match=rf"^{text} detected"):
@@ -127,7 +127,7 @@ class TestNanGuardMode:
         with pytest.raises(AssertionError, match=r"nothing to look for"):
             NanGuardMode(False, False, False)
 
-    def test_by_name(self):
+    def test_by_name_L13007_L13224(self):
         with pytest.raises(AssertionError):
             function([v], v + 1, mode="NanGuardMode")([np.nan])
 

@@ -20,7 +20,7 @@ x = T.dvector("x")
 @pytest.mark.usefixtures("backend")
 @pytest.mark.backends("numpy", "cpu")
 @pytest.mark.parametrize("linker", ["cvm", "cvm_nogc", "c|py", "vm"])
-def test_in_place_function(linker):
+def test_in_place_function_L12509(linker):
     """A function whose optimized graph overwrites s after it was read: s=2, output s*x, update s+1."""
     s, other = shared(np.array([2.0]), name="s"), shared(np.array([7.0]), name="other")
     f = function([x], s * x, updates=[(s, s + 1)], mode=Mode(linker, "fast_run"))
@@ -61,7 +61,7 @@ class TestSwap:
             f.copy(swap={a: b})
         assert f.copy(swap={a: b}, delete_updates=True)() == 4
 
-    def test_names_and_keys(self):
+    def test_names_and_keys_L12508(self):
         """Users know the input by its new variable; the source and the user's graph stay as they were."""
         a, b = shared(1.0, name="a"), shared(2.0, name="b")
         y = a * 3
@@ -91,7 +91,7 @@ def numpy():
 
 @pytest.mark.usefixtures("numpy")
 class TestState:
-    def test_names_profiles_and_flags(self):
+    def test_names_profiles_and_flags_L12511_L12507(self):
         f = function([x], {"y": x * 2}, name="f")
         f.trust_input = True
         g = f.copy(profile=ProfileStats(atexit_print=False))

@@ -19,7 +19,7 @@ def _numpy():
         yield
 
 
-def test_compiler_ops():
+def test_compiler_ops_L12881_L12909():
     """Views and copies: value, shape, derivative in both directions."""
     x, v = T.dvector("x"), T.dvector("v")
     for op, shares in ((view_op, True), (deep_copy_op, False)):
@@ -54,7 +54,7 @@ def _wrong(value):
     return value, value
 
 
-def test_as_op():
+def test_as_op_L12810_L12886_L12891():
     """Several outputs, shapes without running, text, equality, pickling by name; wrong counts and arguments are told."""
     x = T.dvector("x")
     turned, total = _ends(x)

@@ -96,7 +96,7 @@ def run(perform, kind, value=None):
         (adds_to_old, "", False),
     ],
 )
-def test_output_memory(wrong, kind, fails):
+def test_output_memory_L13157_L13901_L13902_L13903_L13904_L13905(wrong, kind, fails):
     """Each kind finds the op that misuses it; the error says over what memory."""
     if not fails:
         np.testing.assert_array_equal(run(wrong, kind), np.arange(1.0, 7).reshape(2, 3))
@@ -105,7 +105,7 @@ def test_output_memory(wrong, kind, fails):
         run(wrong, kind)
 
 
-def test_initial_memory():
+def test_initial_memory_L13900():
     """What the cells hold from the call before is offered, too."""
     wrong = Elementwise(adds_to_old)(m)
     f = function([m], wrong, mode=DebugMode(stability_patience=1, check_preallocated_output="initial", check_c_code=False))
@@ -122,14 +122,14 @@ def test_initial_memory():
 
 
 @pytest.mark.parametrize("perform", [right, reuses])
-def test_right_ops_pass_all_kinds(perform):
+def test_right_ops_pass_all_kinds_L13906(perform):
     """Over all kinds of memory, on matrices of odd shapes."""
     for shape in ((2, 3), (0, 3), (1, 1), (4, 1)):
         np.testing.assert_array_equal(run(perform, "ALL", np.ones(shape)), np.full(shape, 2.0))
 
 
 @pytest.mark.backends("numpy", "cpu")
-def test_own_ops_pass_all_kinds(backend):
+def test_own_ops_pass_all_kinds_L13101(backend):
     """Sums, products, in-place and view ops of a whole graph, Python and C."""
     w = shared(np.ones((3, 2)), name="w")
     cost = (T.tanh(T.dot(m, w)) * 2 + m.sum(axis=1, keepdims=True)[:, ::-1]).sum()
@@ -143,7 +143,7 @@ def test_own_ops_pass_all_kinds(backend):
     np.testing.assert_array_equal(w.get_value(), np.full((3, 2), 0.5))
 
 
-def test_kinds():
+def test_kinds_L13894_L13906_L13910():
     """Names, ``ALL``, and what is offered: the right shapes and strides, full of what must not be read."""
     assert kinds_of("") == ()
     assert kinds_of("strided:initial") == ("initial", "strided")
@@ -268,7 +268,7 @@ class WithC(Elementwise):
 
 
 @pytest.mark.backends("cpu")
-def test_c_against_python(backend):
+def test_c_against_python_L13093_L13109_L13117(backend):
     """C code that gives other numbers than perform is found; by itself each passes."""
     np.testing.assert_array_equal(function([v], WithC(1)(v), mode=DebugMode(stability_patience=1))([1.0]), [2.0])
     wrong = WithC(2)(v)
@@ -278,7 +278,7 @@ def test_c_against_python(backend):
     assert function([v], wrong, mode=DebugMode(stability_patience=1, check_py_code=False))([1.0]) == [3.0]
 
 
-def test_memory_that_is_not_used():
+def test_memory_that_is_not_used_L13916():
     """An op that says it works in place and makes new memory: a warning, unless it is switched off."""
     not_in_place = Elementwise(right, destroys=True)
 
@@ -300,7 +300,7 @@ class TestOptimizations:
     def optimizer(rule):
         return TopoOptimizer(local_optimizer([T.exp])(rule))
 
-    def test_wrong_replacement(self):
+    def test_wrong_replacement_L13094_L13161(self):
         """The error names the rule, both variables and both values."""
 
         def exp_is_expm1(node):
@@ -360,7 +360,7 @@ class TestOptimizations:
         else:
             np.testing.assert_allclose(f([1.0]), 2 * np.exp([1.0]))
 
-    def test_steps_that_differ(self):
+    def test_steps_that_differ_L13095_L13179(self):
         """A rewrite that does something else each time is found when the function is made."""
         counter = itertools.count()
 
@@ -369,6 +369,16 @@ class TestOptimizations:
 
         with pytest.raises(StochasticOrder, match="took different steps"):
             function([v], T.exp(T.exp(v)), mode=DebugMode(self.optimizer(moody), stability_patience=3))
+
+    def test_replacements_that_differ_L13095(self):
+        """As many steps each time, and at the same places: what is put there is compared, too."""
+        moods = itertools.cycle([T.sin, T.cos])
+
+        def moody(node):
+            return [next(moods)(node.inputs[0])]
+
+        with pytest.raises(StochasticOrder, match="sin.*cos"):
+            function([v], T.exp(v), mode=DebugMode(self.optimizer(moody), stability_patience=2))
 
     def test_a_rule_of_comparison(self):
         """A pattern that says how its values compare with those that they replace is taken at its word."""

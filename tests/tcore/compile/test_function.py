@@ -51,22 +51,22 @@ class View(Op):
 
 
 class TestForms:
-    def test_none_and_empty(self):
+    def test_none_and_empty_L12754_L12756(self):
         assert function([x], None, on_unused_input="ignore")(1) == []
         assert function([x], [], on_unused_input="ignore")(1) == []
 
-    def test_dict(self):
+    def test_dict_L12495(self):
         f = function([x], {"twice": 2 * x, "square": x**2})
         assert f(3) == {"twice": 6.0, "square": 9.0}
         assert f(3, output_subset=["square"]) == {"square": 9.0}
 
-    def test_subset(self):
+    def test_subset_L12495(self):
         s = shared(0.0)
         f = function([x], [x, 2 * x, 3 * x], updates=[(s, s + 1)])
         assert f(1, output_subset=[2, 0]) == [3.0, 1.0]
         assert s.get_value() == 1.0
 
-    def test_name(self):
+    def test_name_L12411(self):
         assert function([x], x + 1, name="plus_one").name == "plus_one"
         assert function([x], x + 1).name.startswith("test_function.py:")
 
@@ -79,7 +79,7 @@ class TestForms:
 
 
 class TestAliasing:
-    def test_identity_is_a_copy(self):
+    def test_identity_is_a_copy_L12384(self):
         v = T.dvector("v")
         f = function([v], v)
         assert [str(node.op) for node in f.maker.fgraph.toposort()] == ["DeepCopyOp"]
@@ -131,7 +131,7 @@ class TestAliasing:
         np.testing.assert_array_equal(f(both, both), [2, 2])
         assert "2 values were copied" in str(f.explain())
 
-    def test_inplace_needs_consent(self):
+    def test_inplace_needs_consent_L12396(self):
         v, w = T.dvector("v"), T.dvector("w")
         with pytest.raises(TypeError, match="accept_inplace=True"):
             function([In(v, mutable=True), w], AddInplace()(v, w))
@@ -172,7 +172,7 @@ class TestCopy:
         np.testing.assert_array_equal(still(), [3])
         np.testing.assert_array_equal(s.get_value(), [2])
 
-    def test_form_and_name(self):
+    def test_form_and_name_L12501_L12510(self):
         f = function([x], x + 1, name="f")
         assert f.copy()(1) == 2.0
         assert f.copy().name == "f copy"
@@ -190,14 +190,18 @@ class TestCopy:
         with pytest.raises(ValueError, match="does not use"):
             f.copy(swap={shared(0.0): shared(1.0)})
 
-    def test_share_memory(self):
+    @pytest.mark.parametrize("together", [True, False])
+    def test_share_memory_L12507(self, together):
+        """Cells of intermediate values are common to both, or of each its own; those of inputs and outputs never are common."""
         f = function([x], T.exp(x) * 2, mode=Mode(linker="vm_nogc", optimizer=None))
-        g = f.copy(share_memory=True)
-        assert f(0.0) == g(0.0) == 2.0
-        shared_cells = {id(cell) for cell in f.fn.storage_map.values()} & {id(cell) for cell in g.fn.storage_map.values()}
-        assert shared_cells
+        g = f.copy(share_memory=together)
+        assert f(0.0) == g(0.0) == f(0.0) == 2.0
+        between = [{id(cell) for v, cell in each.fn.storage_map.items() if v.owner is not None and "exp" in str(v)} for each in (f, g)]
+        assert (between[0] == between[1]) is together
+        ends = [{id(each.fn.storage_map[v]) for v in (*each.maker.fgraph.inputs, *each.maker.fgraph.outputs)} for each in (f, g)]
+        assert ends[0].isdisjoint(ends[1])
 
-    def test_state_of_inputs(self):
+    def test_state_of_inputs_L12472(self):
         """Values of inputs with updates are copied."""
         s = T.dscalar("s")
         f = function([x, In(s, value=1.0, update=s + x)], s)
@@ -217,7 +221,7 @@ class TestCopy:
 
 
 class TestPickle:
-    def test_values_and_form(self):
+    def test_values_and_form_L12478(self):
         s = shared(3.0, name="s")
         f = function([x, In(y, value=2.0)], [x * y + s], updates=[(s, s + 1)], name="f")
         f(1)
@@ -235,7 +239,7 @@ class TestPickle:
 
 
 class TestDefaultUpdate:
-    def test_applied_unless_refused(self):
+    def test_applied_unless_refused_L12410_L12432(self):
         s, t = shared(0.0, name="s"), shared(10.0, name="t")
         s.default_update = s + t
         t.default_update = t + 1
@@ -306,7 +310,7 @@ def test_trust_input():
     assert f(np.asarray(1.0)) == 2.0
 
 
-def test_finder():
+def test_finder_L12482_L12484():
     f = function([x], x + 1)
     assert f.finder[0] is f.finder[x] is f.finder["x"]
     assert f.inv_finder[f.finder[0]].variable is not None
@@ -314,7 +318,7 @@ def test_finder():
     assert f != function([x], x + 1)
 
 
-def test_function_of_a_computed_variable():
+def test_function_of_a_computed_variable_L12330():
     """An input may be what a node computes: the node is not used."""
     middle = T.exp(x)
     f = function([middle], middle * 2)
@@ -322,7 +326,7 @@ def test_function_of_a_computed_variable():
     assert f[middle] is None
 
 
-def test_free():
+def test_free_L12517():
     f = function([x], T.exp(x) * 2, mode=Mode(linker="vm_nogc", optimizer=None))
     f(0.0)
     kept = [cell for v, cell in f.fn.storage_map.items() if v.owner is not None and v not in f.maker.fgraph.outputs]
@@ -359,7 +363,7 @@ def test_functions_are_keys():
     assert {f: 1, g: 2}[f] == 1
 
 
-def test_maker_makes_functions():
+def test_maker_makes_functions_L12468():
     maker = FunctionMaker([x], Out(x * 3), mode=Mode(optimizer=None))
     assert maker.create()(2) == 6.0
 
@@ -372,7 +376,7 @@ def test_fifty_thousand_nodes_run():
     assert function([x], z, mode=Mode(linker="vm", optimizer=None))(0.0) == 50_000.0
 
 
-def test_default_mode_follows_flags():
+def test_default_mode_follows_flags_L13624_L13632():
     with change_flags(linker="py", optimizer="o1"):
         mode = get_mode(None)
     assert mode.provided_linker == "py"

@@ -30,7 +30,7 @@ def _numpy():
         yield
 
 
-def test_inputs_must_be_a_list():
+def test_inputs_must_be_a_list_L12394_L13080():
     with pytest.raises(TypeError, match=r"come in a list, got x .*write function\(\[x\]"):
         function(x, x + 1)
 
@@ -39,12 +39,12 @@ def test_inputs_must_be_a_list():
     ("wrong", "message"),
     [(3, "a Variable, an In or one of the documented tuples, got 3"), (T.constant(1.5), "constant .* cannot be an input")],
 )
-def test_inputs_must_be_variables(wrong, message):
+def test_inputs_must_be_variables_L12613(wrong, message):
     with pytest.raises(TypeError, match=message):
         function([wrong], x)
 
 
-def test_shared_variable_is_no_input():
+def test_shared_variable_is_no_input_L12394():
     s = shared(1.0, name="s")
     with pytest.raises(TypeError, match=r"shared variable s cannot be an input.*givens"):
         function([s], s + 1)
@@ -58,7 +58,7 @@ def test_missing_input():
     assert "test_function_errors.py" in str(info.value)
 
 
-def test_unused_input():
+def test_unused_input_L12420():
     with pytest.raises(UnusedInputError, match=r"the input at position 1, y, .* is not needed"):
         function([x, y], x + 1)
     with pytest.warns(UserWarning, match=r"position 1, y"):
@@ -66,7 +66,7 @@ def test_unused_input():
     assert function([x, y], x + 1, on_unused_input="ignore")(1, 2) == 2.0
 
 
-def test_duplicate_input():
+def test_duplicate_input_L12616():
     with pytest.raises(UnusedInputError, match=r"x stands among the inputs twice.*position 1"):
         function([x, x], x + 1)
 
@@ -95,7 +95,7 @@ class TestUpdates:
         with pytest.raises(TypeError, match=r"store values into shared variables, got x"):
             function([x], x, updates=[(x, x + 1)])
 
-    def test_two_updates(self):
+    def test_two_updates_L12430(self):
         s = shared(0.0, name="s")
         with pytest.raises(ValueError, match=r"s has two updates"):
             function([x], x, updates=[(s, x), (s, s + x)])
@@ -115,7 +115,7 @@ class TestGivens:
         with pytest.raises(RuntimeError, match=r"x stands among the inputs and in givens"):
             function([x], x + 1, givens={x: y})
 
-    def test_wrong_type(self):
+    def test_wrong_type_L12412(self):
         s = shared(0.0, name="s")
         v = T.dvector("v")
         with pytest.raises(TypeError, match=r"givens: v cannot stand for s"):
@@ -133,7 +133,7 @@ class TestGivens:
         with pytest.raises(ValueError, match=r"exp,no_inplace\}.0 is replaced twice in givens"):
             function([y], middle := T.exp(x), givens=[(middle, y), (middle, y + 1)])
 
-    def test_not_strict(self):
+    def test_not_strict_L12412(self):
         """Types may change where rebuild_strict is False."""
         s, v = shared(0.0, name="s"), T.dvector("v")
         f = function([v], s + 1, givens={s: v}, rebuild_strict=False)
@@ -171,7 +171,7 @@ class TestCalls:
             f([1.0, 2.0])
         assert "needed TensorType(float64, scalar)" in str(info.value)
 
-    def test_wrong_dtype(self):
+    def test_wrong_dtype_L12413(self):
         v = T.fvector("v")
         g = function([v], v * 2)
         with pytest.raises(TypeError, match=r"needed TensorType.float32, vector., got ndarray of dtype float64 and shape .3,."):
@@ -189,7 +189,7 @@ class TestCalls:
         assert s.get_value() == 0.0
         assert g(1, 2) == 3.0
 
-    def test_same_name_twice(self):
+    def test_same_name_twice_L12615_L12618(self):
         """By position they work, by name they cannot be told apart."""
         a, b = T.dscalar("a"), T.dscalar("a")
         g = function([a, b], a - b)
@@ -209,7 +209,7 @@ class TestIn:
         with pytest.raises(AssertionError, match=r"mutable=True"):
             In(x, mutable=True, borrow=False)
 
-    def test_implicit_without_value(self):
+    def test_implicit_without_value_L12366(self):
         with pytest.raises(TypeError, match=r"needs a value"):
             In(x, implicit=True)
 
@@ -252,7 +252,7 @@ def test_error_in_a_call_names_function_values_and_place():
         ((), "documented tuples"),
     ],
 )
-def test_tuples_that_are_no_inputs(given, message):
+def test_tuples_that_are_no_inputs_L12613(given, message):
     with pytest.raises(TypeError, match=message):
         function([given], x + 1)
 

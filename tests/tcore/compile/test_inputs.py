@@ -27,7 +27,7 @@ def numpy():
 class TestValuesThatStay:
     """Functions change only memory of the library, and its memory does not change while none runs."""
 
-    def test_argument_of_a_sticky_input(self):
+    def test_argument_of_a_sticky_input_L12542(self):
         mine = np.ones(2)
         f = function([x, In(s, value=np.zeros(2), update=s + x)], [])
         f([1.0, 1.0], mine)
@@ -77,7 +77,7 @@ class TestValuesThatStay:
 @pytest.mark.usefixtures("backend")
 @pytest.mark.backends("numpy", "cpu")
 class TestContainers:
-    def test_implicit(self):
+    def test_implicit_L12366_L12556(self):
         """A container as value is implicit: it is read, and callers cannot replace it."""
         kept = shared(np.ones(2))
         for value in (kept.container, kept):
@@ -89,7 +89,7 @@ class TestContainers:
             with pytest.raises(TypeError, match="implicit input 's'"):
                 f([1.0, 1.0], s=[1.0, 1.0])
 
-    def test_explicit(self):
+    def test_explicit_L12554(self):
         """implicit=False: what is given overwrites the content of the container, and stays there."""
         kept = shared(np.ones(2))
         f = function([x, In(s, value=kept.container, implicit=False)], x + s)
@@ -98,7 +98,7 @@ class TestContainers:
         np.testing.assert_array_equal(kept.get_value(), 5)
         np.testing.assert_array_equal(f([1.0, 1.0]), 6)
 
-    def test_shared_between_functions(self):
+    def test_shared_between_functions_L12627(self):
         """One container in two functions: what one updates the other reads, and a pointer to it stays right."""
         f = function([x, In(s, value=[0.0], update=s + x)], [])
         pointer = f.container[s]
@@ -109,7 +109,7 @@ class TestContainers:
         with pytest.raises(TypeError, match="containers cannot be exchanged"):
             f.container[s] = pointer
 
-    def test_filled_later(self):
+    def test_filled_later_L12624(self):
         """An empty container must have a value at the time of the call."""
         empty = Container(s, [None])
         f = function([In(s, value=empty, implicit=False)], s * 2)
@@ -121,7 +121,7 @@ class TestContainers:
 
 @pytest.mark.usefixtures("numpy")
 class TestNames:
-    def test_attribute(self):
+    def test_attribute_L12334_L12362(self):
         """The value of a named input is an attribute, too; autoname=False takes the name away, In(name=) replaces it."""
         f = function([In(x, value=[1.0], name="width"), In(s, value=[2.0], autoname=False)], x + s)
         assert (f.width, f["width"], f[0], f[1], f[s]) == ([1], [1], [1], [2], [2])
@@ -132,11 +132,11 @@ class TestNames:
             with pytest.raises(TypeError, match=r"1 named input \(width\), and 1 unnamed input"):
                 f(**{missing: [1.0]})
 
-    def test_any_type(self):
+    def test_any_type_L12334(self):
         f = function([In(x, value=[1.0], name=("any", 1))], x)
         assert f["any", 1] == [1]
 
-    def test_mandatory_behind_a_default(self):
+    def test_mandatory_behind_a_default_L12614(self):
         """By name it can be given, by position only with everything before it."""
         f = function([In(s, value=[1.0]), x], x + s)
         assert f(x=[5.0]) == [6]
@@ -144,7 +144,7 @@ class TestNames:
         with pytest.raises(TypeError, match="Missing required input: x"):
             f([5.0])
 
-    def test_variable_keys(self):
+    def test_variable_keys_L12629_L12626(self):
         f = function([x, In(s, value=[1.0])], x + s)
         f.value[s] = [4]
         assert s in f
@@ -172,7 +172,7 @@ class TestOutputSubset:
     @pytest.mark.usefixtures("backend")
     @pytest.mark.backends("numpy", "cpu")
     @pytest.mark.parametrize("mode", ["py", "vm", "vm_nogc", "cvm", "cvm_nogc", "c|py", "DebugMode", "NanGuardMode", "MonitorMode"])
-    def test_computes_nothing_else(self, mode):
+    def test_computes_nothing_else_L12492_L12495(self, mode):
         """What only other outputs need does not run; updates do, and all inputs are needed."""
         built = MonitorMode() if mode == "MonitorMode" else mode if mode.endswith("Mode") else Mode(mode, "fast_run")
         state = shared(np.zeros(1))
@@ -203,7 +203,7 @@ class TestOutputSubset:
             np.testing.assert_array_equal(state.get_value(), before + 1)
 
     @pytest.mark.usefixtures("numpy")
-    def test_keys_and_mistakes(self):
+    def test_keys_and_mistakes_L12495(self):
         f = function([x], {"a": x * 2, "b": x + 1}, name="f")
         assert f([1.0], output_subset=["b"]) == {"b": [2]}
         assert f([1.0], output_subset=[0]) == {"a": [2]}
@@ -245,14 +245,14 @@ class TestUpdatesAndOutputs:
         f = function([x], Out(x * 2, borrow=True, return_internal_type=True))
         assert f([1.0]) == [2]
 
-    def test_unused_input_option(self):
+    def test_unused_input_option_L12420(self):
         """A wrong option is refused even where no input is unused."""
         with pytest.raises(ValueError, match="on_unused_input"):
             function([x], x, on_unused_input="wran")
         with pytest.warns(UserWarning, match="position 1, s"):
             function([x, s], x, on_unused_input="warn")
 
-    def test_givens_reach_updates(self):
+    def test_givens_reach_updates_L12409(self):
         """They replace shared variables, constants and expressions, in outputs and updates, for this function alone."""
         state, two = shared(np.zeros(1)), T.constant(2.0)
         y = (x * two) + state

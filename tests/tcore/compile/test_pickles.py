@@ -26,7 +26,7 @@ def again(what, protocol=-1):
 @pytest.mark.usefixtures("backend")
 @pytest.mark.backends("numpy", "cpu")
 class TestFunctions:
-    def test_state(self):
+    def test_state_L12478(self):
         """Values, defaults, the form of the result, name and trust_input."""
         s = T.dvector("s")
         f = function([x, In(s, value=[1.0, 2.0], update=s + x), In(y, value=[3.0, 3.0])], {"r": s * y}, name="f")
@@ -77,7 +77,7 @@ class TestFunctions:
     def test_modes(self, mode):
         np.testing.assert_allclose(again(function([x], T.exp(x) * 2, mode=mode))([0.0]), [2])
 
-    def test_optimized_again(self):
+    def test_optimized_again_L14026(self):
         """reoptimize_unpickled_function starts from the graph as it was given, with the optimizations of now."""
         s, other = shared(np.array([2.0]), name="s"), shared(np.array([5.0]), name="other")
         f = function([x], T.log(1 + T.exp(x)) * s, updates=[(s, s + 1)], mode=Mode("vm", "fast_run"))
@@ -107,7 +107,7 @@ class TestOptions:
         f = function([x], z, mode=Mode("vm", None))
         assert copy.deepcopy(again(f))([1.0]) == [5001]
 
-    def test_reoptimizing_uses_the_given_graph(self):
+    def test_reoptimizing_uses_the_given_graph_L14026(self):
         """A graph optimized for speed is taken apart again where the mode's optimizations are other ones by then."""
         f = function([x], T.exp(x) * 2 + 1, mode=Mode("vm", "fast_run"))
         assert len(f.maker.fgraph.apply_nodes) == 1
@@ -157,7 +157,7 @@ class TestOptions:
 
 @pytest.mark.usefixtures("numpy")
 class TestDump:
-    def test_arguments_L12436(self, tmp_path):
+    def test_arguments_L12436_L12451(self, tmp_path):
         """All arguments come back, with the values of shared variables; nothing is compiled."""
         file, s = tmp_path / "dump.bin", shared(np.array([3.0]), name="s")
         function_dump(
@@ -172,7 +172,7 @@ class TestDump:
         assert f.name == "dumped"
         assert s.get_value() == [3]
 
-    def test_tags(self, tmp_path):
+    def test_tags_L12464(self, tmp_path):
         """Traces and test values stay out, and what extra_tag_to_remove names."""
         file, v = tmp_path / "dump.bin", T.dvector("v")
         v.tag.test_value, v.tag.roles, v.tag.kept = np.ones(2), "weights", 1

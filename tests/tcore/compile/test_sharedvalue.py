@@ -28,7 +28,7 @@ class TestMaking:
         [(0, "int64", 0), (0.0, "float64", 0), (True, "bool", 0), (np.float32(1), "float32", 0), (np.int8(3), "int8", 0),
          (np.array(2.0), "float64", 0), (np.ones((1, 1), "float32"), "float32", 2), (np.arange(3, dtype="int16"), "int16", 1)],
     )  # fmt: skip
-    def test_numbers_and_arrays(self, value, dtype, ndim):
+    def test_numbers_and_arrays_L12271_L12290(self, value, dtype, ndim):
         """Numbers keep their dtype, whatever floatX is; no axis broadcasts, even one of length 1."""
         with change_flags(floatX="float32"):
             s = shared(value, "s")
@@ -44,7 +44,7 @@ class TestMaking:
         assert s.type == generic
         assert s.get_value() == value
 
-    def test_broadcastable(self):
+    def test_broadcastable_L12290(self):
         """A row is asked for; the shape of a value without it may change."""
         row = shared(np.ones((1, 3)), broadcastable=(True, False))
         assert row.type.broadcastable == (True, False)
@@ -58,7 +58,7 @@ class TestMaking:
         with pytest.raises(TypeError, match="symbolic"):
             shared(T.dscalar("x"))
 
-    def test_value_and_container(self):
+    def test_value_and_container_L12263_L12265(self):
         """One of the two; a container is used as it is."""
         s = shared(np.ones(2))
         with pytest.raises(TypeError, match="not both"):
@@ -68,7 +68,7 @@ class TestMaking:
         np.testing.assert_array_equal(twin.get_value(), 5)
         assert isinstance(s.container, Container)
 
-    def test_strict(self):
+    def test_strict_L12262(self):
         """Nothing is converted; without strict it is."""
         s = shared(np.zeros(2), strict=True)
         for wrong in ([1.0, 2.0], np.ones(2, "float32"), np.ones((2, 1))):
@@ -95,7 +95,7 @@ class TestConstructors:
         yield
         constructors[:] = kept
 
-    def test_last_one_first(self):
+    def test_last_one_first_L12280_L12292_L12296(self):
         """The constructor that was registered last is asked first, with the documented arguments; TypeError passes on."""
         calls = []
 
@@ -115,7 +115,7 @@ class TestConstructors:
         assert calls == [("later", 2.0, "s", True, None), "earlier"]
         assert isinstance(s, ScalarSharedVariable)
 
-    def test_keywords_choose(self):
+    def test_keywords_choose_L12286(self):
         """Only constructors that know all keywords are asked."""
 
         @shared_constructor
@@ -163,7 +163,7 @@ class TestConstructors:
 
 
 class TestMemory:
-    def test_creating_L5799(self):
+    def test_creating_L5799_L12288(self):
         """A copy, unless borrowed: also of what is no array."""
         for value, change in ((np.zeros(2), lambda v: v.fill(3)), ([0, 0], lambda v: v.append(1))):
             copied, borrowed = shared(value), shared(value, borrow=True)
@@ -178,7 +178,7 @@ class TestMemory:
             shared(lock)
         assert shared(lock, borrow=True).get_value(borrow=True) is lock
 
-    def test_reading_L5835(self):
+    def test_reading_L5835_L12237_L12242_L12244(self):
         """borrow gives the stored object, as it is; else a deep copy of the same kind."""
         s = shared(np.ones(3))
         own = s.get_value(borrow=True)
@@ -187,7 +187,7 @@ class TestMemory:
             assert type(copied) is np.ndarray
             assert not np.may_share_memory(copied, own)
 
-    def test_setting_L5860(self):
+    def test_setting_L5860_L12251(self):
         """A copy, unless borrowed; borrowed values of another dtype are converted, which copies."""
         s, value = shared(np.zeros(3)), np.ones(3)
         s.set_value(value)
@@ -198,7 +198,7 @@ class TestMemory:
         s.set_value(value.astype("float32"), borrow=True)
         assert s.get_value().dtype == "float64"
 
-    def test_pattern_L5864(self):
+    def test_pattern_L5864_L12246(self):
         """The documented in-place pattern works, and every function sees the new value."""
 
         def doubled_in_place(array):

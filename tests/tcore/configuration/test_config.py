@@ -66,14 +66,14 @@ def test_right_most_wins_L13290() -> None:
     assert run(show("device"), tcore_flags="device=cpu,device=cuda0") == "cuda0"
 
 
-def test_book_rc_file_L13296(tmp_path: Path) -> None:
+def test_book_rc_file_L13296_L13307(tmp_path: Path) -> None:
     """[global] holds direct options; a section, or a dotted section, holds its own."""
     rc = tmp_path / "rc"
     rc.write_text("[global]\nfloatX = float32\ndevice = cuda0\n[gpuarray]\npreallocate = 1\n[dnn.conv]\nalgo_fwd = large\n")
     assert run(show("floatX", "device", "gpuarray.preallocate", "dnn.conv.algo_fwd"), tcorerc=str(rc)) == "float32 cuda0 1.0 large"
 
 
-def test_precedence(tmp_path: Path) -> None:
+def test_precedence_L13263_L13309(tmp_path: Path) -> None:
     """Assignment beats TCORE_FLAGS, which beats the later rc file, which beats the earlier one."""
     first, second = tmp_path / "first", tmp_path / "second"
     first.write_text("[global]\nmode = FAST_COMPILE\nfloatX = float16\nexception_verbosity = high\n")
@@ -86,7 +86,7 @@ def test_precedence(tmp_path: Path) -> None:
     assert run(assigned, tcorerc=rc, tcore_flags="floatX=float64") == "float16 code"
 
 
-def test_personal_rc_file(tmp_path: Path) -> None:
+def test_personal_rc_file_L13292(tmp_path: Path) -> None:
     """Without TCORERC, ~/.tcorerc is read."""
     (tmp_path / ".tcorerc").write_text("[scan]\ndebug = yes\n")
     env = dict(os.environ, HOME=str(tmp_path))
@@ -95,7 +95,7 @@ def test_personal_rc_file(tmp_path: Path) -> None:
     assert done.stdout.strip() == "True"
 
 
-def test_rc_paths() -> None:
+def test_rc_paths_L13309() -> None:
     """``~`` is the home folder; several files are separated as in PATH."""
     assert rc_paths({"TCORERC": os.pathsep.join(["/a", " ", "b"])}) == ["/a", "b"]
     assert rc_paths({}) == [str(Path("~/.tcorerc").expanduser())]
@@ -166,7 +166,7 @@ def test_unknown_names(fresh: Config) -> None:
         del fresh.level
 
 
-def test_frozen(fresh: Config) -> None:
+def test_frozen_L13327(fresh: Config) -> None:
     """A frozen option keeps its value; the error says how to set it. Assigning what it is already is no change."""
     fresh.fixed = "a"
     with pytest.raises(ConfigFrozenError, match="start Python with TCORE_FLAGS=fixed=b"):
@@ -175,7 +175,7 @@ def test_frozen(fresh: Config) -> None:
     assert not issubclass(ConfigFrozenError, ValueError | AttributeError)
 
 
-def test_documented_frozen_flags() -> None:
+def test_documented_frozen_flags_L13327() -> None:
     """The flags that the documentation fixes for the whole run."""
     documented = (
         "device force_device init_gpu_device warn.ignore_bug_before base_compiledir compiledir_format compiledir "
@@ -193,7 +193,7 @@ def test_computed_default(fresh: Config) -> None:
     assert fresh.twice == 10
 
 
-def test_sections(fresh: Config) -> None:
+def test_sections_L13259(fresh: Config) -> None:
     """Sections are objects whose text lists what is in them."""
     assert str(fresh.deep.inside) == "deep.inside.flag (bool)\n    Doc:  A flag.\n    Value:  False\n"
     assert dir(fresh.deep).count("inside") == 1
@@ -357,14 +357,14 @@ def test_mode_may_be_an_object() -> None:
     assert mine.dnn.enabled == "True"
 
 
-def test_warn_flags_follow_ignore_bug_before() -> None:
+def test_warn_flags_follow_ignore_bug_before_L13666() -> None:
     """Flags for old bugs are on for bugs fixed after the version that is trusted."""
     assert run(show("warn.subtensor_merge_bug")) == "False"
     for before, expected in (("None", "True"), ("0.4.1", "True"), ("0.5", "False"), ("0.10", "False"), ("all", "False")):
         assert run(show("warn.subtensor_merge_bug"), tcore_flags=f"warn.ignore_bug_before={before}") == expected
 
 
-def test_print_config_is_complete() -> None:
+def test_print_config_is_complete_L13271() -> None:
     """The printed configuration shows every option with documentation and value, and the keys of the format."""
     text = run("import tcore; print(tcore.config)", tcore_flags="floatX=float32")
     plugins = {"opencl", "example"}  # loaded in this process, perhaps, not in that one

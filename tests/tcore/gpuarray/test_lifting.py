@@ -175,7 +175,7 @@ def test_as_gpuarray_variable_takes_no_detour():
     assert as_gpuarray_variable(HostFromGpu()(on_device), DEVICE) is on_device
 
 
-class TestAssertNoCpuOp:
+class TestAssertNoCpuOpL13650:
     """The documented audit of graphs for a device."""
 
     @staticmethod

@@ -97,7 +97,7 @@ def test_constants(kind):
     np.testing.assert_array_equal(tcore.function([x], x + constant)(A), A + A)
 
 
-def test_shared_values(kind):
+def test_shared_values_L12242_L12244(kind):
     """Copies in and out, unless borrowed; host values are moved."""
     s = gpuarray_shared_constructor(A, name="s", target=NAME)
     np.testing.assert_array_equal(s.get_value(), A)
@@ -189,7 +189,7 @@ def test_wrong_contexts_option(monkeypatch, entry, message):
         list(contexts.list_contexts())
 
 
-def test_configured_contexts(monkeypatch):
+def test_configured_contexts_L13343(monkeypatch):
     """The default one from ``device``, else from ``init_gpu_device``; others by name."""
     for device, init, default in (("opencl0:0", "", "opencl0:0"), ("cpu", "opencl0:0", "opencl0:0")):
         options = {"device": device, "init_gpu_device": init, "contexts": "one->opencl0:0; two->cuda0"}

@@ -3,8 +3,10 @@
 import copy
 import pickle
 
+import numpy as np
 import pytest
 
+from tcore.configuration import config
 from tcore.graph import Apply, FunctionGraph, Op, Variable, is_same_graph
 from tcore.scalar import add, exp, float64, mul, neg
 
@@ -123,6 +125,21 @@ def test_shallow_copies_are_clones():
     assert copy.copy(x) is not x
     assert copy.copy(y).owner is None
     assert copy.copy(y.owner).inputs == [x]
+
+
+def test_test_values_and_the_option():
+    """``pickle_test_value=False`` leaves them out, of inputs and of computed variables; a clone has them all the same."""
+    x = float64("x")
+    y = neg(x)
+    for variable in (x, y):
+        variable.tag.test_value, variable.tag.note = np.float64(3), "kept"
+    for kept in (True, False):
+        with config.change_flags(pickle_test_value=kept):
+            made = pickle.loads(pickle.dumps(y))
+            assert x.clone().tag.test_value == 3
+        for variable in (made, made.owner.inputs[0]):
+            assert hasattr(variable.tag, "test_value") is kept
+            assert variable.tag.note == "kept"
 
 
 def test_results_of_other_classes_and_tags_of_nodes():

@@ -33,7 +33,7 @@ def in_all_stages():
 
 
 @pytest.mark.usefixtures("in_all_stages")
-def test_once_per_compile(caplog):
+def test_once_per_compile_L13640(caplog):
     """Four stages have the rule, and two nodes: one report for each compilation; the function is right."""
     x = T.dvector("x")
     out = T.exp(x) + T.sqr(x) + T.neg(T.neg(x))  # reported line
@@ -55,7 +55,7 @@ def test_once_per_compile(caplog):
 
 
 @pytest.mark.usefixtures("in_all_stages")
-def test_raise():
+def test_raise_L13640():
     """``on_opt_error=raise``: the rule's own error, with the report as a note."""
     x = T.dvector("x")
     with config.change_flags(on_opt_error="raise"), pytest.raises(RuntimeError, match="no idea") as caught:

@@ -72,7 +72,7 @@ def test_which_nodes_are_checked(caplog):
 
 
 @pytest.mark.parametrize(("action", "level"), [("log", logging.INFO), ("warn", logging.WARNING)])
-def test_told(caplog, action, level):
+def test_told_L13435(caplog, action, level):
     """``check_stack_trace=log`` and ``warn``: what came without a trace gets one that names the rewrite."""
     x = float64("x")
     bare = neg(x)
@@ -87,7 +87,7 @@ def test_told(caplog, action, level):
     assert check_stack_trace(e, "all")
 
 
-def test_raised():
+def test_raised_L13435():
     """``check_stack_trace=raise`` stops, and ``off`` attaches nothing."""
     x = float64("x")
     bare = neg(x)

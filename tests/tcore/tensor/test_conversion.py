@@ -40,7 +40,7 @@ def test_dtypes_of_constants(value, dtype):
     assert T.as_tensor_variable(value).dtype == dtype
 
 
-def test_floatx_float32():
+def test_floatx_float32_L13361():
     """With floatX float32 every Python float is float32."""
     with config.change_flags(floatX="float32"):
         assert T.constant(0.1).dtype == "float32"
@@ -51,7 +51,7 @@ def test_floatx_float32():
     assert (T.wvector() * T.fscalar()).dtype == "float32"
 
 
-def test_cast_policies():
+def test_cast_policies_L13457():
     """numpy+floatX gives int64 and floatX, and does not widen to float64 by itself."""
     with config.change_flags(cast_policy="numpy+floatX", floatX="float32"):
         assert T.constant(1).dtype == "int64"

@@ -14,7 +14,7 @@ from tcore.tensor.shape import Shape_i, SpecifyShape
 A = np.arange(24.0).reshape(2, 3, 4)
 
 
-def test_shape(evaluate):
+def test_shape_L12848_L12857(evaluate):
     """An int64 vector; printed as Shape; disconnected from the gradient."""
     x = tt.dtensor3("x")
     found = evaluate(x.shape, {x: A})
@@ -36,7 +36,7 @@ def test_shape_of_scalar(evaluate):
     assert evaluate(s.shape, {s: 2.0}).shape == (0,)
 
 
-def test_specify_shape(evaluate, check_gradient):
+def test_specify_shape_L12866(evaluate, check_gradient):
     """The value itself where the promise holds, else an AssertionError that shows both shapes."""
     x, n = tt.dtensor3("x"), tt.lscalar("n")
     np.testing.assert_array_equal(evaluate(tt.specify_shape(x, (2, 3, 4)), {x: A}), A)
@@ -132,7 +132,7 @@ def test_shape_padaxis(axis, form):
     assert tt.shape_padright(x).broadcastable == (False, False, False, True)
 
 
-def test_broadcast_marks_L12844(evaluate, check_gradient):
+def test_broadcast_marks_L12844_L12832(evaluate, check_gradient):
     """Marks are set, checked at run time, and cleared; nodes that change nothing are not made."""
     x = tt.dmatrix("x")
     row = tt.addbroadcast(x, 0)

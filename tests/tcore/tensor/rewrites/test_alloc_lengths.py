@@ -53,7 +53,7 @@ def test_what_is_known_to_agree_is_not_checked(inputs, build):
     assert not asserts(tcore.function(inputs, build()))
 
 
-def test_option():
+def test_option_L13712():
     """``experimental.local_alloc_elemwise_assert=False`` trusts the lengths."""
     with tcore.config.change_flags(experimental__local_alloc_elemwise_assert=False):
         f = tcore.function([x], x + T.zeros((2, 3)))
