@@ -80,8 +80,11 @@ class Result:
         return min(times, key=times.__getitem__) if times else None
 
     def ratio(self, name: str | None) -> float | None:
-        """The time of tcore to that of a column, or to the ``limit``: the median over the rounds."""
-        if name is None or self.time("tcore") is None:
+        """The time of tcore to that of a column, or to the ``limit``: the median over the rounds.
+
+        NumPy compiles nothing, so that its first results are no measure.
+        """
+        if name is None or self.time("tcore") is None or (name == "numpy" and self.row.kind == "first"):
             return None
         others = self.limits if name == "limit" else self.columns[name].rounds if self.time(name) is not None else []
         if not others:

@@ -290,13 +290,14 @@ def open_store(root: str | os.PathLike[str], layers: Sequence[str | os.PathLike[
     lower = tuple(Path(layer) for layer in layers)
     objection = _objection(path)
     if objection is None:
-        _opened[asked] = Store(path, lower)
-        if config.cmodule.preload_cache:
-            _opened[asked].preload()
-        return _opened[asked]
-    if _is_trusted(path):
-        lower = (path, *lower)  # such as that of an image: what is there serves
-    return _stand_in(asked, lower, f"{path} {objection}")
+        store = _opened[asked] = Store(path, lower)
+    else:
+        if _is_trusted(path):
+            lower = (path, *lower)  # such as that of an image: what is there serves
+        store = _stand_in(asked, lower, f"{path} {objection}")
+    if config.cmodule.preload_cache:
+        store.preload()
+    return store
 
 
 def replace_store(store: Store, root: str | os.PathLike[str], error: OSError) -> Store:

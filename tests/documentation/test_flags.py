@@ -13,11 +13,11 @@ from tcore import config, scalar
 from tcore.compile import backends
 from tcore.compile import mode as mode_module
 from tcore.compile.mode import Mode
-from tcore.configuration import Config, ConfigFrozenError, floating
+from tcore.configuration import Config, ConfigFrozenError
 from tcore.configuration.sources import rc_paths, read_sources
 from tcore.gpuarray import contexts
 from tcore.gpuarray.runtime import DeviceError
-from tcore.graph import FunctionGraph
+from tcore.graph import FunctionGraph, floating
 from tcore.graph.destroyhandler import DestroyHandler
 from tcore.graph.errors import InconsistencyError
 from tcore.optimizer import TopoOptimizer, local_optimizer

@@ -86,7 +86,7 @@ def test_a_device_decides_on_its_backend(named, monkeypatch):
             raise LookupError(name)
 
     monkeypatch.setattr(backends, "manager", Manager)
-    monkeypatch.setattr(backends, "config", SimpleNamespace(backend="auto", device="family0"))
+    monkeypatch.setattr(backends, "config", SimpleNamespace(backend="auto", device="family0", force_device=True))
     if named == "numpy":
         assert backends.current_backend() is None
     else:
