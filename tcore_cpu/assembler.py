@@ -18,7 +18,7 @@ from tcore.records import define
 from tcore_cpu.plans import SITE, KernelPlan, NotScheduled, Stride
 from tcore_cpu.runtime_abi import DTYPES, Failure, Instruction, IntegerFunction
 
-__all__ = ["Assembler"]
+__all__ = ["HOST", "Assembler"]
 
 _FUNCTIONS = {
     "add": IntegerFunction.ADD,

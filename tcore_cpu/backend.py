@@ -13,7 +13,8 @@ __all__ = ["CpuBackend"]
 
 def _linkers() -> dict[str, Callable[..., Linker]]:
     from tcore_cpu.c_linker import CLinker
-    from tcore_cpu.linker import CPyLinker, CvmLinker
+    from tcore_cpu.linker import CvmLinker
+    from tcore_cpu.node_linker import CPyLinker
 
     return {
         "cvm": CvmLinker,
@@ -68,7 +69,7 @@ class CpuBackend:
     def linker_class(self, name: str) -> type[Linker]:
         """The class that the documentation calls ``CLinker`` or ``OpWiseCLinker``."""
         from tcore_cpu.c_linker import CLinker
-        from tcore_cpu.linker import CPyLinker
+        from tcore_cpu.node_linker import CPyLinker
 
         return {"CLinker": CLinker, "OpWiseCLinker": CPyLinker}[name]
 

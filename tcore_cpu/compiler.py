@@ -24,7 +24,19 @@ from tcore_cpu.store import Library, Store, open_store, replace_store
 if TYPE_CHECKING:
     import subprocess
 
-__all__ = ["CompileError", "Compiler", "Unit", "extra_libraries", "find_compiler", "libraries_of", "load_units", "platform_abi", "vector_math", "warn_of_output"]
+__all__ = [
+    "SEMANTIC_FLAGS",
+    "CompileError",
+    "Compiler",
+    "Unit",
+    "extra_libraries",
+    "find_compiler",
+    "libraries_of",
+    "load_units",
+    "platform_abi",
+    "vector_math",
+    "warn_of_output",
+]
 
 SEMANTIC_FLAGS = ("-ffp-contract=off", "-fwrapv", "-fno-math-errno", "-fno-strict-aliasing", "-fno-trapping-math")
 """Flags that decide what results are: part of every key."""

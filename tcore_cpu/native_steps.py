@@ -13,7 +13,7 @@ from tcore_cpu.plans import NotScheduled
 from tcore_cpu.runtime_abi import Failure, Instruction, IntegerFunction
 
 if TYPE_CHECKING:
-    from tcore_cpu.program import NativeStep, _Builder
+    from tcore_cpu.program import NativeStep, ProgramBuilder
 
 __all__ = ["native_steps", "same"]
 
@@ -56,30 +56,30 @@ def native_steps(*, blas: bool) -> dict[type, NativeStep]:
 # -- views
 
 
-def same(builder: _Builder, node: Any) -> None:
+def same(builder: ProgramBuilder, node: Any) -> None:
     """A scalar as a 0-d array, or the other way: the same memory."""
     builder.assembler.view(builder.array_slot(node.outputs[0]), builder.array_slot(node.inputs[0]), [])
 
 
-def _whole(builder: _Builder, node: Any) -> None:
+def _whole(builder: ProgramBuilder, node: Any) -> None:
     source, assembler = builder.array_slot(node.inputs[0]), builder.assembler
     axes = [(assembler.length(source, k), k, -1) for k in range(assembler.ndims[source])]
     assembler.view(builder.array_slot(node.outputs[0]), source, axes)
 
 
-def _copy(builder: _Builder, node: Any) -> None:
+def _copy(builder: ProgramBuilder, node: Any) -> None:
     source, assembler = builder.array_slot(node.inputs[0]), builder.assembler
     lengths = [assembler.length(source, k) for k in range(assembler.ndims[source])]
     slot = builder.new(node.outputs[0], lengths, [source])
     assembler.emit(Instruction.COPY, slot, source)
 
 
-def _alloc_empty(builder: _Builder, node: Any) -> None:
+def _alloc_empty(builder: ProgramBuilder, node: Any) -> None:
     builder.array_slot(node.outputs[0])
     builder.new(node.outputs[0], [builder.integer(v) for v in node.inputs])
 
 
-def _dimshuffle(builder: _Builder, node: Any) -> None:
+def _dimshuffle(builder: ProgramBuilder, node: Any) -> None:
     source, slot = builder.array_slot(node.inputs[0]), builder.array_slot(node.outputs[0])
     one = builder.assembler.constant(1)
     axes = [
@@ -89,7 +89,7 @@ def _dimshuffle(builder: _Builder, node: Any) -> None:
     builder.assembler.view(slot, source, axes)
 
 
-def _rebroadcast(builder: _Builder, node: Any) -> None:
+def _rebroadcast(builder: ProgramBuilder, node: Any) -> None:
     source, assembler = builder.array_slot(node.inputs[0]), builder.assembler
     one = assembler.constant(1)
     for axis, mark in node.op.axis:
@@ -101,7 +101,7 @@ def _rebroadcast(builder: _Builder, node: Any) -> None:
     )
 
 
-def _shape(builder: _Builder, node: Any) -> None:
+def _shape(builder: ProgramBuilder, node: Any) -> None:
     assembler = builder.assembler
     source = builder.array_slot(node.inputs[0])
     lengths = [assembler.length(source, k) for k in range(assembler.ndims[source])]
@@ -109,7 +109,7 @@ def _shape(builder: _Builder, node: Any) -> None:
     assembler.emit(Instruction.STORE, slot, len(lengths), *lengths)
 
 
-def _shape_i(builder: _Builder, node: Any) -> None:
+def _shape_i(builder: ProgramBuilder, node: Any) -> None:
     source, i = builder.array_slot(node.inputs[0]), node.op.i
     if i >= builder.assembler.ndims[source]:
         raise NotScheduled("an axis that the array does not have")
@@ -117,7 +117,7 @@ def _shape_i(builder: _Builder, node: Any) -> None:
     builder.assembler.emit(Instruction.STORE, slot, 1, builder.assembler.length(source, i))
 
 
-def _make_vector(builder: _Builder, node: Any) -> None:
+def _make_vector(builder: ProgramBuilder, node: Any) -> None:
     (out,), assembler = node.outputs, builder.assembler
     if out.type.dtype != "int64" or any(v.type.dtype != "int64" and not isinstance(v, Constant) for v in node.inputs):
         raise NotScheduled("a vector of other than int64")
@@ -126,7 +126,7 @@ def _make_vector(builder: _Builder, node: Any) -> None:
     assembler.emit(Instruction.STORE, slot, len(values), *values)
 
 
-def _shape_registers(builder: _Builder, shape: Any, ndim: int) -> list[int]:
+def _shape_registers(builder: ProgramBuilder, shape: Any, ndim: int) -> list[int]:
     """Registers with the entries of a shape vector."""
     assembler = builder.assembler
     if isinstance(shape, Constant):
@@ -138,7 +138,7 @@ def _shape_registers(builder: _Builder, shape: Any, ndim: int) -> list[int]:
     return [assembler.element(slot, [assembler.constant(k)]) for k in range(ndim)]
 
 
-def _reshape(builder: _Builder, node: Any) -> None:
+def _reshape(builder: ProgramBuilder, node: Any) -> None:
     x, shape = node.inputs
     (out,) = node.outputs
     source = builder.array_slot(x)
@@ -163,7 +163,7 @@ def _reshape(builder: _Builder, node: Any) -> None:
     )
 
 
-def _subtensor(builder: _Builder, node: Any) -> None:
+def _subtensor(builder: ProgramBuilder, node: Any) -> None:
     from tcore.tensor.subtensor import fill_index
 
     assembler = builder.assembler
@@ -193,17 +193,17 @@ def _is_constant(value: Any) -> bool:
     return isinstance(value, (int, Constant))
 
 
-def _register(builder: _Builder, value: Any) -> int:
+def _register(builder: ProgramBuilder, value: Any) -> int:
     return builder.assembler.constant(value) if isinstance(value, int) else builder.integer(value)
 
 
-def _point(builder: _Builder, node: Any, entry: Any, length: int) -> int:
+def _point(builder: ProgramBuilder, node: Any, entry: Any, length: int) -> int:
     """A register with an index, counted from the start and checked."""
     builder.assembler.site = builder.number[node]
     return builder.assembler.bounded(_register(builder, entry), length)
 
 
-def _slice(builder: _Builder, entry: slice, length: int) -> tuple[int, int, int]:
+def _slice(builder: ProgramBuilder, entry: slice, length: int) -> tuple[int, int, int]:
     """Registers with the first index, the count and the step (-1 for 1) of a slice."""
     assembler = builder.assembler
     step = 1 if entry.step is None else int(getattr(entry.step, "data", entry.step))
@@ -238,7 +238,7 @@ def _slice(builder: _Builder, entry: slice, length: int) -> tuple[int, int, int]
 # -- BLAS
 
 
-def _floats(builder: _Builder, node: Any) -> list[int]:
+def _floats(builder: ProgramBuilder, node: Any) -> list[int]:
     """Slots of the operands, which must have one BLAS dtype."""
     dtype = node.outputs[0].type.dtype
     if dtype not in _BLAS_DTYPES or any(v.type.dtype != dtype for v in node.inputs):
@@ -246,7 +246,7 @@ def _floats(builder: _Builder, node: Any) -> list[int]:
     return [builder.array_slot(v) for v in node.inputs]
 
 
-def _dot(builder: _Builder, node: Any) -> None:
+def _dot(builder: ProgramBuilder, node: Any) -> None:
     x, y = _floats(builder, node)
     (out,), assembler = node.outputs, builder.assembler
     ndims = tuple(v.type.ndim for v in node.inputs)
@@ -266,32 +266,32 @@ def _dot(builder: _Builder, node: Any) -> None:
         raise NotScheduled("a product of other than vectors and matrices")
 
 
-def _transposed(builder: _Builder, slot: int, dtype: str) -> int:
+def _transposed(builder: ProgramBuilder, slot: int, dtype: str) -> int:
     assembler = builder.assembler
     turned = assembler.slot(2, dtype)
     assembler.view(turned, slot, [(assembler.length(slot, 1), 1, -1), (assembler.length(slot, 0), 0, -1)])
     return turned
 
 
-def _product(builder: _Builder, node: Any, x: int, y: int, alpha: int = -1) -> None:
+def _product(builder: ProgramBuilder, node: Any, x: int, y: int, alpha: int = -1) -> None:
     assembler = builder.assembler
     slot = builder.new(node.outputs[0], [assembler.length(x, 0), assembler.length(y, 1)])
     assembler.emit(Instruction.GEMM, slot, x, y, alpha, -1)
 
 
-def _dot22(builder: _Builder, node: Any) -> None:
+def _dot22(builder: ProgramBuilder, node: Any) -> None:
     x, y = _floats(builder, node)
     builder.check(node, 1, 0, builder.assembler.length(y, 0), builder.assembler.length(x, 1))
     _product(builder, node, x, y)
 
 
-def _dot22scalar(builder: _Builder, node: Any) -> None:
+def _dot22scalar(builder: ProgramBuilder, node: Any) -> None:
     x, y, alpha = _floats(builder, node)
     builder.check(node, 1, 0, builder.assembler.length(y, 0), builder.assembler.length(x, 1))
     _product(builder, node, x, y, alpha)
 
 
-def _target(builder: _Builder, node: Any, source: int, ndim: int, *, inplace: bool, reads: bool) -> int:
+def _target(builder: ProgramBuilder, node: Any, source: int, ndim: int, *, inplace: bool, reads: bool) -> int:
     """The slot of the output: the memory of the first operand, or new memory with a copy of it."""
     (out,), assembler = node.outputs, builder.assembler
     if inplace:
@@ -308,7 +308,7 @@ def _is_zero(variable: Any) -> bool:
     return isinstance(variable, Constant) and float(variable.data) == 0
 
 
-def _gemm(builder: _Builder, node: Any) -> None:
+def _gemm(builder: ProgramBuilder, node: Any) -> None:
     z, a, x, y, b = _floats(builder, node)
     assembler = builder.assembler
     builder.check(node, 3, 0, assembler.length(y, 0), assembler.length(x, 1))
@@ -318,7 +318,7 @@ def _gemm(builder: _Builder, node: Any) -> None:
     assembler.emit(Instruction.GEMM, slot, x, y, a, b)
 
 
-def _gemv(builder: _Builder, node: Any) -> None:
+def _gemv(builder: ProgramBuilder, node: Any) -> None:
     y, alpha, a, x, beta = _floats(builder, node)
     assembler = builder.assembler
     builder.check(node, 3, 0, assembler.length(x, 0), assembler.length(a, 1))
@@ -327,7 +327,7 @@ def _gemv(builder: _Builder, node: Any) -> None:
     assembler.emit(Instruction.GEMV, slot, a, x, alpha, beta)
 
 
-def _ger(builder: _Builder, node: Any) -> None:
+def _ger(builder: ProgramBuilder, node: Any) -> None:
     a, alpha, x, y = _floats(builder, node)
     assembler = builder.assembler
     builder.check(node, 0, 0, assembler.length(a, 0), assembler.length(x, 0))

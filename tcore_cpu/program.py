@@ -24,11 +24,11 @@ from tcore_cpu.printer import UnitPrinter
 from tcore_cpu.runtime_abi import DTYPES, Failure, Instruction
 from tcore_cpu.schedule import schedule
 
-__all__ = ["build", "is_array"]
+__all__ = ["NativeStep", "ProgramBuilder", "build", "is_array"]
 
 _LIMITS = Limits(operands=16)
 
-NativeStep = Callable[["_Builder", Any], None]
+NativeStep = Callable[["ProgramBuilder", Any], None]
 
 
 def is_array(type_: Any) -> bool:
@@ -71,7 +71,7 @@ def build(
     orderings : mapping from Apply to Applies, optional
         What must run before.
     """
-    return _Builder(inputs, nodes, outputs, table, printer, native).build(granularity, orderings or {})
+    return ProgramBuilder(inputs, nodes, outputs, table, printer, native).build(granularity, orderings or {})
 
 
 def _aliases(node: Any, native: NativeStep | None) -> dict[int, int]:
@@ -84,7 +84,9 @@ def _aliases(node: Any, native: NativeStep | None) -> dict[int, int]:
     return found
 
 
-class _Builder:
+class ProgramBuilder:
+    """Collects the instructions of one program: slots of values, registers of lengths, and the steps in order."""
+
     def __init__(
         self,
         inputs: Sequence[Any],

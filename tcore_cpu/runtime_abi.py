@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import IntEnum
 
-__all__ = ["DTYPES", "RUNTIME_ABI", "Event", "Failure", "Instruction", "IntegerFunction", "ReduceOp", "RefKind"]
+__all__ = ["DTYPES", "MAX_CELLS", "MAX_REFS", "RUNTIME_ABI", "Event", "Failure", "Instruction", "IntegerFunction", "ReduceOp", "RefKind"]
 
 RUNTIME_ABI = 2
 """``TC_ABI``: part of the keys of the kernel store."""

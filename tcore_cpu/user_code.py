@@ -13,7 +13,7 @@ from tcore.graph.c_interface import CLinkerOp, ask
 from tcore.records import frozen
 from tcore_cpu.user_block import PLACEHOLDER, Block, params_of
 
-__all__ = ["ModuleText", "cells_of", "has_c_code", "module_text", "params_of", "text_of"]
+__all__ = ["ModuleText", "cells_of", "has_c_code", "has_c_types", "module_text", "params_of", "text_of"]
 
 
 @frozen

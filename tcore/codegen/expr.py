@@ -20,6 +20,7 @@ from attrs import field
 from tcore.records import frozen
 
 __all__ = [
+    "INDEX",
     "Axis",
     "Buffer",
     "Cast",

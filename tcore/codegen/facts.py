@@ -11,7 +11,7 @@ from tcore.codegen.stages import Demand, Map, Prefix, Reduce, Region, Regions, S
 from tcore.codegen.walks import flatten, substitute
 from tcore.records import frozen
 
-__all__ = ["NodeFacts", "node_facts", "reads_elements"]
+__all__ = ["NodeFacts", "is_unit", "lower_all", "map_region", "node_facts", "reads_elements", "region_axes"]
 
 
 @frozen(eq=False)

@@ -27,7 +27,7 @@ from attrs import field
 from tcore.codegen.expr import Cast, Const, Expr, Fn, cast, select
 from tcore.records import frozen
 
-__all__ = ["FUNCTIONS", "HELPERS", "Function", "Helper", "apply_function", "kind"]
+__all__ = ["FUNCTIONS", "HELPERS", "Function", "Helper", "apply_function", "cast_helper", "is_integer_cast", "kind", "numpy_cast"]
 
 Rule = Literal["same", "compare", "test"]
 

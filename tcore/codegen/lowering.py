@@ -20,17 +20,7 @@ from tcore.codegen.expr import Axis, Buffer, Const, Expr, const, extent, index_c
 from tcore.codegen.stages import Stage
 from tcore.records import frozen
 
-__all__ = [
-    "Lowered",
-    "Lowering",
-    "LoweringTable",
-    "NotLowered",
-    "Operand",
-    "Target",
-    "axes_of",
-    "lowers",
-    "merge",
-]
+__all__ = ["STORED", "Lowered", "Lowering", "LoweringTable", "NotLowered", "Operand", "Target", "axes_of", "axis_name", "lowers", "merge"]
 
 STORED = frozenset(
     ["bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "float32", "float64"]

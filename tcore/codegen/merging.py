@@ -14,7 +14,7 @@ from tcore.codegen.expr import Axis
 from tcore.codegen.facts import NodeFacts, is_unit
 from tcore.codegen.kernel import affine
 
-__all__ = ["Merging"]
+__all__ = ["Merging", "Space"]
 
 Space = tuple[tuple[Axis, ...], tuple[Axis, ...]]
 """Outer and inner axes of a kernel."""

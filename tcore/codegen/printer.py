@@ -22,7 +22,7 @@ from tcore.codegen.kernel import body
 from tcore.codegen.lowering import NotLowered
 from tcore.records import define
 
-__all__ = ["SHORT", "Dialect", "Source"]
+__all__ = ["SHORT", "Dialect", "Source", "address", "is_data"]
 
 SHORT: dict[str, str] = {
     "bool": "b8",

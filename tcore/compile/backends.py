@@ -20,7 +20,18 @@ from tcore.plugins.references import resolve
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Backend", "BackendError", "BackendWarning", "current_backend", "device_in_use", "host_backend", "linker_named", "register_linker"]
+__all__ = [
+    "Backend",
+    "BackendError",
+    "BackendWarning",
+    "current_backend",
+    "device_in_use",
+    "host_backend",
+    "linker_named",
+    "predefined_linkers",
+    "register_linker",
+    "restored_linker",
+]
 
 
 class BackendError(RuntimeError):

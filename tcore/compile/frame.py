@@ -9,7 +9,7 @@ from tcore.link import Container
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-__all__ = ["Frame"]
+__all__ = ["Frame", "twin_containers"]
 
 
 class Frame:

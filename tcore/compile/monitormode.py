@@ -13,7 +13,7 @@ from tcore.graph.debugprint import debugprint
 from tcore.link import Linker, PerformLinker, VMLinker, WrapLinker
 from tcore.link.program import run_until_done
 
-__all__ = ["MonitorMode", "detect_nan"]
+__all__ = ["MonitorMode", "detect_nan", "node_linker"]
 
 Callback = Callable[[int, Apply, Any], Any]
 
@@ -40,7 +40,7 @@ class MonitorMode(Mode):
     ) -> None:
         self.pre_func = pre_func
         self.post_func = post_func
-        inner: Sequence[Any] = [_node_linker(linker)]
+        inner: Sequence[Any] = [node_linker(linker)]
         super().__init__(WrapLinker(inner, self._at_node), optimizer)
 
     def _at_node(self, i: int, node: Apply, *thunks: Any) -> None:
@@ -56,7 +56,7 @@ class MonitorMode(Mode):
         return type(self)(self.pre_func, self.post_func, inner, optimizer)
 
 
-def _node_linker(linker: Any) -> Linker:
+def node_linker(linker: Any) -> Linker:
     """A linker that makes one thunk per node; ``perform`` unless told otherwise, and C for ops that have nothing else."""
     if linker is None:
         return VMLinker(lazy=False)

@@ -7,7 +7,7 @@ from typing import Any, Self
 import numpy as np
 
 from tcore.compile.basemode import Mode
-from tcore.compile.monitormode import _node_linker
+from tcore.compile.monitormode import node_linker
 from tcore.configuration import config
 from tcore.configuration.reaction import react
 from tcore.graph import Apply, Variable
@@ -78,7 +78,7 @@ class NanGuardMode(Mode):
         self.big_is_error = flags.big_is_error if big_is_error is None else big_is_error
         if not (self.nan_is_error or self.inf_is_error or self.big_is_error):
             raise AssertionError("NanGuardMode with nothing to look for: set one of nan_is_error, inf_is_error, big_is_error")
-        super().__init__(WrapLinker([_node_linker(None)], self._at_node), optimizer)  # type: ignore[list-item]
+        super().__init__(WrapLinker([node_linker(None)], self._at_node), optimizer)  # type: ignore[list-item]
 
     def _variant(self, linker: Any, optimizer: Any) -> Self:
         return type(self)(self.nan_is_error, self.inf_is_error, self.big_is_error, optimizer)

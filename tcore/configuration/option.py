@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from tcore.configuration.tree import Config
 
-__all__ = ["Computed", "Option", "colon_list", "parse_bool"]
+__all__ = ["Computed", "Option", "colon_list", "parse_bool", "parse_int"]
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*(\.[A-Za-z][A-Za-z0-9_]*)*")
 _TRUE = frozenset({"true", "1", "yes", "on"})

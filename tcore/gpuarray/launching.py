@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from tcore.gpuarray.programs import LoadedProgram
 from tcore.gpuarray.runtime import GpuContext
 from tcore.gpuarray.shapes import ShapeRule
 from tcore.graph import Constant
+from tcore.graph.thunks import value_thunk
 
 __all__ = ["GroupLauncher", "ShapeMismatchError", "group_thunk", "node_thunk"]
 
@@ -151,14 +153,4 @@ def group_thunk(launcher: GroupLauncher, storage_map: Any, compute_map: Any) -> 
     def lookup(variable: Any) -> Any:
         return storage_map[variable][0]
 
-    def thunk() -> None:
-        values = launcher([cell[0] for cell in inputs], lookup)
-        for cell, value in zip(outputs, values, strict=True):
-            cell[0] = value
-        for flag in flags:
-            flag[0] = True
-
-    thunk.inputs = inputs  # type: ignore[attr-defined]
-    thunk.outputs = outputs  # type: ignore[attr-defined]
-    thunk.lazy = False  # type: ignore[attr-defined]
-    return thunk
+    return value_thunk(partial(launcher, lookup=lookup), inputs, outputs, flags)

@@ -12,7 +12,6 @@ from typing import Any, ClassVar, Literal
 from tcore.codegen.assemble import Group
 from tcore.codegen.grouping import Grouping, group
 from tcore.codegen.tables import lowering_table
-from tcore.compile.backends import host_backend
 from tcore.gpuarray.array import GpuArray, asarray
 from tcore.gpuarray.kernel import GpuKernelBase
 from tcore.gpuarray.launching import GroupLauncher, group_thunk
@@ -121,24 +120,9 @@ class DeviceLinker(LocalLinker):
         """A thunk on the C code of an op that launches kernels of its own, where a backend of the host can compile it."""
         if not isinstance(node.op, GpuKernelBase):
             return None
-        host: Any = host_backend()
-        program = host.c_program(node) if host is not None else None
-        if program is None:
-            return None
-        self._c_nodes.add(node)
-        reads = [storage_map[variable] for variable in node.inputs]
-        writes = [storage_map[variable] for variable in node.outputs]
-        flags = [compute_map[variable] for variable in node.outputs]
-
-        def thunk() -> None:
-            for cell, value in zip(writes, program(*[cell[0] for cell in reads]), strict=True):
-                cell[0] = value
-            for flag in flags:
-                flag[0] = True
-
-        thunk.inputs = reads  # type: ignore[attr-defined]
-        thunk.outputs = writes  # type: ignore[attr-defined]
-        thunk.lazy = False  # type: ignore[attr-defined]
+        thunk: Callable[[], Any] | None = node.op.make_c_thunk(node, storage_map, compute_map, ())
+        if thunk is not None:
+            self._c_nodes.add(node)
         return thunk
 
     def explain_node(self, node: Apply) -> str:

@@ -15,7 +15,7 @@ from tcore.graph import Apply, Op
 from tcore.tensor.blas import Dot22, Dot22Scalar, Gemm, Gemv, Ger
 from tcore.tensor.dot import Dot
 
-__all__ = ["GpuDot22", "GpuGemm", "GpuGemv", "GpuGer", "product_form"]
+__all__ = ["GpuDot22", "GpuGemm", "GpuGemv", "GpuGer", "GpuProduct", "product_form", "takes"]
 
 
 class GpuProduct(GpuOp):

@@ -10,7 +10,7 @@ from tcore.graph.null_type import DisconnectedType, NullType
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-__all__ = ["connection_pattern", "dependents", "format_as", "is_disconnected", "is_discrete", "is_null"]
+__all__ = ["as_list", "checked_variables", "connection_pattern", "dependents", "format_as", "is_disconnected", "is_discrete", "is_null"]
 
 
 def connection_pattern(node: Apply) -> list[list[bool]] | None:

@@ -29,7 +29,7 @@ from tcore.tensor.math import add, cast
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
-__all__ = ["Lop", "grad", "subgraph_grad"]
+__all__ = ["Lop", "float_zeros", "grad", "graph_gradients", "no_derivative", "subgraph_grad"]
 
 _DISCONNECTED = ("ignore", "warn", "raise")
 _RETURN_DISCONNECTED = ("zero", "None", "Disconnected")

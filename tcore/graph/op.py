@@ -11,6 +11,7 @@ from tcore.graph.c_interface import CLinkerOp
 from tcore.graph.errors import MethodNotDefined
 from tcore.graph.params_type import ParamsType
 from tcore.graph.props import add_props_methods, default_text
+from tcore.graph.thunks import value_thunk
 from tcore.graph.trace import is_paused, note_traces
 from tcore.graph.variable import Variable
 from tcore.records import frozen
@@ -246,17 +247,7 @@ class Op(PureOp, CLinkerOp):
         output_cells = [storage_map[variable] for variable in node.outputs]
         computed = [] if compute_map is None else [compute_map[variable] for variable in node.outputs]
 
-        def thunk() -> None:
-            results = program(*[cell[0] for cell in input_cells])
-            for cell, result in zip(output_cells, results, strict=True):
-                cell[0] = result
-            for flag in computed:
-                flag[0] = True
-
-        thunk.inputs = input_cells  # type: ignore[attr-defined]
-        thunk.outputs = output_cells  # type: ignore[attr-defined]
-        thunk.lazy = False  # type: ignore[attr-defined]
-        return thunk
+        return value_thunk(lambda values: program(*values), input_cells, output_cells, computed)
 
     def make_py_thunk(
         self,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["add_props_methods", "props_of", "props_text"]
+__all__ = ["add_props_methods", "default_text", "props_of", "props_text"]
 
 
 def props_of(self: Any) -> tuple[Any, ...]:

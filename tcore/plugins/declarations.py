@@ -8,7 +8,7 @@ nothing. References to other packages (``requires``) are names only.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from attrs import field
 
@@ -82,12 +82,11 @@ class Declaration(Protocol):
 
 
 @frozen
-class TypeSpec:
-    """A Type of the plugin, listed under ``name``."""
+class _Named:
+    """What is listed under its name, which no other declaration of its kind may have."""
 
+    kind: ClassVar[str]
     name: str = field(validator=_name)
-    load: str = field(validator=_reference)
-    summary: str = ""
 
     @property
     def label(self) -> str:
@@ -95,7 +94,16 @@ class TypeSpec:
 
     @property
     def claims(self) -> tuple[tuple[str, str], ...]:
-        return (("type", self.name),)
+        return ((self.kind, self.name),)
+
+
+@frozen
+class TypeSpec(_Named):
+    """A Type of the plugin, listed under ``name``."""
+
+    kind: ClassVar[str] = "type"
+    load: str = field(validator=_reference)
+    summary: str = ""
 
 
 @frozen
@@ -135,19 +143,11 @@ class SharedSpec:
 
 
 @frozen
-class TransferSpec:
+class TransferSpec(_Named):
     """Moves variables to another Type; ``load`` names ``transfer(variable, target) -> Variable | None``."""
 
-    name: str = field(validator=_name)
+    kind: ClassVar[str] = "transfer"
     load: str = field(validator=_reference)
-
-    @property
-    def label(self) -> str:
-        return self.name
-
-    @property
-    def claims(self) -> tuple[tuple[str, str], ...]:
-        return (("transfer", self.name),)
 
 
 @frozen
@@ -170,7 +170,7 @@ class OpSpec:
 
 
 @frozen
-class RewriteGroup:
+class RewriteGroup(_Named):
     """Rewrites of the plugin that belong together; ``load`` names a sequence of them (see :mod:`tcore.optimizer`).
 
     Parameters
@@ -183,54 +183,30 @@ class RewriteGroup:
         Packages (``"tcore_nnet"``) or plugins without which the group is inactive; for ops of theirs that it names.
     """
 
-    name: str = field(validator=_name)
+    kind: ClassVar[str] = "rewrite group"
     load: str = field(validator=_reference)
     tags: tuple[str, ...] = field(default=(), converter=_tuple, validator=_names)
     requires: tuple[str, ...] = field(default=(), converter=_tuple, validator=_names)
 
-    @property
-    def label(self) -> str:
-        return self.name
-
-    @property
-    def claims(self) -> tuple[tuple[str, str], ...]:
-        return (("rewrite group", self.name),)
-
 
 @frozen
-class LoweringGroup:
+class LoweringGroup(_Named):
     """Lowerings of ops to the loop IR; ``load`` names a sequence of functions marked with ``@lowers``."""
 
-    name: str = field(validator=_name)
+    kind: ClassVar[str] = "lowering group"
     load: str = field(validator=_reference)
     requires: tuple[str, ...] = field(default=(), converter=_tuple, validator=_names)
 
-    @property
-    def label(self) -> str:
-        return self.name
-
-    @property
-    def claims(self) -> tuple[tuple[str, str], ...]:
-        return (("lowering group", self.name),)
-
 
 @frozen
-class BackendSpec:
+class BackendSpec(_Named):
     """A backend: ``load`` names its class (see ``tcore.link``), ``linkers`` the linker names that it answers to."""
 
-    name: str = field(validator=_name)
+    kind: ClassVar[str] = "backend"
     load: str = field(validator=_reference)
     summary: str = ""
     linkers: tuple[str, ...] = field(default=(), converter=_tuple, validator=_names)
     languages: tuple[str, ...] = field(default=(), converter=_tuple, validator=_names)
-
-    @property
-    def label(self) -> str:
-        return self.name
-
-    @property
-    def claims(self) -> tuple[tuple[str, str], ...]:
-        return (("backend", self.name),)
 
 
 @frozen
@@ -255,20 +231,12 @@ class DeviceSpec:
 
 
 @frozen
-class CommandSpec:
+class CommandSpec(_Named):
     """A subcommand of ``tcore``; ``load`` names a ``click`` command."""
 
-    name: str = field(validator=_name)
+    kind: ClassVar[str] = "command"
     load: str = field(validator=_reference)
     summary: str = ""
-
-    @property
-    def label(self) -> str:
-        return self.name
-
-    @property
-    def claims(self) -> tuple[tuple[str, str], ...]:
-        return (("command", self.name),)
 
 
 @frozen
@@ -300,16 +268,8 @@ class ReportLine:
 
 
 @frozen
-class Observer:
+class Observer(_Named):
     """A watcher of compilations and calls; ``load`` names an object with any of ``compiled``, ``called``, ``failed``."""
 
-    name: str = field(validator=_name)
+    kind: ClassVar[str] = "observer"
     load: str = field(validator=_reference)
-
-    @property
-    def label(self) -> str:
-        return self.name
-
-    @property
-    def claims(self) -> tuple[tuple[str, str], ...]:
-        return (("observer", self.name),)

@@ -14,7 +14,7 @@ from tcore.records import define, frozen
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["Arrow", "Drawing", "Figure", "default_colorCodes", "describe"]
+__all__ = ["Arrow", "Drawing", "Figure", "default_colorCodes", "describe", "graph_of"]
 
 #: part of the name of an op's class -> colour
 default_colorCodes = {
@@ -97,7 +97,7 @@ def describe(
     ValueError
         If the given node is not in the graph, or has no branches.
     """
-    inputs, outputs, order, updates = _graph_of(obj)
+    inputs, outputs, order, updates = graph_of(obj)
     return _Describer(
         inputs, outputs, order, updates, compact, with_ids,
         default_colorCodes if colour_codes is None else dict(colour_codes), max_label_size, var_with_name_simple,
@@ -105,7 +105,7 @@ def describe(
     ).run()  # fmt: skip
 
 
-def _graph_of(obj: Any) -> tuple[list[Variable], list[Variable], list[Apply], dict[int, int]]:
+def graph_of(obj: Any) -> tuple[list[Variable], list[Variable], list[Apply], dict[int, int]]:
     fgraph = obj if isinstance(obj, FunctionGraph) else getattr(getattr(obj, "maker", None), "fgraph", None)
     if fgraph is not None:
         return list(fgraph.inputs), list(fgraph.outputs), fgraph.toposort(), dict(fgraph.update_mapping or {})

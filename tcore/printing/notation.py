@@ -6,7 +6,7 @@ from typing import Any
 
 from tcore import scalar
 from tcore.graph import Type, Variable
-from tcore.printing.pretty import IgnorePrinter, OperatorPrinter, Parts, PatternPrinter, PPrinter, _arguments
+from tcore.printing.pretty import IgnorePrinter, OperatorPrinter, Parts, PatternPrinter, PPrinter, argument_parts
 from tcore.scalar.op import snake_case
 from tcore.tensor.alloc import Alloc
 from tcore.tensor.dimshuffle import DimShuffle
@@ -49,7 +49,7 @@ class _ElemwisePrinter:
             name = str(op)
         else:
             name = _NAMES.get(kind) or getattr(scalar_op, "name", None) or snake_case(kind)
-        return [name, *_arguments(output.owner.inputs)]
+        return [name, *argument_parts(output.owner.inputs)]
 
 
 class _DimShufflePrinter:
@@ -99,7 +99,7 @@ class _CallPrinter:
 
     def parts(self, output: Variable) -> Parts:
         assert output.owner is not None
-        return [self.name, self.opening, *_arguments(output.owner.inputs)[1:-1], self.closing]
+        return [self.name, self.opening, *argument_parts(output.owner.inputs)[1:-1], self.closing]
 
 
 def assign_tensor_notation(printer: PPrinter) -> None:

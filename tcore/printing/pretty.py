@@ -15,8 +15,10 @@ __all__ = [
     "MemberPrinter",
     "OperatorPrinter",
     "PPrinter",
+    "Parts",
     "PatternPrinter",
     "PrinterState",
+    "argument_parts",
     "pp",
     "pprint",
 ]
@@ -81,7 +83,7 @@ class FunctionPrinter:
     def parts(self, output: Variable) -> Parts:
         """The name of this output and the arguments."""
         index = output.index or 0
-        return [self.names[min(index, len(self.names) - 1)], *_arguments(_node(output).inputs)]
+        return [self.names[min(index, len(self.names) - 1)], *argument_parts(_node(output).inputs)]
 
 
 class PatternPrinter:
@@ -150,7 +152,7 @@ class DefaultPrinter:
     def parts(self, output: Variable) -> Parts:
         """The text of the op and the arguments."""
         node = _node(output)
-        return [str(node.op), *_arguments(node.inputs)]
+        return [str(node.op), *argument_parts(node.inputs)]
 
 
 def _node(output: Variable) -> Any:
@@ -159,7 +161,8 @@ def _node(output: Variable) -> Any:
     return output.owner
 
 
-def _arguments(inputs: list[Variable]) -> Parts:
+def argument_parts(inputs: list[Variable]) -> Parts:
+    """The inputs in parentheses, separated by commas."""
     result: Parts = ["("]
     for position, variable in enumerate(inputs):
         if position:

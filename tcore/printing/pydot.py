@@ -109,9 +109,9 @@ def pydotprint(
 def _inner_graphs(fct: Any, path: Path, options: dict[str, Any]) -> None:
     """One file for each op with an inner function: name of the main file, name of the op, its position."""
     from tcore.graph.op import ops_with_inner_function
-    from tcore.printing.drawing import _graph_of
+    from tcore.printing.drawing import graph_of
 
-    for position, node in enumerate(_graph_of(fct)[2]):
+    for position, node in enumerate(graph_of(fct)[2]):
         attribute = next((name for cls, name in ops_with_inner_function.items() if isinstance(node.op, cls)), None)
         if attribute is None:
             continue

@@ -20,6 +20,7 @@ __all__ = [
     "discrete_dtypes",
     "float_dtypes",
     "int_dtypes",
+    "integer_dtypes",
     "uint_dtypes",
     "upcast",
 ]
@@ -28,7 +29,8 @@ uint_dtypes = ("uint8", "uint16", "uint32", "uint64")
 int_dtypes = ("int8", "int16", "int32", "int64")
 float_dtypes = ("float16", "float32", "float64")
 complex_dtypes = ("complex64", "complex128")
-discrete_dtypes = ("bool", *int_dtypes, *uint_dtypes)
+integer_dtypes = (*int_dtypes, *uint_dtypes)
+discrete_dtypes = ("bool", *integer_dtypes)
 continuous_dtypes = (*float_dtypes, *complex_dtypes)
 all_dtypes = (*discrete_dtypes, *continuous_dtypes)
 

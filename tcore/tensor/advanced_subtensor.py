@@ -12,13 +12,13 @@ from tcore.configuration import config
 from tcore.graph import Apply, Constant, FieldlessOp, Op, Variable
 from tcore.graph.null_type import disconnected_type
 from tcore.records import frozen
-from tcore.scalar.dtypes import discrete_dtypes
+from tcore.scalar.dtypes import discrete_dtypes, integer_dtypes
 from tcore.tensor._lengths import Length
 from tcore.tensor.conversion import as_tensor_variable
 from tcore.tensor.errors import ShapeError
 from tcore.tensor.math import eq, switch
 from tcore.tensor.slices import slice_length
-from tcore.tensor.subtensor import _INTEGERS, _keeps_one
+from tcore.tensor.subtensor import keeps_one
 from tcore.tensor.type import TensorType
 from tcore.tensor.type_other import MakeSlice, SliceType, make_slice, slicetype
 
@@ -34,7 +34,7 @@ def integer_index(value: Any) -> Variable:
         array = np.asarray(value)
         value = array.astype("int64") if array.size == 0 and array.dtype.kind == "f" else array
     variable = as_tensor_variable(value)
-    if variable.type.dtype not in _INTEGERS:
+    if variable.type.dtype not in integer_dtypes:
         raise TypeError(f"an index array holds integers, got {variable} of dtype {variable.type.dtype}")
     return variable
 
@@ -228,7 +228,7 @@ def _marks(x: Variable, index: Sequence[Variable]) -> tuple[bool, ...]:
             kept.append(mark)
         elif _is_slice(index[axis]):
             try:
-                kept.append(mark and _keeps_one(slice_of(index[axis])))
+                kept.append(mark and keeps_one(slice_of(index[axis])))
             except ValueError:
                 kept.append(False)
     return (*kept[:position], *made, *kept[position:])

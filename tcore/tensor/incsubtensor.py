@@ -16,13 +16,13 @@ from tcore.tensor.alloc import sum_to_type
 from tcore.tensor.conversion import as_tensor_variable
 from tcore.tensor.subtensor import (
     Subtensor,
-    _kept,
     check_dimensions,
     fill_index,
     index_key,
     index_list,
     index_scalar,
     index_text,
+    kept_entries,
     run_time_index,
 )
 
@@ -79,7 +79,7 @@ class IncSubtensor(Op):
         Inputs that may share memory with the overwritten one, by position: (destroyed, aliased).
     """
 
-    idx_list: tuple[Any, ...] = field(converter=_kept)
+    idx_list: tuple[Any, ...] = field(converter=kept_entries)
     inplace: bool = field(default=False, converter=bool)
     set_instead_of_inc: bool = field(default=False, converter=bool)
     destroyhandler_tolerate_aliased: tuple[tuple[int, int], ...] = field(default=(), converter=lambda pairs: tuple(tuple(pair) for pair in pairs or ()))

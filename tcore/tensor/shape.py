@@ -10,6 +10,7 @@ from tcore.graph import Apply, Op, Variable
 from tcore.graph.null_type import disconnected_type
 from tcore.graph.type_code import PerTypeCode, TypeCode
 from tcore.records import frozen
+from tcore.scalar.dtypes import integer_dtypes
 from tcore.tensor.constants import (
     NotScalarConstantError,
     constant_int,
@@ -189,12 +190,9 @@ def as_shape_vector(values: Any) -> Variable:
     vector = as_tensor_variable(values)
     if vector.type.ndim == 0:
         vector = vector.dimshuffle("x")
-    if vector.type.ndim != 1 or vector.type.dtype not in _INTEGERS:
+    if vector.type.ndim != 1 or vector.type.dtype not in integer_dtypes:
         raise TypeError(f"a shape is a vector of integers, got {vector} of type {vector.type}")
     return vector
-
-
-_INTEGERS = frozenset({"int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"})
 
 
 def _shape_entry(value: Any) -> Any:
@@ -205,7 +203,7 @@ def _shape_entry(value: Any) -> Any:
     if not isinstance(value, Variable):
         raise TypeError(f"an entry of a shape is an integer or an integer scalar, got {value!r}")
     variable = as_tensor_variable(value)
-    if variable.type.dtype not in _INTEGERS or variable.type.ndim != 0:
+    if variable.type.dtype not in integer_dtypes or variable.type.ndim != 0:
         raise TypeError(f"an entry of a shape is an integer scalar, got {variable} of type {variable.type}: cast it to int64")
     return variable
 

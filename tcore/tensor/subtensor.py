@@ -13,7 +13,7 @@ from tcore.graph.null_type import disconnected_type
 from tcore.plugins.finders import names_elsewhere
 from tcore.records import frozen
 from tcore.scalar import Scalar, get_scalar_type
-from tcore.scalar.dtypes import discrete_dtypes
+from tcore.scalar.dtypes import discrete_dtypes, integer_dtypes
 from tcore.tensor.constants import (
     NotScalarConstantError,
     constant_int,
@@ -31,8 +31,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Subtensor", "get_idx_list", "index_list", "index_scalar"]
 
-_INTEGERS = frozenset(dtype for dtype in discrete_dtypes if dtype != "bool")
-
 
 def index_scalar(value: Any) -> Variable:
     """One number of an index as a scalar variable.
@@ -47,9 +45,9 @@ def index_scalar(value: Any) -> Variable:
     if isinstance(value, np.ndarray) and value.ndim == 0 and value.dtype.kind in "iu":
         return get_scalar_type("int64").make_constant(int(value))
     kind = value.type if isinstance(value, Variable) else None
-    if isinstance(kind, Scalar) and kind.dtype in _INTEGERS:
+    if isinstance(kind, Scalar) and kind.dtype in integer_dtypes:
         return value
-    if isinstance(kind, TensorType) and kind.ndim == 0 and kind.dtype in _INTEGERS:
+    if isinstance(kind, TensorType) and kind.ndim == 0 and kind.dtype in integer_dtypes:
         if isinstance(value, Constant):
             return get_scalar_type(kind.dtype).make_constant(value.data[()])
         return scalar_from_tensor(value)
@@ -80,7 +78,8 @@ def index_list(entries: Sequence[Any]) -> tuple[tuple[Any, ...], list[Variable]]
     return kept, inputs
 
 
-def _kept(idx_list: Sequence[Any]) -> tuple[Any, ...]:
+def kept_entries(idx_list: Sequence[Any]) -> tuple[Any, ...]:
+    """The entries that an op keeps of an index: types in the place of variables."""
     return index_list(idx_list)[0]
 
 
@@ -144,11 +143,11 @@ def indexed_marks(x: Variable, filled: Sequence[Any]) -> tuple[bool, ...]:
         entry = filled[axis] if axis < len(filled) else slice(None)
         if not isinstance(entry, slice):
             continue
-        marks.append(mark and _keeps_one(entry))
+        marks.append(mark and keeps_one(entry))
     return tuple(marks)
 
 
-def _keeps_one(entry: slice) -> bool:
+def keeps_one(entry: slice) -> bool:
     """Whether a slice surely takes the one element of an axis of length 1."""
     parts = []
     for value in (entry.start, entry.stop, entry.step):
@@ -167,7 +166,7 @@ class Subtensor(Op):
     types and None. A number or a scalar variable in it stands for its type.
     """
 
-    idx_list: tuple[Any, ...] = field(converter=_kept)
+    idx_list: tuple[Any, ...] = field(converter=kept_entries)
     view_map: ClassVar[dict[int, list[int]]] = {0: [0]}
 
     def __eq__(self, other: object) -> bool:

@@ -7,21 +7,18 @@ from typing import Any
 
 import numpy as np
 
-from tcore.codegen.tables import lowering_table
 from tcore.link import ExportError
 from tcore.records import frozen
 from tcore_cpu.compiler import Unit
 from tcore_cpu.draft import Draft
+from tcore_cpu.drafting import draft_graph
 from tcore_cpu.linking import constant_value
-from tcore_cpu.native_steps import native_steps
-from tcore_cpu.printer import UnitPrinter
-from tcore_cpu.program import build, is_array
+from tcore_cpu.program import is_array
 from tcore_cpu.runtime_abi import DTYPES
 from tcore_cpu.user_code import has_c_code
 
 __all__ = ["Exported", "Value", "collect"]
 
-_UNIT_BODIES = 24
 _SHOWN = 12
 
 
@@ -89,11 +86,7 @@ def collect(function: Any, fgraph: Any, order: Sequence[Any]) -> Exported:
     ExportError
     """
     _refuse(function, _strangers(function, fgraph))
-    printer = UnitPrinter()
-    table = lowering_table(fgraph.apply_nodes, fgraph.inputs, backends=("cpu",))
-    orderings = fgraph.orderings() if hasattr(fgraph, "orderings") else {}
-    draft = build(fgraph.inputs, order, fgraph.outputs, table, printer, native_steps(blas=True), orderings=orderings)
-    units = printer.units(_UNIT_BODIES)
+    draft, units = draft_graph(fgraph, order, fgraph.outputs, blas=True)
     _refuse(function, _needing_python(draft, units))
     inputs: list[Value] = []
     states: list[Value] = []

@@ -12,7 +12,7 @@ from tcore.graph import Apply, Op, Variable
 from tcore.records import frozen
 from tcore.tensor import TensorType, as_tensor_variable
 from tcore_sparse.conversion import as_sparse_variable, is_sparse_variable
-from tcore_sparse.ops.parts import _compressed_format, compressed, with_pattern_of
+from tcore_sparse.ops.parts import compressed, compressed_format, with_pattern_of
 from tcore_sparse.types import SparseType
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ dense_from_sparse = DenseFromSparse()
 class SparseFromDense(Op):
     """A dense matrix as a sparse one: its entries that are not zero."""
 
-    format: str = field(converter=_compressed_format)
+    format: str = field(converter=compressed_format)
 
     def make_node(self, x: Any) -> Apply:
         x = as_tensor_variable(x)

@@ -24,6 +24,9 @@ __all__ = [
     "CSR",
     "CSMProperties",
     "EntriesOf",
+    "compressed",
+    "compressed_format",
+    "coordinates",
     "csm_data",
     "csm_indices",
     "csm_indptr",
@@ -49,7 +52,8 @@ def compressed(x: Any) -> Any:
     return variable
 
 
-def _compressed_format(value: str) -> str:
+def compressed_format(value: str) -> str:
+    """``csc`` or ``csr``, and an error for what is neither."""
     if value not in _COMPRESSED:
         raise NotImplementedError(f"CSM makes csc and csr matrices, not {value!r}")
     return value
@@ -66,7 +70,7 @@ class CSM(Op):
     ``kmap``, an index array, says which entries of ``data`` are used and in which order; all of them without it.
     """
 
-    format: str = field(converter=_compressed_format)
+    format: str = field(converter=compressed_format)
     kmap: tuple[int, ...] | None = field(default=None, converter=_kmap)
 
     def make_node(self, data: Any, indices: Any, indptr: Any, shape: Any) -> Apply:

@@ -17,7 +17,8 @@ from tcore.graph import Apply, Op
 from tcore.link import ExportError
 from tcore.tensor.sharedvar import tensor_constructor
 from tcore_cpu.compiler import find_compiler
-from tcore_cpu.linker import CPyLinker, CvmLinker
+from tcore_cpu.linker import CvmLinker
+from tcore_cpu.node_linker import CPyLinker
 
 X = np.linspace(-1, 1, 12).reshape(4, 3)
 

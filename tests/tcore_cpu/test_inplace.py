@@ -13,7 +13,8 @@ from tcore.compile.mode import Mode
 from tcore.tensor.blas import Gemm, Gemv, Ger
 from tcore.tensor.elemwise import Elemwise
 from tcore.tensor.sharedvar import tensor_constructor
-from tcore_cpu.linker import CPyLinker, CvmLinker
+from tcore_cpu.linker import CvmLinker
+from tcore_cpu.node_linker import CPyLinker
 
 
 def _inplace(scalar_op):

@@ -14,7 +14,8 @@ from tcore.compile.mode import Mode
 from tcore.graph import Apply, Op
 from tcore.tensor.sharedvar import tensor_constructor
 from tcore_cpu.c_linker import CLinker
-from tcore_cpu.linker import CPyLinker, CvmLinker, NoNativeCode
+from tcore_cpu.linker import CvmLinker
+from tcore_cpu.node_linker import CPyLinker, NoNativeCode
 
 
 class PythonOnly(Op):

@@ -15,7 +15,7 @@ import pytest
 import tcore
 import tcore.tensor as T
 from tcore.configuration import config
-from tcore_cpu import linker as linker_module
+from tcore_cpu import drafting
 from tcore_cpu.compiler import find_compiler
 from tcore_cpu.draft import decode
 from tcore_cpu.linker import CvmLinker
@@ -34,8 +34,8 @@ def refuse(*args, **kwargs):
 if sys.argv[2] == "strict":
     subprocess.Popen.__init__ = refuse
     Optimizer.optimize = refuse
-    import tcore_cpu.linker
-    tcore_cpu.linker.build = refuse
+    import tcore_cpu.drafting
+    tcore_cpu.drafting.build = refuse
 with open(sys.argv[1], "rb") as file:
     f = pickle.load(file)
 found = f.explain()
@@ -117,8 +117,8 @@ def test_reoptimized(folder, monkeypatch) -> None:
     """``reoptimize_unpickled_function`` optimizes again, and what the pickle holds of the old program is not used."""
     dumped(folder)
     made = []
-    build = linker_module.build
-    monkeypatch.setattr(linker_module, "build", lambda *args, **options: made.append(args) or build(*args, **options))
+    build = drafting.build
+    monkeypatch.setattr(drafting, "build", lambda *args, **options: made.append(args) or build(*args, **options))
     text = (folder / "f.pkl").read_bytes()
     pickle.loads(text)
     assert not made

@@ -19,7 +19,8 @@ from tcore.tensor.sharedvar import tensor_constructor
 from tcore_cpu.c_linker import CLinker
 from tcore_cpu.c_steps import objection
 from tcore_cpu.compiler import CompileError
-from tcore_cpu.linker import CPyLinker, CvmLinker
+from tcore_cpu.linker import CvmLinker
+from tcore_cpu.node_linker import CPyLinker
 from tcore_cpu.user_code import module_text
 
 pytestmark = pytest.mark.skipif(objection() is not None, reason=str(objection()))

@@ -29,7 +29,7 @@ from tcore.tensor.rewrites.common import (
 if TYPE_CHECKING:
     from tcore.graph.apply import Apply
 
-__all__ = ["REWRITES"]
+__all__ = ["REWRITES", "local_add_mul_fusion"]
 
 _FINITE = (ASSUME_FINITE,)
 

@@ -34,6 +34,8 @@ __all__ = [
     "fitted",
     "get_clients",
     "get_clients2",
+    "has_value",
+    "is_cast",
     "is_discrete",
     "is_inverse_pair",
     "is_real",

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from tcore.graph.fgraph import FunctionGraph
     from tcore.graph.variable import Variable
 
-__all__ = ["GemmOptimizer", "GemmRecord"]
+__all__ = ["GemmOptimizer", "GemmRecord", "as_factor", "one"]
 
 #: sums with more terms are left alone: reading them again after each step would be quadratic
 _MAX_TERMS = 200

@@ -16,15 +16,6 @@ from tcore.gpuarray.gemm import gemm
 from tcore.gpuarray.kernel import Kernel
 from tcore.gpuarray.runtime import DeviceError, LaunchShape
 from tcore.gpuarray.typecodes import SIZE, SSIZE, TYPECODES, device_ctype
-from tcore_opencl import runtime
-
-
-@pytest.fixture
-def context():
-    try:
-        return runtime.open("opencl")
-    except DeviceError as error:
-        pytest.skip(f"no OpenCL device: {error}")
 
 
 @pytest.fixture

@@ -17,24 +17,14 @@ from tcore.gpuarray.eye import GpuEye
 from tcore.gpuarray.fp16_help import load_w, work_dtype, write_w
 from tcore.gpuarray.kernel import GpuKernelBase, Kernel
 from tcore.gpuarray.lowered import GpuOp
-from tcore.gpuarray.runtime import DeviceError
 from tcore.gpuarray.transfer import GpuFromHost, HostFromGpu, as_gpuarray_variable, host_from_gpu, infer_context_name
 from tcore.gpuarray.type import GpuArrayType, gpuarray_shared_constructor
 from tcore.graph import MethodNotDefined
 from tcore.tensor.elemwise import Elemwise
 from tcore_opencl import runtime
 
+pytestmark = pytest.mark.usefixtures("context")
 NAME = "opencl0:0"
-
-
-@pytest.fixture(autouse=True)
-def context():
-    try:
-        found = runtime.open(NAME)
-    except DeviceError as error:
-        pytest.skip(f"no OpenCL device: {error}")
-    with change_flags(backend="opencl"):
-        yield found
 
 
 @pytest.fixture

@@ -10,11 +10,9 @@ pytest.importorskip("pyopencl", reason="pyopencl is not installed")
 import tcore
 from tcore.gpuarray.contexts import get_context
 from tcore.gpuarray.eye import GpuEye
-from tcore.gpuarray.runtime import DeviceError
 from tcore.gpuarray.transfer import host_from_gpu
 from tcore.gpuarray.type import gpu_context_type
 from tcore.graph import EnumList, ParamsType
-from tcore_opencl import runtime
 
 NAME = "opencl0:0"
 
@@ -43,14 +41,10 @@ class ShiftedEye(GpuEye):
         return f"{text[:start]}k = {params}->side == ABOVE ? {params}->shift : -{params}->shift{text[end:]}"
 
 
+@pytest.mark.usefixtures("context")
 @pytest.mark.parametrize(("side", "k"), [("ABOVE", 2), ("BELOW", -2)])
 def test_context_in_a_params_type(side, k):
     """sub["params"]->context is the context, beside a number and an enumeration."""
-    try:
-        runtime.open(NAME)
-    except DeviceError as error:
-        pytest.skip(f"no OpenCL device: {error}")
-    with tcore.config.change_flags(backend="opencl"):
-        n, m = tcore.tensor.lscalars("nm")
-        f = tcore.function([n, m], host_from_gpu(ShiftedEye(2, side)(n, m)))
-        assert np.array_equal(f(4, 5), np.eye(4, 5, k))
+    n, m = tcore.tensor.lscalars("nm")
+    f = tcore.function([n, m], host_from_gpu(ShiftedEye(2, side)(n, m)))
+    assert np.array_equal(f(4, 5), np.eye(4, 5, k))

@@ -16,23 +16,12 @@ from tcore.gpuarray.audit import CpuOpError
 from tcore.gpuarray.contexts import ContextNotDefined, get_context, reg_context
 from tcore.gpuarray.eye import GpuEye
 from tcore.gpuarray.lowered import GpuOp
-from tcore.gpuarray.runtime import DeviceError
 from tcore.gpuarray.transfer import GpuFromHost, HostFromGpu, as_gpuarray_variable, infer_context_name
 from tcore.gpuarray.type import GpuArrayType, gpuarray_shared_constructor
-from tcore_opencl import runtime
 
+pytestmark = pytest.mark.usefixtures("context")
 DEVICE = "opencl0:0"
 RNG = np.random.default_rng(3)
-
-
-@pytest.fixture(autouse=True)
-def opencl():
-    try:
-        runtime.open("opencl")
-    except DeviceError as error:
-        pytest.skip(f"no OpenCL device: {error}")
-    with tcore.config.change_flags(backend="opencl"):
-        yield
 
 
 def ops_of(function):

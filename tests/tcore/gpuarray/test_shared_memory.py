@@ -19,25 +19,14 @@ import tcore.tensor as T
 from tcore.gpuarray.array import GpuArray, asarray
 from tcore.gpuarray.contexts import get_context
 from tcore.gpuarray.cuts import local_cut_gpu_host_gpu
-from tcore.gpuarray.runtime import DeviceError
 from tcore.gpuarray.transfer import GpuFromHost, host_from_gpu
 from tcore.gpuarray.type import GpuArraySharedVariable, GpuArrayType, gpuarray_shared_constructor
 from tcore.graph import FunctionGraph
 from tcore.optimizer.navigators import in2out
-from tcore_opencl import runtime
 
+pytestmark = pytest.mark.usefixtures("context")
 DEVICE = "opencl0:0"
 A = np.arange(6, dtype="float32").reshape(2, 3)
-
-
-@pytest.fixture(autouse=True)
-def opencl():
-    try:
-        runtime.open("opencl")
-    except DeviceError as error:
-        pytest.skip(f"no OpenCL device: {error}")
-    with tcore.config.change_flags(backend="opencl"):
-        yield
 
 
 @pytest.fixture

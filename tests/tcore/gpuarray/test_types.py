@@ -13,23 +13,12 @@ import tcore
 import tcore.tensor as T
 from tcore.configuration import change_flags
 from tcore.gpuarray import array, contexts
-from tcore.gpuarray.runtime import DeviceError
 from tcore.gpuarray.transfer import GpuFromHost, GpuToGpu, as_gpuarray_variable, host_from_gpu, infer_context_name
 from tcore.gpuarray.type import GpuArrayType, gpu_context_type, gpuarray_shared_constructor
-from tcore_opencl import runtime
 
+pytestmark = pytest.mark.usefixtures("context")
 NAME = "opencl0:0"
 A = np.arange(6.0, dtype="float32").reshape(2, 3)
-
-
-@pytest.fixture(autouse=True)
-def context():
-    try:
-        found = runtime.open(NAME)
-    except DeviceError as error:
-        pytest.skip(f"no OpenCL device: {error}")
-    with change_flags(backend="opencl"):
-        yield found
 
 
 @pytest.fixture

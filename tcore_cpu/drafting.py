@@ -1,0 +1,42 @@
+"""From a graph to its draft and its kernels: where linkers and exports start."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from tcore.codegen.tables import lowering_table
+from tcore_cpu.native_steps import native_steps
+from tcore_cpu.printer import UnitPrinter
+from tcore_cpu.program import build
+
+if TYPE_CHECKING:
+    from tcore.codegen.lowering import LoweringTable
+    from tcore.graph import Apply, Variable
+    from tcore_cpu.compiler import Unit
+    from tcore_cpu.draft import Draft
+
+__all__ = ["BLAS_MODULES", "UNIT_BODIES", "draft_graph", "lowerings", "wants_blas"]
+
+#: where the ops stand that may call BLAS
+BLAS_MODULES = ("tcore.tensor.blas", "tcore.tensor.dot")
+#: how many bodies one translation unit has at the most, so that compilers work side by side
+UNIT_BODIES = 24
+
+
+def wants_blas(nodes: Sequence[Any]) -> bool:
+    """Whether any of the nodes may call BLAS."""
+    return any(type(node.op).__module__ in BLAS_MODULES for node in nodes)
+
+
+def lowerings(fgraph: Any) -> LoweringTable:
+    """What the ops of a graph are lowered to on this backend."""
+    return lowering_table(fgraph.apply_nodes, fgraph.inputs, backends=("cpu",))
+
+
+def draft_graph(fgraph: Any, order: Sequence[Apply], outputs: Sequence[Variable], blas: bool) -> tuple[Draft, Sequence[Unit]]:
+    """The program that computes ``outputs`` by the nodes of ``order``, and its kernels; ``blas`` tells whether it may call BLAS."""
+    printer = UnitPrinter()
+    orderings = fgraph.orderings() if hasattr(fgraph, "orderings") else {}
+    draft = build(fgraph.inputs, order, outputs, lowerings(fgraph), printer, native_steps(blas=blas), orderings=orderings)
+    return draft, printer.units(UNIT_BODIES)

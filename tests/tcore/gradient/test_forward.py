@@ -1,0 +1,86 @@
+"""Derivatives in a direction."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import tcore.tensor as T
+from tcore import function
+from tcore.gradient import (
+    DisconnectedInputError,
+    Lop,
+    Rop,
+    disconnected_grad,
+    grad_clip,
+    grad_scale,
+    jacobian,
+    undefined_grad,
+    zero_grad,
+)
+from tcore.graph import Apply, Op
+
+x, y = T.dscalar("x"), T.dscalar("y")
+v, w = T.dvector("v"), T.dvector("w")
+A = T.dmatrix("A")
+
+
+class TestRop:
+    @pytest.mark.parametrize(
+        "build",
+        [T.tanh, lambda a: a * a.sum(), lambda a: T.dot(a, a), lambda a: a[::2], lambda a: T.exp(a).reshape((2, 2)), lambda a: a.max()],
+        ids=["elemwise", "sum", "dot", "slice", "reshape", "max"],
+    )
+    def test_against_jacobian(self, build):
+        """Rop is the Jacobian times the vector, Lop the vector times the Jacobian."""
+        point, direction = np.array([0.1, 0.7, -0.4, 0.3]), np.array([1.0, -2.0, 0.5, 3.0])
+        out = build(v)
+        flat = out.flatten() if out.ndim != 1 else out
+        J = jacobian(flat, v).eval({v: point})
+        np.testing.assert_allclose(np.ravel(function([v, w], Rop(out, v, w), on_unused_input="ignore")(point, direction)), J @ direction)
+        seed = out.type("seed")
+        shape = np.shape(out.eval({v: point}))
+        u = np.arange(1.0, 1 + int(np.prod(shape))).reshape(shape)
+        got = function([v, seed], Lop(out, v, seed), on_unused_input="ignore")(point, u)
+        np.testing.assert_allclose(got, u.ravel() @ J)
+
+    def test_without_r_op(self):
+        """An op that has only L_op is differentiated forwards, too."""
+
+        class Cube(Op):
+            __props__ = ()
+
+            def make_node(self, a):
+                return Apply(self, [a], [a.type()])
+
+            def perform(self, node, inputs, output_storage, params=None):
+                output_storage[0][0] = inputs[0] ** 3
+
+            def grad(self, inputs, output_grads):
+                return [3 * inputs[0] ** 2 * output_grads[0]]
+
+        np.testing.assert_allclose(Rop(Cube()(v), v, w).eval({v: [1.0, 2.0], w: [1.0, 1.0]}), [3, 12])
+
+    def test_form_follows_f(self):
+        assert isinstance(Rop([v, v * 2], v, w), list)
+        assert isinstance(Rop((v,), v, w), tuple)
+
+    def test_disconnected(self):
+        with pytest.raises(DisconnectedInputError, match="does not depend"):
+            Rop(w, v, v)
+        assert Rop(w, v, v, disconnected_outputs="ignore", return_disconnected="None") is None
+
+    def test_wrong_point(self):
+        with pytest.raises(ValueError, match="has 0 dimensions, v has 1"):
+            Rop(v, v, x)
+
+
+def test_directions_through_ops_that_shape_gradients():
+    """A constant has no derivative in a direction; clipping and scaling are of gradients alone. Their texts say what they do."""
+    u = T.dvector("u")
+    flat = function([v, u], Rop(zero_grad(v) * 2, v, u), on_unused_input="ignore")
+    assert flat([1.0, 2.0], [1.0, 1.0]).tolist() == [0, 0]
+    for cut in (disconnected_grad, undefined_grad):
+        assert Rop(cut(v) + v, v, u).eval({u: [5.0]}).tolist() == [5]
+    assert str(grad_clip(x, -1, 2).owner.op) == "GradClip{-1, 2}"
+    assert str(grad_scale(x, 0.5).owner.op) == "GradScale{0.5}"
