@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import signal
 import threading
 
 import numpy as np
@@ -121,30 +122,15 @@ def test_the_number_of_threads_is_left_as_it_was(native, blas_threads):
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
 @pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
-def test_products_in_a_forked_child(native):
-    """A child that is forked while other threads multiply goes on by itself."""
+def test_products_in_a_forked_child(native, threads):
+    """A child that is forked after products on several threads has none of these threads and makes its own."""
+    threads(2)
     x = tt.dmatrix("x")
     f = native([x], tt.dot(x, x))
     value = np.random.default_rng(5).normal(size=(300, 300))
-    stop = threading.Event()
-
-    def work():
-        while not stop.is_set():
-            f(value)
-
-    workers = [threading.Thread(target=work) for _ in range(3)]
-    for worker in workers:
-        worker.start()
-    try:
-        for _ in range(5):
-            child = os.fork()
-            if child == 0:
-                import signal
-
-                signal.alarm(60)
-                os._exit(0 if np.allclose(f(value), value @ value) else 1)
-            assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
-    finally:
-        stop.set()
-        for worker in workers:
-            worker.join()
+    f(value)
+    child = os.fork()
+    if child == 0:
+        signal.alarm(60)
+        os._exit(0 if np.allclose(f(value), value @ value) else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
