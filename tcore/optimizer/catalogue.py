@@ -186,6 +186,8 @@ def _written(obj: Any) -> dict[str, Any]:
     try:
         line = inspect.getsourcelines(source)[1]
         file = inspect.getsourcefile(source) or ""
-    except (OSError, TypeError):  # made at run time: there is no source to point to
+    except (OSError, TypeError):
+        file = ""
+    if not Path(file).is_file():  # made at run time: there is no source to point to
         line, file = 0, getattr(sys.modules.get(module), "__file__", None) or ""
     return {"module": module, "line": line, "file": str(Path(file).resolve()) if file else ""}
