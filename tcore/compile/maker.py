@@ -124,9 +124,10 @@ class FunctionMaker:
         in_place = [node for node in fgraph.apply_nodes if any(node.op.destroy_map.values())]
         if in_place:
             if not self.accept_inplace:
+                made = creation_report(in_place[0].outputs[0])
                 raise TypeError(
                     f"the graph holds ops that overwrite their inputs, such as {in_place[0]}: optimizations put them there, "
-                    "users say accept_inplace=True if they mean it"
+                    "users say accept_inplace=True if they mean it" + (f"\n  created: {made}" if made else "")
                 )
             fgraph.attach_feature(DestroyHandler())
         protected = self._protected(fgraph)

@@ -18,6 +18,7 @@ from tcore.compile import (
 from tcore.compile.function_module import MissingInputError
 from tcore.compile.io import SymbolicInput
 from tcore.configuration import change_flags
+from tcore.gof import Apply, Op
 from tcore.link import PerformLinker
 from tcore.optimizer import MergeOptimizer, Query
 
@@ -336,3 +337,24 @@ def test_modes_with_an_optimizer_of_their_own_have_no_tags():
     for change in ("including", "excluding", "requiring", "register"):
         with pytest.raises(TypeError, match=f"{change} changes a query for optdb"):
             getattr(mode, change)("fusion")
+
+
+class Overwrites(Op):
+    """A user's op that works in place."""
+
+    __props__ = ()
+    destroy_map = {0: [0]}
+
+    def make_node(self, x):
+        return Apply(self, [x], [x.type()])
+
+    def perform(self, node, inputs, output_storage, params=None):
+        output_storage[0][0] = inputs[0]
+
+
+def test_ops_in_place_are_refused_with_their_line():
+    """The message says what to do, and where the op was applied."""
+    x = T.dvector("x")
+    y = Overwrites()(x)
+    with pytest.raises(TypeError, match=r"(?s)accept_inplace=True.*created: .*test_function_errors.py.*in test_ops_in_place"):
+        function([x], y)
