@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import shutil
 import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -250,6 +251,22 @@ class Recorded(CDouble):
         return super().c_cleanup(name, sub)
 
 
+class Holding(CDouble):
+    """The book's double, which also holds on to the object that it was taken from; the names in its code need each other."""
+
+    def c_declare(self, name, sub):
+        return f"PyObject *held_{name};\n{super().c_declare(name, sub)}"
+
+    def c_init(self, name, sub):
+        return f"held_{name} = NULL;\n{super().c_init(name, sub)}"
+
+    def c_extract(self, name, sub):
+        return f"held_{name} = py_{name}; Py_INCREF(held_{name});\n{super().c_extract(name, sub)}"
+
+    def c_cleanup(self, name, sub):
+        return f"Py_XDECREF(held_{name});"
+
+
 class Threshold(Op):
     """Its input where that is above 2, else 0."""
 
@@ -266,6 +283,32 @@ class Threshold(Op):
 
 
 class TestStructure:
+    def test_cleanup_gives_back_what_extract_took_L15170_L15206_L15252(self):
+        """After a call, and after one that fails, each object is held as often as before; py_name is left alone."""
+        kind = Holding()
+        x = kind("x")
+        limited = gof.Op()
+        limited.make_node = lambda x: gof.Apply(limited, [x], [kind()])
+        limited.c_code = lambda node, name, inputs, outputs, sub: (
+            f'if ({inputs[0]} < 0) {{ PyErr_SetString(PyExc_ValueError, "negative"); {sub["fail"]} }} {outputs[0]} = 2 * {inputs[0]};'
+        )
+        f = tcore.function([x], limited(limited.make_node(x).outputs[0]), mode=tcore.Mode("cvm", None))
+        good, bad = 0.125, -0.125
+
+        def fails():
+            with pytest.raises(ValueError, match="negative"):
+                f(bad)
+
+        for value, call in ((good, lambda: f(good)), (bad, fails)):
+            call()
+            gc.collect()
+            before = sys.getrefcount(value)
+            for _ in range(50):
+                call()
+            gc.collect()
+            assert abs(sys.getrefcount(value) - before) <= 2
+        assert f(good) == 0.5
+
     def test_one_block_L9067_L9102_L9319(self):
         """Code in order, cleanups in the reverse order, also after a fail; one struct per thunk, one init per module."""
         log = Log()
