@@ -56,6 +56,14 @@ PATHS: Mapping[str, str | tuple[str, ...]] = MappingProxyType(
             "tcore.optimizer.registration",
             "tcore.tensor",
         ),
+        "tcore.tensor.raw_random": (
+            "tcore.tensor.random.streams_base",
+            "tcore.tensor.random.state",
+            "tcore.tensor.random.function",
+            "tcore.tensor.random.distributions",
+        ),
+        "tcore.tensor.shared_randomstreams": ("tcore.tensor.random.shared_streams", "tcore.tensor.random.state"),
+        "tcore.tensor.randomstreams": ("tcore.tensor.random.shared_streams",),
         # arrays on devices
         "tcore.gpuarray.basic_ops": (
             "tcore.gpuarray.transfer",

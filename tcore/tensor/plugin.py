@@ -21,6 +21,7 @@ _OPS = {
     "indexing": ("MaskIndices",),
     "join": ("Join", "MakeVector", "Split"),
     "manipulation": ("Repeat",),
+    "random.function": ("RandomFunction",),
     "ranges": ("ARange",),
     "rebroadcast": ("Rebroadcast",),
     "reshape": ("Reshape",),
@@ -42,8 +43,10 @@ def tcore_types() -> list[TypeSpec | ConverterSpec | SharedSpec]:
         SharedSpec("numpy", load="tcore.tensor.sharedvar:scalar_constructor"),
         SharedSpec("numpy", load="tcore.tensor.sharedvar:device_constructor"),
         SharedSpec("numpy", load="tcore.tensor.sharedvar:tensor_constructor"),
+        SharedSpec("numpy.random", load="tcore.tensor.random.state:randomstate_constructor"),
         TypeSpec("TensorType", load="tcore.tensor.type:TensorType", summary="arrays of one dtype and broadcast pattern"),
         TypeSpec("SliceType", load="tcore.tensor.type_other:SliceType", summary="slices as values"),
+        TypeSpec("RandomStateType", load="tcore.tensor.random.state:RandomStateType", summary="NumPy's generators"),
         TypeSpec("NoneTypeT", load="tcore.tensor.type_other:NoneTypeT", summary="None as a value"),
     ]
 
