@@ -24,6 +24,7 @@ _OPS = {
     "join": ("Join", "MakeVector", "Split"),
     "manipulation": ("Repeat",),
     "random.function": ("RandomFunction",),
+    "random.mrg_op": ("DotModulo", "MRGSteps", "MRGUniform"),
     "ranges": ("ARange",),
     "rebroadcast": ("Rebroadcast",),
     "reshape": ("Reshape",),
