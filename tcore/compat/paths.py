@@ -65,6 +65,8 @@ PATHS: Mapping[str, str | tuple[str, ...]] = MappingProxyType(
         ),
         "tcore.tensor.shared_randomstreams": ("tcore.tensor.random.shared_streams", "tcore.tensor.random.state"),
         "tcore.tensor.randomstreams": ("tcore.tensor.random.shared_streams",),
+        "tcore.sandbox": (),
+        "tcore.sandbox.rng_mrg": ("tcore.tensor.random.mrg_streams", "tcore.tensor.random.mrg31k3p", "tcore.tensor.random.mrg_op"),
         # arrays on devices
         "tcore.gpuarray.basic_ops": (
             "tcore.gpuarray.transfer",

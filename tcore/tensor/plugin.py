@@ -23,6 +23,7 @@ _OPS = {
     "io": ("LoadFromDisk", "MPIRecv", "MPIRecvWait", "MPISend", "MPISendWait"),
     "join": ("Join", "MakeVector", "Split"),
     "manipulation": ("Repeat",),
+    "random.from_uniform": ("ChoiceFromUniform", "OutcomesFromUniform"),
     "random.function": ("RandomFunction",),
     "random.mrg_op": ("DotModulo", "MRGSteps", "MRGUniform"),
     "ranges": ("ARange",),

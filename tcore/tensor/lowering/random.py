@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from tcore.codegen.expr import Axis, Expr, Fn, cast, const, select
+from tcore.codegen.expr import Axis, Expr, Fn, Param, cast, const, select
 from tcore.codegen.functions import apply_function
 from tcore.codegen.lowering import Operand, Target, lowers
-from tcore.codegen.stages import Region, Regions, Stage
+from tcore.codegen.stages import Prefix, Region, Regions, Stage
+from tcore.tensor.random.from_uniform import SLACK, OutcomesFromUniform
 from tcore.tensor.random.mrg31k3p import M1, M2
 from tcore.tensor.random.mrg_op import BITS, MRGUniform
 
@@ -61,15 +62,14 @@ def _fraction(x: Expr, y: Expr, dtype: str) -> Expr:
 
 @lowers(MRGUniform)
 def lower_mrg_uniform(
-    op: Any, out: Sequence[Target], states: Operand, steps: Operand, after: Operand, rows: Operand, rest: Operand
+    op: Any, out: Sequence[Target], states: Operand, steps: Operand, after: Operand, used: Operand, rows: Operand, rest: Operand
 ) -> list[Stage]:
     """Every number is a product of a row of ``steps`` and a state: no order to keep, neither along a stream nor across."""
     following, numbers = out
-    streams = states.shape[0]
-    full, more = cast(rows.scalar(), "int64"), cast(rest.scalar(), "int64")
+    streams, full, more = (cast(count.scalar(), "int64") for count in (used, rows, rest))
 
     def draw(place: Callable[[int], Expr], stream: Axis) -> Expr:
-        x, y = (_component(place, lambda c: states[stream, c], half) for half in (0, 1))
+        x, y = (_component(place, lambda c: states[c, stream], half) for half in (0, 1))
         return _fraction(x, y, numbers.dtype)
 
     k, s, last = Axis.fresh("k", full), Axis.fresh("s", streams), Axis.fresh("s", more)
@@ -80,18 +80,36 @@ def lower_mrg_uniform(
             Region((last,), (full * streams + last,), draw(lambda c: after[3, c], last)),
         ),
     )
-    n = Axis.fresh("s", streams)
+    # streams that gave no number stay where they are: there may be many more streams than numbers
+    n = Axis.fresh("s", apply_function("minimum", (full * streams + more, streams), "int64"))
     extra = Fn("lt", (n, more), "bool")  # the stream gave one number more
 
     def moved(half: int, back: int) -> Expr:
-        one, other = (_component(lambda c, row=row: after[row, c], lambda c: states[n, c], half) for row in (3 - back, 2 - back))
+        one, other = (_component(lambda c, row=row: after[row, c], lambda c: states[c, n], half) for row in (3 - back, 2 - back))
         return cast(select(extra, one, other), "int32")
 
     advanced = Regions(
         following.buffer,
-        tuple(Region((n,), (n, const(3 * half + back, "int64")), moved(half, back)) for half in (0, 1) for back in range(3)),
+        tuple(Region((n,), (const(3 * half + back, "int64"), n), moved(half, back)) for half in (0, 1) for back in range(3)),
+        base=states.buffer,
     )
     return [drawn, advanced]
 
 
-LOWERINGS = (lower_mrg_uniform,)
+@lowers(OutcomesFromUniform)
+def lower_outcomes_from_uniform(op: Any, out: Target, pvals: Operand, uniform: Operand) -> Prefix:
+    """Along the outcomes: the sum so far, and the bound that the outcome before had."""
+    rows = pvals.shape[0] if not pvals.broadcastable[0] else uniform.shape[1]
+    t, r, j = (Axis.fresh(name, length) for name, length in zip("trj", (uniform.shape[0], rows, pvals.shape[1]), strict=True))
+    below, total = Param("below", "float64"), Param("total", "float64")
+    longer = apply_function("add", (total, cast(pvals[r, j], "float64")), "float64")
+    complete = apply_function("ge", (longer, const(1 - SLACK[pvals.dtype], "float64")), "bool")
+    bound = select(complete, const(2.0, "float64"), longer)
+    number = cast(uniform[t, r], "float64")
+    inside = apply_function("and", (apply_function("gt", (number, below), "bool"), apply_function("le", (number, bound), "bool")), "bool")
+    zero = const(0.0, "float64")
+    carried = (Param("hit", "int8"), below, total)
+    return Prefix((out.buffer,), (t, r, j), j, carried, (const(0, "int8"), zero, zero), (cast(inside, "int8"), bound, longer))
+
+
+LOWERINGS = (lower_mrg_uniform, lower_outcomes_from_uniform)

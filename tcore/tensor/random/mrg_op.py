@@ -111,27 +111,28 @@ def _float_vector(instance: object, attribute: Any, value: Any) -> None:
 class MRGUniform(Op):
     """Uniform numbers between 0 and 1, both excluded, from many streams: number i is the next of stream i mod n.
 
-    ``(states, steps, after, rows, rest) -> (next states, numbers)`` draws ``rows`` numbers from each of the n streams and one more
-    from each of the first ``rest``. ``states`` is int32, n rows of six; ``steps`` are at least ``rows + 3`` of the rows of
-    :class:`MRGSteps`, ``after`` those from ``rows`` to ``rows + 3``. :func:`mrg_uniform` makes them.
+    ``(states, steps, after, streams, rows, rest) -> (next states, numbers)`` draws ``rows`` numbers from each of the first n =
+    ``streams`` and one more from each of the first ``rest``. ``states`` is int32, six rows with one column for each stream: what a
+    kernel runs over is contiguous. ``steps`` are at least ``rows + 3`` of the rows of :class:`MRGSteps`, ``after`` those from
+    ``rows`` to ``rows + 3``. :func:`mrg_uniform` makes them.
 
     A number is z / 2**31 in float64, z being what MRG31k3p gives; narrower floats have the first bits of it and a 1 behind them.
     """
 
     output_type: TensorType = field(validator=_float_vector)
 
-    def make_node(self, states: Any, steps: Any, after: Any, rows: Any, rest: Any) -> Apply:
+    def make_node(self, states: Any, steps: Any, after: Any, streams: Any, rows: Any, rest: Any) -> Apply:
         states, steps, after = map(as_tensor_variable, (states, steps, after))
         for variable, dtype, name in ((states, "int32", "states"), (steps, "uint32", "steps"), (after, "uint32", "after")):
             if variable.type.ndim != 2 or variable.type.dtype != dtype:
                 raise TypeError(f"mrg_uniform: {name} is a matrix of {dtype}, got {variable} of type {variable.type}")
-        counts = [integer_scalar(rows, "rows of mrg_uniform"), integer_scalar(rest, "rest of mrg_uniform")]
+        counts = [integer_scalar(v, f"{name} of mrg_uniform") for v, name in ((streams, "streams"), (rows, "rows"), (rest, "rest"))]
         return Apply(self, [states, steps, after, *counts], [states.type(), self.output_type()])
 
     def perform(self, node: Apply, inputs: Sequence[Any], output_storage: Sequence[list[Any]], params: Any = None) -> None:
-        states, steps, after, rows, rest = inputs
-        streams, rows, rest = len(states), int(rows), int(rest)
-        columns = states.T.astype("uint64")
+        states, steps, after, *counts = inputs
+        streams, rows, rest = map(int, counts)
+        columns = states[:, :streams].astype("uint64")
         numbers = np.empty(rows * streams + rest, self.output_type.dtype)
         grid = numbers[: rows * streams].reshape(rows, streams)
         height = max(1, _BLOCK // max(streams, 1))
@@ -139,10 +140,9 @@ class MRGUniform(Op):
             block = steps[3 + start : 3 + min(start + height, rows)]
             grid[start : start + height] = self._fractions(_numbers(block, columns))
         numbers[rows * streams :] = self._fractions(_numbers(after[3:], columns[:, :rest]))[0]
-        following = np.empty_like(states)
-        for part, table in ((slice(rest, None), after[2::-1]), (slice(0, rest), after[:0:-1])):
-            x, y = _components(table, columns[:, part])
-            following[part, :3], following[part, 3:] = x.T, y.T
+        following = states.copy()
+        for part, table in ((slice(rest, streams), after[2::-1]), (slice(0, rest), after[:0:-1])):
+            following[:3, part], following[3:, part] = _components(table, columns[:, part])
         output_storage[0][0] = following
         output_storage[1][0] = numbers
 
@@ -153,8 +153,8 @@ class MRGUniform(Op):
         return ((z >> np.uint64(31 - bits)) * 2.0 + 1) * 2.0 ** -(bits + 1)
 
     def infer_shape(self, node: Apply, shapes: Sequence[Any]) -> list[Any]:
-        _states, _steps, _after, rows, rest = node.inputs
-        return [shapes[0], (plus(times(as_length(rows), shapes[0][0]), as_length(rest)),)]
+        streams, rows, rest = map(as_length, node.inputs[3:])
+        return [shapes[0], (plus(times(rows, streams), rest),)]
 
     def connection_pattern(self, node: Apply) -> list[list[bool]]:
         return [[False, False] for _ in node.inputs]
@@ -198,12 +198,13 @@ def mrg_uniform(states: Variable, count: Any, streams: Any, dtype: str) -> list[
     states : int32 matrix, a row for each stream
     count : int or integer scalar
     streams : int or integer scalar
-        Number of rows of ``states``.
+        How many of the streams to draw from, the first ones.
     """
     if isinstance(count, int) and isinstance(streams, int):
         rows, rest = divmod(count, streams)
     else:
         rows, rest = count // streams, count % streams
     steps = mrg_steps(rows + 4)
-    drawn: list[Variable] = MRGUniform(TensorType(dtype, (False,)))(states, steps, steps[rows : rows + 4], rows, rest)
-    return drawn
+    op = MRGUniform(TensorType(dtype, (False,)))
+    following, numbers = op(states.T, steps, steps[rows : rows + 4], streams, rows, rest)
+    return [following.T, numbers]

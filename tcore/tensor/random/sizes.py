@@ -30,6 +30,12 @@ class Size:
         """Number of axes."""
         return len(self.broadcastable)
 
+    @property
+    def known(self) -> tuple[int, ...] | None:
+        """The lengths, where all of them are known when the graph is built."""
+        entries = _entries(self.vector, self.ndim)
+        return None if None in entries else tuple(entries)  # type: ignore[arg-type]
+
 
 def resolve_size(size: Any, ndim: int | None, parameters: Sequence[tuple[str, Variable, int]], what: str) -> Size:
     """``size`` as a vector of lengths whose number is known.
