@@ -34,6 +34,9 @@ _OPS = {
     "linalg.inverse": ("MatrixInverse", "MatrixPinv", "TensorInv"),
     "linalg.solve": ("Solve", "TensorSolve"),
     "manipulation": ("CpuContiguous", "Repeat"),
+    "random.from_uniform": ("ChoiceFromUniform", "OutcomesFromUniform"),
+    "random.function": ("RandomFunction",),
+    "random.mrg_op": ("DotModulo", "MRGSteps", "MRGUniform"),
     "ranges": ("ARange",),
     "rebroadcast": ("Rebroadcast",),
     "reshape": ("Reshape",),
@@ -57,8 +60,10 @@ def tcore_types() -> list[TypeSpec | ConverterSpec | SharedSpec]:
         SharedSpec("numpy", load="tcore.tensor.sharedvar:scalar_constructor"),
         SharedSpec("numpy", load="tcore.tensor.sharedvar:device_constructor"),
         SharedSpec("numpy", load="tcore.tensor.sharedvar:tensor_constructor"),
+        SharedSpec("numpy.random", load="tcore.tensor.random.state:randomstate_constructor"),
         TypeSpec("TensorType", load="tcore.tensor.type:TensorType", summary="arrays of one dtype and broadcast pattern"),
         TypeSpec("SliceType", load="tcore.tensor.type_other:SliceType", summary="slices as values"),
+        TypeSpec("RandomStateType", load="tcore.tensor.random.state:RandomStateType", summary="NumPy's generators"),
         TypeSpec("NoneTypeT", load="tcore.tensor.type_other:NoneTypeT", summary="None as a value"),
     ]
 
