@@ -135,6 +135,16 @@ class NativeNodes(CpuLinker, LocalLinker):
         bodies = load_bodies(self._units)
         return {node: make_program(draft, bodies, fgraph) for node, draft in drafts.items()}
 
+    def serve(self, nodes: Sequence[Apply]) -> None:
+        """Compile these nodes of the accepted graph and no others: another linker runs the rest, and asks for thunks."""
+        self._programs = self._compile_nodes(nodes)
+
+    def native_thunk(self, node: Apply, storage_map: StorageMap, compute_map: dict[Variable, list[int]]) -> Any:
+        """A thunk of a node of :meth:`serve`; None where it has no native code."""
+        if node in self._own or node in (self._programs or {}):
+            return self._make_node_thunk(node, storage_map, compute_map)
+        return None
+
     def _without(self, node: Apply, reason: str) -> None:
         """A node has no native code."""
         self._reasons[node] = reason
