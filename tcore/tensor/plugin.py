@@ -25,6 +25,7 @@ _OPS = {
     "manipulation": ("Repeat",),
     "random.from_uniform": ("ChoiceFromUniform", "OutcomesFromUniform"),
     "random.function": ("RandomFunction",),
+    "random.philox": ("PhiloxUniform",),
     "random.mrg_op": ("DotModulo", "MRGSteps", "MRGUniform"),
     "ranges": ("ARange",),
     "rebroadcast": ("Rebroadcast",),

@@ -12,7 +12,6 @@ from tcore.scalar.dtypes import discrete_dtypes, upcast
 from tcore.scalar.normal_quantile import normal_quantile as scalar_normal_quantile
 from tcore.tensor.conversion import as_tensor_variable
 from tcore.tensor.elemwise import Elemwise
-
 from tcore.tensor.math import and_, cast, clip, lt
 from tcore.tensor.random.from_uniform import SLACK, choice_from_uniform, outcomes_from_uniform
 from tcore.tensor.random.sizes import Size, resolve_size
