@@ -65,6 +65,23 @@ def test_seed():
     assert streams.rstate.tolist() == [9] * 6
 
 
+def test_advance():
+    """What five draws of a number from each substream do, at once."""
+    streams = MRG_RandomStreams(5)
+    u = streams.uniform((4,), nstreams=4)
+    f = tcore.function([], u, mode=PLAIN)
+    for _ in range(5):
+        f()
+    sixth = f()
+    streams.seed()
+    streams.advance(5)
+    np.testing.assert_array_equal(f(), sixth)
+    streams.advance(2**100)
+    assert u.rng.get_value().dtype == "int32"
+    with pytest.raises(ValueError, match="forward only"):
+        streams.advance(-1)
+
+
 def test_guess_n_streams():
     """One for every 32 numbers, at most 60 * 256, which is the answer where nothing is known."""
     assert [guess_n_streams(size) for size in ((), (5,), (8, 8), (320,), [10**4, 10**4])] == [1, 1, 2, 10, 15360]
