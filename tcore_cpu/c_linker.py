@@ -145,7 +145,7 @@ class CLinker(NativeNodes):
             if not has_c_types(node):
                 raise NoNativeCode.at(node, _NO_C_SIDE)
         self._programs = self._compile_nodes(called)
-        block = Block(fgraph.inputs, fgraph.outputs, order, called)
+        block = Block(fgraph.inputs, fgraph.outputs, order, called, reports=True)
         locks = [lock for node in order if (lock := lock_of(node.op)) is not None]
         return block, load_block(block), locks[0] if locks else None
 

@@ -276,7 +276,7 @@ class CThunk:
         if len(block.nodes) == 1:
             self.inputs = [cells[v] for v in block.nodes[0].inputs]
         self._flags, self._lock, self._failed = tuple(flags), lock, block.failed
-        self._run, self._place = loaded.module.run, loaded.module.failed_at
+        self._run, self._place, self._read = loaded.module.run, loaded.module.failed_at, loaded.module.operands
         extra = [[params_of(node)] for node in block.params] + [[call] for call in calls]
         self._struct = loaded.module.instantiate((*read, *written, *extra))
 
@@ -293,6 +293,10 @@ class CThunk:
     def failed_node(self) -> Any:
         """The node that the last run failed in; None where it failed before any."""
         return self._failed(self._place(self._struct))
+
+    def failed_operands(self) -> tuple[Any, ...] | None:
+        """What that node read, where the block keeps it for reports; it can be asked once."""
+        return self._read(self._struct)  # type: ignore[no-any-return]
 
 
 def lock_of(op: Any) -> ValueLock | None:
