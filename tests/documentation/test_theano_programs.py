@@ -1,7 +1,8 @@
 """``tcore.compat.theano.install()``: programs of the tutorial run unchanged, with ``import theano``; seed lines in the names.
 
 The texts in ``sessions/`` are the book's, those with prompts with what it prints. Of these, blanks, ``2.0`` for ``2.`` and the package's
-name may differ: NumPy prints in another way today. Copies of functions return what their source does, not a list. All run in one fresh process, each with names of its own.
+name may differ: NumPy prints in another way today. A copy of a function returns what its source does, not a list; a constant is printed
+as in the other texts of the book. All run in one fresh process, each with names of its own.
 """
 
 from __future__ import annotations
