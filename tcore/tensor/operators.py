@@ -65,9 +65,16 @@ class _tensor_py_operators:
     __slots__ = ()
     #: NumPy arrays on the left leave the operation to us
     __array_priority__ = 1000
-    __array_ufunc__ = None
     type: Any
     name: str | None
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
+        """``np.exp(x)`` and ``array + x`` build graphs."""
+        return _seldom("numpy_protocols").call_ufunc(ufunc, method, inputs, options)
+
+    def __array_function__(self, function: Any, types: Any, args: Any, options: Any) -> Any:
+        """``np.concatenate([x, y])`` builds a graph."""
+        return _seldom("numpy_protocols").call_function(function, args, options)
 
     # ------------------------------------------------------------ what the type says
 
