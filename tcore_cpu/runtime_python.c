@@ -346,6 +346,16 @@ static PyObject *module_set_grain(PyObject *module, PyObject *arg)
     Py_RETURN_NONE;
 }
 
+static PyObject *module_set_stream(PyObject *module, PyObject *arg)
+{
+    long long bytes = PyLong_AsLongLong(arg);
+    (void)module;
+    if (bytes == -1 && PyErr_Occurred())
+        return NULL;
+    tc_set_stream(bytes);
+    Py_RETURN_NONE;
+}
+
 static PyObject *module_set_blas(PyObject *module, PyObject *args)
 {
     int routine;
@@ -387,6 +397,7 @@ static PyObject *module_cache_held(PyObject *module, PyObject *unused)
 static PyMethodDef module_methods[] = {
     {"set_threads", module_set_threads, METH_O, "Threads of tcore's own loops; 0: as OMP_NUM_THREADS or the machine says."},
     {"set_grain", module_set_grain, METH_O, "Work in nanoseconds from which a kernel uses threads."},
+    {"set_stream", module_set_stream, METH_O, "Bytes from which a result goes around the caches; 0: what the largest cache holds."},
     {"set_blas", module_set_blas, METH_VARARGS, "set_blas(routine, address)"},
     {"set_blas_threads", module_set_blas_threads, METH_VARARGS, "Addresses of what tells and sets the threads of the BLAS."},
     {"cache_limit", module_cache_limit, METH_O, "Most bytes that the block cache keeps."},
