@@ -7,10 +7,8 @@ import hashlib
 import importlib.machinery
 import importlib.util
 import shlex
-import subprocess
 import sys
 import sysconfig
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -146,6 +144,8 @@ def _find_or_compile(text: ModuleText) -> Path:
         _kept.append(library)
         return library.path
     _compiled.add(key)
+    import tempfile  # as subprocess: only to compile, and slow to import
+
     private = tempfile.TemporaryDirectory(prefix="tcore-user-code-")
     atexit.register(private.cleanup)  # as late as can be, and before Python complains that nobody did
     _kept.append(Library(_compile(text, Path(private.name)), compiled=True))
@@ -194,6 +194,8 @@ def _compile(text: ModuleText, folder: Path, home: Path | None = None) -> Path:
     command += [f"-L{path}" for path in text.library_dirs]
     command += [f"-l{name}" for name in text.libraries]
     command += extra_libraries()
+    import subprocess  # every linker imports this module, few programs compile an op's own C code
+
     run = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
     if run.returncode:
         lines = run.stderr.strip().splitlines()[:30]

@@ -21,16 +21,25 @@ def _version_of(distribution: str) -> str:
     return version(distribution)
 
 
+def _platform(*, terse: bool = False) -> str:
+    """``platform.platform()`` without starting a program: on Linux it runs ``uname -p`` for a name that is there already."""
+    if sys.platform != "linux":
+        return platform.platform(terse=terse)
+    system = os.uname()
+    text = "-".join((system.sysname, system.release, system.machine, "with", "".join(platform.libc_ver())))
+    return text.translate(str.maketrans(' /\\:;"()', "_-------")).rstrip("-")
+
+
 #: What ``compiledir_format`` may name. ``platform.processor`` would start a process, the machine's name does not.
 COMPILEDIR_KEYS: dict[str, Callable[[], str]] = {
     "hostname": platform.node,
     "numpy_version": lambda: _version_of("numpy"),
-    "platform": platform.platform,
+    "platform": _platform,
     "processor": platform.machine,
     "python_bitwidth": lambda: str(struct.calcsize("P") * 8),
     "python_int_bitwidth": lambda: str(struct.calcsize("l") * 8),
     "python_version": platform.python_version,
-    "short_platform": lambda: platform.platform(terse=True),
+    "short_platform": lambda: _platform(terse=True),
     "tcore_version": lambda: _version_of("tcore"),
 }
 
