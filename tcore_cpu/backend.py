@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from tcore.configuration import config
@@ -62,6 +62,14 @@ class CpuBackend:
             raise ValueError(f"the backend cpu has no linker {name!r}; it has {', '.join(_LINKERS)}")
         reference, own = _LINKERS[name]
         linker: Linker = resolve(reference)(**{**own, **options})
+        return linker
+
+    def host_nodes(self, fgraph: Any, nodes: Sequence[Any], no_recycling: Sequence[Any]) -> Any:
+        """Native code for some nodes of a graph that a device's linker runs: an object with ``native_thunk`` and the ``explain_`` methods."""
+        from tcore_cpu.node_linker import CPyLinker
+
+        linker = CPyLinker().accept(fgraph, no_recycling)
+        linker.serve(nodes)
         return linker
 
     def linker_class(self, name: str) -> type[Linker]:
