@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from tcore.configuration import config
@@ -65,6 +65,14 @@ class CpuBackend:
         if name not in known:
             raise ValueError(f"the backend cpu has no linker {name!r}; it has {', '.join(known)}")
         return known[name](**options)
+
+    def host_nodes(self, fgraph: Any, nodes: Sequence[Any], no_recycling: Sequence[Any]) -> Any:
+        """Native code for some nodes of a graph that a device's linker runs: an object with ``native_thunk`` and the ``explain_`` methods."""
+        from tcore_cpu.node_linker import CPyLinker
+
+        linker = CPyLinker().accept(fgraph, no_recycling)
+        linker.serve(nodes)
+        return linker
 
     def linker_class(self, name: str) -> type[Linker]:
         """The class that the documentation calls ``CLinker`` or ``OpWiseCLinker``."""

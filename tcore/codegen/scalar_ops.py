@@ -15,6 +15,7 @@ from tcore.codegen.expr import Const, Expr, Opaque, OpaqueCode, cast, const, sel
 from tcore.codegen.functions import FUNCTIONS, apply_function, kind
 from tcore.codegen.lowering import STORED, NotLowered
 from tcore.graph.errors import MethodNotDefined
+from tcore.scalar.normal_quantile import quantile_formula
 from tcore.scalar.type import get_scalar_type
 
 __all__ = ["FORMULAS", "scalar_values"]
@@ -25,8 +26,8 @@ Formula = Callable[[Any, Args, str], Expr]
 _LARGEST_POWER = 64
 
 
-def scalar_values(op: Any, args: Sequence[Expr], dtypes: Sequence[str]) -> tuple[Expr, ...]:
-    """The outputs of a scalar op on values, one per entry of ``dtypes``.
+def scalar_values(op: Any, args: Sequence[Expr], dtypes: Sequence[str], loop_name: str | None = None) -> tuple[Expr, ...]:
+    """The outputs of a scalar op on values, one per entry of ``dtypes``; as the function ``loop_name`` where one is given.
 
     Raises
     ------
@@ -35,9 +36,9 @@ def scalar_values(op: Any, args: Sequence[Expr], dtypes: Sequence[str]) -> tuple
     """
     if not {*dtypes, *(arg.dtype for arg in args)} <= STORED:
         raise NotLowered(f"{op} works on dtypes that kernels do not compute in")
-    if op.loop_name == "composite":
+    name = op.loop_name if loop_name is None else loop_name
+    if name == "composite":
         return _composite(op, tuple(args))
-    name = op.loop_name
     if name in FORMULAS:
         return (FORMULAS[name](op, tuple(args), dtypes[0]),)
     if name in FUNCTIONS:
@@ -150,9 +151,34 @@ def _invert(op: Any, args: Args, dtype: str) -> Expr:
     return apply_function("invert", args, dtype)
 
 
+def _of_pairs(op: Any, args: Args, dtype: str) -> Expr:
+    raise NotLowered(f"{op} makes complex numbers, which kernels do not compute in")
+
+
+class _InLoops:
+    """float64 arithmetic of the loop IR, for formulas that are written over any."""
+
+    constant = staticmethod(lambda value: const(value, "float64"))
+    add, sub, mul, div = (staticmethod(lambda a, b, name=name: apply_function(name, (a, b), "float64")) for name in ("add", "sub", "mul", "true_div"))
+    sqrt, mantissa, exponent = (staticmethod(lambda a, name=name: apply_function(name, (a,), "float64")) for name in ("sqrt", "mantissa", "exponent"))
+    less = staticmethod(lambda a, b: apply_function("lt", (a, b), "bool"))
+    select = staticmethod(select)
+
+
+def _normal_quantile(op: Any, args: Args, dtype: str) -> Expr:
+    return cast(quantile_formula(cast(args[0], "float64"), _InLoops()), dtype)
+
+
 FORMULAS: dict[str, Formula] = {
     "identity": lambda op, args, dtype: cast(args[0], dtype),
     "cast": lambda op, args, dtype: cast(args[0], dtype),
+    # of real numbers
+    "real": lambda op, args, dtype: cast(args[0], dtype),
+    "conj": lambda op, args, dtype: cast(args[0], dtype),
+    "imag": lambda op, args, dtype: const(0, dtype),
+    "angle": lambda op, args, dtype: apply_function("atan2", (const(0, dtype), args[0]), dtype),
+    "complex": _of_pairs,
+    "complex_from_polar": _of_pairs,
     "second": lambda op, args, dtype: cast(args[1], dtype),
     "switch": _switch,
     "clip": _clip,
@@ -166,6 +192,7 @@ FORMULAS: dict[str, Formula] = {
     "rad2deg": _scale(180 / math.pi),
     "sigmoid": _sigmoid,
     "softplus": _softplus,
+    "normal_quantile": _normal_quantile,
     **{name: _rounding(name) for name in ("ceil", "floor", "trunc", "rint", "round")},
 }
 """Scalar ops that are a formula: from the op, its operands and its output dtype."""

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import difflib
-import warnings
 from typing import TYPE_CHECKING
 
-from tcore.graph.trace import user_trace
+from tcore.graph.trace import warn_user
 from tcore.plugins.known import DOCUMENTED_TAGS, supplier
 
 if TYPE_CHECKING:
@@ -77,9 +75,4 @@ def _warn(what: str, tag: str, known: set[str]) -> None:
     hint = f": did you mean {' or '.join(map(repr, near))}?" if near else "; `tcore optimizations` lists all that are there"
     effect = "so that nothing is applied" if what == "requires" else "which has no effect"
     text = f"the mode {what} {tag!r}, {effect}: no optimization has this name or tag{hint}"
-    # a function is compiled within contexts, which are frames of contextlib
-    where = next((frame for frame in user_trace(-1) if frame.filename != contextlib.__file__), None)
-    if where is not None:
-        warnings.warn_explicit(text, UserWarning, where.filename, where.lineno)
-    else:
-        warnings.warn(text, UserWarning, stacklevel=2)
+    warn_user(text, UserWarning)
