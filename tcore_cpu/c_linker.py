@@ -119,7 +119,7 @@ class CLinker(NativeNodes):
                     self._block = self._blocked(order, {*found.nodes, *filter(_is_number, order)})
         block, loaded, lock = self._block
         inputs, outputs, storage_map = map_storage(fgraph, order, input_storage, output_storage, storage_map)
-        calls = [NodeCall(self._programs[node].program, node) for node in order if node in block.called]  # type: ignore[index]
+        calls = [NodeCall(self._programs[node].program, node).callables() for node in order if node in block.called]  # type: ignore[index]
         for constant in block.given:
             if isinstance(constant, Constant):
                 storage_map.setdefault(constant, [constant.data])
