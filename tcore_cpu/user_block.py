@@ -15,7 +15,7 @@ from tcore.configuration import config
 from tcore.graph import Constant, NoParams
 from tcore.graph.c_interface import ask, ask_compiler, ask_with_check, text_pieces
 from tcore_cpu.user_scopes import guarded, with_cleanup
-from tcore_cpu.user_templates import EXCEPTIONS, MODULE, OPERANDS, STRUCT
+from tcore_cpu.user_templates import EXCEPTIONS, MODULE, OLD_NAMES, OPERANDS, STRUCT
 
 __all__ = ["PLACEHOLDER", "Block", "params_of"]
 
@@ -314,6 +314,7 @@ Py_XDECREF(tc_old);
             # documented declarations that a node does not use
             '#pragma GCC diagnostic ignored "-Wunused-local-typedefs"',
             *(f"#include {header}" if header[0] in '<"' else f'#include "{header}"' for header in headers),
+            OLD_NAMES,
             *support,
             *(_joined(ask(node.op, "c_support_code_apply", node, self.name(node))) for node in own),
             EXCEPTIONS,

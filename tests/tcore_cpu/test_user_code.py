@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import tcore.tensor as tt
-from tcore import scalar
+from tcore import gof, scalar
 from tcore.compile.function import function
 from tcore.compile.mode import Mode
 from tcore.configuration import config
@@ -555,9 +555,20 @@ def test_steps_of_the_program_are_native() -> None:
     assert not [name for name in calls if name.endswith(("c_steps.py", "python_steps.py"))]
     with pytest.raises(ValueError, match="negative\nApply node that caused the error: Accumulates.*\n.*\n.*\nInputs shapes: .*\\(2,\\)"):
         f(np.zeros(2), -1.0)
-    assert f(np.zeros(2), 1.0)[1] == 104
+    assert f(np.zeros(2), 1.0)[1] == 103
     g = function([x, y], count, mode=Mode(linker=CvmLinker(), optimizer=None))
     assert g(np.zeros(2), 1.0) == 201
     del f, step
     gc.collect()
     assert g(np.zeros(2), 1.0) == 102
+
+
+def test_code_gen_shows_the_block() -> None:
+    """The text of a graph: formulas of built-in ops, a loop for Elemwise, a call for what is a kernel alone."""
+    x, y, v = scalar.float64("x"), scalar.float64("y"), tt.dvector("v")
+    text = gof.CLinker().accept(gof.FunctionGraph([x, y], [x * y + x])).code_gen()
+    assert "V5 = V1 * V3;" in text
+    assert "V7 = V5 + V1;" in text
+    text = gof.CLinker().accept(gof.FunctionGraph([v], [tt.exp(v).sum()])).code_gen()
+    assert "= exp(" in text
+    assert text.count("PyObject_Vectorcall(") == 1
