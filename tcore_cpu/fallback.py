@@ -84,6 +84,8 @@ def load() -> Any:
     module.set_grain = core.tc_set_grain
     module.cache_limit = core.tc_cache_limit
     module.cache_held = core.tc_cache_held
+    module.memory_watch = core.tc_memory_watch
+    module.memory_most = core.tc_memory_most
 
     def set_threads(n: int) -> int:
         core.tc_set_threads(n)
@@ -252,6 +254,8 @@ class Program:
                 return
             if event == Event.ALLOC:
                 self._allocate(frame, frame.core.event_arg)
+            elif event == Event.FORGET:
+                frame.objects.pop(frame.core.event_arg, None)
             elif event == Event.CALL:
                 self._step(frame, *self.steps[frame.core.event_arg])
             else:

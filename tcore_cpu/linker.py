@@ -27,6 +27,7 @@ from tcore_cpu.thunks import SegmentThunk
 if TYPE_CHECKING:
     from tcore.graph import Apply, Variable
     from tcore.link.container import Cell, StorageMap
+    from tcore.link.memory import Stay
 
 __all__ = ["CvmLinker"]
 
@@ -198,6 +199,19 @@ class CvmLinker(CpuLinker):
             return [] if self._machine is None else self._machine.explain_kernels()
         linked = self._linked
         return [(kernel.nodes, linked.bodies.origin(kernel.bodies)) for kernel in linked.draft.kernels]
+
+    def explain_memory(self) -> tuple[Sequence[tuple[Apply, ...]], Sequence[Stay]] | None:
+        """The steps of the program and the memory of its values; None where nodes run one by one."""
+        return None if self._linked is None else (self._linked.draft.order, self._linked.draft.stays)
+
+    def explain_scratch(self) -> tuple[str, ...]:
+        """What kernels have for the time of a launch."""
+        kernels = self._linked.draft.kernels if self._linked is not None else ()
+        tiles, row = max((kernel.tiles for kernel in kernels), default=0), max((kernel.row for kernel in kernels), default=0)
+        if not tiles:
+            return ()
+        rows = f", and {row} B for each element of a reduced row" if row else ""
+        return (f"inside of kernels: at most {tiles / 1000:.3g} KB for each thread{rows}",)
 
     def explain_copies(self) -> tuple[int, ...]:
         """By input, how often the program copied its value because it may not be overwritten where it is."""

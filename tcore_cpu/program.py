@@ -10,11 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from tcore.codegen.expr import Buffer, Expr, Extent, Load
 from tcore.codegen.grouping import Group, Limits, group
 from tcore.codegen.lowering import LoweringTable, NotLowered
 from tcore.codegen.walks import flatten
 from tcore.graph import Constant
+from tcore.link.memory import Stay
 from tcore_cpu.assembler import HOST, Assembler
 from tcore_cpu.draft import Draft, Fused, PythonStep
 from tcore_cpu.lengths import Lengths
@@ -41,6 +44,10 @@ def is_array(type_: Any) -> bool:
 
 def _ndim(type_: Any) -> int:
     return int(getattr(type_, "ndim", 0)) if is_array(type_) else 0
+
+
+def _itemsize(type_: Any) -> int:
+    return int(np.dtype(type_.dtype).itemsize)
 
 
 def _mask(type_: Any) -> int:
@@ -107,10 +114,14 @@ class ProgramBuilder:
         self.reasons: dict[Any, str] = {}
         self.root: dict[Any, Any] = {}
         self.host: set[Any] = set()
+        self.returned: set[Any] = set()
         self.last: dict[Any, int] = {}
-        self.free: list[int] = []
+        self.free: dict[int, tuple[int, ...]] = {}  # buffers that nobody reads, and what tells their size
+        self.sizes: dict[int, tuple[int, ...]] = {}
+        self.dead: list[int] = []  # those of them whose memory was not given back
         self.held: dict[Any, list[int]] = {}
         self.expiring: dict[int, list[Any]] = {}  # step -> what is held until then
+        self.stays: list[Stay] = []
         self.position = 0
         self.destroyed: set[Any] = set()
         self.overwritten: set[Any] = set()
@@ -146,24 +157,44 @@ class ProgramBuilder:
     def new(self, variable: Any, lengths: Sequence[int], like: Sequence[int] = ()) -> int:
         """Memory for a variable; returns its slot."""
         slot = self.slot(variable)
-        self.assembler.allocate(slot, self.buffer(variable), lengths, like)
+        self.assembler.allocate(slot, self.buffer(variable, lengths), lengths, like)
         return slot
 
-    def buffer(self, variable: Any) -> int:
-        """The buffer in which a variable is made: its own while anybody reads it, or the host's."""
-        if self.root.get(variable, variable) in self.host:
+    def buffer(self, variable: Any, lengths: Sequence[int] = ()) -> int:
+        """The buffer in which a variable is made: its own while anybody reads it, or the host's.
+
+        One of the same size is taken over as it is; before any other allocation, memory that nobody reads goes back.
+        """
+        root = self.root.get(variable, variable)
+        if root in self.host:
+            self.give_back()
+            self.array_stays(variable)
             return HOST
-        if self.free:
-            number = self.free.pop()
-        else:
+        size = (_itemsize(variable.type), *sorted(lengths))
+        number = next((each for each, other in reversed(self.free.items()) if other == size), None)
+        if number is None:
+            self.give_back()
+            number = next(reversed(self.free), None)
+        if number is None:
             number = self.assembler.buffers
             self.assembler.buffers += 1
-        root = self.root.get(variable, variable)
+        self.free.pop(number, None)
+        if number in self.dead:
+            self.dead.remove(number)
+        self.sizes[number] = size
+        until = max(self.last.get(root, -1), self.position)
+        self.stays.append(Stay(variable, number, self.position, until))
         if root not in self.held:
             self.held[root] = []
-            self.expiring.setdefault(max(self.last.get(root, -1), self.position), []).append(root)
+            self.expiring.setdefault(until, []).append(root)
         self.held[root].append(number)
         return number
+
+    def give_back(self) -> None:
+        """Memory of buffers that nobody reads any more goes back, for what is allocated next."""
+        for number in self.dead:
+            self.assembler.emit(Instruction.RELEASE, number)
+        self.dead = []
 
     # -- planning
 
@@ -203,6 +234,8 @@ class ProgramBuilder:
             self.assembler.buffers,
             tuple(self.fused),
             {step.node: self.reasons.get(step.node, "its op has no native form") for step in self.python},
+            tuple(tuple(getattr(step, "nodes", (step,))) for step in steps),
+            tuple({stay.variable: stay for stay in self.stays}.values()),
         )
 
     def stays_out(self, node: Any) -> bool:
@@ -237,16 +270,39 @@ class ProgramBuilder:
                     self.last[self.root.get(variable, variable)] = position
             if not isinstance(step, Group) and type(step.op) not in self.native:
                 self.show(step)
-        self.host.update(self.root.get(variable, variable) for variable in self.outputs)
+        self.returned.update(self.root.get(variable, variable) for variable in self.outputs)
+        self.host |= self.returned
 
     def show(self, node: Any) -> None:
         """Let Python see what a node reads."""
         self.host.update(self.root.get(variable, variable) for variable in (*node.inputs, *node.outputs))
 
     def release(self) -> None:
-        """Take back the buffers that nobody reads any more."""
+        """Take back the buffers that nobody reads any more, and let the host forget its arrays."""
         for root in self.expiring.pop(self.position, ()):
-            self.free += self.held.pop(root)
+            for number in self.held.pop(root):
+                if root in self.host:
+                    self.assembler.emit(Instruction.FORGET, number)
+                else:
+                    self.free[number] = self.sizes[number]
+                    self.dead.append(number)
+
+    def array_stays(self, variable: Any) -> None:
+        """The host makes an array for ``variable``; it forgets it where nobody reads it any more.
+
+        What may be lengths stays: they may be read whenever something is computed from them.
+        """
+        root = self.root.get(variable, variable)
+        if root in self.own_inputs or isinstance(root, Constant):
+            return
+        may_be_lengths = _ndim(variable.type) <= 1 and getattr(variable.type, "dtype", "")[:3] in ("int", "uin")
+        until = None if root in self.returned or may_be_lengths else max(self.last.get(root, -1), self.position)
+        self.stays.append(Stay(variable, HOST, self.position, until))
+        if until is not None:
+            if root not in self.held:
+                self.held[root] = []
+                self.expiring.setdefault(until, []).append(root)
+            self.held[root].append(self.slot(variable))
 
     # -- steps
 
@@ -286,7 +342,10 @@ class ProgramBuilder:
                 self.assembler.emit(Instruction.PRIVATE, own, slot)
                 slot = own
             reads.append(slot)
+        self.give_back()
         writes = tuple(self.slot(variable) for variable in node.outputs)
+        for variable in node.outputs:
+            self.array_stays(variable)
         self.assembler.emit(Instruction.CALL, len(self.python))
         self.python.append(PythonStep(node, tuple(reads), writes))
 
@@ -337,7 +396,9 @@ class ProgramBuilder:
                 assembler.kernel(plan, slot_of, site)
         phases = [phase for plan in plans if isinstance(plan, KernelPlan) for phase in plan.phases]
         bodies = dict.fromkeys(phase.body for phase in phases if phase.body is not None)
-        self.fused.append(Fused(tuple(step.nodes), tuple(bodies)))
+        launches = [plan for plan in plans if isinstance(plan, KernelPlan)]
+        tiles = max((phase.tile_bytes for phase in phases), default=0)
+        self.fused.append(Fused(tuple(step.nodes), tuple(bodies), tiles, max((sum(p.row_itemsizes) for p in launches), default=0)))
 
     def shape(self, step: Group, k: int) -> tuple[Expr, ...]:
         """Lengths of an output, in terms of what is there before the kernel runs."""

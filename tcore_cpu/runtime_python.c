@@ -275,6 +275,8 @@ static int execute(Program *p, PyObject *const *values, PyObject **results)
                 goto done;
             }
             Py_XSETREF(f->objects[f->core->event_arg], array);
+        } else if (event == TC_FORGET) {
+            Py_CLEAR(f->objects[f->core->event_arg]);
         } else if (event == TC_CALL) {
             if (run_step(p, f, f->core->event_arg))
                 goto done;
@@ -384,6 +386,20 @@ static PyObject *module_cache_held(PyObject *module, PyObject *unused)
     return PyLong_FromLongLong(tc_cache_held());
 }
 
+static PyObject *module_memory_watch(PyObject *module, PyObject *unused)
+{
+    (void)module;
+    (void)unused;
+    return PyLong_FromLongLong(tc_memory_watch());
+}
+
+static PyObject *module_memory_most(PyObject *module, PyObject *unused)
+{
+    (void)module;
+    (void)unused;
+    return PyLong_FromLongLong(tc_memory_most());
+}
+
 static PyMethodDef module_methods[] = {
     {"set_threads", module_set_threads, METH_O, "Threads of tcore's own loops; 0: as OMP_NUM_THREADS or the machine says."},
     {"set_grain", module_set_grain, METH_O, "Work in nanoseconds from which a kernel uses threads."},
@@ -391,6 +407,8 @@ static PyMethodDef module_methods[] = {
     {"set_blas_threads", module_set_blas_threads, METH_VARARGS, "Addresses of what tells and sets the threads of the BLAS."},
     {"cache_limit", module_cache_limit, METH_O, "Most bytes that the block cache keeps."},
     {"cache_held", module_cache_held, METH_NOARGS, "Bytes that the block cache holds now."},
+    {"memory_watch", module_memory_watch, METH_NOARGS, "Bytes of arrays and buffers of 256 KiB and more in use now; memory_most counts from here."},
+    {"memory_most", module_memory_most, METH_NOARGS, "The most such bytes in use at one time since memory_watch."},
     {NULL, NULL, 0, NULL},
 };
 
