@@ -111,8 +111,9 @@ class CvmLinker(CpuLinker):
                 return self._machine.make_thunk(input_storage, output_storage, storage_map)  # type: ignore[no-any-return]
         order = self.order()
         inputs, outputs, storage_map = map_storage(fgraph, order, input_storage, output_storage, storage_map)
-        program = self._compiled(fgraph, order).program
-        thunk = SegmentThunk(program, inputs, outputs, fgraph, storage_map, self.allow_gc, self._partial)
+        linked = self._compiled(fgraph, order)
+        own = {} if self.allow_gc else linked.draft.intermediate
+        thunk = SegmentThunk(linked.program, inputs, outputs, fgraph, storage_map, self.allow_gc, self._partial, own)
         return (
             thunk,
             [Container(variable, cell) for variable, cell in zip(fgraph.inputs, inputs, strict=True)],
@@ -144,7 +145,7 @@ class CvmLinker(CpuLinker):
             return linked.program
 
     def _draft(self, fgraph: Any, order: Sequence[Apply], outputs: Sequence[Variable]) -> tuple[Draft, Sequence[Unit]]:
-        return draft_graph(fgraph, order, outputs, blas=wants_blas(order) and load_blas())
+        return draft_graph(fgraph, order, outputs, blas=wants_blas(order) and load_blas(), share=self.allow_gc)
 
     # ------------------------------------------------------------ pickles
 
@@ -170,6 +171,11 @@ class CvmLinker(CpuLinker):
         self._saved = saved["program"]
 
     # ------------------------------------------------------------ explanations
+
+    @property
+    def units(self) -> Sequence[Unit]:
+        """The C code of its kernels, once there is a thunk."""
+        return self._units if self._machine is None else self._machine.units
 
     @property
     def reasons(self) -> Mapping[Apply, str]:

@@ -30,6 +30,7 @@ typedef struct {
     input_spec *inputs;
     int *constant_slots;
     int *outputs;
+    int keeps;             /* whether intermediate values stay until the next call */
     int object_slots;      /* slots whose object is kept only during a call */
     int *touched;
     PyObject *constants;   /* tuple of arrays */
@@ -116,11 +117,23 @@ static frame *frame_take(Program *p)
     return f;
 }
 
-static void frame_give_back(Program *p, frame *f)
+static void frame_empty(Program *p, frame *f)
 {
+    f->filled = 0;
     for (int k = 0; k < p->object_slots; k++)
         Py_CLEAR(f->objects[p->touched[k]]);
     tc_frame_release(f->core);
+}
+
+static void frame_give_back(Program *p, frame *f)
+{
+    if (p->keeps && f->filled) {
+        for (int k = 0; k < p->ninputs; k++)
+            Py_CLEAR(f->objects[p->inputs[k].slot]);
+        for (int k = 0; k < p->noutputs; k++)
+            Py_CLEAR(f->objects[p->outputs[k]]);
+    } else
+        frame_empty(p, f);
     f->next = p->frames;
     p->frames = f;
 }
@@ -261,7 +274,7 @@ static int execute(Program *p, PyObject *const *values, PyObject **results)
             f->core->slots[p->inputs[k].slot].flags |= TC_SLOT_FOREIGN;
             p->inputs[k].copies++;
         }
-    f->went_long = 0;
+    f->went_long = f->filled = 0;
     tc_frame_start(f->core);
     for (;;) {
         int event = tc_frame_run(f->core);
@@ -297,6 +310,7 @@ static int execute(Program *p, PyObject *const *values, PyObject **results)
             goto done;
         }
     status = 0;
+    f->filled = 1;
 done:
     if (status < 0)
         note_written(p, f);

@@ -123,3 +123,49 @@ def test_of_a_pickled_function(backend):
     """The plan is part of the program that a pickle holds."""
     f, *arguments = perceptron()
     assert pickle.loads(pickle.dumps(f)).memory_plan(*arguments).values == f.memory_plan(*arguments).values
+
+
+def kept_and_freed():
+    """The same function, with and without collection: a product, a step in Python, a kernel, a result."""
+    x = T.dmatrix("x")
+    middle = T.dot(in_order(T.dot(x, x.T)), x)
+    made = []
+    for collect in (False, True):
+        with tcore.config.change_flags(allow_gc=collect):
+            made.append(tcore.function([x], T.exp(middle).sum(axis=0)))
+    return made
+
+
+def test_values_stay_without_collection(backend):
+    """``allow_gc=False``: what calls computed can be looked at, is not overwritten by later values, and goes when asked to."""
+    kept, freed = kept_and_freed()
+    value = np.arange(6.0).reshape(2, 3)
+    np.testing.assert_array_equal(kept(value), freed(value))
+    product = value @ value.T
+    ordered = np.sort(product, axis=1)
+    for f, wanted in ((kept, [product, ordered]), (freed, [None] * 2)):
+        cells = f.fn.storage_map
+        nodes = [node for node in f.maker.fgraph.toposort() if not node.op.view_map][:2]
+        for node, array in zip(nodes, wanted, strict=True):
+            np.testing.assert_array_equal(cells[node.outputs[0]][0], array)
+    assert not kept.fn.allow_gc
+    assert "[array([[ 5., 14.]" in tcore.printing.debugprint(kept, print_storage=True, file="str")
+    kept.free()
+    assert "[array(" not in tcore.printing.debugprint(kept, print_storage=True, file="str")
+
+
+def test_memory_stays_without_collection(backend):
+    """A second call allocates results only, the plan says so, and results of earlier calls are nobody's memory."""
+    kept, _ = kept_and_freed()
+    value = np.random.default_rng(0).normal(size=(300, 400))
+    plan = kept.memory_plan(value)
+    assert plan.peak == plan.without_reuse
+    assert not plan.allow_gc
+    first = kept(value)
+    before = first.copy()
+    held = runtime().memory_watch()
+    kept(2 * value)
+    np.testing.assert_array_equal(first, before)
+    assert runtime().memory_most() - held <= 8 * 300 * 300  # no more than the array that the step in Python reads
+    kept.free()
+    assert runtime().memory_watch() < held
