@@ -12,6 +12,7 @@ _OPS = {
     "assertion": ("Assert",),
     "blas": ("Dot22", "Dot22Scalar", "Gemm", "Gemv", "Ger"),
     "careduce": ("All", "Any_", "CAReduce", "CAReduceDtype", "Prod", "ProdWithoutZeros", "Sum"),
+    "cumulative": ("CumOp", "LinearRecurrence"),
     "diagonals": ("AllocDiag", "ExtractDiag"),
     "dimshuffle": ("DimShuffle",),
     "dot": ("BatchedDot", "Dot"),
@@ -19,16 +20,23 @@ _OPS = {
     "extremes": ("Argmax", "Argmin", "MaxAndArgmax"),
     "fft": ("InverseRealFFT", "RealFFT"),
     "incsubtensor": ("IncSubtensor",),
+    "index_tricks": ("RavelMultiIndex", "UnravelIndex"),
     "indexing": ("MaskIndices",),
     "io": ("LoadFromDisk", "MPIRecv", "MPIRecvWait", "MPISend", "MPISendWait"),
     "join": ("Join", "MakeVector", "Split"),
-    "manipulation": ("Repeat",),
+    "linalg": (
+        "Cholesky", "CholeskyGrad", "Det", "Eig", "Eigh", "EighGrad", "Eigvalsh", "EigvalshGrad", "Expm", "ExpmGrad",
+        "Hint", "MatrixInverse", "MatrixPinv", "QRFull", "QRIncomplete", "SVD", "Solve", "TensorInv", "TensorSolve",
+    ),
+    "manipulation": ("CpuContiguous", "Repeat"),
     "ranges": ("ARange",),
     "rebroadcast": ("Rebroadcast",),
     "reshape": ("Reshape",),
     "scalars": ("ScalarFromTensor", "TensorFromScalar"),
+    "searching": ("BinCount", "SearchsortedOp", "Unique"),
     "shape": ("Shape", "Shape_i", "SpecifyShape"),
     "softmax": ("LogSoftmax", "Softmax", "SoftmaxGrad"),
+    "sorting": ("ArgSortOp", "SortOp"),
     "subtensor": ("Subtensor",),
     "type_other": ("MakeSlice",),
 }
@@ -61,6 +69,7 @@ def tcore_optimizations() -> list[RewriteGroup]:
     """Rewrites by family; each family is a file of :mod:`tcore.tensor.rewrites`."""
     return [
         RewriteGroup("tensor", load="tcore.tensor.rewrites:GROUP"),
+        RewriteGroup("linalg", load="tcore.tensor.rewrites.linalg:GROUP", modules=("tcore.tensor.linalg",)),
         RewriteGroup("compile", load="tcore.compile.rewrites:GROUP"),
     ]
 
