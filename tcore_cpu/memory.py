@@ -67,13 +67,16 @@ class Memory:
         self.stays: list[Stay] = []
         self.buffers = 0
         self._root: dict[Any, Any] = {}
-        self._overwritten: set[Any] = set()
+        self._writes: dict[Any, int] = {}  # memory -> how often it is overwritten
+        self._written: dict[Any, int] = {}  # variable -> how often it was when the variable was made
         for node in nodes:
             for out, shown in _aliases(node, native.get(type(node.op))).items():
                 self._root[node.outputs[out]] = self.root(node.inputs[shown])
             for positions in (getattr(node.op, "destroy_map", None) or {}).values():
-                self._overwritten.update(self.root(node.inputs[k]) for k in positions)
-        self.destroyed = self._overwritten & self.inputs
+                for root in (self.root(node.inputs[k]) for k in positions):
+                    self._writes[root] = self._writes.get(root, 0) + 1
+            self._written.update((v, self._writes.get(self.root(v), 0)) for v in node.outputs)
+        self.destroyed = set(self.inputs & self._writes.keys())
         self.returned = {self.root(variable) for variable in outputs}
         self._host = set(self.returned)
         self._last: dict[Any, int] = {}
@@ -103,8 +106,10 @@ class Memory:
     def readable(self, variable: Any, position: int) -> bool:
         """Whether the elements of a value that was computed are still in its memory at a step."""
         root = self.root(variable)
-        if isinstance(variable, Constant) or root in self._overwritten:
-            return isinstance(variable, Constant)
+        if isinstance(variable, Constant):
+            return True
+        if self._written.get(variable, 0) != self._writes.get(root, 0):
+            return False
         kept = root in self.inputs or (root in self._host and self._until(root, position) is None)
         return kept or self._last.get(root, -1) >= position
 

@@ -226,7 +226,8 @@ class ProgramBuilder:
         destroyed = {k for shown in (getattr(node.op, "destroy_map", None) or {}).values() for k in shown}
         for k, variable in enumerate(node.inputs):
             slot = self.slot(variable)
-            if k in destroyed and self.memory.root(variable) in self.memory.destroyed:
+            # values that are no arrays (generators) are objects, which nothing else can be a view of
+            if k in destroyed and self.memory.root(variable) in self.memory.destroyed and hasattr(variable.type, "dtype"):
                 own = self.assembler.slot(_ndim(variable.type), variable.type.dtype)
                 self.assembler.emit(Instruction.PRIVATE, own, slot)
                 slot = own

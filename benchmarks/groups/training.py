@@ -31,8 +31,8 @@ class LogisticRegression(Row):
         x, y = rng.normal(size=(self.examples, self.features)), rng.integers(0, 2, self.examples).astype("float64")
         return SimpleNamespace(x=x, y=y, w=0.1 * rng.normal(size=self.features))
 
-    def flops(self):
-        return 4 * self.examples * self.features
+    def operations(self):
+        return 4 * self.examples * self.features  # products with a vector: the cache decides, so that this is no limit
 
     def traffic(self):
         return 8 * self.features * (self.examples + 2)

@@ -60,6 +60,7 @@ _ELSEWHERE = {
     **dict.fromkeys(("ger", "ger_destructive"), "tcore.tensor.blas"),
     "Constant": "tcore.graph",
     "Lop": "tcore.gradient",
+    "MethodNotDefined": "tcore.graph.errors",
     "Rop": "tcore.gradient",
     "ScalarSharedVariable": "tcore.tensor.sharedvar",
     "TensorSharedVariable": "tcore.tensor.sharedvar",
