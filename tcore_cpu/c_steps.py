@@ -8,10 +8,8 @@ import importlib.machinery
 import importlib.util
 import os
 import shlex
-import subprocess
 import sys
 import sysconfig
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -160,6 +158,8 @@ def _compile_into(store: Store, key: str, text: ModuleText) -> Library:
 
 def _compile_aside(text: ModuleText) -> Library:
     """The module of code that asks not to be kept, in a private folder until the process ends."""
+    import tempfile  # as subprocess: only to compile, and slow to import
+
     try:
         private = tempfile.TemporaryDirectory(prefix="tcore-user-code-")
         atexit.register(private.cleanup)  # as late as can be, and before Python complains that nobody did
@@ -215,6 +215,8 @@ def _compile(text: ModuleText, folder: Path, home: Path | None = None) -> Path:
     command += [f"-L{path}" for path in text.library_dirs]
     command += [f"-l{name}" for name in text.libraries]
     command += extra_libraries()
+    import subprocess  # every linker imports this module, few programs compile an op's own C code
+
     # the compiler's own temporary files go where they are swept up if this process is killed
     environment = {**os.environ, "TMPDIR": str(folder)}
     run = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL, env=environment)

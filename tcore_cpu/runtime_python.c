@@ -32,6 +32,7 @@ typedef struct {
     input_spec *inputs;
     int *constant_slots;
     int *outputs;
+    int keeps;             /* whether intermediate values stay until the next call */
     int object_slots;      /* slots whose object is kept only during a call */
     int *touched;
     PyObject *constants;   /* tuple of arrays */
@@ -118,11 +119,23 @@ static frame *frame_take(Program *p)
     return f;
 }
 
-static void frame_give_back(Program *p, frame *f)
+static void frame_empty(Program *p, frame *f)
 {
+    f->filled = 0;
     for (int k = 0; k < p->object_slots; k++)
         Py_CLEAR(f->objects[p->touched[k]]);
     tc_frame_release(f->core);
+}
+
+static void frame_give_back(Program *p, frame *f)
+{
+    if (p->keeps && f->filled) {
+        for (int k = 0; k < p->ninputs; k++)
+            Py_CLEAR(f->objects[p->inputs[k].slot]);
+        for (int k = 0; k < p->noutputs; k++)
+            Py_CLEAR(f->objects[p->outputs[k]]);
+    } else
+        frame_empty(p, f);
     f->next = p->frames;
     p->frames = f;
 }
@@ -270,7 +283,7 @@ static int execute(Program *p, PyObject *const *values, PyObject **results)
             f->core->slots[p->inputs[k].slot].flags |= TC_SLOT_FOREIGN;
             p->inputs[k].copies++;
         }
-    f->went_long = 0;
+    f->went_long = f->filled = 0;
     tc_frame_start(f->core);
     for (;;) {
         int event = tc_frame_run(f->core);
@@ -284,6 +297,8 @@ static int execute(Program *p, PyObject *const *values, PyObject **results)
                 goto done;
             }
             Py_XSETREF(f->objects[f->core->event_arg], array);
+        } else if (event == TC_FORGET) {
+            Py_CLEAR(f->objects[f->core->event_arg]);
         } else if (event == TC_CALL) {
             if (run_step(p, f, f->core->event_arg))
                 goto done;
@@ -304,6 +319,7 @@ static int execute(Program *p, PyObject *const *values, PyObject **results)
             goto done;
         }
     status = 0;
+    f->filled = 1;
 done:
     if (status < 0)
         note_written(p, f);
@@ -356,6 +372,16 @@ static PyObject *module_set_grain(PyObject *module, PyObject *arg)
     Py_RETURN_NONE;
 }
 
+static PyObject *module_set_stream(PyObject *module, PyObject *arg)
+{
+    long long bytes = PyLong_AsLongLong(arg);
+    (void)module;
+    if (bytes == -1 && PyErr_Occurred())
+        return NULL;
+    tc_set_stream(bytes);
+    Py_RETURN_NONE;
+}
+
 static PyObject *module_set_blas(PyObject *module, PyObject *args)
 {
     int routine;
@@ -394,13 +420,30 @@ static PyObject *module_cache_held(PyObject *module, PyObject *unused)
     return PyLong_FromLongLong(tc_cache_held());
 }
 
+static PyObject *module_memory_watch(PyObject *module, PyObject *unused)
+{
+    (void)module;
+    (void)unused;
+    return PyLong_FromLongLong(tc_memory_watch());
+}
+
+static PyObject *module_memory_most(PyObject *module, PyObject *unused)
+{
+    (void)module;
+    (void)unused;
+    return PyLong_FromLongLong(tc_memory_most());
+}
+
 static PyMethodDef module_methods[] = {
     {"set_threads", module_set_threads, METH_O, "Threads of tcore's own loops; 0: as OMP_NUM_THREADS or the machine says."},
     {"set_grain", module_set_grain, METH_O, "Work in nanoseconds from which a kernel uses threads."},
+    {"set_stream", module_set_stream, METH_O, "Bytes from which a result goes around the caches; 0: what the largest cache holds."},
     {"set_blas", module_set_blas, METH_VARARGS, "set_blas(routine, address)"},
     {"set_blas_threads", module_set_blas_threads, METH_VARARGS, "Addresses of what tells and sets the threads of the BLAS."},
     {"cache_limit", module_cache_limit, METH_O, "Most bytes that the block cache keeps."},
     {"cache_held", module_cache_held, METH_NOARGS, "Bytes that the block cache holds now."},
+    {"memory_watch", module_memory_watch, METH_NOARGS, "Bytes of arrays and buffers of 256 KiB and more in use now; memory_most counts from here."},
+    {"memory_most", module_memory_most, METH_NOARGS, "The most such bytes in use at one time since memory_watch."},
     {NULL, NULL, 0, NULL},
 };
 

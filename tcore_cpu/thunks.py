@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -58,7 +58,6 @@ class SegmentThunk:
 
     Attributes
     ----------
-    storage_map : dict from Variable to cell
     nodes : list of Apply
     position_of_error : int
     """
@@ -67,14 +66,16 @@ class SegmentThunk:
 
     def __init__(
         self, program: Any, inputs: Sequence[Cell], outputs: Sequence[Cell], fgraph: Any, storage_map: StorageMap,
-        allow_gc: bool, partial: Callable[[tuple[int, ...]], Any],
+        allow_gc: bool, partial: Callable[[tuple[int, ...]], Any], slots: Mapping[Variable, int],
     ) -> None:  # fmt: skip
         self.program = program
         self._partial = partial
         self.inputs, self.outputs = list(inputs), list(outputs)
         self.fgraph = fgraph
-        self.storage_map = storage_map
+        self._storage_map, self._slots = storage_map, slots
         self.allow_gc = allow_gc
+        if not allow_gc:
+            program.keep_values()
         self.nodes = list(fgraph.toposort())
         self.thunks = [self]
         self.position_of_error = -1
@@ -90,8 +91,17 @@ class SegmentThunk:
         for k, result in zip(wanted, results, strict=True):
             self.outputs[k][0] = _unwrapped(result, self._scalars[k])
 
+    @property
+    def storage_map(self) -> StorageMap:
+        """The cells; with ``allow_gc=False`` filled with what the last call left, as far as it was more than a number in a kernel."""
+        if not self.allow_gc:
+            for variable, slot in self._slots.items():
+                self._storage_map[variable][0] = self.program.kept_value(slot)
+        return self._storage_map
+
     def free(self) -> None:
-        """Nothing is kept between calls but buffers of the program."""
+        """Drop the intermediate values that ``allow_gc=False`` keeps."""
+        self.program.forget_values()
 
 
 class NodeCall:
