@@ -29,6 +29,11 @@ class CAReduceC(OfScalarOp):
     def _scalar_node(self, node: Apply) -> Apply:
         return self.scalar_op.make_node(get_scalar_type(self._acc_dtype(node))(), get_scalar_type(node.inputs[0].type.dtype)())  # type: ignore[attr-defined]
 
+    def _identity(self) -> Any:
+        """What the fold begins with; None for the first element, as where NumPy has no value for an empty array."""
+        identity = self.scalar_op.identity
+        return None if identity is None or np.isinf(identity) else identity
+
     @derived
     def c_code(self, node: Apply, name: str, inputs: Sequence[str], outputs: Sequence[str], sub: Mapping[str, str]) -> str:
         """Make the output, and fold the elements of each of its places, in the order of the axes."""
@@ -41,7 +46,7 @@ class CAReduceC(OfScalarOp):
         kept = [axis for axis in range(ndim) if axis not in reduced]
         lines = [f"npy_intp tc_n[{max(len(kept), 1)}];", *(f"tc_n[{k}] = PyArray_DIMS({x})[{axis}];" for k, axis in enumerate(kept))]
         lines.append(self._output(node, z, len(kept), sub["fail"]))
-        if self.scalar_op.identity is None:
+        if self._identity() is None:
             message = f"cannot reduce an empty array by {self.scalar_op}, which has no neutral element"
             nothing = [f"PyArray_DIMS({x})[{axis}] == 0" for axis in reduced] or ["false"]
             lines.append(f'if ({" || ".join(nothing)}) {{ PyErr_SetString(PyExc_ValueError, "{message}"); {sub["fail"]} }}')
@@ -63,7 +68,7 @@ class CAReduceC(OfScalarOp):
         inner = self._scalar_node(node)
         acc, given, made = (v.type.c_element_type() for v in (*inner.inputs, *inner.outputs))  # type: ignore[attr-defined]
         out = node.outputs[0].type.c_element_type()  # type: ignore[attr-defined]
-        identity = self.scalar_op.identity
+        identity = self._identity()
         start = "0" if identity is None else get_scalar_type(self._acc_dtype(node)).c_literal(identity)
         names = [f"{name}_a", f"{name}_x"], [f"{name}_r"]
         typedefs = [f"typedef {kind} dtype_{each};" for kind, each in zip((acc, given, made), (*names[0], *names[1]), strict=True)]
