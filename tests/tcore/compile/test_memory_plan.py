@@ -60,6 +60,17 @@ def test_nodes_have_the_numbers_and_names_of_explain():
     assert [value.memory for value in plan.values] == ["array", "array", "result"]
 
 
+def test_a_profile_calls_nodes_by_the_same_names():
+    """What ``explain`` and the plan number is what a profile times."""
+    x = T.dmatrix("x")
+    profile = tcore.compile.ProfileStats(atexit_print=False)
+    f = compiled([x], T.exp(T.dot(x, x.T)).sum(axis=0), profile=profile)
+    f(np.ones((2, 3)))
+    explained = [report.node for report in f.explain().nodes]
+    assert sorted(str(record.node) for record in profile.records.values()) == sorted(explained)
+    assert max(node for step in f.memory_plan().steps for node in step) == len(explained) - 1
+
+
 def test_printed():
     assert str(products().memory_plan((300, 700))).splitlines() == [
         "products: linker VMLinker, backend numpy; at most 2.4 MB at once, at node 2",
