@@ -39,6 +39,10 @@ class _Step:
     node: Any
     fgraph: Any
 
+    def native(self) -> Any:
+        """What the runtime calls."""
+        return self
+
     def blame(self, error: Exception, values: tuple[Any, ...]) -> None:
         """Raise ``error`` with the node: the runtime cannot take what it returned for ``values``."""
         raise_with_op(self.fgraph, self.node, ThunkView(values, len(self.node.outputs)), (type(error), error, error.__traceback__))

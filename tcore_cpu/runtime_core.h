@@ -114,6 +114,7 @@ int tc_run_kernel(const tc_kernel *kernel, const tc_launch *launch);
 void tc_set_threads(int n); /* 0: as OMP_NUM_THREADS or the machine says */
 int tc_get_threads(void);
 void tc_set_grain(int64_t ns); /* work (nanoseconds) from which a kernel uses threads */
+void tc_set_stream(int64_t bytes); /* size from which a result goes around the caches; 0: what the largest cache holds */
 typedef void (*tc_task)(void *context, int64_t begin, int64_t end);
 void tc_parallel_for(int64_t n, int64_t grain, tc_task task, void *context);
 

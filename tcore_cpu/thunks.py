@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tcore.graph import Constant
-from tcore.link.errors import raise_with_op
+from tcore.link.errors import ThunkView, raise_with_op
 from tcore.link.program import note_written
 from tcore.link.storage import written_inputs
 from tcore.scalar.type import Scalar
@@ -109,23 +109,17 @@ class NodeCall:
 
     def __init__(self, program: Any, node: Apply) -> None:
         self._program = program
-        self._types = [variable.type for variable in node.inputs]
-        self._operands = _own_operands(node)
+        self._types = [variable.type for variable in dict.fromkeys(node.inputs) if not isinstance(variable, Constant)]
         self._scalars = [_is_scalar(variable) for variable in node.outputs]
 
+    def callables(self) -> list[Any]:
+        """What the block calls: the program itself, where its results need no change, and this for values that it refuses."""
+        return [self] if any(self._scalars) else [self._program, self]
+
     def __call__(self, *values: Any) -> tuple[Any, ...]:
-        """The outputs for these values of the block's variables of the node."""
-        results = _run(self._program, [self._types[k] for k in self._operands], [values[k] for k in self._operands])
+        """The outputs for the values of the node's inputs without constants, each once."""
+        results = _run(self._program, self._types, list(values))
         return tuple(_unwrapped(result, scalar) for result, scalar in zip(results, self._scalars, strict=True))
-
-
-def _own_operands(node: Apply) -> list[int]:
-    """Positions of the inputs that a node's program takes: no constants, each once."""
-    known: dict[Any, int] = {}
-    for k, variable in enumerate(node.inputs):
-        if not isinstance(variable, Constant):
-            known.setdefault(variable, k)
-    return list(known.values())
 
 
 class BlockThunk:
@@ -169,7 +163,8 @@ class BlockThunk:
                 raise
             self.position_of_error = self.nodes.index(node)
             note_written(error, written_inputs(self.fgraph, self.nodes[: self.position_of_error + 1]))
-            raise_with_op(self.fgraph, node)
+            operands = self._block.failed_operands()
+            raise_with_op(self.fgraph, node, None if operands is None else ThunkView(operands, len(node.outputs)))
         for source, cell in self._copied:
             cell[0] = source[0]
 
