@@ -191,3 +191,17 @@ def test_peak_is_what_numpy_takes(graph):
     finally:
         tracemalloc.stop()
     assert most == pytest.approx(f.memory_plan(*arguments).peak, abs=10 * KIB)
+
+
+@pytest.mark.backends("opencl")
+def test_on_a_device(backend):
+    """Arrays on the device between two steps have memory; numbers inside of a kernel have none."""
+    x = T.dmatrix("x")
+    f = tcore.function([x], T.exp(T.dot(x, x)).sum(axis=0) + 1)
+    plan = f.memory_plan((30, 30))
+    kernels = {kernel.nodes for kernel in f.explain().kernels}
+    assert kernels <= {tuple(sorted(step)) for step in plan.steps}
+    inside = {node for nodes in kernels for node in nodes[:-1]}
+    assert not inside & {value.node for value in plan.values}
+    assert plan.peak == 2 * 8 * 30 * 30  # the argument and its product
+    assert plan.results == 8 * 30
