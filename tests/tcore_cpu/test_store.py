@@ -8,7 +8,6 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 import time
 import warnings
 from pathlib import Path
@@ -128,14 +127,14 @@ def test_store_of_another_user(tmp_path, monkeypatch) -> None:
 def test_read_only_store(folder, monkeypatch) -> None:
     """What is in a store that cannot be written is found; new kernels go elsewhere."""
     load_units([Unit(SOURCE, 1)])
-    make = tempfile.mkstemp
+    make = os.open
 
-    def refuse(*args, **options):
-        if options.get("dir") == folder:
+    def refuse(path, *args, **options):
+        if Path(path).parent == folder:
             raise OSError(errno.EROFS, os.strerror(errno.EROFS))
-        return make(*args, **options)
+        return make(path, *args, **options)
 
-    monkeypatch.setattr(tempfile, "mkstemp", refuse)
+    monkeypatch.setattr(os, "open", refuse)
     monkeypatch.setattr(store_module, "_opened", {})
     with pytest.warns(StoreWarning, match="cannot be written .*Read-only file system"):
         (library,) = load_units([Unit(SOURCE, 1)])
@@ -411,6 +410,17 @@ def test_second_process_starts_no_program(tmp_path) -> None:
     assert second.returncode == 0, second.stderr
     assert second.stdout == first.stdout
     assert not (tmp_path / "started").exists()
+
+
+def test_second_process_with_default_folders_starts_no_program(tmp_path) -> None:
+    """Nor does anything start one to find out what the folders are called."""
+    watched = "import sys\nsys.addaudithook(lambda event, _: event == 'subprocess.Popen' and sys.exit('a program was started'))\n"
+    flags = f"base_compiledir={tmp_path}"
+    first = _run(PROGRAM, TCORE_FLAGS=flags)
+    assert first.returncode == 0, first.stderr
+    second = _run(watched + PROGRAM, TCORE_FLAGS=flags)
+    assert second.returncode == 0, second.stderr
+    assert second.stdout == first.stdout
 
 
 def test_without_compiler(tmp_path) -> None:
