@@ -104,6 +104,9 @@ class _Frame:
         self.core = frame
         self.ffi = ffi
         program.frames.append(frame)
+        #: what a signal handler raised during native code
+        self.raised: list[BaseException] = []
+        self._poll = frame.on_poll = ffi.callback("int(void *)", _look_at_signals, error=1, onerror=_noting(self.raised))
         self.constants = dict(zip(program.constant_slots, program.constants, strict=True))
         self.objects: dict[int, Any] = dict(self.constants)
         for slot, value in self.constants.items():
@@ -129,6 +132,17 @@ class _Frame:
         """Strides of a slot, in bytes."""
         target = self.core.slots[slot]
         return tuple(target.strides[k] for k in range(target.ndim))
+
+
+def _look_at_signals(_: Any) -> int:
+    return 0  # calling any function in Python runs the handlers of signals that came, and they may raise
+
+
+def _noting(raised: list[BaseException]) -> Callable[..., None]:
+    def note(_kind: Any, error: BaseException, _trace: Any) -> None:
+        raised.append(error)
+
+    return note
 
 
 def _free(core: Any, native: Any, frames: list[Any]) -> None:
@@ -254,6 +268,8 @@ class Program:
                 self._allocate(frame, frame.core.event_arg)
             elif event == Event.CALL:
                 self._step(frame, *self.steps[frame.core.event_arg])
+            elif frame.raised:
+                raise frame.raised.pop()
             else:
                 error = frame.core.error
                 record = (error.code, error.apply, error.operand, error.axis, error.left, error.right)
@@ -281,16 +297,35 @@ class Program:
         frame.objects[slot] = array
 
     def _step(self, frame: _Frame, step: Callable[..., Any], reads: Sequence[int], writes: Sequence[int]) -> None:
-        results = step(*[self._value(frame, slot) for slot in reads])
-        for slot, value in zip(writes, results, strict=True):
-            if self.dtypes[slot] == _OBJECT:
-                frame.objects[slot] = value
-                continue
-            dtype = _NAMES[self.dtypes[slot]]
-            array = np.asarray(value)
-            if array.ndim != frame.core.slots[slot].ndim or (isinstance(value, np.ndarray) and array.dtype != dtype):
-                raise TypeError(f"a step returned {type(value)} where an array of its output's type belongs")
-            frame.bind(slot, np.require(array, dtype=dtype, requirements="A"))
+        values = tuple(self._value(frame, slot) for slot in reads)
+        results = step(*values)
+        try:
+            if not isinstance(results, tuple) or len(results) != len(writes):
+                raise TypeError(f"a step returned {results!r} instead of a tuple of {len(writes)}")
+            for slot, value in zip(writes, results, strict=True):
+                self._take_result(frame, slot, value)
+        except TypeError as error:
+            # the step knows which node it runs
+            if hasattr(step, "blame"):
+                step.blame(error, values)
+            raise
+
+    def _take_result(self, frame: _Frame, slot: int, value: Any) -> None:
+        """Bind what a step returned."""
+        if self.dtypes[slot] == _OBJECT:
+            frame.objects[slot] = value
+            return
+        dtype, ndim = _NAMES[self.dtypes[slot]], frame.core.slots[slot].ndim
+        if isinstance(value, np.ndarray):
+            if value.ndim != ndim or value.dtype != dtype:
+                raise TypeError(
+                    f"the op made an array of {value.ndim} dimensions and {value.dtype!r} where one of {ndim} dimensions and its "
+                    "output's dtype belongs"
+                )
+        elif ndim or not isinstance(value, (bool, int, float, complex, np.generic)):
+            made = None if value is None else type(value)
+            raise TypeError(f"the op made {made!r} where an array of {ndim} dimensions and its output's dtype belongs")
+        frame.bind(slot, np.require(value, dtype=dtype, requirements="A"))
 
     def _value(self, frame: _Frame, slot: int) -> Any:
         """The value of a slot: the array that holds it, a view of that, or a copy."""

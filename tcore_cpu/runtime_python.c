@@ -10,7 +10,6 @@
 #include <numpy/arrayobject.h>
 #include <numpy/arrayscalars.h>
 #include <string.h>
-#include <time.h>
 
 #include "runtime_core.h"
 #include "native/python_arrays.h"
@@ -18,9 +17,6 @@
 #ifndef TC_SOURCE_HASH
 #define TC_SOURCE_HASH "unknown"
 #endif
-
-/* Seconds between two looks at signals during long calls. */
-#define TC_SIGNALS 0.05
 
 typedef struct {
     PyObject_HEAD
@@ -53,31 +49,26 @@ static void frame_free(Program *p, frame *f)
     PyMem_Free(f);
 }
 
-static double seconds(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
-
-/* Long work is coming: give the lock back, after a look at signals from time to time. */
-static int before_long_work(void *host)
+/* Long work is coming: give the lock back. */
+static void before_long_work(void *host)
 {
     frame *f = host;
-    double now = seconds();
-    if (f->released && now - f->checked > TC_SIGNALS) {
-        PyEval_RestoreThread(f->released);
-        f->released = NULL;
-        f->checked = now;
-        if (PyErr_CheckSignals())
-            return 1;
-    }
     if (!f->released) {
-        f->checked = now;
         f->went_long = 1;
         f->released = PyEval_SaveThread();
     }
-    return 0;
+}
+
+/* During long work: a look at signals; whether one of them ends the call. */
+static int check_signals(void *host)
+{
+    frame *f = host;
+    int stop;
+    if (f->released)
+        PyEval_RestoreThread(f->released);
+    stop = PyErr_CheckSignals();
+    f->released = stop ? NULL : PyEval_SaveThread();
+    return stop;
 }
 
 static void retake_lock(frame *f)
@@ -106,6 +97,7 @@ static frame *frame_take(Program *p)
     }
     f->core->host = f;
     f->core->on_long = before_long_work;
+    f->core->on_poll = check_signals;
     for (int k = 0; k < p->nconstants; k++) {
         PyObject *value = PyTuple_GET_ITEM(p->constants, k);
         int s = p->constant_slots[k];

@@ -166,6 +166,7 @@ void tc_frame_start(tc_frame *f)
         for (int s = 0; s < f->program->nslots; s++)
             f->slots[s].flags &= ~TC_SLOT_PENDING;
     f->pc = 0;
+    f->polled = 0;
     f->error.code = TC_ERROR_NONE;
 }
 

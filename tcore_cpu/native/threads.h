@@ -1,12 +1,14 @@
 /* One thread pool per process: parallel_for over ranges, in chunks that poll a cancel flag.
  *
- * The thread that runs a long kernel asks its host between chunks whether to go on (Ctrl-C). One parallel region runs at a time; a region that is asked for meanwhile (or from within one) runs
- * serially in its own thread. After fork the child starts a fresh pool: its parent's threads are gone.
+ * The thread that runs a long step asks its host between chunks whether to go on (Ctrl-C). One parallel region runs at a
+ * time; a region that is asked for meanwhile (or from within one) runs serially in its own thread. After fork the child
+ * starts a fresh pool: its parent's threads are gone.
  */
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #define TC_MAXTHREADS 256
@@ -28,13 +30,11 @@ static struct {
 } tc_pool = {.lock = PTHREAD_MUTEX_INITIALIZER, .wake = PTHREAD_COND_INITIALIZER, .done = PTHREAD_COND_INITIALIZER};
 
 static atomic_flag tc_region = ATOMIC_FLAG_INIT;
-/* The frame for which this thread runs a long kernel. */
-typedef struct {
-    int (*poll)(void *host);
-    void *host;
-    int stopped;
-} tc_caller;
-static _Thread_local tc_caller *tc_caller_now;
+/* The frame for which this thread runs a long step; NULL in the pool's own threads. */
+static _Thread_local tc_frame *tc_watched;
+/* Whether its host wants no more of it. */
+static _Thread_local int tc_stopped;
+static _Thread_local int tc_in_pool;
 static pthread_once_t tc_fork_once = PTHREAD_ONCE_INIT;
 static int64_t tc_grain_ns = 40000;
 
@@ -52,12 +52,45 @@ static void tc_install_fork_handler(void)
     pthread_atfork(NULL, NULL, tc_after_fork);
 }
 
+static double tc_seconds(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+static void *tc_scratch_detach(void);
+static void tc_scratch_attach(void *scratch);
+
+/* Asks the host of a frame whether to stop, unless it was asked just before. A signal handler of the host may run programs in
+ * this thread meanwhile. */
+static int tc_ask(tc_frame *f)
+{
+    double now = tc_seconds();
+    if (now - f->polled < TC_POLL)
+        return 0;
+    f->polled = now;
+    tc_frame *watched = tc_watched;
+    void *scratch = tc_scratch_detach();
+    tc_watched = NULL;
+    int stop = f->on_poll(f->host);
+    tc_watched = watched;
+    tc_scratch_attach(scratch);
+    return stop;
+}
+
+/* Whether the rest of the step at hand is not wanted any more: what it has made so far must not be read. */
+static int tc_is_stopped(void)
+{
+    return tc_in_pool ? atomic_load_explicit(&tc_pool.cancelled, memory_order_relaxed) : tc_watched && tc_stopped;
+}
+
+/* The same, after asking: between the chunks of a long step. */
 static int tc_should_stop(void)
 {
-    tc_caller *caller = tc_caller_now;
-    if (caller && !caller->stopped && caller->poll(caller->host))
-        caller->stopped = 1;
-    return caller && caller->stopped;
+    if (tc_watched && !tc_stopped)
+        tc_stopped = tc_ask(tc_watched);
+    return tc_is_stopped();
 }
 
 void tc_set_grain(int64_t ns)
@@ -92,13 +125,13 @@ int tc_get_threads(void)
 static void tc_take_chunks(tc_task task, void *context, int64_t n, int64_t grain)
 {
     for (;;) {
-        int64_t begin = atomic_fetch_add(&tc_pool.next, grain);
-        if (begin >= n || atomic_load_explicit(&tc_pool.cancelled, memory_order_relaxed))
-            return;
         if (tc_should_stop()) {
             atomic_store(&tc_pool.cancelled, 1);
             return;
         }
+        int64_t begin = atomic_fetch_add(&tc_pool.next, grain);
+        if (begin >= n)
+            return;
         task(context, begin, begin + grain < n ? begin + grain : n);
     }
 }
@@ -107,6 +140,7 @@ static void *tc_worker(void *unused)
 {
     int64_t seen = 0;
     (void)unused;
+    tc_in_pool = 1;
     pthread_mutex_lock(&tc_pool.lock);
     for (;;) {
         while (tc_pool.round == seen || tc_pool.admitted == 0) {
@@ -148,19 +182,45 @@ static void tc_grow_pool(int wanted)
     pthread_attr_destroy(&attributes);
 }
 
+/* All of a range in this thread; in chunks where somebody may want to stop it. */
+static void tc_serial_for(int64_t n, int64_t grain, tc_task task, void *context)
+{
+    if (!tc_watched) {
+        if (n > 0)
+            task(context, 0, n);
+        return;
+    }
+    for (int64_t begin = 0; begin < n && !tc_should_stop(); begin += grain)
+        task(context, begin, begin + grain < n ? begin + grain : n);
+}
+
+/* Sleeps until the last worker is done, or it is time to ask again whether to stop; called with the lock held. */
+static void tc_wait_for_workers(void)
+{
+    if (!tc_watched || tc_stopped) {
+        pthread_cond_wait(&tc_pool.done, &tc_pool.lock);
+        return;
+    }
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_nsec += (long)(TC_POLL * 1e9);
+    until.tv_sec += until.tv_nsec / 1000000000;
+    until.tv_nsec %= 1000000000;
+    if (pthread_cond_timedwait(&tc_pool.done, &tc_pool.lock, &until) == 0)
+        return;
+    pthread_mutex_unlock(&tc_pool.lock);
+    if (tc_should_stop())
+        atomic_store(&tc_pool.cancelled, 1);
+    pthread_mutex_lock(&tc_pool.lock);
+}
+
 void tc_parallel_for(int64_t n, int64_t grain, tc_task task, void *context)
 {
     int threads = tc_get_threads();
     if (grain < 1)
         grain = 1;
     if (threads == 1 || n <= grain || atomic_flag_test_and_set(&tc_region)) {
-        if (!tc_caller_now) {
-            if (n > 0)
-                task(context, 0, n);
-            return;
-        }
-        for (int64_t begin = 0; begin < n && !tc_should_stop(); begin += grain)
-            task(context, begin, begin + grain < n ? begin + grain : n);
+        tc_serial_for(n, grain, task, context);
         return;
     }
     pthread_once(&tc_fork_once, tc_install_fork_handler);
@@ -186,7 +246,7 @@ void tc_parallel_for(int64_t n, int64_t grain, tc_task task, void *context)
     tc_pool.running -= tc_pool.admitted;
     tc_pool.admitted = 0;
     while (tc_pool.running > 0)
-        pthread_cond_wait(&tc_pool.done, &tc_pool.lock);
+        tc_wait_for_workers();
     pthread_mutex_unlock(&tc_pool.lock);
     atomic_flag_clear(&tc_region);
 }

@@ -119,6 +119,70 @@ def test_interrupt_in_a_long_kernel(threads, interrupted, count) -> None:
     np.testing.assert_allclose(w.get_value(), y, rtol=1e-12)
 
 
+def _deep(y):
+    """A long formula."""
+    for _ in range(60):
+        y = T.sin(T.exp(-T.sqr(y)))
+    return y
+
+
+@pytest.mark.parametrize("count", [1, 2])
+@pytest.mark.parametrize("kind", ["sum of all", "long rows", "columns", "positions"])
+def test_interrupt_within_one_result(threads, interrupted, kind, count) -> None:
+    """Reductions that would take minutes, without a border between results: the call ends in the middle of them."""
+    x, y = T.dvector("x"), T.dvector("y")
+    table = _deep(x.dimshuffle(0, "x") + y.dimshuffle("x", 0))
+    reduced = {"sum of all": table.sum(), "long rows": table.sum(axis=1), "columns": table.sum(axis=0), "positions": table.argmax(axis=1)}[kind]
+    with tcore.config.change_flags(backend="cpu"):
+        f = tcore.function([x, y], reduced, mode=tcore.Mode("cvm", "fast_run"))
+    threads(count)
+    long, short = np.linspace(0, 1, 20_000_000), np.linspace(0, 1, 12)
+    took = interrupted(lambda: f(long, short) if kind == "columns" else f(short, long))
+    assert took is not None, "the kernel went on to its end"
+    assert took < 15, "the kernel went on for long"
+    few = np.linspace(0, 1, 5)
+    expected = few[:, None] + few
+    for _ in range(60):
+        expected = np.sin(np.exp(-(expected**2)))
+    want = {"sum of all": expected.sum(), "long rows": expected.sum(axis=1), "columns": expected.sum(axis=0), "positions": expected.argmax(axis=1)}
+    np.testing.assert_allclose(f(few, few), want[kind], rtol=1e-12)
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_interrupt_in_a_product(threads, interrupted, count) -> None:
+    """A product of matrices stops between its blocks: one that is added in place has not come to its last element."""
+    n = 4000
+    x, w = T.dmatrix("x"), tcore.shared(np.zeros((n, n)), name="w")
+    with tcore.config.change_flags(backend="cpu"):
+        f = tcore.function([x], [], updates=[(w, w + T.dot(x, x))], mode=tcore.Mode("cvm", "fast_run"))
+    assert f._destroyed
+    threads(count)
+    assert interrupted(lambda: f(np.ones((n, n)))) is not None
+    assert w.get_value(borrow=True).sum() < n**3
+    w.set_value(np.ones((2, 2)))
+    f(np.ones((2, 2)))
+    np.testing.assert_array_equal(w.get_value(), 3)
+
+
+def test_signal_handler_that_calls_a_function(threads, native) -> None:
+    """In the middle of a kernel, in its thread: both have scratch memory of their own."""
+    x, y = T.dvector("x"), T.dvector("y")
+    table = _deep(x.dimshuffle(0, "x") + y.dimshuffle("x", 0))
+    f, g = native([x, y], T.nnet.softmax(table).max(axis=1)), native([x, y], T.nnet.softmax(table).sum(axis=1))
+    threads(1)
+    values, other = (np.linspace(0, 1, 4), np.linspace(0, 1, 150_000)), (np.linspace(0, 1, 3), np.linspace(0, 1, 20_000))
+    expected, within = f(*values), []
+    old = signal.signal(signal.SIGALRM, lambda *_: within.append(g(*other)))
+    signal.setitimer(signal.ITIMER_REAL, 0.01, 0.1)
+    try:
+        np.testing.assert_array_equal(f(*values), expected)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, old)
+    assert within
+    np.testing.assert_allclose(within, 1)
+
+
 def test_interrupt_in_an_update_in_place(threads, interrupted) -> None:
     """The value that was being overwritten is named."""
     threads(1)
