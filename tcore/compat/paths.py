@@ -42,6 +42,7 @@ PATHS: Mapping[str, str | tuple[str, ...]] = MappingProxyType(
             "tcore.tensor.rewrites.assertions",
             "tcore.tensor.rewrites.blas",
             "tcore.tensor.rewrites.canonizer",
+            "tcore.tensor.rewrites.common",
             "tcore.tensor.rewrites.dimshuffles",
             "tcore.tensor.rewrites.gemm",
             "tcore.tensor.rewrites.fills",

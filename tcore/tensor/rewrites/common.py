@@ -35,6 +35,7 @@ __all__ = [
     "get_clients",
     "get_clients2",
     "has_value",
+    "is_an_upcast",
     "is_cast",
     "is_discrete",
     "is_inverse_pair",
@@ -180,6 +181,21 @@ def negated(variable: Any, dtype: str) -> Any:
 def is_cast(node: Any) -> bool:
     """Whether a node converts to another dtype."""
     return node is not None and isinstance(node.op, Elemwise) and isinstance(node.op.scalar_op, Cast)
+
+
+def is_an_upcast(type1: str, type2: str) -> bool:
+    """Whether a conversion from the dtype ``type1`` to ``type2`` goes to a wider kind, or to more bytes of the same kind.
+
+    Kinds in order: truth values, integers, floats, complex numbers. Other than ``scalar.upcast`` it does not ask whether every
+    value survives: from int64 to float32 is upwards.
+    """
+    kinds = ["b", "iu", "f", "c"]
+
+    def rank(name: str) -> tuple[int, int]:
+        dtype = np.dtype(name)
+        return next(place for place, kind in enumerate(kinds) if dtype.kind in kind), dtype.itemsize
+
+    return rank(type2) > rank(type1)
 
 
 def get_clients(node: Apply) -> list[Apply]:

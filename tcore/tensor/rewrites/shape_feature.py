@@ -37,6 +37,11 @@ def _made(node: Apply) -> str:
     return f"\n  created: {where}" if where else ""
 
 
+def _is_read_from(length: Any, variable: Variable) -> bool:
+    node = getattr(length, "owner", None)
+    return node is not None and isinstance(node.op, Shape_i) and node.inputs[0] is variable
+
+
 class _Shapes(dict[Any, Any]):
     """``shape_of``: filled as it is asked."""
 
@@ -179,6 +184,35 @@ class ShapeFeature(Feature):
         shape = list(self.shape_of[r])
         shape[i] = as_length(s_i)
         self.shape_of[r] = tuple(shape)
+
+    def update_shape(self, r: Variable, other_r: Variable) -> None:
+        """Give ``r`` the shape of ``other_r``, but its own lengths where those of ``other_r`` tell nothing more.
+
+        A length tells nothing if it is only read from the value of ``other_r`` itself.
+        """
+        taken, own = self.shape_of[other_r], self.shape_of[r]
+        if taken is None or own is None or len(taken) != len(own):
+            return
+        self.shape_of[r] = tuple(
+            mine if isinstance(mine, int) or _is_read_from(theirs, other_r) else theirs for mine, theirs in zip(own, taken, strict=True)
+        )
+
+    def unpack(self, s_i: Any, var: Variable) -> Any:
+        """``s_i``, a length that an ``infer_shape`` gave for ``var``, as an integer scalar of the graph.
+
+        Raises
+        ------
+        TypeError
+            If it is none; the message names ``var``.
+        """
+        try:
+            length = as_length(s_i)
+        except TypeError as error:
+            raise TypeError(f"in the shape of {var}: {error}") from error
+        variable = as_tensor_variable(np.array(length, "int64") if isinstance(length, int) else length)
+        if variable.type.ndim:
+            raise TypeError(f"in the shape of {var}: a length is an integer scalar, got {s_i} of type {variable.type}")
+        return variable
 
     # ------------------------------------------------------------ questions
 

@@ -13,6 +13,7 @@ from tcore.tensor.rewrites.common import (
     get_clients,
     get_clients2,
     has_value,
+    is_an_upcast,
     is_inverse_pair,
     scalarconsts_rest,
     uniform_value,
@@ -98,3 +99,16 @@ def test_broadcast_like(shapes):
     whole = e.clone()
     cells = PerformLinker().accept(whole).make_function()
     np.testing.assert_array_equal(cells(np.zeros((2, 3)), np.array(1.0)), np.full((2, 3), 2.0))
+
+
+def test_upcasts_L25381():
+    """To a wider kind, or to more bytes of one kind; values need not survive, other than with ``scalar.upcast``."""
+    assert is_an_upcast("int8", "int16")
+    assert is_an_upcast("int64", "float32")
+    assert scalar.upcast("int64", "float32") == "float64"
+    assert is_an_upcast("bool", "uint8")
+    assert is_an_upcast("float64", "complex64")
+    for narrower in ("int64", "int32", "bool"):
+        assert not is_an_upcast("int64", narrower)
+    assert not is_an_upcast("float32", "int64")
+    assert not is_an_upcast("int32", "uint32")

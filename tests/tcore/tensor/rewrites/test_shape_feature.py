@@ -64,3 +64,32 @@ def test_one_for_a_graph(graph):
     graph.remove_feature(feature)
     assert not hasattr(graph, "shape_feature")
     assert graph.outputs[0] not in feature.shape_of
+
+
+def test_taken_over_shapes_L25333(graph):
+    """``update_shape`` takes the other's lengths, but keeps its own where the other's are read from its value alone, or are known."""
+    feature = graph.shape_feature
+    x, _, n = graph.inputs
+    r, other = T.dmatrix("r"), T.dmatrix("other")
+    feature.set_shape(r, (n, 4))
+    feature.set_shape(other, (x.shape[0], x.shape[1]))
+    feature.update_shape(r, other)
+    assert feature.shape_of[r][0] is feature.shape_of[other][0]
+    assert feature.shape_of[r][1] == 4
+    feature.set_shape(r, (n, 4), override=True)
+    feature.update_shape(r, T.dmatrix("unknown"))
+    assert feature.shape_of[r] == (n, 4)
+    feature.update_shape(r, T.dvector("another rank"))
+    assert feature.shape_of[r] == (n, 4)
+
+
+def test_unpacked_lengths_L25325(graph):
+    """An int, an integer scalar of any dtype; anything else is refused with the name of the variable."""
+    feature = graph.shape_feature
+    x, _, n = graph.inputs
+    assert feature.unpack(3, x).data == 3
+    assert feature.unpack(n, x) is n
+    assert feature.unpack(T.iscalar(), x).type == T.lscalar
+    for bad in (2.5, "3", None, T.lvector()):
+        with pytest.raises(TypeError, match="in the shape of x: a length is an integer"):
+            feature.unpack(bad, x)
