@@ -273,6 +273,8 @@ class Program:
             else:
                 error = frame.core.error
                 record = (error.code, error.apply, error.operand, error.axis, error.left, error.right)
+                if error.code == Failure.MEMORY:
+                    self.on_error(record, frame.shape(error.operand) if error.operand >= 0 else ())
                 self.on_error(record, tuple(self._value(frame, slot) for slot, *_ in self.inputs))
                 raise RuntimeError(f"native code failed with record {record}")
 
@@ -281,7 +283,7 @@ class Program:
             self._make_array(frame, slot)
         except MemoryError:
             record = (Failure.MEMORY, -1, slot, 0, math.prod(frame.shape(slot)) * frame.core.slots[slot].itemsize, 0)
-            self.on_error(record, ())
+            self.on_error(record, frame.shape(slot))
 
     def _make_array(self, frame: _Frame, slot: int) -> None:
         shape, dtype = frame.shape(slot), _NAMES[self.dtypes[slot]]

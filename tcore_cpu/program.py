@@ -113,6 +113,7 @@ class ProgramBuilder:
         self.expiring: dict[int, list[Any]] = {}  # step -> what is held until then
         self.position = 0
         self.destroyed: set[Any] = set()
+        self.copied: dict[int, int] = {}  # slots with what a step may overwrite -> its node
         self.overwritten: set[Any] = set()
         self.available: set[Any] = set(self.inputs)
         self.own_inputs = frozenset(self.inputs)
@@ -199,7 +200,7 @@ class ProgramBuilder:
             outputs,
             tuple(self.python),
             tuple(self.nodes),
-            {slot: self.number[v.owner] for v, slot in self.slots.items() if v.owner in self.number},
+            self.copied | {slot: self.number[v.owner] for v, slot in self.slots.items() if v.owner in self.number},
             self.assembler.buffers,
             tuple(self.fused),
             {step.node: self.reasons.get(step.node, "its op has no native form") for step in self.python},
@@ -283,6 +284,7 @@ class ProgramBuilder:
             slot = self.slot(variable)
             if k in destroyed and self.root.get(variable, variable) in self.destroyed:
                 own = self.assembler.slot(_ndim(variable.type), variable.type.dtype)
+                self.copied[own] = self.number[node]
                 self.assembler.emit(Instruction.PRIVATE, own, slot)
                 slot = own
             reads.append(slot)

@@ -192,7 +192,7 @@ typedef struct {
     char **buffers;
     size_t *capacities;
     int64_t *lengths;   /* memory of the slots' dims and strides */
-    int64_t pc;
+    int64_t pc;         /* where to go on; -1 behind the end */
     int64_t event_arg; /* slot of TC_ALLOC, step of TC_CALL */
     tc_error error;
     void *host;

@@ -174,11 +174,9 @@ done:
     return status;
 }
 
-/* Raises what on_error makes of the record; it gets the values of the inputs, too. */
-static void raise_record(Program *p, frame *f)
+static PyObject *input_values(Program *p, frame *f)
 {
-    const tc_error *e = &f->core->error;
-    PyObject *values = PyTuple_New(p->ninputs), *result;
+    PyObject *values = PyTuple_New(p->ninputs);
     for (int k = 0; values && k < p->ninputs; k++) {
         PyObject *value = object_of_slot(f, p->inputs[k].slot);
         if (!value)
@@ -186,6 +184,27 @@ static void raise_record(Program *p, frame *f)
         else
             PyTuple_SET_ITEM(values, k, value);
     }
+    return values;
+}
+
+static PyObject *lengths_of_slot(frame *f, int64_t slot)
+{
+    PyObject *lengths = PyTuple_New(slot < 0 ? 0 : f->core->slots[slot].ndim);
+    for (int d = 0; lengths && d < PyTuple_GET_SIZE(lengths); d++) {
+        PyObject *length = PyLong_FromLongLong(f->core->slots[slot].dims[d]);
+        if (!length)
+            Py_CLEAR(lengths);
+        else
+            PyTuple_SET_ITEM(lengths, d, length);
+    }
+    return lengths;
+}
+
+/* Raises what on_error makes of the record, and of the values of the inputs; where memory ran out, of the lengths of the array. */
+static void raise_record(Program *p, frame *f)
+{
+    const tc_error *e = &f->core->error;
+    PyObject *values = e->code == TC_ERROR_MEMORY ? lengths_of_slot(f, e->operand) : input_values(p, f), *result;
     if (!values)
         return;
     result = PyObject_CallFunction(p->on_error, "(LLLLLL)O", (long long)e->code, (long long)e->apply,

@@ -190,6 +190,7 @@ static int tc_step_kernel(tc_frame *f, const int64_t **at)
     int64_t error[4] = {0, 0, 0, 0};
     char *data[TC_MAXREFS];
     double elements = 1;
+    int64_t made = -1;
     c += 5;
     for (int d = 0; d < ndim; d++) {
         extents[d] = f->regs[*c++];
@@ -200,6 +201,8 @@ static int tc_step_kernel(tc_frame *f, const int64_t **at)
         const tc_array *x = slot >= 0 ? &f->slots[slot] : NULL;
         int64_t *own = strides + p * ndim;
         data[p] = x ? x->data : NULL;
+        if (kernel->operands[p].written)
+            made = slot;
         memset(own, 0, sizeof(int64_t) * (size_t)ndim);
         for (; nterms > 0; nterms--, c += 3) {
             int64_t step = (x ? x->strides[c[1]] : 1) * (c[2] >= 0 ? f->regs[c[2]] : 1);
@@ -219,7 +222,7 @@ static int tc_step_kernel(tc_frame *f, const int64_t **at)
     if (tc_watch_ends())
         return tc_stop(f);
     if (status)
-        return tc_fail(f, TC_ERROR_MEMORY, -1, -1, 0, 0, 0);
+        return tc_fail(f, TC_ERROR_MEMORY, -1, made, 0, 0, 0);
     if (error[0])
         return tc_fail(f, TC_ERROR_INDEX, error[0] - 1, -1, 0, error[1], error[2]);
     return TC_DONE;
@@ -362,7 +365,7 @@ int tc_frame_run(tc_frame *f)
         const int64_t *start = c;
         switch (*c++) {
         case TC_OP_END:
-            f->pc = 0;
+            f->pc = -1;
             return TC_DONE;
         case TC_OP_CONST:
             regs[c[0]] = c[1];

@@ -217,7 +217,7 @@ def test_no_memory_in_the_middle(where) -> None:
     value = np.ones(2)
     f(value, 2)
     for _ in range(3):
-        with pytest.raises(MemoryError, match=r"no memory for an array of \d{15,} bytes") as info:
+        with pytest.raises(MemoryError, match=r"no memory for an array of shape \(10000000, 10000000\) and dtype float64: \d{15} bytes") as info:
             f(value, 10_000_000)
         assert "Apply node that caused the error: Alloc" in "".join([str(info.value), *getattr(info.value, "__notes__", ())])
     np.testing.assert_array_equal(count.get_value(), 1)
@@ -230,7 +230,7 @@ def test_more_bytes_than_addresses() -> None:
     n = T.lscalar("n")
     with tcore.config.change_flags(backend="cpu"):
         f = tcore.function([n], T.alloc(1.0, n, n))
-    with pytest.raises(MemoryError, match="no address space"):
+    with pytest.raises(MemoryError, match=r"shape \(1099511627776, 1099511627776\) and dtype float32: more bytes than there are addresses"):
         f(2**40)
     assert f(2).tolist() == [[1, 1], [1, 1]]
 
