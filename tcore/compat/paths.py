@@ -57,6 +57,26 @@ PATHS: Mapping[str, str | tuple[str, ...]] = MappingProxyType(
             "tcore.optimizer.registration",
             "tcore.tensor",
         ),
+        "tcore.tensor.nlinalg": (
+            "tcore.tensor.linalg.inverse",
+            "tcore.tensor.linalg.determinant",
+            "tcore.tensor.linalg.eigen",
+            "tcore.tensor.linalg.factorizations",
+            "tcore.tensor.linalg.products",
+            "tcore.tensor.linalg.solve",
+            "tcore.tensor.diagonals",
+            "tcore.tensor.dot",
+        ),
+        "tcore.tensor.slinalg": (
+            "tcore.tensor.linalg.cholesky",
+            "tcore.tensor.linalg.eigen",
+            "tcore.tensor.linalg.exponential",
+            "tcore.tensor.linalg.products",
+            "tcore.tensor.linalg.solve",
+        ),
+        "tcore.sandbox": (),
+        "tcore.sandbox.linalg": ("tcore.tensor.linalg.hints",),
+        "tcore.sandbox.linalg.ops": ("tcore.tensor.linalg.hints", "tcore.tensor.linalg"),
         # arrays on devices
         "tcore.gpuarray.basic_ops": (
             "tcore.gpuarray.transfer",

@@ -84,16 +84,24 @@ def register_optimizer(name: str, opt: Any) -> None:
     predefined_optimizers[name] = opt
 
 
-def _register(plugins: Iterable[str]) -> None:
-    """Put the rewrites of plugins into the database, where they are not yet."""
+def _register(plugins: Iterable[str], modules: Iterable[str] | None = None) -> set[str]:
+    """Put the rewrites of plugins into the database, where they are not yet; the names under which those that take part stand there.
+
+    ``modules`` are those that define the ops of the graph; None takes all groups.
+    """
     tables = manager().tables
+    origins = set(plugins)
     for plugin, group in manager().rewrite_groups(plugins):
-        if (plugin, group.name) in _registered:
+        if modules is not None and not group.concerns(modules):
             continue
         declared = tables.declared_by(plugin)
         ours = declared is not None and declared.builtin
-        register_rewrites(optdb, resolve(group.load), group.tags, origin=None if ours else plugin)
-        _registered.add((plugin, group.name))
+        origin = (group.modules[0] if group.modules else None) if ours else plugin
+        origins.update([origin] if origin else [])
+        if (plugin, group.name) not in _registered:
+            register_rewrites(optdb, resolve(group.load), group.tags, origin=origin)
+            _registered.add((plugin, group.name))
+    return origins
 
 
 def all_optimizations() -> list[CatalogueEntry]:
@@ -131,7 +139,7 @@ def active_optimizer(query: Query, fgraph: FunctionGraph | None, backend: Backen
     if fgraph is not None:
         _took_part[fgraph] = active
     with _lock:
-        _register(active)
+        origins = _register(active, {type(node.op).__module__ for node in nodes})
     warn_of_unknown_tags(query, optdb, all_optimizations)
     with _lock:
         if backend is not None:
@@ -141,4 +149,4 @@ def active_optimizer(query: Query, fgraph: FunctionGraph | None, backend: Backen
             query = query.excluding("cxx_only")
         if math.isinf(query.position_cutoff) and not math.isinf(config.optdb.position_cutoff):
             query = evolve(query, position_cutoff=config.optdb.position_cutoff)
-        return optdb.query(query.with_origins(active))
+        return optdb.query(query.with_origins(origins))

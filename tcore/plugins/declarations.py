@@ -15,6 +15,8 @@ from attrs import field
 from tcore.records import frozen
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from attrs import Attribute
 
 __all__ = [
@@ -181,12 +183,19 @@ class RewriteGroup(_Named):
         Added to the tags of every rewrite of the group.
     requires : tuple of str
         Packages (``"tcore_nnet"``) or plugins without which the group is inactive; for ops of theirs that it names.
+    modules : tuple of str
+        Modules or packages of ops: the group takes part in graphs that hold an op of theirs only, and is not imported before.
     """
 
     kind: ClassVar[str] = "rewrite group"
     load: str = field(validator=_reference)
     tags: tuple[str, ...] = field(default=(), converter=_tuple, validator=_names)
     requires: tuple[str, ...] = field(default=(), converter=_tuple, validator=_names)
+    modules: tuple[str, ...] = field(default=(), converter=_tuple, validator=_names)
+
+    def concerns(self, modules: Iterable[str]) -> bool:
+        """Whether the group takes part in a graph whose ops are defined in ``modules``."""
+        return not self.modules or any(module == own or module.startswith(f"{own}.") for module in modules for own in self.modules)
 
 
 @frozen

@@ -38,6 +38,7 @@ from tcore.tensor.shape import *
 from tcore.tensor.softmax import *
 from tcore.tensor.subtensor import *
 from tcore.tensor.transfer import *
+from tcore.tensor.triangles import *
 from tcore.tensor.type_other import *
 
 import tcore.tensor.constant_rules  # noqa: F401 - adds rules  # isort: skip

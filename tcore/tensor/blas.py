@@ -13,6 +13,7 @@ from tcore.plugins.finders import names_elsewhere
 from tcore.records import frozen
 from tcore.tensor.conversion import as_tensor_variable
 from tcore.tensor.dot import check_product_shapes, dot, outer, product_flops
+from tcore.tensor.math import conj
 from tcore.tensor.type import TensorType
 
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ class Dot22(FieldlessOp):
 
     def grad(self, inputs: Sequence[Variable], output_grads: Sequence[Variable]) -> list[Variable]:
         """As for dot."""
-        (x, y), (g,) = inputs, output_grads
+        (x, y), (g,) = map(conj, inputs), output_grads
         return [dot(g, y.T), dot(x.T, g)]
 
     def __str__(self) -> str:
@@ -127,7 +128,7 @@ class Dot22Scalar(FieldlessOp):
 
     def grad(self, inputs: Sequence[Variable], output_grads: Sequence[Variable]) -> list[Variable]:
         """By the product rule."""
-        (x, y, a), (g,) = inputs, output_grads
+        (x, y, a), (g,) = map(conj, inputs), output_grads
         return [a * dot(g, y.T), a * dot(x.T, g), (g * dot(x, y)).sum()]
 
     def __str__(self) -> str:
@@ -181,7 +182,7 @@ class Gemm(_Updating):
 
     def grad(self, inputs: Sequence[Variable], output_grads: Sequence[Variable]) -> list[Variable]:
         """By the product rule."""
-        (z, a, x, y, b), (g,) = inputs, output_grads
+        (z, a, x, y, b), (g,) = map(conj, inputs), output_grads
         return [b * g, (g * dot(x, y)).sum(), a * dot(g, y.T), a * dot(x.T, g), (g * z).sum()]
 
 
@@ -211,7 +212,7 @@ class Gemv(_Updating):
 
     def grad(self, inputs: Sequence[Variable], output_grads: Sequence[Variable]) -> list[Variable]:
         """By the product rule."""
-        (y, alpha, a, x, beta), (g,) = inputs, output_grads
+        (y, alpha, a, x, beta), (g,) = map(conj, inputs), output_grads
         return [beta * g, dot(g, dot(a, x)), alpha * outer(g, x), alpha * dot(a.T, g), dot(g, y)]
 
 
@@ -247,7 +248,7 @@ class Ger(Op):
 
     def grad(self, inputs: Sequence[Variable], output_grads: Sequence[Variable]) -> list[Variable]:
         """By the product rule."""
-        (_, alpha, x, y), (g,) = inputs, output_grads
+        (_, alpha, x, y), (g,) = map(conj, inputs), output_grads
         return [g, dot(x, dot(g, y)), alpha * dot(g, y), alpha * dot(g.T, x)]
 
     def __str__(self) -> str:

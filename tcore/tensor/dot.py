@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tcore.graph import Apply, FieldlessOp, Variable
-from tcore.scalar.dtypes import upcast
+from tcore.scalar.dtypes import complex_dtypes, upcast
 from tcore.tensor._lengths import product
 from tcore.tensor.assertion import Assert
 from tcore.tensor.conversion import as_tensor_variable
-from tcore.tensor.math import eq
+from tcore.tensor.math import conj, eq
 from tcore.tensor.rebroadcast import patternbroadcast
 from tcore.tensor.type import TensorType
 
@@ -22,10 +22,12 @@ if TYPE_CHECKING:
 __all__ = ["BatchedDot", "Dot", "batched_dot", "batched_tensordot", "dot", "matrix_dot", "outer", "tensordot"]
 
 
-def _with_marks(gradient: Variable, x: Variable) -> Variable:
-    """The gradient with the broadcast marks of ``x``."""
+def _with_marks(gradient: Any, x: Any) -> Variable:
+    """The gradient with the broadcast marks of ``x``, and real where ``x`` is."""
+    if gradient.type.dtype in complex_dtypes and x.type.dtype not in complex_dtypes:
+        gradient = gradient.real
     if gradient.type.broadcastable == x.type.broadcastable:
-        return gradient
+        return gradient  # type: ignore[no-any-return]
     return patternbroadcast(gradient, x.type.broadcastable)
 
 
@@ -76,8 +78,8 @@ class Dot(FieldlessOp):
         return product_flops(*inputs)
 
     def grad(self, inputs: Sequence[Variable], output_grads: Sequence[Variable]) -> list[Variable]:
-        """``g · yᵀ`` and ``xᵀ · g``, by the number of axes."""
-        (x, y), (g,) = inputs, output_grads
+        """``g · yᴴ`` and ``xᴴ · g``, by the number of axes."""
+        (x, y), (g,) = map(conj, inputs), output_grads
         ndims = (x.type.ndim, y.type.ndim)
         if ndims == (1, 1):
             gx, gy = g * y, g * x
@@ -87,7 +89,7 @@ class Dot(FieldlessOp):
             gx, gy = outer(g, y), dot(x.T, g)
         else:
             gx, gy = dot(g, y.T), dot(x.T, g)
-        return [_with_marks(gx, x), _with_marks(gy, y)]
+        return [_with_marks(gx, inputs[0]), _with_marks(gy, inputs[1])]
 
     def R_op(self, inputs: Sequence[Variable], eval_points: Sequence[Variable | None]) -> list[Variable | None]:
         (x, y), (dx, dy) = inputs, eval_points
@@ -179,7 +181,7 @@ class BatchedDot(FieldlessOp):
 
     def grad(self, inputs: Sequence[Variable], output_grads: Sequence[Variable]) -> list[Variable]:
         """The rules of :class:`Dot`, item by item."""
-        (x, y), (g,) = inputs, output_grads
+        (x, y), (g,) = map(conj, inputs), output_grads
         ndims = (x.type.ndim, y.type.ndim)
         if ndims == (2, 2):
             gx, gy = g.dimshuffle(0, "x") * y, g.dimshuffle(0, "x") * x
@@ -189,7 +191,7 @@ class BatchedDot(FieldlessOp):
             gx, gy = g.dimshuffle(0, 1, "x") * y.dimshuffle(0, "x", 1), self(x.dimshuffle(0, 2, 1), g)
         else:
             gx, gy = self(g, y.dimshuffle(0, 2, 1)), self(x.dimshuffle(0, 2, 1), g)
-        return [_with_marks(gx, x), _with_marks(gy, y)]
+        return [_with_marks(gx, inputs[0]), _with_marks(gy, inputs[1])]
 
     def R_op(self, inputs: Sequence[Variable], eval_points: Sequence[Variable | None]) -> list[Variable | None]:
         (x, y), (dx, dy) = inputs, eval_points

@@ -22,6 +22,10 @@ _OPS = {
     "indexing": ("MaskIndices",),
     "io": ("LoadFromDisk", "MPIRecv", "MPIRecvWait", "MPISend", "MPISendWait"),
     "join": ("Join", "MakeVector", "Split"),
+    "linalg": (
+        "Cholesky", "CholeskyGrad", "Det", "Eig", "Eigh", "EighGrad", "Eigvalsh", "EigvalshGrad", "Expm", "ExpmGrad",
+        "Hint", "MatrixInverse", "MatrixPinv", "QRFull", "QRIncomplete", "SVD", "Solve", "TensorInv", "TensorSolve",
+    ),
     "manipulation": ("Repeat",),
     "ranges": ("ARange",),
     "rebroadcast": ("Rebroadcast",),
@@ -61,6 +65,7 @@ def tcore_optimizations() -> list[RewriteGroup]:
     """Rewrites by family; each family is a file of :mod:`tcore.tensor.rewrites`."""
     return [
         RewriteGroup("tensor", load="tcore.tensor.rewrites:GROUP"),
+        RewriteGroup("linalg", load="tcore.tensor.rewrites.linalg:GROUP", modules=("tcore.tensor.linalg",)),
         RewriteGroup("compile", load="tcore.compile.rewrites:GROUP"),
     ]
 

@@ -195,3 +195,43 @@ def test_products_of_many(evaluate):
     p, q = tt.dtensor4("p"), tt.dtensor3("q")
     given = {p: np.random.default_rng(4).normal(size=(2, 3, 4, 5)), q: np.random.default_rng(5).normal(size=(2, 5, 6))}
     np.testing.assert_allclose(evaluate(tt.batched_dot(p, q), given), np.einsum("bijk,bkl->bijl", given[p], given[q]))
+
+
+COMPLEX_PRODUCTS = [((4,), (4,)), ((4,), (4, 3)), ((2, 4), (4,)), ((2, 4), (4, 3)), ((2, 3, 4), (4, 5))]
+
+
+@pytest.mark.parametrize("kinds", ["complex with complex", "real with complex", "complex with real"])
+@pytest.mark.parametrize("shapes", COMPLEX_PRODUCTS, ids=str)
+def test_gradients_of_complex_products(check_grad, shapes, kinds):
+    """Derivatives by real and imaginary parts; the gradient of a real operand is real."""
+    parts = [RNG.normal(size=shape) for shape in shapes for _ in range(2)]
+    first, _, second = kinds.split()
+
+    def product(a, b, c, d):
+        x = a + np.array(1j) * b if first == "complex" else a + b
+        y = c + np.array(1j) * d if second == "complex" else c + d
+        out = tt.dot(x, y)
+        return tt.concatenate([out.real.flatten(), out.imag.flatten()])
+
+    check_grad(product, *parts)
+
+
+def test_gradients_of_complex_batches_and_blas(check_grad):
+    """Those of batched products, and of the ops that the optimizer makes of products."""
+    a, b = RNG.normal(size=(2, 2, 3, 4)), RNG.normal(size=(2, 2, 4, 5))
+    i = np.array(1j)
+
+    def both(out):
+        return tt.concatenate([out.real.flatten(), out.imag.flatten()])
+
+    check_grad(lambda p, q, r, s: both(tt.batched_dot(p + i * q, r + i * s)), *a, *b)
+    m, n, z, v = RNG.normal(size=(3, 4)), RNG.normal(size=(4, 5)), RNG.normal(size=(3, 5)), RNG.normal(size=4)
+    for op, operands in (
+        (blas.dot22, [m, n]),
+        (blas.dot22scalar, [m, n, np.array(0.3)]),
+        (blas.gemm_no_inplace, [z, np.array(0.3), m, n, np.array(0.7)]),
+        (blas.gemv_no_inplace, [z[:, 0], np.array(0.3), m, v, np.array(0.7)]),
+        (blas.ger, [z, np.array(0.3), m[:, 0], n[0]]),
+    ):
+        values = [part for operand in operands for part in (operand, RNG.normal(size=operand.shape))]
+        check_grad(lambda *parts, op=op: both(op(*[re + i * im for re, im in zip(parts[::2], parts[1::2], strict=True)])), *values)

@@ -1,0 +1,257 @@
+"""Eigenvalues and eigenvectors: ``eig``, ``eigh``, ``eigvalsh``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from attrs import field
+from attrs.validators import in_
+
+from tcore.graph import Apply, FieldlessOp, Op, Variable
+from tcore.graph.null_type import DisconnectedType, grad_not_implemented
+from tcore.records import frozen
+from tcore.scalar.dtypes import upcast
+from tcore.tensor.alloc import identity_like, zeros_like
+from tcore.tensor.dot import dot, matrix_dot
+from tcore.tensor.linalg.inverse import matrix_inverse
+from tcore.tensor.linalg.matrices import adjoint, as_array, as_matrix, check_square, diagonal_matrix, diagonal_of, real_dtype, real_part, triangle_gradient
+from tcore.tensor.math import cast, conj, eq, switch
+from tcore.tensor.triangles import tril, triu
+from tcore.tensor.type import TensorType
+from tcore.tensor.type_other import NoneConst
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["Eig", "Eigh", "EighGrad", "Eigvalsh", "EigvalshGrad", "eig", "eigh", "eigvalsh"]
+
+
+def _given(g: Variable, like: Any) -> Any:
+    """A gradient, zeros where there is none."""
+    return zeros_like(like) if isinstance(g.type, DisconnectedType) else g
+
+
+def _reciprocal_gaps(w: Any) -> Any:
+    """``1 / (w[j] - w[i])``, and 0 on the diagonal."""
+    gaps = w.dimshuffle("x", 0) - w.dimshuffle(0, "x")
+    same = eq(identity_like(gaps), 1)
+    one = np.array(1, w.type.dtype)
+    return switch(same, np.array(0, w.type.dtype), one / switch(same, one, gaps))
+
+
+class Eig(FieldlessOp):
+    """Eigenvalues and right eigenvectors, of length 1, of a square matrix: both are complex, in no fixed order."""
+
+    nin = 1
+
+    def make_node(self, x: Any) -> Apply:
+        x = as_matrix("eig", x)
+        dtype = upcast(x.type.dtype, "complex64")
+        return Apply(self, [x], [TensorType(dtype, (False,))(), TensorType(dtype, (False, False))()])
+
+    def perform(self, node: Apply, inputs: Sequence[Any], output_storage: Sequence[list[Any]], params: Any = None) -> None:
+        check_square("eig", inputs[0])
+        for cell, output, value in zip(output_storage, node.outputs, np.linalg.eig(inputs[0]), strict=True):
+            cell[0] = np.asarray(value, output.type.dtype)
+
+    def infer_shape(self, node: Apply, shapes: Sequence[Any]) -> list[tuple[Any, ...]]:
+        return [(shapes[0][0],), shapes[0]]
+
+    def L_op(self, inputs: Sequence[Variable], outputs: Sequence[Variable], output_grads: Sequence[Variable]) -> list[Variable]:
+        """For costs that do not depend on the phases of eigenvectors, which are arbitrary; of different eigenvalues."""
+        (x,), (w, v) = inputs, outputs
+        gw, gv = _given(output_grads[0], w), _given(output_grads[1], v)
+        turned = dot(adjoint(v), gv)
+        # vectors keep the length 1: what changes it is taken away
+        kept = turned - dot(dot(adjoint(v), v), diagonal_matrix(cast(diagonal_of(turned).real, v.type.dtype)))  # type: ignore[attr-defined]
+        inner = diagonal_matrix(gw) + conj(_reciprocal_gaps(w)) * kept
+        back = adjoint(matrix_inverse(v))
+        return [real_part(matrix_dot(back, inner, adjoint(v)), x.type.dtype)]  # type: ignore[attr-defined]
+
+    def __str__(self) -> str:
+        return "Eig"
+
+
+@frozen
+class Eigh(Op):
+    """Eigenvalues, ascending, and eigenvectors of a Hermitian matrix, of which one triangle is read."""
+
+    UPLO: Literal["L", "U"] = field(default="L", validator=in_(("L", "U")))
+
+    def make_node(self, x: Any) -> Apply:
+        x = as_matrix("eigh", x)
+        return Apply(self, [x], [TensorType(real_dtype(x.type.dtype), (False,))(), TensorType(x.type.dtype, (False, False))()])
+
+    def perform(self, node: Apply, inputs: Sequence[Any], output_storage: Sequence[list[Any]], params: Any = None) -> None:
+        check_square("eigh", inputs[0])
+        for cell, value in zip(output_storage, np.linalg.eigh(inputs[0], self.UPLO), strict=True):
+            cell[0] = np.asarray(value)
+
+    def infer_shape(self, node: Apply, shapes: Sequence[Any]) -> list[tuple[Any, ...]]:
+        return [(shapes[0][0],), shapes[0]]
+
+    def L_op(self, inputs: Sequence[Variable], outputs: Sequence[Variable], output_grads: Sequence[Variable]) -> list[Variable]:
+        r"""The documented sum, as products of matrices, for the triangle that is read.
+
+        With ``W``, ``V`` the gradients of the eigenvalues ``w`` and eigenvectors ``v`` it is
+        ``v (diag(W) + F ∘ vᴴV) vᴴ``, with ``F[i, j] = 1 / (w[j] - w[i])`` off the diagonal.
+        """
+        (x,), (w, v) = inputs, outputs
+        inner = _given(output_grads[0], w)
+        full: Any = diagonal_matrix(cast(inner, x.type.dtype))  # type: ignore[attr-defined]
+        if not isinstance(output_grads[1].type, DisconnectedType):
+            full = full + _reciprocal_gaps(w) * dot(adjoint(v), output_grads[1])
+        return [triangle_gradient(matrix_dot(v, full, adjoint(v)), self.UPLO == "L")]
+
+    def R_op(self, inputs: Sequence[Variable], eval_points: Sequence[Variable | None]) -> list[Variable | None]:
+        """Perturbation theory: ``w' = diag(vᴴX'v)``, ``v' = v (F ∘ vᴴX'v)``."""
+        if eval_points[0] is None:
+            return [None, None]
+        w, v = self(inputs[0])
+        d: Any = eval_points[0]
+        triangle = tril(d) if self.UPLO == "L" else triu(d)
+        diagonal = diagonal_of(d)
+        meant = triangle + adjoint(triangle) - diagonal_matrix(conj(diagonal))
+        inner = matrix_dot(adjoint(v), meant, v)
+        return [diagonal_of(inner).real, dot(v, _reciprocal_gaps(w) * inner)]
+
+    def __str__(self) -> str:
+        return f"Eigh{{UPLO={self.UPLO!r}}}"
+
+
+@frozen
+class EighGrad(Op):
+    """The gradient of :class:`Eigh` as one numeric op: (x, w, v, gradient of w, gradient of v) -> gradient of x.
+
+    :meth:`Eigh.L_op` does not use it: its expression can be differentiated again.
+    """
+
+    UPLO: Literal["L", "U"] = field(default="L", validator=in_(("L", "U")))
+
+    def make_node(self, x: Any, w: Any, v: Any, gw: Any, gv: Any) -> Apply:
+        x, v, gv = (as_matrix("EighGrad", each) for each in (x, v, gv))
+        w, gw = (_as_vector(each) for each in (w, gw))
+        return Apply(self, [x, w, v, gw, gv], [x.type()])
+
+    def perform(self, node: Apply, inputs: Sequence[Any], output_storage: Sequence[list[Any]], params: Any = None) -> None:
+        x, w, v, gw, gv = inputs
+        gaps = w[None, :] - w[:, None]
+        off = ~np.eye(len(w), dtype=bool)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            inner = np.where(off, (v.conj().T @ gv) / np.where(off, gaps, 1), 0) + np.diag(gw)
+        full = v @ inner @ v.conj().T
+        both = full + full.conj().T
+        triangle = np.tril(both) if self.UPLO == "L" else np.triu(both)
+        output_storage[0][0] = np.asarray(triangle - np.diag(np.diag(both)) / 2, x.dtype)
+
+    def infer_shape(self, node: Apply, shapes: Sequence[Any]) -> list[tuple[Any, ...]]:
+        return [shapes[0]]
+
+    def __str__(self) -> str:
+        return f"EighGrad{{UPLO={self.UPLO!r}}}"
+
+
+def _as_vector(value: Any) -> Any:
+    v = as_array("EighGrad", value)
+    if v.type.ndim != 1:
+        raise TypeError(f"EighGrad takes vectors of eigenvalues, got {v} with {v.type.ndim} dimensions")
+    return v
+
+
+@frozen
+class Eigvalsh(Op):
+    """Eigenvalues, ascending, of a Hermitian matrix ``a``, or of ``a · v = w · b · v`` with a positive definite ``b``."""
+
+    lower: bool = field(default=True, converter=bool)
+
+    def make_node(self, a: Any, b: Any = None) -> Apply:
+        a = as_matrix("eigvalsh", a)
+        if b is None or b is NoneConst:
+            return Apply(self, [a, NoneConst], [TensorType(real_dtype(a.type.dtype), (False,))()])
+        b = as_matrix("eigvalsh", b)
+        return Apply(self, [a, b], [TensorType(real_dtype(upcast(a.type.dtype, b.type.dtype)), (False,))()])
+
+    def perform(self, node: Apply, inputs: Sequence[Any], output_storage: Sequence[list[Any]], params: Any = None) -> None:
+        a, b = inputs
+        w, _ = _generalized(a, b, self.lower)
+        output_storage[0][0] = np.asarray(w, node.outputs[0].type.dtype)
+
+    def infer_shape(self, node: Apply, shapes: Sequence[Any]) -> list[tuple[Any, ...]]:
+        return [(shapes[0][0],)]
+
+    def grad(self, inputs: Sequence[Variable], output_grads: Sequence[Variable]) -> list[Variable]:
+        (a, b), (gw,) = inputs, output_grads
+        gradients: Any = EigvalshGrad(self.lower)(a, b, gw)
+        if b is NoneConst:
+            return [gradients, DisconnectedType()()]
+        return list(gradients)
+
+    def connection_pattern(self, node: Apply) -> list[list[bool]]:
+        """To both matrices; to None not."""
+        return [[True], [node.inputs[1] is not NoneConst and hasattr(node.inputs[1].type, "ndim")]]
+
+    def __str__(self) -> str:
+        return f"Eigvalsh{{lower={self.lower}}}"
+
+
+@frozen
+class EigvalshGrad(Op):
+    """The gradients of :class:`Eigvalsh`: (a, b, gradient of w) -> gradients of a and, where there is one, of b."""
+
+    lower: bool = field(default=True, converter=bool)
+
+    def make_node(self, a: Any, b: Any, gw: Any) -> Apply:
+        a = as_matrix("EigvalshGrad", a)
+        if b is None or (not hasattr(getattr(b, "type", b), "ndim") and not isinstance(b, np.ndarray)):
+            return Apply(self, [a, NoneConst, gw], [a.type()])
+        b = as_matrix("EigvalshGrad", b)
+        return Apply(self, [a, b, gw], [a.type(), b.type()])
+
+    def perform(self, node: Apply, inputs: Sequence[Any], output_storage: Sequence[list[Any]], params: Any = None) -> None:
+        a, b, gw = inputs
+        w, v = _generalized(a, b, self.lower)
+        for cell, output, weights in zip(output_storage, node.outputs, (gw, -gw * w), strict=False):
+            both = 2 * (v * weights) @ v.conj().T
+            triangle = np.tril(both) if self.lower else np.triu(both)
+            cell[0] = np.asarray(triangle - np.diag(np.diag(both)) / 2, output.type.dtype)
+
+    def infer_shape(self, node: Apply, shapes: Sequence[Any]) -> list[Any]:
+        return [shapes[0], shapes[1]][: len(node.outputs)]
+
+    def grad(self, inputs: Sequence[Variable], output_grads: Sequence[Variable]) -> list[Variable]:
+        return [grad_not_implemented(self, place, x, "eigh of the matrix itself can be differentiated twice") for place, x in enumerate(inputs)]
+
+    def __str__(self) -> str:
+        return f"EigvalshGrad{{lower={self.lower}}}"
+
+
+def _generalized(a: np.ndarray, b: np.ndarray | None, lower: bool) -> Any:
+    """Eigenvalues, and eigenvectors with ``vᴴ · b · v = I``."""
+    # SciPy's linear algebra is large, and every compilation knows these ops
+    from scipy.linalg import eigh
+
+    check_square("eigvalsh", a)
+    if b is not None and b.shape != a.shape:
+        raise ValueError(f"eigvalsh takes two matrices of one shape, got {a.shape} and {b.shape}")
+    if not a.size:
+        return np.zeros(0, a.dtype), a
+    return eigh(a, b, lower=lower, check_finite=False)
+
+
+_eig = Eig()
+
+
+def eig(x: Any) -> list[Variable]:
+    """Eigenvalues and right eigenvectors, both complex, of a square matrix: see :class:`Eig`."""
+    return _eig(x)  # type: ignore[return-value]
+
+
+def eigh(a: Any, UPLO: Literal["L", "U"] = "L") -> list[Variable]:
+    """Eigenvalues, ascending, and eigenvectors of a Hermitian matrix, of which the lower ('L') or upper ('U') triangle is read."""
+    return Eigh(UPLO)(a)  # type: ignore[return-value]
+
+
+def eigvalsh(a: Any, b: Any = None, lower: bool = True) -> Variable:
+    """Eigenvalues, ascending, of a Hermitian matrix ``a``, or of ``a · v = w · b · v`` with a positive definite ``b``."""
+    return Eigvalsh(lower)(a, b)  # type: ignore[return-value]

@@ -1,0 +1,228 @@
+"""QR and singular value decompositions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from attrs import field
+from attrs.validators import in_
+
+from tcore.graph import Apply, Op, Variable
+from tcore.graph.null_type import DisconnectedType, grad_undefined
+from tcore.records import frozen
+from tcore.tensor._lengths import least
+from tcore.tensor.alloc import identity_like, zeros_like
+from tcore.tensor.dot import dot, matrix_dot
+from tcore.tensor.join import join
+from tcore.tensor.linalg.matrices import adjoint, as_matrix, diagonal_matrix, diagonal_of, real_dtype
+from tcore.tensor.linalg.solve import solve_upper_triangular
+from tcore.tensor.math import cast, eq, switch
+from tcore.tensor.triangles import tril
+from tcore.tensor.type import TensorType
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["SVD", "QRFull", "QRIncomplete", "qr", "svd"]
+
+_MODES = ("reduced", "complete", "r", "raw")
+
+
+def _given(g: Variable, like: Any) -> Any:
+    return zeros_like(like) if isinstance(g.type, DisconnectedType) else g
+
+
+def _hermitian_of_lower(x: Any) -> Any:
+    """The Hermitian matrix that has the lower triangle of ``x``."""
+    below = tril(x, -1)
+    return below + adjoint(below) + diagonal_matrix(cast(diagonal_of(x).real, x.type.dtype))
+
+
+def _qr_gradient(a: Any, q: Any, r: Any, gq: Any, gr: Any) -> Any:
+    """The gradient of the reduced decomposition, whose first columns have full rank (Walter and Lehmann, 2018).
+
+    A matrix with more columns than rows is ``[X Y]`` with a square ``X = q · u`` and ``Y = q · v``.
+    """
+    k = q.shape[1]
+    y = a[:, k:]
+    u, gu, gv = r[:, :k], gr[:, :k], gr[:, k:]
+    gq = gq + dot(y, adjoint(gv))
+    inner = _hermitian_of_lower(dot(u, adjoint(gu)) - dot(adjoint(gq), q))
+    gx = adjoint(solve_upper_triangular(u, adjoint(gq + dot(q, inner))))
+    return join(1, gx, dot(q, gv))
+
+
+@frozen
+class QRFull(Op):
+    """A matrix as ``q · r``: ``q`` has orthonormal columns, ``r`` is an upper triangle. ``mode`` as in :func:`qr`, but not 'r'."""
+
+    mode: Literal["reduced", "complete", "raw"] = field(validator=in_(("reduced", "complete", "raw")))
+
+    def make_node(self, x: Any) -> Apply:
+        x = as_matrix("qr", x)
+        matrix = TensorType(x.type.dtype, (False, False))
+        return Apply(self, [x], [matrix(), TensorType(x.type.dtype, (False,))() if self.mode == "raw" else matrix()])
+
+    def perform(self, node: Apply, inputs: Sequence[Any], output_storage: Sequence[list[Any]], params: Any = None) -> None:
+        for cell, value in zip(output_storage, np.linalg.qr(inputs[0], self.mode), strict=True):
+            cell[0] = np.asarray(value, inputs[0].dtype)
+
+    def infer_shape(self, node: Apply, shapes: Sequence[Any]) -> list[tuple[Any, ...]]:
+        ((rows, columns),) = shapes
+        few = least(rows, columns)
+        return {
+            "reduced": [(rows, few), (few, columns)],
+            "complete": [(rows, rows), (rows, columns)],
+            "raw": [(columns, rows), (few,)],
+        }[self.mode]
+
+    def L_op(self, inputs: Sequence[Variable], outputs: Sequence[Variable], output_grads: Sequence[Variable]) -> list[Variable]:
+        if self.mode != "reduced":
+            return [grad_undefined(self, 0, inputs[0], "only the reduced decomposition is a function of the matrix; use mode='reduced'")]
+        q, r = outputs
+        gq, gr = (_given(g, output) for g, output in zip(output_grads, outputs, strict=True))
+        return [_qr_gradient(inputs[0], q, r, gq, gr)]
+
+    def __str__(self) -> str:
+        return f"QRFull{{mode={self.mode!r}}}"
+
+
+@frozen
+class QRIncomplete(Op):
+    """The upper triangle ``r`` of a matrix ``q · r`` alone."""
+
+    mode: Literal["r"] = field(default="r", validator=in_(("r",)))
+
+    def make_node(self, x: Any) -> Apply:
+        x = as_matrix("qr", x)
+        return Apply(self, [x], [TensorType(x.type.dtype, (False, False))()])
+
+    def perform(self, node: Apply, inputs: Sequence[Any], output_storage: Sequence[list[Any]], params: Any = None) -> None:
+        output_storage[0][0] = np.asarray(np.linalg.qr(inputs[0], "r"), inputs[0].dtype)
+
+    def infer_shape(self, node: Apply, shapes: Sequence[Any]) -> list[tuple[Any, ...]]:
+        ((rows, columns),) = shapes
+        return [(least(rows, columns), columns)]
+
+    def L_op(self, inputs: Sequence[Variable], outputs: Sequence[Variable], output_grads: Sequence[Variable]) -> list[Variable]:
+        """Needs ``q`` as well, so the matrix is decomposed again."""
+        q, r = QRFull("reduced")(inputs[0])
+        return [_qr_gradient(inputs[0], q, r, zeros_like(q), output_grads[0])]
+
+    def __str__(self) -> str:
+        return f"QRIncomplete{{mode={self.mode!r}}}"
+
+
+def qr(a: Any, mode: Literal["reduced", "complete", "r", "raw"] = "reduced") -> Any:
+    """A matrix of shape (M, N) as the product of one with orthonormal columns and an upper triangle; ``K = min(M, N)``.
+
+    Parameters
+    ----------
+    a : matrix
+        Integers are taken as floatX.
+    mode : str
+        'reduced' gives ``q, r`` of shapes (M, K), (K, N); 'complete' of (M, M), (M, N); 'r' only ``r``, of (K, N); 'raw' gives what LAPACK
+        computes, ``h, tau`` of (N, M), (K,), with ``h`` transposed.
+
+    Returns
+    -------
+    list of two variables, for 'r' one variable
+        Differentiable in the modes 'reduced' and 'r', where the first K columns of ``a`` are independent.
+    """
+    if mode not in _MODES:
+        raise ValueError(f"the mode of qr is one of {', '.join(_MODES)}, got {mode!r}")
+    return QRIncomplete("r")(a) if mode == "r" else QRFull(mode)(a)  # type: ignore[arg-type]
+
+
+@frozen
+class SVD(Op):
+    """Singular value decomposition: ``x = u · diag(s) · vh``, ``s`` descending.
+
+    Parameters
+    ----------
+    full_matrices : bool
+        True gives ``u``, ``vh`` of shapes (M, M), (N, N), False of (M, K), (K, N), with ``K = min(M, N)``.
+    compute_uv : bool
+        False gives only ``s``.
+    """
+
+    full_matrices: int = field(default=1, converter=lambda flag: int(bool(flag)))
+    compute_uv: int = field(default=1, converter=lambda flag: int(bool(flag)))
+
+    def make_node(self, x: Any) -> Apply:
+        x = as_matrix("svd", x)
+        singular = TensorType(real_dtype(x.type.dtype), (False,))
+        if not self.compute_uv:
+            return Apply(self, [x], [singular()])
+        matrix = TensorType(x.type.dtype, (False, False))
+        return Apply(self, [x], [matrix(), singular(), matrix()])
+
+    def perform(self, node: Apply, inputs: Sequence[Any], output_storage: Sequence[list[Any]], params: Any = None) -> None:
+        found: Any = np.linalg.svd(inputs[0], full_matrices=bool(self.full_matrices), compute_uv=bool(self.compute_uv))  # type: ignore[call-overload]
+        for cell, value in zip(output_storage, found if self.compute_uv else [found], strict=True):
+            cell[0] = np.asarray(value)
+
+    def infer_shape(self, node: Apply, shapes: Sequence[Any]) -> list[tuple[Any, ...]]:
+        ((rows, columns),) = shapes
+        few = least(rows, columns)
+        if not self.compute_uv:
+            return [(few,)]
+        return [(rows, rows if self.full_matrices else few), (few,), (columns if self.full_matrices else few, columns)]
+
+    def L_op(self, inputs: Sequence[Variable], outputs: Sequence[Variable], output_grads: Sequence[Variable]) -> list[Variable]:
+        """For different singular values that are not zero; phases of complex vectors must not matter."""
+        x = inputs[0]
+        if not self.compute_uv:
+            u, _, vh = svd(x, full_matrices=False)
+            return [matrix_dot(u, _scaled(output_grads[0], u), vh)]
+        gu, gs, gv = output_grads
+        only_values = isinstance(gu.type, DisconnectedType) and isinstance(gv.type, DisconnectedType)
+        if self.full_matrices and not only_values:
+            return [grad_undefined(self, 0, x, "the vectors beyond min(M, N) are arbitrary; use full_matrices=False")]
+        u, s, vh = outputs if not self.full_matrices else svd(x, full_matrices=False)
+        if only_values:
+            return [matrix_dot(u, _scaled(gs, u), vh)]
+        return [_svd_gradient(u, s, adjoint(vh), _given(gu, u), _given(gs, s), adjoint(_given(gv, vh)))]
+
+    def __str__(self) -> str:
+        return f"SVD{{full_matrices={self.full_matrices}, compute_uv={self.compute_uv}}}"
+
+
+def _scaled(s: Any, u: Any) -> Any:
+    return diagonal_matrix(cast(s, u.type.dtype))
+
+
+def _svd_gradient(u: Any, s: Any, v: Any, gu: Any, gs: Any, gv: Any) -> Any:
+    """Reverse mode of ``u · diag(s) · vᴴ`` (Wan and Zhang, 2019)."""
+    square = s * s
+    gaps = square.dimshuffle("x", 0) - square.dimshuffle(0, "x")
+    same = eq(identity_like(gaps), 1)
+    one, zero = np.array(1, s.type.dtype), np.array(0, s.type.dtype)
+    reciprocal = switch(same, zero, one / switch(same, one, gaps))
+    diagonal, inverse = _scaled(s, u), _scaled(one / s, u)
+    left, right = dot(adjoint(u), gu), dot(adjoint(v), gv)
+    j, k = reciprocal * left, reciprocal * right
+    inner = dot(j + adjoint(j), diagonal) + dot(diagonal, k + adjoint(k)) + _scaled(gs, u)
+    if u.type.dtype != s.type.dtype:  # complex: the common phase of a pair of vectors
+        phase = diagonal_matrix(diagonal_of(right))
+        inner = inner + dot(inverse, adjoint(phase) - phase) / np.array(2, s.type.dtype)
+    outside_u = dot(gu - dot(u, left), inverse)
+    outside_v = dot(gv - dot(v, right), inverse)
+    return matrix_dot(u, inner, adjoint(v)) + dot(outside_u, adjoint(v)) + dot(u, adjoint(outside_v))
+
+
+def svd(a: Any, full_matrices: Any = 1, compute_uv: Any = 1) -> Any:
+    """The singular value decomposition of a matrix of shape (M, N): ``[u, s, vh]`` with ``a = u · diag(s) · vh``, or ``s`` alone.
+
+    Parameters
+    ----------
+    a : matrix
+        Integers are taken as floatX.
+    full_matrices : bool
+        True gives ``u``, ``vh`` of shapes (M, M), (N, N), False of (M, K), (K, N), with ``K = min(M, N)``. Only the latter have
+        gradients; ``s`` always has.
+    compute_uv : bool
+        False gives only ``s``.
+    """
+    return SVD(full_matrices, compute_uv)(a)
