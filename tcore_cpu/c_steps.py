@@ -7,7 +7,6 @@ import hashlib
 import importlib.machinery
 import importlib.util
 import shlex
-import subprocess
 import sys
 import sysconfig
 import tempfile
@@ -22,6 +21,7 @@ from tcore.link import ValueLock
 from tcore.link.errors import ThunkView, raise_with_op
 from tcore.records import frozen
 from tcore.scalar.type import Scalar
+from tcore_cpu.children import run
 from tcore_cpu.compiler import CompileError, extra_libraries, warn_of_output
 from tcore_cpu.store import Library, open_store
 from tcore_cpu.user_block import Block, params_of
@@ -194,12 +194,12 @@ def _compile(text: ModuleText, folder: Path, home: Path | None = None) -> Path:
     command += [f"-L{path}" for path in text.library_dirs]
     command += [f"-l{name}" for name in text.libraries]
     command += extra_libraries()
-    run = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
-    if run.returncode:
-        lines = run.stderr.strip().splitlines()[:30]
+    status, output = run(command, folder)
+    if status:
+        lines = output.strip().splitlines()[:30]
         raise CompileError("\n".join(["the compiler refused an op's C code:", *lines, f"command: {shlex.join(command)}"]))
-    if run.stderr.strip():
-        warn_of_output(run.stderr)
+    if output.strip():
+        warn_of_output(output)
     return target
 
 

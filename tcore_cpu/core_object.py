@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import shlex
-import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from tcore.configuration import config
 from tcore_cpu import runtime_build
+from tcore_cpu.children import run
 from tcore_cpu.compiler import CompileError, Compiler, find_compiler, platform_abi
 from tcore_cpu.store import Library, Store, open_store
 
@@ -61,9 +61,7 @@ def run_compiler(compiler: Compiler, command: Sequence[str], folder: Path) -> No
     CompileError
         With what it printed, if it fails.
     """
-    done = subprocess.run(
-        command, cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
-    )
-    if done.returncode:
-        lines = done.stdout.strip().splitlines()
+    status, output = run(command, folder, folder)
+    if status:
+        lines = output.strip().splitlines()
         raise CompileError("\n".join([f"{compiler.path} failed:", *lines[:30], f"command: {shlex.join(command)}"]))

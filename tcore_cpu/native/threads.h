@@ -66,14 +66,18 @@ static void tc_scratch_attach(void *scratch);
  * this thread meanwhile. */
 static int tc_ask(tc_frame *f)
 {
+    static _Thread_local int depth;
     double now = tc_seconds();
-    if (now - f->polled < TC_POLL)
+    /* Handlers that are interrupted by handlers, and so on, must not use up the stack. */
+    if (now - f->polled < TC_POLL || depth == 4)
         return 0;
     f->polled = now;
     tc_frame *watched = tc_watched;
     void *scratch = tc_scratch_detach();
     tc_watched = NULL;
+    depth++;
     int stop = f->on_poll(f->host);
+    depth--;
     tc_watched = watched;
     tc_scratch_attach(scratch);
     return stop;

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 
@@ -172,8 +174,13 @@ def test_signal_handler_that_calls_a_function(threads, native) -> None:
     threads(1)
     values, other = (np.linspace(0, 1, 4), np.linspace(0, 1, 150_000)), (np.linspace(0, 1, 3), np.linspace(0, 1, 20_000))
     expected, within = f(*values), []
-    old = signal.signal(signal.SIGALRM, lambda *_: within.append(g(*other)))
-    signal.setitimer(signal.ITIMER_REAL, 0.01, 0.1)
+
+    def handler(number, frame):
+        within.append(g(*other))
+        signal.setitimer(signal.ITIMER_REAL, 0.1)
+
+    old = signal.signal(signal.SIGALRM, handler)
+    signal.setitimer(signal.ITIMER_REAL, 0.01)
     try:
         np.testing.assert_array_equal(f(*values), expected)
     finally:
@@ -181,6 +188,44 @@ def test_signal_handler_that_calls_a_function(threads, native) -> None:
         signal.signal(signal.SIGALRM, old)
     assert within
     np.testing.assert_allclose(within, 1)
+
+
+NESTED = """
+import signal
+import numpy as np
+import tcore
+import tcore.tensor as T
+from tcore_cpu.runtime import runtime
+
+runtime().set_threads(1)
+x, y = T.dvector("x"), T.dvector("y")
+table = x.dimshuffle(0, "x") + y.dimshuffle("x", 0)
+for _ in range(60):
+    table = T.sin(T.exp(-T.sqr(table)))
+f = tcore.function([x, y], table.sum(), mode=tcore.Mode("cvm", None))
+values, levels = (np.linspace(0, 1, 8), np.linspace(0, 1, 40_000)), [0]
+expected = f(*values)
+
+def handler(number, frame):
+    levels[0] += 1
+    if levels[0] == 14:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+    elif levels[0] < 14:
+        f(*values)
+
+signal.signal(signal.SIGALRM, handler)
+signal.setitimer(signal.ITIMER_REAL, 0.01, 0.06)
+while levels[0] < 14:
+    assert f(*values) == expected
+print("done")
+"""
+
+
+def test_signal_handlers_that_interrupt_each_other() -> None:
+    """Handlers that are slower than their signals come: kernels within kernels do not use up a small stack."""
+    command = ["sh", "-c", 'ulimit -s 512; exec "$@"', "sh", sys.executable, "-P", "-c", NESTED]
+    found = subprocess.run(command, env={**os.environ, "TCORE_FLAGS": "backend=cpu"}, capture_output=True, text=True, timeout=120, check=False)
+    assert (found.returncode, found.stdout) == (0, "done\n"), found.stderr
 
 
 def test_interrupt_in_an_update_in_place(threads, interrupted) -> None:
