@@ -22,8 +22,8 @@ from tcore.link.errors import ThunkView, raise_with_op
 from tcore.records import frozen
 from tcore.scalar.type import Scalar
 from tcore_cpu.children import run
-from tcore_cpu.compiler import CompileError, extra_libraries, warn_of_output
-from tcore_cpu.store import Library, open_store
+from tcore_cpu.compiler import CompileError, extra_libraries, in_some_store, storage_faults, warn_of_output
+from tcore_cpu.store import Library, Store, open_store
 from tcore_cpu.user_block import Block, params_of
 from tcore_cpu.user_code import ModuleText, has_c_code, text_of
 
@@ -138,18 +138,37 @@ def _find_or_compile(text: ModuleText) -> Path:
         if found is not None:
             _kept.append(found)
             return found.path
-        _compiled.add(key)
-        with store.workplace() as folder:
-            built = _compile(text, folder, store.root)
-            library = store.put(key, built, {"flags": _command(text)})
-            built.with_suffix(".cpp").replace(store.root / f"{text.name}.cpp")
-        _kept.append(library)
-        return library.path
+        library = in_some_store(store, lambda place: _compile_into(place, key, text))
+    else:
+        library = _compile_aside(text)
     _compiled.add(key)
-    private = tempfile.TemporaryDirectory(prefix="tcore-user-code-")
-    atexit.register(private.cleanup)  # as late as can be, and before Python complains that nobody did
-    _kept.append(Library(_compile(text, Path(private.name)), compiled=True))
-    return _kept[-1].path
+    _kept.append(library)
+    return library.path
+
+
+def _compile_into(store: Store, key: str, text: ModuleText) -> Library:
+    """The module as an entry of a store, its source beside it; OSError where that cannot be written."""
+    with store.workplace() as folder:
+        with storage_faults(folder):
+            built = _compile(text, folder, store.root)
+        library = store.put(key, built, {"flags": _command(text)})
+        built.with_suffix(".cpp").replace(store.root / f"{text.name}.cpp")
+    return library
+
+
+def _compile_aside(text: ModuleText) -> Library:
+    """The module of code that asks not to be kept, in a private folder until the process ends."""
+    try:
+        private = tempfile.TemporaryDirectory(prefix="tcore-user-code-")
+        atexit.register(private.cleanup)  # as late as can be, and before Python complains that nobody did
+        folder = Path(private.name)
+        with storage_faults(folder):
+            return Library(_compile(text, folder), compiled=True)
+    except OSError as error:
+        raise CompileError(
+            f"an op's C code can be compiled nowhere: {tempfile.gettempdir()} cannot be written ({error.strerror}); "
+            f"name another folder in the environment variable TMPDIR"
+        ) from error
 
 
 _kept: list[Any] = []
@@ -254,7 +273,7 @@ class CThunk:
         if len(block.nodes) == 1:
             self.inputs = [cells[v] for v in block.nodes[0].inputs]
         self._flags, self._lock, self._failed = tuple(flags), lock, block.failed
-        self._run, self._place = loaded.module.run, loaded.module.failed_at
+        self._run, self._place, self._read = loaded.module.run, loaded.module.failed_at, loaded.module.operands
         extra = [[params_of(node)] for node in block.params] + [[call] for call in calls]
         self._struct = loaded.module.instantiate((*read, *written, *extra))
 
@@ -271,6 +290,10 @@ class CThunk:
     def failed_node(self) -> Any:
         """The node that the last run failed in; None where it failed before any."""
         return self._failed(self._place(self._struct))
+
+    def failed_operands(self) -> tuple[Any, ...] | None:
+        """What that node read, where the block keeps it for reports; it can be asked once."""
+        return self._read(self._struct)  # type: ignore[no-any-return]
 
 
 def lock_of(op: Any) -> ValueLock | None:

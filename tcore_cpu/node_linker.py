@@ -46,10 +46,10 @@ def is_lazy(node: Any) -> bool:
     return bool(getattr(node.op, "lazy_inputs", ()) or getattr(node.op, "lazy", False))
 
 
-def brings_c_code(node: Any) -> bool:
-    """Whether a node runs a user's C code here: it has some, and it can be compiled."""
+def brings_c_code(node: Any, derived: bool = False) -> bool:
+    """Whether a node runs C code here: it has some, and it can be compiled; ``derived`` as for :func:`has_c_code`."""
     prepare(node)
-    return has_c_code(node) and objection() is None
+    return has_c_code(node, derived) and objection() is None
 
 
 def ran_by(node: Apply, linked: Linked) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tcore.graph import Constant
-from tcore.link.errors import raise_with_op
+from tcore.link.errors import ThunkView, raise_with_op
 from tcore.link.program import note_written
 from tcore.link.storage import written_inputs
 from tcore.scalar.type import Scalar
@@ -159,7 +159,8 @@ class BlockThunk:
                 raise
             self.position_of_error = self.nodes.index(node)
             note_written(error, written_inputs(self.fgraph, self.nodes[: self.position_of_error + 1]))
-            raise_with_op(self.fgraph, node)
+            operands = self._block.failed_operands()
+            raise_with_op(self.fgraph, node, None if operands is None else ThunkView(operands, len(node.outputs)))
         for source, cell in self._copied:
             cell[0] = source[0]
 

@@ -25,8 +25,8 @@ Formula = Callable[[Any, Args, str], Expr]
 _LARGEST_POWER = 64
 
 
-def scalar_values(op: Any, args: Sequence[Expr], dtypes: Sequence[str]) -> tuple[Expr, ...]:
-    """The outputs of a scalar op on values, one per entry of ``dtypes``.
+def scalar_values(op: Any, args: Sequence[Expr], dtypes: Sequence[str], loop_name: str | None = None) -> tuple[Expr, ...]:
+    """The outputs of a scalar op on values, one per entry of ``dtypes``; as the function ``loop_name`` where one is given.
 
     Raises
     ------
@@ -35,9 +35,9 @@ def scalar_values(op: Any, args: Sequence[Expr], dtypes: Sequence[str]) -> tuple
     """
     if not {*dtypes, *(arg.dtype for arg in args)} <= STORED:
         raise NotLowered(f"{op} works on dtypes that kernels do not compute in")
-    if op.loop_name == "composite":
+    name = op.loop_name if loop_name is None else loop_name
+    if name == "composite":
         return _composite(op, tuple(args))
-    name = op.loop_name
     if name in FORMULAS:
         return (FORMULAS[name](op, tuple(args), dtypes[0]),)
     if name in FUNCTIONS:
@@ -150,9 +150,20 @@ def _invert(op: Any, args: Args, dtype: str) -> Expr:
     return apply_function("invert", args, dtype)
 
 
+def _of_pairs(op: Any, args: Args, dtype: str) -> Expr:
+    raise NotLowered(f"{op} makes complex numbers, which kernels do not compute in")
+
+
 FORMULAS: dict[str, Formula] = {
     "identity": lambda op, args, dtype: cast(args[0], dtype),
     "cast": lambda op, args, dtype: cast(args[0], dtype),
+    # of real numbers
+    "real": lambda op, args, dtype: cast(args[0], dtype),
+    "conj": lambda op, args, dtype: cast(args[0], dtype),
+    "imag": lambda op, args, dtype: const(0, dtype),
+    "angle": lambda op, args, dtype: apply_function("atan2", (const(0, dtype), args[0]), dtype),
+    "complex": _of_pairs,
+    "complex_from_polar": _of_pairs,
     "second": lambda op, args, dtype: cast(args[1], dtype),
     "switch": _switch,
     "clip": _clip,

@@ -75,6 +75,68 @@ def test_c_code_of_elemwise_is_automatic_L8738():
     assert cube(scalar.float64()).type == scalar.float64
 
 
+class Guarded(BinaryScalarOp):
+    """Text that no kernel can hold: headers, an error, memory of its own, state; and no form in Python."""
+
+    def c_headers(self):
+        return ["<cmath>"]
+
+    def c_support_code_apply(self, node, name):
+        return f"static double twice_{name}(double x) {{ return 2 * x; }}"
+
+    def c_support_code_struct(self, node, name):
+        return f"double offset_{name};"
+
+    def c_init_code_struct(self, node, name, sub):
+        return f"offset_{name} = 0.5;"
+
+    def c_code(self, node, name, inputs, outputs, sub):
+        (x, y), (z,) = inputs, outputs
+        return f"""double* held = (double*) malloc(sizeof(double));
+            if ({x} < 0) {{ PyErr_SetString(PyExc_ValueError, "negative element"); {sub["fail"]} }}
+            *held = twice_{name}({x}) + std::fabs({y}) + offset_{name};
+            {z} = (dtype_{z}) *held;"""
+
+    def c_code_cleanup(self, node, name, inputs, outputs, sub):
+        return "free(held);"
+
+    def c_code_cache_version(self):
+        return (1,)
+
+
+@pytest.mark.parametrize("linker", ["cvm", "c|py", "c"])
+def test_c_code_of_elemwise_with_all_methods_L8738(linker):
+    """Elemwise has C code where its scalar op does, whatever that uses: strides, broadcasting, in place, errors with the node."""
+    pytest.importorskip("tcore_cpu", reason="tcore-cpu is not installed")
+    op = Elemwise(Guarded(scalar.upcast_out, name="guarded"))
+    x, y = T.dmatrix("x"), T.fvector("y")
+    f = tcore.function([x, y], [op(x, y), T.exp(op(x, y)) + 1], mode=tcore.Mode(linker=linker))
+    value = np.arange(12.0).reshape(3, 4)[:, ::-2]
+    expected = 2 * value + 3 + 0.5
+    for _ in range(2):  # once on old results
+        plain, fused = f(value, [-3, 3])
+        np.testing.assert_allclose(plain, expected)
+        np.testing.assert_allclose(fused, np.exp(expected) + 1)
+    with pytest.raises(ValueError, match=r"negative element\nApply node that caused the error: Elemwise\{.*guarded"):
+        f(-value, [1, 2])
+    with pytest.raises(ValueError, match=r"mis-match. \(input\[0\].shape\[1\] = 2, input\[1\].shape\[1\] = 3\)"):
+        f(value, [1, 2, 3])
+    assert f(np.zeros((0, 2)), [1, 2])[0].shape == (0, 2)
+
+
+def test_c_code_of_elemwise_in_place_L8738():
+    """An output that takes over an input writes there."""
+    pytest.importorskip("tcore_cpu", reason="tcore-cpu is not installed")
+    guarded = Guarded(scalar.upcast_out, name="guarded")
+    s = tcore.shared(np.array([1.0, 2.0]))
+    f = tcore.function([], [], updates=[(s, Elemwise(guarded)(s, T.constant([-1.0, 1.0])))], mode=tcore.Mode(linker="cvm", optimizer="fast_run"))
+    assert [node.op.destroy_map for node in f.maker.fgraph.toposort()] == [{0: [0]}]
+    before = s.get_value(borrow=True)
+    f()
+    np.testing.assert_allclose(s.get_value(borrow=True), [3.5, 5.5])
+    assert np.shares_memory(s.get_value(borrow=True), before)
+
+
 @pytest.mark.parametrize(("name", "values"), [("gammaln", [0.5, 3.0]), ("psi", [0.5, 3.0]), ("gamma", [0.5, 3.0])])
 def test_model_examples_L8742(name, values):
     """GammaLn, Psi and Gamma, against SciPy, with gradients where there are some."""

@@ -463,3 +463,35 @@ def test_results_of_another_type_name_the_node(made, says) -> None:
     with pytest.raises(TypeError, match=says) as caught:
         function([x], tt.exp(Returns(made)(x)), mode=Mode(CvmLinker()))(np.zeros(2))
     assert "Apply node that caused the error: Returns" in str(caught.value)
+
+
+@pytest.mark.parametrize("fails", ["own code", "a kernel"])
+def test_errors_in_a_block_show_what_the_node_read(fails) -> None:
+    """Shapes, strides and scalar values of values that exist in C only, as all linkers show them."""
+    x, y, s = tt.dvector("x"), tt.fvector("y"), tt.dscalar("s")
+    product = VectorTimesVector()(VectorTimesScalar()(x, s), tt.exp(y))
+    out = product if fails == "own code" else VectorTimesScalar()(tt.exp(x) + VectorTimesScalar()(tt.exp(y), s), s)
+    f = function([x, y, s], out, mode=Mode(linker=CLinker(), optimizer=None))
+    with pytest.raises(ValueError, match="(?i)mis-?match") as caught:
+        f(np.arange(2.0), np.zeros(3, "float32"), 2.5)
+    text = str(caught.value)
+    assert text.count("Apply node that caused the error") == 1
+    assert "Inputs shapes: [(2,), (3,)]" in text
+    assert "Inputs strides: [(8,), (4,)]" in text
+    with pytest.raises(ValueError, match="Inputs scalar values: .*2.5"):
+        function([x, s], [Refuses()(x, s * 2.5), Refuses()(x, s)], mode=Mode(linker=CLinker(), optimizer=None))(np.zeros(1), 1.0)
+
+
+class Refuses(Op):
+    """C code that fails at once."""
+
+    __props__ = ()
+
+    def make_node(self, *inputs):
+        return Apply(self, [*inputs], [inputs[0].type()])
+
+    def c_code(self, node, name, inputs, outputs, sub):
+        return f'PyErr_SetString(PyExc_ValueError, "refused"); {sub["fail"]}'
+
+    def c_code_cache_version(self):
+        return (1,)
