@@ -73,6 +73,8 @@ class Lengths:
         return cast(self._scalar(value, depth), "int64")
 
     def _scalar(self, variable: Any, depth: int) -> Expr:
+        if not all(getattr(variable.type, "broadcastable", ())):
+            raise NotScheduled(f"{variable} has more than one value")
         if isinstance(variable, Constant):
             return index_const(int(variable.data))
         buffer = self._buffer_of(variable)
@@ -93,7 +95,8 @@ class Lengths:
     def _applied(self, variable: Any, args: list[Expr]) -> Expr:
         """An output of a scalar or elementwise op for values of its inputs."""
         op, inputs = variable.owner.op, variable.owner.inputs
-        scalar_op = getattr(op, "scalar_op", op)
+        # reductions have a scalar op, too
+        scalar_op = op.scalar_op if type(op).__name__ == "Elemwise" else op
         if not hasattr(scalar_op, "loop_name"):
             raise NotScheduled(f"{op} is no arithmetic of lengths")
         args = [cast(a, v.type.dtype) if not isinstance(a, Const) else a for a, v in zip(args, inputs, strict=True)]

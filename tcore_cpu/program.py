@@ -114,7 +114,8 @@ class ProgramBuilder:
         self.position = 0
         self.destroyed: set[Any] = set()
         self.copied: dict[int, int] = {}  # slots with what a step may overwrite -> its node
-        self.overwritten: set[Any] = set()
+        self.writes: dict[Any, int] = {}  # memory -> how often it is overwritten
+        self.written: dict[Any, int] = {}  # variable -> how often it was when the variable was made
         self.available: set[Any] = set(self.inputs)
         self.own_inputs = frozenset(self.inputs)
         self.buffers: dict[Any, Buffer] = {}
@@ -228,9 +229,10 @@ class ProgramBuilder:
             for shown in (getattr(node.op, "destroy_map", None) or {}).values():
                 for k in shown:
                     origin = self.root.get(node.inputs[k], node.inputs[k])
-                    self.overwritten.add(origin)
+                    self.writes[origin] = self.writes.get(origin, 0) + 1
                     if origin in inputs:
                         self.destroyed.add(origin)
+            self.written.update((v, self.writes.get(self.root.get(v, v), 0)) for v in node.outputs)
         for position, step in enumerate(steps):
             members = step.nodes if isinstance(step, Group) else (step,)
             for node in members:
@@ -282,7 +284,8 @@ class ProgramBuilder:
         destroyed = {k for shown in (getattr(node.op, "destroy_map", None) or {}).values() for k in shown}
         for k, variable in enumerate(node.inputs):
             slot = self.slot(variable)
-            if k in destroyed and self.root.get(variable, variable) in self.destroyed:
+            # values that are no arrays (generators) are objects, which nothing else can be a view of
+            if k in destroyed and self.root.get(variable, variable) in self.destroyed and hasattr(variable.type, "dtype"):
                 own = self.assembler.slot(_ndim(variable.type), variable.type.dtype)
                 self.copied[own] = self.number[node]
                 self.assembler.emit(Instruction.PRIVATE, own, slot)
@@ -373,7 +376,7 @@ class ProgramBuilder:
         if isinstance(variable, Constant):
             return True
         root = self.root.get(variable, variable)
-        if root in self.overwritten:
+        if self.written.get(variable, 0) != self.writes.get(root, 0):
             return False
         return root in self.host or root in self.own_inputs or self.last.get(root, -1) >= self.position
 

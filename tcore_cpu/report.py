@@ -68,7 +68,7 @@ def _store(topic: str) -> ReportLine:
 
 
 def _blas(topic: str) -> ReportLine:
-    from tcore_cpu.blas import BlasError, find_blas
+    from tcore_cpu.blas import DEFAULT, BlasError, find_blas
 
     try:
         found = find_blas()
@@ -76,7 +76,7 @@ def _blas(topic: str) -> ReportLine:
         return ReportLine(topic, "missing", str(error), "pip install scipy")
     if found is None:
         return ReportLine(topic, "info", "switched off by an empty blas.ldflags; products run on NumPy")
-    origin = "SciPy's" if config.blas.ldflags.strip() == "-lblas" else f"from {config.blas.ldflags}"
+    origin = "SciPy's" if config.blas.ldflags.strip() == DEFAULT else f"from {config.blas.ldflags}"
     threads = "on tcore's threads" if found.threads is not None else "on threads of its own"
     return ReportLine(topic, "ok", f"{origin}, {len(found.routines)} routines, {threads}")
 

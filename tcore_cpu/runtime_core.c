@@ -20,6 +20,7 @@
 #include "native/rows.h"
 #include "native/lanes.h"
 #include "native/kernels.h"
+#include "native/vectors.h"
 #include "native/products.h"
 #include "native/blas.h"
 #include "native/frames.h"

@@ -71,6 +71,7 @@ from tcore_sparse.ops.parts import (
     csm_shape,
 )
 from tcore_sparse.ops.rows import ConstructSparseFromList, construct_sparse_from_list
+from tcore_sparse.ops.usmm import Usmm, usmm
 from tcore_sparse.types import SparseType, all_dtypes, sparse_formats
 from tcore_sparse.variable import (
     SparseConstant,
@@ -101,6 +102,7 @@ __all__ = [
     "StructuredDot",
     "Transpose",
     "TrueDot",
+    "Usmm",
     "add",
     "all_dtypes",
     "arcsin",
@@ -158,4 +160,5 @@ __all__ = [
     "transpose",
     "true_dot",
     "trunc",
+    "usmm",
 ]

@@ -15,6 +15,7 @@ from tcore.codegen.expr import Const, Expr, Opaque, OpaqueCode, cast, const, sel
 from tcore.codegen.functions import FUNCTIONS, apply_function, kind
 from tcore.codegen.lowering import STORED, NotLowered
 from tcore.graph.errors import MethodNotDefined
+from tcore.scalar.normal_quantile import quantile_formula
 from tcore.scalar.type import get_scalar_type
 
 __all__ = ["FORMULAS", "scalar_values"]
@@ -154,6 +155,20 @@ def _of_pairs(op: Any, args: Args, dtype: str) -> Expr:
     raise NotLowered(f"{op} makes complex numbers, which kernels do not compute in")
 
 
+class _InLoops:
+    """float64 arithmetic of the loop IR, for formulas that are written over any."""
+
+    constant = staticmethod(lambda value: const(value, "float64"))
+    add, sub, mul, div = (staticmethod(lambda a, b, name=name: apply_function(name, (a, b), "float64")) for name in ("add", "sub", "mul", "true_div"))
+    sqrt = staticmethod(lambda a: apply_function("sqrt", (a,), "float64"))
+    less = staticmethod(lambda a, b: apply_function("lt", (a, b), "bool"))
+    select = staticmethod(select)
+
+
+def _normal_quantile(op: Any, args: Args, dtype: str) -> Expr:
+    return cast(quantile_formula(cast(args[0], "float64"), _InLoops()), dtype)
+
+
 FORMULAS: dict[str, Formula] = {
     "identity": lambda op, args, dtype: cast(args[0], dtype),
     "cast": lambda op, args, dtype: cast(args[0], dtype),
@@ -177,6 +192,7 @@ FORMULAS: dict[str, Formula] = {
     "rad2deg": _scale(180 / math.pi),
     "sigmoid": _sigmoid,
     "softplus": _softplus,
+    "normal_quantile": _normal_quantile,
     **{name: _rounding(name) for name in ("ceil", "floor", "trunc", "rint", "round")},
 }
 """Scalar ops that are a formula: from the op, its operands and its output dtype."""

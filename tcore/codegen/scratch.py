@@ -114,27 +114,16 @@ class _Placer:
             self.kept = [(b, axes, v) for b, axes, v in self.kept]
 
     def keep_rows(self) -> None:
-        """Rows that cost a call and are read in several phases."""
-        users: dict[Expr, set[int]] = {}
-        phases = self.phases()
-        stages: list[tuple[int, tuple[Expr, ...]]] = [
-            (phases[r.outputs[0]], r.elements) for r in self.reduces
-        ]
-        last = 1 + max(phases.values(), default=0)
-        stages += [(last, (v,)) for _, axes, v in self.maps if len(axes) > len(self.outer)]
-        heavy: set[Expr] = set()
-        for phase, roots in stages:
-            for expr in flatten(roots):
-                users.setdefault(expr, set()).add(phase)
-                if expression_cost(expr) >= 8 or any(arg in heavy for arg in expr.args):
-                    heavy.add(expr)
-        shared = {e for e, seen in users.items() if len(seen) > 1 and e in heavy and not e.axes <= self.per_row}
-        if not shared:
-            return
+        """Rows that cost a call and are read in several phases; what is kept is read where another kept row needs it."""
+        while shared := self.shared_rows():
+            self.keep(shared)
+
+    def keep(self, rows: Sequence[Expr]) -> None:
+        """Store ``rows``, as outputs where they are some, and read them from there."""
         stored = {v: (b, axes) for b, axes, v in self.maps}
         moved: dict[Expr, Expr] = {}
-        everything = [e for _, roots in stages for e in roots]
-        for expr in _maximal(everything, lambda e: e in shared):
+        kept: list[Store] = []
+        for expr in rows:
             axes: tuple[Axis, ...] = (*self.outer, *self.inner)
             if expr in stored:
                 buffer, axes = stored[expr]
@@ -147,13 +136,35 @@ class _Placer:
                 axes = (*self.outer, *self.inner)
                 buffer = Buffer(f"row{len(self.row_scratch)}", expr.dtype, (False,) * len(axes))
                 self.row_scratch.append(buffer)
-            self.kept.append((buffer, axes, expr))
+            kept.append((buffer, axes, expr))
             moved[expr] = Load(buffer, axes)
         self.reduces = [r.rewrite(lambda exprs: _replace(exprs, moved)) for r in self.reduces]
         self.maps = [(b, axes, _replace([v], moved)[0]) for b, axes, v in self.maps]
+        self.kept = [(b, axes, _replace([v], moved)[0]) for b, axes, v in self.kept]
+        # a row is not read to make itself
+        self.kept += [(b, axes, v.rebuild(tuple(_replace(v.args, moved)))) for b, axes, v in kept]
+
+    def shared_rows(self) -> list[Expr]:
+        """The topmost expressions that cost a call and are read in several phases, operands before users."""
+        phases = self.phases()
+        last = 1 + max(phases.values(), default=0)
+        full = len(self.outer) + len(self.inner)
+        stages = [(phases[r.outputs[0]], r.elements) for r in self.reduces]
+        stages += [(phases[b] + 1, (v,)) for b, axes, v in self.kept if len(axes) == full]
+        stages += [(last, (v,)) for _, axes, v in self.maps if len(axes) > len(self.outer)]
+        users: dict[Expr, set[int]] = {}
+        heavy: set[Expr] = set()
+        for phase, roots in stages:
+            for expr in flatten(roots):
+                users.setdefault(expr, set()).add(phase)
+                if expression_cost(expr) >= 8 or any(arg in heavy for arg in expr.args):
+                    heavy.add(expr)
+        shared = {e for e, seen in users.items() if len(seen) > 1 and e in heavy and not e.axes <= self.per_row}
+        found = set(_maximal([e for _, roots in stages for e in roots], lambda e: e in shared))
+        return [e for e in users if e in found]
 
     def phases(self) -> dict[Buffer, int]:
-        """Phase after which each reduction's result and each kept value is there."""
+        """Phase after which each reduction's result and each kept value is there; what is read stands before what reads it."""
         phase: dict[Buffer, int] = {}
         producers: dict[Buffer, tuple[Expr, ...]] = {b: r.elements for r in self.reduces for b in r.outputs}
         producers |= {b: (v,) for b, _, v in self.kept}
@@ -176,10 +187,11 @@ class _Placer:
         phase = self.phases()
         full = len(self.outer) + len(self.inner)
         kept_buffers = {b for b, _, _ in self.kept}
+        place = {buffer: k for k, buffer in enumerate(phase)}
         steps: list[tuple[tuple[int, int, int], Stage]] = []
-        for k, (buffer, axes, value) in enumerate(self.kept):
+        for buffer, axes, value in self.kept:
             row = len(axes) == full
-            steps.append(((phase[buffer] + row, 0 if row else 2, k), Map((buffer,), axes, (value,))))
+            steps.append(((phase[buffer] + row, 0 if row else 2, place[buffer]), Map((buffer,), axes, (value,))))
         for k, reduce in enumerate(self.reduces):
             steps.append(((phase[reduce.outputs[0]], 1, k), reduce))
         steps.sort(key=lambda step: step[0])

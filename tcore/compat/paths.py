@@ -77,6 +77,15 @@ PATHS: Mapping[str, str | tuple[str, ...]] = MappingProxyType(
         "tcore.sandbox": (),
         "tcore.sandbox.linalg": ("tcore.tensor.linalg.hints",),
         "tcore.sandbox.linalg.ops": ("tcore.tensor.linalg.hints", "tcore.tensor.linalg"),
+        "tcore.tensor.raw_random": (
+            "tcore.tensor.random.streams_base",
+            "tcore.tensor.random.state",
+            "tcore.tensor.random.function",
+            "tcore.tensor.random.distributions",
+        ),
+        "tcore.tensor.shared_randomstreams": ("tcore.tensor.random.shared_streams", "tcore.tensor.random.state"),
+        "tcore.tensor.randomstreams": ("tcore.tensor.random.shared_streams",),
+        "tcore.sandbox.rng_mrg": ("tcore.tensor.random.mrg_streams", "tcore.tensor.random.mrg31k3p", "tcore.tensor.random.mrg_op"),
         # arrays on devices
         "tcore.gpuarray.basic_ops": (
             "tcore.gpuarray.transfer",

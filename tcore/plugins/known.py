@@ -25,6 +25,10 @@ SUPPLIERS: dict[tuple[str, str], str] = {
     ("optimizations", "gpuarray_opencl"): "tcore-opencl",
     ("optimizations", "crossentropy_to_crossentropy_with_softmax"): "tcore-nnet",
     ("optimizations", "crossentropy_to_crossentropy_with_softmax_with_bias"): "tcore-nnet",
+    ("optimizations", "local_inplace_usmm"): "tcore-sparse",
+    ("optimizations", "local_structured_dot"): "tcore-sparse",
+    ("optimizations", "local_usmm"): "tcore-sparse",
+    ("optimizations", "local_usmm_parts"): "tcore-sparse",
     ("optimizations", "local_softmax_grad_to_crossentropy_with_softmax_grad"): "tcore-nnet",
 }
 

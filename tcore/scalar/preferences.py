@@ -126,7 +126,11 @@ def upcast_to_bitwise(*types: Scalar) -> tuple[Scalar]:
     for t in types:
         if t.dtype not in discrete_dtypes:
             raise TypeError(f"bitwise operations take integers and bools only, got {t.dtype}: cast it first")
-    return upcast_out(*types)
+    out = upcast_out(*types)
+    if out[0].dtype not in discrete_dtypes:
+        mixture = " and ".join(dict.fromkeys(t.dtype for t in types))
+        raise TypeError(f"no integer dtype holds all values of {mixture}, so they have no common bits: cast one of them")
+    return out
 
 
 class specific_out:

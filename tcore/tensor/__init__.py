@@ -45,12 +45,14 @@ import tcore.tensor.constant_rules  # noqa: F401 - adds rules  # isort: skip
 
 # ruff: noqa: F403 - each family lists its names in __all__
 
-__all__ = sorted(  # noqa: PLE0605 - what the families list
-    name for name, value in globals().items() if not name.startswith("_") and not isinstance(value, _ModuleType) and name != "annotations"
-)
-
 #: documented names that live elsewhere: on floors above this one, or too seldom used to load at once
 _ELSEWHERE = {
+    **dict.fromkeys(("choose", "compress"), "tcore.tensor.choosing"),
+    **dict.fromkeys(("CumOp", "LinearRecurrence", "cumprod", "cumsum"), "tcore.tensor.cumulative"),
+    **dict.fromkeys(("bartlett", "diff", "to_one_hot"), "tcore.tensor.differences"),
+    **dict.fromkeys(("RavelMultiIndex", "UnravelIndex", "ravel_multi_index", "unravel_index"), "tcore.tensor.index_tricks"),
+    **dict.fromkeys(("BinCount", "SearchsortedOp", "Unique", "bincount", "searchsorted", "unique"), "tcore.tensor.searching"),
+    **dict.fromkeys(("ArgSortOp", "SortOp", "argsort", "sort", "take_along_axis"), "tcore.tensor.sorting"),
     **dict.fromkeys(
         ("Dot22", "Dot22Scalar", "Gemm", "Gemv", "Ger", "blas_dtypes", "dot22", "dot22scalar"), "tcore.tensor.blas"
     ),
@@ -58,6 +60,7 @@ _ELSEWHERE = {
     **dict.fromkeys(("ger", "ger_destructive"), "tcore.tensor.blas"),
     "Constant": "tcore.graph",
     "Lop": "tcore.gradient",
+    "MethodNotDefined": "tcore.graph.errors",
     "Rop": "tcore.gradient",
     "ScalarSharedVariable": "tcore.tensor.sharedvar",
     "TensorSharedVariable": "tcore.tensor.sharedvar",
@@ -70,8 +73,21 @@ _ELSEWHERE = {
     "verify_grad": "tcore.gradient",
 }
 
+__all__ = sorted(  # noqa: PLE0605 - what the families list
+    {
+        *_ELSEWHERE,
+        *(name for name, value in globals().items() if not name.startswith("_") and not isinstance(value, _ModuleType) and name != "annotations"),
+    }
+)
+
 if _TYPE_CHECKING:
     from tcore.tensor.blas import *
+    from tcore.tensor.choosing import *
+    from tcore.tensor.cumulative import *
+    from tcore.tensor.differences import *
+    from tcore.tensor.index_tricks import *
+    from tcore.tensor.searching import *
+    from tcore.tensor.sorting import *
 else:
     _submodule = _lazy_submodules(__name__)
 

@@ -10,17 +10,20 @@ from attrs import field
 from tcore.configuration import config
 from tcore.graph import Apply, Op, Variable
 from tcore.records import frozen
-from tcore.scalar.dtypes import discrete_dtypes
-from tcore.tensor._lengths import greatest, least, less, plus
+from tcore.scalar.dtypes import discrete_dtypes, upcast
+from tcore.tensor._lengths import as_length, greatest, least, less, plus, times
+from tcore.tensor.alloc import integer_scalar
+from tcore.tensor.assertion import Assert
 from tcore.tensor.conversion import as_tensor_variable
-from tcore.tensor.indexing import inc_subtensor
+from tcore.tensor.indexing import inc_subtensor, set_subtensor
+from tcore.tensor.math import eq
 from tcore.tensor.ranges import arange
 from tcore.tensor.type import TensorType
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["AllocDiag", "ExtractDiag", "diag", "diagonal", "trace"]
+__all__ = ["AllocDiag", "ExtractDiag", "diag", "diagonal", "fill_diagonal", "fill_diagonal_offset", "trace"]
 
 
 @frozen
@@ -143,3 +146,55 @@ def trace(a: Any) -> Variable:
     if a.type.ndim != 2:
         raise ValueError(f"trace takes a matrix, got {a} with {a.type.ndim} dimensions")
     return diagonal(a).sum()
+
+
+def _filling(name: str, a: Any, val: Any) -> tuple[Any, Any]:
+    a, val = as_tensor_variable(a), as_tensor_variable(val)
+    if val.type.ndim != 0:
+        raise TypeError(f"{name} fills with a scalar, got {val} with {val.type.ndim} dimensions")
+    if upcast(a.type.dtype, val.type.dtype) != a.type.dtype:
+        raise TypeError(f"{name}: a value of dtype {val.type.dtype} does not fit into {a} of dtype {a.type.dtype}")
+    return a, val
+
+
+def fill_diagonal(a: Any, val: Any) -> Variable:
+    """``a`` with ``val`` on its main diagonal, ``a[i, i, …]``.
+
+    Parameters
+    ----------
+    a : tensor of two dimensions, or of more that are equally long
+    val : scalar
+        Of a dtype that fits into that of ``a``.
+    """
+    a, val = _filling("fill_diagonal", a, val)
+    if a.type.ndim < 2:
+        raise TypeError(f"fill_diagonal takes two dimensions or more, got {a} with {a.type.ndim}")
+    if a.type.ndim > 2:
+        equal = [eq(a.shape[0], a.shape[axis]) for axis in range(1, a.type.ndim)]
+        a = Assert("fill_diagonal: of more than two dimensions all have to be equally long", ValueError)(a, *equal)
+        length = as_length(a.shape[0])
+    else:
+        length = least(as_length(a.shape[0]), as_length(a.shape[1]))
+    steps = arange(length)
+    return set_subtensor(a[(steps,) * a.type.ndim], val)
+
+
+def fill_diagonal_offset(a: Any, val: Any, offset: Any) -> Variable:
+    """A matrix with ``val`` on a diagonal that may lie beside the main one.
+
+    Parameters
+    ----------
+    a : matrix
+    val : scalar
+        Of a dtype that fits into that of ``a``.
+    offset : integer or integer scalar
+        Positive above the main diagonal, negative below. In a tall matrix the diagonal does not begin again.
+    """
+    a, val = _filling("fill_diagonal_offset", a, val)
+    if a.type.ndim != 2:
+        raise TypeError(f"fill_diagonal_offset takes a matrix, got {a} with {a.type.ndim} dimensions")
+    offset = as_length(integer_scalar(offset, "the offset of a diagonal"))
+    below, right = greatest(times(-1, offset), 0), greatest(offset, 0)
+    length = greatest(least(less(as_length(a.shape[0]), below), less(as_length(a.shape[1]), right)), 0)
+    steps = arange(length)
+    return set_subtensor(a[steps + below, steps + right], val)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from attrs import field
 
 from tcore.configuration import config
-from tcore.graph import Apply, Op, Variable
+from tcore.graph import Apply, FieldlessOp, Op, Variable
 from tcore.graph.null_type import disconnected_type
 from tcore.records import frozen
 from tcore.scalar.dtypes import discrete_dtypes
@@ -25,7 +25,7 @@ from tcore.tensor.type import TensorType
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["Repeat", "repeat", "roll", "tile"]
+__all__ = ["CpuContiguous", "Repeat", "cpu_contiguous", "repeat", "roll", "tile"]
 
 
 def _axis(name: str, axis: Any, x: Variable) -> int:
@@ -156,6 +156,34 @@ class Repeat(Op):
 
     def __str__(self) -> str:
         return f"Repeat{{{self.axis}}}"
+
+
+class CpuContiguous(FieldlessOp):
+    """Its input where that lies in row-major order in memory, else a copy that does."""
+
+    view_map: ClassVar[dict[int, list[int]]] = {0: [0]}
+
+    def make_node(self, x: Any) -> Apply:
+        x = as_tensor_variable(x)
+        return Apply(self, [x], [x.type()])
+
+    def perform(self, node: Apply, inputs: Sequence[Any], output_storage: Sequence[list[Any]], params: Any = None) -> None:
+        output_storage[0][0] = inputs[0] if inputs[0].flags.c_contiguous else inputs[0].copy()
+
+    def infer_shape(self, node: Apply, shapes: Sequence[Any]) -> list[tuple[Any, ...]]:
+        return [shapes[0]]
+
+    def grad(self, inputs: Sequence[Variable], output_grads: Sequence[Variable]) -> list[Variable]:
+        return [inputs[0].zeros_like(dtype=config.floatX) if inputs[0].type.dtype in discrete_dtypes else output_grads[0]]  # type: ignore[attr-defined]
+
+    def R_op(self, inputs: Sequence[Variable], eval_points: Sequence[Variable | None]) -> list[Variable | None]:
+        return [eval_points[0]]
+
+    def __str__(self) -> str:
+        return "CpuContiguous"
+
+
+cpu_contiguous = CpuContiguous()
 
 
 def repeat(x: Any, repeats: Any, axis: int | None = None) -> Variable:

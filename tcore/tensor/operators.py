@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from tcore import scalar
@@ -41,6 +42,11 @@ def _slash(x: Any, y: Any) -> Any:
             "or call tcore.tensor.true_div"
         )
     return result
+
+
+def _seldom(module: str) -> Any:
+    """A module of this package that few programs need, and that is not imported before one does."""
+    return import_module(f"tcore.tensor.{module}")
 
 
 class _tensor_py_operators:
@@ -342,6 +348,36 @@ class _tensor_py_operators:
     def any(self, axis: Any = None, keepdims: bool = False) -> Any:
         """Whether any element over ``axis`` is true."""
         return reductions.any(self, axis, keepdims)
+
+    def cumsum(self, axis: int | None = None) -> Any:
+        """Sums of all elements up to each; of the flattened tensor without ``axis``."""
+        return _seldom("cumulative").cumsum(self, axis)
+
+    def cumprod(self, axis: int | None = None) -> Any:
+        """Products of all elements up to each; of the flattened tensor without ``axis``."""
+        return _seldom("cumulative").cumprod(self, axis)
+
+    # ------------------------------------------------------------ order and choice
+
+    def sort(self, axis: int | None = -1, kind: Any = "quicksort", order: None = None) -> Any:
+        """A sorted copy; see :func:`tcore.tensor.sort`."""
+        return _seldom("sorting").sort(self, axis, kind, order)
+
+    def argsort(self, axis: int | None = -1, kind: Any = "quicksort", order: None = None) -> Any:
+        """The indices that would sort it; see :func:`tcore.tensor.argsort`."""
+        return _seldom("sorting").argsort(self, axis, kind, order)
+
+    def searchsorted(self, v: Any, side: Any = "left", sorter: Any = None) -> Any:
+        """Where ``v`` belongs in this sorted vector; see :func:`tcore.tensor.searchsorted`."""
+        return _seldom("searching").searchsorted(self, v, side, sorter)
+
+    def choose(self, choices: Any, out: Any = None, mode: str = "raise") -> Any:
+        """Elements of ``choices``, by these numbers; see :func:`tcore.tensor.choose`."""
+        return _seldom("choosing").choose(self, choices, out, mode)
+
+    def compress(self, a: Any, axis: int | None = None) -> Any:
+        """The slices of ``a`` for which this vector of conditions is not zero; see :func:`tcore.tensor.compress`."""
+        return _seldom("choosing").compress(self, a, axis)
 
     def ptp(self, axis: Any = None) -> Any:
         """Largest less smallest element over ``axis``."""

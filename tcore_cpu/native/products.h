@@ -140,9 +140,36 @@ static void tc_gemv_blocks(void *context, int64_t begin, int64_t end)
     }
 }
 
+/* Elements [begin, end) of y, where neither vector has gaps. */
+static void tc_plain_gemv(void *context, int64_t begin, int64_t end)
+{
+    const tc_gemv_job *j = context;
+    const int weighted = *j->form == 'N';
+    const char *a = j->a + begin * (weighted ? 1 : j->lda) * j->size;
+    if (j->size == 4)
+        (weighted ? tc_weighted_rows_f32 : tc_dots_f32)((const float *)a, j->lda, (const float *)j->x, weighted ? j->n : j->m,
+                                                        *(const float *)j->alpha, *(const float *)j->beta,
+                                                        (float *)j->y + begin, end - begin);
+    else
+        (weighted ? tc_weighted_rows_f64 : tc_dots_f64)((const double *)a, j->lda, (const double *)j->x, weighted ? j->n : j->m,
+                                                        *(const double *)j->alpha, *(const double *)j->beta,
+                                                        (double *)j->y + begin, end - begin);
+}
+
+/* Bytes that one core reads in a nanosecond, about. */
+#define TC_READ_SPEED 50
+
 static void tc_run_gemv(tc_gemv_job *j)
 {
     int64_t length = *j->form == 'N' ? j->m : j->n;
+    if (j->incx == 1 && j->incy == 1) {
+        /* Parts of nearly equal size, of whole cache lines. */
+        int64_t part = (length / (2 * tc_get_threads()) + 15) / 16 * 16;
+        if ((double)j->m * j->n * j->size < (double)tc_grain_ns * TC_READ_SPEED)
+            part = length;
+        tc_parallel_for(length, part, tc_plain_gemv, j);
+        return;
+    }
     if (!tc_blas_set_threads) {
         j->block = length;
         tc_gemv_blocks(j, 0, 1);

@@ -450,6 +450,11 @@ static void tc_identity(int op, int dtype, void *to, int itemsize)
 #define TC_ONE(T, S) *(T *)to = (T)1;
         TC_DISPATCH(dtype, TC_ONE)
     }
+    /* of floats only: those of no integers are refused before any kernel runs */
+    if ((op == TC_MAX || op == TC_MIN) && dtype == TC_FLOAT64)
+        *(double *)to = op == TC_MAX ? -__builtin_inf() : __builtin_inf();
+    if ((op == TC_MAX || op == TC_MIN) && dtype == TC_FLOAT32)
+        *(float *)to = op == TC_MAX ? -__builtin_inff() : __builtin_inff();
 }
 
 /* Pairwise combination by a binary counter: level k holds the value of 2^k parts. */

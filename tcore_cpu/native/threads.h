@@ -3,6 +3,9 @@
  * The thread that runs a long step asks its host between chunks whether to go on (Ctrl-C). One parallel region runs at a
  * time; a region that is asked for meanwhile (or from within one) runs serially in its own thread. After fork the child
  * starts a fresh pool: its parent's threads are gone.
+ *
+ * Who waits, for the next region or for the end of this one, looks for as long as a wake-up costs and sleeps then: a program of
+ * short regions wakes nobody, and an idle pool takes no core from anyone.
  */
 #include <pthread.h>
 #include <stdatomic.h>
@@ -19,8 +22,8 @@ static struct {
     pthread_cond_t done;
     int workers;      /* threads that exist beside the callers */
     int wanted;       /* threads of a region, the caller's included; 0: not yet known */
-    int64_t round;    /* number of the region in progress */
-    int running;      /* workers that have not finished it */
+    atomic_llong round; /* number of the region in progress */
+    atomic_int running; /* workers that have not finished it */
     int admitted;     /* workers that may still join it */
     tc_task task;
     void *context;
@@ -37,13 +40,32 @@ static _Thread_local int tc_stopped;
 static _Thread_local int tc_in_pool;
 static pthread_once_t tc_fork_once = PTHREAD_ONCE_INIT;
 static int64_t tc_grain_ns = 40000;
+/* What waking a sleeping thread costs, about; that of a guest system's more. */
+#define TC_WAKE_NS 20000
+
+static int64_t tc_now_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+static void tc_relax(void)
+{
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("yield");
+#endif
+}
 
 static void tc_after_fork(void)
 {
     pthread_mutex_init(&tc_pool.lock, NULL);
     pthread_cond_init(&tc_pool.wake, NULL);
     pthread_cond_init(&tc_pool.done, NULL);
-    tc_pool.workers = tc_pool.running = tc_pool.admitted = 0;
+    tc_pool.workers = tc_pool.admitted = 0;
+    tc_pool.running = 0;
     atomic_flag_clear(&tc_region);
 }
 
@@ -54,9 +76,7 @@ static void tc_install_fork_handler(void)
 
 static double tc_seconds(void)
 {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+    return 1e-9 * (double)tc_now_ns();
 }
 
 static void *tc_scratch_detach(void);
@@ -147,6 +167,12 @@ static void *tc_worker(void *unused)
     tc_in_pool = 1;
     pthread_mutex_lock(&tc_pool.lock);
     for (;;) {
+        if (tc_pool.round == seen) {
+            pthread_mutex_unlock(&tc_pool.lock);
+            for (int64_t end = tc_now_ns() + TC_WAKE_NS; tc_pool.round == seen && tc_now_ns() < end;)
+                tc_relax();
+            pthread_mutex_lock(&tc_pool.lock);
+        }
         while (tc_pool.round == seen || tc_pool.admitted == 0) {
             seen = tc_pool.round;
             pthread_cond_wait(&tc_pool.wake, &tc_pool.lock);
@@ -240,7 +266,8 @@ void tc_parallel_for(int64_t n, int64_t grain, tc_task task, void *context)
     tc_pool.grain = grain;
     atomic_store(&tc_pool.next, 0);
     atomic_store(&tc_pool.cancelled, 0);
-    tc_pool.running = tc_pool.admitted = helpers;
+    tc_pool.admitted = helpers;
+    tc_pool.running = helpers;
     tc_pool.round++;
     pthread_cond_broadcast(&tc_pool.wake);
     pthread_mutex_unlock(&tc_pool.lock);
@@ -249,6 +276,11 @@ void tc_parallel_for(int64_t n, int64_t grain, tc_task task, void *context)
     /* Workers that did not wake in time have nothing left to do: they need not be waited for. */
     tc_pool.running -= tc_pool.admitted;
     tc_pool.admitted = 0;
+    pthread_mutex_unlock(&tc_pool.lock);
+    if (tc_pool.running > 0)
+        for (int64_t end = tc_now_ns() + TC_WAKE_NS; tc_pool.running > 0 && tc_now_ns() < end;)
+            tc_relax();
+    pthread_mutex_lock(&tc_pool.lock);
     while (tc_pool.running > 0)
         tc_wait_for_workers();
     pthread_mutex_unlock(&tc_pool.lock);

@@ -13,6 +13,7 @@ from tcore.records import frozen
 from tcore.scalar import upcast
 from tcore.tensor import TensorType
 from tcore_sparse.conversion import as_sparse_or_tensor_variable, is_sparse_variable
+from tcore_sparse.native import NativeProduct
 from tcore_sparse.ops.parts import CSM, compressed, coordinates, csm_properties, with_pattern_of
 from tcore_sparse.types import SparseType, is_sparse_value
 
@@ -69,7 +70,7 @@ class Dot(Op):
         return [None if not terms else terms[0] if len(terms) == 1 else terms[0] + terms[1]]
 
     def __str__(self) -> str:
-        return "Sparse{Dot}"
+        return "SparseDot"
 
 
 _dot = Dot()
@@ -132,7 +133,7 @@ class StructuredDot(Op):
 
 
 @frozen
-class StructuredDotEntries(Op):
+class StructuredDotEntries(NativeProduct):
     """The entries of ``g · bᵀ`` at given places: for the gradient of :class:`StructuredDot`."""
 
     by_rows: bool
@@ -150,6 +151,12 @@ class StructuredDotEntries(Op):
             part = slice(start, start + step)
             out[part] = np.einsum("ij,ij->i", g[rows[part]], b[columns[part]])
         output_storage[0][0] = out
+
+    def call(self, node: Apply, inputs: Sequence[str], out: str, number: int) -> str:
+        """One sum for each entry."""
+        types = ", ".join(f"npy_{variable.type.dtype}" for variable in (*node.inputs, *node.outputs))
+        by_rows = "true" if self.by_rows else "false"
+        return f"tc_sparse::entries<{by_rows}, {types}>({', '.join(inputs)}, &{out}, {number})"
 
     def infer_shape(self, node: Apply, shapes: Sequence[Any]) -> list[Any]:
         return [(shapes[2][0],)]

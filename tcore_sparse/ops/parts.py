@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import scipy.sparse
@@ -126,7 +126,12 @@ CSR = CSM("csr")
 
 @frozen
 class CSMProperties(Op):
-    """The parts of a sparse matrix: data, indices, indptr, shape. Indices and indptr are int32, the shape is int64."""
+    """The parts of a sparse matrix: data, indices, indptr, shape. Indices and indptr are int32, the shape is int64.
+
+    Parts that have these types are the arrays of the matrix itself, not copies.
+    """
+
+    view_map: ClassVar[dict[int, list[int]]] = {0: [0], 1: [0], 2: [0]}
 
     def make_node(self, csm: Any) -> Apply:
         csm = compressed(csm)
@@ -136,7 +141,9 @@ class CSMProperties(Op):
     def perform(self, node: Apply, inputs: Sequence[Any], output_storage: Sequence[list[Any]], params: Any = None) -> None:
         (csm,) = inputs
         for storage, part, dtype in zip(output_storage, (csm.data, csm.indices, csm.indptr, csm.shape), (csm.dtype, "int32", "int32", "int64"), strict=True):
-            storage[0] = np.array(part, dtype)
+            if dtype == "int32" and part.dtype != dtype and len(part) and np.max(part) > np.iinfo(dtype).max:
+                raise ValueError(f"{self}: places of a sparse matrix are {dtype}, this one has {np.max(part)}")
+            storage[0] = np.asarray(part, dtype)
 
     def connection_pattern(self, node: Apply) -> list[list[bool]]:
         return [[True, False, False, False]]

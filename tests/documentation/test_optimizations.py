@@ -80,7 +80,7 @@ POSITIONS = {
     "stabilize": 1.5, "local_fill_to_alloc": 1.51, "local_elemwise_alloc": 1.52, "local_log_sum_exp": 1.6, "BlasOpt": 1.7, "specialize": 2,
     "uncanonicalize": 3, "UnShapeOpt": 10, "specialize_device": 48.6, "merge2": 49, "elemwise_fusion": 49, "local_alloc_empty_to_zeros": 49.3,
     "add_destroy_handler": 49.5, "local_inplace_setsubtensor": 60, "local_inplace_incsubtensor1": 60, "InplaceBlasOpt": 70, "inplace_elemwise_opt": 75,
-    "merge3": 100,
+    "random_make_inplace": 99, "merge3": 100,
 }  # fmt: skip
 
 

@@ -76,11 +76,10 @@ def test_interrupt_while_compiling(tmp_path, monkeypatch, work) -> None:
     if work is _user_code and objection() is not None:
         pytest.skip(objection())
     real = {"CC": shlex.join(find_compiler().command), "cxx": config.cxx}
-    # compiling the runtime takes long: what the store of all tests has serves, and here something shorter is compiled
-    found = core_object.core_object(find_compiler(), open_store(config.cpu.store)) if work is _export else None
-    monkeypatch.setattr(writing, "core_object", lambda *_: found)
-    if work is _runtime:
-        monkeypatch.setattr(core_object.runtime_build, "object_command", lambda command, target: [*command, "-xc", "-c", "/dev/null", "-o", str(target)])
+    # the true runtime takes long to compile
+    short = ["-xc", "-c", "/dev/null"]
+    monkeypatch.setattr(core_object.runtime_build, "object_command", lambda command, target: [*command, *short, "-o", str(target)])
+    monkeypatch.setattr(writing, "libraries_of", lambda compiler: ("-lm", "-Wl,--unresolved-symbols=ignore-all"))
     fake = tmp_path / "slow"
     fake.write_text(f'#!/bin/sh\nif [ "$1" = --version ]; then exec {real["CC"]} --version; fi\nsleep 100 & echo $! > {tmp_path}/pid.new\nmv {tmp_path}/pid.new {tmp_path}/pid\nwait\n')
     fake.chmod(0o755)
@@ -107,7 +106,7 @@ def test_interrupt_while_compiling(tmp_path, monkeypatch, work) -> None:
         assert not [path for path in (tmp_path / "kernels").iterdir() if path.name.startswith(".") or path.suffix == ".so"]
         monkeypatch.setenv("CC", real["CC"])
         work(tmp_path)
-        assert work is _export or open_store(tmp_path / "kernels").entries() > 0
+        assert open_store(tmp_path / "kernels").entries() > 0
 
 
 def test_compiler_that_cannot_be_started(tmp_path) -> None:

@@ -57,6 +57,43 @@ def test_matrix_times_vector(native, shape):
             np.testing.assert_array_equal(f(matrix, vector), a @ u)
 
 
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_short_ends_of_matrix_times_vector(native, dtype):
+    """Every remainder of rows and columns, in both orders of memory; integers are exact in any order."""
+    rng = np.random.default_rng(6)
+    x, v = tt.TensorType(dtype, (False, False))("x"), tt.TensorType(dtype, (False,))("v")
+    f = native([x, v], [tt.dot(x, v), tt.dot(v, x.T)])
+    for rows in (1, 2, 3, 4, 5, 9):
+        for columns in (*range(1, 35), 63, 64, 65, 513):
+            a, u = rng.integers(-8, 9, size=(rows, columns)).astype(dtype), rng.integers(-8, 9, size=columns).astype(dtype)
+            for matrix in (a, np.asfortranarray(a)):
+                for result in f(matrix, u):
+                    np.testing.assert_array_equal(result, a @ u)
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_a_result_does_not_depend_on_its_place(native, order):
+    """A part of the matrix gives the same bits as that part of the product."""
+    rng = np.random.default_rng(7)
+    x, v = tt.dmatrix("x"), tt.dvector("v")
+    f = native([x, v], tt.dot(x, v))
+    a, u = np.asarray(rng.normal(size=(700, 90)), order=order), rng.normal(size=90)
+    whole = f(a, u)
+    for part in (slice(1, 2), slice(3, 90), slice(550, 700), slice(699, 700)):
+        np.testing.assert_array_equal(f(a[part], u), whole[part])
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_what_lay_in_the_result_is_not_read(native, order):
+    """beta = 0 overwrites NaN."""
+    from tcore.tensor.blas import Gemv
+
+    x, v, y = tt.dmatrix("x"), tt.dvector("v"), tt.dvector("y")
+    f = native([y, x, v], Gemv(inplace=False)(y, 2.0, x, v, 0.0))
+    result = f(np.full(5, np.nan), np.ones((5, 7), order=order), np.ones(7))
+    np.testing.assert_array_equal(result, np.full(5, 14.0))
+
+
 def test_updates_of_strided_results(native):
     """A vector that is updated in place, backward in memory."""
     rng = np.random.default_rng(2)

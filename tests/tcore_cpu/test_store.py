@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import importlib.util
 import os
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
+import types
 import warnings
 from pathlib import Path
 
@@ -17,11 +20,14 @@ import numpy as np
 import pytest
 
 import tcore.tensor as tt
+from tcore.compile.function import function
 from tcore.configuration import config, defaults
 from tcore_cpu import compiler as compiler_module
+from tcore_cpu import core_object
 from tcore_cpu import store as store_module
 from tcore_cpu.compiler import CompileError, Unit, find_compiler, load_units
-from tcore_cpu.store import Store, StoreWarning, open_store
+from tcore_cpu.export import writing
+from tcore_cpu.store import LoadError, Store, StoreWarning, open_store
 
 pytestmark = pytest.mark.skipif(find_compiler() is None, reason="no C compiler")
 
@@ -106,6 +112,88 @@ def test_store_that_cannot_be_made(tmp_path) -> None:
     with pytest.warns(StoreWarning, match=r"cannot be made.*cpu\.store"):
         store = open_store(tmp_path / "file" / "kernels")
     assert store.root.is_dir()
+
+
+@pytest.mark.parametrize("flag", ["cpu.store", "compiledir", "base_compiledir"])
+def test_file_where_a_folder_belongs(tmp_path, flag) -> None:
+    """One warning names the path and what helps; kernels are made elsewhere, and results are right."""
+    (tmp_path / "file").touch()
+    found = _run(PROGRAM, TCORE_FLAGS=f"backend=cpu,{flag}={tmp_path / 'file'}")
+    assert found.returncode == 0, found.stderr
+    assert found.stderr.count("StoreWarning") == 1
+    reason = "is no folder" if flag == "cpu.store" else r"cannot be made \(Not a directory\)"
+    assert re.search(rf"{tmp_path / 'file'}\S* {reason}.*set the flag cpu.store", found.stderr)
+    assert found.stdout == _run(PROGRAM).stdout
+
+
+@pytest.fixture
+def noexec(monkeypatch):
+    """Makes a folder look as on a file system that is mounted noexec."""
+    folders, load, look = [], ctypes.CDLL, os.statvfs
+
+    def refuse(name, *args):
+        if any(Path(name).is_relative_to(folder) for folder in folders):
+            raise OSError(f"{name}: failed to map segment from shared object")
+        return load(name, *args)
+
+    def flags(path):
+        found = look(path)
+        bit = os.ST_NOEXEC * any(Path(path).is_relative_to(folder) for folder in folders)
+        return types.SimpleNamespace(f_flag=found.f_flag & ~os.ST_NOEXEC | bit)
+
+    monkeypatch.setattr(ctypes, "CDLL", refuse)
+    monkeypatch.setattr(os, "statvfs", flags)
+    monkeypatch.setattr(store_module, "_opened", {})
+    return folders.append
+
+
+def test_store_on_a_file_system_without_programs(folder, noexec) -> None:
+    """Said once; kernels are made where they can be loaded, in the next process as well."""
+    load_units([Unit(SOURCE, 1)])
+    store_module._opened.clear()
+    noexec(folder)
+    with pytest.warns(StoreWarning, match=r"mounted noexec.*cpu\.store"):
+        (library,) = load_units([Unit(SOURCE, 1)])
+    assert library.compiled
+    assert library.path.parent != folder
+
+
+def test_no_place_to_load_from(folder, tmp_path, noexec, monkeypatch) -> None:
+    """Where temporary files cannot be loaded either, the error says why and what helps."""
+    noexec(tmp_path)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with pytest.warns(StoreWarning, match="noexec"), pytest.raises(LoadError, match=r"(?s)cannot be loaded.*mounted noexec.*cpu\.store"):
+        load_units([Unit(SOURCE, 1)])
+
+
+def test_library_that_lacks_something(folder) -> None:
+    """That is the code's fault, not the store's."""
+    lacking = "extern void tc_nowhere(void); void tc_other(void) { tc_nowhere(); }\n"
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(LoadError, match="cannot be loaded: .*undefined symbol: tc_nowhere"):
+            load_units([Unit(lacking.replace("void tc_other", '__attribute__((visibility("default"))) void tc_other') + SOURCE, 1)])
+
+
+@pytest.mark.parametrize("what", ["runtime", "export"])
+def test_full_disk_for_the_runtime_and_for_exports(folder, tmp_path, monkeypatch, what) -> None:
+    """What is no kernel is made elsewhere likewise."""
+    script = tmp_path / "cc"
+    deed = f"echo fatal: {os.strerror(errno.ENOSPC)} >&2; exit 1"
+    script.write_text(f'#!/bin/sh\ncase "$TMPDIR" in {folder}*) {deed};; esac\nexec gcc "$@"\n', encoding="utf-8")
+    script.chmod(0o755)
+    x = tt.dvector("x")
+    f = function([x], tt.exp(x) * 2)
+    monkeypatch.setenv("CC", str(script))
+    monkeypatch.setattr(store_module, "_opened", {})
+    # the true one takes long to compile
+    short = ["-xc", "-c", "/dev/null"]
+    monkeypatch.setattr(core_object.runtime_build, "object_command", lambda command, target: [*command, *short, "-o", str(target)])
+    monkeypatch.setattr(writing, "libraries_of", lambda compiler: ("-lm", "-Wl,--unresolved-symbols=ignore-all"))
+    with pytest.warns(StoreWarning, match=r"cannot be written any more \(No space"):
+        made = core_object.core_library().path if what == "runtime" else f.export(tmp_path / "model")[0]
+    assert made.exists()
+    assert made.parent != folder
 
 
 def test_store_of_another_user(tmp_path, monkeypatch) -> None:

@@ -200,8 +200,10 @@ class DebugMode(Mode):
         for name, table in (("destroy_map", node.op.destroy_map), ("view_map", views)):
             for j, positions in table.items():
                 value = outputs[j]
-                shares = of_type(node.outputs[j].type, "may_share_memory")
-                if isinstance(value, np.ndarray) and value.size and positions and not any(shares(value, inputs[i]) for i in positions):
+                if not isinstance(value, np.ndarray) or not value.size or not positions:
+                    continue
+                # a value of another kind, such as a sparse matrix, knows its own memory
+                if not any(of_type(node.inputs[i].type, "may_share_memory")(inputs[i], value) for i in positions):
                     warnings.warn(f"the {name} of {node.op} says that output {j} uses the memory of input {positions[0]}, but it did not", stacklevel=2)
 
     def _check_strides(self, node: Apply, one: Any, two: Any) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tcore.codegen.lowering import Lowering
-from tcore.tensor.lowering import allocation, elementwise, indexing, joins, reductions, rows, views
+from tcore.tensor.lowering import allocation, cumulative, elementwise, indexing, joins, random, reductions, rows, views
 
 __all__ = ["LOWERINGS"]
 
@@ -15,4 +15,6 @@ LOWERINGS: tuple[Lowering, ...] = (
     *indexing.LOWERINGS,
     *joins.LOWERINGS,
     *allocation.LOWERINGS,
+    *cumulative.LOWERINGS,
+    *random.LOWERINGS,
 )

@@ -16,6 +16,7 @@ from tcore.optimizer.tracing import inherit
 from tcore.tensor.advanced_incsubtensor import AdvancedIncSubtensor, AdvancedIncSubtensor1
 from tcore.tensor.elemwise import Elemwise
 from tcore.tensor.incsubtensor import IncSubtensor
+from tcore.tensor.random.function import RandomFunction
 
 if TYPE_CHECKING:
     from tcore.graph.apply import Apply
@@ -127,6 +128,13 @@ def local_inplace_AdvancedIncSubtensor(node: Apply) -> Any:
     return False if op.inplace else [evolve(op, inplace=True)(*node.inputs)]
 
 
+@rewrite(tracks=[RandomFunction], tags=("inplace",))
+def random_make_inplace(node: Apply) -> Any:
+    """a draw -> the same from the given generator itself, where nobody else needs the state it was in"""
+    op: Any = node.op
+    return False if op.inplace else list(evolve(op, inplace=True).make_node(*node.inputs).outputs)
+
+
 REWRITES: list[Rewrite | GlobalRewrite] = [
     GlobalRewrite(
         "local_inplace_setsubtensor", in2out(local_inplace_setsubtensor.rule), 60, ("fast_run", "inplace")
@@ -146,4 +154,5 @@ REWRITES: list[Rewrite | GlobalRewrite] = [
         75,
         ("inplace_opt", "inplace_elemwise_optimizer", "fast_run", "inplace"),
     ),
+    GlobalRewrite("random_make_inplace", in2out(random_make_inplace.rule, ignore_newtrees=True), 99, ("fast_run", "inplace", "inplace_random")),
 ]

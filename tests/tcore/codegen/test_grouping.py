@@ -93,6 +93,28 @@ def test_stored_row_is_read_back() -> None:
     assert str(group.kernel).count("exp(") == 1
 
 
+def test_rows_that_follow_from_one_another_are_computed_once() -> None:
+    """Each step needs the mean of the last one: five steps are five tanh, not fifteen."""
+    x = T.dmatrix()
+    y = x
+    for _ in range(5):
+        y = T.tanh(y - y.sum(axis=1, keepdims=True) / 6.0)
+    (group,) = kernels(check([x], [y], [M]))
+    assert str(group.kernel).count("tanh(") == 5
+
+
+def test_a_row_below_two_others_is_computed_once() -> None:
+    """Only sin and cos are read where rows are summed and scaled; what both are of is kept as well."""
+    x = T.dmatrix()
+    e = T.exp(x - x.max(axis=1, keepdims=True))
+    scaled = e / e.sum(axis=1, keepdims=True)
+    s, c = T.sin(e), T.cos(T.sqrt(e) * scaled)
+    z = s / s.sum(axis=1, keepdims=True) + c / c.sum(axis=1, keepdims=True)
+    (group,) = kernels(check([x], [z], [M]))
+    text = str(group.kernel)
+    assert [text.count(f"{name}(") for name in ("exp", "sin", "cos")] == [1, 1, 1]
+
+
 def test_values_per_row_are_computed_once() -> None:
     """1 / sqrt of a variance stands at the outer level."""
     x = T.dmatrix()

@@ -172,3 +172,25 @@ def test_references() -> None:
 def test_device_family(device: str, family: str) -> None:
     """The family of a device is its name without numbers."""
     assert device_family(device) == family
+
+
+def test_groups_for_ops_of_some_modules():
+    """A group takes part for ops of its modules and of what lies below them; without modules always."""
+    group = RewriteGroup("g", load="p.rules:GROUP", modules=("p.ops",))
+    assert group.concerns({"p.ops"})
+    assert group.concerns({"q", "p.ops.products"})
+    assert not group.concerns({"p", "p.opsy"})
+    assert RewriteGroup("g", load="p.rules:GROUP").concerns(set())
+
+
+def test_rewrites_of_linear_algebra_are_loaded_by_need():
+    """A graph without matrices does not import them; one with them does, and only such a graph gets them."""
+    code = """
+import sys, tcore, tcore.tensor as T
+x = T.dmatrix()
+tcore.function([x], x.sum())
+assert "tcore.tensor.rewrites.linalg" not in sys.modules
+f = tcore.function([x], T.dot(T.nlinalg.matrix_inverse(x), x))
+assert [type(node.op).__name__ for node in f.maker.fgraph.apply_nodes] == ["Solve"]
+"""
+    subprocess.run([sys.executable, "-P", "-c", code], check=True)

@@ -523,6 +523,7 @@ TEMPLATES: dict[str, list[Template]] = {
 #: optimizers that change no graph by themselves, or hold others that have templates of their own
 WITHOUT = {
     "CheckStackTrace", "ShapeOpt", "UnShapeOpt", "add_destroy_handler", "merge1.1", "merge1.2", "merge2", "merge3", "merge_commutative2",
+    "random_make_inplace",  # test_function.py of tensor/random
     "useless", "canonicalize", "stabilize", "specialize", "uncanonicalize", "specialize_device", "BlasOpt", "elemwise_fusion",
 }  # fmt: skip
 

@@ -1,0 +1,103 @@
+/* Products of a matrix and a vector, both without gaps: memory is all that they wait for, so our own loops need no BLAS.
+ *
+ * Every result is the sum of its own terms in an order that depends on their number alone: neither blocks, nor threads, nor
+ * the place of a row in the matrix show in its bits.
+ */
+
+/* Sums of four rows times x, in two vectors of 64 bytes for each row. */
+#define TC_DOT_STEP(X, ROW)                                                     \
+    memcpy(&p, X, 64);                                                          \
+    memcpy(&q, (X) + LANES, 64);                                                \
+    TC_DOT_ROW(0, ROW) TC_DOT_ROW(1, ROW) TC_DOT_ROW(2, ROW) TC_DOT_ROW(3, ROW)
+#define TC_DOT_ROW(N, ROW)                                                      \
+    memcpy(&u, ROW(N), 64);                                                     \
+    memcpy(&v, ROW(N) + LANES, 64);                                             \
+    s##N += u * p;                                                              \
+    t##N += v * q;
+#define TC_DOT_WHOLE(N) (row[N] + i)
+#define TC_DOT_PADDED(N) rest[N]
+
+/* y[r] = alpha * (row r of a) . x + beta * y[r]. Written out for each machine, because the compiler splits vectors before it
+ * makes clones. */
+#define TC_DOTS_FOR(NAME, TARGET, T, V)                                         \
+    TARGET static void NAME(const T *restrict a, int64_t ld, const T *restrict x, int64_t k, T alpha, T beta, \
+                            T *restrict y, int64_t rows)                        \
+    {                                                                           \
+        enum { LANES = 64 / sizeof(T), STEP = 2 * LANES };                      \
+        const int64_t whole = k / STEP * STEP;                                  \
+        const size_t left = sizeof(T) * (size_t)(k - whole);                    \
+        T end[STEP] = {0}, rest[4][STEP] = {{0}};                               \
+        memcpy(end, x + whole, left);                                           \
+        for (int64_t r = 0; r < rows; r += 4) {                                 \
+            const T *row[4];                                                    \
+            V p, q, u, v, s0 = {0}, s1 = {0}, s2 = {0}, s3 = {0}, t0 = {0}, t1 = {0}, t2 = {0}, t3 = {0}; \
+            /* Where fewer are left, the last one takes part again. */          \
+            for (int n = 0; n < 4; n++)                                         \
+                row[n] = a + (r + n < rows ? r + n : rows - 1) * ld;            \
+            for (int64_t i = 0; i < whole; i += STEP) {                         \
+                TC_DOT_STEP(x + i, TC_DOT_WHOLE)                                \
+            }                                                                   \
+            if (left) {                                                         \
+                for (int n = 0; n < 4; n++)                                     \
+                    memcpy(rest[n], row[n] + whole, left);                      \
+                TC_DOT_STEP(end, TC_DOT_PADDED)                                 \
+            }                                                                   \
+            V sums[4] = {s0 + t0, s1 + t1, s2 + t2, s3 + t3};                   \
+            for (int n = 0; n < 4 && r + n < rows; n++) {                       \
+                T lanes[LANES];                                                 \
+                memcpy(lanes, &sums[n], 64);                                    \
+                for (int h = LANES / 2; h; h /= 2)                              \
+                    for (int j = 0; j < h; j++)                                 \
+                        lanes[j] += lanes[j + h];                               \
+                y[r + n] = beta == 0 ? alpha * lanes[0] : alpha * lanes[0] + beta * y[r + n]; \
+            }                                                                   \
+        }                                                                       \
+    }
+
+#if defined(__x86_64__)
+#define TC_DOTS(NAME, T, V)                                                     \
+    TC_DOTS_FOR(NAME##_avx512, __attribute__((target("avx512f"))), T, V)        \
+    TC_DOTS_FOR(NAME##_avx2, __attribute__((target("avx2"))), T, V)             \
+    TC_DOTS_FOR(NAME##_plain, , T, V)                                           \
+    static void NAME(const T *a, int64_t ld, const T *x, int64_t k, T alpha, T beta, T *y, int64_t rows) \
+    {                                                                           \
+        if (__builtin_cpu_supports("avx512f"))                                  \
+            NAME##_avx512(a, ld, x, k, alpha, beta, y, rows);                   \
+        else if (__builtin_cpu_supports("avx2"))                                \
+            NAME##_avx2(a, ld, x, k, alpha, beta, y, rows);                     \
+        else                                                                    \
+            NAME##_plain(a, ld, x, k, alpha, beta, y, rows);                    \
+    }
+#else
+#define TC_DOTS(NAME, T, V) TC_DOTS_FOR(NAME, , T, V)
+#endif
+
+/* y[i] = alpha * (sum of x[r] * a[r][i]) + beta * y[i], eight rows at once. */
+#define TC_WEIGHTED_ROWS(NAME, T)                                               \
+    TC_CLONES static void NAME(const T *restrict a, int64_t ld, const T *restrict x, int64_t rows, T alpha, T beta, \
+                               T *restrict y, int64_t n)                        \
+    {                                                                           \
+        T t[TC_TILE];                                                           \
+        for (; n > 0; n -= TC_TILE, a += TC_TILE, y += TC_TILE) {               \
+            int64_t r = 0, m = n < TC_TILE ? n : TC_TILE;                       \
+            memset(t, 0, sizeof(T) * (size_t)m);                                \
+            for (; r + 8 <= rows; r += 8) {                                     \
+                const T *restrict b = a + r * ld;                               \
+                const T c0 = x[r], c1 = x[r + 1], c2 = x[r + 2], c3 = x[r + 3]; \
+                const T c4 = x[r + 4], c5 = x[r + 5], c6 = x[r + 6], c7 = x[r + 7]; \
+                for (int64_t i = 0; i < m; i++)                                 \
+                    t[i] += ((c0 * b[i] + c1 * b[ld + i]) + (c2 * b[2 * ld + i] + c3 * b[3 * ld + i])) + \
+                            ((c4 * b[4 * ld + i] + c5 * b[5 * ld + i]) + (c6 * b[6 * ld + i] + c7 * b[7 * ld + i])); \
+            }                                                                   \
+            for (; r < rows; r++)                                               \
+                for (int64_t i = 0; i < m; i++)                                 \
+                    t[i] += x[r] * a[r * ld + i];                               \
+            for (int64_t i = 0; i < m; i++)                                     \
+                y[i] = beta == 0 ? alpha * t[i] : alpha * t[i] + beta * y[i];   \
+        }                                                                       \
+    }
+
+TC_DOTS(tc_dots_f32, float, tc_f32x16)
+TC_DOTS(tc_dots_f64, double, tc_f64x8)
+TC_WEIGHTED_ROWS(tc_weighted_rows_f32, float)
+TC_WEIGHTED_ROWS(tc_weighted_rows_f64, double)

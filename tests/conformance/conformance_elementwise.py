@@ -1,0 +1,143 @@
+"""Programs of every scalar op: on arrays and on numbers, of one dtype and of two."""
+
+from __future__ import annotations
+
+import functools
+import math
+
+import numpy as np
+from conformance_arrays import DTYPES, INTEGERS
+from conformance_programs import Program, tensor
+
+import tcore.tensor as T
+from tcore import scalar
+from tcore.codegen.functions import FUNCTIONS, numpy_cast
+from tcore.scalar.op import ScalarOp
+from tcore.tensor.elemwise import Elemwise
+from tcore.tensor.scalars import ScalarFromTensor, TensorFromScalar
+
+__all__ = ["SCALAR_OPS", "casts", "elementwise", "mixed", "on_numbers", "powers", "tolerance"]
+
+SCALAR_OPS = tuple({id(op): op for op in vars(scalar).values() if isinstance(op, ScalarOp)}.values())
+"""Every scalar op that is an instance in ``tcore.scalar``; the others take parameters."""
+
+_TRANSCENDENTAL = 8
+_CLOSE = 6
+"""libmvec's functions are within 4 ulps of the true value, those of NumPy, SciPy and glibc within 1 or 2."""
+_ULPS = {"deg2rad": 2, "rad2deg": 2, "softplus": 8, "sigmoid": 6, "tgamma": 12, "lgamma": 12}
+_UNSIGNED_ZEROS = frozenset(["maximum", "minimum", "clip", "tgamma"])
+"""Which of 0.0 and -0.0 is the larger, NumPy leaves to the processor; the sign of gamma where it vanishes, to the library."""
+
+
+def tolerance(op, dtype):
+    """Of a scalar op with results of ``dtype``."""
+    name = op.loop_name
+    if np.dtype(dtype).kind != "f" or (name not in _ULPS and not _is_library_call(name)):
+        return {"zero_signs": name not in _UNSIGNED_ZEROS}
+    # some are 0 where they should be subnormal
+    near = _near_gammaln if name == "lgamma" else float(np.finfo(dtype).tiny) if name in ("erfc", "tgamma", "exp2") else 0.0
+    expected = {"expected": functools.partial(_erfc, dtype=dtype)} if name == "erfc" and dtype != "float16" else {}
+    return {"ulps": _ULPS.get(name, _CLOSE), "near": near, "zero_signs": name not in _UNSIGNED_ZEROS, **expected}
+
+
+def _is_library_call(name):
+    """Whether it costs as much as an exponential: what is cheaper is exact."""
+    return name in FUNCTIONS and FUNCTIONS[name].cost >= _TRANSCENDENTAL
+
+
+def _erfc(x, *others, dtype):
+    """By the C library: the square of x that SciPy's takes is rounded."""
+    return np.asarray(np.frompyfunc(math.erfc, 1, 1)(x.astype("float64"))).astype(dtype)
+
+
+def _near_gammaln(x, *others):
+    """Near its zeros it is a small difference; of subnormal numbers, SciPy says infinity."""
+    info = np.finfo(scalar.dtypes.as_float(x.dtype.name))
+    return np.where((x != 0) & (np.abs(x) < info.tiny), np.inf, info.eps * 8)
+
+
+def _add(program, op, operands, apply):
+    try:
+        output = apply(op, operands)
+    except TypeError:
+        return  # the op does not take this dtype
+    program.add(output, **tolerance(op, output.type.dtype))
+
+
+def _operands(op, variables):
+    return variables[: op.nin if op.nin > 0 else 3]
+
+
+def _whole_power(op, operands):
+    """Integers to powers that are variables run in Python."""
+    return isinstance(op, scalar.Pow) and all(v.type.dtype in scalar.discrete_dtypes for v in operands)
+
+
+def _in_kernels(op):
+    return bool(op.loop_name)
+
+
+@functools.cache
+def elementwise(dtype, ndim, flags=()):
+    """Every op on arrays of one dtype; the second operand has the broadcast marks ``flags``."""
+    x, y, z = tensor(dtype, ndim), tensor(dtype, flags or ndim), tensor(dtype, ndim)
+    program = Program([x, y, z])
+    for op in filter(_in_kernels, SCALAR_OPS):
+        if not _whole_power(op, [x, y]):
+            _add(program, op, _operands(op, [x, y, z]), lambda op, operands: Elemwise(op)(*operands))
+    a, b = scalar.get_scalar_type(dtype)("a"), scalar.get_scalar_type(dtype)("b")
+    if dtype != "bool":  # several results and constants in one kernel
+        total = scalar.add(a, b, scalar.constant(2, dtype=dtype))
+        program.add(*Elemwise(scalar.Composite([a, b], [scalar.mul(total, b), scalar.sub(total, a)]))(x, y))
+    return program
+
+
+@functools.cache
+def mixed(left, right, ndim=1):
+    """Every op of two operands, of two dtypes; and those of three."""
+    x, y = tensor(left, ndim), tensor(right, ndim)
+    program = Program([x, y])
+    for op in filter(_in_kernels, SCALAR_OPS):
+        if op.nin != 1 and not _whole_power(op, [x, y]):
+            _add(program, op, _operands(op, [x, y, x]), lambda op, operands: Elemwise(op)(*operands))
+    return program
+
+
+@functools.cache
+def casts(dtype, ndim):
+    """To every dtype; floats that no integer of the target holds become what the table of functions says, NumPy leaves them to the processor."""
+    x = tensor(dtype, ndim)
+    program = Program([x])
+    for target in DTYPES:
+        if dtype.startswith("complex") and not target.startswith("complex"):
+            continue  # NumPy warns
+        stated = dtype in ("float32", "float64") and target in INTEGERS
+        expected = {"expected": functools.partial(numpy_cast, dtype=target)} if stated else {}
+        program.add(Elemwise(scalar.Cast(scalar.get_scalar_type(target)))(x), **expected)
+    return program
+
+
+@functools.cache
+def powers(dtype, ndim):
+    """Whole numbers to constant powers."""
+    x = tensor(dtype, ndim)
+    program = Program([x])
+    for exponent in (0, 1, 2, 3, 7, 13, 63, 64):
+        program.add(Elemwise(scalar.pow)(x, _constant(exponent, dtype, ndim)))
+    return program
+
+
+def _constant(value, dtype, ndim):
+    return T.constant(np.full((1,) * ndim, value, dtype))
+
+
+@functools.cache
+def on_numbers(dtype):
+    """Every op that no Elemwise wraps."""
+    inputs = [tensor(dtype) for _ in "xyz"]
+    program = Program(inputs)
+    numbers = [ScalarFromTensor()(each) for each in inputs]
+    for op in filter(_in_kernels, SCALAR_OPS):
+        if not _whole_power(op, inputs[:2]):
+            _add(program, op, _operands(op, numbers), lambda op, operands: TensorFromScalar()(op(*operands)))
+    return program

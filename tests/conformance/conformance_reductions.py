@@ -1,0 +1,134 @@
+"""Programs of reductions, row programs and products."""
+
+from __future__ import annotations
+
+import functools
+
+import numpy as np
+from conformance_programs import Program, tensor
+
+from tcore import scalar
+from tcore.tensor.blas import Dot22, Dot22Scalar, Gemm, Gemv, Ger
+from tcore.tensor.careduce import All, Any_, CAReduce, Prod, ProdWithoutZeros, Sum, Supremum
+from tcore.tensor.dot import Dot
+from tcore.tensor.extremes import Argmax, Argmin, MaxAndArgmax
+from tcore.tensor.softmax import LogSoftmax, Softmax, SoftmaxGrad
+from tcore_nnet.crossentropy import CrossentropyCategorical1Hot, CrossentropyCategorical1HotGrad
+from tcore_nnet.softmax_crossentropy import CrossentropySoftmax1HotWithBiasDx, CrossentropySoftmaxArgmax1HotWithBias
+
+__all__ = ["crossentropies", "extremes", "products", "reductions", "rows", "some_axes", "suprema"]
+
+
+def some_axes(ndim):
+    """Axes to reduce over: one of each kind that a kernel may tell apart, all of them last."""
+    groups = {(k,) for k in range(ndim)} | {(0, ndim - 1), (0, 1), tuple(range(ndim))} if ndim > 1 else {tuple(range(ndim))}
+    return sorted(groups, key=lambda axes: (len(axes), axes))
+
+
+def _rounding(x, axes, dtype):
+    """How far two sums of the same numbers may be apart that add them in another order."""
+    count = int(np.prod([x.shape[axis] for axis in axes]))
+    with np.errstate(all="ignore"):
+        size = np.abs(np.where(np.isfinite(x), x, 0)).sum(axis=axes, dtype="float64")
+    return size * np.finfo(dtype).eps * (2 + np.log2(count + 1))
+
+
+@functools.cache
+def reductions(dtype, ndim, axes):
+    """Sums, products and logical ones over ``axes``, in the accumulators that there are."""
+    x = tensor(dtype, ndim)
+    program = Program([x])
+    floating = np.dtype(dtype).kind in "fc"
+
+    def close(result):
+        # -0.0 is the sum of two of them, but sums begin with 0.0 somewhere
+        return {"near": lambda v: _rounding(v, axes, result), "zero_signs": False} if floating else {}
+
+    program.add(Sum(axes)(x), **close(dtype))
+    if dtype in ("float32", "float64"):
+        program.add(Sum(axes, "float64", "float64")(x), Sum(axes, dtype, dtype)(x), **close(dtype))
+    elif not floating:
+        program.add(Sum(axes, dtype, dtype)(x), Sum(axes, "int64", "int64")(x)) if dtype not in ("bool", "uint64") else None
+        program.add(Sum(axes, "float64", "float64")(x), near=lambda v: _rounding(v, axes, "float64"))
+    # the factors are moderate: n of them are n roundings
+    factors = {"near": 1e-30 if dtype in ("float32", "complex64") else 1e-300, "ulps": lambda v: 2.0 * v.size} if floating else {}
+    if dtype != "float16":
+        program.add(Prod(axes)(x), ProdWithoutZeros(axes)(x), **factors)
+    program.try_(All(axes), x)
+    program.try_(Any_(axes), x)
+    for op in (scalar.and_, scalar.or_, scalar.xor):
+        program.try_(CAReduce(op, axes), x)
+    return program
+
+
+@functools.cache
+def extremes(dtype, ndim, axes):
+    """Largest and smallest elements over ``axes``, and where they are; an error if there is none."""
+    x = tensor(dtype, ndim)
+    program = Program([x]).add(CAReduce(scalar.maximum, axes)(x), CAReduce(scalar.minimum, axes)(x), zero_signs=False)
+    # 0.0 and -0.0 are equal, and the first of equals is the one
+    return program.add(*MaxAndArgmax(axes)(x), zero_signs=False).add(Argmax(axes)(x), Argmin(axes)(x))
+
+
+@functools.cache
+def suprema(dtype, ndim, axes):
+    """Largest elements, of none as well."""
+    x = tensor(dtype, ndim)
+    return Program([x]).add(Supremum(axes)(x), zero_signs=False)
+
+
+@functools.cache
+def rows(dtype, flags=(False, False)):
+    """Softmax and its relatives: sums of exponentials, compared in units of the largest number of a row."""
+    x, g = tensor(dtype, flags), tensor(dtype, flags)
+    close = {"ulps": 16, "near": float(np.finfo(dtype).tiny), "zero_signs": False}
+
+    def of_logarithm(x, g):
+        with np.errstate(all="ignore"):
+            return 16 * np.finfo(dtype).eps * (1 + np.abs(x - np.max(x, axis=1, keepdims=True, initial=-np.inf)) + np.log1p(x.shape[1]))
+
+    def of_gradient(x, g):
+        terms = np.abs(g.astype("float64") * x)
+        return 16 * np.finfo(dtype).eps * (terms + np.abs(x) * terms.sum(axis=1, keepdims=True))
+
+    program = Program([x, g]).add(Softmax()(x), **close)
+    program.add(LogSoftmax()(x), near=of_logarithm, zero_signs=False)
+    return program.add(SoftmaxGrad()(g, x), near=of_gradient, zero_signs=False)
+
+
+@functools.cache
+def crossentropies(dtype, index="int64"):
+    """Of rows against the position of the one; positions may be out of range."""
+    x, b, g, y = tensor(dtype, 2), tensor(dtype, 1), tensor(dtype, 1), tensor(index, 1)
+
+    def of_shifted(x, b, g, y):
+        with np.errstate(all="ignore"):
+            return 32 * np.finfo(dtype).eps * (2 + np.abs(x + b).max(axis=1, initial=0) * 2 + np.log1p(x.shape[1]))
+
+    program = Program([x, b, g, y]).add(CrossentropyCategorical1Hot()(x, y), ulps=6)
+    program.add(CrossentropyCategorical1HotGrad()(g, x, y), zero_signs=False)
+    cost, softmax, place = CrossentropySoftmaxArgmax1HotWithBias()(x, b, y)
+    program.add(cost, near=of_shifted, zero_signs=False).add(place)
+    program.add(softmax, ulps=16, near=float(np.finfo(dtype).tiny), zero_signs=False)
+    return program.add(CrossentropySoftmax1HotWithBiasDx()(g, x, y), zero_signs=False)
+
+
+@functools.cache
+def products(dtype):
+    """What BLAS computes, scaled and added."""
+    x, y, z = (tensor(dtype, 2) for _ in "xyz")
+    u, v, a, b = tensor(dtype, 1), tensor(dtype, 1), tensor(dtype), tensor(dtype)
+    eps = np.finfo(dtype).eps
+
+    def close(of):
+        return {"near": lambda *values: 4 * eps * np.abs(of(*map(np.abs, values))) * (2 + values[0].shape[1]), "zero_signs": False}
+
+    program = Program([x, y, z, u, v, a, b])
+    program.add(Dot()(x, y), Dot22()(x, y), **close(lambda x, y, z, u, v, a, b: x @ y))
+    program.add(Dot22Scalar()(x, y, a), **close(lambda x, y, z, u, v, a, b: a * (x @ y)))
+    program.add(Gemm()(z, a, x, y, b), **close(lambda x, y, z, u, v, a, b: b * z + a * (x @ y)))
+    program.add(Dot()(x, u), **close(lambda x, y, z, u, v, a, b: x @ u))
+    program.add(Dot()(u, y), **close(lambda x, y, z, u, v, a, b: u @ y))
+    program.add(Dot()(u, u), **close(lambda x, y, z, u, v, a, b: u @ u))
+    program.add(Gemv()(v, a, x, u, b), **close(lambda x, y, z, u, v, a, b: b * v + a * (x @ u)))
+    return program.add(Ger()(x, a, v, u), **close(lambda x, y, z, u, v, a, b: x + a * np.outer(v, u)))

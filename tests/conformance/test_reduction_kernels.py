@@ -1,0 +1,68 @@
+"""Kernels of reductions, row programs and products give what NumPy gives: any dtype, rank, layout and value."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from conformance_arrays import DTYPES, draws, factors, make, numbers, ordinary, shapes
+from conformance_reductions import crossentropies, extremes, products, reductions, rows, some_axes, suprema
+from hypothesis import given
+from hypothesis import strategies as st
+
+SEEDS = st.integers(0, 2**32 - 1).map(np.random.default_rng)
+REAL = [dtype for dtype in DTYPES if not dtype.startswith("complex")]
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@draws(5)
+@given(data=st.data(), rng=SEEDS, ndim=st.integers(0, 6))
+def test_sums_and_products(dtype, data, rng, ndim):
+    """Integers wrap; floats differ by roundings only, NaN and infinities not at all."""
+    axes = data.draw(st.sampled_from(some_axes(ndim)))
+    reductions(dtype, ndim, axes).agree(make(data, rng, dtype, data.draw(shapes(ndim)), fill=ordinary))
+
+
+@pytest.mark.parametrize("dtype", REAL)
+@draws(5)
+@given(data=st.data(), rng=SEEDS, ndim=st.integers(0, 6))
+def test_extremes(dtype, data, rng, ndim):
+    """NaN wins, the first of equals is the one; there is no extreme of nothing, but a lower bound."""
+    axes = data.draw(st.sampled_from(some_axes(ndim)))
+    value = make(data, rng, dtype, data.draw(shapes(ndim)), fill=data.draw(st.sampled_from([numbers, ordinary])))
+    extremes(dtype, ndim, axes).agree(value)
+    if dtype.startswith("float"):
+        suprema(dtype, ndim, axes).agree(value)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32", "float16"])
+@draws(20)
+@given(data=st.data(), rng=SEEDS, flags=st.sampled_from([(False, False), (False, True), (True, False)]))
+def test_rows(dtype, data, rng, flags):
+    """Softmax and its relatives."""
+    shape = data.draw(shapes(2))
+    rows(dtype, flags).agree(*(make(data, rng, dtype, shape, flags, fill=ordinary) for _ in range(2)))
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@draws(20)
+@given(data=st.data(), rng=SEEDS, index=st.sampled_from(["int64", "int8", "uint16"]))
+def test_crossentropies(dtype, data, rng, index):
+    """Of rows against positions, negative ones and those out of range among them."""
+    n, m = data.draw(shapes(2))
+    outside = data.draw(st.integers(0, 3)) == 3
+    low = 0 if index.startswith("u") else -m
+    positions = rng.integers(min(low, m - 1), m + outside, n) if m or outside else np.zeros(n)
+    x = abs(make(data, rng, dtype, (n, m), fill=ordinary))
+    b, g = (make(data, rng, dtype, shape, fill=ordinary) for shape in ((m,), (n,)))
+    crossentropies(dtype, index).agree(x, b, g, positions.astype(index))
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@draws(30)
+@given(data=st.data(), rng=SEEDS)
+def test_products(dtype, data, rng):
+    """Matrices and vectors of any layout; nothing summed is zero."""
+    lengths = st.sampled_from([3, 2, 1, 0, 5, 8, 17, 70])
+    n, k, m = data.draw(lengths), data.draw(lengths), data.draw(lengths)
+    x, y, z, u, v, a, b = (make(data, rng, dtype, shape, fill=factors) for shape in ((n, k), (k, m), (n, m), (k,), (n,), (), ()))
+    products(dtype).agree(x, y, z, u, v, a, b)
