@@ -25,6 +25,7 @@ from tcore.configuration import config, defaults
 from tcore_cpu import compiler as compiler_module
 from tcore_cpu import core_object
 from tcore_cpu import store as store_module
+from tcore_cpu.c_steps import objection
 from tcore_cpu.compiler import CompileError, Unit, find_compiler, load_units
 from tcore_cpu.export import writing
 from tcore_cpu.store import LoadError, Store, StoreWarning, open_store
@@ -411,24 +412,71 @@ def test_compiler_of_ziglang(monkeypatch, tmp_path) -> None:
 
 
 @pytest.mark.skipif(importlib.util.find_spec("ziglang") is None, reason="no package ziglang")
-def test_kernels_by_ziglang(tmp_path) -> None:
+@pytest.mark.parametrize("program", ["kernels", "users' code"])
+def test_kernels_by_ziglang(tmp_path, program) -> None:
     """That compiler takes our flags: nothing else is on PATH, and results are right."""
-    found = _run(PROGRAM, TCORE_FLAGS=f"cpu.store={tmp_path / 'kernels'}", PATH=str(tmp_path), CC="")
+    text = PROGRAM if program == "kernels" else USERS_PROGRAM
+    found = _run(text, TCORE_FLAGS=f"backend=cpu,cpu.store={tmp_path / 'kernels'}", PATH=str(tmp_path), CC="")
     assert found.returncode == 0, found.stderr
     assert "no C compiler" not in found.stderr
-    assert found.stdout == _run(PROGRAM).stdout
+    assert found.stdout == _run(text).stdout
     assert list((tmp_path / "kernels").glob("*.so"))
 
 
-@pytest.mark.parametrize("name", ["gcc", "clang"])
-def test_kernels_by_each_compiler(tmp_path, name) -> None:
-    """gcc and clang, where they are, take our flags and give the same numbers."""
-    if shutil.which(name) is None:
-        pytest.skip(f"no compiler {name}")
-    found = _run(PROGRAM, TCORE_FLAGS=f"cpu.store={tmp_path / 'kernels'}", CC=name)
+@pytest.mark.parametrize(("c", "cplusplus"), [("gcc", "g++"), ("clang", "clang++")])
+@pytest.mark.parametrize("program", ["kernels", "users' code"])
+def test_kernels_by_each_compiler(tmp_path, c, cplusplus, program) -> None:
+    """gcc and clang, where they are, take our flags and give the same numbers; users' C code in kernels and by itself as well."""
+    if shutil.which(c) is None or shutil.which(cplusplus) is None:
+        pytest.skip(f"no compiler {c}")
+    if program == "users' code" and objection() is not None:
+        pytest.skip(objection())
+    text = PROGRAM if program == "kernels" else USERS_PROGRAM
+    found = _run(text, TCORE_FLAGS=f"backend=cpu,cpu.store={tmp_path / 'kernels'},cxx={cplusplus}", CC=c)
     assert found.returncode == 0, found.stderr
-    assert found.stdout == _run(PROGRAM).stdout
+    assert found.stdout == _run(text).stdout
     assert list((tmp_path / "kernels").glob("*.so"))
+
+
+USERS_PROGRAM = """
+import numpy as np
+import tcore
+import tcore.tensor as T
+from tcore import scalar
+from tcore.graph import Apply, Op
+
+class Cubed(scalar.UnaryScalarOp):
+    def impl(self, x):
+        return x * x * x
+
+    def c_code(self, node, name, inputs, outputs, sub):
+        return f"{outputs[0]} = {inputs[0]} * {inputs[0]} * {inputs[0]};"
+
+    def c_code_cache_version(self):
+        return (1,)
+
+class Copied(Op):
+    __props__ = ()
+
+    def make_node(self, x):
+        return Apply(self, [x], [x.type()])
+
+    def perform(self, node, inputs, outputs):
+        outputs[0][0] = inputs[0].copy()
+
+    def c_code(self, node, name, inputs, outputs, sub):
+        x, z = inputs[0], outputs[0]
+        return f"Py_XDECREF({z}); {z} = (PyArrayObject *)PyArray_NewCopy({x}, NPY_CORDER); if (!{z}) {{ {sub['fail']} }}"
+
+    def c_code_cache_version(self):
+        return (1,)
+
+x = T.dvector("x")
+cubed = T.Elemwise(Cubed(scalar.same_out, name="cubed"))
+f = tcore.function([x], [cubed(x + 1) * 2, Copied()(x)], mode=tcore.Mode("cvm", "fast_run"))
+print(f(np.arange(3.0)))
+assert {report.runs_on for report in f.explain().nodes} == {"kernel", "C"}, f.explain()
+"""
 
 
 PROGRAM = """
