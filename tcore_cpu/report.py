@@ -48,13 +48,16 @@ def _compiler(topic: str) -> ReportLine:
 
 
 def _runtime(topic: str) -> ReportLine:
-    from tcore_cpu.runtime import runtime, runtime_kind
+    from tcore_cpu.runtime import RuntimeMissingError, runtime, runtime_kind
 
-    kind = runtime_kind()
+    headers = "install Python's headers (apt install python3-dev) and reinstall tcore-cpu"
+    try:
+        kind = runtime_kind()
+    except RuntimeMissingError as error:
+        return ReportLine(topic, "missing", str(error.__cause__), f"apt install gcc, or pip install ziglang; for faster calls {headers}")
     threads = runtime().set_threads(config.threads)
     if kind == "extension":
         return ReportLine(topic, "ok", f"extension module, {threads} threads")
-    headers = "install Python's headers (apt install python3-dev) and reinstall tcore-cpu"
     return ReportLine(topic, "info", f"through cffi (slower calls), {threads} threads", headers)
 
 
