@@ -21,7 +21,7 @@ from tcore_cpu.lengths import Lengths
 from tcore_cpu.native_steps import same
 from tcore_cpu.plans import CopyPlan, KernelPlan, NotScheduled
 from tcore_cpu.printer import UnitPrinter
-from tcore_cpu.runtime_abi import DTYPES, Failure, Instruction
+from tcore_cpu.runtime_abi import DTYPES, MAX_DIMS, Failure, Instruction
 from tcore_cpu.schedule import schedule
 
 __all__ = ["NativeStep", "ProgramBuilder", "build", "is_array"]
@@ -32,11 +32,11 @@ NativeStep = Callable[["ProgramBuilder", Any], None]
 
 
 def is_array(type_: Any) -> bool:
-    """Whether values of a type are dense arrays (or scalars) of an element type that slots hold."""
+    """Whether values of a type are dense arrays (or scalars) of an element type and rank that slots hold; others are objects."""
     from tcore.scalar.type import Scalar
     from tcore.tensor.type import TensorType
 
-    return isinstance(type_, (TensorType, Scalar)) and type_.dtype in DTYPES
+    return isinstance(type_, (TensorType, Scalar)) and type_.dtype in DTYPES and getattr(type_, "ndim", 0) <= MAX_DIMS
 
 
 def _ndim(type_: Any) -> int:
@@ -285,7 +285,7 @@ class ProgramBuilder:
         for k, variable in enumerate(node.inputs):
             slot = self.slot(variable)
             # values that are no arrays (generators) are objects, which nothing else can be a view of
-            if k in destroyed and self.root.get(variable, variable) in self.destroyed and hasattr(variable.type, "dtype"):
+            if k in destroyed and self.root.get(variable, variable) in self.destroyed and is_array(variable.type):
                 own = self.assembler.slot(_ndim(variable.type), variable.type.dtype)
                 self.copied[own] = self.number[node]
                 self.assembler.emit(Instruction.PRIVATE, own, slot)

@@ -256,7 +256,7 @@ static int tc_step_reshape(tc_frame *f, const int64_t **at)
     const int64_t *c = *at;
     int64_t s = c[0], buffer = c[2], apply = c[3], ndim = c[4], total = 1, known = 1;
     tc_array *v = &f->slots[s], *x = &f->slots[c[1]];
-    int unknown = -1;
+    int unknown = -1, wrong = 0;
     c += 5;
     for (int d = 0; d < x->ndim; d++)
         total *= x->dims[d];
@@ -265,8 +265,10 @@ static int tc_step_reshape(tc_frame *f, const int64_t **at)
         if (v->dims[d] == -1 && unknown < 0)
             unknown = d;
         else
-            known *= v->dims[d];
+            wrong |= v->dims[d] < 0 || __builtin_mul_overflow(known, v->dims[d], &known);
     }
+    if (wrong)
+        return tc_fail(f, TC_ERROR_RESHAPE, apply, 0, -1, total, known);
     if (unknown >= 0) {
         if (known <= 0 || total % known)
             return tc_fail(f, TC_ERROR_RESHAPE, apply, 0, unknown, total, known);

@@ -14,6 +14,7 @@ import pytest
 
 import tcore
 import tcore.tensor as T
+from tcore.graph import Apply, Op
 
 
 def test_error_replay_takes_inputs_in_the_order_of_the_graph() -> None:
@@ -195,6 +196,7 @@ import signal
 import numpy as np
 import tcore
 import tcore.tensor as T
+from tcore.graph import Apply, Op
 from tcore_cpu.runtime import runtime
 
 runtime().set_threads(1)
@@ -315,3 +317,90 @@ def test_fork_while_other_threads_call(host, threads) -> None:
         for thread in pool:
             thread.join(20)
     assert not any(thread.is_alive() for thread in pool)
+
+
+@pytest.mark.parametrize("lengths", [(2**62 + 1, 4), (2**32, 2**32), (-2, -2), (-4, -1)])
+def test_reshape_to_lengths_that_wrap(lengths) -> None:
+    """A product of lengths that is right only modulo 2**64, or with two signs, is refused as NumPy refuses it."""
+    x, n, k = T.dvector("x"), T.lscalar("n"), T.lscalar("k")
+    with tcore.config.change_flags(backend="cpu"):
+        f = tcore.function([x, n, k], x.reshape((n, k)), mode=tcore.Mode("cvm", None))
+    for size in (4, 0):
+        with pytest.raises(ValueError, match="cannot reshape"):
+            f(np.ones(size), *lengths)
+    assert f(np.ones(4), 2, -1).shape == (2, 2)
+
+
+@pytest.mark.parametrize("rank", [32, 33, 64])
+def test_many_dimensions(native, rank) -> None:
+    """Kernels have up to 32 axes; beyond them NumPy computes."""
+    x = T.TensorType("float64", [False] * rank)("x")
+    f = native([x], [(x * 2).sum(), x + 1, x.sum(axis=-1), x.dimshuffle(*reversed(range(rank)))])
+    value = np.arange(3.0).reshape([1] * (rank - 1) + [3])
+    total, more, summed, turned = f(value)
+    assert total == 6
+    np.testing.assert_array_equal(more, value + 1)
+    np.testing.assert_array_equal(summed, value.sum(axis=-1))
+    np.testing.assert_array_equal(turned, value.T)
+
+
+def test_threads_beside_a_busy_blas(threads) -> None:
+    """32 threads call one function with products and kernels, while NumPy multiplies in others: all results are right."""
+    threads(2)
+    x, w = T.dmatrix("x"), tcore.shared(np.zeros(()), name="w")
+    with tcore.config.change_flags(backend="cpu"):
+        f = tcore.function([x], T.exp(-T.sqr(T.dot(x, x.T))).sum(axis=0), updates=[(w, w + 1)])
+        g = tcore.function([x], T.exp(-T.sqr(T.dot(x, x.T))).sum(axis=0))
+    stop, wrong = threading.Event(), []
+
+    def multiply():
+        a = np.random.default_rng(0).normal(size=(150, 150))
+        expected = a @ a
+        while not stop.is_set():
+            if not np.allclose(a @ a, expected, rtol=1e-10, atol=1e-10):
+                wrong.append("product of NumPy")
+
+    def call(number):
+        value = np.random.default_rng(number).normal(size=(60, 40)) / 10
+        expected = np.exp(-((value @ value.T) ** 2)).sum(axis=0)
+        for function in (f, g) * 4:
+            if not np.allclose(function(value), expected, rtol=1e-12):
+                wrong.append(number)
+
+    busy = [threading.Thread(target=multiply, daemon=True) for _ in range(2)]
+    callers = [threading.Thread(target=call, args=(number,), daemon=True) for number in range(32)]
+    for thread in (*busy, *callers):
+        thread.start()
+    for thread in callers:
+        thread.join(60)
+    stop.set()
+    for thread in busy:
+        thread.join(20)
+    assert not any(thread.is_alive() for thread in (*busy, *callers))
+    assert not wrong
+    assert w.get_value() == 32 * 4
+
+
+class CallsItself(Op):
+    """Calls the function that it is part of."""
+
+    __props__ = ()
+
+    def make_node(self, n):
+        return Apply(self, [n], [n.type()])
+
+    def perform(self, node, inputs, outputs):
+        (n,) = inputs
+        outputs[0][0] = np.asarray(n if n <= 0 else self.function[0](n - 1) + 1)
+
+
+def test_function_that_calls_itself() -> None:
+    """Recursion from within an op has frames of its own; too much of it is a RecursionError, and the function works afterwards."""
+    op, n, count = CallsItself(), T.dscalar("n"), tcore.shared(0, name="count")
+    with tcore.config.change_flags(backend="cpu"):
+        f = tcore.function([n], op(n) * 1.0, updates=[(count, count + 1)])
+    op.__dict__["function"] = [f]
+    assert f(20.0) == 20
+    with pytest.raises(RecursionError):
+        f(1e6)
+    assert f(3.0) == 3
