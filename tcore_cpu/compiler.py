@@ -28,6 +28,7 @@ __all__ = [
     "CompileError",
     "Compiler",
     "Unit",
+    "compile_command",
     "extra_libraries",
     "find_compiler",
     "in_some_store",
@@ -168,7 +169,8 @@ def libraries_of(compiler: Compiler) -> tuple[str, ...]:
     return (*extra_libraries(), *(["-lmvec"] if vector_math() else []), "-lm")
 
 
-def _command(compiler: Compiler, unit: Unit, source: Path, target: Path) -> list[str]:
+def compile_command(compiler: Compiler, unit: Unit, source: Path, target: Path) -> list[str]:
+    """The command that makes a shared library of a unit whose text is in ``source``."""
     command = list(compiler.command)
     shape: Sequence[str] = _SHAPE_FLAGS
     language = "c"
@@ -277,7 +279,7 @@ def _compile_all(compiler: Compiler, units: Mapping[int, Unit], folder: Path) ->
                 source = folder / f"{k}.{'cpp' if unit.cplusplus else 'c'}"
                 target = folder / f"{k}.so"
                 source.write_text(unit.source, encoding="utf-8")
-                running.append((k, target, Child(_command(compiler, unit, source, target), folder)))
+                running.append((k, target, Child(compile_command(compiler, unit, source, target), folder)))
             k, target, child = running[0]
             status, output = child.finish()
             if status:

@@ -160,7 +160,7 @@ class _InLoops:
 
     constant = staticmethod(lambda value: const(value, "float64"))
     add, sub, mul, div = (staticmethod(lambda a, b, name=name: apply_function(name, (a, b), "float64")) for name in ("add", "sub", "mul", "true_div"))
-    sqrt = staticmethod(lambda a: apply_function("sqrt", (a,), "float64"))
+    sqrt, mantissa, exponent = (staticmethod(lambda a, name=name: apply_function(name, (a,), "float64")) for name in ("sqrt", "mantissa", "exponent"))
     less = staticmethod(lambda a, b: apply_function("lt", (a, b), "bool"))
     select = staticmethod(select)
 

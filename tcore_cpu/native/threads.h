@@ -16,6 +16,12 @@
 
 #define TC_MAXTHREADS 256
 
+/* What one thread of a region does first, before it helps the others. */
+typedef struct {
+    _Alignas(64) atomic_llong next;
+    int64_t end;
+} tc_share;
+
 static struct {
     pthread_mutex_t lock;
     pthread_cond_t wake;
@@ -27,8 +33,9 @@ static struct {
     int admitted;     /* workers that may still join it */
     tc_task task;
     void *context;
-    int64_t n, grain;
-    atomic_llong next;
+    int64_t grain;
+    int shares;
+    tc_share share[TC_MAXTHREADS];
     atomic_int cancelled; /* the region in progress is not wanted any more */
 } tc_pool = {.lock = PTHREAD_MUTEX_INITIALIZER, .wake = PTHREAD_COND_INITIALIZER, .done = PTHREAD_COND_INITIALIZER};
 
@@ -146,24 +153,29 @@ int tc_get_threads(void)
     return tc_pool.wanted;
 }
 
-static void tc_take_chunks(tc_task task, void *context, int64_t n, int64_t grain)
+/* Runs chunks: those of the thread's own share, then what the others have not begun. Thread `me` has the same share of
+ * equal ranges each time, so that its part of an array may still be in its cache. */
+static void tc_take_chunks(tc_task task, void *context, int me, int shares, int64_t grain)
 {
-    for (;;) {
-        if (tc_should_stop()) {
-            atomic_store(&tc_pool.cancelled, 1);
-            return;
+    for (int k = 0; k < shares; k++) {
+        tc_share *share = &tc_pool.share[(me + k) % shares];
+        for (;;) {
+            if (tc_should_stop()) {
+                atomic_store(&tc_pool.cancelled, 1);
+                return;
+            }
+            int64_t begin = atomic_fetch_add(&share->next, grain), end = share->end;
+            if (begin >= end)
+                break;
+            task(context, begin, begin + grain < end ? begin + grain : end);
         }
-        int64_t begin = atomic_fetch_add(&tc_pool.next, grain);
-        if (begin >= n)
-            return;
-        task(context, begin, begin + grain < n ? begin + grain : n);
     }
 }
 
-static void *tc_worker(void *unused)
+static void *tc_worker(void *number)
 {
+    const int me = (int)(intptr_t)number;
     int64_t seen = 0;
-    (void)unused;
     tc_in_pool = 1;
     pthread_mutex_lock(&tc_pool.lock);
     for (;;) {
@@ -181,9 +193,10 @@ static void *tc_worker(void *unused)
         tc_pool.admitted--;
         tc_task task = tc_pool.task;
         void *context = tc_pool.context;
-        int64_t n = tc_pool.n, grain = tc_pool.grain;
+        int64_t grain = tc_pool.grain;
+        int shares = tc_pool.shares;
         pthread_mutex_unlock(&tc_pool.lock);
-        tc_take_chunks(task, context, n, grain);
+        tc_take_chunks(task, context, me, shares, grain);
         pthread_mutex_lock(&tc_pool.lock);
         if (--tc_pool.running == 0)
             pthread_cond_signal(&tc_pool.done);
@@ -204,7 +217,7 @@ static void tc_grow_pool(int wanted)
     pthread_sigmask(SIG_SETMASK, &all, &old);
     while (tc_pool.workers < wanted) {
         pthread_t thread;
-        if (pthread_create(&thread, &attributes, tc_worker, NULL))
+        if (pthread_create(&thread, &attributes, tc_worker, (void *)(intptr_t)(tc_pool.workers + 1)))
             break;
         tc_pool.workers++;
     }
@@ -262,16 +275,19 @@ void tc_parallel_for(int64_t n, int64_t grain, tc_task task, void *context)
         helpers = tc_pool.workers;
     tc_pool.task = task;
     tc_pool.context = context;
-    tc_pool.n = n;
     tc_pool.grain = grain;
-    atomic_store(&tc_pool.next, 0);
+    tc_pool.shares = helpers + 1;
+    for (int k = 0; k <= helpers; k++) {
+        atomic_store(&tc_pool.share[k].next, n * k / (helpers + 1));
+        tc_pool.share[k].end = n * (k + 1) / (helpers + 1);
+    }
     atomic_store(&tc_pool.cancelled, 0);
     tc_pool.admitted = helpers;
     tc_pool.running = helpers;
     tc_pool.round++;
     pthread_cond_broadcast(&tc_pool.wake);
     pthread_mutex_unlock(&tc_pool.lock);
-    tc_take_chunks(task, context, n, grain);
+    tc_take_chunks(task, context, 0, helpers + 1, grain);
     pthread_mutex_lock(&tc_pool.lock);
     /* Workers that did not wake in time have nothing left to do: they need not be waited for. */
     tc_pool.running -= tc_pool.admitted;
