@@ -120,7 +120,7 @@ def machine_rates(results: Sequence[Result]) -> dict[str, float]:
 
 
 def markdown(results: Sequence[Result], facts: dict[str, Any], picture: bool = False, roof: bool = False) -> str:
-    """The chart, if there is one, and a table for each group: times, then what tcore's is a multiple of."""
+    """The charts, if there are some, and a table for each group: times, then what tcore's is a multiple of."""
     versions = ", ".join(f"{name} {number}" for name, number in facts["versions"].items() if number != "missing")
     missing = [name for name, number in facts["versions"].items() if number == "missing"]
     lines = [f"{facts['processor']}, {facts['threads']} threads for every library, Python {facts['python']}, {facts['rounds']} rounds, {facts['time']}; {versions}."]
@@ -134,8 +134,6 @@ def markdown(results: Sequence[Result], facts: dict[str, Any], picture: bool = F
         lines += ["", f"Limits: {', '.join(f'{rates[name] / 1e9:.3g} {unit}' for name, unit in UNITS.items() if name in rates)}."]
     if picture:
         lines += ["", "![Times of each library as multiples of tcore's](results.png)"]
-    if roof:
-        lines += ["", "![Rate of each row over its operations per byte, under the limits of the machine](roofline.png)"]
     for group, rows in GROUPS.items():
         chosen = [by_name[row.name] for row in rows if row.name in by_name]
         if chosen and group != "roofline":
@@ -143,6 +141,8 @@ def markdown(results: Sequence[Result], facts: dict[str, Any], picture: bool = F
     notes = [f"- {result.row.name}, {name}: {column.status}: {column.message}" for result in results for name, column in result.columns.items() if column.status not in ("ok", "missing")]
     if notes:
         lines += ["", "Columns without a time:", "", *notes]
+    if roof:
+        lines += ["", "**Roofline**", "", "![Rate of each row over its operations per byte, under the limits of the machine](roofline.png)"]
     return "\n".join(lines) + "\n"
 
 

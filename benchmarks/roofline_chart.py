@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -31,6 +32,7 @@ def draw_roofline(results: Sequence[Result], rates: Mapping[str, float], path: P
     axes.plot([low, ridge, max(high, 2 * ridge)], [low * rates["copy"] / 1e9, rates["gemm"] / 1e9, rates["gemm"] / 1e9], color="black", label="copied memory, matrix products")
     if "read" in rates:
         axes.plot([low, rates["gemm"] / rates["read"]], [low * rates["read"] / 1e9, rates["gemm"] / 1e9], color="black", linestyle=":", label="memory read only")
+    labelled: list[tuple[float, float]] = []
     for number, result in enumerate(rows):
         work = result.row.operations() / 1e9
         at = result.row.operations() / result.row.traffic()
@@ -41,7 +43,9 @@ def draw_roofline(results: Sequence[Result], rates: Mapping[str, float], path: P
         if result.limits:
             limit = work / sorted(result.limits)[len(result.limits) // 2]
             axes.scatter(at, limit, marker="_", color="black", s=120, label="limit of the row" if not number else None)
-        axes.annotate(result.row.name, (at, own), xytext=(6, -4), textcoords="offset points", fontsize=8)
+        near = sum(abs(math.log(at / x)) < 0.3 and abs(math.log(own / y)) < 0.1 for x, y in labelled)
+        labelled.append((at, own))
+        axes.annotate(result.row.name, (at, own), xytext=(6, -4 - 11 * near), textcoords="offset points", fontsize=8)
     axes.set_xscale("log")
     axes.set_yscale("log")
     axes.set_xlabel("operations for each byte of operands and results")

@@ -288,6 +288,8 @@ class Builder:
         read as they are where the reduction is one that takes them (``raw``).
         """
         current = self.at(0, [element])
+        if isinstance(element, Load) and element.buffer in self.rows and element.dtype == dtype and element in current.values:
+            return current, current.number_of(RefKind.ROW, self.rows[element.buffer], dtype, 1), dtype  # this pass has just kept it
         element = self.read_back(current, element)
         if isinstance(element, Load) and not current.stores and (element.dtype != "bool" or raw):
             walk = self.walk(element, False)

@@ -252,7 +252,7 @@ class _tensor_py_operators:
         return indexing.index(self, key)
 
     def __setitem__(self, key: Any, value: Any) -> NoReturn:
-        raise TypeError("tensor variables cannot be changed: use set_subtensor(x[key], value), which gives a new one")
+        raise TypeError("tensor variables cannot be changed: use set_subtensor(x[key], value) or inc_subtensor(x[key], value), which give a new one")
 
     def take(self, indices: Any, axis: int | None = None, mode: str = "raise") -> Any:
         """The elements at ``indices`` along ``axis``, as :func:`numpy.take` gives them."""

@@ -18,6 +18,7 @@ typedef struct {
     uint64_t streamed; /* bit p: operand p is written around the caches */
     int scattered;    /* rows: elements of a row are far apart */
     int short_rows;   /* rows: each row is one tile */
+    int one_pass;     /* rows: all phases of a row before the next row */
     const tc_phase *overlapped; /* rows: during this phase the next rows are asked for */
     int linear;       /* map: tiles cross the ends of runs */
     atomic_int failed;

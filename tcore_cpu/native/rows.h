@@ -161,8 +161,8 @@ static void tc_row_phase(tc_job *job, const tc_phase *phase, int64_t run, int64_
         tc_store_cells(phase, sums + b * count, cells, b);
 }
 
-/* Elements of a row that are computed between two requests for the next ones. */
-#define TC_AHEAD 256
+/* Elements of a row that are computed between two requests for the next ones, and between two stores around the caches. */
+#define TC_PIECE 256
 
 /* Arrays of which the next rows are asked for. */
 typedef struct {
@@ -191,106 +191,155 @@ static void tc_rows_ahead(const tc_job *job, int64_t run, int64_t at, tc_ahead *
     }
 }
 
-/* Calls a body piece by piece and asks for the next row meanwhile: memory is read while the machine computes. */
-static void tc_call_ahead(const tc_phase *phase, int64_t n, void *const *ptr, const uint8_t *tile, const tc_params *params,
-                          tc_ahead *ahead)
+/* A level-0 phase over rows of one tile each: no cascade, and pointers that move by fixed steps from row to row. */
+typedef struct {
+    const tc_phase *phase;
+    void *ptr[TC_MAXREFS];
+    char *memory[TC_MAXREFS], *result[TC_MAXCELLS];
+    int64_t step[TC_MAXREFS], stride[TC_MAXREFS];
+    uint8_t tile[TC_MAXREFS], packed[TC_MAXREFS];
+    int in_pieces;
+    tc_ahead ahead;
+} tc_pass;
+
+static void tc_pass_begin(const tc_job *job, tc_pass *pass, const tc_phase *phase, int64_t run, int64_t at, int64_t n,
+                          char *cells, char *rows, char *scratch)
 {
+    pass->phase = phase;
+    pass->ahead.count = 0;
+    if (phase == job->overlapped)
+        tc_rows_ahead(job, run, at + n, &pass->ahead);
+    pass->in_pieces = pass->ahead.count > 0;
+    for (int r = 0; r < phase->nrefs; r++) {
+        const tc_ref *ref = &phase->refs[r];
+        const int p = ref->index;
+        pass->packed[r] = 0;
+        pass->step[r] = 0;
+        pass->tile[r] = ref->kind == TC_REF_ARRAY || ref->kind == TC_REF_TILE || ref->kind == TC_REF_ROW;
+        switch (ref->kind) {
+        case TC_REF_ARRAY:
+            pass->step[r] = job->kept.str[p][job->kept.nd - 1];
+            pass->stride[r] = job->row.str[p][0];
+            pass->memory[r] = job->launch->data[p] + tc_run_offset(&job->kept, p, run) + at * pass->step[r];
+            if (job->kernel->operands[p].kind != TC_OPERAND_ARRAY || (pass->stride[r] != ref->itemsize && job->row.total != 1))
+                pass->packed[r] = 1;
+            else if (ref->written == 1 && (job->streamed >> p & 1))
+                pass->packed[r] = 2, pass->in_pieces = 1;
+            pass->ptr[r] = scratch;
+            scratch += tc_tile_bytes(job, ref);
+            break;
+        case TC_REF_ROW:
+            pass->step[r] = job->one_pass ? 0 : (int64_t)job->rows_bytes;
+            pass->memory[r] = rows + tc_row_offset(job, p);
+            break;
+        case TC_REF_CELL:
+            pass->step[r] = ref->itemsize;
+            pass->memory[r] = tc_cell(cells, p);
+            break;
+        case TC_REF_TILE:
+            pass->memory[r] = scratch;
+            scratch += tc_tile_bytes(job, ref);
+            break;
+        default:
+            pass->memory[r] = job->launch->data[p];
+            break;
+        }
+    }
+    for (int s = 0; s < phase->nreductions; s++)
+        pass->result[s] = tc_cell(cells, phase->reductions[s].cell);
+}
+
+/* Row b through the body, piece by piece. What comes next is asked for meanwhile, and what goes around the caches is sent on its way: memory
+ * is read and written while the machine computes. */
+static void tc_pass_pieces(const tc_job *job, tc_pass *pass, int64_t b, const tc_params *params)
+{
+    const tc_phase *phase = pass->phase;
+    tc_ahead *ahead = &pass->ahead;
     void *piece[TC_MAXREFS];
-    for (int64_t at = 0; at < n; at += TC_AHEAD) {
-        int64_t m = n - at < TC_AHEAD ? n - at : TC_AHEAD;
+    for (int64_t at = 0, n; at < job->row.total; at += n) {
+        n = job->row.total - at < TC_PIECE ? job->row.total - at : TC_PIECE;
         for (int k = 0; k < ahead->count; k++)
-            tc_ask_for(ahead->next[k] + at * ahead->itemsize[k], m * ahead->itemsize[k]);
+            tc_ask_for(ahead->next[k] + at * ahead->itemsize[k], n * ahead->itemsize[k]);
         for (int r = 0; r < phase->nrefs; r++)
-            piece[r] = tile[r] ? (char *)ptr[r] + at * phase->refs[r].itemsize : ptr[r];
-        tc_call_body(phase, m, piece, tile, params);
+            piece[r] = pass->tile[r] && pass->packed[r] != 2 ? (char *)pass->ptr[r] + at * phase->refs[r].itemsize : pass->ptr[r];
+        tc_call_body(phase, n, piece, pass->tile, params);
+        for (int r = 0; r < phase->nrefs; r++)
+            if (pass->packed[r] == 2) {
+                const int64_t size = phase->refs[r].itemsize;
+                tc_stream(pass->memory[r] + b * pass->step[r] + at * size, piece[r], (size_t)(n * size));
+            }
     }
     for (int k = 0; k < ahead->count; k++)
         ahead->next[k] += ahead->step[k];
 }
 
-/* A level-0 phase of n rows of one tile each, one after the other: no cascade, and pointers that move by fixed steps. */
-static void tc_short_rows(tc_job *job, const tc_phase *phase, int64_t run, int64_t at, int64_t n, char *cells, char *rows,
-                          char *scratch)
+/* Row b of the tile. */
+static void tc_pass_row(const tc_job *job, tc_pass *pass, int64_t b, char *cells)
 {
-    tc_ahead ahead = {.count = 0};
-    if (phase == job->overlapped)
-        tc_rows_ahead(job, run, at + n, &ahead);
-    const tc_kernel *kernel = job->kernel;
+    const tc_phase *phase = pass->phase;
     const tc_params params = {job->launch->ints, job->launch->error};
     const int64_t length = job->row.total;
-    void *ptr[TC_MAXREFS];
-    char *memory[TC_MAXREFS], *result[TC_MAXCELLS];
-    int64_t step[TC_MAXREFS], stride[TC_MAXREFS];
-    uint8_t tile[TC_MAXREFS], packed[TC_MAXREFS];
     for (int r = 0; r < phase->nrefs; r++) {
         const tc_ref *ref = &phase->refs[r];
-        int p = ref->index;
-        packed[r] = 0;
-        step[r] = 0;
-        tile[r] = ref->kind == TC_REF_ARRAY || ref->kind == TC_REF_TILE || ref->kind == TC_REF_ROW;
-        switch (ref->kind) {
-        case TC_REF_ARRAY:
-            step[r] = job->kept.str[p][job->kept.nd - 1];
-            stride[r] = job->row.str[p][0];
-            memory[r] = job->launch->data[p] + tc_run_offset(&job->kept, p, run) + at * step[r];
-            packed[r] = kernel->operands[p].kind != TC_OPERAND_ARRAY || (stride[r] != ref->itemsize && length != 1);
-            if (!packed[r] && ref->written == 1 && (job->streamed >> p & 1))
-                packed[r] = 2;
-            if (packed[r])
-                ptr[r] = scratch;
-            scratch += tc_tile_bytes(job, ref);
-            break;
-        case TC_REF_ROW:
-            step[r] = (int64_t)job->rows_bytes;
-            memory[r] = rows + tc_row_offset(job, p);
-            break;
-        case TC_REF_CELL:
-            step[r] = ref->itemsize;
-            memory[r] = tc_cell(cells, p);
-            break;
-        case TC_REF_TILE:
-            memory[r] = scratch;
-            scratch += tc_tile_bytes(job, ref);
-            break;
-        default:
-            memory[r] = job->launch->data[p];
-            break;
+        char *memory = pass->memory[r] + b * pass->step[r];
+        if (!pass->packed[r])
+            pass->ptr[r] = memory;
+        else if (job->kernel->operands[ref->index].kind == TC_OPERAND_IOTA) {
+            if (phase->body) /* else its place in the row tells an index */
+                tc_iota_run(pass->ptr[r], (int64_t)(intptr_t)memory, pass->stride[r], length);
+        } else if (ref->written != 1)
+            tc_move_run(pass->ptr[r], memory, pass->stride[r], length, ref->itemsize, 0);
+    }
+    if (phase->body) {
+        if (pass->in_pieces)
+            tc_pass_pieces(job, pass, b, &params);
+        else
+            tc_call_body(phase, length, pass->ptr, pass->tile, &params);
+        for (int r = 0; r < phase->nrefs; r++)
+            if (pass->packed[r] == 1 && phase->refs[r].written)
+                tc_move_run(pass->ptr[r], pass->memory[r] + b * pass->step[r], pass->stride[r], length, phase->refs[r].itemsize, 1);
+    }
+    for (int s = 0; s < phase->nreductions; s++) {
+        const tc_reduction *reduction = &phase->reductions[s];
+        const void *values = pass->ptr[reduction->value];
+        char *result = pass->result[s] + b * tc_itemsize(reduction->dtype);
+        tc_fold_tile(reduction->op, reduction->dtype, reduction->source, values, length, result);
+        if (reduction->op == TC_ARGMIN || reduction->op == TC_ARGMAX) {
+            int q = reduction->position;
+            int64_t first = (int64_t)(intptr_t)pass->memory[q] + b * pass->step[q];
+            int64_t found = tc_find(reduction->dtype, values, length, result);
+            ((int64_t *)tc_cell(cells, reduction->cell2))[b] = first + found * pass->stride[q];
         }
     }
-    for (int s = 0; s < phase->nreductions; s++)
-        result[s] = tc_cell(cells, phase->reductions[s].cell);
-    for (int64_t b = 0; b < n; b++) {
-        for (int r = 0; r < phase->nrefs; r++) {
-            const tc_ref *ref = &phase->refs[r];
-            if (!packed[r])
-                ptr[r] = memory[r] + b * step[r];
-            else if (kernel->operands[ref->index].kind == TC_OPERAND_IOTA && !phase->body)
-                continue; /* where an index is wanted, its place in the row tells it */
-            else if (kernel->operands[ref->index].kind == TC_OPERAND_IOTA)
-                tc_iota_run(ptr[r], (int64_t)(intptr_t)memory[r] + b * step[r], stride[r], length);
-            else if (ref->written != 1)
-                tc_move_run(ptr[r], memory[r] + b * step[r], stride[r], length, ref->itemsize, 0);
-        }
-        if (phase->body) {
-            if (ahead.count)
-                tc_call_ahead(phase, length, ptr, tile, &params, &ahead);
-            else
-                tc_call_body(phase, length, ptr, tile, &params);
-            for (int r = 0; r < phase->nrefs; r++)
-                if (packed[r] && phase->refs[r].written)
-                    tc_store_run(ptr[r], memory[r] + b * step[r], stride[r], length, phase->refs[r].itemsize, packed[r]);
-        }
-        for (int s = 0; s < phase->nreductions; s++) {
-            const tc_reduction *reduction = &phase->reductions[s];
-            tc_fold_tile(reduction->op, reduction->dtype, reduction->source, ptr[reduction->value], length, result[s]);
-            if (reduction->op == TC_ARGMIN || reduction->op == TC_ARGMAX) {
-                int q = reduction->position;
-                int64_t found = tc_find(reduction->dtype, ptr[reduction->value], length, result[s]);
-                ((int64_t *)tc_cell(cells, reduction->cell2))[b] = (int64_t)(intptr_t)memory[q] + b * step[q] + found * stride[q];
-            }
-            result[s] += tc_itemsize(reduction->dtype);
-        }
-    }
+}
+
+/* Phases that are done for one row before the next is begun: it stays in the nearest cache. */
+#define TC_PASSES 8
+
+/* The level-0 phases from p on, for n rows of one tile each; returns the phase that follows. */
+static int tc_short_rows(const tc_job *job, int p, int64_t run, int64_t at, int64_t n, char *cells, char *rows, char *scratch)
+{
+    tc_pass passes[TC_PASSES];
+    int count = 0;
+    for (; count < TC_PASSES && p < job->kernel->nphases && job->kernel->phases[p].level == 0; p++, count++)
+        tc_pass_begin(job, &passes[count], &job->kernel->phases[p], run, at, n, cells, rows, scratch);
+    for (int64_t b = 0; b < n; b++)
+        for (int k = 0; k < count; k++)
+            tc_pass_row(job, &passes[k], b, cells);
+    return p;
+}
+
+/* Whether all level-0 phases are done for one row before the next. */
+static int tc_is_one_pass(const tc_kernel *kernel)
+{
+    int p = 0;
+    while (p < kernel->nphases && kernel->phases[p].level == 0)
+        p++;
+    if (p > TC_PASSES)
+        return 0;
+    while (p < kernel->nphases && kernel->phases[p].level == 1)
+        p++;
+    return p == kernel->nphases;
 }
 
 /* A phase that runs once per row, for n rows of one run of the innermost kept axis. */
@@ -345,7 +394,7 @@ static void tc_rows_task(void *context, int64_t begin, int64_t end)
             if (phase->level == 1)
                 tc_once_phase(job, phase, run, at, n, cells, scratch);
             else if (job->short_rows)
-                tc_short_rows(job, phase, run, at, n, cells, rows, scratch);
+                p = tc_short_rows(job, p, run, at, n, cells, rows, scratch) - 1;
             else
                 tc_row_phase(job, phase, run, at, n, cells, rows, scratch, sums);
         }
@@ -483,6 +532,7 @@ static void tc_run_rows(tc_job *job)
     job->short_rows = tc_has_short_rows(job);
     if (job->short_rows && job->row.total > job->span)
         job->span = job->row.total;
+    job->one_pass = job->short_rows && tc_is_one_pass(job->kernel);
     job->overlapped = job->short_rows ? tc_overlapped(job) : NULL;
     job->tile = tc_rows_of_tile(job, threads);
     job->per_run = (inner + job->tile - 1) / job->tile;

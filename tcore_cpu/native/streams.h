@@ -4,6 +4,8 @@
 #include <emmintrin.h>
 #endif
 
+#define TC_USUAL_CACHE ((int64_t)32 << 20)
+
 static atomic_llong tc_stream_from;
 
 void tc_set_stream(int64_t bytes)
@@ -11,7 +13,7 @@ void tc_set_stream(int64_t bytes)
     atomic_store(&tc_stream_from, bytes);
 }
 
-/* Bytes that the largest cache holds, where the system tells; a usual size elsewhere. */
+/* Bytes that the largest cache of a core holds, a usual size at most. */
 static int64_t tc_largest_cache(void)
 {
     int64_t bytes = atomic_load_explicit(&tc_stream_from, memory_order_relaxed);
@@ -19,8 +21,9 @@ static int64_t tc_largest_cache(void)
 #ifdef _SC_LEVEL3_CACHE_SIZE
         bytes = sysconf(_SC_LEVEL3_CACHE_SIZE);
 #endif
-        if (bytes <= 0)
-            bytes = (int64_t)32 << 20;
+        /* Some systems tell the sum of several caches, of which a core reaches one. */
+        if (bytes <= 0 || bytes > TC_USUAL_CACHE)
+            bytes = TC_USUAL_CACHE;
         tc_set_stream(bytes);
     }
     return bytes;

@@ -67,3 +67,47 @@ def test_nothing_is_overwritten_before_a_step_in_python(backend):
         assert [report.position for report in reports if report.runs_on == "Python"] != [] if in_python else True
     assert early[False]
     assert not early[True]
+
+
+@as_op(itypes=[T.dmatrix], otypes=[T.dmatrix], infer_shape=lambda fgraph, shapes: [shapes[0]])
+def in_order(v):
+    return np.sort(v, axis=1)
+
+
+OPERATIONS = [
+    lambda a, b: T.tanh(a), lambda a, b: a * b, lambda a, b: T.dot(a, b) / 4, lambda a, b: a.T, lambda a, b: T.softmax(a),
+    lambda a, b: a - b.sum(axis=0), lambda a, b: T.set_subtensor(a[1:3], b[0:2]), lambda a, b: T.inc_subtensor(a[:, 0], b[1]),
+    lambda a, b: a[::-1], lambda a, b: in_order(a), lambda a, b: a + T.dot(b.T, a) / 9,
+]  # fmt: skip
+
+
+def random_graph(seed):
+    """Matrices from one another, with nodes in Python, views, work in place, and updates that read what others overwrite."""
+    rng = np.random.default_rng(seed)
+    shared = [tcore.shared(rng.normal(size=(4, 4)) / 3, name=f"s{k}") for k in range(3)]
+    x = T.dmatrix("x")
+    pool = [x, *shared]
+
+    def some():
+        return pool[rng.integers(len(pool))]
+
+    for _ in range(rng.integers(8, 25)):
+        pool.append(OPERATIONS[rng.integers(len(OPERATIONS))](some(), some()))
+    updates = [(s, T.tanh(some()) - 0.1 * s) if rng.random() < 0.5 else (s, s - 0.1 * T.tanh(T.dot(some(), some()))) for s in shared]
+    return x, [some(), some()], updates, shared
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_random_graphs(seed, backend):
+    """With memory that is taken over and without, results and updates are those of NumPy; every size is planned."""
+    found = []
+    for name, collect in (("cpu", True), ("cpu", False), ("numpy", True)):
+        x, outputs, updates, shared = random_graph(seed)
+        with tcore.config.change_flags(backend=name, allow_gc=collect):
+            f = tcore.function([x], outputs, updates=updates, on_unused_input="ignore")
+        results = [value for k in range(2) for value in f(np.random.default_rng(k).normal(size=(4, 4)))]
+        assert f.memory_plan((4, 4)).peak is not None
+        found.append([*results, *(s.get_value() for s in shared)])
+    for one, other, wanted in zip(*found, strict=True):
+        np.testing.assert_allclose(one, wanted, rtol=1e-9, atol=1e-12)
+        np.testing.assert_array_equal(one, other)

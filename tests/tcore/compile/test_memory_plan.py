@@ -60,6 +60,17 @@ def test_nodes_have_the_numbers_and_names_of_explain():
     assert [value.memory for value in plan.values] == ["array", "array", "result"]
 
 
+def test_a_profile_calls_nodes_by_the_same_names():
+    """What ``explain`` and the plan number is what a profile times."""
+    x = T.dmatrix("x")
+    profile = tcore.compile.ProfileStats(atexit_print=False)
+    f = compiled([x], T.exp(T.dot(x, x.T)).sum(axis=0), profile=profile)
+    f(np.ones((2, 3)))
+    explained = [report.node for report in f.explain().nodes]
+    assert sorted(str(record.node) for record in profile.records.values()) == sorted(explained)
+    assert max(node for step in f.memory_plan().steps for node in step) == len(explained) - 1
+
+
 def test_printed():
     assert str(products().memory_plan((300, 700))).splitlines() == [
         "products: linker VMLinker, backend numpy; at most 2.4 MB at once, at node 2",
@@ -180,3 +191,17 @@ def test_peak_is_what_numpy_takes(graph):
     finally:
         tracemalloc.stop()
     assert most == pytest.approx(f.memory_plan(*arguments).peak, abs=10 * KIB)
+
+
+@pytest.mark.backends("opencl")
+def test_on_a_device(backend):
+    """Arrays on the device between two steps have memory; numbers inside of a kernel have none."""
+    x = T.dmatrix("x")
+    f = tcore.function([x], T.exp(T.dot(x, x)).sum(axis=0) + 1)
+    plan = f.memory_plan((30, 30))
+    kernels = {kernel.nodes for kernel in f.explain().kernels}
+    assert kernels <= {tuple(sorted(step)) for step in plan.steps}
+    inside = {node for nodes in kernels for node in nodes[:-1]}
+    assert not inside & {value.node for value in plan.values}
+    assert plan.peak == 2 * 8 * 30 * 30  # the argument and its product
+    assert plan.results == 8 * 30
