@@ -150,7 +150,8 @@ def core(session: nox.Session) -> None:
         (wheel,) = build_wheels(session, folder / "wheels", "tcore")
         session.install(str(wheel))
         (folder / "tests").mkdir()
-        shutil.copytree(ROOT / "tests" / "tcore", folder / "tests" / "tcore")
+        for part in ("tcore", "shared"):
+            shutil.copytree(ROOT / "tests" / part, folder / "tests" / part)
         shutil.copy(ROOT / "tests" / "conftest.py", folder / "tests")
         shutil.copy(ROOT / "pyproject.toml", folder)
         session.chdir(folder)

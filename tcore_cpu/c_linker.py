@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any, Self
 from tcore.graph import Constant
 from tcore.link import Container, ValueLock
 from tcore.link.storage import map_storage
+from tcore.scalar.type import Scalar
 from tcore_cpu.c_steps import CThunk, Loaded, load_block, lock_of
 from tcore_cpu.linker import CvmLinker
 from tcore_cpu.node_linker import NativeNodes, NoNativeCode, brings_c_code, is_lazy
 from tcore_cpu.thunks import BlockThunk, NodeCall
 from tcore_cpu.user_block import Block
-from tcore_cpu.user_code import has_c_types
+from tcore_cpu.user_code import has_c_code, has_c_types, text_of
 
 if TYPE_CHECKING:
     from tcore.graph import Apply
@@ -29,6 +30,12 @@ if TYPE_CHECKING:
 __all__ = ["CLinker"]
 
 _NO_C_SIDE = "one of its types has no C side"
+
+
+def _is_number(node: Any) -> bool:
+    """Whether a node computes numbers from numbers and can say it in C: in a block that costs no call."""
+    numbers = all(isinstance(v.type, Scalar) for v in (*node.inputs, *node.outputs))
+    return numbers and brings_c_code(node, derived=True)
 
 
 class _UserCode(Exception):
@@ -48,7 +55,7 @@ class _WholeGraph(CvmLinker):
                 raise NoNativeCode.at(node, "it decides itself which of its inputs are computed")
         draft, units = super()._draft(fgraph, order, outputs)
         for step in draft.steps:
-            if not brings_c_code(step.node):
+            if not brings_c_code(step.node, derived=True):
                 raise NoNativeCode.at(step.node, draft.reasons[step.node])
         if draft.steps:
             raise _UserCode([step.node for step in draft.steps])
@@ -109,10 +116,10 @@ class CLinker(NativeNodes):
                     return self._native(fgraph).make_thunk(input_storage, output_storage, storage_map)
                 except _UserCode as found:
                     self._whole = None
-                    self._block = self._blocked(order, set(found.nodes))
+                    self._block = self._blocked(order, {*found.nodes, *filter(_is_number, order)})
         block, loaded, lock = self._block
         inputs, outputs, storage_map = map_storage(fgraph, order, input_storage, output_storage, storage_map)
-        calls = [NodeCall(self._programs[node].program, node) for node in order if node in block.called]  # type: ignore[index]
+        calls = [NodeCall(self._programs[node].program, node).callables() for node in order if node in block.called]  # type: ignore[index]
         for constant in block.given:
             if isinstance(constant, Constant):
                 storage_map.setdefault(constant, [constant.data])
@@ -138,13 +145,28 @@ class CLinker(NativeNodes):
             if not has_c_types(node):
                 raise NoNativeCode.at(node, _NO_C_SIDE)
         self._programs = self._compile_nodes(called)
-        block = Block(fgraph.inputs, fgraph.outputs, order, called)
+        block = Block(fgraph.inputs, fgraph.outputs, order, called, reports=True)
         locks = [lock for node in order if (lock := lock_of(node.op)) is not None]
         return block, load_block(block), locks[0] if locks else None
 
     def native_entry(self, function: Any) -> Callable[..., Any] | None:
         """That of the program, where the graph is one."""
         return None if self._whole is None else self._whole.native_entry(function)
+
+    def code_gen(self) -> str:
+        """The C++ text of the accepted graph as one block, which computes what has C code and calls the kernels of other nodes.
+
+        Raises
+        ------
+        NoNativeCode
+            If a node has values that are nothing in C.
+        """
+        fgraph, order = self._accepted(), self.order()
+        called = [node for node in order if not has_c_code(node, derived=True)]
+        for node in called:
+            if not has_c_types(node):
+                raise NoNativeCode.at(node, _NO_C_SIDE)
+        return text_of(Block(fgraph.inputs, fgraph.outputs, order, called, reports=True)).source
 
     # ------------------------------------------------------------ pickles
 

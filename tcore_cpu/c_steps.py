@@ -6,11 +6,10 @@ import atexit
 import hashlib
 import importlib.machinery
 import importlib.util
+import os
 import shlex
-import subprocess
 import sys
 import sysconfig
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -22,8 +21,9 @@ from tcore.link import ValueLock
 from tcore.link.errors import ThunkView, raise_with_op
 from tcore.records import frozen
 from tcore.scalar.type import Scalar
-from tcore_cpu.compiler import CompileError, extra_libraries, warn_of_output
-from tcore_cpu.store import Library, open_store
+from tcore_cpu.compiler import CompileError, extra_libraries, in_some_store, storage_faults, warn_of_output
+from tcore_cpu.runtime import runtime
+from tcore_cpu.store import Library, Store, open_store
 from tcore_cpu.user_block import Block, params_of
 from tcore_cpu.user_code import ModuleText, has_c_code, text_of
 
@@ -138,18 +138,39 @@ def _find_or_compile(text: ModuleText) -> Path:
         if found is not None:
             _kept.append(found)
             return found.path
-        _compiled.add(key)
-        with store.workplace() as folder:
-            built = _compile(text, folder, store.root)
-            library = store.put(key, built, {"flags": _command(text)})
-            built.with_suffix(".cpp").replace(store.root / f"{text.name}.cpp")
-        _kept.append(library)
-        return library.path
+        library = in_some_store(store, lambda place: _compile_into(place, key, text))
+    else:
+        library = _compile_aside(text)
     _compiled.add(key)
-    private = tempfile.TemporaryDirectory(prefix="tcore-user-code-")
-    atexit.register(private.cleanup)  # as late as can be, and before Python complains that nobody did
-    _kept.append(Library(_compile(text, Path(private.name)), compiled=True))
-    return _kept[-1].path
+    _kept.append(library)
+    return library.path
+
+
+def _compile_into(store: Store, key: str, text: ModuleText) -> Library:
+    """The module as an entry of a store, its source beside it; OSError where that cannot be written."""
+    with store.workplace() as folder:
+        with storage_faults(folder):
+            built = _compile(text, folder, store.root)
+        library = store.put(key, built, {"flags": _command(text)})
+        built.with_suffix(".cpp").replace(store.root / f"{text.name}.cpp")
+    return library
+
+
+def _compile_aside(text: ModuleText) -> Library:
+    """The module of code that asks not to be kept, in a private folder until the process ends."""
+    import tempfile  # as subprocess: only to compile, and slow to import
+
+    try:
+        private = tempfile.TemporaryDirectory(prefix="tcore-user-code-")
+        atexit.register(private.cleanup)  # as late as can be, and before Python complains that nobody did
+        folder = Path(private.name)
+        with storage_faults(folder):
+            return Library(_compile(text, folder), compiled=True)
+    except OSError as error:
+        raise CompileError(
+            f"an op's C code can be compiled nowhere: {tempfile.gettempdir()} cannot be written ({error.strerror}); "
+            f"name another folder in the environment variable TMPDIR"
+        ) from error
 
 
 _kept: list[Any] = []
@@ -194,7 +215,11 @@ def _compile(text: ModuleText, folder: Path, home: Path | None = None) -> Path:
     command += [f"-L{path}" for path in text.library_dirs]
     command += [f"-l{name}" for name in text.libraries]
     command += extra_libraries()
-    run = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+    import subprocess  # every linker imports this module, few programs compile an op's own C code
+
+    # the compiler's own temporary files go where they are swept up if this process is killed
+    environment = {**os.environ, "TMPDIR": str(folder)}
+    run = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL, env=environment)
     if run.returncode:
         lines = run.stderr.strip().splitlines()[:30]
         raise CompileError("\n".join(["the compiler refused an op's C code:", *lines, f"command: {shlex.join(command)}"]))
@@ -224,7 +249,7 @@ class CThunk:
     Parameters
     ----------
     cells : mapping from variables to cells
-    calls : sequence
+    calls : sequence of sequences of callables
         What the block's called nodes call.
     flags : sequence of cells
         Set when the outputs are there.
@@ -235,6 +260,8 @@ class CThunk:
     ----------
     inputs, outputs : list of cells
         Those of the block's node, if it has one; those that are read and written otherwise.
+    struct : object
+        What the module's functions take.
     """
 
     lazy = False
@@ -245,7 +272,7 @@ class CThunk:
         block: Block,
         loaded: Loaded,
         cells: Mapping[Any, list[Any]],
-        calls: Sequence[Any] = (),
+        calls: Sequence[Sequence[Any]] = (),
         flags: Sequence[list[Any]] = (),
         lock: Any = None,
     ) -> None:
@@ -254,23 +281,27 @@ class CThunk:
         if len(block.nodes) == 1:
             self.inputs = [cells[v] for v in block.nodes[0].inputs]
         self._flags, self._lock, self._failed = tuple(flags), lock, block.failed
-        self._run, self._place = loaded.module.run, loaded.module.failed_at
-        extra = [[params_of(node)] for node in block.params] + [[call] for call in calls]
-        self._struct = loaded.module.instantiate((*read, *written, *extra))
+        self._run, self._place, self._read = loaded.module.run, loaded.module.failed_at, loaded.module.operands
+        extra = [[params_of(node)] for node in block.params] + [list(callables) for callables in calls]
+        self.struct = loaded.module.instantiate((*read, *written, *extra))
 
     def __call__(self) -> None:
         """Compute the outputs and say that they are there."""
         if self._lock is None:
-            self._run(self._struct)
+            self._run(self.struct)
         else:
             with self._lock:
-                self._run(self._struct)
+                self._run(self.struct)
         for flag in self._flags:
             flag[0] = True
 
     def failed_node(self) -> Any:
         """The node that the last run failed in; None where it failed before any."""
-        return self._failed(self._place(self._struct))
+        return self._failed(self._place(self.struct))
+
+    def failed_operands(self) -> tuple[Any, ...] | None:
+        """What that node read, where the block keeps it for reports; it can be asked once."""
+        return self._read(self.struct)  # type: ignore[no-any-return]
 
 
 def lock_of(op: Any) -> ValueLock | None:
@@ -279,9 +310,14 @@ def lock_of(op: Any) -> ValueLock | None:
 
 
 class CStep:
-    """Calls a node's C code; each call in progress has a struct of its own.
+    """Calls a node's C code on values; each call in progress has a struct of its own.
 
-    ``key`` finds the module in the kernel store again (empty: it is not kept); ``compiled`` tells whether this process made it.
+    Attributes
+    ----------
+    key : str
+        Finds the module in the kernel store again; empty where it is not kept.
+    compiled : bool
+        Whether this process made it.
     """
 
     def __init__(self, block: Block, loaded: Loaded) -> None:
@@ -293,13 +329,25 @@ class CStep:
         self._lock = lock_of(self.node.op)
         self._spare.append(self._instance())
 
+    def native(self) -> Any:
+        """A callable that does the same in native code; this one where runs need a lock, or the runtime has none."""
+        make = getattr(runtime(), "CStep", None)
+        if make is None or self._lock is not None:
+            return self
+        numbers = tuple(isinstance(variable.type, Scalar) for variable in self.node.inputs)
+        return make(self._loaded.module.run, self._native_instance, self.blame, numbers)
+
     def _instance(self) -> tuple[CThunk, list[list[Any]], list[list[Any]]]:
         node = self.node
         cells: dict[Any, list[Any]] = {v: [None] for v in (*node.inputs, *node.outputs)}
         return CThunk(self._block, self._loaded, cells, lock=self._lock), [cells[v] for v in node.inputs], [cells[v] for v in node.outputs]
 
+    def _native_instance(self) -> tuple[Any, tuple[list[Any], ...], tuple[list[Any], ...]]:
+        thunk, inputs, outputs = self._spare.pop() if self._spare else self._instance()
+        return thunk.struct, tuple(inputs), tuple(outputs)
+
     def blame(self, error: Exception, values: tuple[Any, ...]) -> None:
-        """Raise ``error`` with the node: the runtime cannot take what it returned for ``values``."""
+        """Raise ``error`` with the node, which was given ``values``."""
         raise_with_op(self.fgraph, self.node, ThunkView(values, len(self.node.outputs)), (type(error), error, error.__traceback__))
 
     def __call__(self, *values: Any) -> tuple[Any, ...]:

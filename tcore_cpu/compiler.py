@@ -5,6 +5,7 @@ Nothing here starts a program unless a library is missing from the store.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import hashlib
 import os
@@ -12,9 +13,9 @@ import platform
 import shlex
 import shutil
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from tcore.configuration import config
 from tcore.records import frozen
@@ -29,14 +30,19 @@ __all__ = [
     "CompileError",
     "Compiler",
     "Unit",
+    "compile_command",
     "extra_libraries",
     "find_compiler",
+    "in_some_store",
     "libraries_of",
     "load_units",
     "platform_abi",
+    "storage_faults",
     "vector_math",
     "warn_of_output",
 ]
+
+Made = TypeVar("Made")
 
 SEMANTIC_FLAGS = ("-ffp-contract=off", "-fwrapv", "-fno-math-errno", "-fno-strict-aliasing", "-fno-trapping-math")
 """Flags that decide what results are: part of every key."""
@@ -169,7 +175,8 @@ def libraries_of(compiler: Compiler) -> tuple[str, ...]:
     return (*extra_libraries(), *(["-lmvec"] if vector_math() else []), "-lm")
 
 
-def _command(compiler: Compiler, unit: Unit, source: Path, target: Path) -> list[str]:
+def compile_command(compiler: Compiler, unit: Unit, source: Path, target: Path) -> list[str]:
+    """The command that makes a shared library of a unit whose text is in ``source``."""
     command = list(compiler.command)
     shape: Sequence[str] = _SHAPE_FLAGS
     language = "c"
@@ -207,17 +214,41 @@ def load_units(units: Iterable[Unit]) -> list[Library]:
         if compiler is None:
             raise CompileError("a kernel must be compiled and there is no C compiler: install gcc, or name one in CC")
         wanted = {k: units[k] for k in missing}
-        try:
-            libraries = _build(compiler, wanted, store)
-        except OSError as error:
-            store = replace_store(store, config.cpu.store, error)
-            try:
-                libraries = _build(compiler, wanted, store)
-            except OSError as again:
-                raise CompileError(f"kernels can be written neither to {config.cpu.store} nor to {store.root}: {again.strerror}") from again
-        for k, library in libraries.items():
+        for k, library in in_some_store(store, lambda place: _build(compiler, wanted, place)).items():
             found[k] = library
     return [library for library in found if library is not None]
+
+
+def in_some_store(store: Store, work: Callable[[Store], Made]) -> Made:
+    """What ``work`` makes in a store: in the given one, else in what takes its place, with a warning.
+
+    Raises
+    ------
+    CompileError
+        If that cannot be written either.
+    """
+    try:
+        return work(store)
+    except OSError as error:
+        store = replace_store(store, config.cpu.store, error)
+        try:
+            return work(store)
+        except OSError as again:
+            raise CompileError(f"compiled code can be written neither to {config.cpu.store} nor to {store.root}: {again.strerror}") from again
+
+
+@contextlib.contextmanager
+def storage_faults(folder: Path) -> Iterator[None]:
+    """A CompileError becomes an OSError where the compiler could not write to ``folder``: full, or gone."""
+    try:
+        yield
+    except CompileError as error:
+        lost = next((code for code in (errno.ENOSPC, errno.EDQUOT) if os.strerror(code) in str(error)), None)
+        if not folder.is_dir():
+            lost = errno.ENOENT  # somebody emptied the store meanwhile
+        if lost is None:
+            raise
+        raise OSError(lost, os.strerror(lost)) from error
 
 
 def _build(compiler: Compiler, units: Mapping[int, Unit], store: Store) -> dict[int, Library]:
@@ -229,15 +260,8 @@ def _build(compiler: Compiler, units: Mapping[int, Unit], store: Store) -> dict[
         If it cannot be written.
     """
     with store.workplace() as folder:
-        try:
+        with storage_faults(folder):
             built = _compile_all(compiler, units, folder)
-        except CompileError as error:
-            lost = next((code for code in (errno.ENOSPC, errno.EDQUOT) if os.strerror(code) in str(error)), None)
-            if not folder.is_dir():
-                lost = errno.ENOENT  # somebody emptied the store meanwhile
-            if lost is None:
-                raise
-            raise OSError(lost, os.strerror(lost)) from error
         about: dict[str, Any] = {"compiler": compiler.identity(store), "flags": [*_SPEED_FLAGS, *SEMANTIC_FLAGS]}
         return {k: store.put(units[k].key, path, about) for k, path in built.items()}
 
@@ -263,7 +287,7 @@ def _compile_all(compiler: Compiler, units: Mapping[int, Unit], folder: Path) ->
                 source = folder / f"{k}.{'cpp' if unit.cplusplus else 'c'}"
                 target = folder / f"{k}.so"
                 source.write_text(unit.source, encoding="utf-8")
-                command = _command(compiler, unit, source, target)
+                command = compile_command(compiler, unit, source, target)
                 # the compiler's own temporary files go where they are swept up if this process is killed
                 process = subprocess.Popen(
                     command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,

@@ -85,6 +85,8 @@ def load() -> Any:
     module.set_stream = core.tc_set_stream
     module.cache_limit = core.tc_cache_limit
     module.cache_held = core.tc_cache_held
+    module.memory_watch = core.tc_memory_watch
+    module.memory_most = core.tc_memory_most
 
     def set_threads(n: int) -> int:
         core.tc_set_threads(n)
@@ -104,6 +106,8 @@ class _Frame:
             raise MemoryError("no memory for a call")
         self.core = frame
         self.ffi = ffi
+        #: whether the values of a call that succeeded are in it
+        self.filled = False
         program.frames.append(frame)
         self.constants = dict(zip(program.constant_slots, program.constants, strict=True))
         self.objects: dict[int, Any] = dict(self.constants)
@@ -169,6 +173,37 @@ class Program:
         self.steps, self.on_error, self.keep = tuple(steps), on_error, keep
         self._spare: list[_Frame] = []
         self._copies = [0] * len(self.inputs)
+        self._keeps = False
+
+    def keep_values(self) -> None:
+        """From now on intermediate values stay until the next call."""
+        self._keeps = True
+
+    def kept_value(self, slot: int) -> Any:
+        """A copy of the intermediate value that the last call left in a slot, or None."""
+        frame = self._spare[-1] if self._spare else None
+        if frame is None or not frame.filled or (slot not in frame.objects and frame.core.slots[slot].buffer < 0):
+            return None
+        return self._value(frame, slot)
+
+    def forget_values(self) -> None:
+        """Drop the values that calls left."""
+        for frame in self._spare:
+            self._empty(frame)
+
+    def _empty(self, frame: _Frame) -> None:
+        frame.filled = False
+        frame.objects = dict(frame.constants)
+        self.core.tc_frame_release(frame.core)
+
+    def _give_back(self, frame: _Frame) -> None:
+        if self._keeps and frame.filled:
+            for slot in (*(slot for slot, *_ in self.inputs), *self.outputs):
+                if slot not in frame.constants:
+                    frame.objects.pop(slot, None)
+        else:
+            self._empty(frame)
+        self._spare.append(frame)
 
     def __call__(self, *values: Any) -> list[Any]:
         if len(values) != len(self.inputs):
@@ -192,16 +227,17 @@ class Program:
                 if destroyed and not self._may_write(frame, slot):
                     frame.core.slots[slot].flags |= _FOREIGN
                     self._copies[k] += 1
+            frame.filled = False
             try:
                 self._run(frame)
-                return [self._value(frame, slot) for slot in self.outputs]
+                results = [self._value(frame, slot) for slot in self.outputs]
+                frame.filled = True
+                return results
             except BaseException as error:
                 note_written(error, self._written(frame))
                 raise
         finally:
-            frame.objects = dict(frame.constants)
-            self.core.tc_frame_release(frame.core)
-            self._spare.append(frame)
+            self._give_back(frame)
 
     def _fill(self, frame: _Frame, value: Any, spec: tuple[int, int, int, int, int]) -> bool:
         slot, dtype, ndim, mask, _ = spec
@@ -253,6 +289,8 @@ class Program:
                 return
             if event == Event.ALLOC:
                 self._allocate(frame, frame.core.event_arg)
+            elif event == Event.FORGET:
+                frame.objects.pop(frame.core.event_arg, None)
             elif event == Event.CALL:
                 self._step(frame, *self.steps[frame.core.event_arg])
             else:

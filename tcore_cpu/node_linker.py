@@ -46,10 +46,10 @@ def is_lazy(node: Any) -> bool:
     return bool(getattr(node.op, "lazy_inputs", ()) or getattr(node.op, "lazy", False))
 
 
-def brings_c_code(node: Any) -> bool:
-    """Whether a node runs a user's C code here: it has some, and it can be compiled."""
+def brings_c_code(node: Any, derived: bool = False) -> bool:
+    """Whether a node runs C code here: it has some, and it can be compiled; ``derived`` as for :func:`has_c_code`."""
     prepare(node)
-    return has_c_code(node) and objection() is None
+    return has_c_code(node, derived) and objection() is None
 
 
 def ran_by(node: Apply, linked: Linked) -> str:
@@ -68,6 +68,12 @@ class CpuLinker(Linker):
     """What the linkers of this backend share."""
 
     backend_name: ClassVar[str] = "cpu"
+    _units: Sequence[Unit] = ()
+
+    @property
+    def units(self) -> Sequence[Unit]:
+        """The C code of its kernels, once there is a thunk."""
+        return self._units
 
     def export(self, function: Any, path: str | os.PathLike[str], **options: Any) -> list[Path]:
         """Write a shared library, a C header and a Python loader; see :func:`tcore_cpu.export.export_function`."""
@@ -85,7 +91,6 @@ class NativeNodes(CpuLinker, LocalLinker):
     _programs: dict[Apply, Linked] | None = None
     #: users' C code among it, and who may run it when
     _own: Mapping[Apply, tuple[Block, Loaded, Any]] = MappingProxyType({})
-    _units: Sequence[Unit] = ()
     #: the name of the linker that stands in pickles
     saved_as: ClassVar[str] = "c|py"
 
@@ -134,6 +139,16 @@ class NativeNodes(CpuLinker, LocalLinker):
         self._units = printer.units(UNIT_BODIES)
         bodies = load_bodies(self._units)
         return {node: make_program(draft, bodies, fgraph) for node, draft in drafts.items()}
+
+    def serve(self, nodes: Sequence[Apply]) -> None:
+        """Compile these nodes of the accepted graph and no others: another linker runs the rest, and asks for thunks."""
+        self._programs = self._compile_nodes(nodes)
+
+    def native_thunk(self, node: Apply, storage_map: StorageMap, compute_map: dict[Variable, list[int]]) -> Any:
+        """A thunk of a node of :meth:`serve`; None where it has no native code."""
+        if node in self._own or node in (self._programs or {}):
+            return self._make_node_thunk(node, storage_map, compute_map)
+        return None
 
     def _without(self, node: Apply, reason: str) -> None:
         """A node has no native code."""

@@ -39,6 +39,10 @@ class _Step:
     node: Any
     fgraph: Any
 
+    def native(self) -> Any:
+        """What the runtime calls."""
+        return self
+
     def blame(self, error: Exception, values: tuple[Any, ...]) -> None:
         """Raise ``error`` with the node: the runtime cannot take what it returned for ``values``."""
         raise_with_op(self.fgraph, self.node, ThunkView(values, len(self.node.outputs)), (type(error), error, error.__traceback__))
@@ -150,10 +154,10 @@ class ErrorReports:
         wanted = f"an array of {size} bytes" if size > 0 else "a call" if slot < 0 else "an array that no address space holds"
         kept = f"{self.buffers} buffer{'s' * (self.buffers != 1)} for intermediate values"
         error = MemoryError(f"no memory for {wanted}; the program uses {self.kernels} kernels and {kept}")
-        number = self.makers.get(slot)
-        if number is None:
+        maker = self.makers.get(slot)
+        if maker is None:
             raise error
-        raise_with_op(self.fgraph, self.applies[number], exc_info=(type(error), error, None))
+        raise_with_op(self.fgraph, self.applies[maker[0]], exc_info=(type(error), error, None))
 
     def anonymous(self, record: tuple[int, ...], values: tuple[Any, ...]) -> NoReturn:
         """Raise what a record without an Apply means: the first node that ``perform`` refuses has the blame."""

@@ -71,6 +71,8 @@ class Instruction(IntEnum):
     PRIVATE = 18
     STRIDE = 19
     STORE = 20
+    RELEASE = 21
+    FORGET = 22
 
 
 class IntegerFunction(IntEnum):
@@ -114,3 +116,4 @@ class Event(IntEnum):
     ALLOC = 1
     CALL = 2
     FAILED = 3
+    FORGET = 4

@@ -19,10 +19,10 @@ import json
 import os
 import shutil
 import stat
-import tempfile
 import time
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -136,10 +136,16 @@ class Store:
         """The sound entries of ``key`` that this CPU can run, best first."""
         for layer in (self.root, *self.layers):
             best = layer / f"{key}.{_tag(self.features)}.json"
-            for record in (best, *(path for path in layer.glob(f"{key}.*.json") if path != best)):
+            # the folder, which may hold thousands of entries, is listed only where the best one is not there
+            for record in chain([best], (path for path in self._records(layer, key) if path != best)):
                 found = self._verify(record)
                 if found is not None:
                     yield found
+
+    @staticmethod
+    def _records(layer: Path, key: str) -> Iterator[Path]:
+        """The records of ``key`` in a layer, for whatever CPU."""
+        yield from layer.glob(f"{key}.*.json")
 
     @staticmethod
     def _load(path: Path) -> Library | None:
@@ -198,6 +204,8 @@ class Store:
 
     def write_json(self, name: str, value: Any) -> None:
         """Write a small file atomically."""
+        import tempfile  # here and below: a program whose kernels are all there writes nothing, and it is slow to import
+
         handle, private = tempfile.mkstemp(dir=self.root, prefix=".tmp-")
         try:
             with os.fdopen(handle, "w", encoding="utf-8") as file:
@@ -217,6 +225,8 @@ class Store:
     @contextlib.contextmanager
     def workplace(self) -> Any:
         """A private folder on the file system of the store, removed at the end, or in later runs with ``config.nocleanup``."""
+        import tempfile
+
         self.sweep()
         folder = tempfile.mkdtemp(dir=self.root, prefix=".work-")
         try:
@@ -267,10 +277,10 @@ def _objection(root: Path) -> str | None:
         return "belongs to another user"
     if info.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
         return f"can be written by others (mode {stat.S_IMODE(info.st_mode):o}; chmod go-w makes it yours alone)"
+    probe = root / f".tmp-{os.getpid()}-{time.time_ns()}"
     try:
-        handle, name = tempfile.mkstemp(dir=root, prefix=".tmp-")
-        os.close(handle)
-        Path(name).unlink()
+        os.close(os.open(probe, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        probe.unlink()
     except OSError as error:
         return f"cannot be written ({error.strerror})"
     return None
@@ -319,6 +329,8 @@ def _is_trusted(path: Path) -> bool:
 
 def _stand_in(asked: tuple[str, ...], lower: tuple[Path, ...], problem: str) -> Store:
     """A private temporary store, with the reason as a warning."""
+    import tempfile
+
     temporary = Path(tempfile.mkdtemp(prefix="tcore-kernels-"))
     atexit.register(shutil.rmtree, temporary, ignore_errors=True)
     message = (

@@ -14,6 +14,8 @@ from typing import Any
 from tcore.configuration import config
 from tcore.graph import Constant, NoParams
 from tcore.graph.c_interface import ask, ask_compiler, ask_with_check, text_pieces
+from tcore_cpu.user_scopes import guarded, with_cleanup
+from tcore_cpu.user_templates import EXCEPTIONS, MODULE, OLD_NAMES, OPERANDS, STRUCT
 
 __all__ = ["PLACEHOLDER", "Block", "params_of"]
 
@@ -46,9 +48,11 @@ class Block:
         What the nodes read, constants aside, and which of their results are wanted.
     nodes : sequence of Apply
         In a legal order.
+    reports : bool
+        Whether what a node read is kept when it fails.
     called : collection of Apply
-        Nodes without C code of their own. Their cells hold callables, from the values of their inputs to a tuple of
-        outputs.
+        Nodes without C code of their own. Their cells hold callables, from the values of their inputs without constants,
+        each once, to a tuple or list of outputs: the first that does not refuse them with a TypeError counts.
 
     Attributes
     ----------
@@ -58,7 +62,8 @@ class Block:
         What :meth:`source`'s struct takes cells for, in order: variables; nodes with params or in ``called``.
     """
 
-    def __init__(self, inputs: Sequence[Any], outputs: Sequence[Any], nodes: Sequence[Any], called: Collection[Any] = ()) -> None:
+    def __init__(self, inputs: Sequence[Any], outputs: Sequence[Any], nodes: Sequence[Any], called: Collection[Any] = (), reports: bool = False) -> None:
+        self.reports = reports
         self.nodes, self.called = list(nodes), frozenset(called)
         self._numbers = {node: k for k, node in enumerate(self.nodes)}
         constants = [v for node in nodes for v in node.inputs if isinstance(v, Constant)]
@@ -133,7 +138,10 @@ class Block:
         parts = [f"PyObject* py_{name} = NULL;\n(void) py_{name};\n" for name, _, _ in order]
         parts += [self._declare(name, kind, variable) for name, kind, variable in order]
         parts += [self._fill(k, name, kind, variable) for k, (name, kind, variable) in enumerate(order, 1)]
-        parts.append(self._work(f"tc_label_{len(order)}"))
+        if self.reports:
+            parts += [self._work("tc_worked"), _label("tc_worked"), self._operands()]
+        else:
+            parts.append(self._work(f"tc_label_{len(order)}"))
         parts += [self._leave(k, name, kind, variable) for k, (name, kind, variable) in reversed(list(enumerate(order, 1)))]
         return "".join(parts)
 
@@ -149,7 +157,7 @@ class Block:
             text = _extract_out(kind, name, sub, check)
         else:
             text = ask_with_check(kind.c_extract, name, sub, check)
-        return f"py_{name} = PyList_GET_ITEM(storage_{name}, 0);\nPy_XINCREF(py_{name});\n{{\n{text}\n}}\n"
+        return f"py_{name} = PyList_GET_ITEM(storage_{name}, 0);\nPy_XINCREF(py_{name});\n{guarded(text, sub['fail'])}"
 
     def _work(self, outer: str) -> str:
         """The nodes' code in blocks; one that cleans up ends after all that follow it."""
@@ -160,23 +168,34 @@ class Block:
             if node not in self.called:
                 cleanup = ask(node.op, "c_code_cleanup", node, self.name(node), *self.arguments(node), sub, default="") or ""
             if not cleanup.strip():
-                text += f"TC_TRY {{\n{self.code(node, outer)}\n}} TC_CATCH {{\ntc_caught();\n{sub['fail']}\n}}\n"
+                text += guarded(self.code(node, outer), sub["fail"])
                 continue
             label = f"tc_cleanup_{k}"
-            # what cleans up is in the scope of the code, so that what is thrown here is caught in tc_run
-            text += f"{{\ntc_failed = {len(self.filled) + 1 + k};\n{self.code(node, label)}\n"
-            ends.append(f"{_label(label)}{cleanup}\n}}\n")
+            here = self._sub(len(self.filled) + 1 + k, label)["fail"]
+            text += f"TC_TRY {{\n{with_cleanup(self.code(node, label), cleanup, here, sub['fail'])}"
+            ends.append(f"{_label(label)}{cleanup}\n}} TC_CATCH {{\ntc_caught();\n{sub['fail']}\n}}\n")
             outer = label
         return text + "".join(reversed(ends))
+
+    def _operands(self) -> str:
+        """Where a node failed: keep what it read, as Python objects."""
+        sub = {"fail": "{ goto tc_reported; }"}
+        own = set(self.made)
+        cases = []
+        for k, node in enumerate(self.nodes):
+            synced = "".join(f"{{\n{v.type.c_sync(self.names[v], sub)}\n}}\n" for v in dict.fromkeys(node.inputs) if v in own)
+            read = ", ".join(f"py_{self.names[v]}" for v in node.inputs)
+            packed = f"PyTuple_Pack({len(node.inputs)}{', ' if read else ''}{read})"
+            cases.append(f"case {k}: {{\n{synced}Py_XSETREF(tc_operands, {packed});\nbreak;\n}}\n")
+        return OPERANDS.format(count=len(self.filled), first=len(self.filled) + 1, cases="".join(cases))
 
     def _leave(self, k: int, name: str, kind: Any, variable: Any) -> str:
         """Hand a result back, and clean up."""
         text = _label(f"tc_label_{k}")
         if variable in self.wanted:
+            sub = self._sub(k, f"tc_synced_{k}")
             text += f"""if (!tc_failure) {{
-{{
-{kind.c_sync(name, self._sub(k, f"tc_synced_{k}"))}
-}}
+{guarded(kind.c_sync(name, sub), sub["fail"])}
 PyObject* tc_old = PyList_GET_ITEM(storage_{name}, 0);
 Py_XINCREF(py_{name});
 PyList_SET_ITEM(storage_{name}, 0, py_{name});
@@ -184,20 +203,24 @@ Py_XDECREF(tc_old);
 }}
 {_label(f"tc_synced_{k}")}"""
         sub = self._sub(k, f"tc_cleaned_{k}")
-        return f"{text}{{\n{ask(kind, 'c_cleanup', name, sub, default='')}\n}}\n{_label(f'tc_cleaned_{k}')}Py_XDECREF(py_{name});\n"
+        cleanup = guarded(ask(kind, "c_cleanup", name, sub, default=""), sub["fail"])
+        return f"{text}{cleanup}{_label(f'tc_cleaned_{k}')}Py_XDECREF(py_{name});\n"
 
     def _call(self, node: Any, sub: dict[str, str]) -> str:
-        """Values into Python, the call, and its results back: by nothing but the types' documented methods."""
-        inputs, outputs = self.arguments(node)
-        number = self.number(node)
-        lines = []
-        for name, variable in dict(zip(inputs, node.inputs, strict=True)).items():
-            lines.append(f"{{\n{variable.type.c_sync(name, sub)}\n}}")
-        lines.append(f"PyObject* tc_arguments[] = {{{', '.join(f'py_{name}' for name in inputs) or 'NULL'}}};")
-        lines.append(f"PyObject* tc_results = PyObject_Vectorcall(PyList_GET_ITEM(storage_tc_called_{number}, 0), tc_arguments, {len(inputs)}, NULL);")
+        """Values into Python objects, the call, and its results back: by nothing but the types' documented methods."""
+        operands = {self.names[v]: v for v in node.inputs if not isinstance(v, Constant)}
+        outputs = self.arguments(node)[1]
+        callables = f"storage_tc_called_{self.number(node)}"
+        lines = [f"{{\n{variable.type.c_sync(name, sub)}\n}}" for name, variable in operands.items()]
+        lines.append(f"PyObject* tc_arguments[] = {{{', '.join(f'py_{name}' for name in operands) or 'NULL'}}};")
+        lines.append("PyObject* tc_results = NULL;")
+        # each of them, but for the last, may refuse what it cannot take as it is
+        lines.append(f"for (Py_ssize_t k = 0; !tc_results && k < PyList_GET_SIZE({callables}); k++) {{")
+        lines.append(f"if (k > 0 && !PyErr_ExceptionMatches(PyExc_TypeError)) {sub['fail']}\nPyErr_Clear();")
+        lines.append(f"tc_results = PyObject_Vectorcall(PyList_GET_ITEM({callables}, k), tc_arguments, {len(operands)}, NULL);\n}}")
         lines.append(f"if (!tc_results) {sub['fail']}")
         for k, name in enumerate(outputs):
-            lines.append(f"Py_XDECREF(py_{name}); py_{name} = PyTuple_GET_ITEM(tc_results, {k}); Py_INCREF(py_{name});")
+            lines.append(f"Py_XDECREF(py_{name}); py_{name} = PySequence_Fast_GET_ITEM(tc_results, {k}); Py_INCREF(py_{name});")
         lines.append("Py_DECREF(tc_results);")
         for name, variable in zip(outputs, node.outputs, strict=True):
             lines.append(f"{{\n{ask(variable.type, 'c_cleanup', name, sub, default='')}\n}}")
@@ -222,12 +245,13 @@ Py_XDECREF(tc_old);
             after = self._leave(1, name, kind, None)
         else:
             after = _label("tc_label_1")
-        return f"int tc_init_{k}() {{\nint tc_failure = 0;\n{before}{{\n{code}\n}}\n{after}return tc_failure;\n}}\n"
+        return f"int tc_init_{k}() {{\nint tc_failure = 0;\n{before}{guarded(code, sub['fail'])}{after}return tc_failure;\n}}\n"
 
     def _destruct(self, node: Any) -> str:
         """A member function that runs the cleanup of a node's struct; empty where it has none."""
         code = _joined(ask(node.op, "c_cleanup_code_struct", node, self.name(node)))
-        return f"void tc_destroy_{self.number(node)}() {{\n{code}\n}}\n" if code.strip() else ""
+        caught = guarded(code, "PyErr_WriteUnraisable(NULL);")  # nobody is there to raise it
+        return f"void tc_destroy_{self.number(node)}() {{\n{caught}}}\n" if code.strip() else ""
 
     def struct(self) -> str:
         """The struct."""
@@ -240,7 +264,7 @@ Py_XDECREF(tc_old);
         ]
         ruin = [f"if (tc_built >= {k}) tc_destroy_{self.number(node)}();" for k, node in enumerate(own, 1) if deaths[node]]
         names = list(self.storages.values())
-        return _STRUCT.format(
+        return STRUCT.format(
             members="\n".join(f"PyObject* {name};" for name in names),
             support="\n".join(_joined(ask(node.op, "c_support_code_struct", node, self.name(node))) for node in own),
             functions="".join((*births.values(), *deaths.values())),
@@ -290,11 +314,12 @@ Py_XDECREF(tc_old);
             # documented declarations that a node does not use
             '#pragma GCC diagnostic ignored "-Wunused-local-typedefs"',
             *(f"#include {header}" if header[0] in '<"' else f'#include "{header}"' for header in headers),
+            OLD_NAMES,
             *support,
             *(_joined(ask(node.op, "c_support_code_apply", node, self.name(node))) for node in own),
-            _EXCEPTIONS,
+            EXCEPTIONS,
             self.struct(),
-            _MODULE.format(
+            MODULE.format(
                 name=f"node_{PLACEHOLDER}_0",
                 initial="\n".join(initial),
                 apply="\n".join(f"{{\n{_joined(ask(node.op, 'c_init_code_apply', node, self.name(node)))}\n}}" for node in own),
@@ -327,123 +352,3 @@ def _unique(owners: Sequence[Any]) -> list[Any]:
         except TypeError:
             found.setdefault(id(owner), owner)
     return list(found.values())
-
-
-_EXCEPTIONS = r"""
-#ifdef __cpp_exceptions
-#include <exception>
-#include <new>
-#define TC_TRY try
-#define TC_CATCH catch (...)
-namespace {
-/* Makes what C++ code threw a Python exception: the caller is C, and would end the process. */
-void tc_caught()
-{
-    if (!PyGILState_Check())
-        PyEval_RestoreThread(PyGILState_GetThisThreadState());
-    if (PyErr_Occurred())
-        return;
-    try {
-        throw;
-    } catch (const std::bad_alloc&) {
-        PyErr_NoMemory();
-    } catch (const std::exception& thrown) {
-        PyErr_Format(PyExc_RuntimeError, "an Op's C code threw an exception of C++: %s", thrown.what());
-    } catch (...) {
-        PyErr_SetString(PyExc_RuntimeError, "an Op's C code threw an exception of C++ that is no std::exception");
-    }
-}
-}
-#else /* the op asked for code without exceptions */
-#define TC_TRY if (true)
-#define TC_CATCH else
-namespace {
-void tc_caught() {}
-}
-#endif
-"""
-_STRUCT = """
-namespace {{
-struct tc_struct {{
-{members}
-int tc_built;
-int tc_failed;
-{support}
-tc_struct() {{
-tc_built = tc_failed = 0;
-{clear}
-}}
-{functions}
-int init(PyObject* cells) {{
-int tc_failure = 0;
-{take}
-{init}
-return tc_failure;
-}}
-void cleanup() {{
-{cleanup}
-{give}
-}}
-int run() {{
-int tc_failure = 0;
-{run}
-return tc_failure;
-}}
-}};
-
-void tc_destroy(PyObject* capsule) {{
-tc_struct* self = (tc_struct*) PyCapsule_GetPointer(capsule, "tcore_cpu.struct");
-if (self) {{ self->cleanup(); delete self; }}
-}}
-PyObject* tc_instantiate(PyObject*, PyObject* cells) {{
-if (!PyTuple_Check(cells) || PyTuple_GET_SIZE(cells) != {count}) {{
-    PyErr_SetString(PyExc_TypeError, "instantiate takes {count} cells");
-    return NULL;
-}}
-tc_struct* self = new tc_struct();
-int tc_failure = 1;
-TC_TRY {{ tc_failure = self->init(cells); }} TC_CATCH {{ tc_caught(); }}
-if (tc_failure) {{
-    if (!PyErr_Occurred()) PyErr_SetString(PyExc_RuntimeError, "an Op's struct code failed without an exception");
-    self->cleanup();
-    delete self;
-    return NULL;
-}}
-PyObject* capsule = PyCapsule_New(self, "tcore_cpu.struct", tc_destroy);
-if (!capsule) {{ self->cleanup(); delete self; }}
-return capsule;
-}}
-PyObject* tc_run(PyObject*, PyObject* capsule) {{
-tc_struct* self = (tc_struct*) PyCapsule_GetPointer(capsule, "tcore_cpu.struct");
-if (!self) return NULL;
-TC_TRY {{ self->tc_failed = self->run(); }} TC_CATCH {{ tc_caught(); }}
-if (self->tc_failed || PyErr_Occurred()) {{
-    if (!PyErr_Occurred()) PyErr_SetString(PyExc_RuntimeError, "an Op's C code failed without an exception");
-    return NULL;
-}}
-Py_RETURN_NONE;
-}}
-PyObject* tc_failed_at(PyObject*, PyObject* capsule) {{
-tc_struct* self = (tc_struct*) PyCapsule_GetPointer(capsule, "tcore_cpu.struct");
-return self ? PyLong_FromLong(self->tc_failed) : NULL;
-}}
-PyMethodDef tc_methods[] = {{
-    {{"instantiate", tc_instantiate, METH_O, "A struct over these cells."}},
-    {{"run", tc_run, METH_O, "Run the code of a struct."}},
-    {{"failed_at", tc_failed_at, METH_O, "The number of the place where the last run failed, 0 for nowhere."}},
-    {{NULL, NULL, 0, NULL}}
-}};
-}}
-"""
-_MODULE = """
-static PyModuleDef tc_module = {{ PyModuleDef_HEAD_INIT, "{name}", NULL, -1, tc_methods, NULL, NULL, NULL, NULL }};
-PyMODINIT_FUNC PyInit_{name}(void) {{
-import_array();
-{{
-{initial}
-}}
-{apply}
-if (PyErr_Occurred()) return NULL;
-return PyModule_Create(&tc_module);
-}}
-"""

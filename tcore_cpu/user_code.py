@@ -9,7 +9,7 @@ from typing import Any
 
 from tcore.configuration import config
 from tcore.graph import MethodNotDefined
-from tcore.graph.c_interface import CLinkerOp, ask
+from tcore.graph.c_interface import CLinkerOp, ask, is_derived
 from tcore.records import frozen
 from tcore_cpu.user_block import PLACEHOLDER, Block, params_of
 
@@ -35,9 +35,14 @@ class ModuleText:
     compiler: str
 
 
-def has_c_code(node: Any) -> bool:
-    """Whether a node's op brings C code for it, and all its types have a C side."""
+def has_c_code(node: Any, derived: bool = False) -> bool:
+    """Whether a node's op brings C code for it, and all its types have a C side.
+
+    Code that is made of what the op is by other means counts where ``derived`` is True.
+    """
     op = node.op
+    if not derived and is_derived(op):
+        return False
     if getattr(type(op), "c_code", CLinkerOp.c_code) is CLinkerOp.c_code and "c_code" not in getattr(op, "__dict__", {}):
         return False
     if not has_c_types(node):

@@ -131,11 +131,12 @@ class CudaBuffer:
 class CudaKernel:
     """A function of a loaded module. It keeps the layout of its arguments, so layout and launch happen under one lock."""
 
-    __slots__ = ("function", "layout", "lock", "max_block", "module", "name")
+    __slots__ = ("function", "layout", "lock", "max_block", "module", "name", "origin")
 
-    def __init__(self, module: Any, name: str, driver: Any) -> None:
+    def __init__(self, module: Any, name: str, driver: Any, origin: str = "process") -> None:
         self.module = module
         self.name = name
+        self.origin = origin
         self.function = module.get_function(name)
         self.layout = ""
         self.lock = threading.Lock()
@@ -221,10 +222,11 @@ class CudaContext:
         """The kernel ``name``; a source is compiled and loaded once."""
         key = hashlib.sha256("\0".join([source, *flags]).encode()).hexdigest()
         with self._lock, self.current() as driver:
-            module = self._modules.get(key)
+            module, origin = self._modules.get(key), "process"
             if module is None:
+                origin = "compiled"
                 module = self._modules[key] = driver.module_from_buffer(compile_cubin(source, self.architecture, flags))
-            return CudaKernel(module, name, driver)
+            return CudaKernel(module, name, driver, origin)
 
     def launch(
         self,

@@ -115,15 +115,22 @@ class OpenCLBuffer:
         return int(self.memory.int_ptr)
 
 
+def _origin_of(program: Any) -> str:
+    """Whether pyopencl compiled a program that it built just now, or found it in its store on disk: it keeps that for its own messages."""
+    info = getattr(program, "_build_duration_info", None)
+    return "store" if isinstance(info, tuple) and len(info) == 3 and info[1] is True else "compiled"
+
+
 class OpenCLKernel:
     """A kernel of a built program. Arguments are set and the launch enqueued under one lock: both change the kernel."""
 
-    __slots__ = ("_reversed", "any_block", "context", "kernel", "lock", "max_block", "name", "source")
+    __slots__ = ("_reversed", "any_block", "context", "kernel", "lock", "max_block", "name", "origin", "source")
 
-    def __init__(self, context: OpenCLContext, program: Any, name: str, source: tuple[str, tuple[str, ...]]) -> None:
+    def __init__(self, context: OpenCLContext, program: Any, name: str, source: tuple[str, tuple[str, ...]], origin: str = "process") -> None:
         self.context = context
         self.kernel = cl.Kernel(program, name)
         self.name = name
+        self.origin = origin
         self.source = source
         #: whether the kernel says that it works with groups of any size (its text holds this word)
         self.any_block = "TC_ANY_BLOCK" in source[0]
@@ -218,7 +225,7 @@ class OpenCLContext:
         options = [*_OPTIONS, *flags]
         key = hashlib.sha256("\0".join([source, *options]).encode()).hexdigest()
         with self._lock:
-            program = self._programs.get(key)
+            program, origin = self._programs.get(key), "process"
             if program is None:
                 try:
                     with warnings.catch_warnings():  # of the compiler about code that is right
@@ -227,7 +234,8 @@ class OpenCLContext:
                 except cl.RuntimeError as error:
                     raise DeviceError(f"the OpenCL compiler of {self.device_name} refused kernel {name!r}:\n{error}") from error
                 self._programs[key] = program
-        return OpenCLKernel(self, program, name, (source, tuple(flags)))
+                origin = _origin_of(program)
+        return OpenCLKernel(self, program, name, (source, tuple(flags)), origin)
 
     def launch(
         self,

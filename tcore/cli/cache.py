@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from tcore.cli.output import CheckedGroup
 from tcore.records import frozen
 
 if TYPE_CHECKING:
@@ -90,7 +91,7 @@ def _left_behind(root: Path) -> Iterator[Path]:
             yield path
 
 
-@click.group("cache", invoke_without_command=True)
+@click.group("cache", cls=CheckedGroup, invoke_without_command=True)
 @click.pass_context
 def command(ctx: click.Context) -> None:
     """Show and clear what was compiled. Without a subcommand: where it is, and how much.

@@ -7,6 +7,8 @@ from typing import Any
 
 import click
 
+from tcore.cli.output import CheckedGroup
+
 __all__ = ["main"]
 
 #: our own subcommands: name -> module, each with a click command ``command``
@@ -20,7 +22,7 @@ _OWN = {
 }
 
 
-class _Commands(click.Group):
+class _Commands(CheckedGroup):
     """Our subcommands and those that installed plugins claim."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import tcore
+from tcore.cli.output import output_checked
 
 __all__ = ["main", "node_id"]
 
@@ -39,7 +40,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
     if "-h" in given or "--help" in given:
-        print(_HELP, end="")
+        with output_checked():
+            print(_HELP, end="")
         return 0
     try:
         import pytest  # an extra: the command is installed without it, too

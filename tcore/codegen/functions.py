@@ -26,6 +26,7 @@ from attrs import field
 
 from tcore.codegen.expr import Cast, Const, Expr, Fn, cast, select
 from tcore.records import frozen
+from tcore.scalar.philox import philox
 
 __all__ = ["FUNCTIONS", "HELPERS", "Function", "Helper", "apply_function", "cast_helper", "is_integer_cast", "kind", "numpy_cast"]
 
@@ -187,6 +188,11 @@ _ROWS = [
     Function("invert", 1, "same", np.invert, {"i": "({T})~{0}", "u": "({T})~{0}", "b": "!{0}"}),
     Function("shift_left", 2, "same", np.left_shift, dict.fromkeys("iu", "$shl({0}, {1})")),
     Function("shift_right", 2, "same", np.right_shift, dict.fromkeys("iu", "$shr({0}, {1})")),
+    # x = mantissa * 2**exponent with a mantissa from 1/2 to 1, for positive normal numbers
+    Function("mantissa", 1, "same", lambda x: np.frexp(x)[0], {"f": "$mantissa({0})"}, 2),
+    Function("exponent", 1, "same", lambda x: np.frexp(x)[1].astype("float64"), {"f": "$exponent({0})"}, 2),
+    # 64 random bits for a key, a stream and a place in it: Philox4x32-10.
+    Function("philox", 3, "same", philox, {"u": "$philox({0}, {1}, {2})"}, 60),
     # A user's index: counts from the end when negative.  Outside of the length the kernel notes an
     # IndexError and the value is -1, at which loads give 0.
     Function("bounded", 2, "same", _bounded, {"i": "tc_bounded({0}, {1}, tc_error)"}, 2),
@@ -254,6 +260,36 @@ _SHIFTS = {
     ("shr", "i"): "TC_INLINE T tc_shr_N(T a, T b) { return (b < 0 || b >= W) ? (T)(a < 0 ? -1 : 0) : (T)(a >> b); }\n",
     ("shr", "u"): "TC_INLINE T tc_shr_N(T a, T b) { return b >= W ? 0 : (T)(a >> b); }\n",
 }
+# 0.5 has the exponent bits 0x3FE; 2**52 + k has the integer k in its low bits, which saves a conversion.
+_MANTISSA = """\
+TC_INLINE T tc_mantissa_N(T x) {
+    union { T value; tc_u64 bits; } at;
+    at.value = x;
+    at.bits = (at.bits & TC_U64(0x000FFFFFFFFFFFFF)) | TC_U64(0x3FE0000000000000);
+    return at.value;
+}
+"""
+_EXPONENT = """\
+TC_INLINE T tc_exponent_N(T x) {
+    union { T value; tc_u64 bits; } at;
+    at.value = x;
+    at.bits = (at.bits >> 52) | TC_U64(0x4330000000000000);
+    return at.value - 4503599627371518.0;
+}
+"""
+# Unrolled: loops within loops are not vectorized at the level at which kernels compile.
+_PHILOX = """\
+TC_INLINE T tc_philox_N(T key, T stream, T place) {
+    tc_u32 c0 = (tc_u32)place, c1 = (tc_u32)(place >> 32), c2 = (tc_u32)stream, c3 = (tc_u32)(stream >> 32);
+    tc_u32 k0 = (tc_u32)key, k1 = (tc_u32)(key >> 32);
+""" + """\
+    { const T p0 = (T)3528531795u * c0, p1 = (T)3449720151u * c2;
+      c0 = (tc_u32)(p1 >> 32) ^ c1 ^ k0; c1 = (tc_u32)p1; c2 = (tc_u32)(p0 >> 32) ^ c3 ^ k1; c3 = (tc_u32)p0;
+      k0 += 2654435769u; k1 += 3144134277u; }
+""" * 10 + """\
+    return ((T)c1 << 32) | c0;
+}
+"""
 # Float to integer: T is the float type, I the integer reached first, LOW and HIGH its open bounds.
 _TO_INT32 = """\
 TC_INLINE tc_i32 tc_to_i32_N(T x) {
@@ -285,6 +321,9 @@ HELPERS: dict[tuple[str, str], Helper] = {
             ("mod", "i"): _SIGNED_MODULO,
             ("mod", "u"): _UNSIGNED_MODULO,
             ("mod", "f"): _FLOAT_MODULO,
+            ("mantissa", "float64"): _MANTISSA,
+            ("exponent", "float64"): _EXPONENT,
+            ("philox", "uint64"): _PHILOX,
             ("to_i32", "float64"): _TO_INT32,
             ("to_i32", "float32"): _TO_INT32_FROM_FLOAT32,
             ("to_i64", "f"): _TO_INT64,

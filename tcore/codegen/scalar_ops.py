@@ -26,8 +26,8 @@ Formula = Callable[[Any, Args, str], Expr]
 _LARGEST_POWER = 64
 
 
-def scalar_values(op: Any, args: Sequence[Expr], dtypes: Sequence[str]) -> tuple[Expr, ...]:
-    """The outputs of a scalar op on values, one per entry of ``dtypes``.
+def scalar_values(op: Any, args: Sequence[Expr], dtypes: Sequence[str], loop_name: str | None = None) -> tuple[Expr, ...]:
+    """The outputs of a scalar op on values, one per entry of ``dtypes``; as the function ``loop_name`` where one is given.
 
     Raises
     ------
@@ -36,9 +36,9 @@ def scalar_values(op: Any, args: Sequence[Expr], dtypes: Sequence[str]) -> tuple
     """
     if not {*dtypes, *(arg.dtype for arg in args)} <= STORED:
         raise NotLowered(f"{op} works on dtypes that kernels do not compute in")
-    if op.loop_name == "composite":
+    name = op.loop_name if loop_name is None else loop_name
+    if name == "composite":
         return _composite(op, tuple(args))
-    name = op.loop_name
     if name in FORMULAS:
         return (FORMULAS[name](op, tuple(args), dtypes[0]),)
     if name in FUNCTIONS:
@@ -151,12 +151,16 @@ def _invert(op: Any, args: Args, dtype: str) -> Expr:
     return apply_function("invert", args, dtype)
 
 
+def _of_pairs(op: Any, args: Args, dtype: str) -> Expr:
+    raise NotLowered(f"{op} makes complex numbers, which kernels do not compute in")
+
+
 class _InLoops:
     """float64 arithmetic of the loop IR, for formulas that are written over any."""
 
     constant = staticmethod(lambda value: const(value, "float64"))
     add, sub, mul, div = (staticmethod(lambda a, b, name=name: apply_function(name, (a, b), "float64")) for name in ("add", "sub", "mul", "true_div"))
-    sqrt = staticmethod(lambda a: apply_function("sqrt", (a,), "float64"))
+    sqrt, mantissa, exponent = (staticmethod(lambda a, name=name: apply_function(name, (a,), "float64")) for name in ("sqrt", "mantissa", "exponent"))
     less = staticmethod(lambda a, b: apply_function("lt", (a, b), "bool"))
     select = staticmethod(select)
 
@@ -168,6 +172,13 @@ def _normal_quantile(op: Any, args: Args, dtype: str) -> Expr:
 FORMULAS: dict[str, Formula] = {
     "identity": lambda op, args, dtype: cast(args[0], dtype),
     "cast": lambda op, args, dtype: cast(args[0], dtype),
+    # of real numbers
+    "real": lambda op, args, dtype: cast(args[0], dtype),
+    "conj": lambda op, args, dtype: cast(args[0], dtype),
+    "imag": lambda op, args, dtype: const(0, dtype),
+    "angle": lambda op, args, dtype: apply_function("atan2", (const(0, dtype), args[0]), dtype),
+    "complex": _of_pairs,
+    "complex_from_polar": _of_pairs,
     "second": lambda op, args, dtype: cast(args[1], dtype),
     "switch": _switch,
     "clip": _clip,

@@ -7,11 +7,11 @@ promises native code.
 
 from __future__ import annotations
 
-import warnings
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Protocol
 
 from tcore.configuration import config
+from tcore.graph.trace import warn_user
 from tcore.link import Linker, PerformLinker, VMLinker
 from tcore.plugins.errors import PluginError
 from tcore.plugins.process import manager
@@ -55,6 +55,9 @@ class Backend(Protocol):
 
     def tags(self) -> tuple[str, ...]:
         """Tags of optimizations that functions for this backend need."""
+
+    # The host's backend may also have ``host_nodes(fgraph, nodes, no_recycling)``: native code for single nodes of a graph that a device's
+    # linker runs. Its result has ``native_thunk(node, storage_map, compute_map)``, None where a node has none, and what ``fn.explain()`` asks.
 
 
 _core_linkers: dict[str, Callable[[], Linker]] = {
@@ -140,7 +143,7 @@ def device_in_use() -> str:
     if device not in _warned:
         _warned.add(device)
         text = f"the device {device} cannot be used, so functions run on the CPU: {reason}; the flag force_device=True makes this an error"
-        warnings.warn(text, BackendWarning, stacklevel=3)
+        warn_user(text, BackendWarning)
     return "cpu"
 
 
@@ -194,7 +197,7 @@ def host_backend() -> Backend | None:
 def _warn_once(name: str, reason: str) -> None:
     if name not in _warned:
         _warned.add(name)
-        warnings.warn(f"the backend {name!r} cannot run, so functions run on NumPy, slower: {reason}", BackendWarning, stacklevel=3)
+        warn_user(f"the backend {name!r} cannot run, so functions run on NumPy, slower: {reason}", BackendWarning)
 
 
 def linker_named(name: str, backend: Backend | None = None) -> Linker:

@@ -1,8 +1,8 @@
 """``fn.explain()``: what runs each node of a compiled function, and what its calls cost in copies.
 
 A linker tells what it knows by methods that all are optional: ``explain_node(node)`` (a word for what runs it),
-``explain_reason(node)`` (why it fell back to Python), ``explain_kernels()`` (pairs of nodes and origin) and
-``explain_copies()`` (numbers, by input of the graph).
+``explain_reason(node)`` (why it fell back to Python, or to the host), ``explain_backend(node)`` (whose code it is, where that is not the
+linker's own backend), ``explain_kernels()`` (pairs of nodes and origin) and ``explain_copies()`` (numbers, by input of the graph).
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class NodeReport:
     kernel : int or None
         Number of the kernel that it is part of.
     reason : str
-        Why it runs in Python where the backend runs native code; empty otherwise.
+        Why it runs in Python where the backend runs native code, or on the host where the backend is a device; empty otherwise.
     """
 
     position: int
@@ -50,8 +50,8 @@ class NodeReport:
 
 @frozen
 class KernelReport:
-    """A kernel: the positions of the nodes fused into it, and its origin: ``compiled`` by this process, from the ``store``,
-    or part of the ``runtime``; empty where the linker does not say.
+    """A kernel: the positions of the nodes fused into it, and its origin: ``compiled`` for this function, from the ``store``, compiled
+    earlier by this ``process`` for another function, or part of the ``runtime``; empty where the linker does not say.
     """
 
     number: int
@@ -100,7 +100,7 @@ class Explanation:
 
     @property
     def fallbacks(self) -> tuple[NodeReport, ...]:
-        """The nodes that the backend left to Python."""
+        """The nodes that the backend left to Python, or to the host."""
         return tuple(report for report in self.nodes if report.reason)
 
     def __str__(self) -> str:
@@ -112,7 +112,8 @@ class Explanation:
         for kernel in self.kernels:
             nodes = ", ".join(map(str, kernel.nodes))
             lines.append(f"  kernel {kernel.number}: {'nodes' if len(kernel.nodes) > 1 else 'node'} {nodes}{_origin(kernel)}")
-        lines += [f"  {report.position} runs in Python: {report.reason}" for report in self.fallbacks]
+        for report in self.fallbacks:
+            lines.append(f"  {report.position} runs {'in Python' if report.runs_on == 'Python' else 'on the host'}: {report.reason}")
         lines += [f"  updates {update}" for update in self.updates]
         if self.copies:
             which = ", ".join(f"{report.name} {report.count}" for report in self.copies)
@@ -129,7 +130,10 @@ def _count(number: int, what: str) -> str:
 
 
 def _origin(kernel: KernelReport) -> str:
-    texts = {"compiled": ", compiled by this process", "store": ", from the kernel store", "runtime": ", part of the runtime"}
+    texts = {
+        "compiled": ", compiled by this process", "store": ", from the kernel store",
+        "process": ", compiled earlier by this process", "runtime": ", part of the runtime",
+    }  # fmt: skip
     return texts.get(kernel.origin, "")
 
 
@@ -160,13 +164,14 @@ def explain(function: Function) -> Explanation:
     where = getattr(linker, "explain_node", lambda node: "Python")
     why = getattr(linker, "explain_reason", lambda node: "")
     backend = getattr(linker, "backend_name", None) or (maker.mode.backend.name if hasattr(linker, "explain_node") else "numpy")
+    on = getattr(linker, "explain_backend", lambda node: "")
     reports = []
     for k, node in enumerate(order):
         runs_on = where(node)
         reports.append(
             NodeReport(
                 k, str(node), runs_on.partition(" ")[0], any(node.op.destroy_map.values()),
-                "numpy" if runs_on == "Python" else backend, kernel_of.get(k), why(node),
+                "numpy" if runs_on == "Python" else on(node) or backend, kernel_of.get(k), why(node),
             )
         )  # fmt: skip
     updates = tuple(str(maker.inputs[k].origin) for k in maker.updated_inputs)

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
-import difflib
-import warnings
 from typing import TYPE_CHECKING
 
-from tcore.graph.trace import user_trace
+from tcore.graph.trace import warn_user
 from tcore.plugins.known import DOCUMENTED_TAGS, supplier
 
 if TYPE_CHECKING:
@@ -73,13 +70,10 @@ def warn_of_unknown_tags(query: Query, db: DB, ask_all: Callable[[], object]) ->
 
 
 def _warn(what: str, tag: str, known: set[str]) -> None:
+    import difflib  # only slips need it
+
     near = difflib.get_close_matches(tag, sorted(known | DOCUMENTED_TAGS), 3, cutoff=0.7)
     hint = f": did you mean {' or '.join(map(repr, near))}?" if near else "; `tcore optimizations` lists all that are there"
     effect = "so that nothing is applied" if what == "requires" else "which has no effect"
     text = f"the mode {what} {tag!r}, {effect}: no optimization has this name or tag{hint}"
-    # a function is compiled within contexts, which are frames of contextlib
-    where = next((frame for frame in user_trace(-1) if frame.filename != contextlib.__file__), None)
-    if where is not None:
-        warnings.warn_explicit(text, UserWarning, where.filename, where.lineno)
-    else:
-        warnings.warn(text, UserWarning, stacklevel=2)
+    warn_user(text, UserWarning)

@@ -30,7 +30,7 @@ __all__ = [
 
 #: The options of this process. The environment and the rc files are read once, when this module is imported.
 config = Config(CORE_OPTIONS, read_sources())
-config.warn_of_misspelt_names()
+config.warn_of_unknown_names()
 
 register = config.register
 change_flags = change_flags_of(config)

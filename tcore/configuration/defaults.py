@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import struct
 import sys
 from collections.abc import Callable
@@ -21,16 +22,25 @@ def _version_of(distribution: str) -> str:
     return version(distribution)
 
 
+def _platform(terse: bool = False) -> str:
+    """``platform.platform``, which on Linux starts a process to ask for the processor and then leaves that out."""
+    if sys.platform != "linux":
+        return platform.platform(terse=terse)
+    system, libc = os.uname(), "".join(platform.libc_ver())
+    parts = [system.sysname, system.release, system.machine, *(["with", libc] if libc else [])]
+    return "-".join(re.sub(r"[\s/\\:;\"()]", "_", part) for part in parts)
+
+
 #: What ``compiledir_format`` may name. ``platform.processor`` would start a process, the machine's name does not.
 COMPILEDIR_KEYS: dict[str, Callable[[], str]] = {
     "hostname": platform.node,
     "numpy_version": lambda: _version_of("numpy"),
-    "platform": platform.platform,
+    "platform": lambda: _platform(),
     "processor": platform.machine,
     "python_bitwidth": lambda: str(struct.calcsize("P") * 8),
     "python_int_bitwidth": lambda: str(struct.calcsize("l") * 8),
     "python_version": platform.python_version,
-    "short_platform": lambda: platform.platform(terse=True),
+    "short_platform": lambda: _platform(terse=True),
     "tcore_version": lambda: _version_of("tcore"),
 }
 

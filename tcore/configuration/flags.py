@@ -58,6 +58,13 @@ def _backend(value: Any) -> str:
     return value
 
 
+def _positive_number(value: Any) -> float:
+    number = float(value)
+    if not number > 0:
+        raise ValueError("expected a number above 0")
+    return number
+
+
 def _count(value: Any) -> int:
     number = int(value)
     if number < 0:
@@ -155,7 +162,7 @@ _COMPILATION = [
     ),
     Option(name="metaopt.optimizer_excluding", default="", doc="Tags kept out of the meta-optimizer, separated by colons."),
     Option(name="metaopt.optimizer_including", default="", doc="Tags brought into the meta-optimizer, separated by colons."),
-    Option(name="optdb.max_use_ratio", default=8.0, doc="A rewrite may be applied this many times the number of nodes before an equilibrium stops."),
+    Option(name="optdb.max_use_ratio", default=8.0, parse=_positive_number, doc="A rewrite may be applied this many times the number of nodes before an equilibrium stops."),
     Option(name="optdb.position_cutoff", default=float("inf"), doc="Rewrites at later positions are not applied."),
     Option(name="scan.allow_output_prealloc", default=True, doc="Let scan allocate its outputs before the loop."),
     Option(name="scan.allow_gc", default=False, doc="Free the memory of a scan's inner function after every step."),

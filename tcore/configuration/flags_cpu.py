@@ -2,19 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from tcore.configuration import defaults
-from tcore.configuration.option import Computed, Option, parse_int
+from tcore.configuration.option import Computed, Option, not_negative
 
 __all__ = ["CPU_OPTIONS"]
-
-
-def _not_negative(value: Any) -> int:
-    number = parse_int(value)
-    if number < 0:
-        raise ValueError("expected a whole number of at least 0")
-    return number
 
 
 CPU_OPTIONS: tuple[Option, ...] = (
@@ -27,7 +18,7 @@ CPU_OPTIONS: tuple[Option, ...] = (
     Option(name="lib.amdlibm", default=False, doc="Use amdlibm in place of libm."),
     Option(name="blas.ldflags", default="-lblas", doc="Link arguments of a BLAS library. While this option has its default, the BLAS inside SciPy is used."),
     Option(name="openmp", default=False, doc="Let ops that were written for it run in parallel."),
-    Option(name="openmp_elemwise_minsize", default=200000, parse=_not_negative, doc="Elements below which elementwise work stays on one thread."),
+    Option(name="openmp_elemwise_minsize", default=200000, parse=not_negative, doc="Elements below which elementwise work stays on one thread."),
     Option(
         name="base_compiledir",
         frozen=True,
@@ -47,12 +38,12 @@ CPU_OPTIONS: tuple[Option, ...] = (
         doc="Folder for modules compiled on this platform.",
     ),
     Option(name="cpu.store", default=Computed(defaults.kernel_store, "base_compiledir/kernels; below compiledir where that is set"), doc="Folder of the kernel store, which is keyed by content."),
-    Option(name="cpu.cache_bytes", default=1 << 28, parse=_not_negative, doc="Bytes of freed buffers that the CPU backend keeps for the next call."),
+    Option(name="cpu.cache_bytes", default=1 << 28, parse=not_negative, doc="Bytes of freed buffers that the CPU backend keeps for the next call."),
     Option(name="nocleanup", default=False, doc="Keep sources and folders of compilations that failed."),
-    Option(name="compile.wait", default=5, parse=_not_negative, doc="Seconds between two tries to get the compilation lock."),
+    Option(name="compile.wait", default=5, parse=not_negative, doc="Seconds between two tries to get the compilation lock."),
     Option(
         name="compile.timeout",
-        parse=_not_negative,
+        parse=not_negative,
         default=Computed(lambda config: config.compile.wait * 24, "24 times compile.wait"),
         doc="Seconds after which a lock that nobody refreshes is broken; 0 never breaks it.",
     ),
@@ -63,7 +54,7 @@ CPU_OPTIONS: tuple[Option, ...] = (
     Option(
         name="cmodule.age_thresh_use",
         default=60 * 60 * 24 * 24,
-        parse=_not_negative,
+        parse=not_negative,
         doc="Seconds after which a compiled module is not used any more; it is deleted 7 days later.",
     ),
     Option(name="cmodule.debug", default=False, doc="Define the macro DEBUG in compiled C code."),

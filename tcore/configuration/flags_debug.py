@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tcore.configuration.option import Option, parse_int
+from tcore.configuration.option import Option, not_negative, parse_int
 
 __all__ = ["DEBUG_OPTIONS"]
 
@@ -47,7 +47,7 @@ DEBUG_OPTIONS: tuple[Option, ...] = (
     _seterr("over", "overflow"),
     _seterr("under", "underflow"),
     _seterr("invalid", "an invalid operation"),
-    Option(name="DebugMode.patience", default=10, doc="How often an optimization is repeated, to see that it is stable."),
+    Option(name="DebugMode.patience", default=10, parse=not_negative, doc="How often an optimization is repeated, to see that it is stable."),
     Option(name="DebugMode.check_c", default=True, doc="Run the C implementations of ops."),
     Option(name="DebugMode.check_py", default=True, doc="Run the Python implementations of ops."),
     Option(name="DebugMode.check_finite", default=True, doc="Refuse results that are not finite."),

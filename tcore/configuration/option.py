@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from tcore.configuration.tree import Config
 
-__all__ = ["Computed", "Option", "colon_list", "parse_bool", "parse_int"]
+__all__ = ["Computed", "Option", "colon_list", "not_negative", "parse_bool", "parse_int"]
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*(\.[A-Za-z][A-Za-z0-9_]*)*")
 _TRUE = frozenset({"true", "1", "yes", "on"})
@@ -46,6 +46,14 @@ def parse_int(value: Any) -> int:
     number = int(value) if not isinstance(value, float) or value.is_integer() else None
     if number is None:
         raise ValueError("expected a whole number")
+    return number
+
+
+def not_negative(value: Any) -> int:
+    """``value`` as an int of at least 0."""
+    number = parse_int(value)
+    if number < 0:
+        raise ValueError("expected a whole number of at least 0")
     return number
 
 

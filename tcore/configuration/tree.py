@@ -213,11 +213,13 @@ class Config(Section):
 
     def nearest(self, name: str) -> str | None:
         """The option whose name is most like ``name``, if one is."""
+        return next(iter(self._near(name, 0.75)), None)
+
+    def _near(self, name: str, cutoff: float) -> list[str]:
         import difflib  # only for messages
 
         lower = {known.lower(): known for known in self.options}
-        found = difflib.get_close_matches(name.lower(), lower, n=1, cutoff=0.75)
-        return lower[found[0]] if found else None
+        return [lower[found] for found in difflib.get_close_matches(name.lower(), lower, n=3, cutoff=cutoff)]
 
     def unclaimed(self) -> list[Given]:
         """Values that were given for options that nobody has declared (so far)."""
@@ -226,16 +228,21 @@ class Config(Section):
             given for given in self._given.values() if given.name not in self.options and (given.source == "TCORE_FLAGS" or given.name.lower() not in lower)
         ]
 
-    def warn_of_misspelt_names(self) -> None:
-        """Warn of given names that nobody declared and that look like a declared one; a plugin may declare the others later."""
+    def warn_of_unknown_names(self, section: str | None = None) -> None:
+        """Warn of names that were given and that nobody declared; with ``section``, of those in it only.
+
+        A name in a section that is not there stays unmentioned unless it looks like a declared one: a plugin with that section may
+        be loaded later, and asks again for its own.
+        """
         for given in self.unclaimed():
-            near = self.nearest(given.name)
-            if near is not None:
-                warnings.warn(
-                    f"{given.source} sets {given.name!r}, which is no option of tcore: did you mean {near}?",
-                    ConfigWarning,
-                    stacklevel=3,
-                )
+            prefix = given.name.rpartition(".")[0]
+            if section is not None and prefix != section:
+                continue
+            sure = prefix in self._sections or prefix.lower() in {known.lower() for known in self._sections}
+            near = self._near(given.name, 0.6 if sure else 0.75)
+            if near or sure:
+                hint = f": did you mean {' or '.join(near)}?" if near else ", so that it has no effect; `tcore config` lists all options"
+                warnings.warn(f"{given.source} sets {given.name!r}, which is no option of tcore{hint}", ConfigWarning, stacklevel=3)
 
     def _lines(self, prefix: str) -> Iterator[str]:
         for name in sorted(self.options, key=str.lower):

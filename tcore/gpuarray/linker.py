@@ -1,4 +1,4 @@
-"""The linker of device backends: device work in grouped kernels, host work by ``perform``.
+"""The linker of device backends: device work in grouped kernels, host work by the host's backend, else by ``perform``.
 
 Nothing waits between launches: the order of work follows from the buffers that it shares, and the host waits where a value is
 moved to it.
@@ -6,12 +6,13 @@ moved to it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, ClassVar, Literal
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from tcore.codegen.assemble import Group
 from tcore.codegen.grouping import Grouping, group
 from tcore.codegen.tables import lowering_table
+from tcore.compile.backends import host_backend
 from tcore.gpuarray.array import GpuArray, asarray
 from tcore.gpuarray.kernel import GpuKernelBase
 from tcore.gpuarray.launching import GroupLauncher, group_thunk
@@ -19,9 +20,13 @@ from tcore.gpuarray.lifting import why_on_host
 from tcore.gpuarray.lowered import GpuOp
 from tcore.gpuarray.products import GpuProduct
 from tcore.gpuarray.transfer import GpuFromHost, GpuToGpu, HostFromGpu
+from tcore.gpuarray.type import GpuArrayType
 from tcore.gpuarray.views import view_thunk
 from tcore.graph import Apply, Constant
 from tcore.link.linker import LocalLinker
+
+if TYPE_CHECKING:
+    from tcore.link.container import Cell, Container, StorageMap
 
 __all__ = ["DeviceLinker"]
 
@@ -50,6 +55,39 @@ class DeviceLinker(LocalLinker):
         self._grouping: Grouping | None = None
         self._group_of: dict[Apply, Group] = {}
         self._c_nodes: set[Apply] = set()
+        #: where the kernel of each group came from
+        self._origins: dict[Group, str] = {}
+        #: native code of the host for its nodes; None before they are known, and where there is no backend of the host
+        self._host: Any = None
+
+    def clone(self, allow_gc: bool | None = None) -> Self:
+        twin = super().clone(allow_gc)
+        twin._forget()
+        return twin
+
+    def _forget(self) -> None:
+        self._grouping, self._group_of, self._c_nodes, self._origins, self._host = None, {}, set(), {}, None
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = super().__getstate__()
+        return {**state, "_grouping": None, "_group_of": {}, "_c_nodes": set(), "_origins": {}, "_host": None}
+
+    def make_all(
+        self,
+        input_storage: Sequence[Cell | Container] | None = None,
+        output_storage: Sequence[Cell | Container] | None = None,
+        storage_map: StorageMap | None = None,
+    ) -> tuple[Any, list[Container], list[Container], list[Any], list[Apply]]:
+        if self._host is None and (backend := host_backend()) is not None and hasattr(backend, "host_nodes"):
+            nodes = [node for node in self.order() if self._is_host_work(node)]
+            if nodes:
+                self._host = backend.host_nodes(self._accepted(), nodes, self.no_recycling)
+        return super().make_all(input_storage, output_storage, storage_map)
+
+    def _is_host_work(self, node: Apply) -> bool:
+        """Whether a node reads and makes values of the host alone."""
+        on_device = any(isinstance(v.type, GpuArrayType) for v in (*node.inputs, *node.outputs))
+        return not on_device and node not in self._group_of and not isinstance(node.op, (GpuOp, GpuKernelBase))
 
     def order(self) -> list[Apply]:
         """The nodes with those of one kernel next to each other."""
@@ -81,10 +119,13 @@ class DeviceLinker(LocalLinker):
             return (
                 self._moved_once(node, storage_map, compute_map)
                 or self._own_c_code(node, storage_map, compute_map)
+                or (None if self._host is None else self._host.native_thunk(node, storage_map, compute_map))
                 or super()._make_node_thunk(node, storage_map, compute_map)
             )
         if step.nodes[0] is node:
-            return group_thunk(GroupLauncher(step, node.outputs[0].type.context), storage_map, compute_map)
+            launcher = GroupLauncher(step, node.outputs[0].type.context)
+            self._origins.setdefault(step, launcher.program.origin)
+            return group_thunk(launcher, storage_map, compute_map)
 
         def nothing() -> None:
             """Computed with the first node of its kernel."""
@@ -126,7 +167,7 @@ class DeviceLinker(LocalLinker):
         return thunk
 
     def explain_node(self, node: Apply) -> str:
-        """``kernel 3`` for a device node, ``C`` for an op's own code, ``view``, ``device``, ``transfer`` or ``Python``."""
+        """``kernel 3`` for a device node, ``C`` for an op's own code, ``view``, ``device``, ``transfer``, or what runs it on the host."""
         step = self._group_of.get(node)
         if step is not None:
             return f"kernel {self.kernels().index(step)}"
@@ -136,15 +177,25 @@ class DeviceLinker(LocalLinker):
             return "transfer"
         if isinstance(node.op, GpuOp):
             return "view" if node.op.view_map else "device"
-        return "Python"
+        return str(self._host.explain_node(node)) if self._served(node) else "Python"
+
+    def _served(self, node: Apply) -> bool:
+        """Whether the host's backend was asked for this node."""
+        return self._host is not None and self._is_host_work(node)
+
+    def explain_backend(self, node: Apply) -> str:
+        """The host's backend, for a node that it was asked for; empty for those of the device."""
+        return str(self._host.backend_name) if self._served(node) else ""
 
     def explain_reason(self, node: Apply) -> str:
-        """Why a node runs in Python; empty where it does not."""
-        return why_on_host(node, lowering_table([node])) if self.explain_node(node) == "Python" else ""
+        """Why a node runs on the host; empty where it does not."""
+        on_host = self._is_host_work(node) and node not in self._c_nodes and not isinstance(node.op, (GpuFromHost, HostFromGpu, GpuToGpu))
+        return why_on_host(node, lowering_table([node])) if on_host or self.explain_node(node) == "Python" else ""
 
     def explain_kernels(self) -> list[tuple[tuple[Apply, ...], str]]:
-        """The nodes of each kernel; drivers of devices do not tell whether they compiled it anew."""
-        return [(step.nodes, "") for step in self.kernels()]
+        """The nodes of each kernel and where its code came from: those of the device, then those of the host."""
+        found = [(step.nodes, self._origins.get(step, "")) for step in self.kernels()]
+        return found if self._host is None else [*found, *self._host.explain_kernels()]
 
     def kernels(self) -> list[Group]:
         """The kernels of the accepted graph, in order; for ``explain`` and for tests."""

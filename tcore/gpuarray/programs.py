@@ -48,6 +48,9 @@ class LoadedProgram:
             (context.compile(source, launch.name), launch.mode, [self._length(extent) for extent in launch.work])
             for launch in program.launches
         ]
+        origins = {kernel.origin for kernel, _, _ in self.launches}
+        #: as :attr:`KernelHandle.origin`, of the whole
+        self.origin = next((origin for origin in ("compiled", "store") if origin in origins), "process")
         self.errors = _error_record(context) if program.checks else None
         self._lock = threading.Lock()
 

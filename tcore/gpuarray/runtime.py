@@ -96,6 +96,8 @@ class KernelHandle(Protocol):
     name: str
     #: most work items that a group of this kernel may have
     max_block: int
+    #: ``"compiled"`` by the call that gave this handle, taken from a ``"store"`` on disk, or compiled earlier by this ``"process"``
+    origin: str
 
 
 @runtime_checkable

@@ -5,14 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from tcore.configuration.reaction import react
-from tcore.gradient.connection import as_list, checked_variables, connection_pattern, format_as, is_discrete, is_null
+from tcore.gradient.connection import as_list, checked_variables, connection_pattern, format_as, is_disconnected, is_discrete, is_null
 from tcore.gradient.errors import DisconnectedInputError
 from tcore.gradient.reverse import graph_gradients, no_derivative
-from tcore.graph import Apply, MethodNotDefined, Variable, io_toposort
+from tcore.graph import Apply, MethodNotDefined, Variable, as_variable, io_toposort
 from tcore.graph.null_type import disconnected_type
 from tcore.graph.trace import creation_report
 from tcore.tensor.conversion import as_tensor_variable
 from tcore.tensor.math import cast
+from tcore.tensor.shape import static_length
 
 __all__ = ["Rop"]
 
@@ -81,15 +82,65 @@ def _through(node: Apply, tangents: dict[Variable, Variable | None]) -> None:
     if all(is_discrete(output) for output in node.outputs):
         return  # constant almost everywhere
     try:
-        found = list(node.op.R_op(list(node.inputs), points))
+        found = _checked(node, node.op.R_op(list(node.inputs), points))
     except (MethodNotDefined, NotImplementedError):
         found = _by_reverse(node, points)
-    if len(found) != len(node.outputs):
-        raise ValueError(f"R_op of {node.op} returned {len(found)} derivatives for {len(node.outputs)} outputs of {node}")
     for output, tangent in zip(node.outputs, found, strict=True):
         if tangent is None or output in tangents:
             continue
         tangents[output] = _of_dtype(tangent, output)
+
+
+def _checked(node: Apply, found: Any) -> list[Variable | None]:
+    """What ``R_op`` returned, once it may be the derivatives of the outputs: one each, of its dimensions and known lengths, real where it is.
+
+    Raises
+    ------
+    TypeError, ValueError
+        That name the op, the output, what was expected and what came.
+    """
+    name = f"{type(node.op).__name__}.R_op"
+    if found is None:  # documented for an op that is not differentiable
+        return [None] * len(node.outputs)
+    if not isinstance(found, (list, tuple)):
+        raise TypeError(f"{name} must return a list with one derivative, or None, for each output, got {found!r}{_where(node)}")
+    if len(found) != len(node.outputs):
+        raise ValueError(f"{name} returned {len(found)} derivatives for {len(node.outputs)} outputs of {node}{_where(node)}")
+    checked: list[Variable | None] = []
+    for i, (item, output) in enumerate(zip(found, node.outputs, strict=True)):
+        tangent = item if item is None or isinstance(item, Variable) else as_variable(item)
+        if tangent is None or is_disconnected(tangent):
+            checked.append(None)
+            continue
+        checked.append(tangent)
+        if is_null(tangent) or not hasattr(output.type, "ndim"):
+            continue
+        problem = _unlike(tangent, output)
+        if problem:
+            kind = ValueError if hasattr(tangent.type, "ndim") and "complex" not in problem else TypeError
+            raise kind(f"{name} returned {problem} for output {i} of {node}: the derivative in a direction is like the output{_where(node)}")
+    return checked
+
+
+def _unlike(tangent: Any, output: Any) -> str:
+    """What shows that ``tangent`` cannot be a derivative of ``output``, in words; empty where nothing does."""
+    have, needed = getattr(tangent.type, "ndim", None), output.type.ndim
+    if have is None:
+        return f"a derivative of type {tangent.type}, where {output.type} is needed,"
+    if have != needed:
+        return f"a derivative with {have} dimensions, where {needed} are needed,"
+    if str(getattr(tangent.type, "dtype", "")).startswith("complex") and not str(getattr(output.type, "dtype", "complex")).startswith("complex"):
+        return f"a complex derivative, where {output.type} is needed,"
+    for axis in range(needed):
+        length, wanted = static_length(tangent, axis), static_length(output, axis)
+        if length is not None and wanted is not None and length != wanted:
+            return f"a derivative of length {length} on axis {axis}, where {wanted} is needed,"
+    return ""
+
+
+def _where(node: Apply) -> str:
+    made = creation_report(node.outputs[0])
+    return f"\n  created: {made}" if made else ""
 
 
 def _by_reverse(node: Apply, points: list[Variable | None]) -> list[Variable | None]:

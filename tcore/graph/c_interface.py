@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
     from tcore.graph.apply import Apply
 
-__all__ = ["CLinkerObject", "CLinkerOp", "CLinkerType", "ask", "ask_compiler", "ask_with_check", "text_pieces"]
+__all__ = [
+    "CLinkerObject", "CLinkerOp", "CLinkerType", "ask", "ask_compiler", "ask_with_check", "code_and_cleanup", "derived", "is_derived", "text_pieces",
+]  # fmt: skip
 
 
 def ask(owner: Any, method: str, *args: Any, default: Any = None) -> Any:
@@ -66,6 +68,33 @@ def text_pieces(found: str | Iterable[str] | None) -> list[str]:
     if found is None:
         return []
     return [found] if isinstance(found, str) else list(found)
+
+
+def derived(c_code: Any) -> Any:
+    """Mark a ``c_code`` that is made of what the op is by other means: it is there for C code around it, and kernels are faster."""
+    c_code.derived = True
+    return c_code
+
+
+def is_derived(op: Any) -> bool:
+    """Whether an op's ``c_code`` is one that :func:`derived` marks, and no op inside it brings its own."""
+    if not getattr(getattr(op, "c_code", None), "derived", False):
+        return False
+    return all(map(is_derived, getattr(op, "inner_ops", ())))
+
+
+def code_and_cleanup(node: Any, name: str, inputs: Sequence[str], outputs: Sequence[str], sub: Mapping[str, str]) -> str:
+    """A node's ``c_code`` and what cleans up after it, in a block of their own: for ops that wrap others.
+
+    Where the code fails, its cleanup runs before ``sub["fail"]``.
+    """
+    cleanup = ask(node.op, "c_code_cleanup", node, name, inputs, outputs, sub, default="") or ""
+    if not cleanup.strip():
+        return f"{{\n{node.op.c_code(node, name, inputs, outputs, sub)}\n}}"
+    label, failed = f"cleanup_{name}", f"failed_{name}"
+    inner = {**sub, "fail": f"{{ {failed} = 1; goto {label}; }}"}
+    code = node.op.c_code(node, name, inputs, outputs, inner)
+    return f"{{\nint {failed} = 0;\n{code}\n{label}: __attribute__((unused));\n{cleanup}\nif ({failed}) {sub['fail']}\n}}"
 
 
 class CLinkerObject:

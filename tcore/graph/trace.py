@@ -9,10 +9,11 @@ in ``tag.compile_trace``, if ``config.traceback.compile_limit`` asks for it.
 
 from __future__ import annotations
 
+import contextlib
 import linecache
 import sys
 import threading
-from contextlib import contextmanager
+import warnings
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tcore.configuration import config
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Frame", "Trace", "copy_trace", "creation_report", "format_trace", "is_paused", "note_origins", "note_trace", "note_traces", "traces_paused",
-    "user_trace",
+    "user_trace", "warn_user",
 ]  # fmt: skip
 
 _OWN_PACKAGES = frozenset({"tcore", "tcore_cpu", "tcore_cuda", "tcore_opencl", "tcore_sparse", "tcore_nnet"})
@@ -38,7 +39,7 @@ class _State(threading.local):
 _state = _State()
 
 
-@contextmanager
+@contextlib.contextmanager
 def traces_paused() -> Iterator[None]:
     """A context in which this thread notes no traces: what optimizations make inherits that of what it replaces."""
     before = _state.paused
@@ -84,6 +85,16 @@ def user_trace(limit: int, *, own: bool = False) -> Trace:
             frames.append(Frame(code.co_filename, frame.f_lineno, code.co_name))
         frame = frame.f_back
     return tuple(frames)
+
+
+def warn_user(text: str, category: type[Warning]) -> None:
+    """Warn at the line of the user's program that is being run, however deep below it we are."""
+    # a function is compiled within contexts, which are frames of contextlib
+    where = next((frame for frame in user_trace(-1) if frame.filename != contextlib.__file__), None)
+    if where is not None:
+        warnings.warn_explicit(text, category, where.filename, where.lineno)
+    else:
+        warnings.warn(text, category, stacklevel=3)
 
 
 def note_trace(variable: Variable) -> None:

@@ -28,7 +28,9 @@ SUPPLIERS: dict[tuple[str, str], str] = {
     ("optimizations", "local_inplace_usmm"): "tcore-sparse",
     ("optimizations", "local_structured_dot"): "tcore-sparse",
     ("optimizations", "local_usmm"): "tcore-sparse",
+    ("optimizations", "local_usmm_add"): "tcore-sparse",
     ("optimizations", "local_usmm_parts"): "tcore-sparse",
+    ("optimizations", "local_usmm_sub"): "tcore-sparse",
     ("optimizations", "local_softmax_grad_to_crossentropy_with_softmax_grad"): "tcore-nnet",
 }
 

@@ -249,11 +249,14 @@ class Loader:
             with self._lock:
                 if self._status(candidate.name) != ACTIVE:  # else another thread was faster
                     self._commit(candidate, module, declared)
-                return self._states[candidate.name]
+                state = self._states[candidate.name]
         except KeyboardInterrupt:
             raise
         except BaseException as error:
             return self._failed(candidate, error)
+        for section in sorted({option.name.rpartition(".")[0] for option in declared.options}):
+            self._config.warn_of_unknown_names(section)
+        return state
 
     def _commit(self, candidate: Candidate, module: Any, declared: Declared) -> None:
         """Swap in the tables with one more plugin. Everything that can fail comes before the first change."""

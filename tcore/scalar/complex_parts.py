@@ -46,6 +46,8 @@ class _Part(MathOp):
 class Real(_Part):
     """The real part."""
 
+    loop_name = "real"
+
     def impl(self, x: Any) -> Any:
         return np.real(x)
 
@@ -55,6 +57,8 @@ class Real(_Part):
 
 class Imag(_Part):
     """The imaginary part."""
+
+    loop_name = "imag"
 
     def impl(self, x: Any) -> Any:
         return np.imag(x)
@@ -70,6 +74,7 @@ def _angle_out(x: Scalar) -> tuple[Scalar]:
 class Angle(_Part):
     """The argument, from -pi to pi."""
 
+    loop_name = "angle"
     output_types_preference = staticmethod(_angle_out)
 
     def impl(self, x: Any) -> Any:
@@ -86,6 +91,8 @@ class Angle(_Part):
 class Conj(MathOp):
     """The conjugate."""
 
+    loop_name = "conj"
+    loop_dtype = "natural"
     nin = 1
     numpy = np.conjugate
     output_types_preference = staticmethod(same_out)
@@ -103,6 +110,7 @@ def _of_reals(*types: Any) -> Any:
 class Complex(MathOp):
     """The number with real part x and imaginary part y."""
 
+    loop_name = "complex"
     nin = 2
     output_types_preference = staticmethod(_of_reals)
 
@@ -123,6 +131,7 @@ class Complex(MathOp):
 class ComplexFromPolar(MathOp):
     """The number with absolute value r and argument theta."""
 
+    loop_name = "complex_from_polar"
     nin = 2
     output_types_preference = staticmethod(_of_reals)
 

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tcore.graph.c_interface import derived
 from tcore.scalar.basic import switch
 from tcore.scalar.comparison import eq
-from tcore.scalar.dtypes import complex_dtypes
+from tcore.scalar.dtypes import complex_dtypes, discrete_dtypes
 from tcore.scalar.op import MathOp, number
 from tcore.scalar.preferences import upcast_out_min8, upgrade_to_float, upgrade_to_float_no_complex
+
+if TYPE_CHECKING:
+    from tcore.graph.apply import Apply
 
 __all__ = [
     "Exp",
@@ -159,6 +164,24 @@ class Pow(MathOp):
 
     def infix(self) -> str:
         return "**"
+
+    @derived
+    def c_code(self, node: Apply, name: str, inputs: Sequence[str], outputs: Sequence[str], sub: Mapping[str, str]) -> str:
+        """Of integers by squares, with NumPy's error for a negative exponent."""
+        dtype = node.outputs[0].type.dtype  # type: ignore[attr-defined]
+        if dtype not in discrete_dtypes:
+            return super().c_code(node, name, inputs, outputs, sub)
+        return f"""{{
+npy_{dtype} tc_left = (npy_{dtype}) {inputs[1]};
+if ({"false" if dtype.startswith("u") else "tc_left < 0"}) {{
+    PyErr_SetString(PyExc_ValueError, "Integers to negative integer powers are not allowed.");
+    {sub["fail"]}
+}}
+npy_uint64 tc_power = 1, tc_square = (npy_uint64) (npy_{dtype}) {inputs[0]};
+for (; tc_left; tc_left = (npy_{dtype}) (tc_left >> 1), tc_square *= tc_square)
+    if (tc_left & 1) tc_power *= tc_square;
+{outputs[0]} = (npy_{dtype}) tc_power;
+}}"""
 
 
 exp = Exp(name="exp")

@@ -1,4 +1,4 @@
-"""The quantile of the normal distribution by nothing but + - * / and sqrt: the same bits on every backend.
+"""The quantile of the normal distribution by exact operations (+ - * / sqrt, mantissa, exponent): the same bits on every backend.
 
 Wichura 1988, algorithm AS 241 (PPND16), doi:10.2307/2347330; relative error about 1e-16. Its logarithm is a series here: library
 functions round differently from machine to machine, and random numbers should not. The formula is written once, over an
@@ -23,7 +23,7 @@ Value = Any
 
 
 class Arithmetic(Protocol):
-    """Exactly rounded operations on float64 values."""
+    """Exactly rounded operations on float64 values; ``mantissa`` (from 1/2 to 1) and ``exponent`` of positive normal ones."""
 
     def constant(self, value: float) -> Value: ...
     def add(self, a: Value, b: Value) -> Value: ...
@@ -31,6 +31,8 @@ class Arithmetic(Protocol):
     def mul(self, a: Value, b: Value) -> Value: ...
     def div(self, a: Value, b: Value) -> Value: ...
     def sqrt(self, a: Value) -> Value: ...
+    def mantissa(self, a: Value) -> Value: ...
+    def exponent(self, a: Value) -> Value: ...
     def less(self, a: Value, b: Value) -> Value: ...
     def select(self, condition: Value, then: Value, otherwise: Value) -> Value: ...
 
@@ -85,26 +87,24 @@ def quantile_formula(p: Value, on: Arithmetic) -> Value:
 
     ratio = on.div(polynomial(0), polynomial(1))
     outside = on.select(on.less(q, on.constant(0.0)), on.sub(on.constant(0.0), ratio), ratio)
-    return on.select(central, on.mul(q, ratio), outside)
+    # NaN has no mantissa: it comes in, and out, as the magnitude
+    return on.select(central, on.mul(q, ratio), on.select(on.less(magnitude, on.constant(1.0)), outside, magnitude))
 
 
 def _minus_log(x: Value, on: Arithmetic) -> Value:
-    """-log(x) for x up to 1/2: x = m * 2**-e with m between sqrt(1/2) and sqrt(2), and log(m) by its series in (m - 1) / (m + 1)."""
-    exponent = on.constant(0.0)
+    """-log(x) for x up to 1/2: x = m * 2**e with m between sqrt(1/2) and sqrt(2), and log(m) by its series in (m - 1) / (m + 1)."""
     x = on.select(on.less(x, on.constant(_LEAST)), on.constant(_LEAST), x)
-    for power in (32, 16, 8, 4, 2, 1):
-        small = on.less(x, on.constant(2.0**-power))
-        x = on.select(small, on.mul(x, on.constant(2.0**power)), x)
-        exponent = on.select(small, on.add(exponent, on.constant(float(power))), exponent)
+    exponent = on.exponent(x)
+    x = on.mantissa(x)
     small = on.less(x, on.constant(math.sqrt(0.5)))
     x = on.select(small, on.mul(x, on.constant(2.0)), x)
-    exponent = on.select(small, on.add(exponent, on.constant(1.0)), exponent)
+    exponent = on.select(small, on.sub(exponent, on.constant(1.0)), exponent)
     s = on.div(on.sub(x, on.constant(1.0)), on.add(x, on.constant(1.0)))
     square = on.mul(s, s)
     series = on.constant(2 / 21)
     for odd in range(19, 0, -2):
         series = on.add(on.mul(series, square), on.constant(2 / odd))
-    return on.sub(on.mul(exponent, on.constant(math.log(2))), on.mul(series, s))
+    return on.sub(on.mul(exponent, on.constant(-math.log(2))), on.mul(series, s))
 
 
 class _OnArrays:
@@ -116,6 +116,8 @@ class _OnArrays:
     mul = np.multiply
     div = np.divide
     sqrt = np.sqrt
+    mantissa = staticmethod(lambda a: np.frexp(a)[0])
+    exponent = staticmethod(lambda a: np.frexp(a)[1].astype("float64"))
     less = np.less
     select = staticmethod(np.where)
 

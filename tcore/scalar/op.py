@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from tcore.graph.apply import Apply
+from tcore.graph.c_interface import derived, is_derived
 from tcore.graph.errors import MethodNotDefined
 from tcore.graph.floating import floating_point_errors
 from tcore.graph.op import Op
+from tcore.scalar.complex_c import statements as complex_statements
 from tcore.scalar.conversion import as_scalar, constant
 from tcore.scalar.dtypes import complex_dtypes, discrete_dtypes
 from tcore.scalar.preferences import float_out, upcast_out
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from tcore.graph.variable import Variable
     from tcore.scalar.type import Scalar
@@ -152,6 +155,45 @@ class ScalarOp(Op):
     def infix(self) -> str | None:
         """The operator between operands in the text of a Composite, where that is how it prints."""
         return None
+
+    # ------------------------------------------------------------ C code
+
+    @derived
+    def c_code(self, node: Apply, name: str, inputs: Sequence[str], outputs: Sequence[str], sub: Mapping[str, str]) -> str:
+        """Of an op with a form as a loop, that form; others state their own. It may call what :meth:`c_support_code` has."""
+        loop_name = self._loop_name_for_c()
+        if not loop_name:
+            self._undefined("c_code")
+        dtypes = [[v.type.dtype for v in variables] for variables in (node.inputs, node.outputs)]  # type: ignore[attr-defined]
+        text: Any = import_module("tcore.codegen.scalar_text")  # stands above this floor
+        try:
+            found = complex_statements(loop_name, dtypes[0], dtypes[1][0], inputs, outputs[0])
+            return found or text.statements(self, loop_name, *dtypes, inputs, outputs)
+        except (NotImplementedError, KeyError) as error:
+            raise MethodNotDefined(f"{self} defines no c_code for {', '.join(dtypes[0])}: {error}", type(self), "c_code") from error
+
+    def _loop_name_for_c(self) -> str:
+        """The name in loop code of the class that says what this op computes; empty where a subclass computes otherwise."""
+        own_code = False
+        for cls in type(self).__mro__:
+            if cls.__dict__.get("loop_name"):
+                return str(cls.__dict__["loop_name"])
+            own_code |= "c_code" in cls.__dict__ and cls is not ScalarOp
+            if "impl" in cls.__dict__ and not own_code:
+                return ""
+        return ""
+
+    def c_support_code(self) -> list[str]:
+        """The functions that the text of :meth:`c_code` calls, one text each."""
+        loop_name = self._loop_name_for_c()
+        if not loop_name:
+            self._undefined("c_support_code")
+        text: Any = import_module("tcore.codegen.scalar_text")
+        return text.helpers(self, loop_name)  # type: ignore[no-any-return]
+
+    def c_code_cache_version(self) -> tuple[Any, ...]:
+        """Version of the text above; none for ops with text of their own, which have a version of their own."""
+        return (1,) if is_derived(self) else ()
 
     def supports_c_code(self, inputs: Sequence[Variable], outputs: Sequence[Variable]) -> bool:
         """Whether :meth:`c_code` works for these types: tried out on placeholders."""

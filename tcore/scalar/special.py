@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from tcore.graph.c_interface import derived
+from tcore.scalar import special_c
 from tcore.scalar.basic import switch
 from tcore.scalar.comparison import eq
 from tcore.scalar.exponential import FloatFunction, exp, sqr
 from tcore.scalar.op import MathOp, number
 from tcore.scalar.preferences import upgrade_to_float_no_complex
+
+if TYPE_CHECKING:
+    from tcore.graph.apply import Apply
 
 __all__ = [
     "I0",
@@ -77,6 +82,27 @@ class SciPyFunction(FloatFunction):
             return [value.astype(dtypes[0], copy=False)]
         out[0][...] = value
         return [out[0]]
+
+    # ------------------------------------------------------------ C code: SciPy's, where the op has no form as a loop
+
+    @derived
+    def c_code(self, node: Apply, name: str, inputs: Sequence[str], outputs: Sequence[str], sub: Mapping[str, str]) -> str:
+        """The loop form, or a call of SciPy's function in double precision."""
+        if self._loop_name_for_c():
+            return super().c_code(node, name, inputs, outputs, sub)
+        if "impl" in type(self).__dict__ and "c_expression" not in type(self).__dict__:
+            self._undefined("c_code")
+        return f"{outputs[0]} = ({node.outputs[0].type.c_element_type()}) ({self.c_expression(*inputs)});"  # type: ignore[attr-defined]
+
+    def c_expression(self, *inputs: str) -> str:
+        """The value as a C expression."""
+        return special_c.call(self.scipy, *inputs)
+
+    def c_support_code(self) -> list[str]:
+        return super().c_support_code() if self._loop_name_for_c() else [special_c.address(self.scipy, self.nin)]
+
+    def c_init_code(self) -> list[str]:
+        return [] if self._loop_name_for_c() else [special_c.find(self.scipy, self.nin)]
 
 
 class Erf(SciPyFunction):
@@ -163,6 +189,15 @@ class TriGamma(SciPyFunction):
     def impl(self, x: Any) -> Any:
         return _scipy("zeta")(2, x)
 
+    def c_expression(self, *inputs: str) -> str:
+        return f"tc_zeta(2, (double) {inputs[0]})"
+
+    def c_support_code(self) -> list[str]:
+        return [special_c.ZETA]
+
+    def c_init_code(self) -> list[str]:
+        return []
+
     def pullback(self, g: Any, out: Any, x: Any) -> Any:
         return g * polygamma(number(2, out), x)
 
@@ -177,6 +212,16 @@ class PolyGamma(SciPyFunction):
         sign = np.where(np.asarray(n) % 2 == 0, -1.0, 1.0).astype(np.result_type(n, x))
         return sign * _scipy("gamma")(n + 1) * _scipy("zeta")(n + 1, x)
 
+    def c_expression(self, *inputs: str) -> str:
+        n, x = (f"(double) {text}" for text in inputs)
+        return f"(fmod({n}, 2) == 0 ? -1.0 : 1.0) * tgamma({n} + 1) * tc_zeta({n} + 1, {x})"
+
+    def c_support_code(self) -> list[str]:
+        return [special_c.ZETA]
+
+    def c_init_code(self) -> list[str]:
+        return []
+
     def pullback(self, g: Any, out: Any, n: Any, x: Any) -> Any:
         return None, g * polygamma(n + 1, x)
 
@@ -190,6 +235,9 @@ class Chi2SF(SciPyFunction):
 
     def impl(self, x: Any, k: Any) -> Any:
         return _scipy("chdtrc")(k, x)
+
+    def c_expression(self, *inputs: str) -> str:
+        return super().c_expression(inputs[1], inputs[0])
 
 
 class J0(SciPyFunction):

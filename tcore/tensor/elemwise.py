@@ -22,6 +22,7 @@ from tcore.scalar.op import ScalarOp
 from tcore.scalar.type import get_scalar_type
 from tcore.tensor.conversion import as_tensor_variable
 from tcore.tensor.dimshuffle import dimshuffle_of
+from tcore.tensor.elemwise_c import ElemwiseC
 from tcore.tensor.elemwise_grad import gradient_steps
 from tcore.tensor.type import TensorType, tensor_type
 
@@ -33,7 +34,7 @@ def _pattern_key(pattern: Mapping[int, int]) -> tuple[tuple[int, int], ...]:
 
 
 @frozen(slots=False, init=False, str=False, repr=False)
-class Elemwise(Op):
+class Elemwise(ElemwiseC, Op):
     """A scalar op applied to each element of arrays that broadcast against one another.
 
     Inputs with fewer axes get broadcastable ones on the left. In each axis, inputs without a broadcastable flag there have

@@ -36,6 +36,7 @@ _OPS = {
     "manipulation": ("CpuContiguous", "Repeat"),
     "random.from_uniform": ("ChoiceFromUniform", "OutcomesFromUniform"),
     "random.function": ("RandomFunction",),
+    "random.philox": ("PhiloxUniform",),
     "random.mrg_op": ("DotModulo", "MRGSteps", "MRGUniform"),
     "ranges": ("ARange",),
     "rebroadcast": ("Rebroadcast",),

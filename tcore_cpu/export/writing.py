@@ -155,7 +155,8 @@ def _write_sources(exported: Exported, name: str, folder: Path) -> None:
     ]
     (folder / "tables.h").write_text("\n".join(lines) + "\n", encoding="utf-8")
     (folder / "data.bin").write_bytes(tables.data)
-    (folder / "exported.c").write_text(_named((_FOLDER / "model.c").read_text(encoding="utf-8"), name), encoding="utf-8")
+    for template, file in (("model.c", "exported.c"), ("model_arrays.h", f"{name}_arrays.h")):
+        (folder / file).write_text(_named((_FOLDER / template).read_text(encoding="utf-8"), name), encoding="utf-8")
     for k, unit in enumerate(exported.units):
         (folder / f"unit{k}.c").write_text(f"#define tc_table tcore_unit{k}\n{unit.source}", encoding="utf-8")
 

@@ -431,10 +431,15 @@ int tc_frame_run(tc_frame *f)
             c += 2 + c[1];
             break;
         case TC_OP_CALL:
+        case TC_OP_FORGET:
             f->event_arg = c[0];
             c += 1;
             f->pc = c - code;
-            return TC_CALL;
+            return *start == TC_OP_CALL ? TC_CALL : TC_FORGET;
+        case TC_OP_RELEASE:
+            tc_release_buffer(f, c[0]);
+            c += 1;
+            break;
         default:
             return tc_fail(f, TC_ERROR_BLAS, -1, -1, 0, *start, 0);
         }

@@ -32,10 +32,11 @@ def is_real_or_complex_number(alpha: Any) -> bool:
 
 _SCALED = (tensor.mul, {"pattern": "alpha", "constraint": is_real_or_complex_number}, (Dot(), "x", "y"))
 
-_SUMS = (
-    PatternSub((tensor.sub, "z", _SCALED), (usmm, (tensor.neg, "alpha"), "x", "y", "z"), commutative=True),
-    PatternSub((tensor.add, "z", _SCALED), (usmm, "alpha", "x", "y", "z"), commutative=True),
-)
+#: name -> rule; in profiles patterns speak for themselves
+_SUMS = {
+    "local_usmm_sub": PatternSub((tensor.sub, "z", _SCALED), (usmm, (tensor.neg, "alpha"), "x", "y", "z"), commutative=True),
+    "local_usmm_add": PatternSub((tensor.add, "z", _SCALED), (usmm, "alpha", "x", "y", "z"), commutative=True),
+}
 
 
 @rewrite(Stage.SPECIALIZE, tracks=[StructuredDot], tags=("cxx_only",))
@@ -74,7 +75,7 @@ def local_inplace_usmm(node: Apply) -> Any:
 
 REWRITES: tuple[Rewrite | GlobalRewrite, ...] = (
     local_structured_dot,
-    *[Rewrite(rule, (Stage.SPECIALIZE,), ("local_usmm",)) for rule in _SUMS],
+    *[Rewrite(rule, (Stage.SPECIALIZE,), ("local_usmm",), name=name) for name, rule in _SUMS.items()],
     local_usmm_parts,
     GlobalRewrite("local_inplace_usmm", in2out(local_inplace_usmm.rule), 60, ("fast_run", "inplace")),
 )

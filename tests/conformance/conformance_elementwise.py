@@ -16,7 +16,7 @@ from tcore.scalar.op import ScalarOp
 from tcore.tensor.elemwise import Elemwise
 from tcore.tensor.scalars import ScalarFromTensor, TensorFromScalar
 
-__all__ = ["SCALAR_OPS", "casts", "elementwise", "mixed", "on_numbers", "powers", "tolerance"]
+__all__ = ["SCALAR_OPS", "casts", "elementwise", "function_tolerance", "mixed", "on_numbers", "powers", "tolerance"]
 
 SCALAR_OPS = tuple({id(op): op for op in vars(scalar).values() if isinstance(op, ScalarOp)}.values())
 """Every scalar op that is an instance in ``tcore.scalar``; the others take parameters."""
@@ -31,13 +31,21 @@ _UNSIGNED_ZEROS = frozenset(["maximum", "minimum", "clip", "tgamma"])
 
 def tolerance(op, dtype):
     """Of a scalar op with results of ``dtype``."""
-    name = op.loop_name
+    return function_tolerance(op.loop_name, dtype)
+
+
+def function_tolerance(name, dtype):
+    """Of a function of the loop IR, or of a formula."""
+    zeros = {"zero_signs": name not in _UNSIGNED_ZEROS}
+    if name == "fma":
+        return {"ulps": 1, "near": lambda x, y, z: np.abs(np.asarray(x, "longdouble") * y) * 2.0**-60, "zero_signs": False, "expected": _fma}
     if np.dtype(dtype).kind != "f" or (name not in _ULPS and not _is_library_call(name)):
-        return {"zero_signs": name not in _UNSIGNED_ZEROS}
+        return zeros
     # some are 0 where they should be subnormal
     near = _near_gammaln if name == "lgamma" else float(np.finfo(dtype).tiny) if name in ("erfc", "tgamma", "exp2") else 0.0
-    expected = {"expected": functools.partial(_erfc, dtype=dtype)} if name == "erfc" and dtype != "float16" else {}
-    return {"ulps": _ULPS.get(name, _CLOSE), "near": near, "zero_signs": name not in _UNSIGNED_ZEROS, **expected}
+    reference = {"erfc": _erfc, "pow": _power}.get(name) if dtype != "float16" else None
+    expected = {"expected": functools.partial(reference, dtype=dtype)} if reference else {}
+    return {"ulps": _ULPS.get(name, _CLOSE), "near": near, **zeros, **expected}
 
 
 def _is_library_call(name):
@@ -54,6 +62,18 @@ def _near_gammaln(x, *others):
     """Near its zeros it is a small difference; of subnormal numbers, SciPy says infinity."""
     info = np.finfo(scalar.dtypes.as_float(x.dtype.name))
     return np.where((x != 0) & (np.abs(x) < info.tiny), np.inf, info.eps * 8)
+
+
+def _fma(x, y, z):
+    """In more digits."""
+    return (np.asarray(x, "longdouble") * y + z).astype(x.dtype)
+
+
+def _power(x, y, *others, dtype):
+    """With exponents that differ: for one alone NumPy may take a root, where -inf and -0.0 have others than powers."""
+    shape = np.broadcast_shapes(x.shape, y.shape)
+    base, exponent = (np.append(np.broadcast_to(each, shape), [1, 2]).astype(dtype) for each in (x, y))
+    return np.power(base, exponent)[:-2].reshape(shape)
 
 
 def _add(program, op, operands, apply):

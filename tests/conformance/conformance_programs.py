@@ -75,7 +75,7 @@ class Program:
             return wanted, found
         for output, tolerance, got, value in zip(self.outputs, self.tolerances, found, wanted, strict=True):
             tolerance = {name: item(*values) if callable(item) else item for name, item in tolerance.items()}
-            assert_same(got, tolerance.pop("expected", value), f"{output.owner.op} of {given}", **tolerance)
+            assert_same(got, tolerance.pop("expected", value), f"{output.owner and output.owner.op} of {given}", **tolerance)
         return wanted, found
 
 

@@ -107,6 +107,14 @@ def test_negative_length(backend):
     assert f(3, X[0]).shape == (3, 2)
 
 
+def test_range_with_a_step_of_zero(backend):
+    """It never ends."""
+    n, x = T.lscalar("n"), T.dvector("x")
+    f = tcore.function([n, x], T.arange(0, x.shape[0] * n, n) * x[0])
+    refused(f, (0, X[0]), "arange: step cannot be zero")
+    np.testing.assert_array_equal(f(2, X[1]), [0, 6, 12])
+
+
 def test_operands_that_do_not_match(backend):
     """The report names the node that minds, not the first of its kernel."""
     x, y = T.dmatrix("x"), T.dmatrix("y")

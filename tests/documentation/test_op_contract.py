@@ -536,6 +536,42 @@ def test_r_op_L8420_L8428():
     with pytest.raises(tcore.gradient.DisconnectedInputError, match="NotForward.*does not depend differentiably"):
         tcore.Rop(NotForward()(x), x, v)
 
+    class Nothing(MatrixTimes):
+        def R_op(self, inputs, eval_points):
+            return None
+
+    assert tcore.Rop(Nothing()(x), x, v, disconnected_outputs="ignore", return_disconnected="None") is None
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "text"),
+    [
+        (lambda x, v: v, TypeError, "must return a list with one derivative, or None, for each output"),
+        (lambda x, v: [v, v], ValueError, "returned 2 derivatives for 1 outputs"),
+        (lambda x, v: [v.dimshuffle("x", 0)], ValueError, "a derivative with 2 dimensions, where 1 are needed, for output 0"),
+        (lambda x, v: [v.sum()], ValueError, "a derivative with 0 dimensions, where 1 are needed"),
+        (lambda x, v: [tensor.constant(np.ones(3))], ValueError, "a derivative of length 3 on axis 0, where 1 is needed"),
+        (lambda x, v: [v + 1j], TypeError, "a complex derivative, where"),
+        (lambda x, v: [tcore.gof.Constant(tcore.gof.generic, "text")], TypeError, "a derivative of type .*, where TensorType"),
+    ],
+)
+def test_wrong_r_op_is_refused_L8425(given, error, text):
+    """Number, dimensions, known lengths and kind of what R_op returns are those of the outputs; the error names op, node and line."""
+
+    class Wrong(MatrixTimes):
+        def make_node(self, x):
+            return Apply(self, [x], [tensor.TensorType("float64", ("length 3" in text,))()])
+
+        def R_op(self, inputs, eval_points):
+            return given(inputs[0], eval_points[0])
+
+    x, v = dvector("x"), dvector("v")
+    out = Wrong()(x)
+    with pytest.raises(error, match=rf"Wrong\.R_op.*{text}") as caught:
+        tcore.Rop(out, x, v)
+    assert "created: " in str(caught.value)
+    assert "test_op_contract.py" in str(caught.value)
+
 
 def test_misprinted_names_L9331():
     """Names that the book's texts misprint: the real ones are there, the misprinted ones are not."""

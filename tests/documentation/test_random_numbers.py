@@ -8,6 +8,7 @@ import pytest
 import tcore
 import tcore.tensor as T
 from tcore import function
+from tcore.sandbox.rng_mrg import DotModulo, MRG_RandomStreams, guess_n_streams, matVecModM, multMatVect
 from tcore.tensor.shared_randomstreams import RandomStreams
 
 
@@ -136,3 +137,80 @@ def test_permutation_and_multinomial_shapes_L24102_L24116():
     counts = streams.multinomial(size=(2, 3), n=7, pvals=[0.2, 0.3, 0.5]).eval()
     assert counts.shape == (2, 3, 3)
     assert (counts.sum(axis=-1) == 7).all()
+
+
+@pytest.mark.parametrize("streams", [RandomStreams, MRG_RandomStreams])
+def test_copying_random_state_of_both_L2001_L2007(streams):
+    class Graph:
+        def __init__(self, seed=123):
+            self.rng = streams(seed)
+            self.y = self.rng.uniform(size=(1,))
+
+    g1, g2 = Graph(seed=123), Graph(seed=987)
+    f1, f2 = tcore.function([], g1.y), tcore.function([], g2.y)
+    assert f1() != f2()
+    if isinstance(g1.rng, MRG_RandomStreams):
+        g2.rng.rstate = g1.rng.rstate
+    for su1, su2 in zip(g1.rng.state_updates, g2.rng.state_updates, strict=True):
+        su2[0].set_value(su1[0].get_value())
+    assert f1() == f2()
+    assert f1() == f2()
+
+
+def test_dot_modulo_L18654():
+    """As matVecModM, twice, joined; multMatVect is that for a state."""
+    A, B = np.arange(9).reshape(3, 3) + 2**30, np.arange(9).reshape(3, 3)[::-1] + 2**29
+    v = np.array([2**31 - 2, 5, 7, 2**31 - 21070, 1, 2**30])
+    m1, m2 = 2147483647, 2147462579
+    got = DotModulo()(A, v[:3], m1, B, v[3:], m2).eval()
+    np.testing.assert_array_equal(got, np.concatenate([matVecModM(A, v[:3], m1), matVecModM(B, v[3:], m2)]))
+    np.testing.assert_array_equal(got, multMatVect(v, A, m1, B, m2))
+
+
+def test_seed_forms_L18664():
+    assert MRG_RandomStreams().rstate.tolist() == [12345] * 6
+    assert MRG_RandomStreams([1, 2, 3, 4, 5, 6]).rstate.tolist() == [1, 2, 3, 4, 5, 6]
+    for wrong in (2147483647, [0, 0, 0, 1, 1, 1], [1, 1, 1, 2147462579, 1, 1]):
+        with pytest.raises(ValueError, match="must be at least 0, less than"):
+            MRG_RandomStreams(wrong)
+
+
+def test_choice_example_L18677():
+    """Shapes and what is probable: fixed seeds."""
+    p = [[0.98, 0.01, 0.01], [0.01, 0.49, 0.50]]
+    one = MRG_RandomStreams(1).choice(size=1, p=p, replace=False).eval()
+    assert one.shape == (2, 1)
+    assert one[0] == 0
+    two = MRG_RandomStreams(1).choice(size=2, p=p, replace=False).eval()
+    assert two.shape == (2, 2)
+    assert (two[:, 0] != two[:, 1]).all()
+    assert two.max() <= 2
+    assert MRG_RandomStreams(1).choice(size=1, p=[[-0.2, 0.2]], replace=False).eval().shape == (1, 1)
+
+
+def test_multinomial_example_L18701_L18709():
+    p = [[0.98, 0.01, 0.01], [0.01, 0.49, 0.50]]
+    for n in (1, 2):
+        counts = MRG_RandomStreams(4).multinomial(pvals=p, n=n).eval()
+        assert counts.shape == (2, 3)
+        assert counts.sum(axis=1).tolist() == [n, n]
+        assert counts[0, 0] == n
+    assert MRG_RandomStreams().multinomial(pvals=[[-0.2, 0.2]]).eval().tolist() == [[0, 0]]
+
+
+def test_guess_n_streams_L18774():
+    assert guess_n_streams((2, 3)) >= 1
+    with pytest.warns(UserWarning, match="cannot be guessed"):
+        assert guess_n_streams(T.matrix().shape, warn=True) == 60 * 256
+
+
+def test_normal_truncated_L18721():
+    drawn = MRG_RandomStreams(3).normal((4000,), 5.0, 2.0, truncate=True).eval()
+    assert abs(drawn - 5).max() <= 4
+    assert drawn.std() < 2
+
+
+def test_nan_guard_does_not_look_at_states_L7005():
+    """States are integers that mean no numbers."""
+    f = function([], MRG_RandomStreams(3).normal((3,)), mode="NanGuardMode")
+    assert not np.array_equal(f(), f())

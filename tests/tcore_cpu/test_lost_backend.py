@@ -32,8 +32,11 @@ def test_lost_backend(monkeypatch):
         assert restored_linker(("other", {})) is None
         monkeypatch.setattr(backends, "_warned", set())
         monkeypatch.setattr(backends, "resolve", lambda reference: Lacking)
-        with pytest.warns(BackendWarning, match="slower: no compiler"):
-            assert current_backend() is None
+        x = tcore.tensor.dvector("x")
+        with pytest.warns(BackendWarning, match="slower: no compiler") as caught:
+            tcore.function([x], x + 1)
+        (warning,) = caught
+        assert warning.filename == __file__  # the line of the user, not one of tcore
         assert host_backend() is None
     monkeypatch.setattr(backends, "_backends", {})
     monkeypatch.setattr(backends, "resolve", refuse)

@@ -8,7 +8,6 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 import time
 import warnings
 from pathlib import Path
@@ -17,6 +16,7 @@ import numpy as np
 import pytest
 
 import tcore.tensor as tt
+from tcore import function, gof
 from tcore.configuration import config, defaults
 from tcore_cpu import compiler as compiler_module
 from tcore_cpu import store as store_module
@@ -127,14 +127,14 @@ def test_store_of_another_user(tmp_path, monkeypatch) -> None:
 def test_read_only_store(folder, monkeypatch) -> None:
     """What is in a store that cannot be written is found; new kernels go elsewhere."""
     load_units([Unit(SOURCE, 1)])
-    make = tempfile.mkstemp
+    make = os.open
 
-    def refuse(*args, **options):
-        if options.get("dir") == folder:
+    def refuse(path, *args, **options):
+        if Path(path).parent == folder:
             raise OSError(errno.EROFS, os.strerror(errno.EROFS))
-        return make(*args, **options)
+        return make(path, *args, **options)
 
-    monkeypatch.setattr(tempfile, "mkstemp", refuse)
+    monkeypatch.setattr(os, "open", refuse)
     monkeypatch.setattr(store_module, "_opened", {})
     with pytest.warns(StoreWarning, match="cannot be written .*Read-only file system"):
         (library,) = load_units([Unit(SOURCE, 1)])
@@ -245,6 +245,40 @@ class TestAgeL14070:
             self.age(record, days * self.DAY)
             load_units([Unit(SOURCE + f"/* {days} */", 1)])
             assert (record.exists(), record.with_suffix(".so").exists()) == (stays, stays)
+
+    def test_superseded_modules_L15191_L15185(self, folder) -> None:
+        """A module whose op has a newer version is never loaded again, and in time removed; that of the newer one stays."""
+
+        class Versioned(gof.Op):
+            __props__ = ("version",)
+
+            def __init__(self, version):
+                self.version = version
+
+            def make_node(self, x):
+                return gof.Apply(self, [x], [x.type()])
+
+            def c_code(self, node, name, inputs, outputs, sub):
+                return f"Py_XDECREF({outputs[0]}); {outputs[0]} = (PyArrayObject*) PyArray_NewCopy({inputs[0]}, NPY_CORDER);"
+
+            def c_code_cache_version(self):
+                return (self.version,)
+
+        def records(version: int) -> set[Path]:
+            """What a function with this version adds to the store."""
+            before = set(folder.glob("*.json")) if folder.exists() else set()
+            x = tt.dvector("x")
+            with config.change_flags(backend="cpu"):
+                np.testing.assert_array_equal(function([x], Versioned(version)(x))([1.0, 2]), [1, 2])
+            return {path for path in folder.glob("*.json") if path.with_suffix(".so").exists()} - before
+
+        (old,), (new,) = records(1), records(2)
+        self.age(old, 40 * self.DAY)
+        assert not records(2)
+        load_units([Unit(SOURCE, 1)])
+        assert not old.exists()
+        assert not old.with_suffix(".so").exists()
+        assert new.with_suffix(".so").exists()
 
     def test_read_only_layers(self, folder, record) -> None:
         """Their entries do not age: whoever made the layer answers for it."""
@@ -376,6 +410,17 @@ def test_second_process_starts_no_program(tmp_path) -> None:
     assert second.returncode == 0, second.stderr
     assert second.stdout == first.stdout
     assert not (tmp_path / "started").exists()
+
+
+def test_second_process_with_default_folders_starts_no_program(tmp_path) -> None:
+    """Nor does anything start one to find out what the folders are called."""
+    watched = "import sys\nsys.addaudithook(lambda event, _: event == 'subprocess.Popen' and sys.exit('a program was started'))\n"
+    flags = f"base_compiledir={tmp_path}"
+    first = _run(PROGRAM, TCORE_FLAGS=flags)
+    assert first.returncode == 0, first.stderr
+    second = _run(watched + PROGRAM, TCORE_FLAGS=flags)
+    assert second.returncode == 0, second.stderr
+    assert second.stdout == first.stdout
 
 
 def test_without_compiler(tmp_path) -> None:

@@ -116,3 +116,16 @@ def test_kernels_are_told_not_to_contract(context, monkeypatch):
     assert f([0.1, 3.7], [0.1, 3.7]).tolist() == [0, 0]
     assert sources
     assert all("#pragma OPENCL FP_CONTRACT OFF" in source for source in sources)
+
+
+def test_where_kernels_come_from(context):
+    """Compiled now, out of the store that pyopencl keeps on disk, or out of this process's own table."""
+    source = f"/* {np.random.default_rng().integers(2**60)} */ {ADD}"
+    assert context.compile(source, "add_one").origin == "compiled"
+    assert context.compile(source, "add_one").origin == "process"
+
+    class Built:
+        _build_duration_info = ("cache retrieval", True, 0.01)
+
+    assert runtime._origin_of(Built()) == "store"
+    assert runtime._origin_of(object()) == "compiled"

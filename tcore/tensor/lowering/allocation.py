@@ -7,7 +7,7 @@ from typing import Any
 from tcore.codegen.expr import Const, Expr, cast, const, select
 from tcore.codegen.functions import apply_function
 from tcore.codegen.lowering import Operand, Target, lowers
-from tcore.codegen.stages import Map, Stage
+from tcore.codegen.stages import Demand, Map, Stage
 from tcore.tensor.alloc import Alloc, Eye
 from tcore.tensor.lowering.views import fits
 from tcore.tensor.ranges import ARange
@@ -39,14 +39,17 @@ def lower_eye(op: Any, out: Target, n: Operand, m: Operand, k: Operand) -> Map:
 
 
 @lowers(ARange)
-def lower_arange(op: Any, out: Target, start: Operand, stop: Operand, step: Operand) -> Map:
+def lower_arange(op: Any, out: Target, start: Operand, stop: Operand, step: Operand) -> list[Stage]:
     """``out[i] = start + i * ((start + step) - start)`` in the output's dtype, as NumPy fills ranges."""
     (axis,) = out.axes
     dtype = out.dtype
     first = cast(start.scalar(), dtype)
     second = cast(_sum(start.scalar(), step.scalar()), dtype)
     difference = apply_function("sub", (second, first), dtype)
-    return Map((out.buffer,), out.axes, (apply_function("add", (first, apply_function("mul", (cast(axis, dtype), difference), dtype)), dtype),))
+    value = apply_function("add", (first, apply_function("mul", (cast(axis, dtype), difference), dtype)), dtype)
+    moves = apply_function("ne", (step.scalar(), const(0, step.dtype)), "bool")
+    demands = [] if isinstance(step.scalar(), Const) else [Demand((moves,))]
+    return [*demands, Map((out.buffer,), out.axes, (value,))]
 
 
 def _sum(left: Expr, right: Expr) -> Expr:

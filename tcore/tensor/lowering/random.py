@@ -8,10 +8,11 @@ from typing import Any
 from tcore.codegen.expr import Axis, Expr, Fn, Param, cast, const, select
 from tcore.codegen.functions import apply_function
 from tcore.codegen.lowering import Operand, Target, lowers
-from tcore.codegen.stages import Prefix, Region, Regions, Stage
+from tcore.codegen.stages import Demand, Map, Prefix, Region, Regions, Stage
 from tcore.tensor.random.from_uniform import SLACK, OutcomesFromUniform
 from tcore.tensor.random.mrg31k3p import M1, M2
 from tcore.tensor.random.mrg_op import BITS, MRGUniform
+from tcore.tensor.random.philox import FRACTION, PhiloxUniform
 
 __all__ = ["LOWERINGS"]
 
@@ -93,7 +94,10 @@ def lower_mrg_uniform(
         tuple(Region((n,), (const(3 * half + back, "int64"), n), moved(half, back)) for half in (0, 1) for back in range(3)),
         base=states.buffer,
     )
-    return [drawn, advanced]
+    at_least = ((states.shape[1], streams), (steps.shape[0], full + 3), (full, const(0, "int64")), (streams, more), (more, const(0, "int64")))
+    conditions = [apply_function("ge", pair, "bool") for pair in at_least]
+    conditions += [apply_function("eq", (a, const(b, "int64")), "bool") for a, b in ((states.shape[0], 6), (after.shape[0], 4), (steps.shape[1], 6), (after.shape[1], 6))]
+    return [Demand(tuple(conditions)), drawn, advanced]
 
 
 @lowers(OutcomesFromUniform)
@@ -112,4 +116,21 @@ def lower_outcomes_from_uniform(op: Any, out: Target, pvals: Operand, uniform: O
     return Prefix((out.buffer,), (t, r, j), j, carried, (const(0, "int8"), zero, zero), (cast(inside, "int8"), bound, longer))
 
 
-LOWERINGS = (lower_mrg_uniform, lower_outcomes_from_uniform)
+@lowers(PhiloxUniform)
+def lower_philox_uniform(op: Any, out: Target, state: Operand, *lengths: Operand) -> list[Stage]:
+    """``out[i, j]`` is made of the place ``i * n + j`` after the first."""
+    axes = out.over(cast(length.scalar(), "int64") for length in lengths)
+    place: Expr = const(0, "int64")
+    for axis in axes:
+        place = place * axis.extent + axis
+    key, stream, first = (state[k] for k in range(3))
+    bits = FRACTION[op.dtype]
+    word = _on_words("philox", key, stream, _on_words("add", first, cast(place, "uint64")))
+    fraction = _on_words("or", _on_words("shift_left", _on_words("shift_right", word, _word(64 - bits)), _word(1)), _word(1))
+    whole = cast(fraction, "int64" if bits > 30 else "int32")
+    value = apply_function("mul", (cast(whole, op.dtype), const(2.0 ** -(bits + 1), op.dtype)), op.dtype)
+    is_state = apply_function("eq", (state.shape[0], const(3, "int64")), "bool")
+    return [Demand((is_state,)), Map((out.buffer,), axes, (value,))]
+
+
+LOWERINGS = (lower_mrg_uniform, lower_outcomes_from_uniform, lower_philox_uniform)

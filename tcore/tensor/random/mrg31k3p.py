@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable
-from functools import cache
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -25,6 +25,7 @@ __all__ = [
     "NORM",
     "STREAM",
     "SUBSTREAM",
+    "advanced",
     "jump",
     "matVecModM",
     "mat_vec_mod",
@@ -51,7 +52,7 @@ def _product(a: Matrix, b: Matrix, modulus: int) -> Matrix:
     return tuple(tuple(sum(x * y for x, y in zip(row, column, strict=True)) % modulus for column in columns) for row in a)  # type: ignore[misc]
 
 
-@cache
+@lru_cache(maxsize=256)
 def jump(steps: int) -> tuple[Matrix, Matrix]:
     """The matrices that move the two halves of a state by ``steps``."""
     found = []
@@ -119,6 +120,13 @@ def mat_vec_mod(state: np.ndarray, exponent: int) -> np.ndarray:
     """The state ``2**exponent`` steps after ``state``."""
     first, second = jump(2**exponent)
     return multMatVect(state, first, M1, second, M2)
+
+
+def advanced(states: np.ndarray, steps: int) -> np.ndarray:
+    """Each state, a row of ``states``, ``steps`` steps later."""
+    first, second = (np.array(matrix, "uint64") for matrix in jump(steps))
+    columns = states.T.astype("uint64")
+    return np.concatenate([_mod_product(first, columns[:3], M1), _mod_product(second, columns[3:], M2)]).astype("int32").T
 
 
 def substreams(state: np.ndarray, count: int) -> np.ndarray:

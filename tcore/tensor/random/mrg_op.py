@@ -132,6 +132,13 @@ class MRGUniform(Op):
     def perform(self, node: Apply, inputs: Sequence[Any], output_storage: Sequence[list[Any]], params: Any = None) -> None:
         states, steps, after, *counts = inputs
         streams, rows, rest = map(int, counts)
+        if states.shape[0] != 6 or not 0 <= rest <= streams <= states.shape[1]:
+            raise ValueError(
+                f"mrg_uniform draws from {streams} streams, six numbers each, but the states given are {states.shape[1]} streams of "
+                f"{states.shape[0]} numbers"
+            )
+        if rows < 0 or steps.shape[0] < rows + 3 or steps.shape[1] != 6 or after.shape != (4, 6):
+            raise ValueError(f"mrg_uniform: {rows} rows need at least as many steps and 3 more, and 4 of six numbers after them, got {steps.shape}, {after.shape}")
         columns = states[:, :streams].astype("uint64")
         numbers = np.empty(rows * streams + rest, self.output_type.dtype)
         grid = numbers[: rows * streams].reshape(rows, streams)

@@ -11,7 +11,7 @@ from tcore.compile.sharedvalue import shared
 from tcore.graph import Variable
 from tcore.tensor.constants import constant_int
 from tcore.tensor.math import maximum, minimum
-from tcore.tensor.random.mrg31k3p import STREAM, mat_vec_mod, seed_state, substreams
+from tcore.tensor.random.mrg31k3p import STREAM, advanced, mat_vec_mod, seed_state, substreams
 from tcore.tensor.random.mrg_op import BITS, mrg_uniform
 from tcore.tensor.random.sizes import Size
 from tcore.tensor.random.uniform_streams import UniformStreams, Update
@@ -93,6 +93,13 @@ class MRG_RandomStreams(UniformStreams):
     def inc_rstate(self) -> None:
         """Move ``rstate`` to the beginning of the next stream, 2**134 steps forward."""
         self.rstate = mat_vec_mod(self.rstate, STREAM)
+
+    def advance(self, places: int) -> None:
+        """Move the streams of all variables by ``places`` numbers of each of their substreams, at once, however many."""
+        if places < 0:
+            raise ValueError(f"MRG31k3p goes forward only, got {places} places; seed() begins anew")
+        for states, _ in self.state_updates:
+            states.set_value(advanced(states.get_value(borrow=True), int(places)), borrow=True)
 
     def get_substream_rstates(self, n_streams: int, inc_rstate: bool = True) -> np.ndarray:
         """An int32 matrix with the states at the beginnings of ``n_streams`` substreams, 2**72 steps apart, as rows.

@@ -24,20 +24,26 @@ def _shuffled(variable: Any, order: tuple[Any, ...]) -> Any:
         inner = node.op.new_order
         order = tuple(axis if axis == "x" else inner[axis] for axis in order)
         variable = node.inputs[0]
-    if order == tuple(range(variable.type.ndim)):
+    if _keeps(order, variable):
         return variable
     return DimShuffle(variable.type.broadcastable, order)(variable)
 
 
+def _keeps(order: tuple[Any, ...], variable: Any) -> bool:
+    """Whether every axis stays in its place, those of length 1 possibly as new ones."""
+    flags = variable.type.broadcastable
+    return len(order) == len(flags) and all(entry == axis or (entry == "x" and flags[axis]) for axis, entry in enumerate(order))
+
+
 @rewrite(Stage.USELESS, Stage.CANONICALIZE, Stage.SPECIALIZE, tracks=[DimShuffle], tags=("fast_compile",))
 def local_dimshuffle_lift(node: Apply) -> Any:
-    """dimshuffle(x, order of x) -> x; dimshuffle(dimshuffle(x)) -> dimshuffle(x); dimshuffle(f(x)) -> f(dimshuffle(x))
+    """dimshuffle(x, order of x, axes of length 1 anew or not) -> x; dimshuffle(dimshuffle(x)) -> dimshuffle(x); dimshuffle(f(x)) -> f(dimshuffle(x))
 
     The last for elementwise f whose result nobody else needs.
     """
     (x,) = node.inputs
     order = node.op.new_order  # type: ignore[attr-defined]
-    if order == tuple(range(x.type.ndim)):  # type: ignore[attr-defined]
+    if _keeps(order, x):
         return [x]
     inner: Any = x.owner
     if inner is None:

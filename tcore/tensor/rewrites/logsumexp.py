@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from tcore import scalar
 from tcore.optimizer.navigators import in2out
 from tcore.optimizer.rewrite import ASSUME_FINITE, GlobalRewrite, rewrite
+from tcore.records import frozen
 from tcore.scalar.dtypes import float_dtypes
 from tcore.tensor.careduce import CAReduce, Sum, Supremum, normal_axes, spread_over
 from tcore.tensor.dimshuffle import DimShuffle
@@ -25,19 +26,45 @@ __all__ = ["REWRITES"]
 _FINITE = (ASSUME_FINITE,)
 
 
+@frozen
+class _SumOfExponentials:
+    """``op(drop(exp(x)))``: a sum over ``axes`` of ``x``, some of which, of length 1, may have been dropped before."""
+
+    op: Sum
+    drop: DimShuffle | None
+    powers: Any
+    x: Any
+    axes: tuple[int, ...]
+
+    def shifted(self) -> tuple[Any, Any, Any]:
+        """max(x), exp(x - max(x)) and the sum of that; where there is nothing to sum, it is 0 and no error."""
+        high = Supremum(self.axes)(self.x)
+        powers = exp(sub(self.x, spread_over(high, self.x.type.ndim, self.axes)))
+        return high, powers, self.op(powers if self.drop is None else self.drop(powers))
+
+
 @rewrite(tracks=[log], tags=_FINITE)
 def local_log_sum_exp(node: Apply) -> Any:
-    """log(sum(exp(x))) -> max(x) + log(sum(exp(x - max(x)))), and so for a sum that was transposed or broadcast"""
-    moved, total = None, node.inputs[0].owner
-    if total is not None and isinstance(total.op, DimShuffle):
-        moved, total = total.op, total.inputs[0].owner
-    x = _exponent_of_sum(total)
-    if x is None or node.outputs[0].type.dtype not in float_dtypes:  # type: ignore[attr-defined]
+    """log(sum(exp(x))) -> max(x) + log(sum(exp(x - max(x)))), and so for a sum that was transposed or broadcast
+
+    Over axes of length 1 there is no sum: log(exp(x)) -> x, transposed or broadcast as well.
+    """
+    argument, moved = node.inputs[0], None
+    out: Any = node.outputs[0]
+    if out.type.dtype not in float_dtypes:
         return False
-    high, shifted = _shifted(x, total.op.axis)  # type: ignore[union-attr]
-    # an infinite maximum is the result; the difference of two infinities is not needed
-    result = switch(isinf(high), high, add(high, log(total.op(shifted))))  # type: ignore[union-attr]
-    return [fitted(result if moved is None else moved(result), node.outputs[0])]
+    if argument.owner is not None and isinstance(argument.owner.op, DimShuffle):
+        moved, argument = argument.owner.op, argument.owner.inputs[0]
+    power, found = elemwise_node(argument, scalar.Exp), _sum_of_exponentials(argument.owner)
+    if power is not None:
+        result = power.inputs[0]
+    elif found is not None:
+        high, _, sums = found.shifted()
+        # an infinite maximum is the result; the difference of two infinities is not needed
+        result = switch(isinf(high), high, add(high, log(sums)))
+    else:
+        return False
+    return [fitted(result if moved is None else moved(result), out)]
 
 
 @rewrite(tracks=[true_div], tags=_FINITE)
@@ -45,31 +72,40 @@ def local_exp_over_sum_exp(node: Apply) -> Any:
     """exp(x) / sum(exp(x)) -> exp(x - max(x)) / sum(exp(x - max(x))), and so with further factors above and below"""
     above, below = (_factors(variable) for variable in node.inputs)
     for k, spread in enumerate(below):
-        total = _spread_sum(spread)
-        x = _exponent_of_sum(total)
-        if x is None or total.inputs[0] not in above:
+        found = _spread_sum(spread)
+        if found is None or found.powers not in above:
             continue
-        _, shifted = _shifted(x, total.op.axis)
-        above[above.index(total.inputs[0])] = shifted
-        below[k] = spread.owner.op(total.op(shifted))
+        _, shifted, sums = found.shifted()
+        above[above.index(found.powers)] = shifted
+        below[k] = spread.owner.op(sums)
         return [fitted(true_div(_product(above), _product(below)), node.outputs[0])]
     return False
 
 
-def _exponent_of_sum(total: Apply | None) -> Any:
-    """x where ``total`` is the node of sum(exp(x)) and ``x`` is not shifted yet; else None.
+def _sum_of_exponentials(total: Apply | None) -> _SumOfExponentials | None:
+    """What ``total`` is the node of, where its exponents are not shifted yet; else None.
 
-    In the dtype of the exponentials: differences of integers would wrap around.
+    They are taken in the dtype of the exponentials: differences of integers would wrap around.
     """
     if total is None or not isinstance(total.op, Sum):
         return None
-    power = elemwise_node(total.inputs[0], scalar.Exp)
-    if power is None or power.outputs[0].type.dtype not in float_dtypes:
+    powers: Any = total.inputs[0]
+    drop, left = None, list(range(powers.type.ndim))
+    if powers.owner is not None and isinstance(powers.owner.op, DimShuffle):
+        drop = powers.owner.op
+        if "x" in drop.new_order or list(drop.new_order) != sorted(drop.new_order):
+            return None
+        powers, left = powers.owner.inputs[0], [axis for axis in drop.new_order if axis != "x"]
+    power = elemwise_node(powers, scalar.Exp)
+    if power is None or powers.type.dtype not in float_dtypes:
         return None
     difference = elemwise_node(power.inputs[0], scalar.Sub)
     if difference is not None and _is_spread_maximum(difference.inputs[1]):
         return None
-    return cast(power.inputs[0], power.outputs[0].type.dtype)
+    summed = normal_axes(total.op.axis, len(left))
+    kept = {axis for k, axis in enumerate(left) if k not in summed}
+    axes = tuple(axis for axis in range(powers.type.ndim) if axis not in kept)
+    return _SumOfExponentials(total.op, drop, powers, cast(power.inputs[0], powers.type.dtype), axes)
 
 
 def _is_spread_maximum(variable: Any) -> bool:
@@ -79,24 +115,17 @@ def _is_spread_maximum(variable: Any) -> bool:
     return node is not None and isinstance(node.op, CAReduce) and isinstance(node.op.scalar_op, scalar.Maximum)
 
 
-def _shifted(x: Any, axis: Any) -> tuple[Any, Any]:
-    """max(x) over ``axis``, and exp(x - max(x)); where there is nothing to sum, the sum is 0 and no error."""
-    high = Supremum(axis)(x)
-    return high, exp(sub(x, spread_over(high, x.type.ndim, normal_axes(axis, x.type.ndim))))
-
-
-def _spread_sum(variable: Any) -> Any:
-    """The node of a sum whose axes ``variable`` has again, each of length 1; else None."""
+def _spread_sum(variable: Any) -> _SumOfExponentials | None:
+    """The sum of exponentials whose axes ``variable`` has again, each of length 1; else None."""
     spread = variable.owner
-    if spread is None or not isinstance(spread.op, DimShuffle) or spread.inputs[0].owner is None:
+    if spread is None or not isinstance(spread.op, DimShuffle):
         return None
-    total = spread.inputs[0].owner
-    if not isinstance(total.op, Sum):
+    found = _sum_of_exponentials(spread.inputs[0].owner)
+    if found is None:
         return None
-    ndim = total.inputs[0].type.ndim
-    kept = [axis for axis in range(ndim) if axis not in normal_axes(total.op.axis, ndim)]
-    order = [kept.index(axis) if axis in kept else "x" for axis in range(ndim)]
-    return total if list(spread.op.new_order) == order else None
+    kept = [axis for axis in range(found.x.type.ndim) if axis not in found.axes]
+    order = [kept.index(axis) if axis in kept else "x" for axis in range(found.x.type.ndim)]
+    return found if list(spread.op.new_order) == order else None
 
 
 def _factors(variable: Any) -> list[Any]:

@@ -14,6 +14,7 @@ import pytest
 
 import tcore
 from tcore.cli import doctor, main, probe
+from tcore.cli.output import output_checked
 
 
 class Folder:
@@ -317,3 +318,29 @@ def test_commands_of_plugins(folder: Folder) -> None:
 def test_names_of_commands() -> None:
     """As completion in a shell lists them."""
     assert {"config", "doctor", "ops", "optimizations", "plugins"} <= set(main.list_commands(None))
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+@pytest.mark.parametrize("arguments", [["optimizations"], ["config"], ["cache"], ["--help"]])
+def test_output_that_cannot_be_written(arguments: list[str], tmp_path: Path) -> None:
+    """A full disk: one line on stderr and status 1, no traceback; the same for the other programs."""
+    programs = [("import sys; from tcore.cli import main; sys.argv[0] = 'tcore'; main()", arguments)]
+    if arguments == ["--help"]:
+        programs.append(("import sys; from tcore.cli.nose import main; sys.exit(main())", arguments))
+    if arguments == ["cache"]:
+        programs.append(("from tcore.cli.cache import command; command()", []))
+    for program, given in programs:
+        with Path("/dev/full").open("w") as full:
+            done = subprocess.run([sys.executable, "-c", program, *given], stdout=full, stderr=subprocess.PIPE, text=True, timeout=200, check=False)
+        assert done.returncode == 1
+        assert done.stderr == "tcore: the output cannot be written: No space left on device\n"
+
+
+def test_output_errors_with_a_file_go_on(capsys: pytest.CaptureFixture[str]) -> None:
+    """They are about something else."""
+    with pytest.raises(FileNotFoundError), output_checked():
+        Path("/nowhere/at/all").read_text()
+    with pytest.raises(SystemExit) as ended, output_checked():
+        raise OSError(28, "No space left on device")
+    assert ended.value.code == 1
+    assert "cannot be written" in capsys.readouterr().err

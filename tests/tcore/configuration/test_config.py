@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import textwrap
 from pathlib import Path
 
 import numpy as np
@@ -139,10 +140,20 @@ def test_bad_value_names_option_value_and_source() -> None:
 
 
 def test_misspelt_flag_warns() -> None:
-    """A flag that looks like an option is pointed out; one that may be a plugin's is not."""
+    """A flag that no option has is pointed out, with those that look like it; one that may be a plugin's is not."""
     program = "import warnings; warnings.simplefilter('error'); import tcore; tcore.config; print('quiet')"
+    assert "sets 'nosuch', which is no option of tcore, so that it has no effect" in run(program, tcore_flags="nosuch=1")
+    assert "sets 'scan.xyzzy', which is no option of tcore, so that it has no effect" in run(program, tcore_flags="scan.xyzzy=1")
+    assert "sets 'optimizer_include', which is no option of tcore: did you mean optimizer_including" in run(program, tcore_flags="optimizer_include=fusion")
     assert "sets 'floatx', which is no option of tcore: did you mean floatX?" in run(program, tcore_flags="floatx=float32")
     assert run(program, tcore_flags="someplugin.level=3") == "quiet"
+
+
+@pytest.mark.parametrize("flag", ["openmp_elemwise_minsize=-1", "cmodule.age_thresh_use=-1", "compile.wait=-1", "DebugMode.patience=-1", "optdb.max_use_ratio=0", "optdb.max_use_ratio=nan"])
+def test_numbers_out_of_range(flag: str) -> None:
+    """They are refused when they are read, by name and source."""
+    name, _, value = flag.partition("=")
+    assert f"option {name} cannot be '{value}' (from TCORE_FLAGS): expected" in run(show(name), tcore_flags=flag)
 
 
 @pytest.mark.parametrize("text", ["True", "true", "1", "yes", "on"])
@@ -388,3 +399,23 @@ def test_reading_is_an_attribute_read() -> None:
     """After the first read a value stands in the section's own dictionary: no method runs."""
     _ = config.traceback.limit
     assert "limit" in config.traceback.__dict__
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere Python is asked")
+def test_folders_start_no_process() -> None:
+    """The names of folders are worked out, and a first function runs, without another program; the platform's name is Python's."""
+    program = """
+        import sys
+        started = []
+        sys.addaudithook(lambda event, args: started.append(args[0]) if event in ("subprocess.Popen", "os.posix_spawn", "os.fork", "os.system") else None)
+        import tcore
+        x = tcore.tensor.dvector("x")
+        tcore.function([x], x + 1, mode=tcore.Mode(linker="py"))([1.0])
+        assert not started, started
+        folder = tcore.config.compiledir
+        assert tcore.config.cpu.store
+        assert not started, started
+        import platform
+        print(platform.platform() in folder, "%(short_platform)s" % tcore.configuration.defaults._Keys() == platform.platform(terse=True))
+    """
+    assert run(textwrap.dedent(program)) == "True True"

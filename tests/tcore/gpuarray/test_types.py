@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import pickle
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ pytest.importorskip("pyopencl", reason="pyopencl is not installed")
 
 import tcore
 import tcore.tensor as T
+from tcore.compile.backends import host_backend
 from tcore.configuration import change_flags
 from tcore.gpuarray import array, contexts
 from tcore.gpuarray.transfer import GpuFromHost, GpuToGpu, as_gpuarray_variable, host_from_gpu, infer_context_name
@@ -240,7 +242,7 @@ class PythonOnly(tcore.Op):
 
 
 def test_why_on_the_host():
-    """A node in Python says why: no lowering, nothing on the device to work on, or a dtype that devices lack."""
+    """A node on the host says why: no lowering, nothing on the device to work on, or a dtype that devices lack."""
     x, z, n = T.dmatrix("x"), T.zmatrix("z"), T.lvector("n")
     f = tcore.function([x, z, n], [PythonOnly()(x) * 2, T.exp(x), T.exp(z), n + n])
     reasons = {report.node.partition("(")[2].rstrip(")"): report.reason for report in f.explain().fallbacks}
@@ -248,6 +250,51 @@ def test_why_on_the_host():
     assert reasons["z"] == "devices have no arrays of TensorType(complex128, matrix)"
     assert reasons["n, n"] == "no array that it reads is on the device"
     assert "runs in Python: PythonOnly has no lowering" in str(f.explain())
-    on_device = [report for report in f.explain().nodes if report.backend != "numpy"]
+    on_device = [report for report in f.explain().nodes if report.backend not in ("numpy", "cpu")]
     assert on_device
     assert not any(report.reason for report in on_device)
+
+
+def test_host_nodes_are_native():
+    """What stays on the host runs in native code where the host's backend is installed, else by perform; both give the right numbers."""
+    x, n, k = T.dmatrix("x"), T.lvector("n"), T.lscalar("k")
+    outs = [T.exp(x), n + 3 * n, T.arange(k), PythonOnly()(n), T.set_subtensor(n[1:], 0)]
+    values = np.eye(2), np.array([3, 4]), 3
+    wanted = np.exp(np.eye(2)), [12, 16], [0, 1, 2], [4, 5], [3, 0]
+    native = host_backend() is not None
+    f = tcore.function([x, n, k], outs)
+    for function in (f, f.copy(), pickle.loads(pickle.dumps(tcore.function([x, n, k], outs[:3]))), tcore.function([x, n, k], outs, mode=tcore.Mode("vm"))):
+        for found, right in zip(function(*values), wanted, strict=False):
+            np.testing.assert_allclose(found, right)
+    reports = {report.node.partition("(")[0]: report for report in f.explain().nodes}
+    assert (reports["PythonOnly"].backend, reports["PythonOnly"].runs_on) == ("numpy", "Python")
+    on_host = [report for report in f.explain().nodes if report.reason and report.runs_on != "Python"]
+    assert {report.backend for report in on_host} == ({"cpu"} if native else set())
+    if native:
+        assert any(report.runs_on == "kernel" and report.node.startswith("ARange") for report in on_host)
+        assert "runs on the host: no array that it reads is on the device" in str(f.explain())
+
+
+def test_without_a_backend_of_the_host(monkeypatch):
+    """By perform."""
+    monkeypatch.setattr("tcore.gpuarray.linker.host_backend", lambda: None)
+    x, n = T.dmatrix("x"), T.lvector("n")
+    f = tcore.function([x, n], [T.exp(x), n + 3 * n])
+    np.testing.assert_array_equal(f(np.eye(2), [3, 4])[1], [12, 16])
+    assert [report.runs_on for report in f.explain().fallbacks] == ["Python"]
+
+
+def test_origin_of_kernels(context):
+    """Compiled for this function, or earlier for another one in this process, as the driver says."""
+    x, y = T.dmatrix("x"), T.dvector("y")
+
+    def told(out):
+        explanation = tcore.function([x, y], out, on_unused_input="ignore").explain()
+        (kernel,) = [kernel for kernel in explanation.kernels if explanation.nodes[kernel.nodes[0]].backend == "opencl"]
+        return kernel.origin, str(explanation)
+
+    context._programs.clear()
+    assert told(T.exp(x) + y)[0] in ("compiled", "store")
+    origin, text = told(T.exp(x) + y)
+    assert origin == "process"
+    assert "compiled earlier by this process" in text

@@ -501,3 +501,28 @@ def test_reports_of_devices_and_failures(site) -> None:
                 print(line.topic, line.status, line.text)
         """)
     assert lines == ["empty missing the driver finds no empty device", "fails problem tcore_report failed: OSError: no driver"]
+
+
+def test_flags_of_its_section_that_a_plugin_does_not_have(site) -> None:
+    """They are pointed out when it is loaded, with those that look like them."""
+    site.plugin("level", """
+        from tcore.configuration import Option
+        from tcore.plugins import hookimpl
+
+        @hookimpl
+        def tcore_config():
+            return [Option(name="level.strict", default=False, doc="Whether.")]
+    """)
+    program = """
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            m.load("level")
+            print(config.level.strict)
+        print(*(w.message for w in caught), sep="; ")
+    """
+    state, told = site.output(program, tcore_flags="level.strct=1,level.strict=True,level.xyzzy=3,other.thing=4")
+    assert state == "True"
+    first, second = told.split("; TCORE_FLAGS")
+    assert "sets 'level.strct', which is no option of tcore: did you mean level.strict" in first
+    assert "sets 'level.xyzzy', which is no option of tcore, so that it has no effect" in second
+    assert "other" not in told

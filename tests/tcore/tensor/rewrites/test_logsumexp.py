@@ -36,6 +36,23 @@ def test_value_and_gradient(name, axis):
     np.testing.assert_allclose(gradient, weights * softmax(VALUES, axis=axis), rtol=1e-10, atol=1e-300)
 
 
+@pytest.mark.parametrize("axis", [0, 1, (0, 1)])
+@pytest.mark.parametrize("flags", [(True, False), (False, True), (True, True)])
+def test_axes_of_length_one(flags, axis):
+    """A sum over them is none, which leaves the logarithm of an exponential, or a sum over the others."""
+    x = T.TensorType("float64", flags)("x")
+    values = np.array([[1000.0, 999.0, 0.0]]) if not flags[1] else np.array([[1000.0], [999.0], [0.0]]) if not flags[0] else np.array([[1000.0]])
+    e = T.exp(x)
+    log = T.log(e.sum(axis=axis))
+    kept = T.log(e.sum(axis=axis, keepdims=True))
+    f = tcore.function([x], [log, kept, T.grad(log.sum(), x), e / e.sum(axis=axis, keepdims=True)], mode=MODE)
+    value, unreduced, gradient, weights = f(values)
+    np.testing.assert_allclose(value, logsumexp(values, axis=axis))
+    np.testing.assert_allclose(unreduced, logsumexp(values, axis=axis, keepdims=True))
+    for each in (gradient, weights):
+        np.testing.assert_allclose(each, softmax(values, axis=axis))
+
+
 def test_one_exponential_for_each_element():
     """The logarithm and its gradient share the shifted exponentials and their sum."""
     cost = T.log(T.exp(x).sum(axis=1)).sum()

@@ -1,0 +1,169 @@
+"""The fixed parts of the modules around users' C code, as templates of ``str.format``."""
+
+from __future__ import annotations
+
+__all__ = ["EXCEPTIONS", "MODULE", "OLD_NAMES", "OPERANDS", "STRUCT"]
+
+OLD_NAMES = """\
+/* Names of NumPy 1 and Python 2 that the documentation prints. */
+#ifndef NPY_ARRAY_UPDATEIFCOPY
+#define NPY_ARRAY_UPDATEIFCOPY NPY_ARRAY_WRITEBACKIFCOPY
+#endif
+#ifndef PyString_FromFormat
+#define PyString_FromFormat PyUnicode_FromFormat
+#endif
+typedef npy_int8 numpy_int8; typedef npy_int16 numpy_int16; typedef npy_int32 numpy_int32; typedef npy_int64 numpy_int64;
+typedef npy_uint8 numpy_uint8; typedef npy_uint16 numpy_uint16; typedef npy_uint32 numpy_uint32; typedef npy_uint64 numpy_uint64;
+typedef npy_float32 numpy_float32; typedef npy_float64 numpy_float64;
+"""
+
+EXCEPTIONS = r"""
+#ifdef __cpp_exceptions
+#include <exception>
+#include <new>
+#define TC_TRY try
+#define TC_CATCH catch (...)
+namespace {
+/* Makes what C++ code threw a Python exception: the caller is C, and would end the process. */
+void tc_caught()
+{
+    if (!PyGILState_Check())
+        PyEval_RestoreThread(PyGILState_GetThisThreadState());
+    if (PyErr_Occurred())
+        return;
+    try {
+        throw;
+    } catch (const std::bad_alloc&) {
+        PyErr_NoMemory();
+    } catch (const std::exception& thrown) {
+        PyErr_Format(PyExc_RuntimeError, "an Op's C code threw an exception of C++: %s", thrown.what());
+    } catch (...) {
+        PyErr_SetString(PyExc_RuntimeError, "an Op's C code threw an exception of C++ that is no std::exception");
+    }
+}
+}
+#else /* the op asked for code without exceptions */
+#define TC_TRY if (true)
+#define TC_CATCH else
+namespace {
+void tc_caught() {}
+}
+#endif
+"""
+"""Handlers of C++ exceptions, where the code has them."""
+
+STRUCT = """
+namespace {{
+struct tc_struct {{
+{members}
+int tc_built;
+int tc_failed;
+PyObject* tc_operands;
+{support}
+tc_struct() {{
+tc_built = tc_failed = 0;
+tc_operands = NULL;
+{clear}
+}}
+{functions}
+int init(PyObject* cells) {{
+int tc_failure = 0;
+{take}
+{init}
+return tc_failure;
+}}
+void cleanup() {{
+{cleanup}
+{give}
+Py_CLEAR(tc_operands);
+}}
+int run() {{
+int tc_failure = 0;
+{run}
+return tc_failure;
+}}
+}};
+
+void tc_destroy(PyObject* capsule) {{
+tc_struct* self = (tc_struct*) PyCapsule_GetPointer(capsule, "tcore_cpu.struct");
+if (self) {{ self->cleanup(); delete self; }}
+}}
+PyObject* tc_instantiate(PyObject*, PyObject* cells) {{
+if (!PyTuple_Check(cells) || PyTuple_GET_SIZE(cells) != {count}) {{
+    PyErr_SetString(PyExc_TypeError, "instantiate takes {count} cells");
+    return NULL;
+}}
+tc_struct* self = new tc_struct();
+int tc_failure = 1;
+TC_TRY {{ tc_failure = self->init(cells); }} TC_CATCH {{ tc_caught(); }}
+if (tc_failure) {{
+    if (!PyErr_Occurred()) PyErr_SetString(PyExc_RuntimeError, "an Op's struct code failed without an exception");
+    self->cleanup();
+    delete self;
+    return NULL;
+}}
+PyObject* capsule = PyCapsule_New(self, "tcore_cpu.struct", tc_destroy);
+if (!capsule) {{ self->cleanup(); delete self; }}
+return capsule;
+}}
+PyObject* tc_run(PyObject*, PyObject* capsule) {{
+tc_struct* self = (tc_struct*) PyCapsule_GetPointer(capsule, "tcore_cpu.struct");
+if (!self) return NULL;
+TC_TRY {{ self->tc_failed = self->run(); }} TC_CATCH {{ tc_caught(); }}
+if (self->tc_failed || PyErr_Occurred()) {{
+    if (!PyErr_Occurred()) PyErr_SetString(PyExc_RuntimeError, "an Op's C code failed without an exception");
+    return NULL;
+}}
+Py_RETURN_NONE;
+}}
+PyObject* tc_failed_at(PyObject*, PyObject* capsule) {{
+tc_struct* self = (tc_struct*) PyCapsule_GetPointer(capsule, "tcore_cpu.struct");
+return self ? PyLong_FromLong(self->tc_failed) : NULL;
+}}
+PyObject* tc_operands_of(PyObject*, PyObject* capsule) {{
+tc_struct* self = (tc_struct*) PyCapsule_GetPointer(capsule, "tcore_cpu.struct");
+if (!self) return NULL;
+PyObject* found = self->tc_operands;
+self->tc_operands = NULL;
+if (found) return found;
+Py_RETURN_NONE;
+}}
+PyMethodDef tc_methods[] = {{
+    {{"instantiate", tc_instantiate, METH_O, "A struct over these cells."}},
+    {{"run", tc_run, METH_O, "Run the code of a struct."}},
+    {{"failed_at", tc_failed_at, METH_O, "The number of the place where the last run failed, 0 for nowhere."}},
+    {{"operands", tc_operands_of, METH_O, "What the node that failed last read; None where nobody kept it. Asked once."}},
+    {{NULL, NULL, 0, NULL}}
+}};
+}}
+"""
+"""The struct, and what Python calls to make and run one."""
+
+OPERANDS = """
+if (tc_failure > {count}) {{
+PyObject *tc_type, *tc_value, *tc_trace;
+PyErr_Fetch(&tc_type, &tc_value, &tc_trace);
+switch (tc_failure - {first}) {{
+{cases}}}
+tc_reported: __attribute__((unused));
+PyErr_Clear();
+PyErr_Restore(tc_type, tc_value, tc_trace);
+}}
+"""
+"""Keeps the values that the node that failed was given, for the report of the error."""
+
+MODULE = """
+static PyModuleDef tc_module = {{ PyModuleDef_HEAD_INIT, "{name}", NULL, -1, tc_methods, NULL, NULL, NULL, NULL }};
+PyMODINIT_FUNC PyInit_{name}(void) {{
+import_array();
+TC_TRY {{
+{{
+{initial}
+}}
+{apply}
+}} TC_CATCH {{ tc_caught(); }}
+if (PyErr_Occurred()) return NULL;
+return PyModule_Create(&tc_module);
+}}
+"""
+"""The module's beginning."""

@@ -1,0 +1,49 @@
+"""One of each program, for checks that look at all kernels."""
+
+from __future__ import annotations
+
+from conformance_elementwise import casts, elementwise, on_numbers, powers
+from conformance_programs import Program, tensor
+from conformance_reductions import crossentropies, extremes, products, reductions, rows, suprema
+from conformance_structure import advanced, fills, joins, numbered, ranges, vectors, views, writes
+
+import tcore.tensor as T
+
+__all__ = ["every_program"]
+
+
+def every_program(dtype):
+    """(name, program) for a dtype that kernels compute in."""
+    yield "elementwise", elementwise(dtype, 2)
+    yield "elementwise, no axes", elementwise(dtype, 0)
+    yield "numbers", on_numbers(dtype)
+    yield "casts", casts(dtype, 2)
+    for axes in ((0,), (2,), (0, 2), (0, 1, 2)):
+        yield f"sums over {axes}", reductions(dtype, 3, axes)
+        yield f"extremes over {axes}", extremes(dtype, 3, axes)
+    yield "views", views(dtype, 3)
+    yield "view without axes", views(dtype, 0)
+    yield "numbered", numbered(dtype, 2)
+    yield "joins", joins(dtype, 2, 1, dtype)
+    yield "vectors", vectors(dtype, "int64")
+    yield "fills", fills(dtype, 1)
+    yield "gathers", advanced(dtype, 3, "int64")
+    if dtype != "bool":
+        yield "ranges", ranges(dtype)
+        yield "scatters", writes(dtype, 3, "int32", dtype)
+    if dtype.startswith("float"):
+        yield "suprema", suprema(dtype, 2, (1,))
+        yield "rows", rows(dtype)
+        yield "crossentropies", crossentropies(dtype)
+        yield "products", products(dtype)
+        yield "fused", _fused(dtype)
+    elif dtype != "bool":
+        yield "powers", powers(dtype, 1)
+
+
+def _fused(dtype):
+    """Kernels of several nodes: rows, gradients, writes of what was just computed."""
+    x, v, i = tensor(dtype, 2), tensor(dtype, 1), tensor("int64", 1)
+    total = T.sqr(T.nnet.softmax(T.dot(x, x) + v)).sum()
+    parts = [T.exp(x) + v, x - x.mean(axis=1, keepdims=True), T.set_subtensor(T.exp(x)[i], 0), T.grad(total, x), x.std(axis=0)]
+    return Program([x, v, i]).add(*parts, T.logsumexp(x, axis=1), T.concatenate([x * 2, T.tanh(x)])[:, ::-1] + 1)

@@ -1,0 +1,101 @@
+"""Kernels that move elements give what NumPy gives: any dtype, rank, layout and position."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from conformance_arrays import DTYPES, draws, make, shapes
+from conformance_structure import advanced, fills, joins, numbered, ranges, vectors, views, writes
+from hypothesis import given
+from hypothesis import strategies as st
+
+SEEDS = st.integers(0, 2**32 - 1).map(np.random.default_rng)
+SHORT = ("bool", "int8", "uint64", "float32", "float64", "complex64")
+SOME = ("int8", "uint16", "int32", "int64", "float32", "float64")
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@draws(3)
+@given(data=st.data(), rng=SEEDS, ndim=st.integers(0, 5), i=st.integers(-9, 9), j=st.integers(-9, 9))
+def test_views(dtype, data, rng, ndim, i, j):
+    """Turned, cut, reshaped."""
+    flags = data.draw(st.sampled_from([(False,) * ndim, (False,) * ndim, (True, *(False,) * (ndim - 1)), (True,) * ndim])) if ndim else ()
+    x = make(data, rng, dtype, data.draw(shapes(ndim)), flags)
+    views(dtype, ndim, flags).agree(x, np.array(i), np.array(j, "int8"))
+
+
+@pytest.mark.parametrize("dtype", SHORT)
+@draws(5)
+@given(data=st.data(), rng=SEEDS, ndim=st.integers(1, 3), i=st.integers(-4, 4), j=st.integers(-4, 4))
+def test_numbers(dtype, data, rng, ndim, i, j):
+    """Single positions; those out of range are an IndexError."""
+    x = make(data, rng, dtype, data.draw(shapes(ndim)))
+    numbered(dtype, ndim).agree(x, np.array(i), np.array(j, "int8"))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@draws(3)
+@given(data=st.data(), rng=SEEDS, ndim=st.integers(1, 3))
+def test_joins(dtype, data, rng, ndim):
+    """End to end, and cut; lengths that do not match are refused."""
+    axis, shape = data.draw(st.integers(0, ndim - 1)), data.draw(shapes(ndim))
+    other = data.draw(st.sampled_from([dtype, dtype, "float32", "uint8"]))
+    longer = tuple(n + (k == axis) * data.draw(st.integers(0, 3)) for k, n in enumerate(shape))
+    first = int(rng.integers(0, shape[axis] + 1))
+    lengths = [first, 0, shape[axis] - first] if rng.random() < 0.8 else rng.integers(-1, 3, 3)
+    joins(dtype, ndim, axis, other).agree(make(data, rng, dtype, shape), make(data, rng, other, longer), np.array(lengths, "int64"))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@draws(2)
+@given(data=st.data(), rng=SEEDS, other=st.sampled_from(["int64", "int8", "float64"]))
+def test_vectors(dtype, data, rng, other):
+    """Numbers as vectors."""
+    vectors(dtype, other).agree(make(data, rng, dtype, ()), make(data, rng, other, ()))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@draws(4)
+@given(data=st.data(), rng=SEEDS, ndim=st.integers(0, 4), n=st.integers(0, 5), k=st.integers(-6, 6))
+def test_fills(dtype, data, rng, ndim, n, k):
+    """Full of a value, unit matrices, new memory."""
+    fills(dtype, ndim).agree(make(data, rng, dtype, data.draw(shapes(ndim))), np.array(n), np.array(k))
+
+
+@pytest.mark.parametrize("dtype", ["int8", "uint8", "int16", "int32", "uint32", "int64", "uint64", "float32", "float64"])
+@draws(8)
+@given(bounds=st.tuples(*[st.integers(-50, 50)] * 2), step=st.integers(-7, 7), kind=st.sampled_from(["int64", "float64", "int32"]))
+def test_ranges(dtype, bounds, step, kind):
+    """Up, down, empty; a step of zero is refused."""
+    if dtype.startswith("u"):  # NumPy refuses negative numbers of unsigned ranges, or not, by the kind of its arguments
+        bounds, step = [abs(bound) for bound in bounds], abs(step)
+    scale = 0.25 if kind == "float64" and dtype.startswith("float") else 1
+    ranges(dtype, kind).agree(*(np.array(number * scale, kind) for number in (*bounds, step)))
+
+
+@pytest.mark.parametrize("dtype", SHORT)
+@draws(5)
+@given(data=st.data(), rng=SEEDS, ndim=st.integers(1, 4), index=st.sampled_from(["int64", "int8", "uint32"]))
+def test_gathers(dtype, data, rng, ndim, index):
+    """Reads through arrays of positions."""
+    x = make(data, rng, dtype, data.draw(shapes(ndim, largest=70)))
+    advanced(dtype, ndim, index).agree(x, *_positions(data, rng, index, x.shape, 2))
+
+
+def _positions(data, rng, index, shape, count):
+    """Vectors of positions that fit every axis, now and then one that does not."""
+    room = max(1, min(shape)) + data.draw(st.sampled_from([0, 0, 0, 0, 1]))
+    length = data.draw(st.integers(0, 9))
+    for dtype in (index, *["int64"] * (count - 1)):
+        yield make(data, rng, dtype, (length,), fill=lambda rng, dtype, shape: rng.integers(0 if dtype[0] == "u" else -room, room, shape))
+
+
+@pytest.mark.parametrize("dtype", SOME)
+@draws(5)
+@given(data=st.data(), rng=SEEDS, ndim=st.integers(1, 3), index=st.sampled_from(["int64", "int8", "uint16"]), k=st.integers(-9, 9))
+def test_scatters(dtype, data, rng, ndim, index, k):
+    """Writes and additions, in the order of positions."""
+    x = make(data, rng, dtype, data.draw(shapes(ndim, largest=70)))
+    i, j = _positions(data, rng, index, x.shape, 2)
+    rows = make(data, rng, dtype, (len(i), *x.shape[1:]))
+    writes(dtype, ndim, index, dtype).agree(x, i, j, np.array(k), make(data, rng, dtype, ()), rows)
