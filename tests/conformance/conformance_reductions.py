@@ -29,7 +29,7 @@ def _rounding(x, axes, dtype):
     """How far two sums of the same numbers may be apart that add them in another order."""
     count = int(np.prod([x.shape[axis] for axis in axes]))
     with np.errstate(all="ignore"):
-        size = np.abs(np.where(np.isfinite(x), x, 0)).sum(axis=axes, dtype="float64")
+        size = np.abs(np.where(np.isfinite(x), x, 0).astype("complex128")).sum(axis=axes)
     return size * np.finfo(dtype).eps * (2 + np.log2(count + 1))
 
 
