@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from conformance_arrays import DTYPES, draws, factors, make, numbers, ordinary, shapes
-from conformance_reductions import crossentropies, extremes, products, reductions, rows, some_axes, suprema
+from conformance_reductions import crossentropies, extremes, ordered, products, reductions, rows, some_axes, suprema
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -55,6 +55,15 @@ def test_crossentropies(dtype, data, rng, index):
     x = abs(make(data, rng, dtype, (n, m), fill=ordinary))
     b, g = (make(data, rng, dtype, shape, fill=ordinary) for shape in ((m,), (n,)))
     crossentropies(dtype, index).agree(x, b, g, positions.astype(index))
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32", "int8", "int64", "uint32"])
+@draws(5)
+@given(data=st.data(), rng=SEEDS, ndim=st.integers(1, 4))
+def test_ordered(dtype, data, rng, ndim):
+    """Running sums and products, and linear recurrences, step by step as in Python."""
+    axis, shape = data.draw(st.integers(0, ndim - 1)), data.draw(shapes(ndim))
+    ordered(dtype, ndim, axis).agree(*(make(data, rng, dtype, shape, fill=ordinary) for _ in range(2)))
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
