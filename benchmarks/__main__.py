@@ -1,7 +1,7 @@
-"""Measure tcore beside its peers: ``python benchmarks [--list] [--only NAME ...] [--libraries NAME ...] [--rounds N] [--tiny] [--check]``.
+"""Measure tcore beside its peers: ``python benchmarks [--list] [--only NAME ...] [--libraries NAME ...] [--rounds N] [--tiny] [--check] [--profile]``.
 
 Each row is one program written for each library; each library runs it in a process of its own, in turn, for several rounds, so that what else the machine
-does meets all. Results are compared with NumPy's first. Written to ``--output``: results.json, results.md, results.png.
+does meets all. Results are compared with NumPy's first. Written to ``--output``: results.json, results.md, results.png, roofline.png.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from children import Settings
 from groups import GROUPS, ROWS
 from libraries import LIBRARIES
+from profiling import profile_row
 from report import line, machine, write
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -40,6 +41,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--tiny", action="store_true", help="tiny sizes, one round: only to see that all works")
     parser.add_argument("--output", type=Path, default=Path(__file__).parent / "results", help="folder for the results")
     parser.add_argument("--check", action="store_true", help="fail when a row misses its goal")
+    parser.add_argument("--profile", action="store_true", help="for rows that miss their goal: write profiles and the compiler's reports beside the results")
     parser.add_argument("--compile-time", action="store_true", help="only the cost of a node by graph size, and the slowest rules")
     arguments = parser.parse_args()
     unknown = set(arguments.only) - {row.name for row in ROWS} - set(GROUPS)
@@ -102,6 +104,9 @@ def main() -> int:
             result = Runner(settings, ["numpy", *arguments.libraries], rounds, begins).run(row)
             results.append(result)
             finished(line(result))
+            if arguments.profile and result.missed and row.kind in {"call", "first"}:
+                for path in profile_row(row, settings, arguments.output / "profiles" / row.name):
+                    finished(f"    {path}")
     write(results, facts, arguments.output)
     print(f"written to {arguments.output}")
     broken = any(column.status in {"wrong", "failed"} for result in results for name, column in result.columns.items() if name in {"tcore", "baseline"})

@@ -6,6 +6,7 @@ import datetime as dt
 import json
 import os
 import platform
+import statistics
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -13,12 +14,14 @@ from typing import Any
 
 from chart import draw
 from groups import GROUPS
-from groups.roofline import COPY, GEMM
-from runner import Column, Result
+from groups.roofline import BOUNDS
+from roofline_chart import draw_roofline
+from runner import LIMITS, Column, Result
 
 __all__ = ["line", "machine", "markdown", "readable", "write"]
 
 SYMBOLS = {"ok": "", "wrong": "wrong", "failed": "failed", "not built": "not built", "left out": "–", "missing": ""}
+UNITS = {"copy": "GB/s copied", "read": "GB/s read", "gemm": "GFlop/s in matrix products", "exp": "10⁹ exponentials per second"}
 DISTRIBUTIONS = ("tcore", "tcore-cpu", "numpy", "scipy", "pytensor", "numba", "jax", "jaxlib", "torch")
 
 
@@ -27,7 +30,8 @@ def write(results: Sequence[Result], facts: dict[str, Any], folder: Path) -> Non
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "results.json").write_text(json.dumps({"machine": facts, "rows": [as_json(result) for result in results]}, indent=2) + "\n")
     picture = draw(results, folder / "results.png")
-    (folder / "results.md").write_text(markdown(results, facts, picture))
+    roof = not facts["tiny"] and draw_roofline(results, machine_rates(results), folder / "roofline.png")
+    (folder / "results.md").write_text(markdown(results, facts, picture, roof))
 
 
 def machine(cores: int, rounds: int, tiny: bool) -> dict[str, Any]:
@@ -59,13 +63,17 @@ def as_json(result: Result) -> dict[str, Any]:
         "name": row.name,
         "summary": row.summary,
         "kind": row.kind,
-        "bytes": row.bytes_moved(),
+        "bytes": row.bytes_moved() or row.bytes_read(),
         "flops": row.flops(),
+        "exponentials": row.exponentials(),
+        "operations": row.operations(),
+        "traffic": row.traffic(),
         "columns": {
             name: {"status": column.status, "message": column.message, "first": column.first, "seconds": column.seconds, "rounds": column.rounds}
             for name, column in result.columns.items()
         },
         "limit_rounds": result.limits,
+        "limit_bounds": result.bounds,
         "best_peer": result.best_peer,
         "ratios": {what: result.against(what) for what in ("peer", "numpy", "baseline", "limit")},
         "goal": {what: getattr(goal, what) for what in ("peer", "numpy", "baseline", "limit", "seconds")},
@@ -104,8 +112,15 @@ def goal_text(result: Result, fields: Sequence[str] = ("peer", "numpy", "baselin
     return ", ".join(f"≤ {readable(goal)}" if what == "seconds" else f"≤ {goal:g} × {words[what]}" for what, goal in goals if goal is not None)
 
 
-def markdown(results: Sequence[Result], facts: dict[str, Any], picture: bool = False) -> str:
-    """The chart, if there is one, and a table for each group: times, then what tcore's is a multiple of."""
+def machine_rates(results: Sequence[Result]) -> dict[str, float]:
+    """What the machine can do in a second, for each bound that was measured."""
+    by_name = {result.row.name: result for result in results}
+    times = {name: by_name[name].time("numpy") for name in BOUNDS if name in by_name}
+    return {name: LIMITS[name](BOUNDS[name]) / seconds for name, seconds in times.items() if seconds}
+
+
+def markdown(results: Sequence[Result], facts: dict[str, Any], picture: bool = False, roof: bool = False) -> str:
+    """The charts, if there are some, and a table for each group: times, then what tcore's is a multiple of."""
     versions = ", ".join(f"{name} {number}" for name, number in facts["versions"].items() if number != "missing")
     missing = [name for name, number in facts["versions"].items() if number == "missing"]
     lines = [f"{facts['processor']}, {facts['threads']} threads for every library, Python {facts['python']}, {facts['rounds']} rounds, {facts['time']}; {versions}."]
@@ -114,10 +129,9 @@ def markdown(results: Sequence[Result], facts: dict[str, Any], picture: bool = F
     if facts["tiny"]:
         lines += ["", "**Tiny sizes: this run shows that the rows work, its times mean nothing.**"]
     by_name = {result.row.name: result for result in results}
-    for bound, unit in ((COPY, "GB/s read and written"), (GEMM, "GFlop/s in matrix products of float64")):
-        seconds = by_name[bound.name].time("numpy") if bound.name in by_name else None
-        if seconds and not facts["tiny"]:
-            lines += ["", f"Limit: {(bound.bytes_moved() or bound.flops()) / seconds / 1e9:.3g} {unit}."]
+    rates = machine_rates(results)
+    if rates and not facts["tiny"]:
+        lines += ["", f"Limits: {', '.join(f'{rates[name] / 1e9:.3g} {unit}' for name, unit in UNITS.items() if name in rates)}."]
     if picture:
         lines += ["", "![Times of each library as multiples of tcore's](results.png)"]
     for group, rows in GROUPS.items():
@@ -127,6 +141,8 @@ def markdown(results: Sequence[Result], facts: dict[str, Any], picture: bool = F
     notes = [f"- {result.row.name}, {name}: {column.status}: {column.message}" for result in results for name, column in result.columns.items() if column.status not in ("ok", "missing")]
     if notes:
         lines += ["", "Columns without a time:", "", *notes]
+    if roof:
+        lines += ["", "**Roofline**", "", "![Rate of each row over its operations per byte, under the limits of the machine](roofline.png)"]
     return "\n".join(lines) + "\n"
 
 
@@ -141,7 +157,7 @@ def table(results: Sequence[Result]) -> list[str]:
     for result in results:
         cells = [f"{result.row.summary} (`{result.row.name}`)"]
         cells += [time_cell(result.columns.get(name), name == result.best_peer) for name in names]
-        cells += ["" if (ratio := result.against(what)) is None else f"{ratio:.2f}" for what in ratios]
+        cells += [ratio_cell(result, what) for what in ratios]
         lines.append(f"| {' | '.join(cells)} | {goal_text(result)} | {verdict(result)} |")
     return lines
 
@@ -153,6 +169,14 @@ def time_cell(column: Column | None, best: bool) -> str:
     if column.status != "ok" or column.seconds is None:
         return SYMBOLS[column.status]
     return f"**{readable(column.seconds)}**" if best else readable(column.seconds)
+
+
+def ratio_cell(result: Result, what: str) -> str:
+    """A ratio; that to the limit names what limits."""
+    ratio = result.against(what)
+    if ratio is None:
+        return ""
+    return f"{ratio:.2f} ({statistics.mode(result.bounds)})" if what == "limit" and result.bounds else f"{ratio:.2f}"
 
 
 def verdict(result: Result) -> str:

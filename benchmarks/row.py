@@ -79,12 +79,28 @@ class Row:
         return SimpleNamespace()
 
     def bytes_moved(self) -> int:
-        """Bytes that any program must read and write in main memory; 0 where all fits into caches."""
+        """Bytes that any program must read and write in main memory; 0 where all fits into caches, or hardly anything is written."""
+        return 0
+
+    def bytes_read(self) -> int:
+        """The same where a program reads much and writes hardly anything: reading alone is faster than copying."""
         return 0
 
     def flops(self) -> int:
         """Operations of matrix products that any program must do."""
         return 0
+
+    def exponentials(self) -> int:
+        """Exponentials, or functions as costly, of float64 that any program must compute."""
+        return 0
+
+    def operations(self) -> int:
+        """All arithmetic operations, for the roofline chart; a root or an exponential is one."""
+        return self.flops()
+
+    def traffic(self) -> int:
+        """Bytes of operands and results, for the roofline chart: what a program moves if its caches are empty."""
+        return self.bytes_moved() or self.bytes_read()
 
     def program(self, method: str) -> Callable[..., Call] | None:
         """The method for a library, or None where the row has none."""

@@ -12,7 +12,7 @@ from typing import Any
 
 from attrs import Factory, define
 from children import Child, ChildError, Settings
-from groups.roofline import COPY, GEMM
+from groups.roofline import BOUNDS
 from libraries import LIBRARIES, Library
 from row import Row
 
@@ -59,6 +59,8 @@ class Result:
     ----------
     limits : list of float
         For each round the seconds that the machine needs at least; empty where the row has no such limit.
+    bounds : list of str
+        For each round which bound that is: ``copy``, ``read``, ``gemm`` or ``exp``.
     judged : bool
         Whether the goal counts: not on tiny sizes.
     """
@@ -67,6 +69,7 @@ class Result:
     columns: dict[str, Column]
     judged: bool = True
     limits: list[float] = Factory(list)
+    bounds: list[str] = Factory(list)
 
     def time(self, name: str) -> float | None:
         """The median time of a column that is right."""
@@ -176,17 +179,20 @@ class Runner:
                     if seconds is not None:
                         column.rounds.append(seconds)
                 if limits:
-                    result.limits.append(max(share * float(child.ask(do="sample", seconds=self.sample_seconds)["seconds"]) for share, child in limits))
+                    least = {name: share * float(child.ask(do="sample", seconds=self.sample_seconds)["seconds"]) for name, (share, child) in limits.items()}
+                    result.bounds.append(max(least, key=least.__getitem__))
+                    result.limits.append(least[result.bounds[-1]])
 
-    def _limits(self, stack: ExitStack, row: Row) -> list[tuple[float, Child]]:
+    def _limits(self, stack: ExitStack, row: Row) -> dict[str, tuple[float, Child]]:
         """Processes that measure what the machine can do, each with the share of their work that the row needs at least."""
-        limits: list[tuple[float, Child]] = []
-        for bound, work in LIMITS:
-            if not work(row) or row.name == bound.name:
+        limits: dict[str, tuple[float, Child]] = {}
+        for name, work in LIMITS.items():
+            bound = BOUNDS[name]
+            if not work(row) or row.name in BOUNDS:
                 continue
             child = stack.enter_context(Child(bound, LIBRARIES[0], self.settings, self.settings.warm_store()))
             child.ask(do="first", reference=str(self.settings.scratch / f"limit-{bound.name}.npz"))
-            limits.append((work(row) / work(bound.made_tiny() if self.settings.tiny else bound), child))
+            limits[name] = work(row) / work(bound.made_tiny() if self.settings.tiny else bound), child
         return limits
 
     def _fresh(self, row: Row, result: Result, reference: Path) -> None:
@@ -213,5 +219,5 @@ class Runner:
         return seconds
 
 
-LIMITS = ((COPY, methodcaller("bytes_moved")), (GEMM, methodcaller("flops")))
-"""What the machine needs at least: as long as copying the bytes that a row moves, and as long as doing its operations in matrix products."""
+LIMITS = {"copy": methodcaller("bytes_moved"), "read": methodcaller("bytes_read"), "gemm": methodcaller("flops"), "exp": methodcaller("exponentials")}
+"""What the machine needs at least: the longest of copying or reading the bytes that a row must move, of its products, and of its exponentials."""

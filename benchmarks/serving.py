@@ -1,7 +1,8 @@
 """What a child process does with requests: one library on one row, in lines of JSON.
 
 - ``{"do": "first", "reference": PATH}``: make the program, call it, compare the result with NumPy's (NumPy's own process writes it);
-- ``{"do": "sample", "seconds": S}``: call it for about so long; the answer has the seconds of one call.
+- ``{"do": "sample", "seconds": S}``: call it for about so long; the answer has the seconds of one call;
+- ``{"do": "inspect", "seconds": S}``: what tcore made of it, as texts by file name (:mod:`inspecting`).
 """
 
 from __future__ import annotations
@@ -50,6 +51,8 @@ class Server:
             return {"seconds": self.imported}
         if request["do"] == "first":
             return self.first(request["reference"])
+        if request["do"] == "inspect":
+            return {"texts": self.inspect(request["seconds"])}
         return {"seconds": self.sample(request["seconds"])}
 
     def first(self, reference: str) -> dict[str, Any]:
@@ -74,6 +77,15 @@ class Server:
         with np.load(path) as stored:
             wanted = [stored[name] for name in stored.files]
         return {"seconds": seconds, "wrong": difference(arrays, wanted, self.row.rtol, self.row.atol)}
+
+    def inspect(self, seconds: float) -> dict[str, str]:
+        """Texts that show why a row is as slow as it is."""
+        from inspecting import first_call_profile, inspected  # loads tcore's reports, which no row must
+
+        make, data = self.row.program(self.library.method), self.row.data()
+        if self.row.kind == "first":
+            return {"functions.txt": first_call_profile(lambda: make(data))}
+        return inspected(lambda: make(data), seconds)
 
     def sample(self, seconds: float) -> float:
         """The seconds of one call, over as many calls as fit, after one that warms the caches."""

@@ -56,7 +56,6 @@ class Assembler:
     given: set[int] = field(factory=set)
     _early: set[int] = field(factory=set)
     kernels: list[KernelPlan] = field(factory=list)
-    buffers: int = 0
     #: number of the Apply that failed checks of index expressions name
     site: int = 0
     _registers: int = 0
@@ -244,10 +243,10 @@ class Assembler:
 
     # -- packing
 
-    def pack(self) -> tuple[bytes, tuple[tuple[int, int], ...]]:
-        """The description for the runtime without addresses, and where which body's address belongs."""
+    def pack(self, buffers: int) -> tuple[bytes, tuple[tuple[int, int], ...]]:
+        """The description for the runtime without addresses, and where which body's address belongs; ``buffers``: how many it has."""
         code = [*self.head, *self.code, int(Instruction.END)]
-        spec = [len(self.ndims), self._registers, self.buffers, len(self.kernels), len(code), *self.ndims, *self.dtypes]
+        spec = [len(self.ndims), self._registers, buffers, len(self.kernels), len(code), *self.ndims, *self.dtypes]
         spec += code
         bodies: list[tuple[int, int]] = []
         for plan in self.kernels:

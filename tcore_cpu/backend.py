@@ -7,22 +7,19 @@ from typing import Any
 
 from tcore.configuration import config
 from tcore.link import Linker
+from tcore.plugins.references import resolve
 
 __all__ = ["CpuBackend"]
 
 
-def _linkers() -> dict[str, Callable[..., Linker]]:
-    from tcore_cpu.c_linker import CLinker
-    from tcore_cpu.linker import CvmLinker
-    from tcore_cpu.node_linker import CPyLinker
-
-    return {
-        "cvm": CvmLinker,
-        "cvm_nogc": lambda **options: CvmLinker(**{"allow_gc": False, **options}),
-        "c": CLinker,
-        "c|py": CPyLinker,
-        "c|py_nogc": lambda **options: CPyLinker(**{"allow_gc": False, **options}),
-    }
+#: name -> (where the class stands, options that it has by its name); only the one that is asked for is imported
+_LINKERS: dict[str, tuple[str, dict[str, Any]]] = {
+    "cvm": ("tcore_cpu.linker:CvmLinker", {}),
+    "cvm_nogc": ("tcore_cpu.linker:CvmLinker", {"allow_gc": False}),
+    "c": ("tcore_cpu.c_linker:CLinker", {}),
+    "c|py": ("tcore_cpu.node_linker:CPyLinker", {}),
+    "c|py_nogc": ("tcore_cpu.node_linker:CPyLinker", {"allow_gc": False}),
+}
 
 
 class CpuBackend:
@@ -61,10 +58,11 @@ class CpuBackend:
         ValueError
             For another name.
         """
-        known = _linkers()
-        if name not in known:
-            raise ValueError(f"the backend cpu has no linker {name!r}; it has {', '.join(known)}")
-        return known[name](**options)
+        if name not in _LINKERS:
+            raise ValueError(f"the backend cpu has no linker {name!r}; it has {', '.join(_LINKERS)}")
+        reference, own = _LINKERS[name]
+        linker: Linker = resolve(reference)(**{**own, **options})
+        return linker
 
     def host_nodes(self, fgraph: Any, nodes: Sequence[Any], no_recycling: Sequence[Any]) -> Any:
         """Native code for some nodes of a graph that a device's linker runs: an object with ``native_thunk`` and the ``explain_`` methods."""

@@ -19,7 +19,7 @@ from tcore_cpu.linker import CvmLinker
 from tcore_cpu.node_linker import NativeNodes, NoNativeCode, brings_c_code, is_lazy
 from tcore_cpu.thunks import BlockThunk, NodeCall
 from tcore_cpu.user_block import Block
-from tcore_cpu.user_code import has_c_types
+from tcore_cpu.user_code import has_c_code, has_c_types, text_of
 
 if TYPE_CHECKING:
     from tcore.graph import Apply
@@ -119,7 +119,7 @@ class CLinker(NativeNodes):
                     self._block = self._blocked(order, {*found.nodes, *filter(_is_number, order)})
         block, loaded, lock = self._block
         inputs, outputs, storage_map = map_storage(fgraph, order, input_storage, output_storage, storage_map)
-        calls = [NodeCall(self._programs[node].program, node) for node in order if node in block.called]  # type: ignore[index]
+        calls = [NodeCall(self._programs[node].program, node).callables() for node in order if node in block.called]  # type: ignore[index]
         for constant in block.given:
             if isinstance(constant, Constant):
                 storage_map.setdefault(constant, [constant.data])
@@ -152,6 +152,21 @@ class CLinker(NativeNodes):
     def native_entry(self, function: Any) -> Callable[..., Any] | None:
         """That of the program, where the graph is one."""
         return None if self._whole is None else self._whole.native_entry(function)
+
+    def code_gen(self) -> str:
+        """The C++ text of the accepted graph as one block, which computes what has C code and calls the kernels of other nodes.
+
+        Raises
+        ------
+        NoNativeCode
+            If a node has values that are nothing in C.
+        """
+        fgraph, order = self._accepted(), self.order()
+        called = [node for node in order if not has_c_code(node, derived=True)]
+        for node in called:
+            if not has_c_types(node):
+                raise NoNativeCode.at(node, _NO_C_SIDE)
+        return text_of(Block(fgraph.inputs, fgraph.outputs, order, called, reports=True)).source
 
     # ------------------------------------------------------------ pickles
 

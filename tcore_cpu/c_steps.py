@@ -6,12 +6,9 @@ import atexit
 import hashlib
 import importlib.machinery
 import importlib.util
-import os
 import shlex
-import subprocess
 import sys
 import sysconfig
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -23,7 +20,9 @@ from tcore.link import ValueLock
 from tcore.link.errors import ThunkView, raise_with_op
 from tcore.records import frozen
 from tcore.scalar.type import Scalar
+from tcore_cpu.children import run
 from tcore_cpu.compiler import CompileError, extra_libraries, in_some_store, storage_faults, warn_of_output
+from tcore_cpu.runtime import runtime
 from tcore_cpu.store import Library, Store, open_store
 from tcore_cpu.user_block import Block, params_of
 from tcore_cpu.user_code import ModuleText, has_c_code, text_of
@@ -159,6 +158,8 @@ def _compile_into(store: Store, key: str, text: ModuleText) -> Library:
 
 def _compile_aside(text: ModuleText) -> Library:
     """The module of code that asks not to be kept, in a private folder until the process ends."""
+    import tempfile  # as subprocess: only to compile, and slow to import
+
     try:
         private = tempfile.TemporaryDirectory(prefix="tcore-user-code-")
         atexit.register(private.cleanup)  # as late as can be, and before Python complains that nobody did
@@ -214,14 +215,12 @@ def _compile(text: ModuleText, folder: Path, home: Path | None = None) -> Path:
     command += [f"-L{path}" for path in text.library_dirs]
     command += [f"-l{name}" for name in text.libraries]
     command += extra_libraries()
-    # the compiler's own temporary files go where they are swept up if this process is killed
-    environment = {**os.environ, "TMPDIR": str(folder)}
-    run = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL, env=environment)
-    if run.returncode:
-        lines = run.stderr.strip().splitlines()[:30]
+    status, output = run(command, folder)
+    if status:
+        lines = output.strip().splitlines()[:30]
         raise CompileError("\n".join(["the compiler refused an op's C code:", *lines, f"command: {shlex.join(command)}"]))
-    if run.stderr.strip():
-        warn_of_output(run.stderr)
+    if output.strip():
+        warn_of_output(output)
     return target
 
 
@@ -246,7 +245,7 @@ class CThunk:
     Parameters
     ----------
     cells : mapping from variables to cells
-    calls : sequence
+    calls : sequence of sequences of callables
         What the block's called nodes call.
     flags : sequence of cells
         Set when the outputs are there.
@@ -257,6 +256,8 @@ class CThunk:
     ----------
     inputs, outputs : list of cells
         Those of the block's node, if it has one; those that are read and written otherwise.
+    struct : object
+        What the module's functions take.
     """
 
     lazy = False
@@ -267,7 +268,7 @@ class CThunk:
         block: Block,
         loaded: Loaded,
         cells: Mapping[Any, list[Any]],
-        calls: Sequence[Any] = (),
+        calls: Sequence[Sequence[Any]] = (),
         flags: Sequence[list[Any]] = (),
         lock: Any = None,
     ) -> None:
@@ -277,26 +278,26 @@ class CThunk:
             self.inputs = [cells[v] for v in block.nodes[0].inputs]
         self._flags, self._lock, self._failed = tuple(flags), lock, block.failed
         self._run, self._place, self._read = loaded.module.run, loaded.module.failed_at, loaded.module.operands
-        extra = [[params_of(node)] for node in block.params] + [[call] for call in calls]
-        self._struct = loaded.module.instantiate((*read, *written, *extra))
+        extra = [[params_of(node)] for node in block.params] + [list(callables) for callables in calls]
+        self.struct = loaded.module.instantiate((*read, *written, *extra))
 
     def __call__(self) -> None:
         """Compute the outputs and say that they are there."""
         if self._lock is None:
-            self._run(self._struct)
+            self._run(self.struct)
         else:
             with self._lock:
-                self._run(self._struct)
+                self._run(self.struct)
         for flag in self._flags:
             flag[0] = True
 
     def failed_node(self) -> Any:
         """The node that the last run failed in; None where it failed before any."""
-        return self._failed(self._place(self._struct))
+        return self._failed(self._place(self.struct))
 
     def failed_operands(self) -> tuple[Any, ...] | None:
         """What that node read, where the block keeps it for reports; it can be asked once."""
-        return self._read(self._struct)  # type: ignore[no-any-return]
+        return self._read(self.struct)  # type: ignore[no-any-return]
 
 
 def lock_of(op: Any) -> ValueLock | None:
@@ -305,9 +306,14 @@ def lock_of(op: Any) -> ValueLock | None:
 
 
 class CStep:
-    """Calls a node's C code; each call in progress has a struct of its own.
+    """Calls a node's C code on values; each call in progress has a struct of its own.
 
-    ``key`` finds the module in the kernel store again (empty: it is not kept); ``compiled`` tells whether this process made it.
+    Attributes
+    ----------
+    key : str
+        Finds the module in the kernel store again; empty where it is not kept.
+    compiled : bool
+        Whether this process made it.
     """
 
     def __init__(self, block: Block, loaded: Loaded) -> None:
@@ -319,13 +325,25 @@ class CStep:
         self._lock = lock_of(self.node.op)
         self._spare.append(self._instance())
 
+    def native(self) -> Any:
+        """A callable that does the same in native code; this one where runs need a lock, or the runtime has none."""
+        make = getattr(runtime(), "CStep", None)
+        if make is None or self._lock is not None:
+            return self
+        numbers = tuple(isinstance(variable.type, Scalar) for variable in self.node.inputs)
+        return make(self._loaded.module.run, self._native_instance, self.blame, numbers)
+
     def _instance(self) -> tuple[CThunk, list[list[Any]], list[list[Any]]]:
         node = self.node
         cells: dict[Any, list[Any]] = {v: [None] for v in (*node.inputs, *node.outputs)}
         return CThunk(self._block, self._loaded, cells, lock=self._lock), [cells[v] for v in node.inputs], [cells[v] for v in node.outputs]
 
+    def _native_instance(self) -> tuple[Any, tuple[list[Any], ...], tuple[list[Any], ...]]:
+        thunk, inputs, outputs = self._spare.pop() if self._spare else self._instance()
+        return thunk.struct, tuple(inputs), tuple(outputs)
+
     def blame(self, error: Exception, values: tuple[Any, ...]) -> None:
-        """Raise ``error`` with the node: the runtime cannot take what it returned for ``values``."""
+        """Raise ``error`` with the node, which was given ``values``."""
         raise_with_op(self.fgraph, self.node, ThunkView(values, len(self.node.outputs)), (type(error), error, error.__traceback__))
 
     def __call__(self, *values: Any) -> tuple[Any, ...]:

@@ -12,13 +12,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tcore.graph import Constant
+from tcore.link.memory import Stay
 from tcore.records import frozen
 from tcore_cpu.compiler import Unit, platform_abi
 from tcore_cpu.runtime_abi import RUNTIME_ABI
 
 __all__ = ["Draft", "Fused", "PythonStep", "decode", "encode"]
 
-_FORMAT = 1
+_FORMAT = 2
 
 
 @frozen(eq=False)
@@ -36,10 +37,15 @@ class PythonStep:
 
 @frozen(eq=False)
 class Fused:
-    """Nodes that one kernel computes (one with border stages takes several launches), and its bodies by their numbers."""
+    """Nodes that one kernel computes (one with border stages takes several launches), and its bodies by their numbers.
+
+    ``tiles``: the most bytes of tiles, which a thread has for the time of a launch; ``row``: those for each element of a reduced row.
+    """
 
     nodes: tuple[Any, ...]
     bodies: tuple[int, ...]
+    tiles: int = 0
+    row: int = 0
 
 
 @frozen(eq=False)
@@ -64,12 +70,16 @@ class Draft:
     applies : tuple of Apply
         The nodes in the order that the program was made for; error records have their numbers.
     makers : mapping
-        Slot to the number of the node that makes its value.
+        Slot to the number of the node that makes its value, and which of its outputs that is; -1 for a copy of what it overwrites.
     buffers : int
         How many pieces of memory the program keeps for intermediate values.
     kernels : tuple of Fused
     reasons : mapping from Apply to str
         Why nodes run in Python.
+    order : tuple of tuples of Apply
+        The nodes of each step.
+    stays : tuple of Stay
+        The memory of each computed value that has some.
     """
 
     code: bytes
@@ -80,10 +90,18 @@ class Draft:
     outputs: tuple[int, ...]
     steps: tuple[PythonStep, ...]
     applies: tuple[Any, ...]
-    makers: Mapping[int, int]
+    makers: Mapping[int, tuple[int, int]]
     buffers: int
     kernels: tuple[Fused, ...]
     reasons: Mapping[Any, str]
+    order: tuple[tuple[Any, ...], ...]
+    stays: tuple[Stay, ...]
+
+    @property
+    def intermediate(self) -> dict[Any, int]:
+        """The slots of computed values that are no outputs, as far as they are more than numbers in a kernel."""
+        outputs = set(self.outputs)
+        return {self.applies[row].outputs[k]: slot for slot, (row, k) in self.makers.items() if k >= 0 and slot not in outputs}
 
     def linked(self, addresses: Sequence[int]) -> bytes:
         """``code`` with the addresses of the bodies."""
@@ -135,8 +153,10 @@ def encode(draft: Draft, units: Sequence[Unit], fgraph: Any, keys: Mapping[Any, 
         "steps": [(number[step.node], step.reads, step.writes, keys.get(step.node, "")) for step in draft.steps],
         "makers": dict(draft.makers),
         "buffers": draft.buffers,
-        "kernels": [([number[node] for node in kernel.nodes], kernel.bodies) for kernel in draft.kernels],
+        "kernels": [([number[node] for node in kernel.nodes], kernel.bodies, kernel.tiles, kernel.row) for kernel in draft.kernels],
         "reasons": [(number[node], why) for node, why in draft.reasons.items()],
+        "order": [[number[node] for node in nodes] for nodes in draft.order],
+        "stays": [(number[stay.variable.owner], stay.variable.index, stay.place, stay.first, stay.last) for stay in draft.stays],
     }
 
 
@@ -160,7 +180,9 @@ def decode(data: Mapping[str, Any], fgraph: Any, order: Sequence[Any]) -> tuple[
         tuple(order),
         data["makers"],
         data["buffers"],
-        tuple(Fused(tuple(order[row] for row in rows), tuple(bodies)) for rows, bodies in data["kernels"]),
+        tuple(Fused(tuple(order[k] for k in rows), tuple(bodies), tiles, row) for rows, bodies, tiles, row in data["kernels"]),
         {order[row]: why for row, why in data["reasons"]},
+        tuple(tuple(order[row] for row in rows) for rows in data["order"]),
+        tuple(Stay(order[row].outputs[k], place, first, last) for row, k, place, first, last in data["stays"]),
     )
     return draft, [Unit(*unit) for unit in data["units"]]

@@ -34,9 +34,14 @@ def lowerings(fgraph: Any) -> LoweringTable:
     return lowering_table(fgraph.apply_nodes, fgraph.inputs, backends=("cpu",))
 
 
-def draft_graph(fgraph: Any, order: Sequence[Apply], outputs: Sequence[Variable], blas: bool) -> tuple[Draft, Sequence[Unit]]:
-    """The program that computes ``outputs`` by the nodes of ``order``, and its kernels; ``blas`` tells whether it may call BLAS."""
+def draft_graph(
+    fgraph: Any, order: Sequence[Apply], outputs: Sequence[Variable], blas: bool, share: bool = True
+) -> tuple[Draft, Sequence[Unit]]:
+    """The program that computes ``outputs`` by the nodes of ``order``, and its kernels.
+
+    ``blas`` tells whether it may call BLAS, ``share`` whether values may take over the memory of others that nobody reads any more.
+    """
     printer = UnitPrinter()
     orderings = fgraph.orderings() if hasattr(fgraph, "orderings") else {}
-    draft = build(fgraph.inputs, order, outputs, lowerings(fgraph), printer, native_steps(blas=blas), orderings=orderings)
+    draft = build(fgraph.inputs, order, outputs, lowerings(fgraph), printer, native_steps(blas=blas), orderings=orderings, share=share)
     return draft, printer.units(UNIT_BODIES)

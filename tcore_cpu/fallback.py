@@ -82,8 +82,11 @@ def load() -> Any:
     module.set_blas = lambda routine, address: core.tc_set_blas(routine, ffi.cast("void *", address))
     module.set_blas_threads = lambda get, put: core.tc_set_blas_threads(ffi.cast("void *", get), ffi.cast("void *", put))
     module.set_grain = core.tc_set_grain
+    module.set_stream = core.tc_set_stream
     module.cache_limit = core.tc_cache_limit
     module.cache_held = core.tc_cache_held
+    module.memory_watch = core.tc_memory_watch
+    module.memory_most = core.tc_memory_most
 
     def set_threads(n: int) -> int:
         core.tc_set_threads(n)
@@ -103,7 +106,12 @@ class _Frame:
             raise MemoryError("no memory for a call")
         self.core = frame
         self.ffi = ffi
+        #: whether the values of a call that succeeded are in it
+        self.filled = False
         program.frames.append(frame)
+        #: what a signal handler raised during native code
+        self.raised: list[BaseException] = []
+        self._poll = frame.on_poll = ffi.callback("int(void *)", _look_at_signals, error=1, onerror=_noting(self.raised))
         self.constants = dict(zip(program.constant_slots, program.constants, strict=True))
         self.objects: dict[int, Any] = dict(self.constants)
         for slot, value in self.constants.items():
@@ -129,6 +137,17 @@ class _Frame:
         """Strides of a slot, in bytes."""
         target = self.core.slots[slot]
         return tuple(target.strides[k] for k in range(target.ndim))
+
+
+def _look_at_signals(_: Any) -> int:
+    return 0  # calling any function in Python runs the handlers of signals that came, and they may raise
+
+
+def _noting(raised: list[BaseException]) -> Callable[..., None]:
+    def note(_kind: Any, error: BaseException, _trace: Any) -> None:
+        raised.append(error)
+
+    return note
 
 
 def _free(core: Any, native: Any, frames: list[Any]) -> None:
@@ -168,6 +187,37 @@ class Program:
         self.steps, self.on_error, self.keep = tuple(steps), on_error, keep
         self._spare: list[_Frame] = []
         self._copies = [0] * len(self.inputs)
+        self._keeps = False
+
+    def keep_values(self) -> None:
+        """From now on intermediate values stay until the next call."""
+        self._keeps = True
+
+    def kept_value(self, slot: int) -> Any:
+        """A copy of the intermediate value that the last call left in a slot, or None."""
+        frame = self._spare[-1] if self._spare else None
+        if frame is None or not frame.filled or (slot not in frame.objects and frame.core.slots[slot].buffer < 0):
+            return None
+        return self._value(frame, slot)
+
+    def forget_values(self) -> None:
+        """Drop the values that calls left."""
+        for frame in self._spare:
+            self._empty(frame)
+
+    def _empty(self, frame: _Frame) -> None:
+        frame.filled = False
+        frame.objects = dict(frame.constants)
+        self.core.tc_frame_release(frame.core)
+
+    def _give_back(self, frame: _Frame) -> None:
+        if self._keeps and frame.filled:
+            for slot in (*(slot for slot, *_ in self.inputs), *self.outputs):
+                if slot not in frame.constants:
+                    frame.objects.pop(slot, None)
+        else:
+            self._empty(frame)
+        self._spare.append(frame)
 
     def __call__(self, *values: Any) -> list[Any]:
         if len(values) != len(self.inputs):
@@ -191,16 +241,17 @@ class Program:
                 if destroyed and not self._may_write(frame, slot):
                     frame.core.slots[slot].flags |= _FOREIGN
                     self._copies[k] += 1
+            frame.filled = False
             try:
                 self._run(frame)
-                return [self._value(frame, slot) for slot in self.outputs]
+                results = [self._value(frame, slot) for slot in self.outputs]
+                frame.filled = True
+                return results
             except BaseException as error:
                 note_written(error, self._written(frame))
                 raise
         finally:
-            frame.objects = dict(frame.constants)
-            self.core.tc_frame_release(frame.core)
-            self._spare.append(frame)
+            self._give_back(frame)
 
     def _fill(self, frame: _Frame, value: Any, spec: tuple[int, int, int, int, int]) -> bool:
         slot, dtype, ndim, mask, _ = spec
@@ -252,11 +303,17 @@ class Program:
                 return
             if event == Event.ALLOC:
                 self._allocate(frame, frame.core.event_arg)
+            elif event == Event.FORGET:
+                frame.objects.pop(frame.core.event_arg, None)
             elif event == Event.CALL:
                 self._step(frame, *self.steps[frame.core.event_arg])
+            elif frame.raised:
+                raise frame.raised.pop()
             else:
                 error = frame.core.error
                 record = (error.code, error.apply, error.operand, error.axis, error.left, error.right)
+                if error.code == Failure.MEMORY:
+                    self.on_error(record, frame.shape(error.operand) if error.operand >= 0 else ())
                 self.on_error(record, tuple(self._value(frame, slot) for slot, *_ in self.inputs))
                 raise RuntimeError(f"native code failed with record {record}")
 
@@ -265,7 +322,7 @@ class Program:
             self._make_array(frame, slot)
         except MemoryError:
             record = (Failure.MEMORY, -1, slot, 0, math.prod(frame.shape(slot)) * frame.core.slots[slot].itemsize, 0)
-            self.on_error(record, ())
+            self.on_error(record, frame.shape(slot))
 
     def _make_array(self, frame: _Frame, slot: int) -> None:
         shape, dtype = frame.shape(slot), _NAMES[self.dtypes[slot]]
@@ -281,16 +338,35 @@ class Program:
         frame.objects[slot] = array
 
     def _step(self, frame: _Frame, step: Callable[..., Any], reads: Sequence[int], writes: Sequence[int]) -> None:
-        results = step(*[self._value(frame, slot) for slot in reads])
-        for slot, value in zip(writes, results, strict=True):
-            if self.dtypes[slot] == _OBJECT:
-                frame.objects[slot] = value
-                continue
-            dtype = _NAMES[self.dtypes[slot]]
-            array = np.asarray(value)
-            if array.ndim != frame.core.slots[slot].ndim or (isinstance(value, np.ndarray) and array.dtype != dtype):
-                raise TypeError(f"a step returned {type(value)} where an array of its output's type belongs")
-            frame.bind(slot, np.require(array, dtype=dtype, requirements="A"))
+        values = tuple(self._value(frame, slot) for slot in reads)
+        results = step(*values)
+        try:
+            if not isinstance(results, tuple) or len(results) != len(writes):
+                raise TypeError(f"a step returned {results!r} instead of a tuple of {len(writes)}")
+            for slot, value in zip(writes, results, strict=True):
+                self._take_result(frame, slot, value)
+        except TypeError as error:
+            # the step knows which node it runs
+            if hasattr(step, "blame"):
+                step.blame(error, values)
+            raise
+
+    def _take_result(self, frame: _Frame, slot: int, value: Any) -> None:
+        """Bind what a step returned."""
+        if self.dtypes[slot] == _OBJECT:
+            frame.objects[slot] = value
+            return
+        dtype, ndim = _NAMES[self.dtypes[slot]], frame.core.slots[slot].ndim
+        if isinstance(value, np.ndarray):
+            if value.ndim != ndim or value.dtype != dtype:
+                raise TypeError(
+                    f"the op made an array of {value.ndim} dimensions and {value.dtype!r} where one of {ndim} dimensions and its "
+                    "output's dtype belongs"
+                )
+        elif ndim or not isinstance(value, (bool, int, float, complex, np.generic)):
+            made = None if value is None else type(value)
+            raise TypeError(f"the op made {made!r} where an array of {ndim} dimensions and its output's dtype belongs")
+        frame.bind(slot, np.require(value, dtype=dtype, requirements="A"))
 
     def _value(self, frame: _Frame, slot: int) -> Any:
         """The value of a slot: the array that holds it, a view of that, or a copy."""

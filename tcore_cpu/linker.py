@@ -27,6 +27,7 @@ from tcore_cpu.thunks import SegmentThunk
 if TYPE_CHECKING:
     from tcore.graph import Apply, Variable
     from tcore.link.container import Cell, StorageMap
+    from tcore.link.memory import Stay
 
 __all__ = ["CvmLinker"]
 
@@ -110,8 +111,9 @@ class CvmLinker(CpuLinker):
                 return self._machine.make_thunk(input_storage, output_storage, storage_map)  # type: ignore[no-any-return]
         order = self.order()
         inputs, outputs, storage_map = map_storage(fgraph, order, input_storage, output_storage, storage_map)
-        program = self._compiled(fgraph, order).program
-        thunk = SegmentThunk(program, inputs, outputs, fgraph, storage_map, self.allow_gc, self._partial)
+        linked = self._compiled(fgraph, order)
+        own = {} if self.allow_gc else linked.draft.intermediate
+        thunk = SegmentThunk(linked.program, inputs, outputs, fgraph, storage_map, self.allow_gc, self._partial, own)
         return (
             thunk,
             [Container(variable, cell) for variable, cell in zip(fgraph.inputs, inputs, strict=True)],
@@ -143,7 +145,7 @@ class CvmLinker(CpuLinker):
             return linked.program
 
     def _draft(self, fgraph: Any, order: Sequence[Apply], outputs: Sequence[Variable]) -> tuple[Draft, Sequence[Unit]]:
-        return draft_graph(fgraph, order, outputs, blas=wants_blas(order) and load_blas())
+        return draft_graph(fgraph, order, outputs, blas=wants_blas(order) and load_blas(), share=self.allow_gc)
 
     # ------------------------------------------------------------ pickles
 
@@ -169,6 +171,11 @@ class CvmLinker(CpuLinker):
         self._saved = saved["program"]
 
     # ------------------------------------------------------------ explanations
+
+    @property
+    def units(self) -> Sequence[Unit]:
+        """The C code of its kernels, once there is a thunk."""
+        return self._units if self._machine is None else self._machine.units
 
     @property
     def reasons(self) -> Mapping[Apply, str]:
@@ -198,6 +205,19 @@ class CvmLinker(CpuLinker):
             return [] if self._machine is None else self._machine.explain_kernels()
         linked = self._linked
         return [(kernel.nodes, linked.bodies.origin(kernel.bodies)) for kernel in linked.draft.kernels]
+
+    def explain_memory(self) -> tuple[Sequence[tuple[Apply, ...]], Sequence[Stay]] | None:
+        """The steps of the program and the memory of its values; None where nodes run one by one."""
+        return None if self._linked is None else (self._linked.draft.order, self._linked.draft.stays)
+
+    def explain_scratch(self) -> tuple[str, ...]:
+        """What kernels have for the time of a launch."""
+        kernels = self._linked.draft.kernels if self._linked is not None else ()
+        tiles, row = max((kernel.tiles for kernel in kernels), default=0), max((kernel.row for kernel in kernels), default=0)
+        if not tiles:
+            return ()
+        rows = f", and {row} B for each element of a reduced row" if row else ""
+        return (f"inside of kernels: at most {tiles / 1000:.3g} KB for each thread{rows}",)
 
     def explain_copies(self) -> tuple[int, ...]:
         """By input, how often the program copied its value because it may not be overwritten where it is."""

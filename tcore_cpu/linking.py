@@ -76,7 +76,7 @@ def make_program(draft: Draft, bodies: Bodies, fgraph: Any) -> Linked:
         tuple(slot for slot, _ in draft.constants),
         tuple(constant_value(constant, draft.dtypes[slot]) for slot, constant in draft.constants),
         draft.outputs,
-        tuple((step, entry.reads, entry.writes) for step, entry in zip(steps, draft.steps, strict=True)),
+        tuple((step.native(), entry.reads, entry.writes) for step, entry in zip(steps, draft.steps, strict=True)),
         ErrorReports(fgraph, draft),
         bodies.libraries,
     )

@@ -36,6 +36,8 @@ _WIDENED = frozenset(
     [("float32", "float64")]
     + [(f"{kind}{bits}", f"{kind}64") for kind in ("int", "uint") for bits in (8, 16, 32)]
 )
+#: reductions of bool for which every byte but 0 is true
+_RAW = frozenset([ReduceOp.AND, ReduceOp.OR, ReduceOp.MIN, ReduceOp.MAX])
 
 
 class Builder:
@@ -267,7 +269,7 @@ class Builder:
         element = stage.elements[0]
         if operation is not ReduceOp.SUM or (element.dtype, reduction.dtype) not in _WIDENED or not isinstance(element, Load):
             element = cast(element, reduction.dtype)
-        current, value, source = self.tile(element, reduction.dtype)
+        current, value, source = self.tile(element, reduction.dtype, raw=operation in _RAW)
         position = -1
         if positional:
             parts = affine(linear_index(stage.reduced))
@@ -279,14 +281,17 @@ class Builder:
         current.cells.update((cell, where) if positional else (cell,))
         return [(cell, reduction.dtype), (where, INDEX)] if positional else [(cell, reduction.dtype)]
 
-    def tile(self, element: Expr, dtype: str) -> tuple[Pass, int, str]:
+    def tile(self, element: Expr, dtype: str, *, raw: bool = False) -> tuple[Pass, int, str]:
         """A pass with the elements of a reduction in ``dtype``, the number of their reference, and their dtype.
 
-        Elements that lie in memory are read there, as they are; others come in a tile.
+        Elements that lie in memory are read there, as they are; others come in a tile. Bytes of bool other than 0 and 1 are
+        read as they are where the reduction is one that takes them (``raw``).
         """
         current = self.at(0, [element])
+        if isinstance(element, Load) and element.buffer in self.rows and element.dtype == dtype and element in current.values:
+            return current, current.number_of(RefKind.ROW, self.rows[element.buffer], dtype, 1), dtype  # this pass has just kept it
         element = self.read_back(current, element)
-        if isinstance(element, Load) and not current.stores and element.dtype != "bool":
+        if isinstance(element, Load) and not current.stores and (element.dtype != "bool" or raw):
             walk = self.walk(element, False)
             if self.scratch_kind(element.buffer) is None and walk and any(axis >= 0 for axis, _, _ in walk):
                 current.direct = self.operand(element.buffer, walk, False)

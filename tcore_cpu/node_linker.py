@@ -68,6 +68,12 @@ class CpuLinker(Linker):
     """What the linkers of this backend share."""
 
     backend_name: ClassVar[str] = "cpu"
+    _units: Sequence[Unit] = ()
+
+    @property
+    def units(self) -> Sequence[Unit]:
+        """The C code of its kernels, once there is a thunk."""
+        return self._units
 
     def export(self, function: Any, path: str | os.PathLike[str], **options: Any) -> list[Path]:
         """Write a shared library, a C header and a Python loader; see :func:`tcore_cpu.export.export_function`."""
@@ -85,7 +91,6 @@ class NativeNodes(CpuLinker, LocalLinker):
     _programs: dict[Apply, Linked] | None = None
     #: users' C code among it, and who may run it when
     _own: Mapping[Apply, tuple[Block, Loaded, Any]] = MappingProxyType({})
-    _units: Sequence[Unit] = ()
     #: the name of the linker that stands in pickles
     saved_as: ClassVar[str] = "c|py"
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from tcore.codegen.expr import Buffer, Expr
 from tcore.records import frozen
+from tcore_cpu.runtime_abi import TILE, RefKind
 
 __all__ = ["SITE", "CopyPlan", "KernelPlan", "NotScheduled", "Operand", "Phase", "Stride", "Term"]
 
@@ -48,6 +49,11 @@ class Phase:
     lanes: bool
     refs: tuple[tuple[int, int, int, int], ...]
     reductions: tuple[tuple[int, int, int, int, int, int, int], ...]
+
+    @property
+    def tile_bytes(self) -> int:
+        """Scratch of one thread for tiles: what is packed, and what only reductions read."""
+        return TILE * sum(itemsize for kind, _, itemsize, _ in self.refs if kind in (RefKind.ARRAY, RefKind.TILE))
 
 
 @frozen(eq=False)

@@ -16,7 +16,8 @@ from tcore.codegen.expr import Const, Expr, Fn
 from tcore.codegen.functions import FUNCTIONS
 from tcore.codegen.printer import SHORT, Dialect, Source
 from tcore.records import define
-from tcore_cpu.compiler import Unit, vector_math
+from tcore_cpu.compiler import Unit, extra_libraries, vector_math
+from tcore_cpu.mathematics import OWN
 
 __all__ = ["CDialect", "UnitPrinter"]
 
@@ -68,6 +69,8 @@ typedef float npy_float32; typedef double npy_float64; typedef tc_b8 npy_bool; t
         spelled = super().mathematics(name, dtype)
         if name in _BUILTIN:
             return f"__builtin_{spelled}"
+        if (name, dtype) in OWN and not extra_libraries():
+            spelled = f"tc_{name}_{SHORT[dtype]}"
         self.calls[spelled] = name, dtype
         return spelled
 
@@ -92,7 +95,7 @@ class UnitPrinter:
         if not isinstance(expr, Fn):
             return False
         template = FUNCTIONS[expr.name].spelling.get("f", "")
-        return any(f"@{name}(" in template for name in self.vectorized)
+        return any(f"@{name}(" in template for name in self.vectorized | _OWN_NAMES)
 
     def statements(
         self, flat: Iterable[Expr], leaf: Callable[[Expr], str | None], names: dict[Expr, str]
@@ -141,9 +144,12 @@ class UnitPrinter:
         source = Source(self.source.dialect, dict(self.source.helpers), self.source.user)
         dialect = source.dialect
         assert isinstance(dialect, CDialect)
+        own = {s: OWN[call] for s, call in sorted(dialect.calls.items()) if s.startswith("tc_")}
+        declared = ""
         if not source.user:  # C++ text includes math.h
-            declared = "".join(self._declaration(s, *dialect.calls[s]) for s in sorted(dialect.calls))
-            source.helpers = {"calls": _VECTOR_FORM * ("TC_VECTOR_FORM" in declared) + declared, **source.helpers}
+            declared = "".join(self._declaration(s, *dialect.calls[s]) for s in sorted(dialect.calls.keys() - own.keys()))
+            declared = _VECTOR_FORM * ("TC_VECTOR_FORM" in declared) + declared
+        source.helpers = {"calls": declared, **own, **source.helpers}
         source.kernels += [
             f"static void tc_body{number}({_parameters(text)}) {{\n{text}}}"
             for number, text in enumerate(texts)
@@ -163,6 +169,7 @@ class UnitPrinter:
 
 _WORD = re.compile(r"\w+")
 _POINTER = re.compile(r"\*const (\w+) = p\[")
+_OWN_NAMES = frozenset(name for name, _ in OWN)
 
 #: other compilers than gcc have no such attribute
 _VECTOR_FORM = """#if defined(__clang__)

@@ -15,13 +15,14 @@ from tcore.codegen.grouping import Group, Limits, group
 from tcore.codegen.lowering import LoweringTable, NotLowered
 from tcore.codegen.walks import flatten
 from tcore.graph import Constant
-from tcore_cpu.assembler import HOST, Assembler
+from tcore_cpu.assembler import Assembler
 from tcore_cpu.draft import Draft, Fused, PythonStep
 from tcore_cpu.lengths import Lengths
-from tcore_cpu.native_steps import same
+from tcore_cpu.memory import Memory, members
+from tcore_cpu.ordering import in_frugal_order
 from tcore_cpu.plans import CopyPlan, KernelPlan, NotScheduled
 from tcore_cpu.printer import UnitPrinter
-from tcore_cpu.runtime_abi import DTYPES, Failure, Instruction
+from tcore_cpu.runtime_abi import DTYPES, MAX_DIMS, Failure, Instruction
 from tcore_cpu.schedule import schedule
 
 __all__ = ["NativeStep", "ProgramBuilder", "build", "is_array"]
@@ -32,11 +33,11 @@ NativeStep = Callable[["ProgramBuilder", Any], None]
 
 
 def is_array(type_: Any) -> bool:
-    """Whether values of a type are dense arrays (or scalars) of an element type that slots hold."""
+    """Whether values of a type are dense arrays (or scalars) of an element type and rank that slots hold; others are objects."""
     from tcore.scalar.type import Scalar
     from tcore.tensor.type import TensorType
 
-    return isinstance(type_, (TensorType, Scalar)) and type_.dtype in DTYPES
+    return isinstance(type_, (TensorType, Scalar)) and type_.dtype in DTYPES and getattr(type_, "ndim", 0) <= MAX_DIMS
 
 
 def _ndim(type_: Any) -> int:
@@ -58,6 +59,7 @@ def build(
     *,
     granularity: str = "segment",
     orderings: Mapping[Any, Sequence[Any]] | None = None,
+    share: bool = True,
 ) -> Draft:
     """The program that computes ``outputs`` from ``inputs`` by ``nodes``, which are in a legal order.
 
@@ -70,18 +72,10 @@ def build(
     granularity : {"segment", "node"}
     orderings : mapping from Apply to Applies, optional
         What must run before.
+    share : bool
+        Whether values take over the memory of others that nobody reads any more.
     """
-    return ProgramBuilder(inputs, nodes, outputs, table, printer, native).build(granularity, orderings or {})
-
-
-def _aliases(node: Any, native: NativeStep | None) -> dict[int, int]:
-    """Output position to the input whose memory it shows or takes over: by its op, or by the native step that runs it."""
-    found: dict[int, int] = {0: 0} if native is same else {}
-    for name in ("view_map", "destroy_map"):
-        for out, shown in (getattr(node.op, name, None) or {}).items():
-            if shown:
-                found[out] = shown[0]
-    return found
+    return ProgramBuilder(inputs, nodes, outputs, table, printer, native, share).build(granularity, orderings or {})
 
 
 class ProgramBuilder:
@@ -95,6 +89,7 @@ class ProgramBuilder:
         table: LoweringTable,
         printer: UnitPrinter,
         native: Mapping[type, NativeStep],
+        share: bool = True,
     ) -> None:
         self.inputs, self.nodes, self.outputs = list(inputs), list(nodes), list(outputs)
         self.table, self.printer, self.native = table, printer, native
@@ -105,18 +100,10 @@ class ProgramBuilder:
         self.fused: list[Fused] = []
         self.number = {node: k for k, node in enumerate(self.nodes)}
         self.reasons: dict[Any, str] = {}
-        self.root: dict[Any, Any] = {}
-        self.host: set[Any] = set()
-        self.last: dict[Any, int] = {}
-        self.free: list[int] = []
-        self.held: dict[Any, list[int]] = {}
-        self.expiring: dict[int, list[Any]] = {}  # step -> what is held until then
+        self.memory = Memory(self.nodes, self.inputs, self.outputs, native, self.assembler.emit, share)
         self.position = 0
-        self.destroyed: set[Any] = set()
-        self.writes: dict[Any, int] = {}  # memory -> how often it is overwritten
-        self.written: dict[Any, int] = {}  # variable -> how often it was when the variable was made
+        self.copied: dict[int, tuple[int, int]] = {}  # slots with what a step may overwrite -> its node, and no output
         self.available: set[Any] = set(self.inputs)
-        self.own_inputs = frozenset(self.inputs)
         self.buffers: dict[Any, Buffer] = {}
         self.variables: dict[Buffer, Any] = {}
 
@@ -147,24 +134,12 @@ class ProgramBuilder:
     def new(self, variable: Any, lengths: Sequence[int], like: Sequence[int] = ()) -> int:
         """Memory for a variable; returns its slot."""
         slot = self.slot(variable)
-        self.assembler.allocate(slot, self.buffer(variable), lengths, like)
+        self.assembler.allocate(slot, self.buffer(variable, lengths), lengths, like)
         return slot
 
-    def buffer(self, variable: Any) -> int:
-        """The buffer in which a variable is made: its own while anybody reads it, or the host's."""
-        if self.root.get(variable, variable) in self.host:
-            return HOST
-        if self.free:
-            number = self.free.pop()
-        else:
-            number = self.assembler.buffers
-            self.assembler.buffers += 1
-        root = self.root.get(variable, variable)
-        if root not in self.held:
-            self.held[root] = []
-            self.expiring.setdefault(max(self.last.get(root, -1), self.position), []).append(root)
-        self.held[root].append(number)
-        return number
+    def buffer(self, variable: Any, lengths: Sequence[int] = ()) -> int:
+        """The buffer in which a variable is made."""
+        return self.memory.place(variable, self.slot(variable), lengths, self.position)
 
     # -- planning
 
@@ -180,17 +155,17 @@ class ProgramBuilder:
             keep=self.stays_out,
         )
         self.reasons.update(grouping.reasons)
-        steps = list(grouping.steps)
-        self.plan_memory(steps)
+        steps = in_frugal_order(grouping.steps, orderings, self.memory)
+        self.memory.follow(steps)
         for variable in self.inputs:
             self.assembler.given.add(self.slot(variable))
         for self.position, step in enumerate(steps):
             self.lengths = Lengths(self.made, self.readable)
             self.step(step)
-            self.available.update(v for node in getattr(step, "nodes", (step,)) for v in node.outputs if v in self.slots)
-            self.release()
+            self.available.update(v for node in members(step) for v in node.outputs if v in self.slots)
+            self.memory.end_step(self.position)
         outputs = tuple(self.slot(variable) for variable in self.outputs)
-        code, bodies = self.assembler.pack()
+        code, bodies = self.assembler.pack(self.memory.buffers)
         return Draft(
             code,
             bodies,
@@ -200,10 +175,12 @@ class ProgramBuilder:
             outputs,
             tuple(self.python),
             tuple(self.nodes),
-            {slot: self.number[v.owner] for v, slot in self.slots.items() if v.owner in self.number},
-            self.assembler.buffers,
+            self.copied | {slot: (self.number[v.owner], v.index) for v, slot in self.slots.items() if v.owner in self.number},
+            self.memory.buffers,
             tuple(self.fused),
             {step.node: self.reasons.get(step.node, "its op has no native form") for step in self.python},
+            tuple(map(members, steps)),
+            tuple({stay.variable: stay for stay in self.memory.stays}.values()),
         )
 
     def stays_out(self, node: Any) -> bool:
@@ -215,40 +192,7 @@ class ProgramBuilder:
         """How the runtime checks an input."""
         type_ = variable.type
         dtype = DTYPES[type_.dtype if is_array(type_) else "object"]
-        return self.slots[variable], dtype, _ndim(type_), _mask(type_), int(variable in self.destroyed)
-
-    def plan_memory(self, steps: Sequence[Any]) -> None:
-        """Who shares memory with whom, until when it is read, and what Python sees."""
-        for node in self.nodes:
-            for out, shown in _aliases(node, self.native.get(type(node.op))).items():
-                source = node.inputs[shown]
-                self.root[node.outputs[out]] = self.root.get(source, source)
-        inputs = set(self.inputs)
-        for node in self.nodes:
-            for shown in (getattr(node.op, "destroy_map", None) or {}).values():
-                for k in shown:
-                    origin = self.root.get(node.inputs[k], node.inputs[k])
-                    self.writes[origin] = self.writes.get(origin, 0) + 1
-                    if origin in inputs:
-                        self.destroyed.add(origin)
-            self.written.update((v, self.writes.get(self.root.get(v, v), 0)) for v in node.outputs)
-        for position, step in enumerate(steps):
-            members = step.nodes if isinstance(step, Group) else (step,)
-            for node in members:
-                for variable in (*node.inputs, *node.outputs):
-                    self.last[self.root.get(variable, variable)] = position
-            if not isinstance(step, Group) and type(step.op) not in self.native:
-                self.show(step)
-        self.host.update(self.root.get(variable, variable) for variable in self.outputs)
-
-    def show(self, node: Any) -> None:
-        """Let Python see what a node reads."""
-        self.host.update(self.root.get(variable, variable) for variable in (*node.inputs, *node.outputs))
-
-    def release(self) -> None:
-        """Take back the buffers that nobody reads any more."""
-        for root in self.expiring.pop(self.position, ()):
-            self.free += self.held.pop(root)
+        return self.slots[variable], dtype, _ndim(type_), _mask(type_), int(variable in self.memory.destroyed)
 
     # -- steps
 
@@ -284,12 +228,16 @@ class ProgramBuilder:
         for k, variable in enumerate(node.inputs):
             slot = self.slot(variable)
             # values that are no arrays (generators) are objects, which nothing else can be a view of
-            if k in destroyed and self.root.get(variable, variable) in self.destroyed and hasattr(variable.type, "dtype"):
+            if k in destroyed and self.memory.root(variable) in self.memory.destroyed and is_array(variable.type):
                 own = self.assembler.slot(_ndim(variable.type), variable.type.dtype)
+                self.copied[own] = self.number[node], -1
                 self.assembler.emit(Instruction.PRIVATE, own, slot)
                 slot = own
             reads.append(slot)
+        self.memory.give_back()
         writes = tuple(self.slot(variable) for variable in node.outputs)
+        for variable in node.outputs:
+            self.memory.place_array(variable, self.slot(variable), self.position)
         self.assembler.emit(Instruction.CALL, len(self.python))
         self.python.append(PythonStep(node, tuple(reads), writes))
 
@@ -340,7 +288,9 @@ class ProgramBuilder:
                 assembler.kernel(plan, slot_of, site)
         phases = [phase for plan in plans if isinstance(plan, KernelPlan) for phase in plan.phases]
         bodies = dict.fromkeys(phase.body for phase in phases if phase.body is not None)
-        self.fused.append(Fused(tuple(step.nodes), tuple(bodies)))
+        launches = [plan for plan in plans if isinstance(plan, KernelPlan)]
+        tiles = max((phase.tile_bytes for phase in phases), default=0)
+        self.fused.append(Fused(tuple(step.nodes), tuple(bodies), tiles, max((sum(p.row_itemsizes) for p in launches), default=0)))
 
     def shape(self, step: Group, k: int) -> tuple[Expr, ...]:
         """Lengths of an output, in terms of what is there before the kernel runs."""
@@ -371,12 +321,7 @@ class ProgramBuilder:
 
     def readable(self, variable: Any) -> bool:
         """Whether the elements of an available variable are still in its memory at this step."""
-        if isinstance(variable, Constant):
-            return True
-        root = self.root.get(variable, variable)
-        if self.written.get(variable, 0) != self.writes.get(root, 0):
-            return False
-        return root in self.host or root in self.own_inputs or self.last.get(root, -1) >= self.position
+        return self.memory.readable(variable, self.position)
 
     def taken_over(self, step: Group, plans: Sequence[KernelPlan | CopyPlan]) -> set[int]:
         """Outputs that take over the memory of an input: not where several passes might still read it."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import IntEnum
 
-__all__ = ["DTYPES", "MAX_CELLS", "MAX_REFS", "RUNTIME_ABI", "Event", "Failure", "Instruction", "IntegerFunction", "ReduceOp", "RefKind"]
+__all__ = ["DTYPES", "MAX_CELLS", "MAX_DIMS", "MAX_REFS", "RUNTIME_ABI", "Event", "Failure", "Instruction", "IntegerFunction", "ReduceOp", "RefKind"]
 
 RUNTIME_ABI = 2
 """``TC_ABI``: part of the keys of the kernel store."""
@@ -12,6 +12,7 @@ RUNTIME_ABI = 2
 TILE = 512
 MAX_REFS = 40
 MAX_CELLS = 16
+MAX_DIMS = 32
 
 DTYPES: dict[str, int] = {
     name: number
@@ -71,6 +72,8 @@ class Instruction(IntEnum):
     PRIVATE = 18
     STRIDE = 19
     STORE = 20
+    RELEASE = 21
+    FORGET = 22
 
 
 class IntegerFunction(IntEnum):
@@ -114,3 +117,4 @@ class Event(IntEnum):
     ALLOC = 1
     CALL = 2
     FAILED = 3
+    FORGET = 4

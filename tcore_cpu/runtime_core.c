@@ -15,6 +15,7 @@
 #include "native/memory.h"
 #include "native/reductions.h"
 #include "native/loops.h"
+#include "native/streams.h"
 #include "native/jobs.h"
 #include "native/map.h"
 #include "native/rows.h"

@@ -22,6 +22,8 @@
 #define TC_MAXCELLS 16
 /* Size of the largest element: complex128. */
 #define TC_MAXITEM 16
+/* Seconds of long work after which the host is asked whether to go on. */
+#define TC_POLL 0.05
 
 /* TC_INTERFACE begin */
 
@@ -114,6 +116,7 @@ int tc_run_kernel(const tc_kernel *kernel, const tc_launch *launch);
 void tc_set_threads(int n); /* 0: as OMP_NUM_THREADS or the machine says */
 int tc_get_threads(void);
 void tc_set_grain(int64_t ns); /* work (nanoseconds) from which a kernel uses threads */
+void tc_set_stream(int64_t bytes); /* size from which a result goes around the caches; 0: what the largest cache holds */
 typedef void (*tc_task)(void *context, int64_t begin, int64_t end);
 void tc_parallel_for(int64_t n, int64_t grain, tc_task task, void *context);
 
@@ -122,6 +125,8 @@ void tc_block_free(void *block);
 void tc_cache_limit(int64_t bytes);
 int64_t tc_cache_held(void);
 void tc_cache_trim(void);
+int64_t tc_memory_watch(void); /* bytes of blocks of cached sizes in use; tc_memory_most counts from here */
+int64_t tc_memory_most(void);
 
 void tc_copy(char *to, const int64_t *to_strides, const char *from, const int64_t *from_strides,
              int ndim, const int64_t *extents, int itemsize);
@@ -169,7 +174,7 @@ enum tc_error_code {
     TC_ERROR_NEGATIVE = 5, TC_ERROR_RESHAPE = 6, TC_ERROR_BLAS = 7, TC_ERROR_STOPPED = 8
 };
 
-enum tc_event { TC_DONE = 0, TC_ALLOC = 1, TC_CALL = 2, TC_FAILED = 3 };
+enum tc_event { TC_DONE = 0, TC_ALLOC = 1, TC_CALL = 2, TC_FAILED = 3, TC_FORGET = 4 };
 
 typedef struct {
     int32_t nslots;
@@ -190,11 +195,13 @@ typedef struct {
     char **buffers;
     size_t *capacities;
     int64_t *lengths;   /* memory of the slots' dims and strides */
-    int64_t pc;
-    int64_t event_arg; /* slot of TC_ALLOC, step of TC_CALL */
+    int64_t pc;         /* where to go on; -1 behind the end */
+    int64_t event_arg; /* slot of TC_ALLOC and TC_FORGET, step of TC_CALL */
     tc_error error;
     void *host;
-    int (*on_long)(void *host); /* before and during work that is worth releasing the host's lock; not 0: stop */
+    void (*on_long)(void *host); /* before work that is worth releasing the host's lock */
+    int (*on_poll)(void *host);  /* about every TC_POLL seconds of such work; not 0: stop */
+    double polled;               /* when that was asked last */
 } tc_frame;
 
 /* A program from its flat description (see tcore_cpu/assembler.py); NULL when it is malformed. */
@@ -238,7 +245,9 @@ enum tc_instruction {
     TC_OP_CALL = 17,     /* step                   the host runs it */
     TC_OP_PRIVATE = 18,  /* slot source            the source itself where it may be written, else a copy */
     TC_OP_STRIDE = 19,   /* r slot axis */
-    TC_OP_STORE = 20     /* slot n (register)*n    into a contiguous int64 array */
+    TC_OP_STORE = 20,    /* slot n (register)*n    into a contiguous int64 array */
+    TC_OP_RELEASE = 21,  /* buffer                 nobody reads it any more: large memory goes back */
+    TC_OP_FORGET = 22    /* slot                   the same for an array of the host */
 };
 
 enum tc_function {

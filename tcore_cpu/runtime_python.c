@@ -10,7 +10,6 @@
 #include <numpy/arrayobject.h>
 #include <numpy/arrayscalars.h>
 #include <string.h>
-#include <time.h>
 
 #include "runtime_core.h"
 #include "native/python_arrays.h"
@@ -19,8 +18,8 @@
 #define TC_SOURCE_HASH "unknown"
 #endif
 
-/* Seconds between two looks at signals during long calls. */
-#define TC_SIGNALS 0.05
+/* Values of a step that are kept on the stack. */
+#define TC_STEP_VALUES 16
 
 typedef struct {
     PyObject_HEAD
@@ -30,6 +29,7 @@ typedef struct {
     input_spec *inputs;
     int *constant_slots;
     int *outputs;
+    int keeps;             /* whether intermediate values stay until the next call */
     int object_slots;      /* slots whose object is kept only during a call */
     int *touched;
     PyObject *constants;   /* tuple of arrays */
@@ -53,31 +53,26 @@ static void frame_free(Program *p, frame *f)
     PyMem_Free(f);
 }
 
-static double seconds(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
-
-/* Long work is coming: give the lock back, after a look at signals from time to time. */
-static int before_long_work(void *host)
+/* Long work is coming: give the lock back. */
+static void before_long_work(void *host)
 {
     frame *f = host;
-    double now = seconds();
-    if (f->released && now - f->checked > TC_SIGNALS) {
-        PyEval_RestoreThread(f->released);
-        f->released = NULL;
-        f->checked = now;
-        if (PyErr_CheckSignals())
-            return 1;
-    }
     if (!f->released) {
-        f->checked = now;
         f->went_long = 1;
         f->released = PyEval_SaveThread();
     }
-    return 0;
+}
+
+/* During long work: a look at signals; whether one of them ends the call. */
+static int check_signals(void *host)
+{
+    frame *f = host;
+    int stop;
+    if (f->released)
+        PyEval_RestoreThread(f->released);
+    stop = PyErr_CheckSignals();
+    f->released = stop ? NULL : PyEval_SaveThread();
+    return stop;
 }
 
 static void retake_lock(frame *f)
@@ -106,6 +101,7 @@ static frame *frame_take(Program *p)
     }
     f->core->host = f;
     f->core->on_long = before_long_work;
+    f->core->on_poll = check_signals;
     for (int k = 0; k < p->nconstants; k++) {
         PyObject *value = PyTuple_GET_ITEM(p->constants, k);
         int s = p->constant_slots[k];
@@ -116,26 +112,43 @@ static frame *frame_take(Program *p)
     return f;
 }
 
-static void frame_give_back(Program *p, frame *f)
+static void frame_empty(Program *p, frame *f)
 {
+    f->filled = 0;
     for (int k = 0; k < p->object_slots; k++)
         Py_CLEAR(f->objects[p->touched[k]]);
     tc_frame_release(f->core);
+}
+
+static void frame_give_back(Program *p, frame *f)
+{
+    if (p->keeps && f->filled) {
+        for (int k = 0; k < p->ninputs; k++)
+            Py_CLEAR(f->objects[p->inputs[k].slot]);
+        for (int k = 0; k < p->noutputs; k++)
+            Py_CLEAR(f->objects[p->outputs[k]]);
+    } else
+        frame_empty(p, f);
     f->next = p->frames;
     p->frames = f;
 }
 
 /* ---- running --------------------------------------------------------------------------------- */
 
-/* Lets the step that returned what nobody can take say which node it runs; ``arguments`` is what it was called with. */
-static void blame_step(PyObject *callable, PyObject *arguments)
+/* Lets the step that returned what nobody can take say which node it runs; ``values`` are what it was called with. */
+static void blame_step(PyObject *callable, PyObject *const *values, Py_ssize_t count)
 {
-    PyObject *type, *value, *trace, *blame, *result = NULL;
+    PyObject *type, *value, *trace, *blame, *result = NULL, *arguments;
     PyErr_Fetch(&type, &value, &trace);
     PyErr_NormalizeException(&type, &value, &trace);
     blame = PyObject_GetAttrString(callable, "blame");
-    if (blame && value)
+    arguments = blame && value ? PyTuple_New(count) : NULL;
+    if (arguments) {
+        for (Py_ssize_t k = 0; k < count; k++)
+            PyTuple_SET_ITEM(arguments, k, Py_NewRef(values[k]));
         result = PyObject_CallFunctionObjArgs(blame, value, arguments, NULL);
+        Py_DECREF(arguments);
+    }
     Py_XDECREF(blame);
     if (!result && PyErr_Occurred() && !PyErr_ExceptionMatches(PyExc_AttributeError)) {
         Py_XDECREF(type);
@@ -151,42 +164,42 @@ static int run_step(Program *p, frame *f, Py_ssize_t k)
 {
     PyObject *step = PyTuple_GET_ITEM(p->steps, k), *callable = PyTuple_GET_ITEM(step, 0);
     PyObject *reads = PyTuple_GET_ITEM(step, 1), *writes = PyTuple_GET_ITEM(step, 2);
-    Py_ssize_t nreads = PyTuple_GET_SIZE(reads), nwrites = PyTuple_GET_SIZE(writes);
-    PyObject *arguments = PyTuple_New(nreads), *results = NULL;
+    Py_ssize_t nreads = PyTuple_GET_SIZE(reads), nwrites = PyTuple_GET_SIZE(writes), given = 0;
+    PyObject *small[TC_STEP_VALUES], **arguments = small, *results = NULL;
     int status = -1;
-    for (Py_ssize_t i = 0; arguments && i < nreads; i++) {
-        PyObject *value = object_of_slot(f, (int)PyLong_AsLong(PyTuple_GET_ITEM(reads, i)));
-        if (!value)
-            goto done;
-        PyTuple_SET_ITEM(arguments, i, value);
+    if (nreads > TC_STEP_VALUES && !(arguments = PyMem_Calloc((size_t)nreads, sizeof *arguments))) {
+        PyErr_NoMemory();
+        return -1;
     }
-    if (!arguments)
-        goto done;
-    results = PyObject_CallObject(callable, arguments);
+    for (; given < nreads; given++)
+        if (!(arguments[given] = object_of_slot(f, (int)PyLong_AsLong(PyTuple_GET_ITEM(reads, given)))))
+            goto done;
+    results = PyObject_Vectorcall(callable, arguments, (size_t)nreads, NULL);
     if (!results)
         goto done;
     if (!PyTuple_Check(results) || PyTuple_GET_SIZE(results) != nwrites) {
         PyErr_Format(PyExc_TypeError, "a step returned %R instead of a tuple of %zd", results, nwrites);
-        blame_step(callable, arguments);
+        blame_step(callable, arguments, nreads);
         goto done;
     }
     for (Py_ssize_t i = 0; i < nwrites; i++)
         if (slot_from_result(f, (int)PyLong_AsLong(PyTuple_GET_ITEM(writes, i)), PyTuple_GET_ITEM(results, i))) {
-            blame_step(callable, arguments);
+            blame_step(callable, arguments, nreads);
             goto done;
         }
     status = 0;
 done:
-    Py_XDECREF(arguments);
+    while (given-- > 0)
+        Py_DECREF(arguments[given]);
+    if (arguments != small)
+        PyMem_Free(arguments);
     Py_XDECREF(results);
     return status;
 }
 
-/* Raises what on_error makes of the record; it gets the values of the inputs, too. */
-static void raise_record(Program *p, frame *f)
+static PyObject *input_values(Program *p, frame *f)
 {
-    const tc_error *e = &f->core->error;
-    PyObject *values = PyTuple_New(p->ninputs), *result;
+    PyObject *values = PyTuple_New(p->ninputs);
     for (int k = 0; values && k < p->ninputs; k++) {
         PyObject *value = object_of_slot(f, p->inputs[k].slot);
         if (!value)
@@ -194,6 +207,27 @@ static void raise_record(Program *p, frame *f)
         else
             PyTuple_SET_ITEM(values, k, value);
     }
+    return values;
+}
+
+static PyObject *lengths_of_slot(frame *f, int64_t slot)
+{
+    PyObject *lengths = PyTuple_New(slot < 0 ? 0 : f->core->slots[slot].ndim);
+    for (int d = 0; lengths && d < PyTuple_GET_SIZE(lengths); d++) {
+        PyObject *length = PyLong_FromLongLong(f->core->slots[slot].dims[d]);
+        if (!length)
+            Py_CLEAR(lengths);
+        else
+            PyTuple_SET_ITEM(lengths, d, length);
+    }
+    return lengths;
+}
+
+/* Raises what on_error makes of the record, and of the values of the inputs; where memory ran out, of the lengths of the array. */
+static void raise_record(Program *p, frame *f)
+{
+    const tc_error *e = &f->core->error;
+    PyObject *values = e->code == TC_ERROR_MEMORY ? lengths_of_slot(f, e->operand) : input_values(p, f), *result;
     if (!values)
         return;
     result = PyObject_CallFunction(p->on_error, "(LLLLLL)O", (long long)e->code, (long long)e->apply,
@@ -261,7 +295,7 @@ static int execute(Program *p, PyObject *const *values, PyObject **results)
             f->core->slots[p->inputs[k].slot].flags |= TC_SLOT_FOREIGN;
             p->inputs[k].copies++;
         }
-    f->went_long = 0;
+    f->went_long = f->filled = 0;
     tc_frame_start(f->core);
     for (;;) {
         int event = tc_frame_run(f->core);
@@ -275,6 +309,8 @@ static int execute(Program *p, PyObject *const *values, PyObject **results)
                 goto done;
             }
             Py_XSETREF(f->objects[f->core->event_arg], array);
+        } else if (event == TC_FORGET) {
+            Py_CLEAR(f->objects[f->core->event_arg]);
         } else if (event == TC_CALL) {
             if (run_step(p, f, f->core->event_arg))
                 goto done;
@@ -295,6 +331,7 @@ static int execute(Program *p, PyObject *const *values, PyObject **results)
             goto done;
         }
     status = 0;
+    f->filled = 1;
 done:
     if (status < 0)
         note_written(p, f);
@@ -323,6 +360,7 @@ static PyObject *program_call(PyObject *self, PyObject *const *args, size_t narg
 }
 
 #include "native/python_types.h"
+#include "native/python_steps.h"
 
 /* ---- module ---------------------------------------------------------------------------------- */
 
@@ -343,6 +381,16 @@ static PyObject *module_set_grain(PyObject *module, PyObject *arg)
     if (ns == -1 && PyErr_Occurred())
         return NULL;
     tc_set_grain(ns);
+    Py_RETURN_NONE;
+}
+
+static PyObject *module_set_stream(PyObject *module, PyObject *arg)
+{
+    long long bytes = PyLong_AsLongLong(arg);
+    (void)module;
+    if (bytes == -1 && PyErr_Occurred())
+        return NULL;
+    tc_set_stream(bytes);
     Py_RETURN_NONE;
 }
 
@@ -384,13 +432,30 @@ static PyObject *module_cache_held(PyObject *module, PyObject *unused)
     return PyLong_FromLongLong(tc_cache_held());
 }
 
+static PyObject *module_memory_watch(PyObject *module, PyObject *unused)
+{
+    (void)module;
+    (void)unused;
+    return PyLong_FromLongLong(tc_memory_watch());
+}
+
+static PyObject *module_memory_most(PyObject *module, PyObject *unused)
+{
+    (void)module;
+    (void)unused;
+    return PyLong_FromLongLong(tc_memory_most());
+}
+
 static PyMethodDef module_methods[] = {
     {"set_threads", module_set_threads, METH_O, "Threads of tcore's own loops; 0: as OMP_NUM_THREADS or the machine says."},
     {"set_grain", module_set_grain, METH_O, "Work in nanoseconds from which a kernel uses threads."},
+    {"set_stream", module_set_stream, METH_O, "Bytes from which a result goes around the caches; 0: what the largest cache holds."},
     {"set_blas", module_set_blas, METH_VARARGS, "set_blas(routine, address)"},
     {"set_blas_threads", module_set_blas_threads, METH_VARARGS, "Addresses of what tells and sets the threads of the BLAS."},
     {"cache_limit", module_cache_limit, METH_O, "Most bytes that the block cache keeps."},
     {"cache_held", module_cache_held, METH_NOARGS, "Bytes that the block cache holds now."},
+    {"memory_watch", module_memory_watch, METH_NOARGS, "Bytes of arrays and buffers of 256 KiB and more in use now; memory_most counts from here."},
+    {"memory_most", module_memory_most, METH_NOARGS, "The most such bytes in use at one time since memory_watch."},
     {NULL, NULL, 0, NULL},
 };
 
@@ -404,8 +469,12 @@ static int module_exec(PyObject *module)
     PyObject *entry = PyType_FromModuleAndSpec(module, &entry_spec, NULL);
     if (!entry || PyModule_AddObjectRef(module, "Entry", entry) < 0)
         return -1;
+    PyObject *step = PyType_FromModuleAndSpec(module, &cstep_spec, NULL);
+    if (!step || PyModule_AddObjectRef(module, "CStep", step) < 0)
+        return -1;
     Py_DECREF(program);
     Py_DECREF(entry);
+    Py_DECREF(step);
     return PyModule_AddIntConstant(module, "ABI", TC_ABI) < 0 ||
                    PyModule_AddStringConstant(module, "SOURCE_HASH", TC_SOURCE_HASH) < 0
                ? -1

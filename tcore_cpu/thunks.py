@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -58,7 +58,6 @@ class SegmentThunk:
 
     Attributes
     ----------
-    storage_map : dict from Variable to cell
     nodes : list of Apply
     position_of_error : int
     """
@@ -67,14 +66,16 @@ class SegmentThunk:
 
     def __init__(
         self, program: Any, inputs: Sequence[Cell], outputs: Sequence[Cell], fgraph: Any, storage_map: StorageMap,
-        allow_gc: bool, partial: Callable[[tuple[int, ...]], Any],
+        allow_gc: bool, partial: Callable[[tuple[int, ...]], Any], slots: Mapping[Variable, int],
     ) -> None:  # fmt: skip
         self.program = program
         self._partial = partial
         self.inputs, self.outputs = list(inputs), list(outputs)
         self.fgraph = fgraph
-        self.storage_map = storage_map
+        self._storage_map, self._slots = storage_map, slots
         self.allow_gc = allow_gc
+        if not allow_gc:
+            program.keep_values()
         self.nodes = list(fgraph.toposort())
         self.thunks = [self]
         self.position_of_error = -1
@@ -90,8 +91,17 @@ class SegmentThunk:
         for k, result in zip(wanted, results, strict=True):
             self.outputs[k][0] = _unwrapped(result, self._scalars[k])
 
+    @property
+    def storage_map(self) -> StorageMap:
+        """The cells; with ``allow_gc=False`` filled with what the last call left, as far as it was more than a number in a kernel."""
+        if not self.allow_gc:
+            for variable, slot in self._slots.items():
+                self._storage_map[variable][0] = self.program.kept_value(slot)
+        return self._storage_map
+
     def free(self) -> None:
-        """Nothing is kept between calls but buffers of the program."""
+        """Drop the intermediate values that ``allow_gc=False`` keeps."""
+        self.program.forget_values()
 
 
 class NodeCall:
@@ -99,23 +109,17 @@ class NodeCall:
 
     def __init__(self, program: Any, node: Apply) -> None:
         self._program = program
-        self._types = [variable.type for variable in node.inputs]
-        self._operands = _own_operands(node)
+        self._types = [variable.type for variable in dict.fromkeys(node.inputs) if not isinstance(variable, Constant)]
         self._scalars = [_is_scalar(variable) for variable in node.outputs]
 
+    def callables(self) -> list[Any]:
+        """What the block calls: the program itself, where its results need no change, and this for values that it refuses."""
+        return [self] if any(self._scalars) else [self._program, self]
+
     def __call__(self, *values: Any) -> tuple[Any, ...]:
-        """The outputs for these values of the block's variables of the node."""
-        results = _run(self._program, [self._types[k] for k in self._operands], [values[k] for k in self._operands])
+        """The outputs for the values of the node's inputs without constants, each once."""
+        results = _run(self._program, self._types, list(values))
         return tuple(_unwrapped(result, scalar) for result, scalar in zip(results, self._scalars, strict=True))
-
-
-def _own_operands(node: Apply) -> list[int]:
-    """Positions of the inputs that a node's program takes: no constants, each once."""
-    known: dict[Any, int] = {}
-    for k, variable in enumerate(node.inputs):
-        if not isinstance(variable, Constant):
-            known.setdefault(variable, k)
-    return list(known.values())
 
 
 class BlockThunk:

@@ -15,7 +15,7 @@ from tcore.configuration import config
 from tcore.graph import Constant, NoParams
 from tcore.graph.c_interface import ask, ask_compiler, ask_with_check, text_pieces
 from tcore_cpu.user_scopes import guarded, with_cleanup
-from tcore_cpu.user_templates import EXCEPTIONS, MODULE, OPERANDS, STRUCT
+from tcore_cpu.user_templates import EXCEPTIONS, MODULE, OLD_NAMES, OPERANDS, STRUCT
 
 __all__ = ["PLACEHOLDER", "Block", "params_of"]
 
@@ -51,8 +51,8 @@ class Block:
     reports : bool
         Whether what a node read is kept when it fails.
     called : collection of Apply
-        Nodes without C code of their own. Their cells hold callables, from the values of their inputs to a tuple of
-        outputs.
+        Nodes without C code of their own. Their cells hold callables, from the values of their inputs without constants,
+        each once, to a tuple or list of outputs: the first that does not refuse them with a TypeError counts.
 
     Attributes
     ----------
@@ -207,17 +207,20 @@ Py_XDECREF(tc_old);
         return f"{text}{cleanup}{_label(f'tc_cleaned_{k}')}Py_XDECREF(py_{name});\n"
 
     def _call(self, node: Any, sub: dict[str, str]) -> str:
-        """Values into Python, the call, and its results back: by nothing but the types' documented methods."""
-        inputs, outputs = self.arguments(node)
-        number = self.number(node)
-        lines = []
-        for name, variable in dict(zip(inputs, node.inputs, strict=True)).items():
-            lines.append(f"{{\n{variable.type.c_sync(name, sub)}\n}}")
-        lines.append(f"PyObject* tc_arguments[] = {{{', '.join(f'py_{name}' for name in inputs) or 'NULL'}}};")
-        lines.append(f"PyObject* tc_results = PyObject_Vectorcall(PyList_GET_ITEM(storage_tc_called_{number}, 0), tc_arguments, {len(inputs)}, NULL);")
+        """Values into Python objects, the call, and its results back: by nothing but the types' documented methods."""
+        operands = {self.names[v]: v for v in node.inputs if not isinstance(v, Constant)}
+        outputs = self.arguments(node)[1]
+        callables = f"storage_tc_called_{self.number(node)}"
+        lines = [f"{{\n{variable.type.c_sync(name, sub)}\n}}" for name, variable in operands.items()]
+        lines.append(f"PyObject* tc_arguments[] = {{{', '.join(f'py_{name}' for name in operands) or 'NULL'}}};")
+        lines.append("PyObject* tc_results = NULL;")
+        # each of them, but for the last, may refuse what it cannot take as it is
+        lines.append(f"for (Py_ssize_t k = 0; !tc_results && k < PyList_GET_SIZE({callables}); k++) {{")
+        lines.append(f"if (k > 0 && !PyErr_ExceptionMatches(PyExc_TypeError)) {sub['fail']}\nPyErr_Clear();")
+        lines.append(f"tc_results = PyObject_Vectorcall(PyList_GET_ITEM({callables}, k), tc_arguments, {len(operands)}, NULL);\n}}")
         lines.append(f"if (!tc_results) {sub['fail']}")
         for k, name in enumerate(outputs):
-            lines.append(f"Py_XDECREF(py_{name}); py_{name} = PyTuple_GET_ITEM(tc_results, {k}); Py_INCREF(py_{name});")
+            lines.append(f"Py_XDECREF(py_{name}); py_{name} = PySequence_Fast_GET_ITEM(tc_results, {k}); Py_INCREF(py_{name});")
         lines.append("Py_DECREF(tc_results);")
         for name, variable in zip(outputs, node.outputs, strict=True):
             lines.append(f"{{\n{ask(variable.type, 'c_cleanup', name, sub, default='')}\n}}")
@@ -311,6 +314,7 @@ Py_XDECREF(tc_old);
             # documented declarations that a node does not use
             '#pragma GCC diagnostic ignored "-Wunused-local-typedefs"',
             *(f"#include {header}" if header[0] in '<"' else f'#include "{header}"' for header in headers),
+            OLD_NAMES,
             *support,
             *(_joined(ask(node.op, "c_support_code_apply", node, self.name(node))) for node in own),
             EXCEPTIONS,

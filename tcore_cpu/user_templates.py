@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
-__all__ = ["EXCEPTIONS", "MODULE", "OPERANDS", "STRUCT"]
+__all__ = ["EXCEPTIONS", "MODULE", "OLD_NAMES", "OPERANDS", "STRUCT"]
+
+OLD_NAMES = """\
+/* Names of NumPy 1 and Python 2 that the documentation prints. */
+#ifndef NPY_ARRAY_UPDATEIFCOPY
+#define NPY_ARRAY_UPDATEIFCOPY NPY_ARRAY_WRITEBACKIFCOPY
+#endif
+#ifndef PyString_FromFormat
+#define PyString_FromFormat PyUnicode_FromFormat
+#endif
+typedef npy_int8 numpy_int8; typedef npy_int16 numpy_int16; typedef npy_int32 numpy_int32; typedef npy_int64 numpy_int64;
+typedef npy_uint8 numpy_uint8; typedef npy_uint16 numpy_uint16; typedef npy_uint32 numpy_uint32; typedef npy_uint64 numpy_uint64;
+typedef npy_float32 numpy_float32; typedef npy_float64 numpy_float64;
+"""
 
 EXCEPTIONS = r"""
 #ifdef __cpp_exceptions

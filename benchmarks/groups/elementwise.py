@@ -28,6 +28,12 @@ class FusedElementwise(Row):
     def bytes_moved(self):
         return 5 * 8 * self.n
 
+    def exponentials(self):
+        return self.n
+
+    def operations(self):
+        return 8 * self.n
+
     def numpy(self, data) -> Call:
         a, b, c, d = data.vectors
         return lambda: 2 * a + 3 * b - np.sqrt(c) * np.exp(-d)

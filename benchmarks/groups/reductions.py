@@ -79,8 +79,11 @@ class Sum(MatrixRow):
     def summary(self):
         return f"sum over axis {self.axis} of 8000 x 1000"
 
-    def bytes_moved(self):
+    def bytes_read(self):
         return self.matrix_bytes()
+
+    def operations(self):
+        return self.n * self.m
 
     def numpy(self, data) -> Call:
         return lambda: data.x.sum(axis=self.axis)
@@ -108,6 +111,12 @@ class Softmax(MatrixRow):
 
     def bytes_moved(self):
         return 2 * self.matrix_bytes()
+
+    def exponentials(self):
+        return self.n * self.m
+
+    def operations(self):
+        return 5 * self.n * self.m
 
     def numpy(self, data) -> Call:
         def softmax() -> np.ndarray:
@@ -149,6 +158,9 @@ class LayerNorm(MatrixRow):
 
     def bytes_moved(self):
         return 2 * self.matrix_bytes()
+
+    def operations(self):
+        return 7 * self.n * self.m
 
     def numpy(self, data) -> Call:
         def layer_norm() -> np.ndarray:
@@ -203,8 +215,14 @@ class LogSumExp(MatrixRow):
     summary = "logsumexp over the rows of 8000 x 1000"
     goal = Goal(peer=1.0, numpy=0.5, limit=1.5)
 
-    def bytes_moved(self):
+    def bytes_read(self):
         return self.matrix_bytes()
+
+    def exponentials(self):
+        return self.n * self.m
+
+    def operations(self):
+        return 4 * self.n * self.m
 
     def numpy(self, data) -> Call:
         def logsumexp() -> np.ndarray:
@@ -239,6 +257,12 @@ class LogSumExpGradient(MatrixRow):
 
     def bytes_moved(self):
         return 2 * self.matrix_bytes()
+
+    def exponentials(self):
+        return self.n * self.m
+
+    def operations(self):
+        return 5 * self.n * self.m
 
     def numpy(self, data) -> Call:
         def both() -> tuple[np.ndarray, np.ndarray]:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 from attrs import frozen
 from row import Call, Row
 
-__all__ = ["COPY", "GEMM", "ROWS"]
+__all__ = ["BOUNDS", "ROWS"]
 
 
 @frozen
@@ -29,16 +31,53 @@ class CopyBandwidth(Row):
         return 2 * 8 * self.n
 
     def numpy(self, data) -> Call:
-        """NumPy copies without the interpreter's lock, so that its threads do run at once."""
         threads = available_cores()
-        parts = list(zip(np.array_split(data.target, threads), np.array_split(data.source, threads), strict=True))
-        pool = ThreadPoolExecutor(threads)
+        parts = zip(np.array_split(data.target, threads), np.array_split(data.source, threads), strict=True)
+        return in_threads(lambda part: np.copyto(*part), list(parts), lambda _: data.target[:1000])
 
-        def copy() -> np.ndarray:
-            list(pool.map(lambda part: np.copyto(*part), parts))
-            return data.target[:1000]
 
-        return copy
+@frozen
+class ReadBandwidth(Row):
+    """The highest number: its vector form waits for memory alone. (The copy reads its target, too, before it writes.)"""
+
+    name = "read"
+    summary = "160 MB read by all cores"
+    tiny = {"n": 1000}
+    n: int = 20_000_000
+
+    def data(self):
+        return SimpleNamespace(source=np.ones(self.n))
+
+    def bytes_read(self):
+        return 8 * self.n
+
+    def numpy(self, data) -> Call:
+        return in_threads(np.max, np.array_split(data.source, available_cores()), max)
+
+
+@frozen
+class Exponentials(Row):
+    """The vector form that NumPy brings, by all cores, on numbers that stay in the cache."""
+
+    name = "exp"
+    summary = "exponentials of 8,192 numbers, 100 times, by each core"
+    tiny = {"repeats": 1}
+    n: int = 8192
+    repeats: int = 100
+
+    def data(self):
+        return SimpleNamespace(x=np.linspace(-1, 1, self.n))
+
+    def exponentials(self):
+        return self.n * self.repeats * available_cores()
+
+    def numpy(self, data) -> Call:
+        def work(out: np.ndarray) -> None:
+            for _ in range(self.repeats):
+                np.exp(data.x, out=out)
+
+        outs = [np.empty(self.n) for _ in range(available_cores())]
+        return in_threads(work, outs, lambda _: outs[0])
 
 
 @frozen
@@ -61,10 +100,16 @@ class MatrixProduct(Row):
         return lambda: np.matmul(data.a, data.b, out=data.out)
 
 
+def in_threads(work: Callable[[Any], Any], parts: list[Any], result: Callable[[list[Any]], Any]) -> Call:
+    """A call that works on each part in a thread of its own; NumPy works without the interpreter's lock, so that they do run at once."""
+    pool = ThreadPoolExecutor(len(parts))
+    return lambda: result(list(pool.map(work, parts)))
+
+
 def available_cores() -> int:
     """Those that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-COPY, GEMM = CopyBandwidth(), MatrixProduct()
-ROWS = (COPY, GEMM)
+BOUNDS = {"copy": CopyBandwidth(), "read": ReadBandwidth(), "gemm": MatrixProduct(), "exp": Exponentials()}
+ROWS = tuple(BOUNDS.values())

@@ -31,8 +31,11 @@ class LogisticRegression(Row):
         x, y = rng.normal(size=(self.examples, self.features)), rng.integers(0, 2, self.examples).astype("float64")
         return SimpleNamespace(x=x, y=y, w=0.1 * rng.normal(size=self.features))
 
-    def flops(self):
-        return 4 * self.examples * self.features
+    def operations(self):
+        return 4 * self.examples * self.features  # products with a vector: the cache decides, so that this is no limit
+
+    def traffic(self):
+        return 8 * self.features * (self.examples + 2)
 
     def numpy(self, data) -> Call:
         x, y, w, b = data.x, data.y, data.w.copy(), np.zeros(())
@@ -144,6 +147,13 @@ class Perceptron(Row):
     def flops(self):
         products = [2 * self.examples * rows * columns for rows, columns in self.widths()]
         return 3 * sum(products) - products[0]  # forward, to the weights, to the values before: but not to x
+
+    def exponentials(self):
+        return self.examples * sum(columns for _, columns in self.widths())
+
+    def traffic(self):
+        weights = sum(rows * columns for rows, columns in self.widths())
+        return 8 * (self.examples * self.pixels + 2 * weights)
 
     def numpy(self, data) -> Call:
         layers = [(w.copy(), b.copy()) for w, b in data.layers]

@@ -38,7 +38,8 @@ class Supervisor(Feature):
         if handler is None or self.protected.keys().isdisjoint(handler.destroyed_roots()):
             return
         variable = next(variable for variable in self.protected if variable in handler.destroyed_roots())
-        raise InconsistencyError(f"the input {variable} is protected, but a node overwrites it")
+        node = next(iter(handler.destroyers_of(variable)))
+        raise InconsistencyError(f"the input {variable} is protected, but {node} overwrites it", nodes=[node])
 
 
 def _aliased(node: Apply, index: int) -> list[Variable]:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tcore.compile.explanation import Explanation
+    from tcore.compile.memory_plan import MemoryPlan
 
 __all__ = ["AliasedMemoryError", "Function", "MissingInputError", "UnusedInputError"]
 
@@ -453,6 +454,24 @@ class Function:
         from tcore.compile.explanation import explain  # a report, which few programs ask for
 
         return explain(self)
+
+    def memory_plan(self, *arguments: Any, **named: Any) -> MemoryPlan:
+        """Which values of a call have memory, how long, and how much at once.
+
+        Parameters
+        ----------
+        *arguments, **named : array or tuple of int
+            Example arguments, or their shapes (a tuple is a shape), by position or by name; without them lengths stand in the plan
+            as texts. Nothing is computed.
+
+        Returns
+        -------
+        MemoryPlan
+            Has ``peak``, ``values``, ``steps``; ``print`` shows a table.
+        """
+        from tcore.compile.memory_plan import memory_plan  # a report, which few programs ask for
+
+        return memory_plan(self, arguments, named)
 
     def export(self, path: str | os.PathLike[str], **options: Any) -> list[Path]:
         """Write the function as a library that needs neither tcore nor Python.

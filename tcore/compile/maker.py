@@ -142,6 +142,7 @@ class FunctionMaker:
                 raise InconsistencyError(
                     f"the graph holds ops that overwrite their inputs, and no order of its nodes gives right results: {error}. "
                     "Let them work on a copy, or declare an input that may be overwritten with In(variable, mutable=True)."
+                    + "".join(f"\n  created: {made}" for node in error.nodes[:4] if (made := creation_report(node.outputs[0])))
                 ) from error
         return fgraph
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from typing import TYPE_CHECKING
 
 from tcore.graph.trace import warn_user
@@ -71,6 +70,8 @@ def warn_of_unknown_tags(query: Query, db: DB, ask_all: Callable[[], object]) ->
 
 
 def _warn(what: str, tag: str, known: set[str]) -> None:
+    import difflib  # only slips need it
+
     near = difflib.get_close_matches(tag, sorted(known | DOCUMENTED_TAGS), 3, cutoff=0.7)
     hint = f": did you mean {' or '.join(map(repr, near))}?" if near else "; `tcore optimizations` lists all that are there"
     effect = "so that nothing is applied" if what == "requires" else "which has no effect"

@@ -18,6 +18,8 @@ from tcore.tensor.dimshuffle import DimShuffle
 from tcore.tensor.elemwise import Elemwise
 from tcore.tensor.incsubtensor import IncSubtensor
 from tcore.tensor.join import Join, Split
+from tcore.tensor.random.mrg_op import MRGUniform
+from tcore.tensor.random.philox import PhiloxUniform
 from tcore.tensor.reshape import Reshape
 from tcore.tensor.subtensor import Subtensor
 
@@ -82,7 +84,7 @@ class GpuAlloc(GpuOp):
         return f"GpuAlloc<{self.context_name}>"
 
 
-@stays_on_host(Subtensor, Reshape, Alloc)
+@stays_on_host(Subtensor, Reshape, Alloc, PhiloxUniform)
 def _all_but_the_first(op: Op, count: int) -> Sequence[int]:
     """Indices, and lengths of axes."""
     return range(1, count)
@@ -91,6 +93,11 @@ def _all_but_the_first(op: Op, count: int) -> Sequence[int]:
 @stays_on_host(IncSubtensor)
 def _indices_after_the_value(op: Op, count: int) -> Sequence[int]:
     return range(2, count)
+
+
+@stays_on_host(MRGUniform)
+def _counts(op: Op, count: int) -> Sequence[int]:
+    return range(3, count)
 
 
 @stays_on_host(Join)

@@ -1,7 +1,7 @@
 """Moves the work of a graph to a device.
 
-Floating inputs of one axis or more go to the device first; then, in one walk from inputs to outputs, a node with a device form follows
-when what it needs is there. Integers, shapes and single numbers stay where they are, and so does a variable whose ``tag.target`` is
+Floating inputs of one axis or more, and the states of generators, go to the device first; then, in one walk from inputs to outputs, a
+node with a device form follows when what it needs is there. Integers, shapes and single numbers stay where they are, and so does a variable whose ``tag.target`` is
 ``"cpu"``. What the user gets back is moved to the host, unless it was asked for on the device.
 """
 
@@ -157,9 +157,10 @@ def _possible(variable: Variable) -> bool:
 
 
 def _moves(variable: Variable) -> bool:
-    """Whether a source goes to the device: floating, one axis or more, and not tagged to stay."""
+    """Whether a source goes to the device: floating or the state of a generator, one axis or more, and not tagged to stay."""
     kind = variable.type
-    if not isinstance(kind, TensorType) or not kind.dtype.startswith("float") or not move_to_gpu(kind) or not _possible(variable):
+    draws = variable.has_tag() and getattr(variable.tag, "is_rng", False)
+    if not isinstance(kind, TensorType) or not (kind.dtype.startswith("float") or draws) or not move_to_gpu(kind) or not _possible(variable):
         return False
     return not (variable.has_tag() and getattr(variable.tag, "target", None) == "cpu")
 

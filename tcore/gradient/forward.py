@@ -109,8 +109,11 @@ def _checked(node: Apply, found: Any) -> list[Variable | None]:
     checked: list[Variable | None] = []
     for i, (item, output) in enumerate(zip(found, node.outputs, strict=True)):
         tangent = item if item is None or isinstance(item, Variable) else as_variable(item)
-        checked.append(None if tangent is None or is_disconnected(tangent) else tangent)
-        if checked[-1] is None or is_null(tangent) or not hasattr(output.type, "ndim"):
+        if tangent is None or is_disconnected(tangent):
+            checked.append(None)
+            continue
+        checked.append(tangent)
+        if is_null(tangent) or not hasattr(output.type, "ndim"):
             continue
         problem = _unlike(tangent, output)
         if problem:

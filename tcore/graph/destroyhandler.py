@@ -21,11 +21,11 @@ from typing import TYPE_CHECKING, Any
 from tcore.configuration import config
 from tcore.graph.errors import InconsistencyError
 from tcore.graph.features import AlreadyThere, Feature
-from tcore.graph.traversal import io_toposort
+from tcore.graph.traversal import CycleError, io_toposort
 from tcore.graph.variable import Constant
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, KeysView
+    from collections.abc import Iterable, KeysView, Sequence
 
     from tcore.graph.apply import Apply
     from tcore.graph.fgraph import FunctionGraph
@@ -83,6 +83,11 @@ def _destroyed_inputs(node: Apply) -> list[int]:
     return list(dict.fromkeys(i for inputs in destroys.values() for i in inputs)) if destroys else []
 
 
+def _rivalry(root: Variable, nodes: Sequence[Apply]) -> tuple[str, Sequence[Apply]]:
+    """The message about nodes that overwrite one value, and the first two of them."""
+    return f"{nodes[0]} and {nodes[1]} both overwrite {root}", nodes[:2]
+
+
 class DestroyHandler(Feature):
     """Lets a graph hold in-place ops: validates them and orders their readers before them.
 
@@ -106,7 +111,8 @@ class DestroyHandler(Feature):
         # what changed since the last successful validation
         self._unchecked: dict[Apply, None] = {}
         self._unread: dict[tuple[Any, Variable], None] = {}
-        self._cycle: str | None = None
+        #: why there is no order, and the nodes that it is about
+        self._cycle: tuple[str, Sequence[Apply]] | None = None
 
     def clone(self) -> DestroyHandler:
         """A handler for a copy of the graph."""
@@ -138,15 +144,17 @@ class DestroyHandler(Feature):
         outputs = [*fgraph.outputs, *(node.outputs[0] for node in fgraph.apply_nodes)]
         try:
             nodes = io_toposort(fgraph.inputs, outputs)
-        except ValueError as error:
-            self._cycle = str(error)  # of data alone: nothing can be said about views and destroyers
+        except CycleError as error:
+            self._cycle = str(error), error.cycle  # of data alone: nothing can be said about views and destroyers
             return
         for node in nodes:
             self.on_import(fgraph, node, "rebuild")
         try:
             nodes = io_toposort(fgraph.inputs, outputs, self.orderings(fgraph))
-        except ValueError as error:
-            self._cycle = str(error)
+        except CycleError as error:
+            # each of two that overwrite one value would come before the other: say that rather than how they need one another
+            rivals = next(((root, list(several)) for root, several in self._destroyers.items() if len(several) > 1), None)
+            self._cycle = (str(error), error.cycle) if rivals is None else _rivalry(*rivals)
         for position, node in enumerate(nodes):
             self._label[node] = (position + 1) * _GAP
 
@@ -202,6 +210,10 @@ class DestroyHandler(Feature):
     def destroyed_roots(self) -> KeysView[Variable]:
         """The variables, none of them a view, whose memory some node overwrites."""
         return self._destroyers.keys()
+
+    def destroyers_of(self, root: Variable) -> list[Apply]:
+        """The nodes that overwrite the memory of a variable that is no view."""
+        return list(self._destroyers.get(root, ()))
 
     # ------------------------------------------------------------ events
 
@@ -350,7 +362,8 @@ class DestroyHandler(Feature):
         """
         self._recover()
         if self._cycle is not None:
-            raise InconsistencyError(self._cycle)
+            text, involved = self._cycle
+            raise InconsistencyError(text, nodes=involved)
         if not self._unchecked and not self._unread:
             return
         for node in self._unchecked:
@@ -370,7 +383,7 @@ class DestroyHandler(Feature):
                         continue  # was checked with all its readers
                     if reader == "output":
                         if any(client[0] == "output" for client in clients.get(variable, ())):
-                            raise InconsistencyError(f"{destroyer} overwrites {variable}, an output of the graph")
+                            raise InconsistencyError(f"{destroyer} overwrites {variable}, an output of the graph", nodes=[destroyer])
                     elif reader is destroyer:
                         self._check_destroyer(destroyer)
                     elif reader in nodes and any(argument is variable for argument in reader.inputs):
@@ -385,20 +398,21 @@ class DestroyHandler(Feature):
             variable = node.inputs[i]
             for root in self.roots(variable):
                 if isinstance(root, Constant):
-                    raise InconsistencyError(f"{node} overwrites the constant {root}")
+                    raise InconsistencyError(f"{node} overwrites the constant {root}", nodes=[node])
                 others = [other for other in self._destroyers[root] if other is not node]
                 if others:
-                    raise InconsistencyError(f"{node} and {others[0]} both overwrite {root}")
+                    text, rivals = _rivalry(root, [node, *others])
+                    raise InconsistencyError(text, nodes=rivals)
             for alias in self.aliases(variable):
                 for reader, j in clients[alias]:
                     if reader == "output":
-                        raise InconsistencyError(f"{node} overwrites {alias}, an output of the graph")
+                        raise InconsistencyError(f"{node} overwrites {alias}, an output of the graph", nodes=[node])
                     if reader is not node:
                         self._order(reader, node)
                     elif j != i:
                         tolerated = (i, j) in aliased or (alias is variable and (i, j) in same)
                         if not tolerated:
-                            raise InconsistencyError(f"{node} overwrites input {i}, whose memory input {j} uses, too")
+                            raise InconsistencyError(f"{node} overwrites input {i}, whose memory input {j} uses, too", nodes=[node])
 
     def _order(self, reader: Apply, destroyer: Apply) -> None:
         """``reader`` runs before ``destroyer`` from now on."""
@@ -407,7 +421,7 @@ class DestroyHandler(Feature):
         if self._label[reader] >= self._label[destroyer] and not self._raise(
             destroyer, self._label[reader] + 1, reader, limit=_SEARCH_LIMIT[config.cycle_detection]
         ):
-            raise InconsistencyError(f"{destroyer} overwrites what {reader} reads later")
+            raise InconsistencyError(f"{destroyer} overwrites what {reader} reads later", nodes=[destroyer, reader])
         self._before.setdefault(destroyer, {})[reader] = None
         self._after.setdefault(reader, {})[destroyer] = None
 
@@ -427,7 +441,7 @@ class DestroyHandler(Feature):
                 for changed, old in raised:
                     labels[changed] = old
                 if limit is None:
-                    self._cycle = f"{barrier} needs its own result"
+                    self._cycle = f"{barrier} needs its own result", (barrier,)
                 return False
             raised.append((node, labels[node]))
             new = labels[node] = wanted[node]

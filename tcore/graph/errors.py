@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tcore.graph.apply import Apply
 
 __all__ = [
     "BadOptimization",
@@ -36,8 +41,16 @@ class MissingInputError(Exception):
 class InconsistencyError(Exception):
     """A change would make a graph wrong: a cycle, a destroyed input, a broken type.
 
-    Optimizations that cause one are rolled back; it reaches users only as the reason in a report.
+    Optimizations that cause one are rolled back; it reaches users only as the reason in a report. ``nodes`` are those that cannot
+    both be had, for who tells a user where they were made.
     """
+
+    def __init__(self, *args: object, nodes: Sequence[Apply] = ()) -> None:
+        super().__init__(*args)
+        self.nodes = tuple(nodes)
+
+    def __reduce__(self) -> tuple[type[InconsistencyError], tuple[Any, ...]]:
+        return type(self), self.args
 
 
 class NullTypeError(TypeError):

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from tcore.graph.apply import Apply
 
 __all__ = [
+    "CycleError",
     "ancestors",
     "general_toposort",
     "inputs",
@@ -33,6 +34,14 @@ __all__ = [
 ]
 
 T = TypeVar("T")
+
+
+class CycleError(ValueError):
+    """No order puts everything behind what it needs; ``cycle`` is what needs itself, each the next one."""
+
+    def __init__(self, text: str, cycle: Sequence[Any] = ()) -> None:
+        super().__init__(text)
+        self.cycle = tuple(cycle)
 
 
 def stack_search(
@@ -247,7 +256,7 @@ def _report_cycle(order: list[T], stack: list[T], open_until: Mapping[T, bool], 
         print("sorted:", order)
         print("waiting:", path)
     cycle = path[path.index(again) :]
-    raise ValueError(f"the graph has a cycle: {' needs '.join(map(str, [*cycle, again]))}")
+    raise CycleError(f"the graph has a cycle: {' needs '.join(map(str, [*cycle, again]))}", cycle)
 
 
 def io_toposort(

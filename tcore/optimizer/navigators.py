@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import sys
 from collections import deque
 from time import perf_counter
@@ -141,6 +140,8 @@ class TopoOptimizer(NavigatorOptimizer):
         if self.order == "out_to_in":
             queue.reverse()
         elif self.order == "random":
+            import random  # of no use to any other order, and one of the slower modules of the library
+
             random.Random(self.seed).shuffle(queue)  # noqa: S311 - an order, no secret
         sorted_at = perf_counter()
         tracker = ChangeTracker()

@@ -7,11 +7,11 @@ nothing. References to other packages (``requires``) are names only.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from attrs import field
 
+from tcore.plugins.references import is_module, is_reference
 from tcore.records import frozen
 
 if TYPE_CHECKING:
@@ -35,29 +35,31 @@ __all__ = [
     "TypeSpec",
 ]
 
-_REFERENCE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
-_MODULE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
-_NAME = re.compile(r"[A-Za-z][\w.+-]*")
 _REPORT = ("ok", "missing", "problem", "info")
 
 
+def _is_name(text: str) -> bool:
+    """A letter, then letters, digits and ``_.+-``: no regular expression, since compiling one costs more than all checks."""
+    return text[:1].isascii() and text[:1].isalpha() and all(c.isalnum() or c in "_.+-" for c in text)
+
+
 def _reference(instance: object, attribute: Attribute[str], value: object) -> None:
-    if not isinstance(value, str) or not _REFERENCE.fullmatch(value):
+    if not isinstance(value, str) or not is_reference(value):
         raise ValueError(f"{type(instance).__name__}.{attribute.name} must read 'package.module:attribute', got {value!r}")
 
 
 def _module_or_reference(instance: object, attribute: Attribute[str], value: object) -> None:
-    if not isinstance(value, str) or not (_MODULE.fullmatch(value) or _REFERENCE.fullmatch(value)):
+    if not isinstance(value, str) or not (is_module(value) or is_reference(value)):
         raise ValueError(f"{type(instance).__name__}.{attribute.name} must read 'package.module' or 'package.module:attribute', got {value!r}")
 
 
 def _name(instance: object, attribute: Attribute[str], value: object) -> None:
-    if not isinstance(value, str) or not _NAME.fullmatch(value):
+    if not isinstance(value, str) or not _is_name(value):
         raise ValueError(f"{type(instance).__name__}.{attribute.name} must be a plain name, got {value!r}")
 
 
 def _module(instance: object, attribute: Attribute[str], value: object) -> None:
-    if not isinstance(value, str) or not _MODULE.fullmatch(value):
+    if not isinstance(value, str) or not is_module(value):
         raise ValueError(f"{type(instance).__name__}.{attribute.name} must be a dotted module name, got {value!r}")
 
 

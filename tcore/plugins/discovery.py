@@ -18,6 +18,7 @@ from typing import Any
 
 from attrs import field
 
+from tcore.plugins.references import is_module, is_reference
 from tcore.records import frozen
 
 __all__ = ["CLAIM_GROUPS", "Broken", "Candidate", "Claim", "Installed", "Source", "scan"]
@@ -25,7 +26,6 @@ __all__ = ["CLAIM_GROUPS", "Broken", "Candidate", "Claim", "Installed", "Source"
 #: Groups whose names may be asked for.
 CLAIM_GROUPS = ("backends", "devices", "commands", "modules", "values")
 _PREFIX = "tcore."
-_REFERENCE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*(:[A-Za-z_]\w*(\.[A-Za-z_]\w*)*)?")
 
 
 @frozen
@@ -271,7 +271,7 @@ def read_entry_points(text: str, source: Source) -> tuple[list[Candidate], list[
     for name, value in groups.get("plugins", []):
         if name in plugins:
             broken.append(Broken(name, source, f"is declared twice: {plugins[name]} and {value}"))
-        elif not _REFERENCE.fullmatch(value):
+        elif not (is_module(value) or is_reference(value)):
             broken.append(Broken(name, source, f"entry point {name} = {value!r} names no module"))
         else:
             plugins[name] = value
@@ -279,7 +279,7 @@ def read_entry_points(text: str, source: Source) -> tuple[list[Candidate], list[
     claims: dict[str, list[Claim]] = {name: [] for name in plugins}
     for kind in CLAIM_GROUPS:
         for name, value in groups.get(kind, []):
-            if not _REFERENCE.fullmatch(value):
+            if not (is_module(value) or is_reference(value)):
                 broken.append(Broken(name, source, f"entry point {name} = {value!r} in {_PREFIX}{kind} names no module"))
                 continue
             owner = _owner(plugins, name, value)

@@ -8,7 +8,18 @@ from typing import Any
 
 from tcore.plugins.errors import PluginError
 
-__all__ = ["package_of", "resolve", "resolve_foreign"]
+__all__ = ["is_module", "is_reference", "package_of", "resolve", "resolve_foreign"]
+
+
+def is_module(text: str) -> bool:
+    """Whether ``text`` is a dotted name, as of a module."""
+    return all(map(str.isidentifier, text.split(".")))
+
+
+def is_reference(text: str) -> bool:
+    """Whether ``text`` reads ``package.module:attribute``."""
+    module, colon, path = text.partition(":")
+    return bool(colon) and is_module(module) and is_module(path)
 
 
 def resolve(reference: str) -> Any:

@@ -56,9 +56,9 @@ class ScalarC:
         if "float" in self.dtype:
             value = float(data)
             if math.isnan(value):
-                return f"(({kind})NPY_NAN)"
+                return f"(({kind})NAN)"
             if value in (float("inf"), float("-inf")):
-                return f"(({kind}){'-' if value < 0 else ''}NPY_INFINITY)"
+                return f"(({kind}){'-' if value < 0 else ''}INFINITY)"
             return f"(({kind}){value.hex()})"
         value = int(data)
         if self.dtype == "int64" and value == -(2**63):

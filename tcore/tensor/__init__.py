@@ -48,6 +48,7 @@ import tcore.tensor.constant_rules  # noqa: F401 - adds rules  # isort: skip
 #: documented names that live elsewhere: on floors above this one, or too seldom used to load at once
 _ELSEWHERE = {
     **dict.fromkeys(("choose", "compress"), "tcore.tensor.choosing"),
+    **dict.fromkeys(("einsum", "matmul", "vecdot"), "tcore.tensor.contraction"),
     **dict.fromkeys(("CumOp", "LinearRecurrence", "cumprod", "cumsum"), "tcore.tensor.cumulative"),
     **dict.fromkeys(("bartlett", "diff", "to_one_hot"), "tcore.tensor.differences"),
     **dict.fromkeys(("RavelMultiIndex", "UnravelIndex", "ravel_multi_index", "unravel_index"), "tcore.tensor.index_tricks"),
@@ -83,6 +84,7 @@ __all__ = sorted(  # noqa: PLE0605 - what the families list
 if _TYPE_CHECKING:
     from tcore.tensor.blas import *
     from tcore.tensor.choosing import *
+    from tcore.tensor.contraction import *
     from tcore.tensor.cumulative import *
     from tcore.tensor.differences import *
     from tcore.tensor.index_tricks import *

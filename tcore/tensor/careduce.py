@@ -17,6 +17,7 @@ from tcore.graph.variable import Variable
 from tcore.records import frozen
 from tcore.scalar.dtypes import discrete_dtypes
 from tcore.scalar.op import ScalarOp
+from tcore.tensor.careduce_c import CAReduceC
 from tcore.tensor.conversion import as_tensor_variable
 from tcore.tensor.dimshuffle import dimshuffle_of
 from tcore.tensor.elemwise import elemwise_of, fill_gradient
@@ -71,7 +72,7 @@ def spread_over(g: Any, ndim: int, axes: Iterable[int]) -> Any:
 
 
 @frozen(slots=False, str=False, repr=False)
-class CAReduce(Op):
+class CAReduce(CAReduceC, Op):
     """Reduce over ``axis`` by a scalar op whose order of application does not matter.
 
     Parameters

@@ -15,17 +15,13 @@ if TYPE_CHECKING:
     from tcore.graph.apply import Apply
     from tcore.scalar.op import ScalarOp
 
-__all__ = ["ElemwiseC"]
+__all__ = ["ElemwiseC", "OfScalarOp"]
 
 
-class ElemwiseC:
-    """The ``c_*`` methods of :class:`~tcore.tensor.elemwise.Elemwise`: those of the scalar op, for a node on numbers.
-
-    Outputs that fit are written again, others are made anew; those in ``inplace_pattern`` take over their input.
-    """
+class OfScalarOp:
+    """What the C code of an op that applies a scalar op needs around it: what that op says for a node on numbers."""
 
     scalar_op: ScalarOp
-    inplace_pattern: dict[int, int]
 
     def _scalar_node(self, node: Apply) -> Apply:
         return self.scalar_op.make_node(*[get_scalar_type(v.type.dtype)() for v in node.inputs])  # type: ignore[attr-defined]
@@ -33,13 +29,68 @@ class ElemwiseC:
     def _ask_scalar(self, method: str, node: Apply, name: str, *rest: Any) -> Any:
         return ask(self.scalar_op, method, self._scalar_node(node), f"{name}_scalar", *rest, default="")
 
-    # ------------------------------------------------------------ the loop
+    def _refuse_half(self, node: Apply) -> None:
+        if not self.scalar_op._f16_ok and any(v.type.dtype == "float16" for v in (*node.inputs, *node.outputs)):  # type: ignore[attr-defined]
+            raise MethodNotDefined(f"{self.scalar_op} has no C code for half precision", type(self), "c_code")
+
+    def c_support_code_apply(self, node: Apply, name: str) -> str:
+        """That of the scalar op, as all below."""
+        return self._ask_scalar("c_support_code_apply", node, name)  # type: ignore[no-any-return]
+
+    def c_init_code_apply(self, node: Apply, name: str) -> str:
+        return self._ask_scalar("c_init_code_apply", node, name)  # type: ignore[no-any-return]
+
+    def c_support_code_struct(self, node: Apply, name: str) -> str:
+        return self._ask_scalar("c_support_code_struct", node, name)  # type: ignore[no-any-return]
+
+    def c_init_code_struct(self, node: Apply, name: str, sub: Mapping[str, str]) -> str:
+        return self._ask_scalar("c_init_code_struct", node, name, sub)  # type: ignore[no-any-return]
+
+    def c_cleanup_code_struct(self, node: Apply, name: str) -> str:
+        return self._ask_scalar("c_cleanup_code_struct", node, name)  # type: ignore[no-any-return]
+
+    def c_support_code(self) -> Any:
+        return ask(self.scalar_op, "c_support_code")
+
+    def c_init_code(self) -> Any:
+        return ask(self.scalar_op, "c_init_code")
+
+    def c_headers(self, c_compiler: Any = None) -> list[str]:
+        return ask_compiler(self.scalar_op, "c_headers", c_compiler)
+
+    def c_header_dirs(self, c_compiler: Any = None) -> list[str]:
+        return ask_compiler(self.scalar_op, "c_header_dirs", c_compiler)
+
+    def c_libraries(self, c_compiler: Any = None) -> list[str]:
+        return ask_compiler(self.scalar_op, "c_libraries", c_compiler)
+
+    def c_lib_dirs(self, c_compiler: Any = None) -> list[str]:
+        return ask_compiler(self.scalar_op, "c_lib_dirs", c_compiler)
+
+    def c_compile_args(self, c_compiler: Any = None) -> list[str]:
+        return ask_compiler(self.scalar_op, "c_compile_args", c_compiler)
+
+    def c_no_compile_args(self, c_compiler: Any = None) -> list[str]:
+        return ask_compiler(self.scalar_op, "c_no_compile_args", c_compiler)
+
+    def c_code_cache_version_apply(self, node: Apply) -> tuple[Any, ...]:
+        """That of the scalar op with the version of the loop; none where it has none."""
+        version = ask(self.scalar_op, "c_code_cache_version_apply", self._scalar_node(node), default=())
+        return (1, version) if version else ()
+
+
+class ElemwiseC(OfScalarOp):
+    """The ``c_*`` methods of :class:`~tcore.tensor.elemwise.Elemwise`: those of the scalar op, for a node on numbers.
+
+    Outputs that fit are written again, others are made anew; those in ``inplace_pattern`` take over their input.
+    """
+
+    inplace_pattern: dict[int, int]
 
     @derived
     def c_code(self, node: Apply, name: str, inputs: Sequence[str], outputs: Sequence[str], sub: Mapping[str, str]) -> str:
         """Compare lengths, make the outputs, and run the scalar op's code for each element."""
-        if not self.scalar_op._f16_ok and any(v.type.dtype == "float16" for v in (*node.inputs, *node.outputs)):  # type: ignore[attr-defined]
-            raise MethodNotDefined(f"{self.scalar_op} has no C code for half precision", type(self), "c_code")
+        self._refuse_half(node)
         ndim = node.outputs[0].type.ndim  # type: ignore[attr-defined]
         text = [
             f"npy_intp tc_n[{max(ndim, 1)}];",
@@ -90,53 +141,6 @@ class ElemwiseC:
         lines.append(code_and_cleanup(self._scalar_node(node), f"{name}_scalar", *names, sub))
         lines += [f"*({kind}*) {at}{len(inputs) + k} = {element};" for k, (kind, element) in enumerate(zip(kinds[len(inputs) :], names[1], strict=True))]
         return "\n".join(("{", *lines, "}}" * len(flags), "}"))
-
-    # ------------------------------------------------------------ around it
-
-    def c_support_code_apply(self, node: Apply, name: str) -> str:
-        """That of the scalar op; so are the methods below."""
-        return self._ask_scalar("c_support_code_apply", node, name)  # type: ignore[no-any-return]
-
-    def c_init_code_apply(self, node: Apply, name: str) -> str:
-        return self._ask_scalar("c_init_code_apply", node, name)  # type: ignore[no-any-return]
-
-    def c_support_code_struct(self, node: Apply, name: str) -> str:
-        return self._ask_scalar("c_support_code_struct", node, name)  # type: ignore[no-any-return]
-
-    def c_init_code_struct(self, node: Apply, name: str, sub: Mapping[str, str]) -> str:
-        return self._ask_scalar("c_init_code_struct", node, name, sub)  # type: ignore[no-any-return]
-
-    def c_cleanup_code_struct(self, node: Apply, name: str) -> str:
-        return self._ask_scalar("c_cleanup_code_struct", node, name)  # type: ignore[no-any-return]
-
-    def c_support_code(self) -> Any:
-        return ask(self.scalar_op, "c_support_code")
-
-    def c_init_code(self) -> Any:
-        return ask(self.scalar_op, "c_init_code")
-
-    def c_headers(self, c_compiler: Any = None) -> list[str]:
-        return ask_compiler(self.scalar_op, "c_headers", c_compiler)
-
-    def c_header_dirs(self, c_compiler: Any = None) -> list[str]:
-        return ask_compiler(self.scalar_op, "c_header_dirs", c_compiler)
-
-    def c_libraries(self, c_compiler: Any = None) -> list[str]:
-        return ask_compiler(self.scalar_op, "c_libraries", c_compiler)
-
-    def c_lib_dirs(self, c_compiler: Any = None) -> list[str]:
-        return ask_compiler(self.scalar_op, "c_lib_dirs", c_compiler)
-
-    def c_compile_args(self, c_compiler: Any = None) -> list[str]:
-        return ask_compiler(self.scalar_op, "c_compile_args", c_compiler)
-
-    def c_no_compile_args(self, c_compiler: Any = None) -> list[str]:
-        return ask_compiler(self.scalar_op, "c_no_compile_args", c_compiler)
-
-    def c_code_cache_version_apply(self, node: Apply) -> tuple[Any, ...]:
-        """That of the scalar op with the version of the loop; none where it has none."""
-        version = ask(self.scalar_op, "c_code_cache_version_apply", self._scalar_node(node), default=())
-        return (1, version) if version else ()
 
 
 def _length(node: Apply, name: str, axis: int, inputs: Sequence[str], fail: str) -> str:

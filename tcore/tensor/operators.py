@@ -44,6 +44,13 @@ def _slash(x: Any, y: Any) -> Any:
     return result
 
 
+def _product(x: Any, y: Any) -> Any:
+    """``x @ y``."""
+    if hasattr(x, "__tcore_dot__") or hasattr(y, "__tcore_dot__"):
+        return dot.dot(x, y)
+    return _seldom("contraction").matmul(x, y)
+
+
 def _seldom(module: str) -> Any:
     """A module of this package that few programs need, and that is not imported before one does."""
     return import_module(f"tcore.tensor.{module}")
@@ -58,9 +65,16 @@ class _tensor_py_operators:
     __slots__ = ()
     #: NumPy arrays on the left leave the operation to us
     __array_priority__ = 1000
-    __array_ufunc__ = None
     type: Any
     name: str | None
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
+        """``np.exp(x)`` and ``array + x`` build graphs."""
+        return _seldom("numpy_protocols").call_ufunc(ufunc, method, inputs, options)
+
+    def __array_function__(self, function: Any, types: Any, args: Any, options: Any) -> Any:
+        """``np.concatenate([x, y])`` builds a graph."""
+        return _seldom("numpy_protocols").call_function(function, args, options)
 
     # ------------------------------------------------------------ what the type says
 
@@ -218,10 +232,10 @@ class _tensor_py_operators:
         return _or_not_implemented(math.pow, other, self)
 
     def __matmul__(self, other: Any) -> Any:
-        return dot.dot(self, other)
+        return _or_not_implemented(_product, self, other)
 
     def __rmatmul__(self, other: Any) -> Any:
-        return dot.dot(other, self)
+        return _or_not_implemented(_product, other, self)
 
     def __ceil__(self) -> Any:
         return math.ceil(self)
@@ -238,7 +252,7 @@ class _tensor_py_operators:
         return indexing.index(self, key)
 
     def __setitem__(self, key: Any, value: Any) -> NoReturn:
-        raise TypeError("tensor variables cannot be changed: use set_subtensor(x[key], value), which gives a new one")
+        raise TypeError("tensor variables cannot be changed: use set_subtensor(x[key], value) or inc_subtensor(x[key], value), which give a new one")
 
     def take(self, indices: Any, axis: int | None = None, mode: str = "raise") -> Any:
         """The elements at ``indices`` along ``axis``, as :func:`numpy.take` gives them."""

@@ -161,20 +161,27 @@ void tc_frame_free(tc_frame *f)
 
 void tc_frame_start(tc_frame *f)
 {
-    if (f->pc)
-        /* The last run stopped halfway. */
+    if (f->pc >= 0)
+        /* The last run did not come to its end. */
         for (int s = 0; s < f->program->nslots; s++)
             f->slots[s].flags &= ~TC_SLOT_PENDING;
     f->pc = 0;
+    f->polled = 0;
     f->error.code = TC_ERROR_NONE;
+}
+
+/* Small buffers stay for the next call. */
+static void tc_release_buffer(tc_frame *f, int64_t b)
+{
+    if (f->capacities[b] >= TC_CACHED_FROM) {
+        tc_block_free(f->buffers[b]);
+        f->buffers[b] = NULL;
+        f->capacities[b] = 0;
+    }
 }
 
 void tc_frame_release(tc_frame *f)
 {
     for (int b = 0; b < f->program->nbuffers; b++)
-        if (f->capacities[b] >= TC_CACHED_FROM) {
-            tc_block_free(f->buffers[b]);
-            f->buffers[b] = NULL;
-            f->capacities[b] = 0;
-        }
+        tc_release_buffer(f, b);
 }

@@ -14,7 +14,12 @@ typedef struct {
     int64_t per_run;  /* tiles of kept indices in one run of the innermost kept axis */
     int64_t tile;     /* kept indices of one tile */
     size_t rows_bytes; /* scratch rows of one kept index */
+    int64_t span;     /* elements of a scratch tile: TC_TILE, or a whole row */
+    uint64_t streamed; /* bit p: operand p is written around the caches */
+    int scattered;    /* rows: elements of a row are far apart */
     int short_rows;   /* rows: each row is one tile */
+    int one_pass;     /* rows: all phases of a row before the next row */
+    const tc_phase *overlapped; /* rows: during this phase the next rows are asked for */
     int linear;       /* map: tiles cross the ends of runs */
     atomic_int failed;
     /* One row in parallel: the phase in progress and the values of its blocks. */
@@ -26,32 +31,74 @@ typedef struct {
     int64_t *block_positions;
 } tc_job;
 
-/* Tiles in a block; blocks are summed by themselves, so that they may run on any thread. */
-#define TC_BLOCK 64
+/* Elements of a block of tiles. */
+#define TC_BLOCK (64 * TC_TILE)
 
 static size_t tc_round64(size_t bytes)
 {
     return (bytes + 63) & ~(size_t)63;
 }
 
+/* Bytes of a scratch tile. Tiles begin at whole cache lines. */
+static size_t tc_tile_bytes(const tc_job *job, const tc_ref *ref)
+{
+    return tc_round64((size_t)ref->itemsize * (size_t)job->span);
+}
+
 /* Bytes of tile scratch that a phase needs. */
-static size_t tc_phase_scratch(const tc_phase *phase)
+static size_t tc_phase_scratch(const tc_job *job, const tc_phase *phase)
 {
     size_t bytes = 0;
     for (int r = 0; r < phase->nrefs; r++)
         if (phase->refs[r].kind == TC_REF_ARRAY || phase->refs[r].kind == TC_REF_TILE)
-            bytes += (size_t)phase->refs[r].itemsize * TC_TILE;
+            bytes += tc_tile_bytes(job, &phase->refs[r]);
     return bytes;
 }
 
-static size_t tc_tiles_scratch(const tc_kernel *kernel)
+static size_t tc_tiles_scratch(const tc_job *job)
 {
     size_t most = 0;
-    for (int p = 0; p < kernel->nphases; p++) {
-        size_t bytes = tc_phase_scratch(&kernel->phases[p]);
+    for (int p = 0; p < job->kernel->nphases; p++) {
+        size_t bytes = tc_phase_scratch(job, &job->kernel->phases[p]);
         most = bytes > most ? bytes : most;
     }
     return most;
+}
+
+/* Which operands go around the caches: arrays that these would not hold, that are stored once and not read. Their lines are not fetched first. */
+static uint64_t tc_streamed(const tc_job *job, const tc_loop *loop, int64_t elements)
+{
+    const tc_kernel *kernel = job->kernel;
+    uint64_t streamed = 0;
+    if (elements * TC_MAXITEM < tc_largest_cache())
+        return 0;
+    for (int p = 0; p < kernel->noperands; p++) {
+        const tc_operand *operand = &kernel->operands[p];
+        int uses = 0;
+        if (operand->kind != TC_OPERAND_ARRAY || operand->written != 1 || loop->str[p][loop->nd - 1] != operand->itemsize)
+            continue;
+        if (elements * operand->itemsize < tc_largest_cache())
+            continue;
+        for (int f = 0; f < kernel->nphases; f++)
+            for (int r = 0; r < kernel->phases[f].nrefs; r++)
+                uses += kernel->phases[f].refs[r].kind == TC_REF_ARRAY && kernel->phases[f].refs[r].index == p;
+        for (int o = 0; o < kernel->noperands; o++)
+            uses += o != p && job->launch->data[o] == job->launch->data[p];
+        if (uses == 1)
+            streamed |= (uint64_t)1 << p;
+    }
+    return streamed;
+}
+
+/* Makes streamed results visible to other threads: once, when a task is done. */
+static void tc_stream_end(const tc_job *job)
+{
+#if defined(__SSE2__)
+    if (job->streamed)
+        _mm_sfence();
+#else
+    (void)job;
+#endif
 }
 
 static int64_t tc_grain_of(const tc_kernel *kernel, int64_t elements_per_task)
@@ -82,23 +129,25 @@ static void tc_fetch(const tc_job *job, const tc_phase *phase, const tc_loop *lo
             int64_t stride = loop->str[ref->index][last];
             char *memory = base[r] + at * stride;
             tile[r] = 1;
-            if (operand->kind == TC_OPERAND_ARRAY && (stride == ref->itemsize || n == 1))
+            int streamed = ref->written == 1 && (job->streamed >> ref->index & 1);
+            if (operand->kind == TC_OPERAND_ARRAY && ((stride == ref->itemsize && !streamed) || n == 1))
                 ptr[r] = memory;
             else {
                 ptr[r] = scratch;
-                packed[r] = 1;
-                if (operand->kind == TC_OPERAND_IOTA)
-                    tc_iota_run((int64_t *)scratch, (int64_t)(intptr_t)memory, stride, n);
-                else if (ref->written != 1)
+                packed[r] = 1 + (stride == ref->itemsize);
+                if (operand->kind == TC_OPERAND_IOTA) {
+                    if (phase->body)
+                        tc_iota_run((int64_t *)scratch, (int64_t)(intptr_t)memory, stride, n);
+                } else if (ref->written != 1)
                     tc_move_run(scratch, memory, stride, n, ref->itemsize, 0);
             }
-            scratch += (size_t)ref->itemsize * TC_TILE;
+            scratch += tc_tile_bytes(job, ref);
             break;
         }
         case TC_REF_TILE:
             tile[r] = 1;
             ptr[r] = scratch;
-            scratch += (size_t)ref->itemsize * TC_TILE;
+            scratch += tc_tile_bytes(job, ref);
             break;
         case TC_REF_SCALAR:
         case TC_REF_BASE:
@@ -110,12 +159,21 @@ static void tc_fetch(const tc_job *job, const tc_phase *phase, const tc_loop *lo
     }
 }
 
+/* From a scratch tile to memory; `packed` is 2 where it is to go around the caches. */
+static void tc_store_run(void *tile, char *memory, int64_t stride, int64_t n, int itemsize, int packed)
+{
+    if (packed == 2)
+        tc_stream(memory, tile, (size_t)(n * itemsize));
+    else
+        tc_move_run(tile, memory, stride, n, itemsize, 1);
+}
+
 static void tc_store_packed(const tc_phase *phase, const tc_loop *loop, char *const *base, int64_t at, int64_t n,
                             void **ptr, const uint8_t *packed)
 {
     for (int r = 0; r < phase->nrefs; r++)
         if (packed[r] && phase->refs[r].written) {
             int64_t stride = loop->str[phase->refs[r].index][loop->nd - 1];
-            tc_move_run(ptr[r], base[r] + at * stride, stride, n, phase->refs[r].itemsize, 1);
+            tc_store_run(ptr[r], base[r] + at * stride, stride, n, phase->refs[r].itemsize, packed[r]);
         }
 }

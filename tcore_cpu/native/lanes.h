@@ -4,6 +4,8 @@
 #define TC_LEVELS 3
 #define TC_LANE_GROUP 64
 
+#define TC_LONG_PIECE 4096
+
 typedef struct {
     char *level[TC_LEVELS];
     int64_t count[TC_LEVELS];
@@ -34,6 +36,10 @@ static int64_t tc_lane_push_rows(tc_lane_sum *sum, int op, int dtype, int source
     int fresh = sum->count[0] == 0 && op != TC_SUM, taken = 7 + fresh;
     if (most < taken || sum->count[0] + taken > TC_LANE_GROUP)
         return 0;
+    /* Short pieces: the machine does not see where they lead. */
+    if (n * itemsize < TC_LONG_PIECE)
+        for (int r = 0; r < 7; r++)
+            tc_ask_for(rows + (taken + r) * stride, n * itemsize);
     if (sum->count[0] == 0 && op == TC_SUM)
         memset(sum->level[0], 0, (size_t)(n * itemsize));
     tc_fold_seven(op, dtype, source, sum->level[0], fresh ? rows : sum->level[0], rows + fresh * stride, stride, n);
@@ -58,6 +64,7 @@ static void tc_lane_value(tc_lane_sum *sum, int op, int dtype, char *to, int64_t
         }
     for (int64_t i = 0; !found && i < n; i++)
         tc_identity(op, dtype, to + i * itemsize, itemsize);
+    tc_normalize(dtype, to, n);
 }
 
 /* Whether the rows of an array are folded as they are in memory. */
@@ -90,7 +97,7 @@ static void tc_lanes_task(void *context, int64_t begin, int64_t end)
     const tc_kernel *kernel = job->kernel;
     const tc_phase *phase = &kernel->phases[0];
     const tc_params params = {job->launch->ints, job->launch->error};
-    size_t tiles_bytes = tc_round64(tc_tiles_scratch(kernel));
+    size_t tiles_bytes = tc_tiles_scratch(job);
     size_t sum_bytes = (size_t)TC_LEVELS * TC_TILE * TC_MAXITEM;
     char *scratch = tc_scratch_get(tiles_bytes + TC_CELLS_BYTES + sum_bytes * (size_t)phase->nreductions);
     if (!scratch) {
@@ -99,7 +106,7 @@ static void tc_lanes_task(void *context, int64_t begin, int64_t end)
     }
     char *cells = scratch + tiles_bytes, *sums_memory = cells + TC_CELLS_BYTES;
     int64_t inner = tc_inner(&job->kept), row_inner = tc_inner(&job->row);
-    int itemsize, direct = tc_reads_rows(job, &itemsize);
+    int itemsize = 0, direct = tc_reads_rows(job, &itemsize);
     tc_lane_sum sums[TC_MAXCELLS];
     void *ptr[TC_MAXREFS];
     char *origin[TC_MAXREFS], *base[TC_MAXREFS];
@@ -117,7 +124,9 @@ static void tc_lanes_task(void *context, int64_t begin, int64_t end)
                 int p = phase->refs[r].index;
                 origin[r] = job->launch->data[p] + tc_run_offset(&job->kept, p, run);
             }
-        for (int64_t k = 0; k < job->row.total; k++) {
+        for (int64_t k = 0, visits = 1; k < job->row.total; k++, visits++) {
+            if (visits % 1024 == 0 && tc_should_stop())
+                return;
             if (direct) {
                 int p = phase->refs[phase->reductions[0].value].index;
                 const tc_reduction *reduction = &phase->reductions[0];
@@ -189,10 +198,12 @@ static void tc_run_lanes(tc_job *job)
 {
     int64_t inner = tc_inner(&job->kept);
     job->per_run = (inner + TC_TILE - 1) / TC_TILE;
+    job->span = TC_TILE;
+    job->streamed = 0;
     int64_t tasks = job->kept.total / inner * job->per_run;
     int64_t elements = job->kept.total * (job->row.total ? job->row.total : 1);
     if (tc_worth_threads(job->kernel, elements))
         tc_parallel_for(tasks, tc_grain_of(job->kernel, elements / tasks), tc_lanes_task, job);
     else
-        tc_lanes_task(job, 0, tasks);
+        tc_serial_for(tasks, tc_grain_of(job->kernel, elements / tasks), tc_lanes_task, job);
 }

@@ -19,7 +19,7 @@ static void tc_map_linear(tc_job *job, int64_t begin, int64_t end, char *scratch
             if (ref->written != 1)
                 tc_move_linear(&job->kept, ref->index, job->kernel->operands[ref->index].kind,
                                job->launch->data[ref->index], start, n, free_, ref->itemsize, 0);
-            free_ += (size_t)ref->itemsize * TC_TILE;
+            free_ += tc_tile_bytes(job, ref);
         }
         tc_call_body(phase, n, ptr, tile, &params);
         for (int r = 0; r < phase->nrefs; r++)
@@ -59,13 +59,14 @@ static void tc_map_runs(tc_job *job, int64_t begin, int64_t end, char *scratch)
 static void tc_map_task(void *context, int64_t begin, int64_t end)
 {
     tc_job *job = context;
-    char *scratch = tc_scratch_get(tc_tiles_scratch(job->kernel));
+    char *scratch = tc_scratch_get(tc_tiles_scratch(job));
     if (!scratch)
         atomic_store(&job->failed, 1);
     else if (job->linear)
         tc_map_linear(job, begin, end, scratch);
     else
         tc_map_runs(job, begin, end, scratch);
+    tc_stream_end(job);
 }
 
 static void tc_run_map(tc_job *job)
@@ -73,6 +74,8 @@ static void tc_run_map(tc_job *job)
     int64_t inner = tc_inner(&job->kept), tiles;
     job->linear = job->kept.nd > 1 && inner < TC_SHORT;
     job->per_run = (inner + TC_TILE - 1) / TC_TILE;
+    job->span = TC_TILE;
+    job->streamed = job->linear ? 0 : tc_streamed(job, &job->kept, job->kept.total);
     if (job->linear)
         tiles = (job->kept.total + TC_TILE - 1) / TC_TILE;
     else
@@ -80,5 +83,5 @@ static void tc_run_map(tc_job *job)
     if (tc_worth_threads(job->kernel, job->kept.total))
         tc_parallel_for(tiles, tc_grain_of(job->kernel, job->kept.total / tiles), tc_map_task, job);
     else
-        tc_map_task(job, 0, tiles);
+        tc_serial_for(tiles, tc_grain_of(job->kernel, job->kept.total / tiles), tc_map_task, job);
 }

@@ -16,6 +16,7 @@ typedef struct tc_block {
     int class_;   /* -1: not cached */
     time_t freed;
     struct tc_block *next;
+    size_t wanted; /* without header and rounding */
 } tc_block;
 
 static struct {
@@ -23,6 +24,28 @@ static struct {
     tc_block *classes[TC_CLASSES];
     int64_t held, limit;
 } tc_cache = {.lock = PTHREAD_MUTEX_INITIALIZER, .limit = (int64_t)1 << 30};
+
+/* Bytes wanted of blocks of cached sizes that somebody has, and the most since tc_memory_watch. */
+static _Atomic int64_t tc_bytes_used, tc_bytes_most;
+
+static void tc_count_bytes(int64_t bytes)
+{
+    int64_t used = atomic_fetch_add(&tc_bytes_used, bytes) + bytes, most = atomic_load(&tc_bytes_most);
+    while (used > most && !atomic_compare_exchange_weak(&tc_bytes_most, &most, used))
+        ;
+}
+
+int64_t tc_memory_watch(void)
+{
+    int64_t used = atomic_load(&tc_bytes_used);
+    atomic_store(&tc_bytes_most, used);
+    return used;
+}
+
+int64_t tc_memory_most(void)
+{
+    return atomic_load(&tc_bytes_most);
+}
 
 /* A fork waits until no thread works on the lists, and the child owns the lock that its parent took. */
 static void tc_cache_before_fork(void)
@@ -85,8 +108,11 @@ void *tc_block_get(size_t bytes)
         tc_cache.held -= (int64_t)block->bytes;
     }
     pthread_mutex_unlock(&tc_cache.lock);
-    if (block)
+    if (block) {
+        block->wanted = bytes;
+        tc_count_bytes((int64_t)bytes);
         return (char *)block + TC_HEADER;
+    }
     block = mmap(NULL, whole, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (block == MAP_FAILED)
         return NULL;
@@ -95,6 +121,8 @@ void *tc_block_get(size_t bytes)
 #endif
     block->bytes = whole;
     block->class_ = k;
+    block->wanted = bytes;
+    tc_count_bytes((int64_t)bytes);
     return (char *)block + TC_HEADER;
 }
 
@@ -137,6 +165,8 @@ void tc_block_free(void *memory)
     if (!memory)
         return;
     tc_block *block = (tc_block *)((char *)memory - TC_HEADER);
+    if (block->class_ >= 0)
+        tc_count_bytes(-(int64_t)block->wanted);
     if (block->class_ < 0 || block->class_ >= TC_CLASSES) {
         tc_block_release(block);
         return;

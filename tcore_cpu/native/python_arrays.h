@@ -9,7 +9,7 @@ typedef struct frame {
     npy_longlong *numbers; /* by input: room for a number that came without an array */
     PyThreadState *released;
     int went_long;        /* whether this call gave the lock back */
-    double checked;       /* when signals were last looked at, in seconds */
+    int filled;           /* whether the values of a call that succeeded are in it */
     struct frame *next;
 } frame;
 

@@ -155,7 +155,42 @@ static PyObject *program_copies(PyObject *self, PyObject *unused)
     return counts;
 }
 
+/* keep_values(): from now on intermediate values stay until the next call. */
+static PyObject *program_keep(PyObject *self, PyObject *unused)
+{
+    (void)unused;
+    ((Program *)self)->keeps = 1;
+    Py_RETURN_NONE;
+}
+
+/* kept_value(slot): a copy of the intermediate value that the last call left in a slot, or None. */
+static PyObject *program_kept(PyObject *self, PyObject *slot)
+{
+    Program *p = (Program *)self;
+    long s = PyLong_AsLong(slot);
+    if (s == -1 && PyErr_Occurred())
+        return NULL;
+    frame *f = p->frames;
+    /* what is neither an object nor in a buffer showed an argument or a result */
+    if (s < 0 || s >= p->program->nslots || !f || !f->filled || (!f->objects[s] && f->core->slots[s].buffer < 0))
+        Py_RETURN_NONE;
+    return object_of_slot(f, (int)s);
+}
+
+/* forget_values(): drops the values that calls left. */
+static PyObject *program_forget(PyObject *self, PyObject *unused)
+{
+    Program *p = (Program *)self;
+    (void)unused;
+    for (frame *f = p->frames; f; f = f->next)
+        frame_empty(p, f);
+    Py_RETURN_NONE;
+}
+
 static PyMethodDef program_methods[] = {
+    {"keep_values", program_keep, METH_NOARGS, "From now on intermediate values stay until the next call."},
+    {"kept_value", program_kept, METH_O, "A copy of the intermediate value that the last call left in a slot, or None."},
+    {"forget_values", program_forget, METH_NOARGS, "Drops the values that calls left."},
     {"copies", program_copies, METH_NOARGS, "By input: how often its value was copied because it may not be overwritten."},
     {NULL, NULL, 0, NULL},
 };

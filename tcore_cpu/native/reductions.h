@@ -227,7 +227,26 @@ typedef double tc_f64x8 __attribute__((vector_size(64)));
 typedef int32_t tc_i32x16 __attribute__((vector_size(64)));
 typedef int64_t tc_i64x8 __attribute__((vector_size(64)));
 
-/* What else extremes need; ISNAN is 0 for integers. */
+/* The position of the first element that is `best`, a NaN or an extreme of these elements; ISNAN is 0 for integers. */
+#define TC_WHERE(NAME, T, ISNAN)                                                \
+    TC_CLONES static int64_t NAME(const T *restrict x, int64_t n, T best)      \
+    {                                                                           \
+        const int nan = ISNAN(best);                                            \
+        int64_t i = 0;                                                          \
+        for (; !nan && i + TC_SOUGHT <= n; i += TC_SOUGHT) { /* by blocks: a loop that leaves early is no vector loop */ \
+            TC_MASK(T) found = 0;                                               \
+            for (int j = 0; j < TC_SOUGHT; j++)                                 \
+                found |= x[i + j] == best;                                      \
+            if (found)                                                          \
+                break;                                                          \
+        }                                                                       \
+        for (; i < n; i++)                                                      \
+            if (x[i] == best || (nan && ISNAN(x[i])))                           \
+                return i;                                                       \
+        return 0;                                                               \
+    }
+
+/* What else extremes need. */
 #define TC_EXTREME_TILE(NAME, T, LESS, ISNAN)                                   \
     TC_CLONES static void NAME##_rows(T *restrict to, const T *restrict x, int64_t n) \
     {                                                                           \
@@ -235,18 +254,6 @@ typedef int64_t tc_i64x8 __attribute__((vector_size(64)));
             T v = x[i], a = to[i];                                              \
             to[i] = ISNAN(a) ? a : (ISNAN(v) || LESS(v, a)) ? v : a;            \
         }                                                                       \
-    }                                                                           \
-    static inline int64_t NAME##_where(const T *restrict x, int64_t n, T best)         \
-    {                                                                           \
-        if (ISNAN(best)) {                                                      \
-            for (int64_t i = 0; i < n; i++)                                     \
-                if (ISNAN(x[i]))                                                \
-                    return i;                                                   \
-        } else                                                                  \
-            for (int64_t i = 0; i < n; i++)                                     \
-                if (x[i] == best)                                               \
-                    return i;                                                   \
-        return 0;                                                               \
     }                                                                           \
     /* Whether (v, p) beats (a, q): NaN first, then the extreme, then the lower position. */ \
     static int NAME##_wins(T v, int64_t p, T a, int64_t q)                      \
@@ -262,6 +269,9 @@ typedef int64_t tc_i64x8 __attribute__((vector_size(64)));
 #define TC_LT(a, b) ((a) < (b))
 #define TC_GT(a, b) ((a) > (b))
 #define TC_ISNAN(x) ((x) != (x))
+/* Elements that a search compares at once, and an integer as wide as an element for what it found. */
+#define TC_SOUGHT 64
+#define TC_MASK(T) __typeof__(_Generic((T)0, double: (int64_t)0, float: (int32_t)0, default: (T)0))
 #define TC_NEVER(x) 0
 
 #define TC_ALL_INTEGER(T, W, S)                                                 \
@@ -270,12 +280,14 @@ typedef int64_t tc_i64x8 __attribute__((vector_size(64)));
     TC_FOLD_TILE(tc_and_##S, T, W, ~(W)0, TC_BITAND)                            \
     TC_FOLD_TILE(tc_or_##S, T, W, 0, TC_BITOR)                                  \
     TC_FOLD_TILE(tc_xor_##S, T, W, 0, TC_BITXOR)                                \
+    TC_WHERE(tc_where_##S, T, TC_NEVER)                                         \
     TC_EXTREME_INTEGER(tc_min_##S, T, TC_LT) TC_EXTREME_TILE(tc_min_##S, T, TC_LT, TC_NEVER)                             \
     TC_EXTREME_INTEGER(tc_max_##S, T, TC_GT) TC_EXTREME_TILE(tc_max_##S, T, TC_GT, TC_NEVER)
 
 #define TC_ALL_FLOAT(T, V, M, S)                                                     \
     TC_FOLD_TILE(tc_sum_##S, T, T, 0, TC_ADD)                                   \
     TC_FOLD_TILE(tc_prod_##S, T, T, 1, TC_MUL)                                  \
+    TC_WHERE(tc_where_##S, T, TC_ISNAN)                                         \
     TC_EXTREME_FLOAT(tc_min_##S, T, V, M, TC_LT) TC_EXTREME_TILE(tc_min_##S, T, TC_LT, TC_ISNAN)                             \
     TC_EXTREME_FLOAT(tc_max_##S, T, V, M, TC_GT) TC_EXTREME_TILE(tc_max_##S, T, TC_GT, TC_ISNAN)
 
@@ -339,6 +351,18 @@ TC_WIDE_SUM(tc_wide_u32, uint32_t, uint64_t)
     default: break;                                                             \
     }
 
+/* Bytes of bool may be other than 0 and 1: `and` is their minimum and `or` their maximum, made 0 or 1 when it is done. */
+static int tc_fold_op(int op, int dtype)
+{
+    return dtype != TC_BOOL ? op : op == TC_AND ? TC_MIN : op == TC_OR ? TC_MAX : op;
+}
+
+static void tc_normalize(int dtype, void *to, int64_t n)
+{
+    for (int64_t i = 0; dtype == TC_BOOL && i < n; i++)
+        ((uint8_t *)to)[i] = ((uint8_t *)to)[i] != 0;
+}
+
 /* The value of a tile of at least one element; `source` is the dtype of its elements, `dtype` that of the value. */
 static void tc_fold_tile(int op, int dtype, int source, const void *x, int64_t n, void *to)
 {
@@ -355,7 +379,7 @@ static void tc_fold_tile(int op, int dtype, int source, const void *x, int64_t n
 #define TC_DO_AND(T, S) *(T *)to = tc_and_##S(x, n);
 #define TC_DO_OR(T, S) *(T *)to = tc_or_##S(x, n);
 #define TC_DO_XOR(T, S) *(T *)to = tc_xor_##S(x, n);
-    switch (op) {
+    switch (tc_fold_op(op, dtype)) {
     case TC_SUM: TC_DISPATCH(dtype, TC_DO_SUM) break;
     case TC_PROD: TC_DISPATCH(dtype, TC_DO_PROD) break;
     case TC_MIN: case TC_ARGMIN: TC_DISPATCH(dtype, TC_DO_MIN) break;
@@ -364,6 +388,7 @@ static void tc_fold_tile(int op, int dtype, int source, const void *x, int64_t n
     case TC_OR: TC_DISPATCH_INTEGER(dtype, TC_DO_OR) break;
     case TC_XOR: TC_DISPATCH_INTEGER(dtype, TC_DO_XOR) break;
     }
+    tc_normalize(dtype, to, 1);
 }
 
 /* to[i] = to[i] op x[i] */
@@ -376,7 +401,7 @@ static void tc_fold_rows(int op, int dtype, void *to, const void *x, int64_t n)
 #define TC_ROWS_AND(T, S) tc_and_##S##_rows(to, x, n);
 #define TC_ROWS_OR(T, S) tc_or_##S##_rows(to, x, n);
 #define TC_ROWS_XOR(T, S) tc_xor_##S##_rows(to, x, n);
-    switch (op) {
+    switch (tc_fold_op(op, dtype)) {
     case TC_SUM: TC_DISPATCH(dtype, TC_ROWS_SUM) break;
     case TC_PROD: TC_DISPATCH(dtype, TC_ROWS_PROD) break;
     case TC_MIN: TC_DISPATCH(dtype, TC_ROWS_MIN) break;
@@ -409,7 +434,7 @@ static void tc_fold_seven(int op, int dtype, int source, void *to, const void *f
 #define TC_SEVEN_AND(T, S) tc_and_##S##_rows7(to, from, x, stride, n);
 #define TC_SEVEN_OR(T, S) tc_or_##S##_rows7(to, from, x, stride, n);
 #define TC_SEVEN_XOR(T, S) tc_xor_##S##_rows7(to, from, x, stride, n);
-    switch (op) {
+    switch (tc_fold_op(op, dtype)) {
     case TC_SUM: TC_DISPATCH(dtype, TC_SEVEN_SUM) break;
     case TC_PROD: TC_DISPATCH(dtype, TC_SEVEN_PROD) break;
     case TC_MIN: TC_DISPATCH(dtype, TC_SEVEN_MIN) break;
@@ -423,7 +448,7 @@ static void tc_fold_seven(int op, int dtype, int source, void *to, const void *f
 /* Position of the first NaN or extreme in a tile whose extreme is *best. */
 static int64_t tc_find(int dtype, const void *x, int64_t n, const void *best)
 {
-#define TC_WHERE_MIN(T, S) return tc_min_##S##_where(x, n, *(const T *)best);
+#define TC_WHERE_MIN(T, S) return tc_where_##S(x, n, *(const T *)best);
     TC_DISPATCH(dtype, TC_WHERE_MIN)
     return 0;
 }

@@ -20,7 +20,8 @@ static void tc_row_tiles(tc_job *job, const tc_phase *phase, int64_t kept_run, i
 {
     const tc_params params = {job->launch->ints, job->launch->error};
     const tc_loop *loop = &job->row, *kept = &job->kept;
-    int64_t inner = tc_inner(loop), per_run = (inner + TC_TILE - 1) / TC_TILE, run = -1;
+    const int64_t inner = tc_inner(loop), span = job->span, per_run = (inner + span - 1) / span;
+    int64_t run = -1;
     void *ptr[TC_MAXREFS];
     char *origin[TC_MAXREFS], *base[TC_MAXREFS], *row[TC_MAXREFS];
     uint8_t tile[TC_MAXREFS], packed[TC_MAXREFS];
@@ -39,8 +40,8 @@ static void tc_row_tiles(tc_job *job, const tc_phase *phase, int64_t kept_run, i
                 if (origin[r] || phase->refs[r].kind == TC_REF_ARRAY)
                     base[r] = origin[r] + tc_run_offset(loop, phase->refs[r].index, run);
         }
-        int64_t at = t % per_run * TC_TILE;
-        int64_t n = inner - at < TC_TILE ? inner - at : TC_TILE;
+        int64_t at = t % per_run * span;
+        int64_t n = inner - at < span ? inner - at : span;
         tc_fetch(job, phase, loop, base, at, n, scratch, ptr, tile, packed);
         for (int r = 0; r < phase->nrefs; r++) {
             const tc_ref *ref = &phase->refs[r];
@@ -87,10 +88,16 @@ static void tc_store_cells(const tc_phase *phase, const tc_cascade *sums, char *
     }
 }
 
+/* Tiles in a block; blocks are summed by themselves, so that they may run on any thread. */
+static int64_t tc_block_tiles(const tc_job *job)
+{
+    return job->span < TC_BLOCK ? TC_BLOCK / job->span : 1;
+}
+
 static int64_t tc_row_tile_count(const tc_job *job)
 {
     int64_t inner = tc_inner(&job->row);
-    return inner ? job->row.total / inner * ((inner + TC_TILE - 1) / TC_TILE) : 0;
+    return inner ? job->row.total / inner * ((inner + job->span - 1) / job->span) : 0;
 }
 
 /* One block of the row in progress, its values kept for the ordered sum. */
@@ -98,41 +105,47 @@ static void tc_block_task(void *context, int64_t begin, int64_t end)
 {
     tc_job *job = context;
     const tc_phase *phase = job->phase;
-    int64_t tiles = tc_row_tile_count(job), kept_inner = tc_inner(&job->kept);
-    char *scratch = tc_scratch_get(tc_tiles_scratch(job->kernel));
+    int64_t tiles = tc_row_tile_count(job), block = tc_block_tiles(job), kept_inner = tc_inner(&job->kept);
+    char *scratch = tc_scratch_get(tc_tiles_scratch(job));
     tc_cascade sums[TC_MAXCELLS];
     if (!scratch) {
         atomic_store(&job->failed, 1);
         return;
     }
     for (int64_t b = begin; b < end; b++) {
-        int64_t last = (b + 1) * TC_BLOCK;
+        int64_t last = (b + 1) * block;
         for (int s = 0; s < phase->nreductions; s++)
             sums[s].count = 0;
         tc_row_tiles(job, phase, job->row_at / kept_inner, job->row_at % kept_inner, 0, job->cells, job->rows, scratch,
-                     b * TC_BLOCK, last < tiles ? last : tiles, sums);
+                     b * block, last < tiles ? last : tiles, sums);
         for (int s = 0; s < phase->nreductions; s++) {
             int64_t k = b * phase->nreductions + s;
             job->block_positions[k] = tc_cascade_value(&sums[s], phase->reductions[s].op,
                                                        phase->reductions[s].dtype, &job->block_values[k]);
         }
     }
+    tc_stream_end(job);
 }
 
 /* A level-0 phase of n rows, block by block, in this thread; `sums` holds two cascades for each row and reduction.
- * Where rows lie in several runs, all rows do one run before the next: rows of one tile are neighbours in memory. */
+ * Where rows lie in several runs, all rows do one run before the next, and where the elements of a row are far apart, one tile
+ * before the next: rows of one tile are neighbours in memory, whose cache lines they share. */
 static void tc_row_phase(tc_job *job, const tc_phase *phase, int64_t run, int64_t at, int64_t n, char *cells,
                          char *rows, char *scratch, tc_cascade *sums)
 {
-    const int64_t tiles = tc_row_tile_count(job), inner = tc_inner(&job->row), per_run = (inner + TC_TILE - 1) / TC_TILE;
+    const int64_t tiles = tc_row_tile_count(job), inner = tc_inner(&job->row);
+    const int64_t block_tiles = tc_block_tiles(job);
+    const int64_t together = job->scattered ? 1 : (inner + job->span - 1) / job->span;
     const int count = phase->nreductions;
     tc_cascade *blocks = sums + n * count;
     for (int64_t s = 0; s < 2 * n * count; s++)
         sums[s].count = 0;
     for (int64_t t = 0, stop; t < tiles; t = stop) {
-        int64_t block_end = (t / TC_BLOCK + 1) * TC_BLOCK, run_end = (t / per_run + 1) * per_run;
+        int64_t block_end = (t / block_tiles + 1) * block_tiles, run_end = (t / together + 1) * together;
         block_end = block_end < tiles ? block_end : tiles;
         stop = n > 1 && run_end < block_end ? run_end : block_end;
+        if (tc_should_stop())
+            return;
         for (int64_t b = 0; b < n; b++) {
             tc_row_tiles(job, phase, run, at + b, b, cells, rows + (size_t)b * job->rows_bytes, scratch, t, stop,
                          blocks + b * count);
@@ -150,74 +163,185 @@ static void tc_row_phase(tc_job *job, const tc_phase *phase, int64_t run, int64_
         tc_store_cells(phase, sums + b * count, cells, b);
 }
 
-/* A level-0 phase of n rows of one tile each, one after the other: no cascade, and pointers that move by fixed steps. */
-static void tc_short_rows(tc_job *job, const tc_phase *phase, int64_t run, int64_t at, int64_t n, char *cells, char *rows,
-                          char *scratch)
+/* Elements of a row that are computed between two requests for the next ones, and between two stores around the caches. */
+#define TC_PIECE 256
+
+/* Arrays of which the next rows are asked for. */
+typedef struct {
+    int count;
+    const char *next[TC_MAXREFS];
+    int64_t step[TC_MAXREFS];
+    int itemsize[TC_MAXREFS];
+} tc_ahead;
+
+/* What the first phase reads at kept index `at` and those that follow. */
+static void tc_rows_ahead(const tc_job *job, int64_t run, int64_t at, tc_ahead *ahead)
 {
-    const tc_kernel *kernel = job->kernel;
-    const tc_params params = {job->launch->ints, job->launch->error};
-    const int64_t length = job->row.total;
+    const tc_phase *first = &job->kernel->phases[0];
+    ahead->count = 0;
+    for (int r = 0; r < first->nrefs; r++) {
+        const tc_ref *ref = &first->refs[r];
+        int p = ref->index, k = ahead->count;
+        if (ref->kind != TC_REF_ARRAY || ref->written || job->kernel->operands[p].kind != TC_OPERAND_ARRAY)
+            continue;
+        ahead->step[k] = job->kept.str[p][job->kept.nd - 1];
+        ahead->itemsize[k] = ref->itemsize;
+        if (job->row.str[p][0] != ref->itemsize || !ahead->step[k])
+            continue;
+        ahead->next[k] = job->launch->data[p] + tc_run_offset(&job->kept, p, run) + at * ahead->step[k];
+        ahead->count++;
+    }
+}
+
+/* A level-0 phase over rows of one tile each: no cascade, and pointers that move by fixed steps from row to row. */
+typedef struct {
+    const tc_phase *phase;
     void *ptr[TC_MAXREFS];
     char *memory[TC_MAXREFS], *result[TC_MAXCELLS];
     int64_t step[TC_MAXREFS], stride[TC_MAXREFS];
     uint8_t tile[TC_MAXREFS], packed[TC_MAXREFS];
+    int in_pieces;
+    tc_ahead ahead;
+} tc_pass;
+
+static void tc_pass_begin(const tc_job *job, tc_pass *pass, const tc_phase *phase, int64_t run, int64_t at, int64_t n,
+                          char *cells, char *rows, char *scratch)
+{
+    pass->phase = phase;
+    pass->ahead.count = 0;
+    if (phase == job->overlapped)
+        tc_rows_ahead(job, run, at + n, &pass->ahead);
+    pass->in_pieces = pass->ahead.count > 0;
     for (int r = 0; r < phase->nrefs; r++) {
         const tc_ref *ref = &phase->refs[r];
-        int p = ref->index;
-        packed[r] = 0;
-        step[r] = 0;
-        tile[r] = ref->kind == TC_REF_ARRAY || ref->kind == TC_REF_TILE || ref->kind == TC_REF_ROW;
+        const int p = ref->index;
+        pass->packed[r] = 0;
+        pass->step[r] = 0;
+        pass->tile[r] = ref->kind == TC_REF_ARRAY || ref->kind == TC_REF_TILE || ref->kind == TC_REF_ROW;
         switch (ref->kind) {
         case TC_REF_ARRAY:
-            step[r] = job->kept.str[p][job->kept.nd - 1];
-            stride[r] = job->row.str[p][0];
-            memory[r] = job->launch->data[p] + tc_run_offset(&job->kept, p, run) + at * step[r];
-            packed[r] = kernel->operands[p].kind != TC_OPERAND_ARRAY || (stride[r] != ref->itemsize && length != 1);
-            if (packed[r])
-                ptr[r] = scratch;
-            scratch += (size_t)ref->itemsize * TC_TILE;
+            pass->step[r] = job->kept.str[p][job->kept.nd - 1];
+            pass->stride[r] = job->row.str[p][0];
+            pass->memory[r] = job->launch->data[p] + tc_run_offset(&job->kept, p, run) + at * pass->step[r];
+            if (job->kernel->operands[p].kind != TC_OPERAND_ARRAY || (pass->stride[r] != ref->itemsize && job->row.total != 1))
+                pass->packed[r] = 1;
+            else if (ref->written == 1 && (job->streamed >> p & 1))
+                pass->packed[r] = 2, pass->in_pieces = 1;
+            pass->ptr[r] = scratch;
+            scratch += tc_tile_bytes(job, ref);
             break;
         case TC_REF_ROW:
-            step[r] = (int64_t)job->rows_bytes;
-            memory[r] = rows + tc_row_offset(job, p);
+            pass->step[r] = job->one_pass ? 0 : (int64_t)job->rows_bytes;
+            pass->memory[r] = rows + tc_row_offset(job, p);
             break;
         case TC_REF_CELL:
-            step[r] = ref->itemsize;
-            memory[r] = tc_cell(cells, p);
+            pass->step[r] = ref->itemsize;
+            pass->memory[r] = tc_cell(cells, p);
             break;
         case TC_REF_TILE:
-            memory[r] = scratch;
-            scratch += (size_t)ref->itemsize * TC_TILE;
+            pass->memory[r] = scratch;
+            scratch += tc_tile_bytes(job, ref);
             break;
         default:
-            memory[r] = job->launch->data[p];
+            pass->memory[r] = job->launch->data[p];
             break;
         }
     }
     for (int s = 0; s < phase->nreductions; s++)
-        result[s] = tc_cell(cells, phase->reductions[s].cell);
-    for (int64_t b = 0; b < n; b++) {
-        for (int r = 0; r < phase->nrefs; r++) {
-            const tc_ref *ref = &phase->refs[r];
-            if (!packed[r])
-                ptr[r] = memory[r] + b * step[r];
-            else if (kernel->operands[ref->index].kind == TC_OPERAND_IOTA)
-                tc_iota_run(ptr[r], (int64_t)(intptr_t)memory[r] + b * step[r], stride[r], length);
-            else if (ref->written != 1)
-                tc_move_run(ptr[r], memory[r] + b * step[r], stride[r], length, ref->itemsize, 0);
-        }
-        if (phase->body) {
-            tc_call_body(phase, length, ptr, tile, &params);
-            for (int r = 0; r < phase->nrefs; r++)
-                if (packed[r] && phase->refs[r].written)
-                    tc_move_run(ptr[r], memory[r] + b * step[r], stride[r], length, phase->refs[r].itemsize, 1);
-        }
-        for (int s = 0; s < phase->nreductions; s++) {
-            const tc_reduction *reduction = &phase->reductions[s];
-            tc_fold_tile(reduction->op, reduction->dtype, reduction->source, ptr[reduction->value], length, result[s]);
-            result[s] += tc_itemsize(reduction->dtype);
+        pass->result[s] = tc_cell(cells, phase->reductions[s].cell);
+}
+
+/* Row b through the body, piece by piece. What comes next is asked for meanwhile, and what goes around the caches is sent on its way: memory
+ * is read and written while the machine computes. */
+static void tc_pass_pieces(const tc_job *job, tc_pass *pass, int64_t b, const tc_params *params)
+{
+    const tc_phase *phase = pass->phase;
+    tc_ahead *ahead = &pass->ahead;
+    void *piece[TC_MAXREFS];
+    for (int64_t at = 0, n; at < job->row.total; at += n) {
+        n = job->row.total - at < TC_PIECE ? job->row.total - at : TC_PIECE;
+        for (int k = 0; k < ahead->count; k++)
+            tc_ask_for(ahead->next[k] + at * ahead->itemsize[k], n * ahead->itemsize[k]);
+        for (int r = 0; r < phase->nrefs; r++)
+            piece[r] = pass->tile[r] && pass->packed[r] != 2 ? (char *)pass->ptr[r] + at * phase->refs[r].itemsize : pass->ptr[r];
+        tc_call_body(phase, n, piece, pass->tile, params);
+        for (int r = 0; r < phase->nrefs; r++)
+            if (pass->packed[r] == 2) {
+                const int64_t size = phase->refs[r].itemsize;
+                tc_stream(pass->memory[r] + b * pass->step[r] + at * size, piece[r], (size_t)(n * size));
+            }
+    }
+    for (int k = 0; k < ahead->count; k++)
+        ahead->next[k] += ahead->step[k];
+}
+
+/* Row b of the tile. */
+static void tc_pass_row(const tc_job *job, tc_pass *pass, int64_t b, char *cells)
+{
+    const tc_phase *phase = pass->phase;
+    const tc_params params = {job->launch->ints, job->launch->error};
+    const int64_t length = job->row.total;
+    for (int r = 0; r < phase->nrefs; r++) {
+        const tc_ref *ref = &phase->refs[r];
+        char *memory = pass->memory[r] + b * pass->step[r];
+        if (!pass->packed[r])
+            pass->ptr[r] = memory;
+        else if (job->kernel->operands[ref->index].kind == TC_OPERAND_IOTA) {
+            if (phase->body) /* else its place in the row tells an index */
+                tc_iota_run(pass->ptr[r], (int64_t)(intptr_t)memory, pass->stride[r], length);
+        } else if (ref->written != 1)
+            tc_move_run(pass->ptr[r], memory, pass->stride[r], length, ref->itemsize, 0);
+    }
+    if (phase->body) {
+        if (pass->in_pieces)
+            tc_pass_pieces(job, pass, b, &params);
+        else
+            tc_call_body(phase, length, pass->ptr, pass->tile, &params);
+        for (int r = 0; r < phase->nrefs; r++)
+            if (pass->packed[r] == 1 && phase->refs[r].written)
+                tc_move_run(pass->ptr[r], pass->memory[r] + b * pass->step[r], pass->stride[r], length, phase->refs[r].itemsize, 1);
+    }
+    for (int s = 0; s < phase->nreductions; s++) {
+        const tc_reduction *reduction = &phase->reductions[s];
+        const void *values = pass->ptr[reduction->value];
+        char *result = pass->result[s] + b * tc_itemsize(reduction->dtype);
+        tc_fold_tile(reduction->op, reduction->dtype, reduction->source, values, length, result);
+        if (reduction->op == TC_ARGMIN || reduction->op == TC_ARGMAX) {
+            int q = reduction->position;
+            int64_t first = (int64_t)(intptr_t)pass->memory[q] + b * pass->step[q];
+            int64_t found = tc_find(reduction->dtype, values, length, result);
+            ((int64_t *)tc_cell(cells, reduction->cell2))[b] = first + found * pass->stride[q];
         }
     }
+}
+
+/* Phases that are done for one row before the next is begun: it stays in the nearest cache. */
+#define TC_PASSES 8
+
+/* The level-0 phases from p on, for n rows of one tile each; returns the phase that follows. */
+static int tc_short_rows(const tc_job *job, int p, int64_t run, int64_t at, int64_t n, char *cells, char *rows, char *scratch)
+{
+    tc_pass passes[TC_PASSES];
+    int count = 0;
+    for (; count < TC_PASSES && p < job->kernel->nphases && job->kernel->phases[p].level == 0; p++, count++)
+        tc_pass_begin(job, &passes[count], &job->kernel->phases[p], run, at, n, cells, rows, scratch);
+    for (int64_t b = 0; b < n; b++)
+        for (int k = 0; k < count; k++)
+            tc_pass_row(job, &passes[k], b, cells);
+    return p;
+}
+
+/* Whether all level-0 phases are done for one row before the next. */
+static int tc_is_one_pass(const tc_kernel *kernel)
+{
+    int p = 0;
+    while (p < kernel->nphases && kernel->phases[p].level == 0)
+        p++;
+    if (p > TC_PASSES)
+        return 0;
+    while (p < kernel->nphases && kernel->phases[p].level == 1)
+        p++;
+    return p == kernel->nphases;
 }
 
 /* A phase that runs once per row, for n rows of one run of the innermost kept axis. */
@@ -250,7 +374,7 @@ static void tc_rows_task(void *context, int64_t begin, int64_t end)
 {
     tc_job *job = context;
     const tc_kernel *kernel = job->kernel;
-    size_t tiles_bytes = tc_round64(tc_tiles_scratch(kernel));
+    size_t tiles_bytes = tc_tiles_scratch(job);
     size_t rows_bytes = job->rows_bytes * (size_t)job->tile, sums_bytes = 0;
     for (int p = 0; p < kernel->nphases && !job->short_rows; p++) {
         size_t bytes = 2 * sizeof(tc_cascade) * (size_t)(job->tile * kernel->phases[p].nreductions);
@@ -272,19 +396,22 @@ static void tc_rows_task(void *context, int64_t begin, int64_t end)
             if (phase->level == 1)
                 tc_once_phase(job, phase, run, at, n, cells, scratch);
             else if (job->short_rows)
-                tc_short_rows(job, phase, run, at, n, cells, rows, scratch);
+                p = tc_short_rows(job, p, run, at, n, cells, rows, scratch) - 1;
             else
                 tc_row_phase(job, phase, run, at, n, cells, rows, scratch, sums);
+            if (tc_is_stopped())
+                return;
         }
     }
+    tc_stream_end(job);
 }
 
 /* Few long rows: one after the other, each phase on all threads. */
 static void tc_long_rows(tc_job *job)
 {
     const tc_kernel *kernel = job->kernel;
-    int64_t tiles = tc_row_tile_count(job), blocks = (tiles + TC_BLOCK - 1) / TC_BLOCK;
-    size_t once = tc_round64(tc_tiles_scratch(kernel));
+    int64_t tiles = tc_row_tile_count(job), block = tc_block_tiles(job), blocks = (tiles + block - 1) / block;
+    size_t once = tc_tiles_scratch(job);
     size_t values = sizeof(tc_value) * TC_MAXCELLS * (size_t)blocks;
     size_t positions = sizeof(int64_t) * TC_MAXCELLS * (size_t)blocks;
     char *memory = tc_block_get(TC_CELLS_BYTES + once + tc_round64(values) + tc_round64(positions) + job->rows_bytes);
@@ -306,8 +433,8 @@ static void tc_long_rows(tc_job *job)
                 continue;
             }
             tc_parallel_for(blocks, 1, tc_block_task, job);
-            if (atomic_load(&job->failed))
-                break;
+            if (atomic_load(&job->failed) || tc_is_stopped())
+                goto done;
             tc_cascade total[TC_MAXCELLS];
             for (int s = 0; s < phase->nreductions; s++) {
                 total[s].count = 0;
@@ -318,17 +445,19 @@ static void tc_long_rows(tc_job *job)
             }
             tc_store_cells(phase, total, job->cells, 0);
         }
+done:
     tc_block_free(memory);
 }
 
 /* Bytes of rows that the phases of a tile walk over again: they should stay in cache meanwhile. */
-#define TC_ROWS_CACHED ((size_t)48 << 10)
+#define TC_ROWS_CACHED ((size_t)192 << 10)
 
 /* How many rows a tile has: few enough for the cache where several phases walk over them, and for all threads. */
 static int64_t tc_rows_of_tile(const tc_job *job, int threads)
 {
     const tc_kernel *kernel = job->kernel;
-    int64_t rows = tc_inner(&job->kept) / (threads * 4);
+    const int64_t inner = tc_inner(&job->kept);
+    int64_t rows = job->kept.total / (threads * 4);
     size_t bytes = job->rows_bytes, walks = 0;
     for (int p = 0; p < kernel->nphases; p++)
         walks += kernel->phases[p].level == 0;
@@ -337,22 +466,60 @@ static int64_t tc_rows_of_tile(const tc_job *job, int threads)
             bytes += (size_t)kernel->operands[p].itemsize * (size_t)job->row.total;
     if (walks > 1 && rows > (int64_t)(TC_ROWS_CACHED / (bytes + 1)))
         rows = (int64_t)(TC_ROWS_CACHED / (bytes + 1));
-    return rows < 1 ? 1 : rows > 64 ? 64 : rows;
+    rows = rows > 64 ? 64 : rows > inner ? inner : rows;
+    return rows < 1 ? 1 : rows;
 }
 
-/* Whether each row is one tile and no phase looks for positions. */
+/* Longest row that is one tile: a few of them stay in the nearest cache. */
+#define TC_SHORT_ROW 2048
+
+/* Elements of a tile that is only read. */
+#define TC_LONG_TILE 4096
+
+/* Whether the only pass over a row reads an array as it is: then tiles may be long. */
+static int tc_only_folds(const tc_kernel *kernel)
+{
+    for (int p = 0; p < kernel->nphases; p++)
+        if (kernel->phases[p].level == 0 && (p || kernel->phases[p].body))
+            return 0;
+    return 1;
+}
+
+/* Whether rows of one tile are nearer in memory than elements of one row. */
+static int tc_is_scattered(const tc_job *job)
+{
+    for (int p = 0; p < job->kernel->noperands; p++)
+        if (job->kernel->operands[p].kind == TC_OPERAND_ARRAY) {
+            int64_t row = llabs(job->row.str[p][job->row.nd - 1]), kept = llabs(job->kept.str[p][job->kept.nd - 1]);
+            if (kept && kept < row)
+                return 1;
+        }
+    return 0;
+}
+
+/* Whether each row is one tile. */
 static int tc_has_short_rows(const tc_job *job)
 {
     const tc_kernel *kernel = job->kernel;
-    if (job->row.nd != 1 || job->row.total < 1 || job->row.total > TC_TILE)
+    if (job->row.nd != 1 || job->row.total < 1 || job->row.total > TC_SHORT_ROW || (job->scattered && job->row.total > TC_TILE))
         return 0;
     for (int p = 0; p < kernel->nphases; p++)
-        for (int s = 0; s < kernel->phases[p].nreductions; s++) {
-            const tc_reduction *reduction = &kernel->phases[p].reductions[s];
-            if (reduction->op == TC_ARGMIN || reduction->op == TC_ARGMAX || reduction->cell < 0)
+        for (int s = 0; s < kernel->phases[p].nreductions; s++)
+            if (kernel->phases[p].reductions[s].cell < 0)
                 return 0;
-        }
     return 1;
+}
+
+/* The phase during which the next rows are asked for: one that computes from the caches, with vector functions if there is such a one. */
+static const tc_phase *tc_overlapped(const tc_job *job)
+{
+    const tc_phase *found = NULL;
+    for (int p = 1; p < job->kernel->nphases; p++) {
+        const tc_phase *phase = &job->kernel->phases[p];
+        if (phase->level == 0 && phase->body && (!found || (phase->lanes && !found->lanes)))
+            found = phase;
+    }
+    return found;
 }
 
 static void tc_run_rows(tc_job *job)
@@ -360,16 +527,23 @@ static void tc_run_rows(tc_job *job)
     int64_t inner = tc_inner(&job->kept), elements = job->kept.total * (job->row.total ? job->row.total : 1);
     int threads = tc_worth_threads(job->kernel, elements) ? tc_get_threads() : 1;
     job->rows_bytes = tc_row_offset(job, job->kernel->nrows);
-    if (threads > 1 && job->kept.total < threads && tc_row_tile_count(job) > TC_BLOCK) {
+    job->scattered = tc_is_scattered(job);
+    job->span = tc_only_folds(job->kernel) && !job->scattered ? TC_LONG_TILE : TC_TILE;
+    job->streamed = tc_streamed(job, &job->row, elements);
+    if (threads > 1 && job->kept.total < threads && tc_row_tile_count(job) > tc_block_tiles(job)) {
         tc_long_rows(job);
         return;
     }
     job->short_rows = tc_has_short_rows(job);
+    if (job->short_rows && job->row.total > job->span)
+        job->span = job->row.total;
+    job->one_pass = job->short_rows && tc_is_one_pass(job->kernel);
+    job->overlapped = job->short_rows ? tc_overlapped(job) : NULL;
     job->tile = tc_rows_of_tile(job, threads);
     job->per_run = (inner + job->tile - 1) / job->tile;
     int64_t tasks = job->kept.total / inner * job->per_run;
     if (threads > 1)
         tc_parallel_for(tasks, tc_grain_of(job->kernel, elements / tasks), tc_rows_task, job);
     else
-        tc_rows_task(job, 0, tasks);
+        tc_serial_for(tasks, tc_grain_of(job->kernel, elements / tasks), tc_rows_task, job);
 }

@@ -1,7 +1,8 @@
 /* One thread pool per process: parallel_for over ranges, in chunks that poll a cancel flag.
  *
- * The thread that runs a long kernel asks its host between chunks whether to go on (Ctrl-C). One parallel region runs at a time; a region that is asked for meanwhile (or from within one) runs
- * serially in its own thread. After fork the child starts a fresh pool: its parent's threads are gone.
+ * The thread that runs a long step asks its host between chunks whether to go on (Ctrl-C). One parallel region runs at a
+ * time; a region that is asked for meanwhile (or from within one) runs serially in its own thread. After fork the child
+ * starts a fresh pool: its parent's threads are gone.
  *
  * Who waits, for the next region or for the end of this one, looks for as long as a wake-up costs and sleeps then: a program of
  * short regions wakes nobody, and an idle pool takes no core from anyone.
@@ -15,6 +16,12 @@
 
 #define TC_MAXTHREADS 256
 
+/* What one thread of a region does first, before it helps the others. */
+typedef struct {
+    _Alignas(64) atomic_llong next;
+    int64_t end;
+} tc_share;
+
 static struct {
     pthread_mutex_t lock;
     pthread_cond_t wake;
@@ -26,19 +33,18 @@ static struct {
     int admitted;     /* workers that may still join it */
     tc_task task;
     void *context;
-    int64_t n, grain;
-    atomic_llong next;
+    int64_t grain;
+    int shares;
+    tc_share share[TC_MAXTHREADS];
     atomic_int cancelled; /* the region in progress is not wanted any more */
 } tc_pool = {.lock = PTHREAD_MUTEX_INITIALIZER, .wake = PTHREAD_COND_INITIALIZER, .done = PTHREAD_COND_INITIALIZER};
 
 static atomic_flag tc_region = ATOMIC_FLAG_INIT;
-/* The frame for which this thread runs a long kernel. */
-typedef struct {
-    int (*poll)(void *host);
-    void *host;
-    int stopped;
-} tc_caller;
-static _Thread_local tc_caller *tc_caller_now;
+/* The frame for which this thread runs a long step; NULL in the pool's own threads. */
+static _Thread_local tc_frame *tc_watched;
+/* Whether its host wants no more of it. */
+static _Thread_local int tc_stopped;
+static _Thread_local int tc_in_pool;
 static pthread_once_t tc_fork_once = PTHREAD_ONCE_INIT;
 static int64_t tc_grain_ns = 40000;
 /* What waking a sleeping thread costs, about; that of a guest system's more. */
@@ -75,12 +81,47 @@ static void tc_install_fork_handler(void)
     pthread_atfork(NULL, NULL, tc_after_fork);
 }
 
+static double tc_seconds(void)
+{
+    return 1e-9 * (double)tc_now_ns();
+}
+
+static void *tc_scratch_detach(void);
+static void tc_scratch_attach(void *scratch);
+
+/* Asks the host of a frame whether to stop, unless it was asked just before. A signal handler of the host may run programs in
+ * this thread meanwhile. */
+static int tc_ask(tc_frame *f)
+{
+    static _Thread_local int depth;
+    double now = tc_seconds();
+    /* Handlers that are interrupted by handlers, and so on, must not use up the stack. */
+    if (now - f->polled < TC_POLL || depth == 4)
+        return 0;
+    f->polled = now;
+    tc_frame *watched = tc_watched;
+    void *scratch = tc_scratch_detach();
+    tc_watched = NULL;
+    depth++;
+    int stop = f->on_poll(f->host);
+    depth--;
+    tc_watched = watched;
+    tc_scratch_attach(scratch);
+    return stop;
+}
+
+/* Whether the rest of the step at hand is not wanted any more: what it has made so far must not be read. */
+static int tc_is_stopped(void)
+{
+    return tc_in_pool ? atomic_load_explicit(&tc_pool.cancelled, memory_order_relaxed) : tc_watched && tc_stopped;
+}
+
+/* The same, after asking: between the chunks of a long step. */
 static int tc_should_stop(void)
 {
-    tc_caller *caller = tc_caller_now;
-    if (caller && !caller->stopped && caller->poll(caller->host))
-        caller->stopped = 1;
-    return caller && caller->stopped;
+    if (tc_watched && !tc_stopped)
+        tc_stopped = tc_ask(tc_watched);
+    return tc_is_stopped();
 }
 
 void tc_set_grain(int64_t ns)
@@ -112,24 +153,30 @@ int tc_get_threads(void)
     return tc_pool.wanted;
 }
 
-static void tc_take_chunks(tc_task task, void *context, int64_t n, int64_t grain)
+/* Runs chunks: those of the thread's own share, then what the others have not begun. Thread `me` has the same share of
+ * equal ranges each time, so that its part of an array may still be in its cache. */
+static void tc_take_chunks(tc_task task, void *context, int me, int shares, int64_t grain)
 {
-    for (;;) {
-        int64_t begin = atomic_fetch_add(&tc_pool.next, grain);
-        if (begin >= n || atomic_load_explicit(&tc_pool.cancelled, memory_order_relaxed))
-            return;
-        if (tc_should_stop()) {
-            atomic_store(&tc_pool.cancelled, 1);
-            return;
+    for (int k = 0; k < shares; k++) {
+        tc_share *share = &tc_pool.share[(me + k) % shares];
+        for (;;) {
+            if (tc_should_stop()) {
+                atomic_store(&tc_pool.cancelled, 1);
+                return;
+            }
+            int64_t begin = atomic_fetch_add(&share->next, grain), end = share->end;
+            if (begin >= end)
+                break;
+            task(context, begin, begin + grain < end ? begin + grain : end);
         }
-        task(context, begin, begin + grain < n ? begin + grain : n);
     }
 }
 
-static void *tc_worker(void *unused)
+static void *tc_worker(void *number)
 {
+    const int me = (int)(intptr_t)number;
     int64_t seen = 0;
-    (void)unused;
+    tc_in_pool = 1;
     pthread_mutex_lock(&tc_pool.lock);
     for (;;) {
         if (tc_pool.round == seen) {
@@ -146,9 +193,10 @@ static void *tc_worker(void *unused)
         tc_pool.admitted--;
         tc_task task = tc_pool.task;
         void *context = tc_pool.context;
-        int64_t n = tc_pool.n, grain = tc_pool.grain;
+        int64_t grain = tc_pool.grain;
+        int shares = tc_pool.shares;
         pthread_mutex_unlock(&tc_pool.lock);
-        tc_take_chunks(task, context, n, grain);
+        tc_take_chunks(task, context, me, shares, grain);
         pthread_mutex_lock(&tc_pool.lock);
         if (--tc_pool.running == 0)
             pthread_cond_signal(&tc_pool.done);
@@ -169,12 +217,44 @@ static void tc_grow_pool(int wanted)
     pthread_sigmask(SIG_SETMASK, &all, &old);
     while (tc_pool.workers < wanted) {
         pthread_t thread;
-        if (pthread_create(&thread, &attributes, tc_worker, NULL))
+        if (pthread_create(&thread, &attributes, tc_worker, (void *)(intptr_t)(tc_pool.workers + 1)))
             break;
         tc_pool.workers++;
     }
     pthread_sigmask(SIG_SETMASK, &old, NULL);
     pthread_attr_destroy(&attributes);
+}
+
+/* All of a range in this thread; in chunks where somebody may want to stop it. */
+static void tc_serial_for(int64_t n, int64_t grain, tc_task task, void *context)
+{
+    if (!tc_watched) {
+        if (n > 0)
+            task(context, 0, n);
+        return;
+    }
+    for (int64_t begin = 0; begin < n && !tc_should_stop(); begin += grain)
+        task(context, begin, begin + grain < n ? begin + grain : n);
+}
+
+/* Sleeps until the last worker is done, or it is time to ask again whether to stop; called with the lock held. */
+static void tc_wait_for_workers(void)
+{
+    if (!tc_watched || tc_stopped) {
+        pthread_cond_wait(&tc_pool.done, &tc_pool.lock);
+        return;
+    }
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_nsec += (long)(TC_POLL * 1e9);
+    until.tv_sec += until.tv_nsec / 1000000000;
+    until.tv_nsec %= 1000000000;
+    if (pthread_cond_timedwait(&tc_pool.done, &tc_pool.lock, &until) == 0)
+        return;
+    pthread_mutex_unlock(&tc_pool.lock);
+    if (tc_should_stop())
+        atomic_store(&tc_pool.cancelled, 1);
+    pthread_mutex_lock(&tc_pool.lock);
 }
 
 void tc_parallel_for(int64_t n, int64_t grain, tc_task task, void *context)
@@ -183,13 +263,7 @@ void tc_parallel_for(int64_t n, int64_t grain, tc_task task, void *context)
     if (grain < 1)
         grain = 1;
     if (threads == 1 || n <= grain || atomic_flag_test_and_set(&tc_region)) {
-        if (!tc_caller_now) {
-            if (n > 0)
-                task(context, 0, n);
-            return;
-        }
-        for (int64_t begin = 0; begin < n && !tc_should_stop(); begin += grain)
-            task(context, begin, begin + grain < n ? begin + grain : n);
+        tc_serial_for(n, grain, task, context);
         return;
     }
     pthread_once(&tc_fork_once, tc_install_fork_handler);
@@ -201,16 +275,19 @@ void tc_parallel_for(int64_t n, int64_t grain, tc_task task, void *context)
         helpers = tc_pool.workers;
     tc_pool.task = task;
     tc_pool.context = context;
-    tc_pool.n = n;
     tc_pool.grain = grain;
-    atomic_store(&tc_pool.next, 0);
+    tc_pool.shares = helpers + 1;
+    for (int k = 0; k <= helpers; k++) {
+        atomic_store(&tc_pool.share[k].next, n * k / (helpers + 1));
+        tc_pool.share[k].end = n * (k + 1) / (helpers + 1);
+    }
     atomic_store(&tc_pool.cancelled, 0);
     tc_pool.admitted = helpers;
     tc_pool.running = helpers;
     tc_pool.round++;
     pthread_cond_broadcast(&tc_pool.wake);
     pthread_mutex_unlock(&tc_pool.lock);
-    tc_take_chunks(task, context, n, grain);
+    tc_take_chunks(task, context, 0, helpers + 1, grain);
     pthread_mutex_lock(&tc_pool.lock);
     /* Workers that did not wake in time have nothing left to do: they need not be waited for. */
     tc_pool.running -= tc_pool.admitted;
@@ -221,7 +298,7 @@ void tc_parallel_for(int64_t n, int64_t grain, tc_task task, void *context)
             tc_relax();
     pthread_mutex_lock(&tc_pool.lock);
     while (tc_pool.running > 0)
-        pthread_cond_wait(&tc_pool.done, &tc_pool.lock);
+        tc_wait_for_workers();
     pthread_mutex_unlock(&tc_pool.lock);
     atomic_flag_clear(&tc_region);
 }

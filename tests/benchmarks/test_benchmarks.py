@@ -17,7 +17,9 @@ if not FOLDER.exists():
 
 sys.path.insert(0, str(FOLDER))
 try:
-    groups, libraries, row_module, runner, serving, _ = map(importlib.import_module, ("groups", "libraries", "row", "runner", "serving", "graphs"))
+    groups, libraries, row_module, runner, serving, report, roofline_chart, profiling, _ = map(
+        importlib.import_module, ("groups", "libraries", "row", "runner", "serving", "report", "roofline_chart", "profiling", "graphs")
+    )
 finally:
     sys.path.remove(str(FOLDER))
 
@@ -89,13 +91,14 @@ def test_ratios_are_of_rounds():
         for name, rounds in {"numpy": [4.0, 2.0, 2.0], "tcore": [1.0, 1.0, 4.0], "jax": [2.0, 4.0, 8.0], "torch": [0.1, 0.1, 0.1]}.items()
     }
     columns["torch"].stop("wrong", "result 0 has shape (4,)")
-    result = runner.Result(row, columns, limits=[1.0, 0.5, 4.0])
+    result = runner.Result(row, columns, limits=[1.0, 0.5, 4.0], bounds=["copy", "exp", "copy"])
     assert result.best_peer == "jax"
     assert result.against("peer") == 0.5
     assert result.against("numpy") == 0.5
     assert result.against("limit") == 1.0
     assert result.against("seconds") == 1.0
     assert result.missed == ["numpy"]  # the goal is 0.25
+    assert report.ratio_cell(result, "limit") == "1.00 (copy)"
 
 
 def test_run(tmp_path):
@@ -116,6 +119,58 @@ def test_run(tmp_path):
     table = (tmp_path / "results.md").read_text()
     assert "**Elementwise**" in table
     assert "this run shows that the rows work" in table
+
+
+def test_limits_of_rows():
+    """Each row that compares compute or memory has a bound, and its roofline figures fit together."""
+    bounded = {row.name: [name for name, work in runner.LIMITS.items() if work(row)] for row in groups.ROWS if row.kind == "call"}
+    assert bounded["fused-elementwise"] == bounded["softmax"] == ["copy", "exp"]
+    assert bounded["sum-axis-0"] == ["read"]
+    assert bounded["logsumexp"] == ["read", "exp"]
+    assert bounded["mlp-step"] == ["gemm", "exp"]
+    assert bounded["scalar-call"] == bounded["60-small-ops"] == []
+    for row in groups.ROWS:
+        if row.operations() and row.program("tcore"):
+            assert row.traffic() > 0
+            assert row.operations() >= max(row.flops(), row.exponentials())
+
+
+@pytest.mark.parametrize("name", ["copy", "read", "gemm", "exp"])
+def test_bounds_compute_something(name, tmp_path):
+    """What the limits are made of runs, on all cores."""
+    bound = importlib.import_module("groups.roofline").BOUNDS[name].made_tiny()
+    assert runner.LIMITS[name](bound) > 0
+    assert serving.Server(bound, NUMPY, 0).first(str(tmp_path / "reference.npz"))["seconds"] > 0
+
+
+def test_roofline_chart(tmp_path):
+    """Drawn where the limits were measured, from rows that say how much work they are."""
+    pytest.importorskip("matplotlib", reason="without it no chart is drawn")
+    by_name = {row.name: row for row in groups.ROWS}
+    columns = {"tcore": runner.Column(TCORE, rounds=[0.02]), "numpy": runner.Column(NUMPY, rounds=[0.1])}
+    results = [runner.Result(by_name[name], columns, limits=[0.01], bounds=["copy"]) for name in ("softmax", "mlp-step", "scalar-call")]
+    rates = {"copy": 2e10, "read": 3e10, "gemm": 1e11, "exp": 1e9}
+    assert roofline_chart.draw_roofline(results, rates, tmp_path / "roofline.png")
+    assert (tmp_path / "roofline.png").read_bytes().startswith(b"\x89PNG")
+    assert not roofline_chart.draw_roofline(results, {}, tmp_path / "other.png")
+    assert not roofline_chart.draw_roofline(results[2:], rates, tmp_path / "other.png")
+
+
+@pytest.mark.backends("cpu")
+@pytest.mark.needs_compiler
+def test_profile_of_a_row(tmp_path, backend):
+    """What a missed row's files say: where nodes run, the memory, the compiler's report, the time of each node."""
+    settings = importlib.import_module("children").Settings(1, tiny=True, timeout=120, scratch=tmp_path)
+    row = next(row for row in groups.ROWS if row.name == "softmax")
+    written = {path.name: path.read_text() for path in profiling.profile_row(row, settings, tmp_path / "profiles", seconds=0.05)}
+    assert "Softmax" in written["explain.txt"]
+    assert "linker CvmLinker" in written["memory.txt"]
+    assert "vectorized" in written["vectorization.txt"]
+    assert "tc_body0" in written["kernels.c"]
+    assert "Softmax(x)" in written["nodes.txt"]
+    first = next(row for row in groups.ROWS if row.name == "first-scalar-empty")
+    (functions,) = profiling.profile_row(first, settings, tmp_path / "first", seconds=0.05)
+    assert "cumulative" in functions.read_text()
 
 
 @pytest.mark.parametrize(

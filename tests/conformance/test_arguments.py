@@ -72,3 +72,13 @@ def test_positions_out_of_range(backend, case):
         with pytest.raises(IndexError, match=f"index {bad} is out of bounds for axis {axis} with size {size}"):
             f(value, np.array([0, bad]), np.array(bad))
     f(value, np.array([0, -size]), np.array(size - 1))
+
+
+@pytest.mark.backends("numpy", "cpu")
+def test_positions_out_of_range_of_nothing(backend):
+    """Rows without elements: nothing would be written, and the positions are refused all the same."""
+    x, i = T.dmatrix("x"), T.lvector("i")
+    f = tcore.function([x, i], T.inc_subtensor(x[i], 1.0))
+    with pytest.raises(IndexError, match="index 3 is out of bounds for axis 0 with size 3"):
+        f(np.zeros((3, 0)), np.array([0, 3]))
+    assert f(np.zeros((3, 0)), np.array([0, -3])).shape == (3, 0)

@@ -270,7 +270,7 @@ class Interface(Op):
 
     def c_code(self, node, name, inputs, outputs, sub):
         return """
-        npy_intp length = 11, size = PyArray_SIZE(%(x)s);
+        npy_intp length = 12, size = PyArray_SIZE(%(x)s);
         Py_XINCREF((PyObject*) NULL);
         Py_XDECREF((PyObject*) NULL);
         if (PyArray_NDIM(%(x)s) != 2 || PyArray_SHAPE(%(x)s) != PyArray_DIMS(%(x)s) || PyArray_DTYPE(%(x)s) != PyArray_DESCR(%(x)s)) {
@@ -297,6 +297,9 @@ class Interface(Op):
             seen[8] = %(copy)s == %(x)s;
             seen[9] = sizeof(npy_int8) + sizeof(npy_uint16) + sizeof(npy_int32) + sizeof(npy_uint64) + sizeof(npy_float32) + sizeof(npy_float64);
             seen[10] = sizeof(dtype_%(x)s);
+            PyObject* text = PyString_FromFormat("%%d", (int) sizeof(numpy_int32));
+            seen[11] = PyUnicode_GetLength(text) + PyArray_CHKFLAGS(%(x)s, NPY_ARRAY_UPDATEIFCOPY);
+            Py_XDECREF(text);
             if (seen[0] || seen[1]) memcpy(PyArray_DATA(%(memory)s), PyArray_DATA(%(x)s), 4 * size);
         }
         """ % {"x": inputs[0], "seen": outputs[0], "memory": outputs[1], "copy": outputs[2], "fail": sub["fail"]}
@@ -304,7 +307,7 @@ class Interface(Op):
     view_map = {2: [0]}
 
 
-def test_numpy_in_c_L7062_L7076():
+def test_numpy_in_c_L7062_L7076_L7127_L7089_L7040():
     """Memory order of C-contiguous, F-contiguous and other arrays, and the functions of NumPy's interface."""
     x = T.imatrix("x")
     f = tcore.function([x], Interface()(x), mode=tcore.Mode("cvm", None))
@@ -315,7 +318,7 @@ def test_numpy_in_c_L7062_L7076():
         (np.repeat(value, 2, axis=1)[:, ::2], [0] * 6, (0, 0)),
     ):
         seen, memory, copy = f(given)
-        assert tuple(seen) == (*flags, 1, 2, 3, *given.strides, 1, flags[0], 1 + 2 + 4 + 8 + 4 + 8, 4)
+        assert tuple(seen) == (*flags, 1, 2, 3, *given.strides, 1, flags[0], 1 + 2 + 4 + 8 + 4 + 8, 4, 1)
         np.testing.assert_array_equal(memory, order)
         np.testing.assert_array_equal(copy, value)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from samples import snapshot
 
 import tcore.tensor as T
 from tcore.gof import DestroyHandler, FunctionGraph, InconsistencyError
@@ -53,20 +54,6 @@ class Objector(Feature):
         nodes = [node, *(v.owner for v in args if getattr(v, "owner", None) is not None)]
         if any(getattr(each, "op", None) == self.op for each in nodes):
             raise RuntimeError(f"{self.op} is not wanted")
-
-
-def snapshot(graph):
-    """All that can be seen of a graph, in its order."""
-    return (
-        list(graph.inputs),
-        list(graph.outputs),
-        list(graph.apply_nodes),
-        [list(node.inputs) for node in graph.apply_nodes],
-        list(graph.variables),
-        [graph.clients(variable) for variable in graph.variables],
-        graph.features,
-        graph.toposort(),
-    )
 
 
 @pytest.fixture

@@ -140,7 +140,7 @@ class TestDebugMode:
             assert type(variant) is DebugMode
             assert not variant.check_isfinite
 
-    def test_time_of_errors_L13080(self):
+    def test_time_of_errors_L13080_L4628(self):
         """Some mistakes show when the function is made, others when it is called."""
         moods = iter([T.sin, T.cos] * 10)
 

@@ -7,6 +7,7 @@ import re
 
 import numpy as np
 import pytest
+from samples import LocalSimplify
 
 import tcore
 import tcore.tensor as T
@@ -62,22 +63,6 @@ class SimplifyWithNodeFinder(gof.Optimizer):
 
     def apply(self, fgraph):
         simplify_nodes(fgraph, list(fgraph.get_nodes(true_div)))
-
-
-class LocalSimplify(gof.LocalOptimizer):
-    def transform(self, node):
-        if node.op == true_div:
-            x, y = node.inputs
-            if x.owner and x.owner.op == mul:
-                a, b = x.owner.inputs
-                if y == a:
-                    return [b]
-                if y == b:
-                    return [a]
-        return False
-
-    def tracks(self):
-        return [true_div]
 
 
 PATTERNS = [PatternSub((true_div, (mul, "x", "y"), "y"), "x"), PatternSub((true_div, (mul, "x", "y"), "x"), "y")]

@@ -8,6 +8,7 @@ import pytest
 import tcore
 import tcore.tensor as T
 from tcore import scalar
+from tcore.gof import Apply, Op
 from tcore.gradient import verify_grad
 from tcore.scalar import BinaryScalarOp, UnaryScalarOp
 from tcore.tensor.careduce import CAReduce
@@ -122,6 +123,77 @@ def test_c_code_of_elemwise_with_all_methods_L8738(linker):
     with pytest.raises(ValueError, match=r"mis-match. \(input\[0\].shape\[1\] = 2, input\[1\].shape\[1\] = 3\)"):
         f(value, [1, 2, 3])
     assert f(np.zeros((0, 2)), [1, 2])[0].shape == (0, 2)
+
+
+class Furthest(BinaryScalarOp):
+    """The one farther from 0, in C alone, with a header."""
+
+    associative = commutative = True
+    identity = None
+
+    def c_headers(self):
+        return ["<cmath>"]
+
+    def c_code(self, node, name, inputs, outputs, sub):
+        (x, y), (z,) = inputs, outputs
+        return f"""if ({x} != {x} || {y} != {y}) {{ PyErr_SetString(PyExc_ValueError, "no number"); {sub["fail"]} }}
+            {z} = std::fabs({x}) >= std::fabs({y}) ? {x} : {y};"""
+
+    def c_code_cache_version(self):
+        return (1,)
+
+
+@pytest.mark.parametrize("axis", [None, 0, 1, (0, 2), ()])
+def test_c_code_of_reductions_L8738(axis):
+    """A reduction by an op that no kernel can hold runs its C code: all axes and strides, errors with the node."""
+    pytest.importorskip("tcore_cpu", reason="tcore-cpu is not installed")
+    x = T.dtensor3("x")
+    f = tcore.function([x], CAReduce(Furthest(scalar.upcast_out, name="furthest"), axis=axis)(x), mode=tcore.Mode(linker="cvm"))
+    value = np.random.default_rng(4).normal(size=(3, 4, 5))[:, ::-1].transpose(2, 0, 1)
+    low, high = value.min(axis), value.max(axis)
+    for _ in range(2):
+        np.testing.assert_array_equal(f(value), np.where(-low >= high, low, high))
+    if axis is None:
+        with pytest.raises(ValueError, match="no neutral element\nApply node that caused the error: Reduce"):
+            f(np.zeros((0, 2, 3)))
+    if axis != ():
+        with pytest.raises(ValueError, match="no number\nApply node that caused the error: Reduce"):
+            f(value * np.nan)
+
+
+class Wraps(Op):
+    """An op that runs another tensor op's C text as its own."""
+
+    __props__ = ("inner",)
+
+    def __init__(self, inner):
+        self.inner = inner
+
+    def make_node(self, *inputs):
+        return Apply(self, [*inputs], [out.type() for out in self.inner.make_node(*inputs).outputs])
+
+    def c_support_code(self):
+        return self.inner.c_support_code()
+
+    def c_code(self, node, name, inputs, outputs, sub):
+        return self.inner.c_code(self.inner.make_node(*node.inputs), name, inputs, outputs, sub)
+
+    def c_code_cache_version(self):
+        return (1,)
+
+
+def test_c_code_of_tensor_ops_can_be_wrapped_L8738():
+    """Elemwise and reductions of built-in ops have C text, too."""
+    pytest.importorskip("tcore_cpu", reason="tcore-cpu is not installed")
+    x, y = T.fmatrix("x"), T.row("y", dtype="int32")
+    sums = T.sum(x, axis=1).owner.op
+    outs = [Wraps(Elemwise(scalar.mod))(x, y), Wraps(sums)(x), Wraps(CAReduce(scalar.maximum))(x), Wraps(T.all(x).owner.op)(x)]
+    f = tcore.function([x, y], outs, mode=tcore.Mode(linker="cvm"))
+    a, b = np.float32([[5, -3.5, 2], [1e8, 1, 0]]), np.int32([[3, 2, 4]])
+    remainder, total, most, every = f(a, b)
+    np.testing.assert_allclose(remainder, np.mod(a, b))
+    np.testing.assert_array_equal(total, np.float32([3.5, 100000001]))  # in float64, as sums of float32 are made
+    assert (most, every) == (1e8, False)
 
 
 def test_c_code_of_elemwise_in_place_L8738():

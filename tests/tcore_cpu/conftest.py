@@ -47,6 +47,14 @@ def threads():
 
 
 @pytest.fixture
+def streams():
+    """A function that sets the size from which results go around the caches; undone at the end."""
+    module = runtime()
+    yield module.set_stream
+    module.set_stream(0)
+
+
+@pytest.fixture
 def rng():
     """A generator with a fixed seed."""
     return np.random.default_rng(7)

@@ -108,3 +108,22 @@ def test_outputs_are_not_read(native, rng) -> None:
         product.fill(np.nan)
         doubled.fill(np.nan)
         del product, doubled
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32", "int8"])
+def test_results_that_go_around_the_caches(native, rng, streams, threads, dtype):
+    """Large results are stored past the caches: the same bits, where rows begin at lines of cache and where they do not, in place and not."""
+    x = tt.TensorType(dtype, (False, False))("x")
+    outputs = [x * 3 + x, tt.softmax(x)] if dtype != "int8" else [x * 3 + x, -x]
+    f = native([x], outputs)
+    for shape in ((40, 1000), (33, 1001), (700, 17), (3, 5000), (1, 40_000), (200, 64)):
+        value = rng.normal(size=shape) * 10
+        value = value.astype(dtype)
+        streams(0)
+        usual = f(value)
+        for count in (1, 2):
+            threads(count)
+            streams(1)
+            for ours, theirs in zip(f(value), usual, strict=True):
+                np.testing.assert_array_equal(ours, theirs)
+        np.testing.assert_array_equal(f(value[:, 1:])[0], usual[0][:, 1:])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -353,6 +355,45 @@ except product.ExportedError as error:
     assert 'blas="-lopenblas"' in line
 
 
+def training():
+    """Products of matrices and vectors, reductions, gradients, several outputs, numbers, two states that are updated in place."""
+    rng = np.random.default_rng(0)
+    x, y, rate = tt.dmatrix("x"), tt.dvector("y"), tt.dscalar("rate")
+    w = tensor_constructor(rng.normal(size=(3, 5)), name="w")
+    v = tensor_constructor(rng.normal(size=5), name="v")
+    hidden = tt.tanh(tt.dot(x, w))
+    guess = tt.dot(hidden, v)
+    cost = ((guess - y) ** 2).mean()
+    outputs = [cost, guess, hidden.max(axis=1), tt.argmax(hidden, axis=0), rate * 2]
+    return compile_([x, y, rate], outputs, updates=[(p, p - rate * tcore.grad(cost, p)) for p in (w, v)])
+
+
+@pytest.mark.parametrize("compiler", ["gcc", "clang"])
+def test_training_step(compiler, tmp_path, monkeypatch) -> None:
+    """Three steps of an exported training step are those of the function, whoever compiles it."""
+    if shutil.which(compiler) is None:
+        pytest.skip(f"{compiler} is not installed")
+    f = training()
+    monkeypatch.setenv("CC", compiler)
+    f.export(tmp_path / "training")
+    lines = _python(
+        tmp_path,
+        f"""
+import json, training
+m = training.Model()
+x, y = np.array({X.tolist()}), np.array([0.5, -1.0, 0.25, 2.0])
+for step in range(3):
+    print(json.dumps([np.asarray(value).tolist() for value in (*m(x, y, 0.125), m["w"], m["v"])]))
+""",
+    )
+    states = {shared.name: shared for shared in f.get_shared()}
+    for line in lines:
+        wanted = f(X, np.array([0.5, -1.0, 0.25, 2.0]), 0.125)
+        wanted += [states["w"].get_value(), states["v"].get_value()]
+        for found, value in zip(json.loads(line), wanted, strict=True):
+            np.testing.assert_allclose(found, value, rtol=1e-13)
+
+
 def test_forms_of_results(tmp_path) -> None:
     """One result, a list of one, none at all, results that share memory, dtypes, indices, and the linker ``c|py``."""
     x, i = tt.fvector("x"), tt.lvector("i")
@@ -424,3 +465,18 @@ def test_names_of_files(tmp_path) -> None:
         compile_([x], x + 1).export(tmp_path / "my-model")
     with pytest.raises(ValueError, match=r"'class' is a word of Python, so that nothing could import class\.py"):
         compile_([x], x + 1).export(tmp_path / "class")
+
+
+def test_wrong_options(tmp_path) -> None:
+    """What was expected and what came, before anything is compiled."""
+    f = compile_([x := tt.dvector("x")], tt.exp(x))
+    for name, options, error, words in (
+        ("a" * 300, {}, ValueError, "at most 200 characters, got 300: aaaaaaaaaaaaaaaaaaaa"),
+        ("model", {"blas": 5}, TypeError, "blas must be text, such as '-lopenblas', got 5"),
+        ("model", {"blas": ["-lblas"]}, TypeError, r"blas must be text, .* got \['-lblas'\]"),
+        ("model", {"march": 5}, TypeError, "march must be text, such as 'native', got 5"),
+        ("model", {"blas": "-L'here"}, ValueError, 'blas must be link flags, .* got "-L\'here": No closing quotation'),
+    ):
+        with pytest.raises(error, match=words):
+            f.export(tmp_path / name, **options)
+    assert not list(tmp_path.iterdir())

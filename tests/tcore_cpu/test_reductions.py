@@ -133,3 +133,66 @@ def test_gradient_of_log_of_sum_of_exp_is_one_kernel():
     assert f.maker.linker.kernels == 1
     value = np.random.default_rng(5).normal(size=(37, 600))
     np.testing.assert_allclose(f(value), np.exp(value) / np.exp(value).sum(axis=1, keepdims=True), rtol=1e-12)
+
+
+@pytest.mark.parametrize("length", [1, 2, 63, 64, 65, 200, 511, 513, 1000, 2047, 2049, 5000])
+@pytest.mark.parametrize("dtype", ["float64", "float32", "int64", "int8", "uint16"])
+def test_positions_of_extremes(native, dtype, length):
+    """The first of equals, wherever it lies in rows of one tile and of several, over either axis."""
+    rng = np.random.default_rng(length)
+    x = tt.TensorType(dtype, (False, False))("x")
+    f = native([x], [tt.argmax(x, axis=1), tt.argmin(x, axis=1), tt.argmax(x, axis=0), tt.argmin(x, axis=0)])
+    value = rng.integers(0, 5, size=(70, length)).astype(dtype)
+    value[np.arange(70), rng.integers(0, length, 70)] = 9
+    for each in (value, np.ascontiguousarray(value[:, ::-1]), np.asfortranarray(value)):
+        for result, expected in zip(f(each), (each.argmax(1), each.argmin(1), each.argmax(0), each.argmin(0)), strict=True):
+            np.testing.assert_array_equal(result, expected)
+
+
+@pytest.mark.parametrize("length", [3, 64, 130, 700, 3000])
+def test_positions_of_nan(native, length):
+    """The first NaN wins, over either axis."""
+    rng = np.random.default_rng(length)
+    x = tt.dmatrix("x")
+    f = native([x], [tt.argmax(x, axis=1), tt.argmin(x, axis=1), tt.argmax(x, axis=0)])
+    value = rng.normal(size=(40, length))
+    value[np.arange(40), rng.integers(0, length, 40)] = np.nan
+    value[::2, -1] = np.nan
+    for result, expected in zip(f(value), (value.argmax(1), value.argmin(1), value.argmax(0)), strict=True):
+        np.testing.assert_array_equal(result, expected)
+
+
+@pytest.mark.parametrize("shape", [(1, 3), (9, 5), (70, 600), (300, 5000), (5, 7, 200)])
+def test_odd_bytes_of_bool(native, shape):
+    """Bytes of bool other than 0 and 1 are true; results are 0 or 1."""
+    rng = np.random.default_rng(0)
+    x = tt.TensorType("bool", (False,) * len(shape))("x")
+    axes = [*range(len(shape)), None]
+    f = native([x], [reduction(x, axis=axis) for axis in axes for reduction in (tt.any, tt.all, tt.max, tt.min)])
+    for bytes_ in (rng.choice(np.array([0, 0, 0, 2, 4, 255], "uint8"), shape), np.full(shape, 8, "uint8"), np.where(rng.random(shape) < 0.01, 0, 6).astype("uint8")):
+        true = bytes_ != 0
+        expected = [reduction(axis=axis) for axis in axes for reduction in (true.any, true.all, true.max, true.min)]
+        for result, wanted in zip(f(bytes_.view("bool")), expected, strict=True):
+            np.testing.assert_array_equal(np.asarray(result).view("uint8"), np.asarray(wanted).view("uint8"))
+
+
+@pytest.mark.parametrize("length", [100, 512, 513, 1000, 2048, 2049, 9000])
+def test_row_programs_of_all_lengths(native, length, rng, threads):
+    """Softmax, normalisation and variance of rows that are one tile and of longer ones, contiguous or not, on one and two threads."""
+    x = tt.dmatrix("x")
+    centred = x - x.mean(axis=1, keepdims=True)
+    f = native([x], [tt.softmax(x), centred / tt.sqrt(x.var(axis=1, keepdims=True) + 1e-5), x.var(axis=0)])
+    value = rng.normal(size=(90, length))
+    e = np.exp(value - value.max(axis=1, keepdims=True))
+    normal = (value - value.mean(axis=1, keepdims=True)) / np.sqrt(value.var(axis=1, keepdims=True) + 1e-5)
+    known = []
+    for count in (1, 2):
+        threads(count)
+        for each in (value, np.asfortranarray(value)):
+            results = f(each)
+            for result, expected in zip(results, (e / e.sum(axis=1, keepdims=True), normal, value.var(axis=0)), strict=True):
+                np.testing.assert_allclose(result, expected, rtol=1e-11, atol=1e-13)
+            known.append(results)
+    for one, two in zip(known[:2], known[2:], strict=True):
+        for a, b in zip(one, two, strict=True):
+            np.testing.assert_array_equal(a, b)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import gc
+import sys
 import threading
 import warnings
+from typing import Any
 
 import numpy as np
 import pytest
 
 import tcore.tensor as tt
+from tcore import gof, scalar
 from tcore.compile.function import function
 from tcore.compile.mode import Mode
 from tcore.configuration import config
@@ -495,3 +499,76 @@ class Refuses(Op):
 
     def c_code_cache_version(self):
         return (1,)
+
+
+class Accumulates(Op):
+    """The sum of two inputs, a vector and a number, and how often this struct was run; counts the structs that are there."""
+
+    __props__ = ()
+
+    def make_node(self, x, y):
+        return Apply(self, [x, y], [x.type(), tt.lscalar()])
+
+    def c_support_code(self):
+        return "static long structs_now = 0;"
+
+    def c_support_code_struct(self, node, name):
+        return f"long runs_{name};"
+
+    def c_init_code_struct(self, node, name, sub):
+        return f"runs_{name} = 0; structs_now++;"
+
+    def c_cleanup_code_struct(self, node, name):
+        return "structs_now--;"
+
+    def c_code(self, node, name, inputs, outputs, sub):
+        (x, y), (z, count) = inputs, outputs
+        return f"""
+        if ({y} < 0) {{ PyErr_SetString(PyExc_ValueError, "negative"); {sub["fail"]} }}
+        {z} = (PyArrayObject*) PyNumber_Add((PyObject*) {x}, (PyObject*) {x});
+        if ({z}) *(double*) PyArray_DATA({z}) += {y};
+        if ({count} == NULL) {count} = (PyArrayObject*) PyArray_ZEROS(0, NULL, NPY_INT64, 0);
+        *(npy_int64*) PyArray_DATA({count}) = 100 * structs_now + ++runs_{name};
+        """
+
+    def c_code_cache_version(self):
+        return (1,)
+
+
+def test_steps_of_the_program_are_native() -> None:
+    """Between kernels, C code is called without Python: with numbers, errors, and a struct for each call in progress."""
+    x, y = tt.dvector("x"), scalar.float64("y")
+    total, count = Accumulates()(x, y)
+    f = function([x, y], [tt.exp(total), count], mode=Mode(linker=CvmLinker(), optimizer=None))
+    (step,) = f.maker.linker._linked.draft.steps
+    np.testing.assert_allclose(f(np.zeros(2), 1.0)[0], [np.e, 1.0])
+    calls: list[str] = []
+
+    def watch(frame: Any, event: str, arg: Any) -> None:
+        calls.append(frame.f_code.co_filename)
+
+    sys.setprofile(watch)
+    try:
+        f(np.zeros(2), 1.0)
+    finally:
+        sys.setprofile(None)
+    assert not [name for name in calls if name.endswith(("c_steps.py", "python_steps.py"))]
+    with pytest.raises(ValueError, match="negative\nApply node that caused the error: Accumulates.*\n.*\n.*\nInputs shapes: .*\\(2,\\)"):
+        f(np.zeros(2), -1.0)
+    assert f(np.zeros(2), 1.0)[1] == 103
+    g = function([x, y], count, mode=Mode(linker=CvmLinker(), optimizer=None))
+    assert g(np.zeros(2), 1.0) == 201
+    del f, step
+    gc.collect()
+    assert g(np.zeros(2), 1.0) == 102
+
+
+def test_code_gen_shows_the_block() -> None:
+    """The text of a graph: formulas of built-in ops, a loop for Elemwise, a call for what is a kernel alone."""
+    x, y, v = scalar.float64("x"), scalar.float64("y"), tt.dvector("v")
+    text = gof.CLinker().accept(gof.FunctionGraph([x, y], [x * y + x])).code_gen()
+    assert "V5 = V1 * V3;" in text
+    assert "V7 = V5 + V1;" in text
+    text = gof.CLinker().accept(gof.FunctionGraph([v], [tt.dot(tt.exp(v), v)])).code_gen()
+    assert "= exp(" in text
+    assert text.count("PyObject_Vectorcall(") == 1

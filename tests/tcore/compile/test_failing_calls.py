@@ -6,6 +6,7 @@ import pickle
 
 import numpy as np
 import pytest
+from samples import AddInplace
 
 import tcore.tensor as T
 from tcore import Mode, function, shared
@@ -30,21 +31,6 @@ class Trouble(Op):
         if inputs[0][0] < 0:
             raise self.error("trouble")
         output_storage[0][0] = np.array(inputs[0])
-
-
-class AddInplace(Op):
-    """x + y, written into the memory of x."""
-
-    __props__ = ()
-    destroy_map = {0: [0]}
-
-    def make_node(self, a, b):
-        return Apply(self, [a, b], [a.type()])
-
-    def perform(self, node, inputs, output_storage, params=None):
-        a, b = inputs
-        a += b
-        output_storage[0][0] = a
 
 
 def notes(error):

@@ -8,6 +8,7 @@ import threading
 
 import numpy as np
 import pytest
+from samples import AddInplace
 
 import tcore.tensor as T
 from tcore import In, Mode, Out, function, shared
@@ -22,21 +23,6 @@ x, y = T.dscalar("x"), T.dscalar("y")
 def _numpy():
     with change_flags(backend="numpy"):
         yield
-
-
-class AddInplace(Op):
-    """x + y, written into the memory of x."""
-
-    __props__ = ()
-    destroy_map = {0: [0]}
-
-    def make_node(self, a, b):
-        return Apply(self, [a, b], [a.type()])
-
-    def perform(self, node, inputs, output_storage, params=None):
-        a, b = inputs
-        a += b
-        output_storage[0][0] = a
 
 
 class View(Op):

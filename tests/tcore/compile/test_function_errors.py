@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+
 import numpy as np
 import pytest
 
@@ -19,6 +21,7 @@ from tcore.compile.function_module import MissingInputError
 from tcore.compile.io import SymbolicInput
 from tcore.configuration import change_flags
 from tcore.gof import Apply, Op
+from tcore.graph.errors import InconsistencyError
 from tcore.link import PerformLinker
 from tcore.optimizer import MergeOptimizer, Query
 
@@ -358,3 +361,25 @@ def test_ops_in_place_are_refused_with_their_line():
     y = Overwrites()(x)
     with pytest.raises(TypeError, match=r"(?s)accept_inplace=True.*created: .*test_function_errors.py.*in test_ops_in_place"):
         function([x], y)
+
+
+def test_two_that_overwrite_one_value_are_refused_with_their_lines():
+    """Both nodes and both lines; the one line of a node that overwrites a protected input, a constant, or what another reads later."""
+    x = T.dvector("x")
+    first = Overwrites()(x)  # the first
+    second = Overwrites()(x)  # the second
+    with pytest.raises(InconsistencyError, match="both overwrite x") as caught:
+        function([In(x, mutable=True)], [first, second], accept_inplace=True)
+    lines = [line for line in str(caught.value).splitlines() if line.startswith("  created: ")]
+    assert sorted(line.rpartition("# ")[2] for line in lines) == ["the first", "the second"]
+    assert all("test_function_errors.py" in line for line in lines)
+    with pytest.raises(InconsistencyError, match=r"(?s)x is protected, but Overwrites\(x\) overwrites it.*created: .*# the first"):
+        function([x], first, accept_inplace=True)
+    with pytest.raises(InconsistencyError, match=r"(?s)overwrites the constant.*created: .*# here"):
+        function([], Overwrites()(T.constant([1.0, 2])), accept_inplace=True)  # here
+    y = x * 2  # a reader
+    assert function([In(x, mutable=True)], [first + 1, y], accept_inplace=True)([1.0, 2])[1].tolist() == [2, 4]
+    z = first * x  # reads what is gone
+    with pytest.raises(InconsistencyError, match=r"(?s)needs Overwrites.*# reads what is gone.*# the first"):
+        function([In(x, mutable=True)], z, accept_inplace=True)
+    assert pickle.loads(pickle.dumps(caught.value)).args == caught.value.args

@@ -4,6 +4,7 @@ import gc
 
 import pytest
 
+from tcore.compile import garbage
 from tcore.compile.garbage import rare_collections
 
 
@@ -51,3 +52,24 @@ def test_what_the_program_sets_meanwhile_stays():
     with rare_collections():
         gc.set_threshold(1234, 10, 10)
     assert gc.get_threshold() == (1234, 10, 10)
+
+
+@pytest.mark.parametrize("frozen", [False, True])
+def test_the_first_context_leaves_nothing_young(monkeypatch, frozen):
+    """What it made counts as old at once; what a program froze stays frozen, and nothing else becomes so."""
+    monkeypatch.setattr(garbage, "_first", True)
+    if frozen:
+        gc.freeze()
+    count = gc.get_freeze_count()
+    try:
+        with rare_collections():
+            made = [[] for _ in range(5000)]
+        assert (gc.get_freeze_count() > 0) == frozen
+        assert gc.get_freeze_count() <= count
+        if not frozen:
+            assert not any(each is made for each in gc.get_objects(generation=0))
+        with rare_collections():
+            made = [[]]
+        assert any(each is made for each in gc.get_objects(generation=0))
+    finally:
+        gc.unfreeze()

@@ -11,6 +11,7 @@ import random
 import numpy as np
 import pytest
 from attrs import field, frozen
+from samples import snapshot
 
 from tcore.graph import Apply, Constant, DestroyHandler, FunctionGraph, InconsistencyError, Op
 from tcore.tensor import TensorConstant, lvector
@@ -172,20 +173,6 @@ def random_graph(rng, features=()):
         made = step.make_node(*(rng.choice(pool[-5:] if rng.random() < 0.6 else pool) for _ in range(step.arity)))
         pool.extend(made.outputs)
     return FunctionGraph(inputs, rng.sample(pool[3:], min(len(pool) - 3, rng.randint(1, 3))), features=features)
-
-
-def snapshot(graph):
-    """All that can be seen of a graph, in its order."""
-    return (
-        list(graph.inputs),
-        list(graph.outputs),
-        list(graph.apply_nodes),
-        [list(node.inputs) for node in graph.apply_nodes],
-        list(graph.variables),
-        [graph.clients(variable) for variable in graph.variables],
-        graph.features,
-        graph.toposort(),
-    )
 
 
 @pytest.mark.parametrize("late", [True, False], ids=["attached to a graph", "there from the start"])

@@ -100,7 +100,7 @@ def code(op, *inputs):
     )
 
 
-def test_texts():
+def test_texts_L12914_L12932_L12944_L12956_L12970():
     """Placeholders are filled in; the version belongs to the code."""
     x = Items()("x")
     assert code(ops.ViewOp(), x) == ("Py_XDECREF(out); out = in; Py_XINCREF(out);", (2, 1))
@@ -117,7 +117,7 @@ def test_texts():
     assert ops.ViewOp().c_code_cache_version() == ((f"{__name__}.Items", (2, 1)),)
 
 
-def test_rebroadcast_checks_each_marked_axis():
+def test_rebroadcast_checks_each_marked_axis_L12920():
     x = Items()("x")
     text, _ = code(ops.Rebroadcast((0, True)), x)
     assert text.count("if (0 != 0 ||") == 1
@@ -127,7 +127,7 @@ def test_rebroadcast_checks_each_marked_axis():
     assert "out = in;" in text
 
 
-def test_classes():
+def test_classes_L12916():
     """The class is registered, for its subclasses too; an instance is refused, an unknown class has no code."""
     assert code(ops.ViewOp(), MoreItems()("x"))[1] == (2, 1)
     with pytest.raises(TypeError, match="for the class of a Type, got the object"):

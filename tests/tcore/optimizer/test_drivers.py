@@ -3,6 +3,7 @@
 import logging
 
 import pytest
+from samples import LocalSimplify
 
 from tcore.configuration import config
 from tcore.graph import Apply, Constant, FunctionGraph, InconsistencyError, Op
@@ -30,24 +31,6 @@ from tcore.scalar import add, exp, float32, float64, identity, mul, neg, sub, tr
 @pytest.fixture
 def xyz():
     return float64("x"), float64("y"), float64("z")
-
-
-class LocalSimplify(LocalOptimizer):
-    """x * y / y -> x, the book's first example, as a rule."""
-
-    def transform(self, node):
-        if node.op == true_div:
-            x, y = node.inputs
-            if x.owner and x.owner.op == mul:
-                a, b = x.owner.inputs
-                if y == a:
-                    return [b]
-                if y == b:
-                    return [a]
-        return False
-
-    def tracks(self):
-        return [true_div]
 
 
 def test_merging_knows_no_commutativity(xyz):

@@ -202,6 +202,17 @@ def test_same_bits_everywhere(backend, make):
         np.testing.assert_array_equal(value, expected)
 
 
+@pytest.mark.backends("opencl")
+def test_drawn_on_the_device(backend, make):
+    """States go to the device, and numbers are drawn there; Philox numbers are made where the work that reads them is."""
+    streams, w = make(10), tcore.shared(np.ones(40, "float32"))
+    f = tcore.function([], w * streams.binomial((40,), p=0.3, dtype="float32"))
+    ops = [str(node.op) for node in f.maker.fgraph.toposort()]
+    assert any(op.startswith(("Gpumrg_uniform", "Gpuphilox_uniform")) for op in ops), ops
+    assert not any(op.startswith(("mrg_uniform", "philox_uniform")) for op in ops), ops
+    assert f().shape == (40,)
+
+
 def test_normal_is_the_quantile_of_uniform(make):
     """One uniform number for each."""
     u, z = make(2).uniform((9,), dtype="float64"), make(2).normal((9,), dtype="float64")

@@ -1,0 +1,171 @@
+"""The plan of a native program: its buffers are those that the runtime has, and no others."""
+
+from __future__ import annotations
+
+import pickle
+
+import numpy as np
+import pytest
+
+import tcore
+import tcore.tensor as T
+from tcore.compile.ops import as_op
+from tcore_cpu.runtime import runtime, runtime_kind
+
+pytestmark = [pytest.mark.backends("cpu"), pytest.mark.needs_compiler]
+
+
+def same_shape(fgraph, shapes):
+    return [shapes[0]]
+
+
+@as_op(itypes=[T.dmatrix], otypes=[T.dmatrix], infer_shape=same_shape)
+def in_order(v):
+    return np.sort(v, axis=1)
+
+
+def measured(f, *arguments):
+    """Bytes that a call takes at once, in blocks of 256 KiB and more."""
+    f(*arguments)
+    before = runtime().memory_watch()
+    f(*arguments)
+    return runtime().memory_most() - before
+
+
+def perceptron():
+    """A training step: two layers, softmax, updates."""
+    rng = np.random.default_rng(0)
+    x, y = T.dmatrix("x"), T.lvector("y")
+    layers = [tcore.shared(rng.normal(size=shape) / 9, name=name) for name, shape in [("a", (300, 500)), ("b", (500, 400)), ("c", (400, 10))]]
+    p = T.softmax(T.dot(T.tanh(T.dot(T.tanh(T.dot(x, layers[0])), layers[1])), layers[2]))
+    cost = -T.log(p[T.arange(y.shape[0]), y]).mean()
+    updates = [(w, w - 0.1 * g) for w, g in zip(layers, T.grad(cost, layers), strict=True)]
+    return tcore.function([x, y], cost, updates=updates), rng.normal(size=(200, 300)), rng.integers(0, 10, 200)
+
+
+def two_matrices(outputs):
+    x, y = T.dmatrices("x", "y")
+    arguments = np.random.default_rng(0).normal(size=(2, 300, 700))
+    return tcore.function([x, y], outputs(x, y)), arguments[0], arguments[1].reshape(700, 300)
+
+
+GRAPHS = {
+    "perceptron": perceptron,
+    "products": lambda: two_matrices(lambda x, y: T.dot(T.dot(T.dot(x, y), x), y)),
+    "results": lambda: two_matrices(lambda x, y: [T.exp(x), T.dot(x, y), T.dot(T.dot(y, x), y)]),
+    "different sizes": lambda: two_matrices(lambda x, y: T.dot(T.tanh(T.dot(x, y)), T.dot(x, T.exp(T.dot(y, x)).sum(axis=0)))),
+    "gradient of softmax": lambda: two_matrices(lambda x, y: T.grad(T.log(T.softmax(T.dot(x, y))).sum(), x)),
+}
+
+
+@pytest.mark.parametrize("graph", GRAPHS)
+def test_peak_is_what_a_call_takes(graph, backend):
+    """Measured by the runtime; small buffers are no blocks, and stay from call to call."""
+    f, *arguments = GRAPHS[graph]()
+    plan = f.memory_plan(*arguments)
+    assert all(value.memory.startswith("buffer") or value.memory in ("array", "result") for value in plan.values)
+    small = sum(value.nbytes for value in plan.values if value.nbytes < 1 << 18)
+    found = measured(f, *arguments)
+    assert found - len(plan.values) <= plan.peak
+    if runtime_kind() == "extension":  # else NumPy makes the results, too
+        assert plan.peak <= found + small
+    assert plan.peak <= plan.without_reuse
+
+
+def test_dead_arrays_of_python_steps_go(backend):
+    """Five matrices one after the other: never more than two of them at once."""
+    x = T.dmatrix("x")
+    y = x
+    for _ in range(5):
+        y = in_order(T.exp(y))
+    f = tcore.function([x], y)
+    value = np.random.default_rng(0).normal(size=(300, 500))
+    plan = f.memory_plan(value)
+    assert plan.peak == 2 * value.nbytes
+    kernels = measured(f, value)  # NumPy's sort makes its results by itself
+    assert kernels <= value.nbytes + 1
+
+
+def test_buffers_of_one_size_are_taken_over(backend):
+    """A chain of products between two sizes needs no third buffer, however long."""
+    x = T.dmatrix("x")
+    y = x
+    for _ in range(6):
+        y = T.dot(T.dot(y, x.T), x)
+    f = tcore.function([x], y)
+    plan = f.memory_plan((50, 80))
+    assert {value.memory for value in plan.values} == {"buffer 0", "buffer 1", "result"}
+
+
+def test_kernels_are_one_step(backend):
+    """A value inside of a kernel has no memory; the plan tells of tiles and rows instead."""
+    x = T.dmatrix("x")
+    f = tcore.function([x], T.log(T.exp(x - x.max(axis=1, keepdims=True)).sum(axis=1)))
+    plan = f.memory_plan((100, 50))
+    assert [value.memory for value in plan.values] == ["result"]
+    assert plan.peak == 800
+    kernels = [tuple(sorted(kernel.nodes)) for kernel in f.explain().kernels]
+    assert set(kernels) <= {tuple(sorted(step)) for step in plan.steps}
+    assert "inside of kernels: at most" in str(plan)
+
+
+@pytest.mark.parametrize("linker", ["c|py", "vm"])
+def test_node_by_node(linker, backend):
+    """Other linkers give every node an array."""
+    x = T.dmatrix("x")
+    f = tcore.function([x], T.dot(T.dot(x, x), x), mode=tcore.Mode(linker, "fast_run"))
+    plan = f.memory_plan((20, 20))
+    assert [value.memory for value in plan.values] == ["array", "result"]
+    assert plan.peak == 2 * 3200
+
+
+def test_of_a_pickled_function(backend):
+    """The plan is part of the program that a pickle holds."""
+    f, *arguments = perceptron()
+    assert pickle.loads(pickle.dumps(f)).memory_plan(*arguments).values == f.memory_plan(*arguments).values
+
+
+def kept_and_freed():
+    """The same function, with and without collection: a product, a step in Python, a kernel, a result."""
+    x = T.dmatrix("x")
+    middle = T.dot(in_order(T.dot(x, x.T)), x)
+    made = []
+    for collect in (False, True):
+        with tcore.config.change_flags(allow_gc=collect):
+            made.append(tcore.function([x], T.exp(middle).sum(axis=0)))
+    return made
+
+
+def test_values_stay_without_collection(backend):
+    """``allow_gc=False``: what calls computed can be looked at, is not overwritten by later values, and goes when asked to."""
+    kept, freed = kept_and_freed()
+    value = np.arange(6.0).reshape(2, 3)
+    np.testing.assert_array_equal(kept(value), freed(value))
+    product = value @ value.T
+    ordered = np.sort(product, axis=1)
+    for f, wanted in ((kept, [product, ordered]), (freed, [None] * 2)):
+        cells = f.fn.storage_map
+        nodes = [node for node in f.maker.fgraph.toposort() if not node.op.view_map][:2]
+        for node, array in zip(nodes, wanted, strict=True):
+            np.testing.assert_array_equal(cells[node.outputs[0]][0], array)
+    assert not kept.fn.allow_gc
+    assert "[array([[ 5., 14.]" in tcore.printing.debugprint(kept, print_storage=True, file="str")
+    kept.free()
+    assert "[array(" not in tcore.printing.debugprint(kept, print_storage=True, file="str")
+
+
+def test_memory_stays_without_collection(backend):
+    """A second call allocates results only, the plan says so, and results of earlier calls are nobody's memory."""
+    kept, _ = kept_and_freed()
+    value = np.random.default_rng(0).normal(size=(300, 400))
+    plan = kept.memory_plan(value)
+    assert plan.peak == plan.without_reuse
+    assert not plan.allow_gc
+    first = kept(value)
+    before = first.copy()
+    held = runtime().memory_watch()
+    kept(2 * value)
+    np.testing.assert_array_equal(first, before)
+    assert runtime().memory_most() - held <= 8 * 300 * 300  # no more than the array that the step in Python reads
+    kept.free()
+    assert runtime().memory_watch() < held
