@@ -73,5 +73,6 @@ def test_products(dtype, data, rng):
     """Matrices and vectors of any layout; nothing summed is zero."""
     lengths = st.sampled_from([3, 2, 1, 0, 5, 8, 17, 70])
     n, k, m = data.draw(lengths), data.draw(lengths), data.draw(lengths)
-    x, y, z, u, v, a, b = (make(data, rng, dtype, shape, fill=factors) for shape in ((n, k), (k, m), (n, m), (k,), (n,), (), ()))
-    products(dtype).agree(x, y, z, u, v, a, b)
+    x, y, z, u, v = (make(data, rng, dtype, shape, fill=factors) for shape in ((n, k), (k, m), (n, m), (k,), (n,)))
+    # BLAS may scale factors or their sum, which differ where the scale is infinite
+    products(dtype).agree(x, y, z, u, v, *(np.asarray(rng.normal(), dtype) for _ in "ab"))
