@@ -17,6 +17,7 @@ from tcore.graph.variable import Variable
 from tcore.records import frozen
 from tcore.scalar.dtypes import discrete_dtypes
 from tcore.scalar.op import ScalarOp
+from tcore.tensor._gradients import zero_gradient
 from tcore.tensor.careduce_c import CAReduceC
 from tcore.tensor.conversion import as_tensor_variable
 from tcore.tensor.dimshuffle import dimshuffle_of
@@ -140,7 +141,7 @@ class CAReduce(CAReduceC, Op):
         """For extremes: the gradient goes to every element that equals the result; zero for bit operations."""
         (x,), (out,), (g,) = inputs, outputs, output_grads
         if out.type.dtype in discrete_dtypes:
-            return [x.zeros_like(dtype=config.floatX if x.type.dtype in discrete_dtypes else None)]
+            return [zero_gradient(x)]
         if not isinstance(self.scalar_op, (scalar.Maximum, scalar.Minimum)):
             return super().L_op(inputs, outputs, output_grads)  # type: ignore[return-value]
         axes = normal_axes(self.axis, x.type.ndim)
@@ -291,7 +292,7 @@ class Sum(_Named):
         """The gradient of the sum, for each of its elements."""
         (x,), (out,), (g,) = inputs, outputs, output_grads
         if out.type.dtype in discrete_dtypes:
-            return [x.zeros_like(dtype=config.floatX if x.type.dtype in discrete_dtypes else None)]
+            return [zero_gradient(x)]
         axes = normal_axes(self.axis, x.type.ndim)
         return [fill_gradient(x, spread_over(g, x.type.ndim, axes))]
 
@@ -339,7 +340,7 @@ class Prod(_Named):
         """
         (x,), (out,), (g,) = inputs, outputs, output_grads
         if out.type.dtype in discrete_dtypes:
-            return [x.zeros_like(dtype=config.floatX if x.type.dtype in discrete_dtypes else None)]
+            return [zero_gradient(x)]
         axes = normal_axes(self.axis, x.type.ndim)
         ndim = x.type.ndim
         switch, eq = elemwise_of(scalar.switch), elemwise_of(scalar.eq)
@@ -371,7 +372,7 @@ class ProdWithoutZeros(_Named):
         """The product of the other elements, and 0 at zeros."""
         (x,), (out,), (g,) = inputs, outputs, output_grads
         if out.type.dtype in discrete_dtypes:
-            return [x.zeros_like(dtype=config.floatX if x.type.dtype in discrete_dtypes else None)]
+            return [zero_gradient(x)]
         axes = normal_axes(self.axis, x.type.ndim)
         switch, eq = elemwise_of(scalar.switch), elemwise_of(scalar.eq)
         is_zero = eq(x, 0)

@@ -8,10 +8,11 @@ import numpy as np
 from attrs import field
 from attrs.validators import in_
 
-from tcore.configuration import config
 from tcore.graph import Apply, Op, Variable
 from tcore.records import frozen
-from tcore.scalar.dtypes import complex_dtypes, discrete_dtypes, upcast
+from tcore.scalar.dtypes import discrete_dtypes, upcast
+from tcore.tensor._axes import along, checked_axis
+from tcore.tensor._gradients import as_gradient_of, zero_gradient
 from tcore.tensor.alloc import ones_like
 from tcore.tensor.conversion import as_tensor_variable
 from tcore.tensor.join import join
@@ -22,26 +23,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 __all__ = ["CumOp", "LinearRecurrence", "cumprod", "cumsum"]
-
-
-def checked_axis(name: str, axis: Any, x: Any) -> int:
-    """``axis`` counted from the front.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If it is no int, or none of ``x``.
-    """
-    if not isinstance(axis, (int, np.integer)) or isinstance(axis, (bool, np.bool_)):
-        raise TypeError(f"{name}: an axis is an int or None, got {axis!r}")
-    if not -x.type.ndim <= axis < x.type.ndim:
-        raise ValueError(f"{name}: axis {axis} does not exist in {x} with {x.type.ndim} dimensions")
-    return int(axis) % int(x.type.ndim)
-
-
-def along(axis: int, part: slice) -> tuple[slice, ...]:
-    """The index that takes ``part`` of one axis."""
-    return (*(slice(None),) * axis, part)
 
 
 def _reversed(x: Any, axis: int) -> Any:
@@ -93,7 +74,7 @@ class CumOp(Op):
         """Sums from the end; for products the products before an element times a recurrence from the end, which never divides."""
         x: Any = inputs[0]
         if x.type.dtype in discrete_dtypes:
-            return [x.zeros_like(dtype=config.floatX)]
+            return [zero_gradient(x)]
         g = output_grads[0]
         if self.mode == "add":
             return [_reversed(self(_reversed(g, self.axis)), self.axis)]
@@ -144,8 +125,7 @@ class LinearRecurrence(Op):
         (a, b), (s,) = map(conj, inputs), outputs
         t = _backwards(a, output_grads[0], self.axis)
         earlier = _delayed(b[along(self.axis, slice(None, 1))].zeros_like(), conj(s), self.axis)  # type: ignore[index]
-        gradients = (t * earlier, t)
-        return [g.real if g.type.dtype in complex_dtypes and x.type.dtype not in complex_dtypes else g for g, x in zip(gradients, inputs, strict=True)]  # type: ignore[attr-defined]
+        return [as_gradient_of(x, g) for x, g in zip(inputs, (t * earlier, t), strict=True)]
 
     def R_op(self, inputs: Sequence[Variable], eval_points: Sequence[Variable | None]) -> list[Variable | None]:
         """The same recurrence."""

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from attrs import field
 
-from tcore.configuration import config
 from tcore.graph import Apply, Op, Variable
 from tcore.records import frozen
 from tcore.scalar.dtypes import discrete_dtypes, upcast
+from tcore.tensor._gradients import zero_gradient
 from tcore.tensor._lengths import as_length, greatest, least, less, plus, times
 from tcore.tensor.alloc import integer_scalar
 from tcore.tensor.assertion import Assert
@@ -71,7 +71,7 @@ class ExtractDiag(Op):
         """The gradient added into zeros along the diagonal."""
         (x,), (g,) = inputs, output_grads
         if x.type.dtype in discrete_dtypes:
-            return [x.zeros_like(dtype=config.floatX)]
+            return [zero_gradient(x)]
         first, second = self._axes(x.type.ndim)
         steps = arange(g.shape[-1])
         front = [first, second, *[axis for axis in range(x.type.ndim) if axis not in (first, second)]]
@@ -109,7 +109,7 @@ class AllocDiag(Op):
     def grad(self, inputs: Sequence[Variable], output_grads: Sequence[Variable]) -> list[Variable]:
         """The diagonal of the gradient."""
         if inputs[0].type.dtype in discrete_dtypes:
-            return [inputs[0].zeros_like(dtype=config.floatX)]
+            return [zero_gradient(inputs[0])]
         return [ExtractDiag(self.offset)(output_grads[0])]
 
     def R_op(self, inputs: Sequence[Variable], eval_points: Sequence[Variable | None]) -> list[Variable | None]:

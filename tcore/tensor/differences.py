@@ -9,9 +9,9 @@ import numpy as np
 from tcore.configuration import config
 from tcore.graph import Variable
 from tcore.scalar.dtypes import discrete_dtypes
+from tcore.tensor._axes import along, checked_axis
 from tcore.tensor.alloc import integer_scalar, zeros
 from tcore.tensor.conversion import as_tensor_variable
-from tcore.tensor.cumulative import along, checked_axis
 from tcore.tensor.indexing import set_subtensor
 from tcore.tensor.math import cast, eq, maximum, neq, switch
 from tcore.tensor.ranges import arange

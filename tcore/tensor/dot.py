@@ -8,27 +8,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tcore.graph import Apply, FieldlessOp, Variable
-from tcore.scalar.dtypes import complex_dtypes, upcast
+from tcore.scalar.dtypes import upcast
+from tcore.tensor._gradients import as_gradient_of
 from tcore.tensor._lengths import product
 from tcore.tensor.assertion import Assert
 from tcore.tensor.conversion import as_tensor_variable
 from tcore.tensor.math import conj, eq
-from tcore.tensor.rebroadcast import patternbroadcast
 from tcore.tensor.type import TensorType
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 __all__ = ["BatchedDot", "Dot", "batched_dot", "batched_tensordot", "dot", "matrix_dot", "outer", "tensordot"]
-
-
-def _with_marks(gradient: Any, x: Any) -> Variable:
-    """The gradient with the broadcast marks of ``x``, and real where ``x`` is."""
-    if gradient.type.dtype in complex_dtypes and x.type.dtype not in complex_dtypes:
-        gradient = gradient.real
-    if gradient.type.broadcastable == x.type.broadcastable:
-        return gradient  # type: ignore[no-any-return]
-    return patternbroadcast(gradient, x.type.broadcastable)
 
 
 def check_product_shapes(x: Any, y: Any) -> None:
@@ -89,7 +80,7 @@ class Dot(FieldlessOp):
             gx, gy = outer(g, y), dot(x.T, g)
         else:
             gx, gy = dot(g, y.T), dot(x.T, g)
-        return [_with_marks(gx, inputs[0]), _with_marks(gy, inputs[1])]
+        return [as_gradient_of(inputs[0], gx), as_gradient_of(inputs[1], gy)]
 
     def R_op(self, inputs: Sequence[Variable], eval_points: Sequence[Variable | None]) -> list[Variable | None]:
         (x, y), (dx, dy) = inputs, eval_points
@@ -191,7 +182,7 @@ class BatchedDot(FieldlessOp):
             gx, gy = g.dimshuffle(0, 1, "x") * y.dimshuffle(0, "x", 1), self(x.dimshuffle(0, 2, 1), g)
         else:
             gx, gy = self(g, y.dimshuffle(0, 2, 1)), self(x.dimshuffle(0, 2, 1), g)
-        return [_with_marks(gx, inputs[0]), _with_marks(gy, inputs[1])]
+        return [as_gradient_of(inputs[0], gx), as_gradient_of(inputs[1], gy)]
 
     def R_op(self, inputs: Sequence[Variable], eval_points: Sequence[Variable | None]) -> list[Variable | None]:
         (x, y), (dx, dy) = inputs, eval_points

@@ -20,6 +20,7 @@ from tcore.scalar.basic import Second
 from tcore.scalar.dtypes import complex_dtypes, discrete_dtypes
 from tcore.scalar.op import ScalarOp
 from tcore.scalar.type import get_scalar_type
+from tcore.tensor._gradients import or_zeros, zero_gradient
 from tcore.tensor.conversion import as_tensor_variable
 from tcore.tensor.dimshuffle import dimshuffle_of
 from tcore.tensor.elemwise_c import ElemwiseC
@@ -179,9 +180,9 @@ class Elemwise(ElemwiseC, Op):
         for gradient in output_grads:
             if isinstance(gradient.type, NullType):
                 return [gradient.type() for _ in inputs]
-        filled = [output.zeros_like() if isinstance(g.type, DisconnectedType) else g for g, output in zip(output_grads, outputs, strict=True)]
+        filled = [or_zeros(g, output) for g, output in zip(output_grads, outputs, strict=True)]
         if all(output.type.dtype in discrete_dtypes for output in outputs):
-            return [x.zeros_like(dtype=config.floatX if x.type.dtype in discrete_dtypes else None) for x in inputs]
+            return [zero_gradient(x) for x in inputs]
         # gradients may come without the flags of the output, or with fewer axes from users' ops
         filled = [as_tensor_variable(g, ndim=outputs[0].type.ndim) for g in filled]
         steps = gradient_steps(

@@ -9,13 +9,13 @@ import numpy as np
 from attrs import field
 
 from tcore import scalar
-from tcore.configuration import config
 from tcore.graph.apply import Apply
 from tcore.graph.null_type import DisconnectedType
 from tcore.graph.op import Op
 from tcore.graph.variable import Variable
 from tcore.records import frozen
 from tcore.scalar.dtypes import complex_dtypes, discrete_dtypes
+from tcore.tensor._gradients import zero_gradient
 from tcore.tensor.careduce import normal_axes, spread_over
 from tcore.tensor.conversion import as_tensor_variable
 from tcore.tensor.elemwise import elemwise_of
@@ -58,9 +58,6 @@ class _Extreme(Op):
         kept = tuple(length for axis, length in enumerate(shapes[0]) if axis not in self.axis)
         return [kept] * len(node.outputs)
 
-    def _zeros(self, x: Any) -> Any:
-        return x.zeros_like(dtype=config.floatX if x.type.dtype in discrete_dtypes else None)
-
     def __str__(self) -> str:
         return f"{type(self).__name__}{{axis={self.axis}}}"
 
@@ -86,7 +83,7 @@ class MaxAndArgmax(_Extreme):
         """The gradient goes to every element that equals the largest; small changes do not move the index, so it gives zeros."""
         (x,), g = inputs, output_grads[0]
         if isinstance(g.type, DisconnectedType) or x.type.dtype in discrete_dtypes:
-            return [self._zeros(x)]
+            return [zero_gradient(x)]
         ndim = x.type.ndim
         best = elemwise_of(scalar.eq)(spread_over(outputs[0], ndim, self.axis), x)
         return [best * spread_over(g, ndim, self.axis)]
@@ -115,7 +112,7 @@ class _Arg(_Extreme):
 
     def L_op(self, inputs: Sequence[Any], outputs: Sequence[Any], output_grads: Sequence[Any]) -> list[Variable]:
         """Zero: small changes do not move the index."""
-        return [self._zeros(inputs[0])]
+        return [zero_gradient(inputs[0])]
 
     def R_op(self, inputs: Sequence[Any], eval_points: Sequence[Any]) -> list[Any]:
         """None: zero."""

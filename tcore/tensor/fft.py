@@ -18,12 +18,12 @@ from tcore.graph import Apply, Op, Variable
 from tcore.graph.null_type import disconnected_type
 from tcore.records import frozen
 from tcore.scalar.dtypes import discrete_dtypes
+from tcore.tensor._gradients import as_gradient_of
 from tcore.tensor._lengths import divided, less, plus, times
 from tcore.tensor.alloc import integer_scalar
 from tcore.tensor.conversion import as_tensor_variable
 from tcore.tensor.indexing import set_subtensor
 from tcore.tensor.math import cast, eq, switch
-from tcore.tensor.rebroadcast import patternbroadcast
 from tcore.tensor.type import TensorType
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ class RealFFT(Op):
         (x,), (g,) = inputs, output_grads
         length = x.shape[-1]
         back = InverseRealFFT(_OPPOSITE[self.norm])(_scale_paired_bins(g, length, 0.5), length)
-        return [patternbroadcast(back, x.type.broadcastable)]
+        return [as_gradient_of(x, back)]
 
     def R_op(self, inputs: Sequence[Variable], eval_points: Sequence[Variable | None]) -> list[Variable | None]:
         return [None if eval_points[0] is None else self(eval_points[0])]
@@ -129,7 +129,7 @@ class InverseRealFFT(Op):
         """The transform of the gradient; the bins that stand for two count twice."""
         (z, length), (g,) = inputs, output_grads
         there = _scale_paired_bins(RealFFT(_OPPOSITE[self.norm])(g), length, 2.0)
-        return [patternbroadcast(there, z.type.broadcastable), disconnected_type()]
+        return [as_gradient_of(z, there), disconnected_type()]
 
     def R_op(self, inputs: Sequence[Variable], eval_points: Sequence[Variable | None]) -> list[Variable | None]:
         return [None if eval_points[0] is None else self(eval_points[0], inputs[1])]

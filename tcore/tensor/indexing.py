@@ -9,6 +9,7 @@ import numpy as np
 from tcore.graph import Apply, Constant, Op, Variable
 from tcore.graph.null_type import disconnected_type
 from tcore.records import frozen
+from tcore.tensor._axes import checked_axis
 from tcore.tensor.advanced_incsubtensor import AdvancedIncSubtensor, AdvancedIncSubtensor1
 from tcore.tensor.advanced_subtensor import (
     AdvancedSubtensor,
@@ -318,9 +319,7 @@ def take(a: Any, indices: Any, axis: Any = None, mode: str = "raise") -> Variabl
     indices = integer_index(indices)
     if axis is None:
         a, axis = a.flatten(), 0
-    if not -a.type.ndim <= axis < a.type.ndim:
-        raise ValueError(f"take: axis {axis} does not exist in {a} with {a.type.ndim} dimensions")
-    axis %= a.type.ndim
+    axis = checked_axis("take", axis, a)
     if mode == "clip":
         indices = indices.clip(0, a.shape[axis] - 1)
     elif mode == "wrap":

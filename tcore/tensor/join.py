@@ -13,6 +13,7 @@ from tcore.graph import Apply, Op, Variable
 from tcore.graph.null_type import DisconnectedType, disconnected_type
 from tcore.records import frozen
 from tcore.scalar.dtypes import discrete_dtypes, upcast
+from tcore.tensor._gradients import or_zeros, zero_gradient
 from tcore.tensor._lengths import Length, as_length, plus
 from tcore.tensor.alloc import integer_scalar
 from tcore.tensor.constants import (
@@ -262,8 +263,8 @@ class Split(Op):
         if all(isinstance(g.type, DisconnectedType) for g in output_grads):
             return [disconnected_type(), disconnected_type(), disconnected_type()]
         if x.type.dtype in discrete_dtypes:
-            return [x.zeros_like(dtype=config.floatX), disconnected_type(), disconnected_type()]
-        pieces = [piece.zeros_like() if isinstance(g.type, DisconnectedType) else g for piece, g in zip(outputs, output_grads, strict=True)]
+            return [zero_gradient(x), disconnected_type(), disconnected_type()]
+        pieces = [or_zeros(g, piece) for g, piece in zip(output_grads, outputs, strict=True)]
         joined = join(axis, *pieces)
         marked = [n for n, m in enumerate(x.type.broadcastable) if m and not joined.type.broadcastable[n]]
         return [addbroadcast(joined, *marked) if marked else joined, disconnected_type(), disconnected_type()]

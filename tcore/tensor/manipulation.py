@@ -12,6 +12,7 @@ from tcore.graph import Apply, FieldlessOp, Op, Variable
 from tcore.graph.null_type import disconnected_type
 from tcore.records import frozen
 from tcore.scalar.dtypes import discrete_dtypes
+from tcore.tensor._axes import checked_axis
 from tcore.tensor._lengths import as_length, times
 from tcore.tensor.alloc import alloc, integer_scalar
 from tcore.tensor.constants import constant_int, get_vector_length
@@ -26,14 +27,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 __all__ = ["CpuContiguous", "Repeat", "cpu_contiguous", "repeat", "roll", "tile"]
-
-
-def _axis(name: str, axis: Any, x: Variable) -> int:
-    if not isinstance(axis, (int, np.integer)):
-        raise TypeError(f"{name}: an axis is an int, got {axis!r}")
-    if not -x.type.ndim <= axis < x.type.ndim:
-        raise ValueError(f"{name}: axis {axis} does not exist in {x} with {x.type.ndim} dimensions")
-    return int(axis) % x.type.ndim
 
 
 def roll(x: Any, shift: Any, axis: Any = None) -> Variable:
@@ -54,7 +47,7 @@ def roll(x: Any, shift: Any, axis: Any = None) -> Variable:
     number = constant_int(axis)
     if number is None:
         return _roll_along(x, shift, axis)
-    number = _axis("roll", number, x)
+    number = checked_axis("roll", number, x)
     length = as_length(x.shape[number])
     # an empty axis has no place to move to: counting modulo 1 leaves it
     steps = as_length(shift) % (max(length, 1) if isinstance(length, int) else length.clip(1, 2**62))
@@ -202,7 +195,7 @@ def repeat(x: Any, repeats: Any, axis: int | None = None) -> Variable:
         raise TypeError(f"repeat takes an integer or an integer vector, got {repeats} of type {repeats.type}")
     if axis is None:
         x, axis = x.flatten(), 0
-    axis = _axis("repeat", axis, x)
+    axis = checked_axis("repeat", axis, x)
     if repeats.type.ndim == 1 and not repeats.type.broadcastable[0]:
         return Repeat(axis)(x, repeats)
     count = as_length(repeats if repeats.type.ndim == 0 else repeats[0])

@@ -8,11 +8,11 @@ import numpy as np
 from attrs import field
 from attrs.validators import in_
 
-from tcore.configuration import config
 from tcore.graph import Apply, FieldlessOp, Op, Variable
 from tcore.graph.null_type import DisconnectedType, disconnected_type
 from tcore.records import frozen
 from tcore.scalar.dtypes import complex_dtypes, discrete_dtypes
+from tcore.tensor._gradients import zero_gradient
 from tcore.tensor._lengths import product
 from tcore.tensor.alloc import integer_scalar
 from tcore.tensor.assertion import Assert
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["BinCount", "SearchsortedOp", "Unique", "bincount", "searchsorted", "unique"]
 
 
-def _integers(x: Any) -> bool:
+def _are_countable(x: Any) -> bool:
     return x.type.dtype in discrete_dtypes and x.type.dtype != "uint64"
 
 
@@ -47,7 +47,7 @@ class SearchsortedOp(Op):
             sorter = NoneConst
         else:
             sorter = as_tensor_variable(sorter)
-            if sorter.type.ndim != 1 or not _integers(sorter):
+            if sorter.type.ndim != 1 or not _are_countable(sorter):
                 raise TypeError(f"searchsorted: sorter is an integer vector, got {sorter} of type {sorter.type}")
         return Apply(self, [x, v, sorter], [TensorType("int64", v.type.broadcastable)()])
 
@@ -64,7 +64,7 @@ class SearchsortedOp(Op):
 
     def grad(self, inputs: Sequence[Variable], output_grads: Sequence[Variable]) -> list[Variable]:
         """Zero: small changes of the values change no index."""
-        return [*(x.zeros_like(dtype=config.floatX if x.type.dtype in discrete_dtypes else None) for x in inputs[:2]), disconnected_type()]  # type: ignore[attr-defined]
+        return [*(zero_gradient(x) for x in inputs[:2]), disconnected_type()]
 
     def R_op(self, inputs: Sequence[Variable], eval_points: Sequence[Variable | None]) -> list[Variable | None]:
         return [None]
@@ -127,7 +127,7 @@ class Unique(Op):
         """The gradient of each value goes to the first place where it stands."""
         x: Any = inputs[0]
         if x.type.dtype in discrete_dtypes or isinstance(output_grads[0].type, DisconnectedType):
-            return [x.zeros_like(dtype=config.floatX if x.type.dtype in discrete_dtypes else None)]
+            return [zero_gradient(x)]
         first = Unique(return_index=True)(x)[1]  # type: ignore[index]
         return [inc_subtensor(x.flatten().zeros_like()[first], output_grads[0]).reshape(x.shape, ndim=x.type.ndim)]
 
@@ -155,7 +155,7 @@ class BinCount(FieldlessOp):
 
     def make_node(self, x: Any, weights: Any, minlength: Any) -> Apply:
         x = as_tensor_variable(x)
-        if x.type.ndim != 1 or not _integers(x):
+        if x.type.ndim != 1 or not _are_countable(x):
             raise TypeError(f"bincount takes an integer vector (uint64 cannot be counted), got {x} of type {x.type}")
         dtype = "int64"
         if weights is None or weights is NoneConst:

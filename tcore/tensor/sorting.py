@@ -8,12 +8,12 @@ import numpy as np
 from attrs import field
 from attrs.validators import in_
 
-from tcore.configuration import config
 from tcore.graph import Apply, Op, Variable
 from tcore.records import frozen
 from tcore.scalar.dtypes import discrete_dtypes
+from tcore.tensor._axes import checked_axis
+from tcore.tensor._gradients import zero_gradient
 from tcore.tensor.conversion import as_tensor_variable
-from tcore.tensor.cumulative import checked_axis
 from tcore.tensor.ranges import arange
 from tcore.tensor.type import TensorType
 
@@ -61,7 +61,7 @@ class SortOp(_Ordering):
         """Each gradient goes back to the place where its element was."""
         x: Any = inputs[0]
         if x.type.dtype in discrete_dtypes:
-            return [x.zeros_like(dtype=config.floatX)]
+            return [zero_gradient(x)]
         back = ArgSortOp(self.axis)(ArgSortOp(self.axis, self.kind)(x))
         return [take_along_axis(output_grads[0], back, self.axis)]
 
@@ -84,8 +84,7 @@ class ArgSortOp(_Ordering):
 
     def grad(self, inputs: Sequence[Variable], output_grads: Sequence[Variable]) -> list[Variable]:
         """Zero: small changes of the values change no index."""
-        x: Any = inputs[0]
-        return [x.zeros_like(dtype=config.floatX if x.type.dtype in discrete_dtypes else None)]
+        return [zero_gradient(inputs[0])]
 
     def R_op(self, inputs: Sequence[Variable], eval_points: Sequence[Variable | None]) -> list[Variable | None]:
         return [None]

@@ -12,10 +12,11 @@ from tcore.graph import Apply, FieldlessOp, Op, Variable
 from tcore.graph.null_type import DisconnectedType, grad_not_implemented
 from tcore.records import frozen
 from tcore.scalar.dtypes import upcast
-from tcore.tensor.alloc import identity_like, zeros_like
+from tcore.tensor._gradients import as_gradient_of, or_zeros
+from tcore.tensor.alloc import identity_like
 from tcore.tensor.dot import dot, matrix_dot
 from tcore.tensor.linalg.inverse import matrix_inverse
-from tcore.tensor.linalg.matrices import adjoint, as_array, as_matrix, check_square, diagonal_matrix, diagonal_of, real_dtype, real_part, triangle_gradient
+from tcore.tensor.linalg.matrices import adjoint, as_array, as_matrix, check_square, diagonal_matrix, diagonal_of, real_dtype, triangle_gradient
 from tcore.tensor.math import cast, conj, eq, switch
 from tcore.tensor.triangles import tril, triu
 from tcore.tensor.type import TensorType
@@ -25,11 +26,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 __all__ = ["Eig", "Eigh", "EighGrad", "Eigvalsh", "EigvalshGrad", "eig", "eigh", "eigvalsh"]
-
-
-def _given(g: Variable, like: Any) -> Any:
-    """A gradient, zeros where there is none."""
-    return zeros_like(like) if isinstance(g.type, DisconnectedType) else g
 
 
 def _reciprocal_gaps(w: Any) -> Any:
@@ -61,13 +57,13 @@ class Eig(FieldlessOp):
     def L_op(self, inputs: Sequence[Variable], outputs: Sequence[Variable], output_grads: Sequence[Variable]) -> list[Variable]:
         """For costs that do not depend on the phases of eigenvectors, which are arbitrary; of different eigenvalues."""
         (x,), (w, v) = inputs, outputs
-        gw, gv = _given(output_grads[0], w), _given(output_grads[1], v)
+        gw, gv = or_zeros(output_grads[0], w), or_zeros(output_grads[1], v)
         turned = dot(adjoint(v), gv)
         # vectors keep the length 1: what changes it is taken away
         kept = turned - dot(dot(adjoint(v), v), diagonal_matrix(cast(diagonal_of(turned).real, v.type.dtype)))  # type: ignore[attr-defined]
         inner = diagonal_matrix(gw) + conj(_reciprocal_gaps(w)) * kept
         back = adjoint(matrix_inverse(v))
-        return [real_part(matrix_dot(back, inner, adjoint(v)), x.type.dtype)]  # type: ignore[attr-defined]
+        return [as_gradient_of(x, matrix_dot(back, inner, adjoint(v)))]
 
     def __str__(self) -> str:
         return "Eig"
@@ -98,7 +94,7 @@ class Eigh(Op):
         ``v (diag(W) + F ∘ vᴴV) vᴴ``, with ``F[i, j] = 1 / (w[j] - w[i])`` off the diagonal.
         """
         (x,), (w, v) = inputs, outputs
-        inner = _given(output_grads[0], w)
+        inner = or_zeros(output_grads[0], w)
         full: Any = diagonal_matrix(cast(inner, x.type.dtype))  # type: ignore[attr-defined]
         if not isinstance(output_grads[1].type, DisconnectedType):
             full = full + _reciprocal_gaps(w) * dot(adjoint(v), output_grads[1])

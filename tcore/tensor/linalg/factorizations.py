@@ -11,6 +11,7 @@ from attrs.validators import in_
 from tcore.graph import Apply, Op, Variable
 from tcore.graph.null_type import DisconnectedType, grad_undefined
 from tcore.records import frozen
+from tcore.tensor._gradients import or_zeros
 from tcore.tensor._lengths import least
 from tcore.tensor.alloc import identity_like, zeros_like
 from tcore.tensor.dot import dot, matrix_dot
@@ -27,10 +28,6 @@ if TYPE_CHECKING:
 __all__ = ["SVD", "QRFull", "QRIncomplete", "qr", "svd"]
 
 _MODES = ("reduced", "complete", "r", "raw")
-
-
-def _given(g: Variable, like: Any) -> Any:
-    return zeros_like(like) if isinstance(g.type, DisconnectedType) else g
 
 
 def _hermitian_of_lower(x: Any) -> Any:
@@ -81,7 +78,7 @@ class QRFull(Op):
         if self.mode != "reduced":
             return [grad_undefined(self, 0, inputs[0], "only the reduced decomposition is a function of the matrix; use mode='reduced'")]
         q, r = outputs
-        gq, gr = (_given(g, output) for g, output in zip(output_grads, outputs, strict=True))
+        gq, gr = (or_zeros(g, output) for g, output in zip(output_grads, outputs, strict=True))
         return [_qr_gradient(inputs[0], q, r, gq, gr)]
 
     def __str__(self) -> str:
@@ -183,7 +180,7 @@ class SVD(Op):
         u, s, vh = outputs if not self.full_matrices else svd(x, full_matrices=False)
         if only_values:
             return [matrix_dot(u, _scaled(gs, u), vh)]
-        return [_svd_gradient(u, s, adjoint(vh), _given(gu, u), _given(gs, s), adjoint(_given(gv, vh)))]
+        return [_svd_gradient(u, s, adjoint(vh), or_zeros(gu, u), or_zeros(gs, s), adjoint(or_zeros(gv, vh)))]
 
     def __str__(self) -> str:
         return f"SVD{{full_matrices={self.full_matrices}, compute_uv={self.compute_uv}}}"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tcore.configuration import config
-from tcore.scalar.dtypes import complex_dtypes, discrete_dtypes
+from tcore.scalar.dtypes import discrete_dtypes
 from tcore.tensor.conversion import as_tensor_variable
 from tcore.tensor.diagonals import AllocDiag, ExtractDiag
 from tcore.tensor.math import cast, conj
@@ -17,7 +17,7 @@ from tcore.tensor.triangles import tril, triu
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["adjoint", "as_array", "as_matrix", "check_square", "diagonal_matrix", "diagonal_of", "half_lower", "lapack", "real_dtype", "real_part", "triangle_gradient"]
+__all__ = ["adjoint", "as_array", "as_matrix", "check_square", "diagonal_matrix", "diagonal_of", "half_lower", "lapack", "real_dtype", "triangle_gradient"]
 
 
 def as_array(name: str, value: Any) -> Any:
@@ -61,11 +61,6 @@ def real_dtype(dtype: str) -> str:
 def adjoint(x: Any) -> Any:
     """The transpose, of complex matrices conjugated."""
     return conj(x.T)
-
-
-def real_part(x: Any, dtype: str) -> Any:
-    """``x``, or its real part where ``dtype`` is real."""
-    return x.real if x.type.dtype in complex_dtypes and dtype not in complex_dtypes else x
 
 
 def diagonal_of(x: Any) -> Any:

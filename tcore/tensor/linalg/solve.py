@@ -12,11 +12,11 @@ from attrs.validators import in_
 from tcore.graph import Apply, Op, Variable
 from tcore.records import frozen
 from tcore.scalar.dtypes import upcast
+from tcore.tensor._gradients import as_gradient_of
 from tcore.tensor._lengths import product
 from tcore.tensor.dot import dot, outer
 from tcore.tensor.linalg.inverse import pinv
 from tcore.tensor.linalg.matrices import adjoint, as_array, as_matrix, check_square, diagonal_matrix, diagonal_of, lapack
-from tcore.tensor.rebroadcast import patternbroadcast
 from tcore.tensor.triangles import tril, triu
 from tcore.tensor.type import TensorType
 
@@ -114,7 +114,7 @@ class Solve(Op):
         # a symmetric matrix that is complex is not Hermitian: its adjoint is its conjugate
         b_bar: Any = self._turned()(adjoint(a), g)
         a_bar = -(outer(b_bar, x.conj()) if b.type.ndim == 1 else dot(b_bar, adjoint(x)))  # type: ignore[attr-defined]
-        return [patternbroadcast(self._read(a_bar), a.type.broadcastable), patternbroadcast(b_bar, b.type.broadcastable)]  # type: ignore[attr-defined]
+        return [as_gradient_of(a, self._read(a_bar)), as_gradient_of(b, b_bar)]
 
     def _read(self, a_bar: Any) -> Any:
         if self.A_structure == "general":
@@ -194,7 +194,7 @@ class TensorSolve(Op):
         lengths = [a.shape[axis] for axis in order]  # type: ignore[attr-defined]
         a_bar = -outer(back, x.conj().flatten()).reshape(lengths, ndim=len(order))  # type: ignore[attr-defined]
         turned = a_bar.dimshuffle(*[order.index(axis) for axis in range(len(order))])
-        return [patternbroadcast(turned, a.type.broadcastable), patternbroadcast(back.reshape(b.shape, ndim=b.type.ndim), b.type.broadcastable)]  # type: ignore[attr-defined]
+        return [as_gradient_of(a, turned), as_gradient_of(b, back.reshape(b.shape, ndim=b.type.ndim))]  # type: ignore[attr-defined]
 
     def R_op(self, inputs: Sequence[Variable], eval_points: Sequence[Variable | None]) -> list[Variable | None]:
         (a, b), (da, db) = inputs, eval_points

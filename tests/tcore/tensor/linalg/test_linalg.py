@@ -176,6 +176,20 @@ def test_derivatives_of_solve_L25497(structure, check_grad, check_complex_grad, 
     check_grad(linalg.Solve("symmetric", lower=True), SQUARE, rng.normal(size=4))
 
 
+@pytest.mark.parametrize("solve", [linalg.solve, lambda a, b: linalg.tensorsolve(a, b)], ids=["solve", "tensorsolve"])
+def test_real_equations_with_a_complex_right_hand_side(solve, check_grad):
+    """The gradient of the real matrix is real."""
+    right = np.array([1 + 2j, 0.5 - 1j, 3j, -1.0])
+
+    def parts(a):
+        solution = solve(a, T.constant(right))
+        return T.concatenate([solution.real, solution.imag])
+
+    check_grad(parts, SQUARE)
+    a = T.dmatrix()
+    assert T.grad(parts(a).sum(), a).dtype == "float64"
+
+
 def test_solve_in_place():
     """Only an op that was told so overwrites; the graph knows it."""
     assert linalg.Solve().destroy_map == {}
