@@ -17,11 +17,11 @@ from tcore.graph.variable import Variable
 from tcore.records import frozen
 from tcore.scalar.dtypes import discrete_dtypes
 from tcore.scalar.op import ScalarOp
-from tcore.tensor._gradients import zero_gradient
 from tcore.tensor.careduce_c import CAReduceC
 from tcore.tensor.conversion import as_tensor_variable
 from tcore.tensor.dimshuffle import dimshuffle_of
 from tcore.tensor.elemwise import elemwise_of, fill_gradient
+from tcore.tensor.gradients import zero_gradient
 from tcore.tensor.type import tensor_type
 
 __all__ = ["All", "Any_", "CAReduce", "CAReduceDtype", "Prod", "ProdWithoutZeros", "Sum", "Supremum"]

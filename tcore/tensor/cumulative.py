@@ -12,9 +12,9 @@ from tcore.graph import Apply, Op, Variable
 from tcore.records import frozen
 from tcore.scalar.dtypes import discrete_dtypes, upcast
 from tcore.tensor._axes import along, checked_axis
-from tcore.tensor._gradients import as_gradient_of, zero_gradient
 from tcore.tensor.alloc import ones_like
 from tcore.tensor.conversion import as_tensor_variable
+from tcore.tensor.gradients import as_gradient_of, zero_gradient
 from tcore.tensor.join import join
 from tcore.tensor.math import cast, conj
 from tcore.tensor.type import TensorType

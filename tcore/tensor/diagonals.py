@@ -10,11 +10,11 @@ from attrs import field
 from tcore.graph import Apply, Op, Variable
 from tcore.records import frozen
 from tcore.scalar.dtypes import discrete_dtypes, upcast
-from tcore.tensor._gradients import zero_gradient
 from tcore.tensor._lengths import as_length, greatest, least, less, plus, times
 from tcore.tensor.alloc import integer_scalar
 from tcore.tensor.assertion import Assert
 from tcore.tensor.conversion import as_tensor_variable
+from tcore.tensor.gradients import zero_gradient
 from tcore.tensor.indexing import inc_subtensor, set_subtensor
 from tcore.tensor.math import eq
 from tcore.tensor.ranges import arange

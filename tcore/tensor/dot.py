@@ -9,10 +9,10 @@ import numpy as np
 
 from tcore.graph import Apply, FieldlessOp, Variable
 from tcore.scalar.dtypes import upcast
-from tcore.tensor._gradients import as_gradient_of
 from tcore.tensor._lengths import product
 from tcore.tensor.assertion import Assert
 from tcore.tensor.conversion import as_tensor_variable
+from tcore.tensor.gradients import as_gradient_of
 from tcore.tensor.math import conj, eq
 from tcore.tensor.type import TensorType
 

@@ -20,11 +20,11 @@ from tcore.scalar.basic import Second
 from tcore.scalar.dtypes import complex_dtypes, discrete_dtypes
 from tcore.scalar.op import ScalarOp
 from tcore.scalar.type import get_scalar_type
-from tcore.tensor._gradients import or_zeros, zero_gradient
 from tcore.tensor.conversion import as_tensor_variable
 from tcore.tensor.dimshuffle import dimshuffle_of
 from tcore.tensor.elemwise_c import ElemwiseC
 from tcore.tensor.elemwise_grad import gradient_steps
+from tcore.tensor.gradients import or_zeros, zero_gradient
 from tcore.tensor.type import TensorType, tensor_type
 
 __all__ = ["Elemwise"]

@@ -15,10 +15,10 @@ from tcore.graph.op import Op
 from tcore.graph.variable import Variable
 from tcore.records import frozen
 from tcore.scalar.dtypes import complex_dtypes, discrete_dtypes
-from tcore.tensor._gradients import zero_gradient
 from tcore.tensor.careduce import normal_axes, spread_over
 from tcore.tensor.conversion import as_tensor_variable
 from tcore.tensor.elemwise import elemwise_of
+from tcore.tensor.gradients import zero_gradient
 from tcore.tensor.type import TensorType
 
 __all__ = ["Argmax", "Argmin", "MaxAndArgmax"]

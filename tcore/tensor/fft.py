@@ -18,10 +18,10 @@ from tcore.graph import Apply, Op, Variable
 from tcore.graph.null_type import disconnected_type
 from tcore.records import frozen
 from tcore.scalar.dtypes import discrete_dtypes
-from tcore.tensor._gradients import as_gradient_of
 from tcore.tensor._lengths import divided, less, plus, times
 from tcore.tensor.alloc import integer_scalar
 from tcore.tensor.conversion import as_tensor_variable
+from tcore.tensor.gradients import as_gradient_of
 from tcore.tensor.indexing import set_subtensor
 from tcore.tensor.math import cast, eq, switch
 from tcore.tensor.type import TensorType

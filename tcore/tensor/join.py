@@ -13,7 +13,6 @@ from tcore.graph import Apply, Op, Variable
 from tcore.graph.null_type import DisconnectedType, disconnected_type
 from tcore.records import frozen
 from tcore.scalar.dtypes import discrete_dtypes, upcast
-from tcore.tensor._gradients import or_zeros, zero_gradient
 from tcore.tensor._lengths import Length, as_length, plus
 from tcore.tensor.alloc import integer_scalar
 from tcore.tensor.constants import (
@@ -24,6 +23,7 @@ from tcore.tensor.constants import (
     vector_length_of,
 )
 from tcore.tensor.conversion import as_tensor_variable
+from tcore.tensor.gradients import or_zeros, zero_gradient
 from tcore.tensor.math import eq, or_, switch
 from tcore.tensor.rebroadcast import addbroadcast
 from tcore.tensor.reshape import shape_padaxis

@@ -12,11 +12,11 @@ from tcore.graph import Apply, FieldlessOp, Op, Variable
 from tcore.graph.null_type import DisconnectedType, disconnected_type
 from tcore.records import frozen
 from tcore.scalar.dtypes import complex_dtypes, discrete_dtypes
-from tcore.tensor._gradients import zero_gradient
 from tcore.tensor._lengths import product
 from tcore.tensor.alloc import integer_scalar
 from tcore.tensor.assertion import Assert
 from tcore.tensor.conversion import as_tensor_variable
+from tcore.tensor.gradients import zero_gradient
 from tcore.tensor.indexing import inc_subtensor
 from tcore.tensor.math import cast, ge
 from tcore.tensor.reductions import all as all_true

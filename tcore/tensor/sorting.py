@@ -12,8 +12,8 @@ from tcore.graph import Apply, Op, Variable
 from tcore.records import frozen
 from tcore.scalar.dtypes import discrete_dtypes
 from tcore.tensor._axes import checked_axis
-from tcore.tensor._gradients import zero_gradient
 from tcore.tensor.conversion import as_tensor_variable
+from tcore.tensor.gradients import zero_gradient
 from tcore.tensor.ranges import arange
 from tcore.tensor.type import TensorType
 

@@ -16,7 +16,8 @@ from tcore.graph import Apply, Variable
 from tcore.graph.null_type import disconnected_type
 from tcore.records import frozen
 from tcore.scalar import upcast
-from tcore.tensor import TensorType, patternbroadcast
+from tcore.tensor import TensorType
+from tcore.tensor.gradients import as_gradient_of
 from tcore_sparse.native import NativeProduct
 from tcore_sparse.ops.dot import StructuredDotEntries, structured_dot
 from tcore_sparse.ops.parts import CSM, compressed_format
@@ -96,10 +97,8 @@ class StructuredDotParts(NativeProduct):
         (data, indices, indptr, shape, b), (g,) = inputs, output_grads
         by_rows = self.format == "csr"
         gb = structured_dot(CSM("csc" if by_rows else "csr")(data, indices, indptr, shape[::-1]), g)
-        if gb.type.broadcastable != b.type.broadcastable:
-            gb = patternbroadcast(gb, b.type.broadcastable)
         nothing = [disconnected_type() for _ in range(3)]
-        return [StructuredDotEntries(by_rows)(g, b, indices, indptr), *nothing, gb]
+        return [StructuredDotEntries(by_rows)(g, b, indices, indptr), *nothing, as_gradient_of(b, gb)]
 
     def __str__(self) -> str:
         return f"StructuredDot{{{self.format}}}"

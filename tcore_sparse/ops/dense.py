@@ -11,6 +11,7 @@ from attrs import field
 from tcore.graph import Apply, Op, Variable
 from tcore.records import frozen
 from tcore.tensor import TensorType, as_tensor_variable
+from tcore.tensor.gradients import as_gradient_of
 from tcore_sparse.conversion import as_sparse_variable, is_sparse_variable
 from tcore_sparse.ops.parts import compressed, compressed_format, with_pattern_of
 from tcore_sparse.types import SparseType
@@ -76,12 +77,7 @@ class SparseFromDense(Op):
     def L_op(self, inputs: Sequence[Variable], outputs: Sequence[Variable], output_grads: Sequence[Variable]) -> list[Variable]:
         """Dense, at the entries that are stored."""
         (x,), (g,) = inputs, output_grads
-        dense = dense_from_sparse(g if is_sparse_variable(g) else with_pattern_of(g, outputs[0]))
-        if dense.type.broadcastable != x.type.broadcastable:
-            from tcore.tensor import patternbroadcast
-
-            dense = patternbroadcast(dense, x.type.broadcastable)
-        return [dense]
+        return [as_gradient_of(x, dense_from_sparse(g if is_sparse_variable(g) else with_pattern_of(g, outputs[0])))]
 
     def __str__(self) -> str:
         return f"SparseFromDense{{{self.format}}}"

@@ -12,6 +12,7 @@ from tcore.graph.null_type import disconnected_type
 from tcore.records import frozen
 from tcore.scalar import upcast
 from tcore.tensor import TensorType
+from tcore.tensor.gradients import as_gradient_of
 from tcore_sparse.conversion import as_sparse_or_tensor_variable, is_sparse_variable
 from tcore_sparse.native import NativeProduct
 from tcore_sparse.ops.parts import CSM, compressed, coordinates, csm_properties, with_pattern_of
@@ -59,10 +60,7 @@ class Dot(Op):
         """``g · yᵀ`` and ``xᵀ · g``, dense."""
         (x, y), (g,) = inputs, output_grads
         gradients = [_product(g, y.T), _product(x.T, g)]
-        return [
-            tensor.patternbroadcast(gradient, v.type.broadcastable) if gradient.type.broadcastable != v.type.broadcastable else gradient
-            for gradient, v in zip(gradients, inputs, strict=True)
-        ]
+        return [as_gradient_of(v, gradient) for v, gradient in zip(inputs, gradients, strict=True)]
 
     def R_op(self, inputs: Sequence[Variable], eval_points: Sequence[Variable | None]) -> list[Variable | None]:
         (x, y), (dx, dy) = inputs, eval_points
@@ -123,10 +121,7 @@ class StructuredDot(Op):
         (a, b), (g,) = inputs, output_grads
         _, indices, indptr, shape = csm_properties(a)
         entries = StructuredDotEntries(a.type.format == "csr")(g, b, indices, indptr)
-        gb = structured_dot(a.T, g)
-        if gb.type.broadcastable != b.type.broadcastable:
-            gb = tensor.patternbroadcast(gb, b.type.broadcastable)
-        return [CSM(a.type.format)(entries, indices, indptr, shape), gb]
+        return [CSM(a.type.format)(entries, indices, indptr, shape), as_gradient_of(b, structured_dot(a.T, g))]
 
     def __str__(self) -> str:
         return "StructuredDot"
@@ -170,10 +165,7 @@ class StructuredDotEntries(NativeProduct):
         shape = tensor.stack([g.shape[0], b.shape[0]])
         matrix = CSM("csr" if self.by_rows else "csc")(weights, indices, indptr, shape)
         gradients = [structured_dot(matrix, b), structured_dot(matrix.T, g)]
-        marked = [
-            tensor.patternbroadcast(x, v.type.broadcastable) if x.type.broadcastable != v.type.broadcastable else x
-            for x, v in zip(gradients, (g, b), strict=True)
-        ]
+        marked = [as_gradient_of(v, gradient) for v, gradient in zip((g, b), gradients, strict=True)]
         return [*marked, disconnected_type(), disconnected_type()]
 
     def __str__(self) -> str:

@@ -12,9 +12,9 @@ from tcore.graph import Apply, FieldlessOp, Op, Variable
 from tcore.graph.null_type import DisconnectedType, grad_not_implemented
 from tcore.records import frozen
 from tcore.scalar.dtypes import upcast
-from tcore.tensor._gradients import as_gradient_of, or_zeros
 from tcore.tensor.alloc import identity_like
 from tcore.tensor.dot import dot, matrix_dot
+from tcore.tensor.gradients import as_gradient_of, or_zeros
 from tcore.tensor.linalg.inverse import matrix_inverse
 from tcore.tensor.linalg.matrices import adjoint, as_array, as_matrix, check_square, diagonal_matrix, diagonal_of, real_dtype, triangle_gradient
 from tcore.tensor.math import cast, conj, eq, switch

@@ -11,10 +11,10 @@ from attrs.validators import in_
 from tcore.graph import Apply, Op, Variable
 from tcore.graph.null_type import DisconnectedType, grad_undefined
 from tcore.records import frozen
-from tcore.tensor._gradients import or_zeros
 from tcore.tensor._lengths import least
 from tcore.tensor.alloc import identity_like, zeros_like
 from tcore.tensor.dot import dot, matrix_dot
+from tcore.tensor.gradients import or_zeros
 from tcore.tensor.join import join
 from tcore.tensor.linalg.matrices import adjoint, as_matrix, diagonal_matrix, diagonal_of, real_dtype
 from tcore.tensor.linalg.solve import solve_upper_triangular

@@ -12,9 +12,9 @@ from attrs.validators import in_
 from tcore.graph import Apply, Op, Variable
 from tcore.records import frozen
 from tcore.scalar.dtypes import upcast
-from tcore.tensor._gradients import as_gradient_of
 from tcore.tensor._lengths import product
 from tcore.tensor.dot import dot, outer
+from tcore.tensor.gradients import as_gradient_of
 from tcore.tensor.linalg.inverse import pinv
 from tcore.tensor.linalg.matrices import adjoint, as_array, as_matrix, check_square, diagonal_matrix, diagonal_of, lapack
 from tcore.tensor.triangles import tril, triu
