@@ -469,7 +469,7 @@ class Function:
         MemoryPlan
             Has ``peak``, ``values``, ``steps``; ``print`` shows a table.
         """
-        from tcore.compile.memory_plan import memory_plan  # a report, which few programs ask for
+        from tcore.compile.memory_planning import memory_plan  # a report, which few programs ask for
 
         return memory_plan(self, arguments, named)
 

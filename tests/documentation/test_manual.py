@@ -54,3 +54,9 @@ def test_pages_have_code():
     """A page that should show programs does; the pattern finds blocks."""
     counted = {page.name: len(list(blocks(page))) for page in pages()}
     assert all(counted.values()), counted
+
+
+def test_every_page_is_listed():
+    """The index has all pages, each once."""
+    contents = re.search(r"```\{toctree\}\n(?::.*\n)*\n(?P<pages>.*?)```", (ROOT / "docs" / "index.md").read_text(encoding="utf-8"), re.DOTALL)
+    assert sorted(contents["pages"].split()) == sorted(page.stem for page in (ROOT / "docs").glob("*.md") if page.stem != "index")
