@@ -15,6 +15,7 @@ import numpy as np
 
 import tcore.tensor as T
 from tcore.graph import Variable
+from tcore.tensor._axes import checked_axis
 
 __all__ = ["FUNCTIONS", "UFUNCS", "call_function", "call_ufunc"]
 
@@ -144,14 +145,16 @@ def _broadcast_to(array: Any, shape: Any) -> Any:
     return T.alloc(array, *(shape if isinstance(shape, (tuple, list)) else (shape,)))
 
 
+def _axes(name: str, axis: Any, x: Any) -> set[int]:
+    """One axis or several, counted from the front; without any, all of them."""
+    axes = range(x.type.ndim) if axis is None else axis if isinstance(axis, (tuple, list)) else [axis]
+    return {checked_axis(name, each, x) for each in axes}
+
+
 def _flip(m: Any, axis: Any = None) -> Any:
     m = T.as_tensor_variable(m)
-    axes = range(m.type.ndim) if axis is None else [axis] if isinstance(axis, (int, np.integer)) else axis
-    for place in axes:
-        if not -m.type.ndim <= place < m.type.ndim:
-            raise ValueError(f"np.flip: axis {place} does not exist in {m} with {m.type.ndim} dimensions")
-    gone = {int(place) % m.type.ndim for place in axes}
-    return m[tuple(slice(None, None, -1) if place in gone else slice(None) for place in range(m.type.ndim))]
+    turned = _axes("np.flip", axis, m)
+    return m[tuple(slice(None, None, -1) if place in turned else slice(None) for place in range(m.type.ndim))]
 
 
 def _where(condition: Any, x: Any = None, y: Any = None) -> Any:
@@ -174,7 +177,7 @@ def _squeeze(a: Any, axis: Any = None) -> Any:
     a = T.as_tensor_variable(a)
     if axis is None:
         return T.squeeze(a)
-    axes = {int(place) % a.type.ndim for place in ((axis,) if isinstance(axis, (int, np.integer)) else axis)}
+    axes = _axes("np.squeeze", axis, a)
     return T.addbroadcast(a, *axes).dimshuffle(*[place for place in range(a.type.ndim) if place not in axes])
 
 

@@ -12,12 +12,21 @@ from tcore.graph import Apply, FieldlessOp, Op, Variable
 from tcore.graph.null_type import DisconnectedType, grad_not_implemented
 from tcore.records import frozen
 from tcore.scalar.dtypes import upcast
-from tcore.tensor.alloc import identity_like
 from tcore.tensor.dot import dot, matrix_dot
 from tcore.tensor.gradients import as_gradient_of, or_zeros
 from tcore.tensor.linalg.inverse import matrix_inverse
-from tcore.tensor.linalg.matrices import adjoint, as_array, as_matrix, check_square, diagonal_matrix, diagonal_of, real_dtype, triangle_gradient
-from tcore.tensor.math import cast, conj, eq, switch
+from tcore.tensor.linalg.matrices import (
+    adjoint,
+    as_array,
+    as_matrix,
+    check_square,
+    diagonal_matrix,
+    diagonal_of,
+    real_dtype,
+    reciprocal_gaps,
+    triangle_gradient,
+)
+from tcore.tensor.math import cast, conj
 from tcore.tensor.triangles import tril, triu
 from tcore.tensor.type import TensorType
 from tcore.tensor.type_other import NoneConst
@@ -26,14 +35,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 __all__ = ["Eig", "Eigh", "EighGrad", "Eigvalsh", "EigvalshGrad", "eig", "eigh", "eigvalsh"]
-
-
-def _reciprocal_gaps(w: Any) -> Any:
-    """``1 / (w[j] - w[i])``, and 0 on the diagonal."""
-    gaps = w.dimshuffle("x", 0) - w.dimshuffle(0, "x")
-    same = eq(identity_like(gaps), 1)
-    one = np.array(1, w.type.dtype)
-    return switch(same, np.array(0, w.type.dtype), one / switch(same, one, gaps))
 
 
 class Eig(FieldlessOp):
@@ -61,7 +62,7 @@ class Eig(FieldlessOp):
         turned = dot(adjoint(v), gv)
         # vectors keep the length 1: what changes it is taken away
         kept = turned - dot(dot(adjoint(v), v), diagonal_matrix(cast(diagonal_of(turned).real, v.type.dtype)))  # type: ignore[attr-defined]
-        inner = diagonal_matrix(gw) + conj(_reciprocal_gaps(w)) * kept
+        inner = diagonal_matrix(gw) + conj(reciprocal_gaps(w)) * kept
         back = adjoint(matrix_inverse(v))
         return [as_gradient_of(x, matrix_dot(back, inner, adjoint(v)))]
 
@@ -97,7 +98,7 @@ class Eigh(Op):
         inner = or_zeros(output_grads[0], w)
         full: Any = diagonal_matrix(cast(inner, x.type.dtype))  # type: ignore[attr-defined]
         if not isinstance(output_grads[1].type, DisconnectedType):
-            full = full + _reciprocal_gaps(w) * dot(adjoint(v), output_grads[1])
+            full = full + reciprocal_gaps(w) * dot(adjoint(v), output_grads[1])
         return [triangle_gradient(matrix_dot(v, full, adjoint(v)), self.UPLO == "L")]
 
     def R_op(self, inputs: Sequence[Variable], eval_points: Sequence[Variable | None]) -> list[Variable | None]:
@@ -110,7 +111,7 @@ class Eigh(Op):
         diagonal = diagonal_of(d)
         meant = triangle + adjoint(triangle) - diagonal_matrix(conj(diagonal))
         inner = matrix_dot(adjoint(v), meant, v)
-        return [diagonal_of(inner).real, dot(v, _reciprocal_gaps(w) * inner)]
+        return [diagonal_of(inner).real, dot(v, reciprocal_gaps(w) * inner)]
 
     def __str__(self) -> str:
         return f"Eigh{{UPLO={self.UPLO!r}}}"

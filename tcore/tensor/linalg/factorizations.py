@@ -12,13 +12,13 @@ from tcore.graph import Apply, Op, Variable
 from tcore.graph.null_type import DisconnectedType, grad_undefined
 from tcore.records import frozen
 from tcore.tensor._lengths import least
-from tcore.tensor.alloc import identity_like, zeros_like
+from tcore.tensor.alloc import zeros_like
 from tcore.tensor.dot import dot, matrix_dot
 from tcore.tensor.gradients import or_zeros
 from tcore.tensor.join import join
-from tcore.tensor.linalg.matrices import adjoint, as_matrix, diagonal_matrix, diagonal_of, real_dtype
+from tcore.tensor.linalg.matrices import adjoint, as_matrix, diagonal_matrix, diagonal_of, real_dtype, reciprocal_gaps
 from tcore.tensor.linalg.solve import solve_upper_triangular
-from tcore.tensor.math import cast, eq, switch
+from tcore.tensor.math import cast
 from tcore.tensor.triangles import tril
 from tcore.tensor.type import TensorType
 
@@ -192,11 +192,7 @@ def _scaled(s: Any, u: Any) -> Any:
 
 def _svd_gradient(u: Any, s: Any, v: Any, gu: Any, gs: Any, gv: Any) -> Any:
     """Reverse mode of ``u · diag(s) · vᴴ`` (Wan and Zhang, 2019)."""
-    square = s * s
-    gaps = square.dimshuffle("x", 0) - square.dimshuffle(0, "x")
-    same = eq(identity_like(gaps), 1)
-    one, zero = np.array(1, s.type.dtype), np.array(0, s.type.dtype)
-    reciprocal = switch(same, zero, one / switch(same, one, gaps))
+    one, reciprocal = np.array(1, s.type.dtype), reciprocal_gaps(s * s)
     diagonal, inverse = _scaled(s, u), _scaled(one / s, u)
     left, right = dot(adjoint(u), gu), dot(adjoint(v), gv)
     j, k = reciprocal * left, reciprocal * right

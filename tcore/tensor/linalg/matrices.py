@@ -9,15 +9,28 @@ import numpy as np
 
 from tcore.configuration import config
 from tcore.scalar.dtypes import discrete_dtypes
+from tcore.tensor.alloc import identity_like
 from tcore.tensor.conversion import as_tensor_variable
 from tcore.tensor.diagonals import AllocDiag, ExtractDiag
-from tcore.tensor.math import cast, conj
+from tcore.tensor.math import cast, conj, eq, switch
 from tcore.tensor.triangles import tril, triu
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["adjoint", "as_array", "as_matrix", "check_square", "diagonal_matrix", "diagonal_of", "half_lower", "lapack", "real_dtype", "triangle_gradient"]
+__all__ = [
+    "adjoint",
+    "as_array",
+    "as_matrix",
+    "check_square",
+    "diagonal_matrix",
+    "diagonal_of",
+    "half_lower",
+    "lapack",
+    "real_dtype",
+    "reciprocal_gaps",
+    "triangle_gradient",
+]
 
 
 def as_array(name: str, value: Any) -> Any:
@@ -71,6 +84,14 @@ def diagonal_of(x: Any) -> Any:
 def diagonal_matrix(v: Any) -> Any:
     """A matrix with ``v`` on its diagonal."""
     return AllocDiag()(v)
+
+
+def reciprocal_gaps(w: Any) -> Any:
+    """``1 / (w[j] - w[i])``, and 0 on the diagonal."""
+    gaps = w.dimshuffle("x", 0) - w.dimshuffle(0, "x")
+    same = eq(identity_like(gaps), 1)
+    one = np.array(1, w.type.dtype)
+    return switch(same, np.array(0, w.type.dtype), one / switch(same, one, gaps))
 
 
 def half_lower(x: Any) -> Any:

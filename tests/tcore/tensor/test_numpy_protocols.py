@@ -117,6 +117,8 @@ def test_what_needs_values_is_refused():
         np.where(x, x)
     with pytest.raises(ValueError, match="axis 2 does not exist"):
         np.flip(x, 2)
+    with pytest.raises(ValueError, match="np.squeeze: axis 2 does not exist"):
+        np.squeeze(x, 2)
 
 
 SQUARE = REAL[:, :3] + np.eye(3)
