@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 from tcore.graph import Constant
 from tcore.link import Container, Linker
 from tcore.link.linker import LocalLinker
-from tcore_cpu.c_steps import CThunk, Loaded, load_block, lock_of, objection, prepare
+from tcore_cpu.c_steps import CThunk, lock_of, prepare
 from tcore_cpu.compiler import Unit
 from tcore_cpu.draft import Draft
 from tcore_cpu.drafting import BLAS_MODULES, UNIT_BODIES, lowerings, wants_blas
@@ -21,6 +21,7 @@ from tcore_cpu.runtime import load_blas
 from tcore_cpu.thunks import NodeThunk
 from tcore_cpu.user_block import Block
 from tcore_cpu.user_code import has_c_code
+from tcore_cpu.user_modules import Loaded, load_block, objection
 
 if TYPE_CHECKING:
     import os

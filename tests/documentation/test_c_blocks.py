@@ -419,19 +419,19 @@ class BothForms(Surrounded):
 
 def test_surroundings_L9277_L9313_L8941():
     """Both forms of the methods, arguments that are added and taken away, and a compiler that an op insists on."""
-    from tcore_cpu.c_steps import _command
+    from tcore_cpu.user_modules import command_of
 
     x, y = cdouble("x"), cdouble("y")
     ops = [cls("add", CADD.fn, CADD.ccode) for cls in (Surrounded, BothForms)]
     one, two = (text(op(x, y).owner) for op in ops)
     assert (one.libraries, two.libraries, two.library_dirs) == (("never",), ("m",), ("/somewhere",))
-    command = _command(one)
+    command = command_of(one)
     assert command[0] == "special++"
     assert "-DSOMETHING" in command
     assert not {"-O3", "-march=native"} & set(command)
     assert "-g" in command
     with tcore.config.change_flags(**{"cmodule.remove_gxx_opt": True}):
-        assert not any(word.startswith("-O") for word in _command(text(CADD(x, y).owner)))
+        assert not any(word.startswith("-O") for word in command_of(text(CADD(x, y).owner)))
 
 
 def test_errors_in_methods_are_not_hidden_L9313():
@@ -513,15 +513,15 @@ def test_openmp_without_support_L8848():
 @pytest.mark.parametrize("compiler", [name for name in ("g++", "clang++") if shutil.which(name)])
 def test_no_warnings(compiler):
     """What is written around users' code draws none under -Wall -Wextra: inputs, params, structs, cleanups."""
-    from tcore_cpu.c_steps import _command
     from tcore_cpu.user_block import Block
     from tcore_cpu.user_code import text_of
+    from tcore_cpu.user_modules import command_of
 
     x, y = cdouble("x"), cdouble("y")
     total = CADD(x, y)
     out = Witness("w", 0, Log())(total)
     module = text_of(Block([x, y], [out], [total.owner, out.owner]))
-    command = [word for word in _command(module)[1:] if word not in ("-w", "-O3", "-shared", "-g")]
+    command = [word for word in command_of(module)[1:] if word not in ("-w", "-O3", "-shared", "-g")]
     options = ["-O1", "-Wall", "-Wextra", "-Werror", "-S", "-o", "-", "-x", "c++", "-"]
     done = subprocess.run([compiler, *command, *options], input=module.source, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

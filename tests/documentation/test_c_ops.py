@@ -234,8 +234,8 @@ def test_kernels_in_the_block_L7153():
 
 def test_symbols_L7672():
     """A debugger finds the lines of a module's source, which lies in the kernel store."""
-    from tcore_cpu.c_steps import load_block
     from tcore_cpu.user_block import Block
+    from tcore_cpu.user_modules import load_block
 
     v = T.dvector("v")
     loaded = load_block(Block.of(VectorTimesVector()(v, v).owner))

@@ -12,7 +12,7 @@ import pytest
 import tcore
 import tcore.tensor as T
 from tcore.graph import Apply, Op
-from tcore_cpu.c_steps import objection
+from tcore_cpu.user_modules import objection
 
 
 class NegateInC(Op):

@@ -25,10 +25,10 @@ from tcore.configuration import config, defaults
 from tcore_cpu import compiler as compiler_module
 from tcore_cpu import core_object
 from tcore_cpu import store as store_module
-from tcore_cpu.c_steps import objection
 from tcore_cpu.compiler import CompileError, Unit, find_compiler, load_units
 from tcore_cpu.export import writing
 from tcore_cpu.store import LoadError, Store, StoreWarning, open_store
+from tcore_cpu.user_modules import objection
 
 pytestmark = pytest.mark.skipif(find_compiler() is None, reason="no C compiler")
 

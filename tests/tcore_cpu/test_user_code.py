@@ -21,11 +21,11 @@ from tcore.link import PerformLinker
 from tcore.tensor.conversion import as_tensor_variable
 from tcore.tensor.sharedvar import tensor_constructor
 from tcore_cpu.c_linker import CLinker
-from tcore_cpu.c_steps import objection
 from tcore_cpu.compiler import CompileError
 from tcore_cpu.linker import CvmLinker
 from tcore_cpu.node_linker import CPyLinker
 from tcore_cpu.user_code import module_text
+from tcore_cpu.user_modules import objection
 
 pytestmark = pytest.mark.skipif(objection() is not None, reason=str(objection()))
 
@@ -552,7 +552,7 @@ def test_steps_of_the_program_are_native() -> None:
         f(np.zeros(2), 1.0)
     finally:
         sys.setprofile(None)
-    assert not [name for name in calls if name.endswith(("c_steps.py", "python_steps.py"))]
+    assert not [name for name in calls if name.endswith(("c_steps.py", "user_modules.py", "python_steps.py"))]
     with pytest.raises(ValueError, match="negative\nApply node that caused the error: Accumulates.*\n.*\n.*\nInputs shapes: .*\\(2,\\)"):
         f(np.zeros(2), -1.0)
     assert f(np.zeros(2), 1.0)[1] == 103

@@ -14,9 +14,9 @@ from tcore import scalar
 from tcore.configuration import config
 from tcore.graph import Apply, Op
 from tcore_cpu import store as store_module
-from tcore_cpu.c_steps import objection
 from tcore_cpu.compiler import CompileError
 from tcore_cpu.store import StoreWarning
+from tcore_cpu.user_modules import objection
 
 pytestmark = pytest.mark.skipif(objection() is not None, reason=str(objection()))
 

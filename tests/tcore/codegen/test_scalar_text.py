@@ -10,8 +10,8 @@ from tcore import scalar
 from tcore.graph import Apply, MethodNotDefined, Op
 from tcore.scalar.op import ScalarOp
 
-c_steps = pytest.importorskip("tcore_cpu.c_steps", reason="tcore-cpu is not installed")
-pytestmark = pytest.mark.skipif(c_steps.objection() is not None, reason=str(c_steps.objection()))
+user_modules = pytest.importorskip("tcore_cpu.user_modules", reason="tcore-cpu is not installed")
+pytestmark = pytest.mark.skipif(user_modules.objection() is not None, reason=str(user_modules.objection()))
 
 #: what has no form at some dtype, or a C form of its own elsewhere
 BUILT_IN = {name: op for name in dir(scalar) if isinstance(op := getattr(scalar, name), ScalarOp)}
