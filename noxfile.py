@@ -169,6 +169,54 @@ NOT_UNDER_SANITIZERS = (
 )
 
 
+@contextlib.contextmanager
+def native_tests(session: nox.Session) -> Iterator[Path]:
+    """A folder away from the checkout with tests/tcore_cpu and tests/conformance; the session is in it for as long as the block runs."""
+    with outside() as folder:
+        (folder / "tests").mkdir()
+        for part in ("tcore_cpu", "conformance"):
+            shutil.copytree(ROOT / "tests" / part, folder / "tests" / part)
+        shutil.copy(ROOT / "tests" / "conftest.py", folder / "tests")
+        shutil.copy(ROOT / "pyproject.toml", folder)
+        session.chdir(folder)
+        yield folder
+
+
+@nox.session
+def clang(session: nox.Session) -> None:
+    """Runtime, kernels and users' C code by clang, under the names of gcc: tests/tcore_cpu, tests/conformance on cpu.
+
+    `.ci/run` leaves it out: the suite compiles a few programs with each compiler that is there.
+    """
+    session.install(*BUILD_REQUIREMENTS, *groups("test"), *third_party())
+    ours = (str(ROOT / "tcore"), str(ROOT / "tcore_cpu"))
+    with native_tests(session) as folder:
+        programs = folder / "bin"
+        programs.mkdir()
+        for name, program in (("gcc", "clang"), ("cc", "clang"), ("g++", "clang++"), ("c++", "clang++")):
+            path = shutil.which(program) or session.error(f"there is no {program} on the PATH")
+            (programs / name).write_text(f'#!/bin/sh\nexec {path} "$@"\n', encoding="utf-8")
+            (programs / name).chmod(0o755)
+        environment = {"PATH": os.pathsep.join([str(programs), *session.bin_paths, os.environ["PATH"]])}
+        session.run("python", "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation", *ours, env=environment)
+        run_pytest(session, "--backend=cpu", "-p", "no:cacheprovider", default=("tests",), env=environment)
+
+
+@nox.session
+def fallback(session: nox.Session) -> None:
+    """The suite on the cffi form of the runtime, which installations without Python's headers have; some minutes long."""
+    install_editable(session, "test", "demo")
+    warning = "default::tcore_cpu.fallback.FallbackWarning"
+    run_pytest(session, "--backend=cpu", "-W", warning, default=("tests",), env={"TCORE_CPU_RUNTIME": "cffi"})
+
+
+@nox.session
+def conformance(session: nox.Session) -> None:
+    """Every lowering against `perform` with many more examples than in `tests`: some minutes; `--hypothesis-profile` after `--` picks another number."""
+    install_editable(session, "test")
+    run_pytest(session, "--hypothesis-profile=thorough", "--backend=cpu", default=("tests/conformance",))
+
+
 @nox.session
 def sanitizers(session: nox.Session) -> None:
     """Runtime, kernels and exported functions under -fsanitize=address,undefined: tests/tcore_cpu, tests/conformance on cpu.
@@ -178,15 +226,9 @@ def sanitizers(session: nox.Session) -> None:
     flags = "-fsanitize=address,undefined -fno-omit-frame-pointer -g1"
     session.install(*BUILD_REQUIREMENTS, *groups("test"), *third_party())
     sanitized = {"CC": f"gcc {flags}"}
-    session.run("python", "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation", "./tcore", "./tcore_cpu", env=sanitized)
+    session.run("python", "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation", "./tcore", "./tcore_cpu", "./tcore_nnet", env=sanitized)
     libraries = [session.run("gcc", f"-print-file-name={name}", external=True, silent=True).strip() for name in ("libasan.so", "libubsan.so")]
-    with outside() as folder:
-        (folder / "tests").mkdir()
-        for part in ("tcore_cpu", "conformance"):
-            shutil.copytree(ROOT / "tests" / part, folder / "tests" / part)
-        shutil.copy(ROOT / "tests" / "conftest.py", folder / "tests")
-        shutil.copy(ROOT / "pyproject.toml", folder)
-        session.chdir(folder)
+    with native_tests(session):
         environment = {
             **sanitized,
             "LD_PRELOAD": " ".join(libraries),  # Python itself is built without them

@@ -6,7 +6,6 @@ import atexit
 import hashlib
 import importlib.machinery
 import importlib.util
-import os
 import shlex
 import sys
 import sysconfig
@@ -21,6 +20,7 @@ from tcore.link import ValueLock
 from tcore.link.errors import ThunkView, raise_with_op
 from tcore.records import frozen
 from tcore.scalar.type import Scalar
+from tcore_cpu.children import run
 from tcore_cpu.compiler import CompileError, extra_libraries, in_some_store, storage_faults, warn_of_output
 from tcore_cpu.runtime import runtime
 from tcore_cpu.store import Library, Store, open_store
@@ -215,16 +215,12 @@ def _compile(text: ModuleText, folder: Path, home: Path | None = None) -> Path:
     command += [f"-L{path}" for path in text.library_dirs]
     command += [f"-l{name}" for name in text.libraries]
     command += extra_libraries()
-    import subprocess  # every linker imports this module, few programs compile an op's own C code
-
-    # the compiler's own temporary files go where they are swept up if this process is killed
-    environment = {**os.environ, "TMPDIR": str(folder)}
-    run = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL, env=environment)
-    if run.returncode:
-        lines = run.stderr.strip().splitlines()[:30]
+    status, output = run(command, folder)
+    if status:
+        lines = output.strip().splitlines()[:30]
         raise CompileError("\n".join(["the compiler refused an op's C code:", *lines, f"command: {shlex.join(command)}"]))
-    if run.stderr.strip():
-        warn_of_output(run.stderr)
+    if output.strip():
+        warn_of_output(output)
     return target
 
 

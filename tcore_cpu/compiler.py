@@ -15,15 +15,13 @@ import shutil
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from tcore.configuration import config
 from tcore.records import frozen
+from tcore_cpu.children import Child, CompileError
 from tcore_cpu.runtime_abi import RUNTIME_ABI
 from tcore_cpu.store import Library, Store, open_store, replace_store
-
-if TYPE_CHECKING:
-    import subprocess
 
 __all__ = [
     "SEMANTIC_FLAGS",
@@ -50,10 +48,6 @@ _SPEED_FLAGS = ("-O2", "-ftree-vectorize", "-fopenmp-simd", "-march=native")
 _SHAPE_FLAGS = ("-std=gnu11", "-fPIC", "-shared", "-fvisibility=hidden")
 _CPLUSPLUS_SHAPE_FLAGS = ("-std=gnu++14", "-fPIC", "-shared", "-fvisibility=hidden", "-fpermissive")
 _IDENTITIES = "compilers.json"
-
-
-class CompileError(RuntimeError):
-    """The compiler refused a translation unit; the message has its output."""
 
 
 @frozen
@@ -274,11 +268,9 @@ def warn_of_output(text: str) -> None:
 
 
 def _compile_all(compiler: Compiler, units: Mapping[int, Unit], folder: Path) -> dict[int, Path]:
-    import subprocess
-
     jobs = max(1, min(len(units), len(os.sched_getaffinity(0))))
     waiting = list(units.items())
-    running: list[tuple[int, list[str], Path, subprocess.Popen[str]]] = []
+    running: list[tuple[int, Path, Child]] = []
     built: dict[int, Path] = {}
     try:
         while waiting or running:
@@ -287,22 +279,16 @@ def _compile_all(compiler: Compiler, units: Mapping[int, Unit], folder: Path) ->
                 source = folder / f"{k}.{'cpp' if unit.cplusplus else 'c'}"
                 target = folder / f"{k}.so"
                 source.write_text(unit.source, encoding="utf-8")
-                command = compile_command(compiler, unit, source, target)
-                # the compiler's own temporary files go where they are swept up if this process is killed
-                process = subprocess.Popen(
-                    command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                    env={**os.environ, "TMPDIR": str(folder)},
-                )  # fmt: skip
-                running.append((k, command, target, process))
-            k, command, target, process = running.pop(0)
-            output, _ = process.communicate()
-            if process.returncode:
-                raise _fail(compiler, command, output)
+                running.append((k, target, Child(compile_command(compiler, unit, source, target), folder)))
+            k, target, child = running[0]
+            status, output = child.finish()
+            if status:
+                raise _fail(compiler, child.command, output)
+            running.pop(0)
             if output.strip():
                 warn_of_output(output)
             built[k] = target
     finally:
-        for *_, process in running:
-            process.kill()
-            process.communicate()
+        for *_, child in running:
+            child.end()
     return built

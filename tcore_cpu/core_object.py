@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import shlex
-import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from tcore.configuration import config
 from tcore_cpu import runtime_build
-from tcore_cpu.compiler import CompileError, Compiler, find_compiler, platform_abi
+from tcore_cpu.children import run
+from tcore_cpu.compiler import CompileError, Compiler, find_compiler, in_some_store, platform_abi, storage_faults
 from tcore_cpu.store import Library, Store, open_store
 
 __all__ = ["core_library", "core_object", "run_compiler"]
@@ -21,13 +21,22 @@ def _about(compiler: Compiler) -> dict[str, Any]:
 
 
 def core_object(compiler: Compiler, store: Store) -> Path:
-    """The object file, from the store where it is there."""
+    """The object file, from the store where it is there.
+
+    Raises
+    ------
+    CompileError
+        If the compiler fails.
+    OSError
+        If the store cannot be written.
+    """
     key = f"runtime-object-{runtime_build.source_hash()}-{platform_abi()}"
     found = store.find_file(key)
     if found is not None:
         return found
     with store.workplace() as folder:
-        run_compiler(compiler, runtime_build.object_command(compiler.command, folder / "core.o"), folder)
+        with storage_faults(folder):
+            run_compiler(compiler, runtime_build.object_command(compiler.command, folder / "core.o"), folder)
         return store.put_file(key, folder / "core.o", _about(compiler))
 
 
@@ -47,10 +56,15 @@ def core_library() -> Library:
     compiler = find_compiler()
     if compiler is None:
         raise CompileError("the runtime must be compiled and there is no C compiler: install gcc, or name one in CC")
-    with store.workplace() as folder:
-        (folder / "core.o").write_bytes(core_object(compiler, store).read_bytes())
-        run_compiler(compiler, runtime_build.library_command(compiler.command, folder / "core.o", folder / "core.so"), folder)
-        return store.put(key, folder / "core.so", _about(compiler))
+
+    def make(place: Store) -> Library:
+        with place.workplace() as folder:
+            with storage_faults(folder):
+                (folder / "core.o").write_bytes(core_object(compiler, place).read_bytes())
+                run_compiler(compiler, runtime_build.library_command(compiler.command, folder / "core.o", folder / "core.so"), folder)
+            return place.put(key, folder / "core.so", _about(compiler))
+
+    return in_some_store(store, make)
 
 
 def run_compiler(compiler: Compiler, command: Sequence[str], folder: Path) -> None:
@@ -61,9 +75,7 @@ def run_compiler(compiler: Compiler, command: Sequence[str], folder: Path) -> No
     CompileError
         With what it printed, if it fails.
     """
-    done = subprocess.run(
-        command, cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
-    )
-    if done.returncode:
-        lines = done.stdout.strip().splitlines()
+    status, output = run(command, folder, folder)
+    if status:
+        lines = output.strip().splitlines()
         raise CompileError("\n".join([f"{compiler.path} failed:", *lines[:30], f"command: {shlex.join(command)}"]))

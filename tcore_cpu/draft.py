@@ -70,7 +70,7 @@ class Draft:
     applies : tuple of Apply
         The nodes in the order that the program was made for; error records have their numbers.
     makers : mapping
-        Slot to the number of the node that makes its value, and which of its outputs that is.
+        Slot to the number of the node that makes its value, and which of its outputs that is; -1 for a copy of what it overwrites.
     buffers : int
         How many pieces of memory the program keeps for intermediate values.
     kernels : tuple of Fused
@@ -101,7 +101,7 @@ class Draft:
     def intermediate(self) -> dict[Any, int]:
         """The slots of computed values that are no outputs, as far as they are more than numbers in a kernel."""
         outputs = set(self.outputs)
-        return {self.applies[row].outputs[k]: slot for slot, (row, k) in self.makers.items() if slot not in outputs}
+        return {self.applies[row].outputs[k]: slot for slot, (row, k) in self.makers.items() if k >= 0 and slot not in outputs}
 
     def linked(self, addresses: Sequence[int]) -> bytes:
         """``code`` with the addresses of the bodies."""

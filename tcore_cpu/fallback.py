@@ -109,6 +109,9 @@ class _Frame:
         #: whether the values of a call that succeeded are in it
         self.filled = False
         program.frames.append(frame)
+        #: what a signal handler raised during native code
+        self.raised: list[BaseException] = []
+        self._poll = frame.on_poll = ffi.callback("int(void *)", _look_at_signals, error=1, onerror=_noting(self.raised))
         self.constants = dict(zip(program.constant_slots, program.constants, strict=True))
         self.objects: dict[int, Any] = dict(self.constants)
         for slot, value in self.constants.items():
@@ -134,6 +137,17 @@ class _Frame:
         """Strides of a slot, in bytes."""
         target = self.core.slots[slot]
         return tuple(target.strides[k] for k in range(target.ndim))
+
+
+def _look_at_signals(_: Any) -> int:
+    return 0  # calling any function in Python runs the handlers of signals that came, and they may raise
+
+
+def _noting(raised: list[BaseException]) -> Callable[..., None]:
+    def note(_kind: Any, error: BaseException, _trace: Any) -> None:
+        raised.append(error)
+
+    return note
 
 
 def _free(core: Any, native: Any, frames: list[Any]) -> None:
@@ -293,9 +307,13 @@ class Program:
                 frame.objects.pop(frame.core.event_arg, None)
             elif event == Event.CALL:
                 self._step(frame, *self.steps[frame.core.event_arg])
+            elif frame.raised:
+                raise frame.raised.pop()
             else:
                 error = frame.core.error
                 record = (error.code, error.apply, error.operand, error.axis, error.left, error.right)
+                if error.code == Failure.MEMORY:
+                    self.on_error(record, frame.shape(error.operand) if error.operand >= 0 else ())
                 self.on_error(record, tuple(self._value(frame, slot) for slot, *_ in self.inputs))
                 raise RuntimeError(f"native code failed with record {record}")
 
@@ -304,7 +322,7 @@ class Program:
             self._make_array(frame, slot)
         except MemoryError:
             record = (Failure.MEMORY, -1, slot, 0, math.prod(frame.shape(slot)) * frame.core.slots[slot].itemsize, 0)
-            self.on_error(record, ())
+            self.on_error(record, frame.shape(slot))
 
     def _make_array(self, frame: _Frame, slot: int) -> None:
         shape, dtype = frame.shape(slot), _NAMES[self.dtypes[slot]]
@@ -320,16 +338,35 @@ class Program:
         frame.objects[slot] = array
 
     def _step(self, frame: _Frame, step: Callable[..., Any], reads: Sequence[int], writes: Sequence[int]) -> None:
-        results = step(*[self._value(frame, slot) for slot in reads])
-        for slot, value in zip(writes, results, strict=True):
-            if self.dtypes[slot] == _OBJECT:
-                frame.objects[slot] = value
-                continue
-            dtype = _NAMES[self.dtypes[slot]]
-            array = np.asarray(value)
-            if array.ndim != frame.core.slots[slot].ndim or (isinstance(value, np.ndarray) and array.dtype != dtype):
-                raise TypeError(f"a step returned {type(value)} where an array of its output's type belongs")
-            frame.bind(slot, np.require(array, dtype=dtype, requirements="A"))
+        values = tuple(self._value(frame, slot) for slot in reads)
+        results = step(*values)
+        try:
+            if not isinstance(results, tuple) or len(results) != len(writes):
+                raise TypeError(f"a step returned {results!r} instead of a tuple of {len(writes)}")
+            for slot, value in zip(writes, results, strict=True):
+                self._take_result(frame, slot, value)
+        except TypeError as error:
+            # the step knows which node it runs
+            if hasattr(step, "blame"):
+                step.blame(error, values)
+            raise
+
+    def _take_result(self, frame: _Frame, slot: int, value: Any) -> None:
+        """Bind what a step returned."""
+        if self.dtypes[slot] == _OBJECT:
+            frame.objects[slot] = value
+            return
+        dtype, ndim = _NAMES[self.dtypes[slot]], frame.core.slots[slot].ndim
+        if isinstance(value, np.ndarray):
+            if value.ndim != ndim or value.dtype != dtype:
+                raise TypeError(
+                    f"the op made an array of {value.ndim} dimensions and {value.dtype!r} where one of {ndim} dimensions and its "
+                    "output's dtype belongs"
+                )
+        elif ndim or not isinstance(value, (bool, int, float, complex, np.generic)):
+            made = None if value is None else type(value)
+            raise TypeError(f"the op made {made!r} where an array of {ndim} dimensions and its output's dtype belongs")
+        frame.bind(slot, np.require(value, dtype=dtype, requirements="A"))
 
     def _value(self, frame: _Frame, slot: int) -> Any:
         """The value of a slot: the array that holds it, a view of that, or a copy."""

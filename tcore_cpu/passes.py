@@ -54,7 +54,9 @@ class Pass:
             number = len(self.refs)
             self.refs.append((int(kind), index, size_of(dtype), written))
             constant = "" if written else "const "
-            self.pointers.append(f"{constant}{self.builder.printer.type(dtype)} *const a{number} = p[{number}];")
+            pointer = f"{constant}{self.builder.printer.type(dtype)} *"
+            # with users' code in it, the unit is C++, which converts no pointers by itself
+            self.pointers.append(f"{pointer}const a{number} = ({pointer})p[{number}];")
             single = kind is RefKind.SCALAR or (kind is RefKind.CELL and self.level == 0 and not written)
             text = self.texts[key] = f"a{number}" if kind is RefKind.BASE else f"*a{number}" if single else f"a{number}[i]"
         return text

@@ -22,7 +22,7 @@ from tcore_cpu.memory import Memory, members
 from tcore_cpu.ordering import in_frugal_order
 from tcore_cpu.plans import CopyPlan, KernelPlan, NotScheduled
 from tcore_cpu.printer import UnitPrinter
-from tcore_cpu.runtime_abi import DTYPES, Failure, Instruction
+from tcore_cpu.runtime_abi import DTYPES, MAX_DIMS, Failure, Instruction
 from tcore_cpu.schedule import schedule
 
 __all__ = ["NativeStep", "ProgramBuilder", "build", "is_array"]
@@ -33,11 +33,11 @@ NativeStep = Callable[["ProgramBuilder", Any], None]
 
 
 def is_array(type_: Any) -> bool:
-    """Whether values of a type are dense arrays (or scalars) of an element type that slots hold."""
+    """Whether values of a type are dense arrays (or scalars) of an element type and rank that slots hold; others are objects."""
     from tcore.scalar.type import Scalar
     from tcore.tensor.type import TensorType
 
-    return isinstance(type_, (TensorType, Scalar)) and type_.dtype in DTYPES
+    return isinstance(type_, (TensorType, Scalar)) and type_.dtype in DTYPES and getattr(type_, "ndim", 0) <= MAX_DIMS
 
 
 def _ndim(type_: Any) -> int:
@@ -102,6 +102,7 @@ class ProgramBuilder:
         self.reasons: dict[Any, str] = {}
         self.memory = Memory(self.nodes, self.inputs, self.outputs, native, self.assembler.emit, share)
         self.position = 0
+        self.copied: dict[int, tuple[int, int]] = {}  # slots with what a step may overwrite -> its node, and no output
         self.available: set[Any] = set(self.inputs)
         self.buffers: dict[Any, Buffer] = {}
         self.variables: dict[Buffer, Any] = {}
@@ -174,7 +175,7 @@ class ProgramBuilder:
             outputs,
             tuple(self.python),
             tuple(self.nodes),
-            {slot: (self.number[v.owner], v.index) for v, slot in self.slots.items() if v.owner in self.number},
+            self.copied | {slot: (self.number[v.owner], v.index) for v, slot in self.slots.items() if v.owner in self.number},
             self.memory.buffers,
             tuple(self.fused),
             {step.node: self.reasons.get(step.node, "its op has no native form") for step in self.python},
@@ -227,8 +228,9 @@ class ProgramBuilder:
         for k, variable in enumerate(node.inputs):
             slot = self.slot(variable)
             # values that are no arrays (generators) are objects, which nothing else can be a view of
-            if k in destroyed and self.memory.root(variable) in self.memory.destroyed and hasattr(variable.type, "dtype"):
+            if k in destroyed and self.memory.root(variable) in self.memory.destroyed and is_array(variable.type):
                 own = self.assembler.slot(_ndim(variable.type), variable.type.dtype)
+                self.copied[own] = self.number[node], -1
                 self.assembler.emit(Instruction.PRIVATE, own, slot)
                 slot = own
             reads.append(slot)

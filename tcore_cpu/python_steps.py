@@ -17,9 +17,11 @@ from tcore.link import ValueLock
 from tcore.link.errors import ThunkView, raise_with_op
 from tcore_cpu.c_steps import ScalarInputs, c_step_of
 from tcore_cpu.draft import Draft
-from tcore_cpu.runtime_abi import Failure
+from tcore_cpu.runtime_abi import DTYPES, Failure
 
 __all__ = ["ErrorReports", "step_of"]
+
+_DTYPE_NAMES = {number: name for name, number in DTYPES.items()}
 
 
 def step_of(node: Any, fgraph: Any, key: str = "") -> Any:
@@ -126,13 +128,13 @@ class ErrorReports:
 
     def __init__(self, fgraph: Any, draft: Draft) -> None:
         self.fgraph, self.applies, self.makers = fgraph, draft.applies, draft.makers
-        self.kernels, self.buffers = len(draft.kernels), draft.buffers
+        self.kernels, self.buffers, self.dtypes = len(draft.kernels), draft.buffers, draft.dtypes
 
     def __call__(self, record: tuple[int, ...], values: tuple[Any, ...]) -> None:
-        """Raise what ``record`` means; ``values`` are those of the program's inputs."""
+        """Raise what ``record`` means; ``values`` are those of the program's inputs, or the lengths of an array without memory."""
         code, apply, operand, axis, left, right = record
         if code == Failure.MEMORY:
-            self.no_memory(operand, left)
+            self.no_memory(operand, left, values)
         if not 0 <= apply < len(self.applies):
             self.anonymous(record, values)
         node = self.applies[apply]
@@ -149,9 +151,18 @@ class ErrorReports:
             shown = [None if value is _LOST else value for value in operands]
             raise_with_op(self.fgraph, node, ThunkView(shown, len(node.outputs)), sys.exc_info())
 
-    def no_memory(self, slot: int, size: int) -> None:
-        """Raise MemoryError with the bytes that were wanted, the node that they were for, and what the program keeps."""
-        wanted = f"an array of {size} bytes" if size > 0 else "a call" if slot < 0 else "an array that no address space holds"
+    def no_memory(self, slot: int, size: int, shape: tuple[int, ...]) -> None:
+        """Raise MemoryError with what was wanted, the node that it was for, and what the program keeps.
+
+        ``size`` in bytes: 0 for what a node needs beside its output, negative where 64 bits are too few.
+        """
+        if slot < 0:
+            wanted = "a call"
+        elif size == 0:
+            wanted = "a node's work on its operands"
+        else:
+            bytes_ = f"{size} bytes" if size > 0 else "more bytes than there are addresses"
+            wanted = f"an array of shape {shape} and dtype {_DTYPE_NAMES[self.dtypes[slot]]}: {bytes_}"
         kept = f"{self.buffers} buffer{'s' * (self.buffers != 1)} for intermediate values"
         error = MemoryError(f"no memory for {wanted}; the program uses {self.kernels} kernels and {kept}")
         maker = self.makers.get(slot)

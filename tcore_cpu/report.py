@@ -48,13 +48,16 @@ def _compiler(topic: str) -> ReportLine:
 
 
 def _runtime(topic: str) -> ReportLine:
-    from tcore_cpu.runtime import runtime, runtime_kind
+    from tcore_cpu.runtime import RuntimeMissingError, runtime, runtime_kind
 
-    kind = runtime_kind()
+    headers = "install Python's headers (apt install python3-dev) and reinstall tcore-cpu"
+    try:
+        kind = runtime_kind()
+    except RuntimeMissingError as error:
+        return ReportLine(topic, "missing", str(error.__cause__), f"apt install gcc, or pip install ziglang; for faster calls {headers}")
     threads = runtime().set_threads(config.threads)
     if kind == "extension":
         return ReportLine(topic, "ok", f"extension module, {threads} threads")
-    headers = "install Python's headers (apt install python3-dev) and reinstall tcore-cpu"
     return ReportLine(topic, "info", f"through cffi (slower calls), {threads} threads", headers)
 
 
@@ -68,7 +71,7 @@ def _store(topic: str) -> ReportLine:
 
 
 def _blas(topic: str) -> ReportLine:
-    from tcore_cpu.blas import BlasError, find_blas
+    from tcore_cpu.blas import DEFAULT, BlasError, find_blas
 
     try:
         found = find_blas()
@@ -76,7 +79,7 @@ def _blas(topic: str) -> ReportLine:
         return ReportLine(topic, "missing", str(error), "pip install scipy")
     if found is None:
         return ReportLine(topic, "info", "switched off by an empty blas.ldflags; products run on NumPy")
-    origin = "SciPy's" if config.blas.ldflags.strip() == "-lblas" else f"from {config.blas.ldflags}"
+    origin = "SciPy's" if config.blas.ldflags.strip() == DEFAULT else f"from {config.blas.ldflags}"
     threads = "on tcore's threads" if found.threads is not None else "on threads of its own"
     return ReportLine(topic, "ok", f"{origin}, {len(found.routines)} routines, {threads}")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import IntEnum
 
-__all__ = ["DTYPES", "MAX_CELLS", "MAX_REFS", "RUNTIME_ABI", "Event", "Failure", "Instruction", "IntegerFunction", "ReduceOp", "RefKind"]
+__all__ = ["DTYPES", "MAX_CELLS", "MAX_DIMS", "MAX_REFS", "RUNTIME_ABI", "Event", "Failure", "Instruction", "IntegerFunction", "ReduceOp", "RefKind"]
 
 RUNTIME_ABI = 2
 """``TC_ABI``: part of the keys of the kernel store."""
@@ -12,6 +12,7 @@ RUNTIME_ABI = 2
 TILE = 512
 MAX_REFS = 40
 MAX_CELLS = 16
+MAX_DIMS = 32
 
 DTYPES: dict[str, int] = {
     name: number

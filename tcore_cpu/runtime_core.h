@@ -22,6 +22,8 @@
 #define TC_MAXCELLS 16
 /* Size of the largest element: complex128. */
 #define TC_MAXITEM 16
+/* Seconds of long work after which the host is asked whether to go on. */
+#define TC_POLL 0.05
 
 /* TC_INTERFACE begin */
 
@@ -193,11 +195,13 @@ typedef struct {
     char **buffers;
     size_t *capacities;
     int64_t *lengths;   /* memory of the slots' dims and strides */
-    int64_t pc;
+    int64_t pc;         /* where to go on; -1 behind the end */
     int64_t event_arg; /* slot of TC_ALLOC and TC_FORGET, step of TC_CALL */
     tc_error error;
     void *host;
-    int (*on_long)(void *host); /* before and during work that is worth releasing the host's lock; not 0: stop */
+    void (*on_long)(void *host); /* before work that is worth releasing the host's lock */
+    int (*on_poll)(void *host);  /* about every TC_POLL seconds of such work; not 0: stop */
+    double polled;               /* when that was asked last */
 } tc_frame;
 
 /* A program from its flat description (see tcore_cpu/assembler.py); NULL when it is malformed. */

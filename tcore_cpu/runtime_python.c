@@ -10,7 +10,6 @@
 #include <numpy/arrayobject.h>
 #include <numpy/arrayscalars.h>
 #include <string.h>
-#include <time.h>
 
 #include "runtime_core.h"
 #include "native/python_arrays.h"
@@ -19,8 +18,6 @@
 #define TC_SOURCE_HASH "unknown"
 #endif
 
-/* Seconds between two looks at signals during long calls. */
-#define TC_SIGNALS 0.05
 /* Values of a step that are kept on the stack. */
 #define TC_STEP_VALUES 16
 
@@ -56,31 +53,26 @@ static void frame_free(Program *p, frame *f)
     PyMem_Free(f);
 }
 
-static double seconds(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
-
-/* Long work is coming: give the lock back, after a look at signals from time to time. */
-static int before_long_work(void *host)
+/* Long work is coming: give the lock back. */
+static void before_long_work(void *host)
 {
     frame *f = host;
-    double now = seconds();
-    if (f->released && now - f->checked > TC_SIGNALS) {
-        PyEval_RestoreThread(f->released);
-        f->released = NULL;
-        f->checked = now;
-        if (PyErr_CheckSignals())
-            return 1;
-    }
     if (!f->released) {
-        f->checked = now;
         f->went_long = 1;
         f->released = PyEval_SaveThread();
     }
-    return 0;
+}
+
+/* During long work: a look at signals; whether one of them ends the call. */
+static int check_signals(void *host)
+{
+    frame *f = host;
+    int stop;
+    if (f->released)
+        PyEval_RestoreThread(f->released);
+    stop = PyErr_CheckSignals();
+    f->released = stop ? NULL : PyEval_SaveThread();
+    return stop;
 }
 
 static void retake_lock(frame *f)
@@ -109,6 +101,7 @@ static frame *frame_take(Program *p)
     }
     f->core->host = f;
     f->core->on_long = before_long_work;
+    f->core->on_poll = check_signals;
     for (int k = 0; k < p->nconstants; k++) {
         PyObject *value = PyTuple_GET_ITEM(p->constants, k);
         int s = p->constant_slots[k];
@@ -204,11 +197,9 @@ done:
     return status;
 }
 
-/* Raises what on_error makes of the record; it gets the values of the inputs, too. */
-static void raise_record(Program *p, frame *f)
+static PyObject *input_values(Program *p, frame *f)
 {
-    const tc_error *e = &f->core->error;
-    PyObject *values = PyTuple_New(p->ninputs), *result;
+    PyObject *values = PyTuple_New(p->ninputs);
     for (int k = 0; values && k < p->ninputs; k++) {
         PyObject *value = object_of_slot(f, p->inputs[k].slot);
         if (!value)
@@ -216,6 +207,27 @@ static void raise_record(Program *p, frame *f)
         else
             PyTuple_SET_ITEM(values, k, value);
     }
+    return values;
+}
+
+static PyObject *lengths_of_slot(frame *f, int64_t slot)
+{
+    PyObject *lengths = PyTuple_New(slot < 0 ? 0 : f->core->slots[slot].ndim);
+    for (int d = 0; lengths && d < PyTuple_GET_SIZE(lengths); d++) {
+        PyObject *length = PyLong_FromLongLong(f->core->slots[slot].dims[d]);
+        if (!length)
+            Py_CLEAR(lengths);
+        else
+            PyTuple_SET_ITEM(lengths, d, length);
+    }
+    return lengths;
+}
+
+/* Raises what on_error makes of the record, and of the values of the inputs; where memory ran out, of the lengths of the array. */
+static void raise_record(Program *p, frame *f)
+{
+    const tc_error *e = &f->core->error;
+    PyObject *values = e->code == TC_ERROR_MEMORY ? lengths_of_slot(f, e->operand) : input_values(p, f), *result;
     if (!values)
         return;
     result = PyObject_CallFunction(p->on_error, "(LLLLLL)O", (long long)e->code, (long long)e->apply,

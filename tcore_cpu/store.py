@@ -31,8 +31,9 @@ from attrs import field
 from tcore.configuration import config
 from tcore.link.stopwatch import IMPORTS
 from tcore.records import frozen
+from tcore_cpu.children import CompileError
 
-__all__ = ["Library", "Store", "StoreWarning", "cpu_features", "open_store", "replace_store"]
+__all__ = ["Library", "LoadError", "Store", "StoreWarning", "cpu_features", "open_store", "replace_store"]
 
 _FORMAT = 1
 _WEEK = 7 * 24 * 3600
@@ -43,6 +44,10 @@ class StoreWarning(RuntimeWarning):
     """The kernel store cannot be used as asked; the message says why, what is done instead and what helps."""
 
 
+class LoadError(CompileError):
+    """A library was compiled and the system does not load it; the message has its reason."""
+
+
 class Library:
     """A loaded kernel library; it is closed when the last reference goes.
 
@@ -51,14 +56,23 @@ class Library:
     path : Path
     compiled : bool
         Whether it was made just now.
+
+    Raises
+    ------
+    LoadError
     """
 
     def __init__(self, path: Path, *, compiled: bool = False) -> None:
         self.compiled = compiled
         # else functions of the C library, which the process has loaded already, would hide those of amdlibm
         mode = ctypes.DEFAULT_MODE | (getattr(os, "RTLD_DEEPBIND", 0) if config.lib.amdlibm else 0)
-        with IMPORTS:
-            self._library: ctypes.CDLL | None = ctypes.CDLL(str(path), mode)
+        self._library: ctypes.CDLL | None = None
+        try:
+            with IMPORTS:
+                self._library = ctypes.CDLL(str(path), mode)
+        except OSError as error:
+            advice = f"; {path.parent} {_NO_PROGRAMS}: set the flag cpu.store to a folder elsewhere" if _refuses_programs(path.parent) else ""
+            raise LoadError(f"a compiled library cannot be loaded: {error}{advice}") from error
         self.path = path
 
     def table(self, symbol: str, length: int) -> list[int]:
@@ -151,7 +165,7 @@ class Store:
     def _load(path: Path) -> Library | None:
         try:
             return Library(path)
-        except OSError:
+        except LoadError:
             return None
 
     def _verify(self, record_path: Path) -> Path | None:
@@ -264,15 +278,25 @@ class Store:
         return sum(1 for _ in self.root.glob("*.so"))
 
 
+_NO_PROGRAMS = "is on a file system that is mounted noexec, from which no library is loaded"
+
+
+def _refuses_programs(folder: Path) -> bool:
+    try:
+        return bool(os.statvfs(folder).f_flag & getattr(os, "ST_NOEXEC", 0))
+    except OSError:
+        return False
+
+
 def _objection(root: Path) -> str | None:
     """Why ``root`` cannot be the store, None if it can."""
     try:
         root.mkdir(mode=0o700, parents=True, exist_ok=True)
         info = root.stat()
+    except FileExistsError:
+        return "is no folder"
     except OSError as error:
         return f"cannot be made ({error.strerror})"
-    if not stat.S_ISDIR(info.st_mode):
-        return "is no folder"
     if info.st_uid != os.getuid():
         return "belongs to another user"
     if info.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
@@ -283,7 +307,7 @@ def _objection(root: Path) -> str | None:
         probe.unlink()
     except OSError as error:
         return f"cannot be written ({error.strerror})"
-    return None
+    return _NO_PROGRAMS if _refuses_programs(root) else None
 
 
 def open_store(root: str | os.PathLike[str], layers: Sequence[str | os.PathLike[str]] = ()) -> Store:

@@ -64,8 +64,8 @@ def below(folder: str, name: str) -> str:
 
 
 def cxx(_config: Config) -> str:
-    """Full path of g++ (clang++ first on macOS), else what starts the compiler of the package ziglang, or ``""``."""
-    names = ("clang++", "g++") if sys.platform == "darwin" else ("g++",)
+    """Full path of g++, else clang++ (the other way round on macOS), else what starts the compiler of the package ziglang, or ``""``."""
+    names = ("clang++", "g++") if sys.platform == "darwin" else ("g++", "clang++")
     import shutil  # loads the modules of all archive formats
 
     return next((path for name in names if (path := shutil.which(name))), "") or _zig()

@@ -74,7 +74,7 @@ class COp(Op):
         """Read the sections of ``files``."""
         sections: dict[str, list[str]] = {}
         for file in files:
-            for tag, text in _sections(file, file.read_text(encoding="utf-8"), self.section_tags):
+            for tag, text in _sections(file, _text(file), self.section_tags):
                 sections.setdefault(tag, []).append(text)
         if self.func_name is not None and "code" in sections:
             raise ValueError(f"{type(self).__name__} has the function {self.func_name} and a section 'code' in {_listed(files)}: one of them computes")
@@ -182,6 +182,16 @@ def _folder(cls: type) -> Path:
         return Path(inspect.getfile(cls)).resolve().parent
     except (TypeError, OSError):
         return Path.cwd()
+
+
+def _text(file: Path) -> str:
+    """What is in a file of C code, without the mark that some editors put first."""
+    data = file.read_bytes()
+    try:
+        return data.decode("utf-8-sig").replace("\r\n", "\n")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise ValueError(f"{file} must be UTF-8, and has the byte {data[error.start]:#04x} in line {line}: save it with that encoding") from error
 
 
 def _sections(file: Path, text: str, tags: frozenset[str]) -> list[tuple[str, str]]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import keyword
 import re
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     import os
 
 __all__ = ["export_function"]
+
+_LONGEST = 200  # names of files have at most 255, and what is around the name takes some
 
 
 def export_function(
@@ -55,9 +58,21 @@ def export_function(
     CompileError
         If there is no C compiler, or it fails.
     ValueError
-        If the last part of ``path`` is no identifier, or a word of Python.
+        If the last part of ``path`` is no identifier, longer than 200 characters, or a word of Python; or if ``blas`` cannot be split
+        into arguments.
+    TypeError
+        If ``march`` or ``blas`` is no text.
     """
     target = Path(path)
+    for option, value, example in (("march", march, "native"), ("blas", blas, "-lopenblas")):
+        if not isinstance(value, str | None):
+            raise TypeError(f"{option} must be text, such as {example!r}, got {value!r}")
+    try:
+        shlex.split(blas or "")
+    except ValueError as error:
+        raise ValueError(f"blas must be link flags, such as '-lopenblas', got {blas!r}: {error}") from None
+    if len(target.name) > _LONGEST:
+        raise ValueError(f"the name of an exported function has at most {_LONGEST} characters, got {len(target.name)}: {target.name[:20]}...")
     if keyword.iskeyword(target.name):
         raise ValueError(f"{target.name!r} is a word of Python, so that nothing could import {target.name}.py: take another name")
     if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", target.name):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import shlex
@@ -17,18 +18,17 @@ from attrs import field
 from tcore.configuration import config
 from tcore.records import define
 from tcore_cpu import runtime_build
-from tcore_cpu.blas import ROUTINES
-from tcore_cpu.compiler import SEMANTIC_FLAGS, CompileError, Compiler, find_compiler, libraries_of
+from tcore_cpu.blas import DEFAULT, ROUTINES
+from tcore_cpu.compiler import SEMANTIC_FLAGS, CompileError, Compiler, find_compiler, in_some_store, libraries_of, storage_faults
 from tcore_cpu.core_object import core_object, run_compiler
 from tcore_cpu.export.collect import Exported, Value
 from tcore_cpu.runtime_abi import DTYPES
-from tcore_cpu.store import open_store
+from tcore_cpu.store import Store, open_store
 
 __all__ = ["write"]
 
 _FOLDER = Path(__file__).parent
 _ALIGNMENT = 64
-_SCIPY = "-lblas"  # the default of blas.ldflags: the BLAS inside SciPy, which no program can link
 
 
 def write(exported: Exported, target: Path, *, march: str | None, blas: str | None) -> list[Path]:
@@ -37,20 +37,27 @@ def write(exported: Exported, target: Path, *, march: str | None, blas: str | No
     if compiler is None:
         raise CompileError("an exported function must be compiled and there is no C compiler: install gcc, or name one in CC")
     if blas is None:
-        blas = "" if config.blas.ldflags.strip() == _SCIPY else config.blas.ldflags
+        # the BLAS inside SciPy is none that a program can link
+        blas = "" if config.blas.ldflags.strip() == DEFAULT else config.blas.ldflags
     flags = shlex.split(blas) if exported.routines else []
-    name, store = target.name, open_store(config.cpu.store)
-    with store.workplace() as folder:
-        header, loader = _header(exported, name, flags), _loader(exported, name)
-        (folder / f"{name}.h").write_text(header, encoding="utf-8")
-        _write_sources(exported, name, folder)
-        shutil.copy(core_object(compiler, store), folder / "core.o")
-        _compile(compiler, name, folder, len(exported.units), march, flags)
+    name = target.name
+    with contextlib.ExitStack() as until_written:
+
+        def build(place: Store) -> Path:
+            folder: Path = until_written.enter_context(place.workplace())
+            with storage_faults(folder):
+                (folder / f"{name}.h").write_text(_header(exported, name, flags), encoding="utf-8")
+                (folder / f"{name}.py").write_text(_loader(exported, name), encoding="utf-8")
+                _write_sources(exported, name, folder)
+                shutil.copy(core_object(compiler, place), folder / "core.o")
+                _compile(compiler, name, folder, len(exported.units), march, flags)
+            return folder
+
+        folder = in_some_store(open_store(config.cpu.store), build)
         target.parent.mkdir(parents=True, exist_ok=True)
         files = [target.with_name(each) for each in (f"lib{name}.so", f"{name}.h", f"{name}.py")]
-        (folder / f"{name}.py").write_text(loader, encoding="utf-8")
         for file in files:
-            private = file.with_name(f".{file.name}.{folder.name}")
+            private = file.with_name(f".{folder.name}{file.suffix}")
             try:
                 shutil.copy(folder / file.name, private)
                 private.replace(file)

@@ -161,11 +161,12 @@ void tc_frame_free(tc_frame *f)
 
 void tc_frame_start(tc_frame *f)
 {
-    if (f->pc)
-        /* The last run stopped halfway. */
+    if (f->pc >= 0)
+        /* The last run did not come to its end. */
         for (int s = 0; s < f->program->nslots; s++)
             f->slots[s].flags &= ~TC_SLOT_PENDING;
     f->pc = 0;
+    f->polled = 0;
     f->error.code = TC_ERROR_NONE;
 }
 

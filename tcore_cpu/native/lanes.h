@@ -124,7 +124,9 @@ static void tc_lanes_task(void *context, int64_t begin, int64_t end)
                 int p = phase->refs[r].index;
                 origin[r] = job->launch->data[p] + tc_run_offset(&job->kept, p, run);
             }
-        for (int64_t k = 0; k < job->row.total; k++) {
+        for (int64_t k = 0, visits = 1; k < job->row.total; k++, visits++) {
+            if (visits % 1024 == 0 && tc_should_stop())
+                return;
             if (direct) {
                 int p = phase->refs[phase->reductions[0].value].index;
                 const tc_reduction *reduction = &phase->reductions[0];
@@ -203,5 +205,5 @@ static void tc_run_lanes(tc_job *job)
     if (tc_worth_threads(job->kernel, elements))
         tc_parallel_for(tasks, tc_grain_of(job->kernel, elements / tasks), tc_lanes_task, job);
     else
-        tc_lanes_task(job, 0, tasks);
+        tc_serial_for(tasks, tc_grain_of(job->kernel, elements / tasks), tc_lanes_task, job);
 }

@@ -215,6 +215,23 @@ static char *tc_scratch_get(size_t bytes)
     return s->memory;
 }
 
+/* Takes this thread's scratch away, so that another program may run in the thread; attaching gives it back. */
+static void *tc_scratch_detach(void)
+{
+    tc_scratch *s = tc_scratch_own;
+    tc_scratch_own = NULL;
+    return s;
+}
+
+static void tc_scratch_attach(void *scratch)
+{
+    if (tc_scratch_own) {
+        tc_scratch_drop(tc_scratch_own);
+        pthread_setspecific(tc_scratch_key, scratch);
+    }
+    tc_scratch_own = scratch;
+}
+
 /* Runs a body on n elements. Bodies with vector functions only ever see whole vectors: the rest goes
  * through a lane buffer, so that no value depends on its position. `tile[r]` says which refs are tiles. */
 static void tc_call_body(const tc_phase *phase, int64_t n, void *const *ptr, const uint8_t *tile,

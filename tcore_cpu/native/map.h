@@ -83,5 +83,5 @@ static void tc_run_map(tc_job *job)
     if (tc_worth_threads(job->kernel, job->kept.total))
         tc_parallel_for(tiles, tc_grain_of(job->kernel, job->kept.total / tiles), tc_map_task, job);
     else
-        tc_map_task(job, 0, tiles);
+        tc_serial_for(tiles, tc_grain_of(job->kernel, job->kept.total / tiles), tc_map_task, job);
 }

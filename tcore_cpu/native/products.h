@@ -59,10 +59,12 @@ static void tc_product_ends(void)
     pthread_mutex_unlock(&tc_products.lock);
 }
 
-/* Length of the blocks in which `length` results are made: enough work in each, and whole cache lines. */
-static int64_t tc_block_length(int64_t length, double work, double work_of_block, int64_t least)
+/* Length of the blocks in which `length` results are made: enough work in each, and whole cache lines. There are eight where
+ * that is enough work; more where each would be so long that who wants to stop the product had to wait. */
+static int64_t tc_block_length(int64_t length, double work, double work_of_block, double longest, int64_t least)
 {
-    int64_t blocks = work / work_of_block < 8 ? (int64_t)(work / work_of_block) : 8;
+    double most = work > 8 * longest ? work / longest : 8;
+    int64_t blocks = (int64_t)(work / work_of_block < most ? work / work_of_block : most);
     if (blocks > length / least)
         blocks = length / least;
     return blocks > 1 ? ((length + blocks - 1) / blocks + 15) / 16 * 16 : length;
@@ -104,8 +106,8 @@ static void tc_run_gemm(tc_gemm_job *j)
         tc_gemm_blocks(j, 0, 1);
         return;
     }
-    /* About a quarter of a millisecond on one core. */
-    j->block = tc_block_length(length, 2.0 * j->m * j->n * j->k, 1e7, 128);
+    /* From a quarter of a millisecond to a tenth of a second on one core. */
+    j->block = tc_block_length(length, 2.0 * j->m * j->n * j->k, 1e7, 4e9, 128);
     tc_product_begins();
     tc_parallel_for((length + j->block - 1) / j->block, 1, tc_gemm_blocks, j);
     tc_product_ends();
@@ -173,8 +175,8 @@ static void tc_run_gemv(tc_gemv_job *j)
         tc_gemv_blocks(j, 0, 1);
         return;
     }
-    /* Half a megabyte is read in about a twentieth of a millisecond. */
-    j->block = tc_block_length(length, (double)j->m * j->n * j->size, 5e5, 64);
+    /* Half a megabyte is read in about a twentieth of a millisecond, a gigabyte in a tenth of a second. */
+    j->block = tc_block_length(length, (double)j->m * j->n * j->size, 5e5, 1e9, 64);
     tc_product_begins();
     tc_parallel_for((length + j->block - 1) / j->block, 1, tc_gemv_blocks, j);
     tc_product_ends();

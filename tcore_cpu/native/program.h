@@ -149,24 +149,34 @@ static int tc_is_contiguous(const tc_array *x)
     return 1;
 }
 
-/* Tells the host about long work; not 0: stop. */
-static int tc_long_work(tc_frame *f, double ns)
+/* Work of about `ns` nanoseconds follows, until tc_watch_ends: the host may do something else meanwhile, and is asked from time
+ * to time whether to stop. 1: not even to begin. */
+static int tc_watch_begins(tc_frame *f, double ns)
 {
-    return f->on_long && ns > TC_LONG_NS && f->on_long(f->host);
+    if (!f->on_poll || ns <= TC_LONG_NS)
+        return 0;
+    if (f->on_long)
+        f->on_long(f->host);
+    if (f->polled == 0)
+        f->polled = tc_seconds();
+    else if (tc_ask(f))
+        return 1;
+    tc_watched = f;
+    tc_stopped = 0;
+    return 0;
 }
 
-/* Runs a kernel of about `ns` nanoseconds; one that is long asks the host between chunks whether to stop. */
-static int tc_run_watched(tc_frame *f, const tc_kernel *kernel, const tc_launch *launch, double ns)
+/* Whether the work was stopped halfway. */
+static int tc_watch_ends(void)
 {
-    if (!f->on_long || ns <= TC_LONG_NS)
-        return tc_run_kernel(kernel, launch);
-    tc_caller caller = {f->on_long, f->host, 0};
-    if (tc_long_work(f, ns))
-        return 1;
-    tc_caller_now = &caller;
-    int status = tc_run_kernel(kernel, launch);
-    tc_caller_now = NULL;
-    return caller.stopped ? 1 : status;
+    int stopped = tc_watched && tc_stopped;
+    tc_watched = NULL;
+    return stopped;
+}
+
+static int tc_stop(tc_frame *f)
+{
+    return tc_fail(f, TC_ERROR_STOPPED, -1, -1, 0, 0, 0);
 }
 
 /* Runs TC_OP_KERNEL; *at is behind its opcode and moves behind the instruction. */
@@ -180,6 +190,7 @@ static int tc_step_kernel(tc_frame *f, const int64_t **at)
     int64_t error[4] = {0, 0, 0, 0};
     char *data[TC_MAXREFS];
     double elements = 1;
+    int64_t made = -1;
     c += 5;
     for (int d = 0; d < ndim; d++) {
         extents[d] = f->regs[*c++];
@@ -190,6 +201,8 @@ static int tc_step_kernel(tc_frame *f, const int64_t **at)
         const tc_array *x = slot >= 0 ? &f->slots[slot] : NULL;
         int64_t *own = strides + p * ndim;
         data[p] = x ? x->data : NULL;
+        if (kernel->operands[p].written)
+            made = slot;
         memset(own, 0, sizeof(int64_t) * (size_t)ndim);
         for (; nterms > 0; nterms--, c += 3) {
             int64_t step = (x ? x->strides[c[1]] : 1) * (c[2] >= 0 ? f->regs[c[2]] : 1);
@@ -203,9 +216,13 @@ static int tc_step_kernel(tc_frame *f, const int64_t **at)
         ints[k] = f->regs[*c++];
     *at = c;
     tc_launch launch = {ndim, reduced, extents, data, strides, ints, error};
-    int status = tc_run_watched(f, kernel, &launch, elements * kernel->cost / 1000);
+    if (tc_watch_begins(f, elements * kernel->cost / 1000))
+        return tc_stop(f);
+    int status = tc_run_kernel(kernel, &launch);
+    if (tc_watch_ends())
+        return tc_stop(f);
     if (status)
-        return tc_fail(f, status > 0 ? TC_ERROR_STOPPED : TC_ERROR_MEMORY, -1, -1, 0, 0, 0);
+        return tc_fail(f, TC_ERROR_MEMORY, -1, made, 0, 0, 0);
     if (error[0])
         return tc_fail(f, TC_ERROR_INDEX, error[0] - 1, -1, 0, error[1], error[2]);
     return TC_DONE;
@@ -239,7 +256,7 @@ static int tc_step_reshape(tc_frame *f, const int64_t **at)
     const int64_t *c = *at;
     int64_t s = c[0], buffer = c[2], apply = c[3], ndim = c[4], total = 1, known = 1;
     tc_array *v = &f->slots[s], *x = &f->slots[c[1]];
-    int unknown = -1;
+    int unknown = -1, wrong = 0;
     c += 5;
     for (int d = 0; d < x->ndim; d++)
         total *= x->dims[d];
@@ -248,8 +265,10 @@ static int tc_step_reshape(tc_frame *f, const int64_t **at)
         if (v->dims[d] == -1 && unknown < 0)
             unknown = d;
         else
-            known *= v->dims[d];
+            wrong |= v->dims[d] < 0 || __builtin_mul_overflow(known, v->dims[d], &known);
     }
+    if (wrong)
+        return tc_fail(f, TC_ERROR_RESHAPE, apply, 0, -1, total, known);
     if (unknown >= 0) {
         if (known <= 0 || total % known)
             return tc_fail(f, TC_ERROR_RESHAPE, apply, 0, unknown, total, known);
@@ -326,14 +345,16 @@ static int tc_step_blas(tc_frame *f, int64_t instruction, const int64_t *c)
     case TC_OP_GER: work = rows * (double)s[c[0]].dims[1] * 0.5; break;
     default: work = (double)s[c[1]].dims[0] * 0.3;
     }
-    if (tc_long_work(f, work))
-        return tc_fail(f, TC_ERROR_STOPPED, -1, -1, 0, 0, 0);
+    if (tc_watch_begins(f, work))
+        return tc_stop(f);
     switch (instruction) {
     case TC_OP_GEMM: code = tc_gemm(&s[c[0]], &s[c[1]], &s[c[2]], TC_SLOT_OR_NULL(c[3]), TC_SLOT_OR_NULL(c[4])); break;
     case TC_OP_GEMV: code = tc_gemv(&s[c[0]], &s[c[1]], &s[c[2]], TC_SLOT_OR_NULL(c[3]), TC_SLOT_OR_NULL(c[4])); break;
     case TC_OP_GER: code = tc_ger(&s[c[0]], &s[c[1]], &s[c[2]], TC_SLOT_OR_NULL(c[3])); break;
     default: code = tc_dot(&s[c[0]], &s[c[1]], &s[c[2]]);
     }
+    if (tc_watch_ends())
+        return tc_stop(f);
     return code ? tc_fail(f, code, -1, c[0], 0, 0, 0) : TC_DONE;
 }
 
@@ -346,7 +367,7 @@ int tc_frame_run(tc_frame *f)
         const int64_t *start = c;
         switch (*c++) {
         case TC_OP_END:
-            f->pc = 0;
+            f->pc = -1;
             return TC_DONE;
         case TC_OP_CONST:
             regs[c[0]] = c[1];

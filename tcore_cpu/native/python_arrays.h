@@ -10,7 +10,6 @@ typedef struct frame {
     PyThreadState *released;
     int went_long;        /* whether this call gave the lock back */
     int filled;           /* whether the values of a call that succeeded are in it */
-    double checked;       /* when signals were last looked at, in seconds */
     struct frame *next;
 } frame;
 

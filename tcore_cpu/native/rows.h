@@ -144,6 +144,8 @@ static void tc_row_phase(tc_job *job, const tc_phase *phase, int64_t run, int64_
         int64_t block_end = (t / block_tiles + 1) * block_tiles, run_end = (t / together + 1) * together;
         block_end = block_end < tiles ? block_end : tiles;
         stop = n > 1 && run_end < block_end ? run_end : block_end;
+        if (tc_should_stop())
+            return;
         for (int64_t b = 0; b < n; b++) {
             tc_row_tiles(job, phase, run, at + b, b, cells, rows + (size_t)b * job->rows_bytes, scratch, t, stop,
                          blocks + b * count);
@@ -397,6 +399,8 @@ static void tc_rows_task(void *context, int64_t begin, int64_t end)
                 p = tc_short_rows(job, p, run, at, n, cells, rows, scratch) - 1;
             else
                 tc_row_phase(job, phase, run, at, n, cells, rows, scratch, sums);
+            if (tc_is_stopped())
+                return;
         }
     }
     tc_stream_end(job);
@@ -429,8 +433,8 @@ static void tc_long_rows(tc_job *job)
                 continue;
             }
             tc_parallel_for(blocks, 1, tc_block_task, job);
-            if (atomic_load(&job->failed))
-                break;
+            if (atomic_load(&job->failed) || tc_is_stopped())
+                goto done;
             tc_cascade total[TC_MAXCELLS];
             for (int s = 0; s < phase->nreductions; s++) {
                 total[s].count = 0;
@@ -441,6 +445,7 @@ static void tc_long_rows(tc_job *job)
             }
             tc_store_cells(phase, total, job->cells, 0);
         }
+done:
     tc_block_free(memory);
 }
 
@@ -540,5 +545,5 @@ static void tc_run_rows(tc_job *job)
     if (threads > 1)
         tc_parallel_for(tasks, tc_grain_of(job->kernel, elements / tasks), tc_rows_task, job);
     else
-        tc_rows_task(job, 0, tasks);
+        tc_serial_for(tasks, tc_grain_of(job->kernel, elements / tasks), tc_rows_task, job);
 }

@@ -1,7 +1,8 @@
 /* One thread pool per process: parallel_for over ranges, in chunks that poll a cancel flag.
  *
- * The thread that runs a long kernel asks its host between chunks whether to go on (Ctrl-C). One parallel region runs at a time; a region that is asked for meanwhile (or from within one) runs
- * serially in its own thread. After fork the child starts a fresh pool: its parent's threads are gone.
+ * The thread that runs a long step asks its host between chunks whether to go on (Ctrl-C). One parallel region runs at a
+ * time; a region that is asked for meanwhile (or from within one) runs serially in its own thread. After fork the child
+ * starts a fresh pool: its parent's threads are gone.
  *
  * Who waits, for the next region or for the end of this one, looks for as long as a wake-up costs and sleeps then: a program of
  * short regions wakes nobody, and an idle pool takes no core from anyone.
@@ -39,13 +40,11 @@ static struct {
 } tc_pool = {.lock = PTHREAD_MUTEX_INITIALIZER, .wake = PTHREAD_COND_INITIALIZER, .done = PTHREAD_COND_INITIALIZER};
 
 static atomic_flag tc_region = ATOMIC_FLAG_INIT;
-/* The frame for which this thread runs a long kernel. */
-typedef struct {
-    int (*poll)(void *host);
-    void *host;
-    int stopped;
-} tc_caller;
-static _Thread_local tc_caller *tc_caller_now;
+/* The frame for which this thread runs a long step; NULL in the pool's own threads. */
+static _Thread_local tc_frame *tc_watched;
+/* Whether its host wants no more of it. */
+static _Thread_local int tc_stopped;
+static _Thread_local int tc_in_pool;
 static pthread_once_t tc_fork_once = PTHREAD_ONCE_INIT;
 static int64_t tc_grain_ns = 40000;
 /* What waking a sleeping thread costs, about; that of a guest system's more. */
@@ -82,12 +81,47 @@ static void tc_install_fork_handler(void)
     pthread_atfork(NULL, NULL, tc_after_fork);
 }
 
+static double tc_seconds(void)
+{
+    return 1e-9 * (double)tc_now_ns();
+}
+
+static void *tc_scratch_detach(void);
+static void tc_scratch_attach(void *scratch);
+
+/* Asks the host of a frame whether to stop, unless it was asked just before. A signal handler of the host may run programs in
+ * this thread meanwhile. */
+static int tc_ask(tc_frame *f)
+{
+    static _Thread_local int depth;
+    double now = tc_seconds();
+    /* Handlers that are interrupted by handlers, and so on, must not use up the stack. */
+    if (now - f->polled < TC_POLL || depth == 4)
+        return 0;
+    f->polled = now;
+    tc_frame *watched = tc_watched;
+    void *scratch = tc_scratch_detach();
+    tc_watched = NULL;
+    depth++;
+    int stop = f->on_poll(f->host);
+    depth--;
+    tc_watched = watched;
+    tc_scratch_attach(scratch);
+    return stop;
+}
+
+/* Whether the rest of the step at hand is not wanted any more: what it has made so far must not be read. */
+static int tc_is_stopped(void)
+{
+    return tc_in_pool ? atomic_load_explicit(&tc_pool.cancelled, memory_order_relaxed) : tc_watched && tc_stopped;
+}
+
+/* The same, after asking: between the chunks of a long step. */
 static int tc_should_stop(void)
 {
-    tc_caller *caller = tc_caller_now;
-    if (caller && !caller->stopped && caller->poll(caller->host))
-        caller->stopped = 1;
-    return caller && caller->stopped;
+    if (tc_watched && !tc_stopped)
+        tc_stopped = tc_ask(tc_watched);
+    return tc_is_stopped();
 }
 
 void tc_set_grain(int64_t ns)
@@ -126,15 +160,13 @@ static void tc_take_chunks(tc_task task, void *context, int me, int shares, int6
     for (int k = 0; k < shares; k++) {
         tc_share *share = &tc_pool.share[(me + k) % shares];
         for (;;) {
-            int64_t begin = atomic_fetch_add(&share->next, grain), end = share->end;
-            if (begin >= end)
-                break;
-            if (atomic_load_explicit(&tc_pool.cancelled, memory_order_relaxed))
-                return;
             if (tc_should_stop()) {
                 atomic_store(&tc_pool.cancelled, 1);
                 return;
             }
+            int64_t begin = atomic_fetch_add(&share->next, grain), end = share->end;
+            if (begin >= end)
+                break;
             task(context, begin, begin + grain < end ? begin + grain : end);
         }
     }
@@ -144,6 +176,7 @@ static void *tc_worker(void *number)
 {
     const int me = (int)(intptr_t)number;
     int64_t seen = 0;
+    tc_in_pool = 1;
     pthread_mutex_lock(&tc_pool.lock);
     for (;;) {
         if (tc_pool.round == seen) {
@@ -192,19 +225,45 @@ static void tc_grow_pool(int wanted)
     pthread_attr_destroy(&attributes);
 }
 
+/* All of a range in this thread; in chunks where somebody may want to stop it. */
+static void tc_serial_for(int64_t n, int64_t grain, tc_task task, void *context)
+{
+    if (!tc_watched) {
+        if (n > 0)
+            task(context, 0, n);
+        return;
+    }
+    for (int64_t begin = 0; begin < n && !tc_should_stop(); begin += grain)
+        task(context, begin, begin + grain < n ? begin + grain : n);
+}
+
+/* Sleeps until the last worker is done, or it is time to ask again whether to stop; called with the lock held. */
+static void tc_wait_for_workers(void)
+{
+    if (!tc_watched || tc_stopped) {
+        pthread_cond_wait(&tc_pool.done, &tc_pool.lock);
+        return;
+    }
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_nsec += (long)(TC_POLL * 1e9);
+    until.tv_sec += until.tv_nsec / 1000000000;
+    until.tv_nsec %= 1000000000;
+    if (pthread_cond_timedwait(&tc_pool.done, &tc_pool.lock, &until) == 0)
+        return;
+    pthread_mutex_unlock(&tc_pool.lock);
+    if (tc_should_stop())
+        atomic_store(&tc_pool.cancelled, 1);
+    pthread_mutex_lock(&tc_pool.lock);
+}
+
 void tc_parallel_for(int64_t n, int64_t grain, tc_task task, void *context)
 {
     int threads = tc_get_threads();
     if (grain < 1)
         grain = 1;
     if (threads == 1 || n <= grain || atomic_flag_test_and_set(&tc_region)) {
-        if (!tc_caller_now) {
-            if (n > 0)
-                task(context, 0, n);
-            return;
-        }
-        for (int64_t begin = 0; begin < n && !tc_should_stop(); begin += grain)
-            task(context, begin, begin + grain < n ? begin + grain : n);
+        tc_serial_for(n, grain, task, context);
         return;
     }
     pthread_once(&tc_fork_once, tc_install_fork_handler);
@@ -239,7 +298,7 @@ void tc_parallel_for(int64_t n, int64_t grain, tc_task task, void *context)
             tc_relax();
     pthread_mutex_lock(&tc_pool.lock);
     while (tc_pool.running > 0)
-        pthread_cond_wait(&tc_pool.done, &tc_pool.lock);
+        tc_wait_for_workers();
     pthread_mutex_unlock(&tc_pool.lock);
     atomic_flag_clear(&tc_region);
 }

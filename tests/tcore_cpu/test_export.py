@@ -465,3 +465,18 @@ def test_names_of_files(tmp_path) -> None:
         compile_([x], x + 1).export(tmp_path / "my-model")
     with pytest.raises(ValueError, match=r"'class' is a word of Python, so that nothing could import class\.py"):
         compile_([x], x + 1).export(tmp_path / "class")
+
+
+def test_wrong_options(tmp_path) -> None:
+    """What was expected and what came, before anything is compiled."""
+    f = compile_([x := tt.dvector("x")], tt.exp(x))
+    for name, options, error, words in (
+        ("a" * 300, {}, ValueError, "at most 200 characters, got 300: aaaaaaaaaaaaaaaaaaaa"),
+        ("model", {"blas": 5}, TypeError, "blas must be text, such as '-lopenblas', got 5"),
+        ("model", {"blas": ["-lblas"]}, TypeError, r"blas must be text, .* got \['-lblas'\]"),
+        ("model", {"march": 5}, TypeError, "march must be text, such as 'native', got 5"),
+        ("model", {"blas": "-L'here"}, ValueError, 'blas must be link flags, .* got "-L\'here": No closing quotation'),
+    ):
+        with pytest.raises(error, match=words):
+            f.export(tmp_path / name, **options)
+    assert not list(tmp_path.iterdir())

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 
@@ -12,6 +14,7 @@ import pytest
 
 import tcore
 import tcore.tensor as T
+from tcore.graph import Apply, Op
 
 
 def test_error_replay_takes_inputs_in_the_order_of_the_graph() -> None:
@@ -119,6 +122,114 @@ def test_interrupt_in_a_long_kernel(threads, interrupted, count) -> None:
     np.testing.assert_allclose(w.get_value(), y, rtol=1e-12)
 
 
+def _deep(y):
+    """A long formula."""
+    for _ in range(12):
+        y = T.sin(T.exp(-T.sqr(y)))
+    return y
+
+
+@pytest.mark.parametrize("count", [1, 2])
+@pytest.mark.parametrize("kind", ["sum of all", "long rows", "columns", "positions"])
+def test_interrupt_within_one_result(threads, interrupted, kind, count) -> None:
+    """Reductions that would take minutes, without a border between results: the call ends in the middle of them."""
+    x, y = T.dvector("x"), T.dvector("y")
+    table = _deep(x.dimshuffle(0, "x") + y.dimshuffle("x", 0))
+    reduced = {"sum of all": table.sum(), "long rows": table.sum(axis=1), "columns": table.sum(axis=0), "positions": table.argmax(axis=1)}[kind]
+    with tcore.config.change_flags(backend="cpu"):
+        f = tcore.function([x, y], reduced, mode=tcore.Mode("cvm", "fast_run"))
+    threads(count)
+    long, short = np.linspace(0, 1, 20_000_000), np.linspace(0, 1, 60)
+    took = interrupted(lambda: f(long, short) if kind == "columns" else f(short, long))
+    assert took is not None, "the kernel went on to its end"
+    assert took < 15, "the kernel went on for long"
+    few = np.linspace(0, 1, 5)
+    expected = few[:, None] + few
+    for _ in range(12):
+        expected = np.sin(np.exp(-(expected**2)))
+    want = {"sum of all": expected.sum(), "long rows": expected.sum(axis=1), "columns": expected.sum(axis=0), "positions": expected.argmax(axis=1)}
+    np.testing.assert_allclose(f(few, few), want[kind], rtol=1e-12)
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_interrupt_in_a_product(threads, interrupted, count) -> None:
+    """A product of matrices stops between its blocks: one that is added in place has not come to its last element."""
+    n = 4000
+    x, w = T.dmatrix("x"), tcore.shared(np.zeros((n, n)), name="w")
+    with tcore.config.change_flags(backend="cpu"):
+        f = tcore.function([x], [], updates=[(w, w + T.dot(x, x))], mode=tcore.Mode("cvm", "fast_run"))
+    assert f._destroyed
+    threads(count)
+    assert interrupted(lambda: f(np.ones((n, n)))) is not None
+    assert w.get_value(borrow=True).sum() < n**3
+    w.set_value(np.ones((2, 2)))
+    f(np.ones((2, 2)))
+    np.testing.assert_array_equal(w.get_value(), 3)
+
+
+def test_signal_handler_that_calls_a_function(threads, native) -> None:
+    """In the middle of a kernel, in its thread: both have scratch memory of their own."""
+    x, y = T.dvector("x"), T.dvector("y")
+    table = _deep(x.dimshuffle(0, "x") + y.dimshuffle("x", 0))
+    f, g = native([x, y], T.nnet.softmax(table).max(axis=1)), native([x, y], T.nnet.softmax(table).sum(axis=1))
+    threads(1)
+    values, other = (np.linspace(0, 1, 4), np.linspace(0, 1, 300_000)), (np.linspace(0, 1, 3), np.linspace(0, 1, 40_000))
+    expected, within = f(*values), []
+
+    def handler(number, frame):
+        within.append(g(*other))
+        signal.setitimer(signal.ITIMER_REAL, 0.1)
+
+    old = signal.signal(signal.SIGALRM, handler)
+    signal.setitimer(signal.ITIMER_REAL, 0.01)
+    try:
+        np.testing.assert_array_equal(f(*values), expected)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, old)
+    assert within
+    np.testing.assert_allclose(within, 1)
+
+
+NESTED = """
+import signal
+import numpy as np
+import tcore
+import tcore.tensor as T
+from tcore.graph import Apply, Op
+from tcore_cpu.runtime import runtime
+
+runtime().set_threads(1)
+x, y = T.dvector("x"), T.dvector("y")
+table = x.dimshuffle(0, "x") + y.dimshuffle("x", 0)
+for _ in range(12):
+    table = T.sin(T.exp(-T.sqr(table)))
+f = tcore.function([x, y], table.sum(), mode=tcore.Mode("cvm", None))
+values, levels = (np.linspace(0, 1, 8), np.linspace(0, 1, 100_000)), [0]
+expected = f(*values)
+
+def handler(number, frame):
+    levels[0] += 1
+    if levels[0] == 14:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+    elif levels[0] < 14:
+        f(*values)
+
+signal.signal(signal.SIGALRM, handler)
+signal.setitimer(signal.ITIMER_REAL, 0.01, 0.06)
+while levels[0] < 14:
+    assert f(*values) == expected
+print("done")
+"""
+
+
+def test_signal_handlers_that_interrupt_each_other() -> None:
+    """Handlers that are slower than their signals come: kernels within kernels do not use up a small stack."""
+    command = ["sh", "-c", 'ulimit -s 512; exec "$@"', "sh", sys.executable, "-P", "-c", NESTED]
+    found = subprocess.run(command, env={**os.environ, "TCORE_FLAGS": "backend=cpu"}, capture_output=True, text=True, timeout=120, check=False)
+    assert (found.returncode, found.stdout) == (0, "done\n"), found.stderr
+
+
 def test_interrupt_in_an_update_in_place(threads, interrupted) -> None:
     """The value that was being overwritten is named."""
     threads(1)
@@ -153,7 +264,7 @@ def test_no_memory_in_the_middle(where) -> None:
     value = np.ones(2)
     f(value, 2)
     for _ in range(3):
-        with pytest.raises(MemoryError, match=r"no memory for an array of \d{15,} bytes") as info:
+        with pytest.raises(MemoryError, match=r"no memory for an array of shape \(10000000, 10000000\) and dtype float64: \d{15} bytes") as info:
             f(value, 10_000_000)
         assert "Apply node that caused the error: Alloc" in "".join([str(info.value), *getattr(info.value, "__notes__", ())])
     np.testing.assert_array_equal(count.get_value(), 1)
@@ -166,7 +277,7 @@ def test_more_bytes_than_addresses() -> None:
     n = T.lscalar("n")
     with tcore.config.change_flags(backend="cpu"):
         f = tcore.function([n], T.alloc(1.0, n, n))
-    with pytest.raises(MemoryError, match="no address space"):
+    with pytest.raises(MemoryError, match=r"shape \(1099511627776, 1099511627776\) and dtype float32: more bytes than there are addresses"):
         f(2**40)
     assert f(2).tolist() == [[1, 1], [1, 1]]
 
@@ -206,3 +317,90 @@ def test_fork_while_other_threads_call(host, threads) -> None:
         for thread in pool:
             thread.join(20)
     assert not any(thread.is_alive() for thread in pool)
+
+
+@pytest.mark.parametrize("lengths", [(2**62 + 1, 4), (2**32, 2**32), (-2, -2), (-4, -1)])
+def test_reshape_to_lengths_that_wrap(lengths) -> None:
+    """A product of lengths that is right only modulo 2**64, or with two signs, is refused as NumPy refuses it."""
+    x, n, k = T.dvector("x"), T.lscalar("n"), T.lscalar("k")
+    with tcore.config.change_flags(backend="cpu"):
+        f = tcore.function([x, n, k], x.reshape((n, k)), mode=tcore.Mode("cvm", None))
+    for size in (4, 0):
+        with pytest.raises(ValueError, match="cannot reshape"):
+            f(np.ones(size), *lengths)
+    assert f(np.ones(4), 2, -1).shape == (2, 2)
+
+
+@pytest.mark.parametrize("rank", [32, 33, 64])
+def test_many_dimensions(native, rank) -> None:
+    """Kernels have up to 32 axes; beyond them NumPy computes."""
+    x = T.TensorType("float64", [False] * rank)("x")
+    f = native([x], [(x * 2).sum(), x + 1, x.sum(axis=-1), x.dimshuffle(*reversed(range(rank)))])
+    value = np.arange(3.0).reshape([1] * (rank - 1) + [3])
+    total, more, summed, turned = f(value)
+    assert total == 6
+    np.testing.assert_array_equal(more, value + 1)
+    np.testing.assert_array_equal(summed, value.sum(axis=-1))
+    np.testing.assert_array_equal(turned, value.T)
+
+
+def test_threads_beside_a_busy_blas(threads) -> None:
+    """32 threads call one function with products and kernels, while NumPy multiplies in others: all results are right."""
+    threads(2)
+    x, w = T.dmatrix("x"), tcore.shared(np.zeros(()), name="w")
+    with tcore.config.change_flags(backend="cpu"):
+        f = tcore.function([x], T.exp(-T.sqr(T.dot(x, x.T))).sum(axis=0), updates=[(w, w + 1)])
+        g = tcore.function([x], T.exp(-T.sqr(T.dot(x, x.T))).sum(axis=0))
+    stop, wrong = threading.Event(), []
+
+    def multiply():
+        a = np.random.default_rng(0).normal(size=(150, 150))
+        expected = a @ a
+        while not stop.is_set():
+            if not np.allclose(a @ a, expected, rtol=1e-10, atol=1e-10):
+                wrong.append("product of NumPy")
+
+    def call(number):
+        value = np.random.default_rng(number).normal(size=(60, 40)) / 10
+        expected = np.exp(-((value @ value.T) ** 2)).sum(axis=0)
+        for function in (f, g) * 4:
+            if not np.allclose(function(value), expected, rtol=1e-12):
+                wrong.append(number)
+
+    busy = [threading.Thread(target=multiply, daemon=True) for _ in range(2)]
+    callers = [threading.Thread(target=call, args=(number,), daemon=True) for number in range(32)]
+    for thread in (*busy, *callers):
+        thread.start()
+    for thread in callers:
+        thread.join(60)
+    stop.set()
+    for thread in busy:
+        thread.join(20)
+    assert not any(thread.is_alive() for thread in (*busy, *callers))
+    assert not wrong
+    assert w.get_value() == 32 * 4
+
+
+class CallsItself(Op):
+    """Calls the function that it is part of."""
+
+    __props__ = ()
+
+    def make_node(self, n):
+        return Apply(self, [n], [n.type()])
+
+    def perform(self, node, inputs, outputs):
+        (n,) = inputs
+        outputs[0][0] = np.asarray(n if n <= 0 else self.function[0](n - 1) + 1)
+
+
+def test_function_that_calls_itself() -> None:
+    """Recursion from within an op has frames of its own; too much of it is a RecursionError, and the function works afterwards."""
+    op, n, count = CallsItself(), T.dscalar("n"), tcore.shared(0, name="count")
+    with tcore.config.change_flags(backend="cpu"):
+        f = tcore.function([n], op(n) * 1.0, updates=[(count, count + 1)])
+    op.__dict__["function"] = [f]
+    assert f(20.0) == 20
+    with pytest.raises(RecursionError):
+        f(1e6)
+    assert f(3.0) == 3

@@ -52,7 +52,7 @@ def test_exp_is_right_to_the_last_place(native, rng, dtype):
     """Less than one unit in the last place away from the exact value, also where results are no normal numbers."""
     x = tt.TensorType(dtype, (False,))("x")
     values = arguments(dtype, rng)
-    assert max(errors(native([x], tt.exp(x))(values), values)) < 0.9
+    assert max(errors(native([x], tt.exp(x))(values), values)) < 1
 
 
 @pytest.mark.parametrize("dtype", sorted(RANGE))

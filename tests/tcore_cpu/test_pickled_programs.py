@@ -17,8 +17,10 @@ import tcore.tensor as T
 from tcore.configuration import config
 from tcore_cpu import drafting
 from tcore_cpu.compiler import find_compiler
+from tcore_cpu.core_object import core_library
 from tcore_cpu.draft import decode
 from tcore_cpu.linker import CvmLinker
+from tcore_cpu.runtime import runtime_kind
 
 pytestmark = pytest.mark.skipif(find_compiler() is None, reason="no C compiler")
 
@@ -57,6 +59,8 @@ def dumped(folder):
     w = tcore.shared(np.ones(3), name="w")
     x = T.dmatrix("x")
     f = tcore.function([x], [T.exp(x).sum(axis=0) * 2, T.dot(x, w), x.T], updates=[(w, w * 0.5)])
+    if runtime_kind() == "cffi":
+        core_library()  # the runtime itself is an entry of the store then; this process has that of another one
     (folder / "f.pkl").write_bytes(pickle.dumps(f))
     return [[np.asarray(value).tolist() for value in f(np.ones((3, 3)))] for _ in range(2)]
 

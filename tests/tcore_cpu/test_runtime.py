@@ -43,7 +43,7 @@ def test_lists_agree_with_the_header(prefix, names) -> None:
 
 def test_sizes_agree_with_the_header() -> None:
     """Limits and the ABI number, too."""
-    for name, value in [("TC_ABI", runtime_abi.RUNTIME_ABI), ("TC_MAXREFS", runtime_abi.MAX_REFS), ("TC_MAXCELLS", runtime_abi.MAX_CELLS), ("TC_TILE", runtime_abi.TILE)]:
+    for name, value in [("TC_ABI", runtime_abi.RUNTIME_ABI), ("TC_MAXREFS", runtime_abi.MAX_REFS), ("TC_MAXCELLS", runtime_abi.MAX_CELLS), ("TC_MAXDIM", runtime_abi.MAX_DIMS), ("TC_TILE", runtime_abi.TILE)]:
         assert re.search(rf"#define {name} {value}\b", HEADER)
 
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import importlib.util
 import os
+import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
+import types
 import warnings
 from pathlib import Path
 
@@ -19,9 +23,12 @@ import tcore.tensor as tt
 from tcore import function, gof
 from tcore.configuration import config, defaults
 from tcore_cpu import compiler as compiler_module
+from tcore_cpu import core_object
 from tcore_cpu import store as store_module
+from tcore_cpu.c_steps import objection
 from tcore_cpu.compiler import CompileError, Unit, find_compiler, load_units
-from tcore_cpu.store import Store, StoreWarning, open_store
+from tcore_cpu.export import writing
+from tcore_cpu.store import LoadError, Store, StoreWarning, open_store
 
 pytestmark = pytest.mark.skipif(find_compiler() is None, reason="no C compiler")
 
@@ -106,6 +113,88 @@ def test_store_that_cannot_be_made(tmp_path) -> None:
     with pytest.warns(StoreWarning, match=r"cannot be made.*cpu\.store"):
         store = open_store(tmp_path / "file" / "kernels")
     assert store.root.is_dir()
+
+
+@pytest.mark.parametrize("flag", ["cpu.store", "compiledir", "base_compiledir"])
+def test_file_where_a_folder_belongs(tmp_path, flag) -> None:
+    """One warning names the path and what helps; kernels are made elsewhere, and results are right."""
+    (tmp_path / "file").touch()
+    found = _run(PROGRAM, TCORE_FLAGS=f"backend=cpu,{flag}={tmp_path / 'file'}")
+    assert found.returncode == 0, found.stderr
+    assert found.stderr.count("StoreWarning") == 1
+    reason = "is no folder" if flag == "cpu.store" else r"cannot be made \(Not a directory\)"
+    assert re.search(rf"{tmp_path / 'file'}\S* {reason}.*set the flag cpu.store", found.stderr)
+    assert found.stdout == _run(PROGRAM).stdout
+
+
+@pytest.fixture
+def noexec(monkeypatch):
+    """Makes a folder look as on a file system that is mounted noexec."""
+    folders, load, look = [], ctypes.CDLL, os.statvfs
+
+    def refuse(name, *args):
+        if any(Path(name).is_relative_to(folder) for folder in folders):
+            raise OSError(f"{name}: failed to map segment from shared object")
+        return load(name, *args)
+
+    def flags(path):
+        found = look(path)
+        bit = os.ST_NOEXEC * any(Path(path).is_relative_to(folder) for folder in folders)
+        return types.SimpleNamespace(f_flag=found.f_flag & ~os.ST_NOEXEC | bit)
+
+    monkeypatch.setattr(ctypes, "CDLL", refuse)
+    monkeypatch.setattr(os, "statvfs", flags)
+    monkeypatch.setattr(store_module, "_opened", {})
+    return folders.append
+
+
+def test_store_on_a_file_system_without_programs(folder, noexec) -> None:
+    """Said once; kernels are made where they can be loaded, in the next process as well."""
+    load_units([Unit(SOURCE, 1)])
+    store_module._opened.clear()
+    noexec(folder)
+    with pytest.warns(StoreWarning, match=r"mounted noexec.*cpu\.store"):
+        (library,) = load_units([Unit(SOURCE, 1)])
+    assert library.compiled
+    assert library.path.parent != folder
+
+
+def test_no_place_to_load_from(folder, tmp_path, noexec, monkeypatch) -> None:
+    """Where temporary files cannot be loaded either, the error says why and what helps."""
+    noexec(tmp_path)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with pytest.warns(StoreWarning, match="noexec"), pytest.raises(LoadError, match=r"(?s)cannot be loaded.*mounted noexec.*cpu\.store"):
+        load_units([Unit(SOURCE, 1)])
+
+
+def test_library_that_lacks_something(folder) -> None:
+    """That is the code's fault, not the store's."""
+    lacking = "extern void tc_nowhere(void); void tc_other(void) { tc_nowhere(); }\n"
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(LoadError, match="cannot be loaded: .*undefined symbol: tc_nowhere"):
+            load_units([Unit(lacking.replace("void tc_other", '__attribute__((visibility("default"))) void tc_other') + SOURCE, 1)])
+
+
+@pytest.mark.parametrize("what", ["runtime", "export"])
+def test_full_disk_for_the_runtime_and_for_exports(folder, tmp_path, monkeypatch, what) -> None:
+    """What is no kernel is made elsewhere likewise."""
+    script = tmp_path / "cc"
+    deed = f"echo fatal: {os.strerror(errno.ENOSPC)} >&2; exit 1"
+    script.write_text(f'#!/bin/sh\ncase "$TMPDIR" in {folder}*) {deed};; esac\nexec gcc "$@"\n', encoding="utf-8")
+    script.chmod(0o755)
+    x = tt.dvector("x")
+    f = function([x], tt.exp(x) * 2)
+    monkeypatch.setenv("CC", str(script))
+    monkeypatch.setattr(store_module, "_opened", {})
+    # the true one takes long to compile
+    short = ["-xc", "-c", "/dev/null"]
+    monkeypatch.setattr(core_object.runtime_build, "object_command", lambda command, target: [*command, *short, "-o", str(target)])
+    monkeypatch.setattr(writing, "libraries_of", lambda compiler: ("-lm", "-Wl,--unresolved-symbols=ignore-all"))
+    with pytest.warns(StoreWarning, match=r"cannot be written any more \(No space"):
+        made = core_object.core_library().path if what == "runtime" else f.export(tmp_path / "model")[0]
+    assert made.exists()
+    assert made.parent != folder
 
 
 def test_store_of_another_user(tmp_path, monkeypatch) -> None:
@@ -357,24 +446,71 @@ def test_compiler_of_ziglang(monkeypatch, tmp_path) -> None:
 
 
 @pytest.mark.skipif(importlib.util.find_spec("ziglang") is None, reason="no package ziglang")
-def test_kernels_by_ziglang(tmp_path) -> None:
+@pytest.mark.parametrize("program", ["kernels", "users' code"])
+def test_kernels_by_ziglang(tmp_path, program) -> None:
     """That compiler takes our flags: nothing else is on PATH, and results are right."""
-    found = _run(PROGRAM, TCORE_FLAGS=f"cpu.store={tmp_path / 'kernels'}", PATH=str(tmp_path), CC="")
+    text = PROGRAM if program == "kernels" else USERS_PROGRAM
+    found = _run(text, TCORE_FLAGS=f"backend=cpu,cpu.store={tmp_path / 'kernels'}", PATH=str(tmp_path), CC="")
     assert found.returncode == 0, found.stderr
     assert "no C compiler" not in found.stderr
-    assert found.stdout == _run(PROGRAM).stdout
+    assert found.stdout == _run(text).stdout
     assert list((tmp_path / "kernels").glob("*.so"))
 
 
-@pytest.mark.parametrize("name", ["gcc", "clang"])
-def test_kernels_by_each_compiler(tmp_path, name) -> None:
-    """gcc and clang, where they are, take our flags and give the same numbers."""
-    if shutil.which(name) is None:
-        pytest.skip(f"no compiler {name}")
-    found = _run(PROGRAM, TCORE_FLAGS=f"cpu.store={tmp_path / 'kernels'}", CC=name)
+@pytest.mark.parametrize(("c", "cplusplus"), [("gcc", "g++"), ("clang", "clang++")])
+@pytest.mark.parametrize("program", ["kernels", "users' code"])
+def test_kernels_by_each_compiler(tmp_path, c, cplusplus, program) -> None:
+    """gcc and clang, where they are, take our flags and give the same numbers; users' C code in kernels and by itself as well."""
+    if shutil.which(c) is None or shutil.which(cplusplus) is None:
+        pytest.skip(f"no compiler {c}")
+    if program == "users' code" and objection() is not None:
+        pytest.skip(objection())
+    text = PROGRAM if program == "kernels" else USERS_PROGRAM
+    found = _run(text, TCORE_FLAGS=f"backend=cpu,cpu.store={tmp_path / 'kernels'},cxx={cplusplus}", CC=c)
     assert found.returncode == 0, found.stderr
-    assert found.stdout == _run(PROGRAM).stdout
+    assert found.stdout == _run(text).stdout
     assert list((tmp_path / "kernels").glob("*.so"))
+
+
+USERS_PROGRAM = """
+import numpy as np
+import tcore
+import tcore.tensor as T
+from tcore import scalar
+from tcore.graph import Apply, Op
+
+class Cubed(scalar.UnaryScalarOp):
+    def impl(self, x):
+        return x * x * x
+
+    def c_code(self, node, name, inputs, outputs, sub):
+        return f"{outputs[0]} = {inputs[0]} * {inputs[0]} * {inputs[0]};"
+
+    def c_code_cache_version(self):
+        return (1,)
+
+class Copied(Op):
+    __props__ = ()
+
+    def make_node(self, x):
+        return Apply(self, [x], [x.type()])
+
+    def perform(self, node, inputs, outputs):
+        outputs[0][0] = inputs[0].copy()
+
+    def c_code(self, node, name, inputs, outputs, sub):
+        x, z = inputs[0], outputs[0]
+        return f"Py_XDECREF({z}); {z} = (PyArrayObject *)PyArray_NewCopy({x}, NPY_CORDER); if (!{z}) {{ {sub['fail']} }}"
+
+    def c_code_cache_version(self):
+        return (1,)
+
+x = T.dvector("x")
+cubed = T.Elemwise(Cubed(scalar.same_out, name="cubed"))
+f = tcore.function([x], [cubed(x + 1) * 2, Copied()(x)], mode=tcore.Mode("cvm", "fast_run"))
+print(f(np.arange(3.0)))
+assert {report.runs_on for report in f.explain().nodes} == {"kernel", "C"}, f.explain()
+"""
 
 
 PROGRAM = """

@@ -1,0 +1,110 @@
+"""The cffi form of the runtime, in this process: it gives what the extension module gives, errors included.
+
+``nox -s fallback`` runs the whole suite on it.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import tcore
+import tcore.tensor as T
+from tcore.graph import Apply, Op
+from tcore.testing.conformance import check_backend
+from tcore_cpu import fallback
+from tcore_cpu import runtime as runtime_module
+from tcore_cpu.compiler import find_compiler
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "conformance"))
+from conformance_cases import CASES
+
+pytestmark = pytest.mark.skipif(find_compiler() is None, reason="no C compiler")
+
+
+@pytest.fixture(scope="module")
+def module():
+    """The runtime."""
+    with pytest.warns(fallback.FallbackWarning, match="without its extension module"):
+        return fallback.load()
+
+
+@pytest.fixture(autouse=True)
+def cffi(module, monkeypatch):
+    """Functions that a test compiles run on it."""
+    monkeypatch.setattr(runtime_module, "_loaded", module)
+    monkeypatch.setattr(runtime_module, "_blas_done", False)
+    with tcore.config.change_flags(backend="cpu"):
+        yield
+    assert runtime_module.runtime_kind() == "cffi"
+
+
+@pytest.mark.parametrize("case", CASES[::4], ids=str)
+def test_case(case) -> None:
+    """Cases of the conformance table."""
+    check_backend(case)
+
+
+class Wrong(Op):
+    """Gives something else than it promised, or fails."""
+
+    __props__ = ("what",)
+
+    def __init__(self, what):
+        self.what = what
+
+    def make_node(self, x):
+        return Apply(self, [x], [x.type()])
+
+    def perform(self, node, inputs, outputs):
+        if self.what == "error":
+            raise KeyError("the user's own")
+        outputs[0][0] = {"dtype": inputs[0].astype("float32"), "dimensions": inputs[0][None], "nothing": None, "object": "text"}[self.what]
+
+
+@pytest.mark.parametrize("what", ["error", "dtype", "dimensions", "nothing", "object"])
+def test_errors_of_steps(what, monkeypatch) -> None:
+    """Both forms raise the same, with the node; and the function works afterwards."""
+    x = T.dvector("x")
+    raised = []
+    for loaded in (runtime_module._loaded, None):
+        with monkeypatch.context() as forms:
+            forms.setattr(runtime_module, "_loaded", loaded)
+            f = tcore.function([x], Wrong(what)(x + 1) * 2, mode=tcore.Mode("cvm", None))
+            for _ in range(2):
+                with pytest.raises((KeyError, TypeError)) as info:
+                    f(np.ones(3))
+        text = "\n".join([str(info.value), *getattr(info.value, "__notes__", ())])
+        assert "Apply node that caused the error: Wrong" in text
+        raised.append((info.type, text.split("Backtrace")[0]))
+    assert raised[0] == raised[1]
+
+
+def test_errors_of_native_code() -> None:
+    """Shapes, indices and memory: the reports name the nodes."""
+    x, y, i, n = T.dvector("x"), T.dvector("y"), T.lvector("i"), T.lscalar("n")
+    mode = tcore.Mode("cvm", None)
+    with pytest.raises(ValueError, match="(?s)Apply node that caused the error: Elemwise"):
+        tcore.function([x, y], x + y, mode=mode)(np.ones(3), np.ones(4))
+    with pytest.raises(IndexError, match="index 9 is out of bounds"):
+        tcore.function([x, i], x[i], mode=mode)(np.ones(3), np.array([0, 9]))
+    with pytest.raises(MemoryError, match=r"shape \(10000000, 10000000\) and dtype float64"):
+        tcore.function([x, n], T.alloc(x.sum(), n, n), mode=mode)(np.ones(3), 10_000_000)
+
+
+def test_updates_in_place() -> None:
+    """They happen in the value's own memory where that may be written, else in a copy that is counted."""
+    w = tcore.shared(start := np.arange(4.0), name="w", borrow=True)
+    f = tcore.function([], w.sum(), updates=[(w, w * 2)])
+    assert f() == 6
+    assert np.shares_memory(w.get_value(borrow=True), start)
+    fixed = np.arange(4.0)
+    fixed.flags.writeable = False
+    w.set_value(fixed, borrow=True)
+    assert f() == 6
+    np.testing.assert_array_equal(w.get_value(), np.arange(4.0) * 2)
+    np.testing.assert_array_equal(fixed, np.arange(4.0))
+    assert [(report.name, report.count) for report in f.explain().copies] == [("w", 1)]
