@@ -102,6 +102,8 @@ PATHS: Mapping[str, str | tuple[str, ...]] = MappingProxyType(
         "tcore.misc.pkl_utils": ("tcore.compile.archive", "tcore.compile.stripping"),
         "tcore.misc.doubleop": "tcore.testing.doubleop",
         # tools for tests
+        "tcore.tensor.tests": (),
+        "tcore.tensor.tests.test_basic": "tcore.testing.make_tester",
         "tcore.tests": ("tcore.testing",),
         "tcore.tests.breakpoint": "tcore.printing.breakpoint",
         "tcore.tests.test_rop": "tcore.testing.rop",
