@@ -35,9 +35,11 @@ def registered():
 
 
 def rules_of(stage, name):
-    """What the database has by the name: rules of a stage, or an optimizer of the sequence."""
-    found = optdb[stage].query(f"+{name}") if stage else [optdb[name]]
-    return list(found.local_optimizers) if isinstance(found, EquilibriumOptimizer) else list(found)
+    """What the database has by the name: rules of a stage, a member of a group, or of the sequence."""
+    if not stage:
+        return [optdb[name]]
+    found = optdb[stage].query(f"+{name}")
+    return list(found.local_optimizers) if isinstance(found, EquilibriumOptimizer) else [each for each in found if str(each) == name]
 
 
 def alone(stage, name, expression):
@@ -45,8 +47,9 @@ def alone(stage, name, expression):
     inputs = [each for each in tcore.graph.inputs([expression]) if each in VALUES]
     before, after = (FunctionGraph(inputs, [expression], clone=True) for _ in range(2))
     after.attach_feature(ShapeFeature())
-    MergeOptimizer().optimize(after)
-    for rule in rules_of(stage, name):
+    found = rules_of(stage, name)
+    assert found, f"nothing is called {name}"
+    for rule in found:
         (TopoOptimizer(rule) if isinstance(rule, LocalOptimizer) else rule).optimize(after)
     return before, after
 
@@ -136,7 +139,15 @@ SEQUENCE = [
     ("local_elemwise_alloc", "L10787_L10792", lambda: T.alloc(s, Shape_i(0)(x), Shape_i(1)(x)) + x, lambda: S + X, {"Alloc"}, set()),
     ("pre_local_IncSubtensor_serialize", "L10676", lambda: T.inc_subtensor(x[0], v) + T.inc_subtensor(y[1], w) + z, lambda: X + Y + Z + np.array([V, W, 0 * V]), set(), set()),
 ]  # fmt: skip
-CASES = [(stage, *case) for stage, cases in (("canonicalize", CANONICALIZE), ("specialize", SPECIALIZE), (None, SEQUENCE)) for case in cases]
+GROUPS = [
+    ("elemwise_fusion", "local_add_mul_fusion", "L10713", lambda: x + (y + z), lambda: X + Y + Z, set(), set()),
+    ("elemwise_fusion", "composite_elemwise_fusion", "L10704", lambda: T.exp(x) * y, lambda: np.exp(X) * Y, {"Exp", "Mul"}, {"Composite"}),
+    ("BlasOpt", "local_dot_to_dot22", "L10741", lambda: T.dot(x, y.T), lambda: X @ Y.T, {"Dot"}, {"Dot22"}),
+    ("BlasOpt", "gemm_optimizer", "L10728", lambda: s * T.blas.dot22(x, y.T) + T.blas.dot22(z, y.T), lambda: S * X @ Y.T + Z @ Y.T, {"Add"}, {"Gemm"}),
+    ("BlasOpt", "local_dot22_to_dot22scalar", "L10747", lambda: s * T.blas.dot22(x, y.T), lambda: S * X @ Y.T, {"Dot22", "Mul"}, {"Dot22Scalar"}),
+    ("BlasOpt", "local_gemm_to_gemv", "L10753", lambda: T.dot(x, v), lambda: X @ V, {"Dot"}, {"Gemv"}),
+]  # fmt: skip
+CASES = [(stage, *case) for stage, cases in (("canonicalize", CANONICALIZE), ("specialize", SPECIALIZE), (None, SEQUENCE)) for case in cases] + GROUPS
 
 
 @pytest.mark.parametrize(("stage", "name", "build", "expected", "gone", "made"), [pytest.param(c[0], c[1], *c[3:], id=f"{c[1]}_{c[2]}") for c in CASES])
