@@ -257,9 +257,9 @@ def test_old_contents_are_ignored_L5284_L4728(backend):
     """0 * NaN is NaN: with a factor of 0 BLAS ignores what was in the memory."""
     m, v = T.dmatrix("m"), T.dvector("v")
     rows = T.lscalar("rows")
-    dirty = T.alloc(np.nan, rows)
+    dirty = T.alloc(np.float64(np.nan), rows)
     out = T.blas.gemv_no_inplace(dirty, T.constant(np.float64(1)), m, v, T.constant(np.float64(0)))
-    wide = T.blas.gemm_no_inplace(T.alloc(np.nan, rows, rows), T.constant(np.float64(1)), m, m.T, T.constant(np.float64(0)))
+    wide = T.blas.gemm_no_inplace(T.alloc(np.float64(np.nan), rows, rows), T.constant(np.float64(1)), m, m.T, T.constant(np.float64(0)))
     value = np.arange(6.0).reshape(2, 3)
     found = function([m, v, rows], [out, wide, T.dot(m, v)])(value, np.ones(3), 2)
     np.testing.assert_allclose(found[0], value.sum(axis=1))
