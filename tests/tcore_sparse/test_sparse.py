@@ -426,3 +426,14 @@ def test_sparse_grad_L26044():
     for other in (table, table[1], table[1:], table[i, i], table.T):
         with pytest.raises(TypeError, match="rows that an integer vector picks"):
             tcore.sparse_grad(other)
+
+
+def test_dot_of_the_top_level_L26027():
+    """``tcore.dot`` takes dense and sparse operands in every combination."""
+    a, b = np.array([[1.0, 0.0], [2.0, 3.0]]), np.array([[0.0, 4.0], [5.0, 0.0]])
+    dense, x = tt.dmatrices("dense", "x")
+    left, right = csr_matrix("left", dtype="float64"), csc_matrix("right", dtype="float64")
+    kinds = {dense: a, x: b, left: sp.csr_matrix(a), right: sp.csc_matrix(b)}
+    for first, second in ((dense, x), (left, x), (dense, right), (left, right)):
+        found = function([first, second], tcore.dot(first, second))(kinds[first], kinds[second])
+        np.testing.assert_array_equal(found.toarray() if sp.issparse(found) else found, a @ b)
