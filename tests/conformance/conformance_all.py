@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from conformance_elementwise import casts, elementwise, on_numbers, powers
 from conformance_programs import Program, tensor
-from conformance_reductions import crossentropies, extremes, products, reductions, rows, suprema
+from conformance_reductions import crossentropies, extremes, ordered, products, randoms, reductions, rows, suprema
 from conformance_structure import advanced, fills, joins, numbered, ranges, vectors, views, writes
 
 import tcore.tensor as T
@@ -30,12 +30,14 @@ def every_program(dtype):
     yield "gathers", advanced(dtype, 3, "int64")
     if dtype != "bool":
         yield "ranges", ranges(dtype)
+        yield "ordered", ordered(dtype, 2, 0)
         yield "scatters", writes(dtype, 3, "int32", dtype)
     if dtype.startswith("float"):
         yield "suprema", suprema(dtype, 2, (1,))
         yield "rows", rows(dtype)
         yield "crossentropies", crossentropies(dtype)
         yield "products", products(dtype)
+        yield "randoms", randoms(dtype)
         yield "fused", _fused(dtype)
     elif dtype != "bool":
         yield "powers", powers(dtype, 1)
