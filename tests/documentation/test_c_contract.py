@@ -261,6 +261,38 @@ class Hashed:
         self.append = items.append
 
 
+class TestConstantFolding:
+    """What computes a node of constants when the graph is optimized."""
+
+    @staticmethod
+    def folded(op):
+        f = tcore.function([], op(tcore.scalar.constant(np.float64(3))), mode=tcore.Mode("cvm", "fast_run"))
+        (node,) = f.maker.fgraph.toposort()
+        assert node.op == tcore.compile.ops.deep_copy_op
+        return f()
+
+    def test_python_or_c_L9375(self):
+        """The op's own word; without one its perform, and C where there is no perform."""
+
+        class Unasked(Text):
+            def perform(self, node, inputs, output_storage):
+                output_storage[0][0] = np.float64(-1)
+
+        class InPython(Unasked):
+            def python_constant_folding(self, node):
+                return True
+
+        class InC(Unasked):
+            def python_constant_folding(self, node):
+                return False
+
+        class OnlyC(Text):
+            perform = Op.perform
+
+        code = "%(z)s = 2 * %(x)s;"
+        assert [self.folded(op(code)) for op in (Unasked, InPython, InC, OnlyC)] == [-1, -1, 6, 6]
+
+
 # ------------------------------------------------------------ Types that hold memory, and Types made of others
 
 
