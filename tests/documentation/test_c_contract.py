@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import gc
+import os
 import re
 import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -233,6 +235,28 @@ class TestDuties:
         row = op(T.TensorType("float32", [True])("row"), T.dscalar())
         assert row.type == T.TensorType("float32", [True])  # x.type() has the broadcast pattern, too (L7708)
 
+    def test_changes_of_the_op_L7231_L7235(self):
+        """perform that changes an attribute is found by DebugMode, which names it; what is no part of the op may change."""
+
+        class Counts(Op):
+            __props__ = ("calls",)
+            runs = 0
+
+            def __init__(self, counted):
+                self.calls, self.counted = 0, counted
+
+            def make_node(self, x):
+                return Apply(self, [x], [x.type()])
+
+            def perform(self, node, inputs, output_storage):
+                setattr(self, self.counted, getattr(self, self.counted) + 1)
+                output_storage[0][0] = inputs[0] + 1
+
+        x = T.dvector("x")
+        np.testing.assert_array_equal(tcore.function([x], Counts("runs")(x), mode="DebugMode")([1.0]), [2.0])
+        with pytest.raises(tcore.compile.debugmode.DebugModeError, match=r"running Counts.*changed the op itself: .*calls from 0 to \d"):
+            tcore.function([x], Counts("calls")(x), mode="DebugMode")([1.0])
+
     def test_shape_of_a_product_L9359_L9365(self):
         """[(x0, y1)]: where only the shape is asked for, the op does not run."""
 
@@ -415,3 +439,35 @@ def test_every_variable_has_an_object_L9078_L8953_L9133():
         assert (f"PyObject* storage_{block.names[variable]};" in source) == (variable is not inner)
     assert f"if ({block.names[inner]} < 0) {{ tc_failure" in source
     assert "goto tc_label_" in source
+
+
+def test_references_of_results_L9033_L7048_L7050_L7072():
+    """A result belongs to its caller alone, whoever made it: the op, c_sync, or the op after it."""
+    x, g = T.dvector("x"), gof.type.generic("g")
+    copied, shown = Text(COPY), Text("Py_XDECREF(%(z)s); %(z)s = PyObject_Repr(%(x)s); if (!%(z)s) %(fail)s")
+    f = tcore.function([x, g], [copied(x), copied(copied(x)), shown(g)], mode=C)
+    for _ in range(3):
+        results = f([1.0, 2.0], 7.5)
+        assert results[2] == "7.5"
+        assert [sys.getrefcount(results[k]) for k in range(3)] == [2, 2, 2]
+
+
+def test_threads_by_the_environment_L6334_L6328():
+    """OMP_NUM_THREADS counts for tcore's own loops; a short loop starts no thread."""
+    program = """
+import threading, os
+import numpy as np, tcore, tcore.tensor as T
+from tcore_cpu.runtime import runtime
+x = T.dvector("x")
+f = tcore.function([x], T.exp(x))
+tasks = lambda: len(os.listdir("/proc/self/task"))
+before = tasks()
+f(np.zeros(10))
+short = tasks() - before
+f(np.zeros(3_000_000))
+print(runtime().set_threads(0), short, tasks() - before)
+"""
+    for threads in (1, 3):
+        environment = {**os.environ, "OMP_NUM_THREADS": str(threads), "OPENBLAS_NUM_THREADS": "1"}
+        done = subprocess.run([sys.executable, "-P", "-c", program], env=environment, capture_output=True, text=True, check=True)
+        assert done.stdout.split() == [str(threads), "0", str(threads - 1)]
