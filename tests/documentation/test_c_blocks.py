@@ -513,9 +513,21 @@ def test_openmp_without_support_L8848():
         assert "omp_get" not in op.c_code(node, "n", ["a"], ["b"], {})
 
 
+class Copies(Op):
+    """An array of its own."""
+
+    __props__ = ()
+
+    def make_node(self, x):
+        return Apply(self, [x], [x.type()])
+
+    def c_code(self, node, name, inputs, outputs, sub):
+        return f"Py_XDECREF({outputs[0]}); {outputs[0]} = (PyArrayObject*) PyArray_NewCopy({inputs[0]}, NPY_CORDER);"
+
+
 @pytest.mark.parametrize("compiler", [name for name in ("g++", "clang++") if shutil.which(name)])
 def test_no_warnings(compiler):
-    """What is written around users' code draws none under -Wall -Wextra: inputs, params, structs, cleanups."""
+    """What is written around users' code draws none under -Wall -Wextra: inputs, arrays, params, structs, cleanups."""
     from tcore_cpu.c_steps import _command
     from tcore_cpu.user_block import Block
     from tcore_cpu.user_code import text_of
@@ -523,7 +535,9 @@ def test_no_warnings(compiler):
     x, y = cdouble("x"), cdouble("y")
     total = CADD(x, y)
     out = Witness("w", 0, Log())(total)
-    module = text_of(Block([x, y], [out], [total.owner, out.owner]))
+    v = T.dvector("v")
+    copied = Copies()(v)
+    module = text_of(Block([x, y, v], [out, copied], [total.owner, out.owner, copied.owner]))
     command = [word for word in _command(module)[1:] if word not in ("-w", "-O3", "-shared", "-g")]
     options = ["-O1", "-Wall", "-Wextra", "-Werror", "-S", "-o", "-", "-x", "c++", "-"]
     done = subprocess.run([compiler, *command, *options], input=module.source, capture_output=True, text=True, check=False)
