@@ -12,7 +12,7 @@ rng = np.random.default_rng(41)
 REAL = rng.uniform(0.1, 0.9, size=(3, 4))
 OTHER = rng.uniform(1.1, 1.9, size=(3, 4))
 WHOLE = rng.integers(0, 7, size=(3, 4))
-BITS = (np.bitwise_and, np.bitwise_or, np.bitwise_xor, np.invert)
+BITS = (np.bitwise_and, np.bitwise_or, np.bitwise_xor, np.invert, np.left_shift, np.right_shift)
 
 
 def computed(result, *pairs):
