@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math as python_math
 from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
 from types import MappingProxyType
 from typing import Any
 
@@ -219,6 +220,17 @@ def _split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
     return parts
 
 
+def _standard(name: str) -> Callable[..., Any]:
+    """A function that NumPy has from the array API standard: its meaning is in our namespace of that, which is made of the tables here."""
+
+    def call(*args: Any, **options: Any) -> Any:
+        home, _, function = name.rpartition(".")
+        return getattr(import_module(f"tcore.tensor.xp{home and '.'}{home}"), function)(*args, **options)
+
+    call.__name__ = name
+    return call
+
+
 #: function -> what it means
 FUNCTIONS: Mapping[Any, Callable[..., Any]] = MappingProxyType(
     {
@@ -255,6 +267,15 @@ FUNCTIONS: Mapping[Any, Callable[..., Any]] = MappingProxyType(
         np.linalg.svd: lambda a, full_matrices=True, compute_uv=True: T.nlinalg.svd(a, full_matrices, compute_uv),
         np.linalg.qr: lambda a, mode="reduced": T.nlinalg.qr(a, mode), np.linalg.matrix_power: lambda a, n: T.nlinalg.matrix_power(a, n),
         np.linalg.tensorinv: lambda a, ind=2: T.nlinalg.tensorinv(a, ind), np.linalg.tensorsolve: lambda a, b, axes=None: T.nlinalg.tensorsolve(a, b, axes),
+        np.linalg.slogdet: _standard("linalg.slogdet"), np.linalg.svdvals: _standard("linalg.svdvals"), np.linalg.matrix_rank: _standard("linalg.matrix_rank"),
+        np.linalg.vector_norm: _standard("linalg.vector_norm"), np.linalg.matrix_norm: _standard("linalg.matrix_norm"),
+        np.linalg.cross: _standard("linalg.cross"), np.linalg.outer: _standard("linalg.outer"), np.linalg.diagonal: _standard("linalg.diagonal"),
+        np.linalg.trace: _standard("linalg.trace"), np.matrix_transpose: _standard("matrix_transpose"),
+        # of the standard
+        np.cumulative_sum: _standard("cumulative_sum"), np.unstack: _standard("unstack"), np.meshgrid: _standard("meshgrid"),
+        np.broadcast_arrays: _standard("broadcast_arrays"), np.linspace: _standard("linspace"),
+        np.unique_all: _standard("unique_all"), np.unique_counts: _standard("unique_counts"), np.unique_inverse: _standard("unique_inverse"),
+        np.unique_values: _standard("unique_values"),
     }
 )  # fmt: skip
 
