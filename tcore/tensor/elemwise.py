@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from attrs import field, frozen
@@ -26,6 +26,9 @@ from tcore.tensor.elemwise_c import ElemwiseC
 from tcore.tensor.elemwise_grad import gradient_steps
 from tcore.tensor.gradients import or_zeros, zero_gradient
 from tcore.tensor.type import TensorType, tensor_type
+
+if TYPE_CHECKING:
+    from typing import Any  # not at run time: there the documentation has a reduction of that name in this module
 
 __all__ = ["Elemwise"]
 

@@ -60,3 +60,20 @@ def test_every_page_is_listed():
     """The index has all pages, each once."""
     contents = re.search(r"```\{toctree\}\n(?::.*\n)*\n(?P<pages>.*?)```", (ROOT / "docs" / "index.md").read_text(encoding="utf-8"), re.DOTALL)
     assert sorted(contents["pages"].split()) == sorted(page.stem for page in (ROOT / "docs").glob("*.md") if page.stem != "index")
+
+
+TOPICS = {
+    "kinds_of_ops.md": {"Scalar, elementwise and reduction": 7015, "SciPy": 7016, "Sparse": 7017, "Random": 7018, "OpenMP": 7019, "Numba": 7020},
+    "troubleshooting.md": {
+        "It is slow, or takes much memory": 26057, "TypeError: object of type … has no len()": 26058, "Out of memory": 26059, "float64 out of float32 and integers": 26060,
+        "Is the installation all right?": 26061, "BLAS": 26062, "NaN": 5248,
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("page", "topic"), [pytest.param(page, topic, id=f"{topic}_L{line}") for page, topics in TOPICS.items() for topic, line in topics.items()])
+def test_topics(page, topic):
+    """What the book covers, the manual covers: a section each, with something in it. (L26052)"""
+    text = (ROOT / "docs" / page).read_text(encoding="utf-8")
+    sections = dict(part.partition("\n")[::2] for part in text.split("\n## ")[1:])
+    assert len(sections[topic].strip()) > 100
