@@ -531,6 +531,7 @@ def test_no_warnings(compiler):
     from tcore_cpu.user_block import Block
     from tcore_cpu.user_code import text_of
     from tcore_cpu.user_modules import command_of
+
     x, y = cdouble("x"), cdouble("y")
     total = CADD(x, y)
     out = Witness("w", 0, Log())(total)
