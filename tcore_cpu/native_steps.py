@@ -57,7 +57,10 @@ def native_steps(*, blas: bool) -> dict[type, NativeStep]:
 
 
 def same(builder: ProgramBuilder, node: Any) -> None:
-    """A scalar as a 0-d array, or the other way: the same memory."""
+    """A scalar as a 0-d array, or the other way: the same memory, unless something is written there later."""
+    if node in builder.memory.unshared:
+        _copy(builder, node)
+        return
     builder.assembler.view(builder.array_slot(node.outputs[0]), builder.array_slot(node.inputs[0]), [])
 
 

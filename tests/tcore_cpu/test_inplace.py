@@ -12,6 +12,7 @@ from tcore.compile.io import In
 from tcore.compile.mode import Mode
 from tcore.tensor.blas import Gemm, Gemv, Ger
 from tcore.tensor.elemwise import Elemwise
+from tcore.tensor.scalars import ScalarFromTensor
 from tcore.tensor.sharedvar import tensor_constructor
 from tcore_cpu.linker import CvmLinker
 from tcore_cpu.node_linker import CPyLinker
@@ -104,3 +105,13 @@ def test_softmax_like_kernel_with_destroyed_operand(compile_, rng) -> None:
     value = rng.standard_normal((5, 70))
     expected = np.exp(value)
     np.testing.assert_allclose(f(value), expected / (expected.sum(1, keepdims=True) + expected.max(1, keepdims=True)))
+
+
+def test_bound_of_a_slice_outlives_its_array(compile_):
+    """A length becomes the bound of a slice, and then another length in its memory: the bound stays."""
+    n = tt.lscalar()
+    bound = n + 1
+    as_scalar = ScalarFromTensor()(bound)
+    length = _inplace(ts.add)(bound, tt.constant(np.int64(5)))
+    f = compile_([n], [tt.set_subtensor(tt.zeros((length,))[:as_scalar], 1.0)])
+    np.testing.assert_array_equal(f(2)[0], [1, 1, 1, 0, 0, 0, 0, 0])
