@@ -15,7 +15,6 @@ from tcore.codegen.grouping import Group
 from tcore.graph import Constant
 from tcore.link.memory import Stay
 from tcore_cpu.assembler import HOST
-from tcore_cpu.native_steps import same
 from tcore_cpu.runtime_abi import Instruction
 
 __all__ = ["Memory", "members"]
@@ -26,30 +25,14 @@ def members(step: Any) -> tuple[Any, ...]:
     return tuple(step.nodes) if isinstance(step, Group) else (step,)
 
 
-def _aliases(node: Any, shared: bool) -> dict[int, int]:
-    """Output position to the input whose memory it shows or takes over: by its op, or (``shared``) by the native step that runs it."""
-    found: dict[int, int] = {0: 0} if shared else {}
+def _aliases(node: Any) -> dict[int, int]:
+    """Output position to the input whose memory it shows or takes over."""
+    found: dict[int, int] = {}
     for name in ("view_map", "destroy_map"):
         for out, shown in (getattr(node.op, name, None) or {}).items():
             if shown:
                 found[out] = shown[0]
     return found
-
-
-def _overwritten_scalars(nodes: Iterable[Any], native: Mapping[type, Any]) -> frozenset[Any]:
-    """Nodes whose scalar would be the memory of an array that some step overwrites: no view that the optimizer knew of."""
-    root: dict[Any, Any] = {}
-    written: set[Any] = set()
-    scalars = []
-    for node in nodes:
-        shared = native.get(type(node.op)) is same
-        if shared:
-            scalars.append(node)
-        for out, shown in _aliases(node, shared).items():
-            root[node.outputs[out]] = root.get(node.inputs[shown], node.inputs[shown])
-        for positions in (getattr(node.op, "destroy_map", None) or {}).values():
-            written.update(root.get(node.inputs[k], node.inputs[k]) for k in positions)
-    return frozenset(node for node in scalars if root[node.outputs[0]] in written)
 
 
 class Memory:
@@ -67,7 +50,6 @@ class Memory:
     Attributes
     ----------
     destroyed : set of inputs that some step overwrites
-    unshared : set of nodes whose scalar is a copy, since the array that it is made of is overwritten
     stays : list of Stay
         What was placed so far.
     buffers : int
@@ -86,10 +68,8 @@ class Memory:
         self._root: dict[Any, Any] = {}
         self._writes: dict[Any, int] = {}  # memory -> how often it is overwritten
         self._written: dict[Any, int] = {}  # variable -> how often it was when the variable was made
-        nodes = list(nodes)
-        self.unshared = _overwritten_scalars(nodes, native)
         for node in nodes:
-            for out, shown in _aliases(node, native.get(type(node.op)) is same and node not in self.unshared).items():
+            for out, shown in _aliases(node).items():
                 self._root[node.outputs[out]] = self.root(node.inputs[shown])
             for positions in (getattr(node.op, "destroy_map", None) or {}).values():
                 for root in (self.root(node.inputs[k]) for k in positions):

@@ -12,7 +12,6 @@ from tcore.compile.io import In
 from tcore.compile.mode import Mode
 from tcore.tensor.blas import Gemm, Gemv, Ger
 from tcore.tensor.elemwise import Elemwise
-from tcore.tensor.scalars import ScalarFromTensor
 from tcore.tensor.sharedvar import tensor_constructor
 from tcore_cpu.linker import CvmLinker
 from tcore_cpu.node_linker import CPyLinker
@@ -83,6 +82,19 @@ def test_products_with_an_accumulator(compile_, rng, inplace) -> None:
     np.testing.assert_allclose(fourth, a + 2 * np.outer(q, p[:4]))
 
 
+def test_computed_slice_and_its_length_share_a_number() -> None:
+    """Optimized, the length of a slice is computed in the memory of the number that ends it."""
+    z = tt.dtensor3("z")
+    rows = z.shape[1]
+    end = 1 + rows // 2 - tt.switch(tt.eq(rows % 2, 0), 1, 0)
+    ones = tt.ones_like(z)
+    f = function([z], tt.set_subtensor(ones[:, 1:end], ones[:, 1:end] * 2), mode=Mode(linker=CvmLinker(), optimizer="fast_run"))
+    for length in range(7):
+        expected = np.ones((2, length, 1))
+        expected[:, 1 : 1 + length // 2 - (length % 2 == 0)] = 2
+        np.testing.assert_array_equal(f(np.ones((2, length, 1))), expected)
+
+
 def test_in_place_update_of_a_shared_value() -> None:
     """The update writes into the old value's memory."""
     w = tensor_constructor(np.zeros(4), name="w")
@@ -105,13 +117,3 @@ def test_softmax_like_kernel_with_destroyed_operand(compile_, rng) -> None:
     value = rng.standard_normal((5, 70))
     expected = np.exp(value)
     np.testing.assert_allclose(f(value), expected / (expected.sum(1, keepdims=True) + expected.max(1, keepdims=True)))
-
-
-def test_bound_of_a_slice_outlives_its_array(compile_):
-    """A length becomes the bound of a slice, and then another length in its memory: the bound stays."""
-    n = tt.lscalar()
-    bound = n + 1
-    as_scalar = ScalarFromTensor()(bound)
-    length = _inplace(ts.add)(bound, tt.constant(np.int64(5)))
-    f = compile_([n], [tt.set_subtensor(tt.zeros((length,))[:as_scalar], 1.0)])
-    np.testing.assert_array_equal(f(2)[0], [1, 1, 1, 0, 0, 0, 0, 0])
