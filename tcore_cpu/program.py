@@ -184,7 +184,9 @@ class ProgramBuilder:
         )
 
     def stays_out(self, node: Any) -> bool:
-        """BLAS is faster than any kernel; views are cheap alone, but may vanish in kernels."""
+        """BLAS is faster than any kernel, as C code of its own may be; views are cheap alone, but may vanish in kernels."""
+        if getattr(node.op, "prefers_c_code", False):
+            return True
         known = type(node.op) in self.native and not getattr(node.op, "view_map", None)
         return known or not all(is_array(variable.type) for variable in node.outputs)
 

@@ -6,7 +6,7 @@ from conformance_elementwise import casts, elementwise, on_numbers, powers
 from conformance_programs import Program, tensor
 from conformance_reductions import crossentropies, extremes, ordered, products, randoms, reductions, rows, suprema
 from conformance_structure import advanced, fills, joins, numbered, ranges, vectors, views, writes
-from conformance_windows import GEOMETRIES, pools
+from conformance_windows import GEOMETRIES, correlations, pools
 
 import tcore.tensor as T
 
@@ -32,6 +32,7 @@ def every_program(dtype):
     yield "fills", fills(dtype, 1)
     yield "gathers", advanced(dtype, 3, "int64")
     if dtype != "bool":
+        yield "correlations", correlations(dtype)
         yield "ranges", ranges(dtype)
         yield "ordered", ordered(dtype, 2, 0)
         yield "scatters", writes(dtype, 3, "int32", dtype)

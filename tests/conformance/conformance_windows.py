@@ -1,4 +1,4 @@
-"""Programs of windows: pooling, and what its derivatives are made of."""
+"""Programs of windows: pooling with what its derivatives are made of, and correlation."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ import numpy as np
 from conformance_programs import Program, tensor
 
 import tcore.tensor as T
+from tcore_nnet.correlation import Correlate
 from tcore_nnet.pooling import MODES, Pool, PoolPositions, PoolPut, PoolSpread
 
-__all__ = ["GEOMETRIES", "pools"]
+__all__ = ["GEOMETRIES", "correlations", "pools"]
 
 #: window, stride, padding: written out or not, side by side, overlapping or with gaps, padded or not
 GEOMETRIES = [((2, 2), None, None), ((2, 3), (1, 2), (1, 1)), ((3, 5), (2, 4), None), ((4, 3), (3, 2), (3, 1)), ((1, 2), (3, 3), (0, 1))]
@@ -41,3 +42,11 @@ def _size(x):
     """A bound of the sums of a few elements."""
     finite = np.abs(x[np.isfinite(x)])
     return float(finite.max()) * 30 if finite.size else 0.0
+
+
+@functools.cache
+def correlations(dtype, flags=(False,) * 4, stride=(1, 2), dilation=(2, 1)):
+    """Stacks of images with stacks of filters."""
+    x, w = tensor(dtype, flags), tensor(dtype, flags)
+    exact = {} if not dtype.startswith("float") else {"near": lambda x, w: 64 * np.finfo(dtype).eps * _size(x) * _size(w), "zero_signs": False}
+    return Program([x, w]).add(Correlate(stride, dilation)(x, w), **exact)

@@ -1,4 +1,4 @@
-"""What the book promises of ``tensor.signal``; seed lines in the names."""
+"""What the book promises of ``tensor.signal``: pooling and plain convolution; seed lines in the names."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ import inspect
 
 import numpy as np
 import pytest
+from scipy.signal import convolve2d
 
 import tcore.tensor as T
+from tcore.tensor.signal.conv import conv2d
 from tcore.tensor.signal.pool import max_pool_2d_same_size, pool_2d, pool_3d
 
 IMAGE = np.random.default_rng(2).normal(size=(5, 5))
@@ -79,3 +81,27 @@ def test_L24355_downsample():
     """Deprecated: users go to ``signal.pool``."""
     with pytest.warns(DeprecationWarning, match=r"tcore\.tensor\.signal\.pool"):
         assert importlib.import_module("tcore.tensor.signal.downsample").pool_2d is pool_2d
+
+
+@pytest.mark.parametrize("mode", ["valid", "full"])
+@pytest.mark.parametrize(("images", "filters"), [((), ()), ((2,), ()), ((), (3,)), ((2,), (3,))])
+def test_L24279_L24294_plain_convolution(images, filters, mode):
+    """One or several images and filters: every image with every filter, leading axes only where the input had one."""
+    x, w = np.random.default_rng(5).normal(size=(*images, 6, 5)), np.random.default_rng(6).normal(size=(*filters, 3, 2))
+    got = conv2d(T.constant(x), T.constant(w), border_mode=mode).eval()
+    lengths = (4, 4) if mode == "valid" else (8, 6)
+    assert got.shape == (*images, *filters, *lengths)
+    for index in np.ndindex(*images, *filters):
+        np.testing.assert_allclose(got[index], convolve2d(x[index[: len(images)]], w[index[len(images) :]], mode), atol=1e-12)
+
+
+def test_L24277_arguments_of_convolution():
+    """Names and defaults; other keywords are those of the old convolution op."""
+    parameters = list(inspect.signature(conv2d).parameters.values())
+    assert [each.name for each in parameters] == ["input", "filters", "image_shape", "filter_shape", "border_mode", "subsample", "kargs"]
+    assert [each.default for each in parameters[2:6]] == [None, None, "valid", (1, 1)]
+    assert parameters[-1].kind is inspect.Parameter.VAR_KEYWORD
+    plain = conv2d(T.constant(IMAGE), T.constant(IMAGE[:2, :2]), subsample=(2, 1)).eval()
+    hinted = conv2d(T.constant(IMAGE), T.constant(IMAGE[:2, :2]), (5, 5), (2, 2), subsample=(2, 1), unroll_batch=0, unroll_kern=0, unroll_patch=True, openmp=None)
+    np.testing.assert_array_equal(hinted.eval(), plain)
+    np.testing.assert_allclose(plain, convolve2d(IMAGE, IMAGE[:2, :2], "valid")[::2])
