@@ -211,6 +211,13 @@ def fallback(session: nox.Session) -> None:
 
 
 @nox.session
+def conformance(session: nox.Session) -> None:
+    """Every lowering against `perform` with many more examples than in `tests`: some minutes; `--hypothesis-profile` after `--` picks another number."""
+    install_editable(session, "test")
+    run_pytest(session, "--hypothesis-profile=thorough", "--backend=cpu", default=("tests/conformance",))
+
+
+@nox.session
 def sanitizers(session: nox.Session) -> None:
     """Runtime, kernels and exported functions under -fsanitize=address,undefined: tests/tcore_cpu, tests/conformance on cpu.
 
@@ -219,7 +226,7 @@ def sanitizers(session: nox.Session) -> None:
     flags = "-fsanitize=address,undefined -fno-omit-frame-pointer -g1"
     session.install(*BUILD_REQUIREMENTS, *groups("test"), *third_party())
     sanitized = {"CC": f"gcc {flags}"}
-    session.run("python", "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation", "./tcore", "./tcore_cpu", env=sanitized)
+    session.run("python", "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation", "./tcore", "./tcore_cpu", "./tcore_nnet", env=sanitized)
     libraries = [session.run("gcc", f"-print-file-name={name}", external=True, silent=True).strip() for name in ("libasan.so", "libubsan.so")]
     with native_tests(session):
         environment = {

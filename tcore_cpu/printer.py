@@ -121,7 +121,9 @@ class UnitPrinter:
 
     def body(self, setup: Sequence[str], lines: Sequence[str], *, lanes: bool, simd: bool, single: bool = False) -> int:
         """Add a body that runs ``lines`` for each ``i`` (for one only, if ``single``); returns its number in the table."""
-        text = "".join(f"    {line}\n" for line in setup)
+        # an axis that only a dropped expression named leaves a pointer that nothing reads
+        named = set(_WORD.findall("\n".join(lines)))
+        text = "".join(f"    {line}\n" for line in setup if not (declared := _POINTER.search(line)) or declared[1] in named)
         if single:
             text += "    enum { i = 0 };\n" + "".join(f"    {line}\n" for line in lines)
             return self.bodies.setdefault(text, len(self.bodies))
@@ -165,6 +167,8 @@ class UnitPrinter:
         return f"__attribute__((const)){vector} {type_} {spelled}({', '.join([type_] * arity)});\n"
 
 
+_WORD = re.compile(r"\w+")
+_POINTER = re.compile(r"\*const (\w+) = .*p\[")
 _OWN_NAMES = frozenset(name for name, _ in OWN)
 
 #: other compilers than gcc have no such attribute

@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from tcore.codegen.expr import Expr
 from tcore.codegen.kernel import Kernel
 from tcore.codegen.stages import Map, Prefix, Regions, Scatter, Stage
+from tcore.codegen.walks import flatten
 from tcore_cpu.borders import BorderBuilder
 from tcore_cpu.nests import Builder
 from tcore_cpu.plans import CopyPlan, KernelPlan, NotScheduled
@@ -55,7 +56,9 @@ def _border(stage: Stage, printer: UnitPrinter, known: frozenset[tuple[Expr, Exp
         plans += [BorderBuilder(r.axes, (), printer, known).region(stage.output, r) for r in stage.regions]
     elif isinstance(stage, Scatter):
         if stage.checked:
-            plans.insert(0, BorderBuilder(stage.axes, (), printer, known).check(stage))
+            # along the axes of the positions alone: they are checked where another axis is empty, too
+            read = set(flatten(stage.index[k] for k, _ in stage.checked))
+            plans.insert(0, BorderBuilder(tuple(axis for axis in stage.axes if axis in read), (), printer, known).check(stage))
         plans.append(BorderBuilder(stage.axes, (), printer, known).scatter(stage))
     elif isinstance(stage, Prefix):
         outer = tuple(axis for axis in stage.axes if axis is not stage.ordered)

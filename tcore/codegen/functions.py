@@ -375,6 +375,8 @@ def apply_function(name: str, args: tuple[Expr, ...], dtype: str) -> Expr:
         if kind(dtype) not in row.spelling:
             raise KeyError(f"{name} of {dtype}")
         return Fn(name, args, dtype)
+    if row.rule == "test" and kind(args[0].dtype) != "f":
+        return Const(0, dtype)  # integers are neither NaN nor infinite
     if row.rule == "compare":
         args = _comparable(name, args)
         if len(args) != row.arity:

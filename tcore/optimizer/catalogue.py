@@ -104,6 +104,11 @@ def catalogue(db: DB, levels: Mapping[str, Query]) -> list[CatalogueEntry]:
     return [_entry(group, levels) for group in by_name.values()]
 
 
+def _plugin(origin: str | None) -> str:
+    """Who brings an entry: its origin is a plugin, or, for groups of the core that are loaded by need, a package of ops."""
+    return "tcore" if origin is None or origin.startswith("tcore.") else origin
+
+
 def _walk(db: DB, stage: str = "", position: Any = None, around: tuple[frozenset[str], ...] = ()) -> Iterator[_Found]:
     """Registrations in order; databases in their turn. Databases nest two or three deep."""
     for entry in db.entries():
@@ -118,7 +123,7 @@ def _walk(db: DB, stage: str = "", position: Any = None, around: tuple[frozenset
         if isinstance(obj, DB):
             yield from _walk(obj, entry.name, own, (*around, tags))
         else:
-            yield _Found(entry.name, obj, place, tags, around, entry.origin or "tcore")
+            yield _Found(entry.name, obj, place, tags, around, _plugin(entry.origin))
 
 
 def _entry(group: list[_Found], levels: Mapping[str, Query]) -> CatalogueEntry:

@@ -15,6 +15,7 @@ SUPPLIERS: dict[tuple[str, str], str] = {
     ("modules", "tensor.nnet"): "tcore-nnet",
     ("modules", "tensor.signal"): "tcore-nnet",
     ("values", "scipy.sparse"): "tcore-sparse",
+    ("optimizations", "cxx_only"): "tcore-sparse",
     ("optimizations", "cuda"): "tcore-cuda",
     ("optimizations", "gpuarray_cuda"): "tcore-cuda",
     ("optimizations", "cut_transfers1_cuda"): "tcore-cuda",
@@ -36,8 +37,8 @@ SUPPLIERS: dict[tuple[str, str], str] = {
 
 #: names and tags of optimizations that the documentation has and none of these packages needs: programs exclude and include them
 DOCUMENTED_TAGS = frozenset({
-    "conv_dnn", "conv_gemm", "conv_meta", "cxx_only", "gpu_opt", "gpuarray", "local_dimshuffle_no_inplace_at_canonicalize", "local_hard_sigmoid", "local_ultra_fast_sigmoid",
-    "low_memory", "more_mem", "random_make_inplace", "scanOp_pushout_output", "scanOp_pushout_seqs_ops", "scan_pushout_dot1", "stable", "use_c_blas",
+    "conv_dnn", "conv_gemm", "conv_meta", "gpu_opt", "gpuarray", "local_dimshuffle_no_inplace_at_canonicalize", "local_hard_sigmoid", "local_ultra_fast_sigmoid",
+    "low_memory", "more_mem", "scanOp_pushout_output", "scanOp_pushout_seqs_ops", "scan_pushout_dot1", "stable", "use_c_blas",
     "use_scipy_gesv", "use_scipy_ger",
 })  # fmt: skip
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from conformance_elementwise import casts, elementwise, on_numbers, powers
 from conformance_programs import Program, tensor
-from conformance_reductions import crossentropies, extremes, products, reductions, rows, suprema
+from conformance_reductions import crossentropies, extremes, ordered, products, randoms, reductions, rows, suprema
 from conformance_structure import advanced, fills, joins, numbered, ranges, vectors, views, writes
+from conformance_windows import GEOMETRIES, pools
 
 import tcore.tensor as T
 
@@ -23,6 +24,8 @@ def every_program(dtype):
         yield f"extremes over {axes}", extremes(dtype, 3, axes)
     yield "views", views(dtype, 3)
     yield "view without axes", views(dtype, 0)
+    for number, geometry in enumerate(GEOMETRIES):
+        yield f"pools {number}", pools(dtype, (False,) * 3, geometry, number % 2 == 0)
     yield "numbered", numbered(dtype, 2)
     yield "joins", joins(dtype, 2, 1, dtype)
     yield "vectors", vectors(dtype, "int64")
@@ -30,12 +33,14 @@ def every_program(dtype):
     yield "gathers", advanced(dtype, 3, "int64")
     if dtype != "bool":
         yield "ranges", ranges(dtype)
+        yield "ordered", ordered(dtype, 2, 0)
         yield "scatters", writes(dtype, 3, "int32", dtype)
     if dtype.startswith("float"):
         yield "suprema", suprema(dtype, 2, (1,))
         yield "rows", rows(dtype)
         yield "crossentropies", crossentropies(dtype)
         yield "products", products(dtype)
+        yield "randoms", randoms(dtype)
         yield "fused", _fused(dtype)
     elif dtype != "bool":
         yield "powers", powers(dtype, 1)

@@ -12,13 +12,14 @@ from conformance_programs import Program, tensor
 import tcore.tensor as T
 from tcore import scalar
 from tcore.codegen.functions import FUNCTIONS, numpy_cast
+from tcore.scalar.normal_quantile import normal_quantile
 from tcore.scalar.op import ScalarOp
 from tcore.tensor.elemwise import Elemwise
 from tcore.tensor.scalars import ScalarFromTensor, TensorFromScalar
 
 __all__ = ["SCALAR_OPS", "casts", "elementwise", "function_tolerance", "mixed", "on_numbers", "powers", "tolerance"]
 
-SCALAR_OPS = tuple({id(op): op for op in vars(scalar).values() if isinstance(op, ScalarOp)}.values())
+SCALAR_OPS = tuple({id(op): op for op in (*vars(scalar).values(), normal_quantile) if isinstance(op, ScalarOp)}.values())
 """Every scalar op that is an instance in ``tcore.scalar``; the others take parameters."""
 
 _TRANSCENDENTAL = 8

@@ -9,6 +9,7 @@ from attrs import frozen
 from conformance_elementwise import function_tolerance
 from conformance_programs import Program, tensor
 
+import tcore.tensor as T
 from tcore.codegen import tables
 from tcore.codegen.functions import FUNCTIONS, apply_function, kind
 from tcore.codegen.lowering import LoweringTable, lowers
@@ -42,14 +43,26 @@ def lower_named(op, out, *inputs):
     return Map((out.buffer,), axes, (apply_function(op.name, tuple(each[axes] for each in inputs), out.dtype),))
 
 
+ONLY_OF = {"mantissa": "float64", "exponent": "float64", "philox": "uint64"}
+"""Functions that are stated for one dtype."""
+
+
+def _positive(x):
+    """Positive normal numbers: others have no mantissa."""
+    info = np.finfo(x.type.dtype)
+    return T.switch(T.isnan(x), 1, T.clip(abs(x), info.tiny, info.max))
+
+
 @functools.cache
 def functions(dtype, ndim):
     """All but ``bounded``, whose values outside are an error."""
     inputs = [tensor(dtype, ndim) for _ in "xyz"]
     program = Program(inputs)
     for row in FUNCTIONS.values():
-        if kind(dtype) in row.spelling and row.name not in ("bounded", "round"):
-            program.add(Named(row.name)(*inputs[: row.arity]), **function_tolerance(row.name, dtype))
+        if kind(dtype) not in row.spelling or row.name in ("bounded", "round") or ONLY_OF.get(row.name, dtype) != dtype:
+            continue
+        operands = [_positive(inputs[0])] if row.name in ("mantissa", "exponent") else inputs[: row.arity]
+        program.add(Named(row.name)(*operands), **function_tolerance(row.name, dtype))
     return program
 
 

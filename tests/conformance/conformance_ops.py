@@ -163,8 +163,8 @@ case(
 )  # fmt: skip
 case(
     "reductions by name",
-    lambda x: [careduce.CAReduce(scalar.minimum, 1)(x), careduce.CAReduceDtype(scalar.add, 0)(x), careduce.ProdWithoutZeros(axis=(0,))(x), careduce.Supremum((1,))(x), extremes.Argmax((1,))(x), extremes.Argmin((0,))(x)],
-    lambda x: [x.min(1), x.sum(0), np.prod(np.where(x == 0, 1, x), 0), x.max(1), x.argmax(1), x.argmin(0)],
+    lambda x: [careduce.CAReduce(scalar.minimum, 1)(x), careduce.CAReduceDtype(scalar.maximum, 0)(x), careduce.ProdWithoutZeros(axis=(0,))(x), careduce.Supremum((1,))(x), extremes.Argmax((1,))(x), extremes.Argmin((0,))(x)],
+    lambda x: [x.min(1), x.max(0), np.prod(np.where(x == 0, 1, x), 0), x.max(1), x.argmax(1), x.argmin(0)],
     MATRIX,
 )  # fmt: skip
 

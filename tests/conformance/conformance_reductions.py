@@ -10,13 +10,17 @@ from conformance_programs import Program, tensor
 from tcore import scalar
 from tcore.tensor.blas import Dot22, Dot22Scalar, Gemm, Gemv, Ger
 from tcore.tensor.careduce import All, Any_, CAReduce, Prod, ProdWithoutZeros, Sum, Supremum
+from tcore.tensor.cumulative import CumOp, LinearRecurrence
 from tcore.tensor.dot import Dot
 from tcore.tensor.extremes import Argmax, Argmin, MaxAndArgmax
+from tcore.tensor.random.from_uniform import OutcomesFromUniform
+from tcore.tensor.random.mrg_op import MRGUniform, mrg_steps
+from tcore.tensor.random.philox import PhiloxUniform
 from tcore.tensor.softmax import LogSoftmax, Softmax, SoftmaxGrad
 from tcore_nnet.crossentropy import CrossentropyCategorical1Hot, CrossentropyCategorical1HotGrad
 from tcore_nnet.softmax_crossentropy import CrossentropySoftmax1HotWithBiasDx, CrossentropySoftmaxArgmax1HotWithBias
 
-__all__ = ["crossentropies", "extremes", "products", "reductions", "rows", "some_axes", "suprema"]
+__all__ = ["crossentropies", "extremes", "ordered", "products", "randoms", "reductions", "rows", "some_axes", "suprema"]
 
 
 def some_axes(ndim):
@@ -29,7 +33,7 @@ def _rounding(x, axes, dtype):
     """How far two sums of the same numbers may be apart that add them in another order."""
     count = int(np.prod([x.shape[axis] for axis in axes]))
     with np.errstate(all="ignore"):
-        size = np.abs(np.where(np.isfinite(x), x, 0)).sum(axis=axes, dtype="float64")
+        size = np.abs(np.where(np.isfinite(x), x, 0).astype("complex128")).sum(axis=axes)
     return size * np.finfo(dtype).eps * (2 + np.log2(count + 1))
 
 
@@ -111,6 +115,22 @@ def crossentropies(dtype, index="int64"):
     program.add(cost, near=of_shifted, zero_signs=False).add(place)
     program.add(softmax, ulps=16, near=float(np.finfo(dtype).tiny), zero_signs=False)
     return program.add(CrossentropySoftmax1HotWithBiasDx()(g, x, y), zero_signs=False)
+
+
+@functools.cache
+def ordered(dtype, ndim, axis):
+    """Values carried along an axis, in its order: the same roundings."""
+    x, a = tensor(dtype, ndim), tensor(dtype, ndim)
+    return Program([x, a]).add(CumOp(axis, "add")(x), CumOp(axis, "mul")(x), LinearRecurrence(axis)(a, x), zero_signs=False)
+
+
+@functools.cache
+def randoms(dtype):
+    """Numbers that a state and a place determine."""
+    key, n, p, u = tensor("uint64", 1), tensor("int64"), tensor(dtype, 2), tensor(dtype, 2)
+    states, steps = tensor("int32", 2), mrg_steps(6)
+    mrg = MRGUniform(tensor(dtype, 1).type)(states, steps, steps[2:6], 7, 2, 3)
+    return Program([key, n, p, u, states]).add(*mrg.owner.outputs if hasattr(mrg, "owner") else mrg).add(PhiloxUniform(dtype)(key, n, 3), OutcomesFromUniform()(p, u))
 
 
 @functools.cache

@@ -124,7 +124,7 @@ def test_interrupt_in_a_long_kernel(threads, interrupted, count) -> None:
 
 def _deep(y):
     """A long formula."""
-    for _ in range(60):
+    for _ in range(12):
         y = T.sin(T.exp(-T.sqr(y)))
     return y
 
@@ -139,13 +139,13 @@ def test_interrupt_within_one_result(threads, interrupted, kind, count) -> None:
     with tcore.config.change_flags(backend="cpu"):
         f = tcore.function([x, y], reduced, mode=tcore.Mode("cvm", "fast_run"))
     threads(count)
-    long, short = np.linspace(0, 1, 20_000_000), np.linspace(0, 1, 12)
+    long, short = np.linspace(0, 1, 20_000_000), np.linspace(0, 1, 60)
     took = interrupted(lambda: f(long, short) if kind == "columns" else f(short, long))
     assert took is not None, "the kernel went on to its end"
     assert took < 15, "the kernel went on for long"
     few = np.linspace(0, 1, 5)
     expected = few[:, None] + few
-    for _ in range(60):
+    for _ in range(12):
         expected = np.sin(np.exp(-(expected**2)))
     want = {"sum of all": expected.sum(), "long rows": expected.sum(axis=1), "columns": expected.sum(axis=0), "positions": expected.argmax(axis=1)}
     np.testing.assert_allclose(f(few, few), want[kind], rtol=1e-12)
@@ -173,7 +173,7 @@ def test_signal_handler_that_calls_a_function(threads, native) -> None:
     table = _deep(x.dimshuffle(0, "x") + y.dimshuffle("x", 0))
     f, g = native([x, y], T.nnet.softmax(table).max(axis=1)), native([x, y], T.nnet.softmax(table).sum(axis=1))
     threads(1)
-    values, other = (np.linspace(0, 1, 4), np.linspace(0, 1, 150_000)), (np.linspace(0, 1, 3), np.linspace(0, 1, 20_000))
+    values, other = (np.linspace(0, 1, 4), np.linspace(0, 1, 300_000)), (np.linspace(0, 1, 3), np.linspace(0, 1, 40_000))
     expected, within = f(*values), []
 
     def handler(number, frame):
@@ -202,10 +202,10 @@ from tcore_cpu.runtime import runtime
 runtime().set_threads(1)
 x, y = T.dvector("x"), T.dvector("y")
 table = x.dimshuffle(0, "x") + y.dimshuffle("x", 0)
-for _ in range(60):
+for _ in range(12):
     table = T.sin(T.exp(-T.sqr(table)))
 f = tcore.function([x, y], table.sum(), mode=tcore.Mode("cvm", None))
-values, levels = (np.linspace(0, 1, 8), np.linspace(0, 1, 40_000)), [0]
+values, levels = (np.linspace(0, 1, 8), np.linspace(0, 1, 100_000)), [0]
 expected = f(*values)
 
 def handler(number, frame):

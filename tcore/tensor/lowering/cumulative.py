@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from tcore.codegen.expr import Param, const
+from tcore.codegen.expr import Param, cast, const, index_const, select
 from tcore.codegen.functions import apply_function
 from tcore.codegen.lowering import Operand, Target, lowers
 from tcore.codegen.stages import Prefix, Stage
@@ -31,6 +31,9 @@ def lower_recurrence(op: Any, out: Target, a: Operand, b: Operand) -> Sequence[S
     dtype = out.dtype
     state = Param("state", dtype)
     step = apply_function("add", (apply_function("mul", (a[axes], state), dtype), b[axes]), dtype)
+    # the first coefficient has nothing to scale: infinity times 0 would be NaN
+    first = apply_function("eq", (axes[op.axis], index_const(0)), "bool")
+    step = select(first, cast(b[axes], dtype), step)
     prefix = Prefix((out.buffer,), axes, axes[op.axis], (state,), (const(0, dtype),), (step,))
     return (*fits(a, b.shape), prefix)
 

@@ -1,0 +1,38 @@
+"""The rows of the benchmark, one process for all of them: what is kept in the store is found again, and calls leave nothing behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+FOLDER = Path(__file__).parents[2] / "benchmarks"
+PROGRAM = Path(__file__).parent / "every_row.py"
+pytestmark = pytest.mark.needs_compiler
+if not FOLDER.exists():
+    pytest.skip("no checkout here", allow_module_level=True)
+
+
+def rows(store, calls):
+    """What the program says of each row, by name."""
+    environment = {**os.environ, "TCORE_FLAGS": f"base_compiledir={store}", "TCORERC": os.devnull}
+    command = [sys.executable, "-P", str(PROGRAM), str(FOLDER), str(calls)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600, env=environment, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    return {line["row"]: line for line in map(json.loads, done.stdout.splitlines())}
+
+
+@pytest.mark.backends("cpu")
+def test_second_process_starts_no_compiler(tmp_path, backend):
+    """Every row in the same process, twice; and in the second, 10,000 calls leave no memory, no objects and no references."""
+    first, second = rows(tmp_path, 0), rows(tmp_path, 10_000)
+    assert len(second) > 10
+    assert sum(bool(line["started"]) for line in first.values()) > 5, "the first process has to compile"
+    assert {name: line["started"] for name, line in second.items() if line["started"]} == {}
+    # the allocator may take a page more; what one call in ten leaves would be more than this
+    assert {name: line["grown"] for name, line in second.items() if line["grown"]["resident"] > 256 * 1024} == {}
+    assert {name: line["grown"] for name, line in second.items() if line["grown"]["blocks"] > 50 or line["grown"]["references"]} == {}
