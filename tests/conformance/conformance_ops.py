@@ -273,7 +273,7 @@ case(
 )  # fmt: skip
 
 # --- scalar ops, of which the table of cases and the programs of kernels say more
-_ON_INTEGERS = (scalar.invert, scalar.and_, scalar.or_, scalar.xor)
+_ON_INTEGERS = [op for op in SCALAR_OPS if type(op).__module__ == "tcore.scalar.bitwise"]
 _PARTLY = (scalar.chi2sf, scalar.polygamma)
 NUMBERS = {arity: [op for op in SCALAR_OPS if op.nin == arity and op not in (*_ON_INTEGERS, *_PARTLY, scalar.arccosh)] for arity in (1, 2, 3, -1)}
 case(
@@ -294,7 +294,7 @@ case(
 )  # fmt: skip
 case(
     "bits",
-    lambda x, y: [Elemwise(scalar.invert)(x), *(Elemwise(op)(x, y) for op in _ON_INTEGERS[1:])],
-    lambda x, y: [~x, x & y, x | y, x ^ y],
+    lambda x, y: [Elemwise(op)(*(x, y)[: 1 if op == scalar.invert else 2]) for op in _ON_INTEGERS],
+    None,
     COUNTS, COUNTS[::-1] + 2,
 )  # fmt: skip
