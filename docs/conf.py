@@ -11,7 +11,7 @@ author = "The tcore developers"
 copyright = "2026, the tcore developers"
 version = release = version_of("tcore")
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.viewcode", "op_list", "optimization_catalogue"]
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.viewcode", "op_coverage", "op_list", "optimization_catalogue"]
 source_suffix = {".md": "markdown"}
 exclude_patterns = ["_build", "speed/results.md"]  # the latter is part of speed.md
 myst_enable_extensions = ["colon_fence", "dollarmath"]

@@ -106,3 +106,9 @@ class CpuBackend:
     def tags(self) -> tuple[str, ...]:
         """No optimizations beyond those of the mode."""
         return ()
+
+    def native_ops(self) -> tuple[type, ...]:
+        """The ops that need no kernel: views, shapes, and products through BLAS."""
+        from tcore_cpu.native_steps import native_steps
+
+        return tuple(native_steps(blas=True))

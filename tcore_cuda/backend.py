@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tcore.gpuarray.linker import DeviceLinker
+from tcore.gpuarray.products import multiplied_ops
 from tcore.link import Linker
 
 __all__ = ["CudaBackend"]
@@ -28,3 +29,7 @@ class CudaBackend:
     def tags(self) -> tuple[str, ...]:
         """The lifting optimizations."""
         return ("cuda",)
+
+    def native_ops(self) -> tuple[type, ...]:
+        """The products, which kernels of their own compute; everything else goes by its lowering."""
+        return multiplied_ops()

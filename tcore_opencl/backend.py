@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tcore.gpuarray.linker import DeviceLinker
+from tcore.gpuarray.products import multiplied_ops
 from tcore.gpuarray.runtime import DeviceError
 from tcore.link import Linker
 
@@ -33,3 +34,7 @@ class OpenCLBackend:
     def tags(self) -> tuple[str, ...]:
         """The lifting optimizations."""
         return ("opencl",)
+
+    def native_ops(self) -> tuple[type, ...]:
+        """The products, which kernels of their own compute; everything else goes by its lowering."""
+        return multiplied_ops()

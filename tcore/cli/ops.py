@@ -17,7 +17,7 @@ from tcore.records import frozen
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["OpEntry", "all_ops", "command"]
+__all__ = ["OpEntry", "all_ops", "command", "core_ops"]
 
 #: packages of the core with ops in them
 _PACKAGES = ("compile", "gpuarray", "gradient", "printing", "scalar", "tensor")
@@ -60,11 +60,11 @@ def all_ops() -> list[OpEntry]:
     plugins = manager()
     plugins.load_all()
     found = {resolve(spec.load): plugin for plugin, spec in plugins.tables.of(OpSpec)}
-    found.update((cls, "tcore") for cls in _core_ops() if found.get(cls) in (None, "tensor"))
+    found.update((cls, "tcore") for cls in core_ops() if found.get(cls) in (None, "tensor"))
     return sorted((_entry(cls, plugin) for cls, plugin in found.items()), key=lambda e: (e.plugin != "tcore", e.plugin, e.module, e.name))
 
 
-def _core_ops() -> Iterator[type]:
+def core_ops() -> Iterator[type]:
     """Classes of ops in the core that are no base of others."""
     from tcore.graph import Op
 
@@ -101,8 +101,12 @@ def _entry(cls: Any, plugin: str) -> OpEntry:
 
 @click.command("ops")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def command(as_json: bool) -> None:
+@click.option("--coverage", "as_coverage", is_flag=True, help="Of the core's ops: what there is of each, and why not where something is not.")
+def command(as_json: bool, as_coverage: bool) -> None:
     """List ops: name, module, what they compute, whether they have a gradient and an R_op of their own."""
+    if as_coverage:
+        _print_coverage(as_json)
+        return
     rows = all_ops()
     if as_json:
         click.echo(json.dumps([asdict(row) for row in rows], indent=2))
@@ -111,3 +115,21 @@ def command(as_json: bool) -> None:
         has = ", ".join(name for name, there in (("gradient", row.gradient), ("R_op", row.r_op)) if there) or "no gradient"
         click.echo(f"{row.module}.{row.name} ({has}): {row.summary}")
     click.echo(f"{len(rows)} ops")
+
+
+def _print_coverage(as_json: bool) -> None:
+    from tcore.testing.coverage import columns, coverage
+
+    rows, headings = coverage(), columns()
+    if as_json:
+        click.echo(json.dumps([row.as_dict() for row in rows], indent=2))
+        return
+    name_width = max(len(f"{row.module}.{row.name}") for row in rows)
+    widths = [max(len(heading), *(len(row.cells[heading]) for row in rows)) for heading in headings]
+    click.echo("  ".join([" " * name_width, *(f"{heading:<{width}}" for heading, width in zip(headings, widths, strict=True))]).rstrip())
+    for row in rows:
+        cells = (f"{row.cells[heading] or '-':<{width}}" for heading, width in zip(headings, widths, strict=True))
+        click.echo("  ".join([f"{row.module}.{row.name}".ljust(name_width), *cells]).rstrip())
+        for reason, lacking in row.grouped_reasons().items():
+            click.echo(f"    no {', '.join(lacking)}: {reason}")
+    click.echo(f"{len(rows)} ops, {sum(bool(cell) for row in rows for cell in row.cells.values())} of {len(rows) * len(headings)} cells filled")

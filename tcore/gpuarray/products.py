@@ -15,7 +15,7 @@ from tcore.graph import Apply, Op
 from tcore.tensor.blas import Dot22, Dot22Scalar, Gemm, Gemv, Ger
 from tcore.tensor.dot import Dot
 
-__all__ = ["GpuDot22", "GpuGemm", "GpuGemv", "GpuGer", "GpuProduct", "product_form", "takes"]
+__all__ = ["GpuDot22", "GpuGemm", "GpuGemv", "GpuGer", "GpuProduct", "multiplied_ops", "product_form", "takes"]
 
 
 class GpuProduct(GpuOp):
@@ -119,6 +119,11 @@ def product_form(op: Op) -> GpuProduct | None:
         if cls in _PRODUCTS:
             return _PRODUCTS[cls](op)
     return None
+
+
+def multiplied_ops() -> tuple[type[Op], ...]:
+    """The ops of the host that have a product as their form on devices."""
+    return tuple(_PRODUCTS)
 
 
 def takes(dtypes: Sequence[str]) -> bool:

@@ -37,17 +37,19 @@ def find(name: str, count: int) -> str:
 
 
 # Euler-Maclaurin: terms up to q > 9, then the integral, half a term and eleven terms with Bernoulli numbers, each of which is
-# less than the last by a factor of about (s + 2k)^2 / (2 pi q)^2.
+# less than the last by a factor of about (s + 2k)^2 / (2 pi q)^2. The text is C, OpenCL C and CUDA C: functions of OpenCL C have no static
+# variables, CUDA C has no INFINITY without a header.
 ZETA = """\
 /* The sum of (q + k)^-s over k >= 0, for s > 1. */
 static double tc_zeta(double s, double q)
 {
-    static const double bernoulli[] = {1.0 / 6, -1.0 / 30, 1.0 / 42, -1.0 / 30, 5.0 / 66, -691.0 / 2730, 7.0 / 6, -3617.0 / 510,
-                                       43867.0 / 798, -174611.0 / 330, 854513.0 / 138};
+    const double zero = 0, infinite = 1 / zero, undefined = zero / zero;
+    const double bernoulli[] = {1.0 / 6, -1.0 / 30, 1.0 / 42, -1.0 / 30, 5.0 / 66, -691.0 / 2730, 7.0 / 6, -3617.0 / 510,
+                                43867.0 / 798, -174611.0 / 330, 854513.0 / 138};
     if (s != s || q != q) return s + q;
-    if (s <= 1) return s == 1 ? INFINITY : NAN;
-    if (q <= 0 && q == floor(q)) return INFINITY;
-    if (q <= 0 && s != floor(s)) return NAN;
+    if (s <= 1) return s == 1 ? infinite : undefined;
+    if (q <= 0 && q == floor(q)) return infinite;
+    if (q <= 0 && s != floor(s)) return undefined;
     if (q > 1e8) return (1 / (s - 1) + 1 / (2 * q)) * pow(q, 1 - s);
     double sum = 0;
     for (; q <= 9 || q < 2 * s / 3; q += 1) {

@@ -31,3 +31,27 @@ def test_text():
     lines = CliRunner().invoke(main, ["ops"]).output.splitlines()
     assert "tcore.tensor.reshape.Reshape (gradient, R_op): " in "\n".join(lines)
     assert lines[-1] == f"{len(lines) - 1} ops"
+
+
+def test_coverage():
+    """What there is of each op, and why not; the backends that are installed have a column each."""
+    done = CliRunner().invoke(main, ["ops", "--coverage", "--json"])
+    assert done.exit_code == 0, done.output
+    rows = {f"{row['module']}:{row['name']}": row for row in json.loads(done.output)}
+    assert {spec.load for spec in tcore_ops()} <= set(rows)
+    exp, sort, gemm = (rows[f"tcore.{name}"] for name in ("scalar.exponential:Exp", "tensor.sorting:SortOp", "tensor.blas:Gemm"))
+    assert exp["cells"] == {
+        "perform": "impl", "infer_shape": "Elemwise", "grad": "own", "R_op": "grad", "lowering": "loop", "cpu": "kernel", "opencl": "kernel", "cuda": "kernel",
+    }  # fmt: skip
+    assert exp["reasons"] == {}
+    assert (sort["cells"]["grad"], sort["cells"]["lowering"]) == ("own", "")
+    assert set(sort["reasons"]) == {"lowering", "cpu", "opencl", "cuda"}
+    assert (gemm["cells"]["cpu"], gemm["cells"]["cuda"]) == ("native", "native")
+
+
+def test_coverage_as_text():
+    """A line for each op; below it, one for each reason."""
+    lines = CliRunner().invoke(main, ["ops", "--coverage"]).output.splitlines()
+    assert lines[0].split() == ["perform", "infer_shape", "grad", "R_op", "lowering", "cpu", "opencl", "cuda"]
+    assert "    no lowering, cpu, opencl, cuda: LAPACK through SciPy: runs in Python on every backend" in lines
+    assert lines[-1].endswith("cells filled")

@@ -1,0 +1,86 @@
+"""Why an op of the core lacks something: for each empty cell of the table of :mod:`tcore.testing.coverage`.
+
+A test fails for an empty cell without a reason, and for a reason whose cell is filled. What is said of ``lowering`` holds for the backends as well,
+where they say nothing else, and what is said of ``grad`` holds for ``R_op``.
+"""
+
+from __future__ import annotations
+
+__all__ = ["REASONS"]
+
+#: (what is missing, why, the module below ``tcore``, ops in it)
+_STATEMENTS: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
+    # --- what is no work on arrays
+    ("lowering", "copies whatever Type its input has; among kernels, arrays are copied by the backend", "compile.copy_ops", ("DeepCopyOp",)),
+    ("opencl cuda", "device arrays are copied by the Type; no kernel is needed", "compile.copy_ops", ("DeepCopyOp",)),
+    ("lowering", "a view: nothing is computed", "compile.copy_ops", ("OutputGuard",)),
+    ("opencl cuda", "a view of the value where it lies: nothing is computed", "compile.copy_ops", ("OutputGuard",)),
+    ("infer_shape", "the user's function decides: as_op takes infer_shape as an argument", "compile.copy_ops", ("FromFunctionOp",)),
+    ("grad", "a Python function says nothing of its derivative", "compile.copy_ops", ("FromFunctionOp",)),
+    ("lowering", "a Python function runs in Python", "compile.copy_ops", ("FromFunctionOp",)),
+    ("lowering", "a view that changes the gradient only: optimization takes it out", "gradient.shaping",
+     ("ConsiderConstant", "DisconnectedGrad", "GradClip", "GradScale", "UndefinedGrad")),
+    ("lowering", "a loop over whole graphs: each iteration is a function of its own, whose nodes are lowered", "gradient.rows", ("Rows",)),
+    ("lowering", "stops in Python's debugger", "printing.breakpoint", ("PdbBreakpoint",)),
+    ("lowering", "prints, or calls a function of the user, in Python", "printing.print_op", ("Print",)),
+    ("lowering", "hands on its input and raises with the user's text: Python raises; optimization takes out what is known to hold",
+     "tensor.assertion", ("Assert",)),
+    ("lowering", "a promise to optimizations, which take it out", "tensor.linalg.hints", ("Hint",)),
+    ("lowering", "slices are no arrays: an index takes its parts, and optimization takes it out", "tensor.type_other", ("MakeSlice",)),
+    ("infer_shape", "a slice has no shape", "tensor.type_other", ("MakeSlice",)),
+    # --- memory and shapes, which linkers do without a kernel
+    ("lowering", "allocates, computes nothing: the linker reserves the memory", "tensor.alloc", ("AllocEmpty",)),
+    ("opencl cuda", "the host asks for the memory, and what fills it is a kernel", "tensor.alloc", ("AllocEmpty",)),
+    ("lowering", "another shape of the same memory: the linker makes the view, that of the host where the array is on a device", "tensor.reshape", ("Reshape",)),
+    ("lowering", "lengths, which the host knows before anything runs", "tensor.shape", ("Shape", "Shape_i")),
+    ("lowering", "a view with a check of lengths, which the host makes", "tensor.shape", ("SpecifyShape",)),
+    ("lowering", "a view, or a copy by NumPy where the memory is not in order", "tensor.manipulation", ("CpuContiguous",)),
+    ("lowering", "a view of a diagonal, which NumPy makes", "tensor.diagonals", ("ExtractDiag",)),
+    ("lowering", "NumPy fills the diagonals of an array of any number of axes: runs in Python", "tensor.diagonals", ("AllocDiag",)),
+    # --- libraries
+    ("lowering", "SciPy's function, called by address: there is no formula of a few operations; device arrays come to the host for it",
+     "scalar.special", ("Chi2SF", "Erfcinv", "Erfcx", "Erfinv", "I0", "I1", "J0", "J1", "Psi")),
+    ("lowering", "a product of matrices is no loop worth generating: BLAS computes it, and on devices a kernel in blocks", "tensor.blas",
+     ("Dot22", "Dot22Scalar", "Gemm", "Gemv", "Ger")),
+    ("lowering", "a product of matrices is no loop worth generating: BLAS computes it, and on devices a kernel in blocks", "tensor.dot", ("Dot",)),
+    ("lowering", "a BLAS product for each item, by NumPy", "tensor.dot", ("BatchedDot",)),
+    ("lowering", "scipy.fft, with its threads", "tensor.fft", ("InverseRealFFT", "RealFFT")),
+    *(("lowering", "LAPACK through SciPy: runs in Python on every backend", f"tensor.linalg.{file}", names) for file, names in (
+        ("cholesky", ("Cholesky", "CholeskyGrad")), ("determinant", ("Det",)), ("eigen", ("Eig", "Eigh", "EighGrad", "Eigvalsh", "EigvalshGrad")),
+        ("exponential", ("Expm", "ExpmGrad")), ("factorizations", ("QRFull", "QRIncomplete", "SVD")),
+        ("inverse", ("MatrixInverse", "MatrixPinv", "TensorInv")), ("solve", ("Solve", "TensorSolve")),
+    )),
+    ("grad", "is itself a gradient, as one numeric op; the gradient of the first op built of symbolic ops has further ones", "tensor.linalg.cholesky", ("CholeskyGrad",)),
+    ("grad", "is itself a gradient, as one numeric op", "tensor.linalg.eigen", ("EighGrad",)),
+    ("lowering", "NumPy's sort, which is no loop over elements", "tensor.sorting", ("ArgSortOp", "SortOp")),
+    ("lowering", "a search by halves for each value, by NumPy", "tensor.searching", ("SearchsortedOp",)),
+    ("lowering", "draws from a NumPy generator: its numbers are NumPy's own, in NumPy's order", "tensor.random.function", ("RandomFunction",)),
+    ("lowering", "integers checked against lengths by NumPy, in three modes and two orders: runs in Python", "tensor.index_tricks",
+     ("RavelMultiIndex", "UnravelIndex")),
+    ("lowering", "each choice depends on those before it: NumPy goes through them", "tensor.random.from_uniform", ("ChoiceFromUniform",)),
+    ("lowering", "products of integers wider than 64 bits: Python's, once for each seed", "tensor.random.mrg_op", ("DotModulo",)),
+    ("lowering", "a table that is computed once and kept", "tensor.random.mrg_op", ("MRGSteps",)),
+    # --- lengths that depend on the data
+    ("infer_shape", "the length depends on the data", "tensor.indexing", ("MaskIndices",)),
+    ("infer_shape", "the length depends on the data", "tensor.searching", ("BinCount",)),
+    ("lowering", "data-dependent length: runs in Python", "tensor.indexing", ("MaskIndices",)),
+    ("lowering", "data-dependent length: runs in Python", "tensor.searching", ("BinCount", "Unique")),
+    ("lowering", "the length is the sum of the counts: runs in Python", "tensor.manipulation", ("Repeat",)),
+    # --- input and output
+    ("infer_shape", "the file decides", "tensor.io.files", ("LoadFromDisk",)),
+    ("lowering", "reads a file: Python does", "tensor.io.files", ("LoadFromDisk",)),
+    ("infer_shape", "requests and signs that something is done have no shape", "tensor.io.mpi", ("MPISend", "MPISendWait")),
+    ("lowering", "speaks to other processes through mpi4py", "tensor.io.mpi", ("MPIRecv", "MPIRecvWait", "MPISend", "MPISendWait")),
+)  # fmt: skip
+
+
+def _by_op() -> dict[str, dict[str, str]]:
+    found: dict[str, dict[str, str]] = {}
+    for columns, reason, module, names in _STATEMENTS:
+        for name in names:
+            found.setdefault(f"tcore.{module}:{name}", {}).update(dict.fromkeys(columns.split(), reason))
+    return found
+
+
+#: ``module:Class`` -> column -> reason
+REASONS: dict[str, dict[str, str]] = _by_op()

@@ -1,0 +1,110 @@
+"""Every op of the core passes the kit, on every backend; the table of what there is of each says what is so."""
+
+from __future__ import annotations
+
+import pytest
+from conformance_cases import CASES
+from conformance_ops import OPS
+
+from tcore.codegen.lowering import NotLowered
+from tcore.codegen.tables import lowering_table
+from tcore.graph import io_toposort
+from tcore.tensor.io import mpi
+from tcore.testing import conformance
+from tcore.testing.coverage import coverage
+from tcore.testing.reasons import REASONS
+
+
+class Request:
+    """A transfer that is done when it is waited for."""
+
+    def __init__(self, data=None):
+        self.data = data
+
+    def wait(self):
+        if self.data is not None:
+            self.data[...] = 1
+
+
+class Loopback:
+    """In the place of other processes: takes what is sent, sends ones."""
+
+    def Isend(self, data, dest, tag):
+        return Request()
+
+    def Irecv(self, data, source, tag):
+        return Request(data)
+
+
+@pytest.fixture(autouse=True)
+def communicator(monkeypatch):
+    monkeypatch.setattr(mpi, "communicator", Loopback)
+
+
+@pytest.mark.parametrize("case", OPS, ids=str)
+def test_values(backend, case):
+    """The backend agrees with ``perform``, and that with NumPy or SciPy."""
+    conformance.check_backend(case)
+
+
+@pytest.mark.backends("numpy")
+@pytest.mark.parametrize("case", [*CASES, *OPS], ids=str)
+def test_promises(backend, case):
+    """Equality, pickles, views, what is overwritten, shapes."""
+    conformance.check_values(case)
+    conformance.check_declared_changes(case)
+    conformance.check_infer_shape(case)
+
+
+@pytest.mark.backends("numpy")
+@pytest.mark.parametrize("case", [case for case in OPS if case.gradient], ids=str)
+def test_derivatives(backend, case):
+    """Finite differences agree."""
+    conformance.check_gradient(case)
+
+
+def _with_inner(op):
+    """The op and those that it applies to elements."""
+    yield op
+    for inner in getattr(op, "inner_ops", ()):
+        yield from _with_inner(inner)
+
+
+def _nodes(case):
+    return io_toposort(*case.graph())
+
+
+def test_every_op_has_a_case():
+    """The ops of the table are those of the cases: a new op needs one."""
+    used = {type(op) for case in (*CASES, *OPS) for node in _nodes(case) for op in _with_inner(node.op)}
+    names = {f"{cls.__module__}:{cls.__qualname__}" for cls in used}
+    missing = {row.reference for row in coverage()} - names
+    assert missing == set(), f"no case in tests/conformance/conformance_ops.py: {sorted(missing)}"
+
+
+def test_every_empty_cell_has_a_reason():
+    """And no cell that is filled."""
+    rows = {row.reference: row for row in coverage()}
+    bare = [f"{row.reference}: {column}" for row in rows.values() for column, cell in row.cells.items() if not cell and not row.reasons.get(column)]
+    assert bare == [], "state the reason in tcore/testing/reasons.py, or fill the cell"
+    assert set(REASONS) <= set(rows), "reasons for ops that are not there"
+    idle = [f"{name}: {column}" for name, reasons in REASONS.items() for column in reasons if rows[name].cells.get(column)]
+    assert idle == [], "these cells are filled: take their reasons out of tcore/testing/reasons.py"
+
+
+def test_lowerings_are_as_the_table_says():
+    """Of the cases of an op with a lowering, at least one lowers; of an op without, none does."""
+    table, lowered, tried = lowering_table(()), set(), set()
+    for case in (*CASES, *OPS):
+        for node in _nodes(case):
+            ops = {f"{type(op).__module__}:{type(op).__qualname__}" for op in _with_inner(node.op)}
+            tried |= ops
+            try:
+                table.lower(node)
+            except NotLowered:
+                continue
+            lowered |= ops
+    stated = {row.reference for row in coverage() if row.cells["lowering"]}
+    on_complex = {f"tcore.scalar.complex_parts:{name}" for name in ("Complex", "ComplexFromPolar")}  # kernels have no complex numbers
+    assert (stated & tried) - lowered <= on_complex
+    assert lowered <= stated | {"tcore.compile.copy_ops:ViewOp", "tcore.gradient.shaping:ZeroGrad"}
