@@ -9,7 +9,7 @@ import numpy as np
 from tcore.scalar.op import MathOp
 from tcore.scalar.preferences import upcast_to_bitwise
 
-__all__ = ["AND", "OR", "XOR", "Invert", "and_", "invert", "or_", "xor"]
+__all__ = ["AND", "OR", "XOR", "Invert", "LeftShift", "RightShift", "and_", "invert", "left_shift", "or_", "right_shift", "xor"]
 
 
 class Bitwise(MathOp):
@@ -58,7 +58,39 @@ class Invert(Bitwise):
     associative = False
 
 
+class _Shift(Bitwise):
+    """What shifts share: integers only; a count of at least the width leaves no bit of ``x``."""
+
+    nin = 2
+    commutative = False
+    associative = False
+
+    @staticmethod
+    def output_types_preference(*types: Any) -> Any:
+        """The common integer type."""
+        (common,) = upcast_to_bitwise(*types)
+        if common.dtype == "bool":
+            raise TypeError("a shift moves the bits of integers, got two bools")
+        return (common,)
+
+
+class LeftShift(_Shift):
+    """x << y: ``x`` times two to the power of ``y``, without the bits that leave its dtype."""
+
+    numpy = np.left_shift
+    loop_name = "shift_left"
+
+
+class RightShift(_Shift):
+    """x >> y: ``x`` over two to the power of ``y``, rounded down."""
+
+    numpy = np.right_shift
+    loop_name = "shift_right"
+
+
 and_ = AND()
 or_ = OR()
 xor = XOR()
 invert = Invert(name="invert")
+left_shift = LeftShift(name="left_shift")
+right_shift = RightShift(name="right_shift")

@@ -138,6 +138,18 @@ class _scalar_py_operators:
     def __rxor__(self, other: Any) -> Any:
         return bitwise.xor(other, self)
 
+    def __lshift__(self, other: Any) -> Any:
+        return bitwise.left_shift(self, other)
+
+    def __rlshift__(self, other: Any) -> Any:
+        return bitwise.left_shift(other, self)
+
+    def __rshift__(self, other: Any) -> Any:
+        return bitwise.right_shift(self, other)
+
+    def __rrshift__(self, other: Any) -> Any:
+        return bitwise.right_shift(other, self)
+
     def __ceil__(self) -> Any:
         return rounding.ceil(self)
 

@@ -16,11 +16,12 @@ from tcore.tensor.type import TensorType
 from tcore.tensor.values import refuse_masked
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from types import TracebackType
 
     from tcore.tensor.var import TensorConstant, TensorVariable
 
-__all__ = ["AsTensorError", "as_tensor_variable", "autocast_float", "autocast_float_as", "autocast_int", "constant"]
+__all__ = ["AsTensorError", "NumpyAutocaster", "as_tensor_variable", "autocast_float", "autocast_float_as", "autocast_int", "constant"]
 
 
 class AsTensorError(TypeError):
@@ -72,7 +73,21 @@ def _array_of(x: Any, dtype: str | None) -> np.ndarray:
             return _policy.cast(x)
         return autocast(x)
     value = np.array(x)  # a copy: later changes of x must not reach the graph
+    if config.cast_policy == "numpy+floatX" and config.floatX == "float32" and value.dtype == np.float64 and _is_untyped(x):
+        value = value.astype("float32")
     return value if value.dtype.isnative else value.astype(value.dtype.newbyteorder("="))
+
+
+def _is_untyped(x: Any) -> bool:
+    """Whether these are Python's own numbers, in lists: nobody asked for float64."""
+    stack = [x]
+    while stack:
+        value = stack.pop()
+        if isinstance(value, (list, tuple)):
+            stack.extend(value)
+        elif isinstance(value, np.generic) or not isinstance(value, (int, float)):
+            return False
+    return True
 
 
 def as_tensor_variable(x: Any, name: str | None = None, ndim: int | None = None) -> TensorVariable:
@@ -163,11 +178,14 @@ def _brief(x: Any) -> str:
     return text if len(text) <= 60 else text[:57] + "..."
 
 
-class NumericAutocast:
-    """The dtypes that Python numbers of one kind may become: the first that holds a value exactly, else the last."""
+class NumpyAutocaster:
+    """The dtypes that Python numbers may become: the first that holds a value exactly, else the last.
 
-    def __init__(self) -> None:
-        self.dtypes: tuple[str, ...] | None = None
+    ``NumpyAutocaster(("float16", "float32"))(0.5)`` is a float16 array. Without dtypes the policy of ``config.cast_policy`` decides.
+    """
+
+    def __init__(self, dtypes: Sequence[str] | None = None) -> None:
+        self.dtypes = None if dtypes is None else tuple(dtypes)
 
     def cast(self, value: float) -> np.ndarray:
         """``value`` in the first fitting dtype."""
@@ -184,7 +202,7 @@ class NumericAutocast:
         return self.cast(value) if self.dtypes is not None else autocast(value)
 
 
-_policy = autocast_float = NumericAutocast()
+_policy = autocast_float = NumpyAutocaster()
 autocast_int = autocast
 
 

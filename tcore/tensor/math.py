@@ -71,6 +71,7 @@ __all__ = [
     "j0",
     "j1",
     "le",
+    "left_shift",
     "log",
     "log1p",
     "log2",
@@ -88,6 +89,7 @@ __all__ = [
     "psi",
     "rad2deg",
     "real",
+    "right_shift",
     "round",
     "round_half_away_from_zero",
     "round_half_to_even",
@@ -151,6 +153,8 @@ and_ = bitwise_and = _elemwise(scalar.and_, "and_")
 or_ = bitwise_or = _elemwise(scalar.or_, "or_")
 xor = bitwise_xor = _elemwise(scalar.xor, "xor")
 invert = bitwise_not = _elemwise(scalar.invert, "invert")
+left_shift = _elemwise(scalar.left_shift, "left_shift")
+right_shift = _elemwise(scalar.right_shift, "right_shift")
 
 # rounding
 ceil = _elemwise(scalar.ceil, "ceil")

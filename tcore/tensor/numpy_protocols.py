@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math as python_math
 from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
 from types import MappingProxyType
 from typing import Any
 
@@ -37,14 +38,31 @@ def _hypot(x: Any, y: Any) -> Any:
     return T.switch(T.isinf(large), large, large * T.sqrt(1 + ratio * ratio))
 
 
+def _sign(x: Any) -> Any:
+    x = T.as_tensor_variable(x)
+    if not x.type.dtype.startswith("complex"):
+        return T.sgn(x)
+    size = abs(x)
+    return T.switch(T.eq(size, 0), x, x / T.switch(T.eq(size, 0), 1, size))
+
+
+def _signbit(x: Any) -> Any:
+    """Zeros have a sign, which their reciprocal shows. NaN counts as positive."""
+    x = T.as_tensor_variable(x)
+    if not x.type.dtype.startswith("float"):
+        return T.lt(x, 0)
+    return T.switch(T.eq(x, 0), T.lt(T.inv(x), 0), T.lt(x, 0))
+
+
 #: ufunc -> function of its operands
 UFUNCS: Mapping[np.ufunc, Callable[..., Any]] = MappingProxyType(
     {
         # arithmetic
         np.add: T.add, np.subtract: T.sub, np.multiply: T.mul, np.divide: T.true_div, np.floor_divide: T.int_div, np.remainder: T.mod,
         np.power: T.pow, np.float_power: lambda x, y: T.pow(T.cast(x, "float64"), y), np.divmod: T.divmod, np.matmul: T.matmul, np.vecdot: T.vecdot,
-        np.negative: T.neg, np.positive: T.tensor_copy, np.absolute: T.abs_, np.fabs: T.abs_, np.sign: T.sgn, np.reciprocal: T.inv,
+        np.negative: T.neg, np.positive: T.tensor_copy, np.absolute: T.abs_, np.fabs: T.abs_, np.sign: _sign, np.signbit: _signbit, np.reciprocal: T.inv,
         np.square: T.sqr, np.sqrt: T.sqrt, np.cbrt: lambda x: T.sgn(x) * abs(x) ** (1 / 3), np.conjugate: T.conj,
+        np.copysign: lambda x, y: T.switch(_signbit(y), -abs(T.as_tensor_variable(x)), abs(T.as_tensor_variable(x))),
         np.maximum: T.maximum, np.minimum: T.minimum,
         np.fmax: lambda x, y: T.switch(T.isnan(x), y, T.switch(T.isnan(y), x, T.maximum(x, y))),
         np.fmin: lambda x, y: T.switch(T.isnan(x), y, T.switch(T.isnan(y), x, T.minimum(x, y))),
@@ -61,7 +79,7 @@ UFUNCS: Mapping[np.ufunc, Callable[..., Any]] = MappingProxyType(
         np.logical_and: lambda x, y: T.and_(_truth(x), _truth(y)), np.logical_or: lambda x, y: T.or_(_truth(x), _truth(y)),
         np.logical_xor: lambda x, y: T.xor(_truth(x), _truth(y)), np.logical_not: lambda x: T.eq(x, 0),
         # bits
-        np.bitwise_and: T.and_, np.bitwise_or: T.or_, np.bitwise_xor: T.xor, np.invert: T.invert,
+        np.bitwise_and: T.and_, np.bitwise_or: T.or_, np.bitwise_xor: T.xor, np.invert: T.invert, np.left_shift: T.left_shift, np.right_shift: T.right_shift,
         # whole numbers
         np.floor: T.floor, np.ceil: T.ceil, np.trunc: T.trunc, np.rint: T.round_half_to_even,
     }
@@ -202,6 +220,17 @@ def _split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
     return parts
 
 
+def _standard(name: str) -> Callable[..., Any]:
+    """A function that NumPy has from the array API standard: its meaning is in our namespace of that, which is made of the tables here."""
+
+    def call(*args: Any, **options: Any) -> Any:
+        home, _, function = name.rpartition(".")
+        return getattr(import_module(f"tcore.tensor.xp{home and '.'}{home}"), function)(*args, **options)
+
+    call.__name__ = name
+    return call
+
+
 #: function -> what it means
 FUNCTIONS: Mapping[Any, Callable[..., Any]] = MappingProxyType(
     {
@@ -238,6 +267,15 @@ FUNCTIONS: Mapping[Any, Callable[..., Any]] = MappingProxyType(
         np.linalg.svd: lambda a, full_matrices=True, compute_uv=True: T.nlinalg.svd(a, full_matrices, compute_uv),
         np.linalg.qr: lambda a, mode="reduced": T.nlinalg.qr(a, mode), np.linalg.matrix_power: lambda a, n: T.nlinalg.matrix_power(a, n),
         np.linalg.tensorinv: lambda a, ind=2: T.nlinalg.tensorinv(a, ind), np.linalg.tensorsolve: lambda a, b, axes=None: T.nlinalg.tensorsolve(a, b, axes),
+        np.linalg.slogdet: _standard("linalg.slogdet"), np.linalg.svdvals: _standard("linalg.svdvals"), np.linalg.matrix_rank: _standard("linalg.matrix_rank"),
+        np.linalg.vector_norm: _standard("linalg.vector_norm"), np.linalg.matrix_norm: _standard("linalg.matrix_norm"),
+        np.linalg.cross: _standard("linalg.cross"), np.linalg.outer: _standard("linalg.outer"), np.linalg.diagonal: _standard("linalg.diagonal"),
+        np.linalg.trace: _standard("linalg.trace"), np.matrix_transpose: _standard("matrix_transpose"),
+        # of the standard
+        np.cumulative_sum: _standard("cumulative_sum"), np.unstack: _standard("unstack"), np.meshgrid: _standard("meshgrid"),
+        np.broadcast_arrays: _standard("broadcast_arrays"), np.linspace: _standard("linspace"),
+        np.unique_all: _standard("unique_all"), np.unique_counts: _standard("unique_counts"), np.unique_inverse: _standard("unique_inverse"),
+        np.unique_values: _standard("unique_values"),
     }
 )  # fmt: skip
 

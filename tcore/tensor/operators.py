@@ -76,6 +76,12 @@ class _tensor_py_operators:
         """``np.concatenate([x, y])`` builds a graph."""
         return _seldom("numpy_protocols").call_function(function, args, options)
 
+    def __array_namespace__(self, *, api_version: str | None = None) -> Any:
+        """The functions of the Python array API standard: :mod:`tcore.tensor.xp`."""
+        if api_version not in (None, "2021.12", "2022.12", "2023.12"):
+            raise ValueError(f"tcore.tensor.xp follows the array API standard of 2023.12 and those before, not {api_version!r}")
+        return _seldom("xp")
+
     # ------------------------------------------------------------ what the type says
 
     @property
@@ -183,6 +189,18 @@ class _tensor_py_operators:
     def __rxor__(self, other: Any) -> Any:
         return math.xor(other, self)
 
+    def __lshift__(self, other: Any) -> Any:
+        return math.left_shift(self, other)
+
+    def __rlshift__(self, other: Any) -> Any:
+        return math.left_shift(other, self)
+
+    def __rshift__(self, other: Any) -> Any:
+        return math.right_shift(self, other)
+
+    def __rrshift__(self, other: Any) -> Any:
+        return math.right_shift(other, self)
+
     def __add__(self, other: Any) -> Any:
         return _or_not_implemented(math.add, self, other)
 
@@ -284,6 +302,11 @@ class _tensor_py_operators:
     def T(self) -> Any:
         """The transpose: axes in reverse order."""
         return dimshuffle.transpose(self)
+
+    @property
+    def mT(self) -> Any:
+        """The last two axes exchanged: each matrix of a stack transposed."""
+        return dimshuffle.swapaxes(self, -2, -1)
 
     def transpose(self, *axes: Any) -> Any:
         """Axes in the given order, or reversed: ``x.transpose(1, 0)``, ``x.transpose((1, 0))``, ``x.transpose()``."""

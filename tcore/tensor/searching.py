@@ -97,12 +97,13 @@ def searchsorted(x: Any, v: Any, side: Literal["left", "right"] = "left", sorter
 class Unique(Op):
     """The different elements of a tensor, ascending, as a vector; after it, if asked for:
 
-    the index of the first of each, for each element of the flattened tensor which of them it is, how often each occurs.
+    the index of the first of each, for each element of the flattened tensor which of them it is, how often each occurs. ``equal_nan`` takes all NaN for one, otherwise each is an element of its own.
     """
 
     return_index: bool = field(default=False, converter=bool)
     return_inverse: bool = field(default=False, converter=bool)
     return_counts: bool = field(default=False, converter=bool)
+    equal_nan: bool = field(default=True, converter=bool)
 
     def make_node(self, x: Any) -> Apply:
         x = as_tensor_variable(x)
@@ -111,7 +112,7 @@ class Unique(Op):
 
     def perform(self, node: Apply, inputs: Sequence[Any], output_storage: Sequence[list[Any]], params: Any = None) -> None:
         flags = (self.return_index, self.return_inverse, self.return_counts)
-        found: Any = np.unique(inputs[0], *flags)  # type: ignore[call-overload]
+        found: Any = np.unique(inputs[0], *flags, equal_nan=self.equal_nan)  # type: ignore[call-overload]
         values = found if any(flags) else (found,)
         for cell, output, value in zip(output_storage, node.outputs, values, strict=True):
             cell[0] = np.asarray(value, output.type.dtype).reshape(-1)
@@ -128,23 +129,24 @@ class Unique(Op):
         x: Any = inputs[0]
         if x.type.dtype in discrete_dtypes or isinstance(output_grads[0].type, DisconnectedType):
             return [x.zeros_like(dtype=config.floatX if x.type.dtype in discrete_dtypes else None)]
-        first = Unique(return_index=True)(x)[1]  # type: ignore[index]
+        first = Unique(return_index=True, equal_nan=self.equal_nan)(x)[1]  # type: ignore[index]
         return [inc_subtensor(x.flatten().zeros_like()[first], output_grads[0]).reshape(x.shape, ndim=x.type.ndim)]
 
     def R_op(self, inputs: Sequence[Variable], eval_points: Sequence[Variable | None]) -> list[Variable | None]:
         rest: list[Variable | None] = [None] * (self.return_index + self.return_inverse + self.return_counts)
         if eval_points[0] is None:
             return [None, *rest]
-        first = Unique(return_index=True)(inputs[0])[1]  # type: ignore[index]
+        first = Unique(return_index=True, equal_nan=self.equal_nan)(inputs[0])[1]  # type: ignore[index]
         return [eval_points[0].flatten()[first], *rest]  # type: ignore[attr-defined]
 
     def __str__(self) -> str:
-        return f"Unique{{return_index={self.return_index}, return_inverse={self.return_inverse}, return_counts={self.return_counts}}}"
+        flags = f"return_index={self.return_index}, return_inverse={self.return_inverse}, return_counts={self.return_counts}"
+        return f"Unique{{{flags}}}" if self.equal_nan else f"Unique{{{flags}, equal_nan=False}}"
 
 
-def unique(ar: Any, return_index: bool = False, return_inverse: bool = False, return_counts: bool = False) -> Any:
+def unique(ar: Any, return_index: bool = False, return_inverse: bool = False, return_counts: bool = False, equal_nan: bool = True) -> Any:
     """The different elements of ``ar``, ascending; see :class:`Unique` for what the flags add, in this order."""
-    return Unique(return_index, return_inverse, return_counts)(ar)
+    return Unique(return_index, return_inverse, return_counts, equal_nan)(ar)
 
 
 class BinCount(FieldlessOp):

@@ -12,7 +12,7 @@ rng = np.random.default_rng(41)
 REAL = rng.uniform(0.1, 0.9, size=(3, 4))
 OTHER = rng.uniform(1.1, 1.9, size=(3, 4))
 WHOLE = rng.integers(0, 7, size=(3, 4))
-BITS = (np.bitwise_and, np.bitwise_or, np.bitwise_xor, np.invert)
+BITS = (np.bitwise_and, np.bitwise_or, np.bitwise_xor, np.invert, np.left_shift, np.right_shift)
 
 
 def computed(result, *pairs):
@@ -215,6 +215,25 @@ CALLS = {
     np.linalg.matrix_power: [lambda a, b: np.linalg.matrix_power(a[:, :3], 3)],
     np.linalg.tensorinv: [lambda a, b: np.linalg.tensorinv(a[:, :3], ind=1)],
     np.linalg.tensorsolve: [lambda a, b: np.linalg.tensorsolve(a[:, :3], b[:, 0])],
+    np.linalg.slogdet: [lambda a, b: np.linalg.slogdet(-a[:, :3])],
+    np.linalg.svdvals: [lambda a, b: np.linalg.svdvals(a)],
+    np.linalg.matrix_rank: [lambda a, b: np.linalg.matrix_rank(a), lambda a, b: np.linalg.matrix_rank(np.outer(a[0], b[1]))],
+    np.linalg.vector_norm: [lambda a, b: np.linalg.vector_norm(a, axis=1), lambda a, b: np.linalg.vector_norm(a, ord=3)],
+    np.linalg.matrix_norm: [lambda a, b: np.linalg.matrix_norm(a), lambda a, b: np.linalg.matrix_norm(a, ord=1)],
+    np.linalg.cross: [lambda a, b: np.linalg.cross(a, b, axis=0)],
+    np.linalg.outer: [lambda a, b: np.linalg.outer(a[0], b[1])],
+    np.linalg.diagonal: [lambda a, b: np.linalg.diagonal(a, offset=1)],
+    np.linalg.trace: [lambda a, b: np.linalg.trace(a)],
+    np.matrix_transpose: [lambda a, b: np.matrix_transpose(a)],
+    np.cumulative_sum: [lambda a, b: np.cumulative_sum(a, axis=1, include_initial=True)],
+    np.unstack: [lambda a, b: np.unstack(np.stack([a[0, 0], b[1, 1]]))],
+    np.meshgrid: [lambda a, b: np.meshgrid(a[0], b[:, 0]), lambda a, b: np.meshgrid(a[0], b[:, 0], indexing="ij")],
+    np.broadcast_arrays: [lambda a, b: np.broadcast_arrays(a, b[0])],
+    np.linspace: [lambda a, b: np.linspace(a[0, 0], b[0, 0], 5)],
+    np.unique_all: [lambda a, b: np.unique_all(a)],
+    np.unique_counts: [lambda a, b: np.unique_counts(a)],
+    np.unique_inverse: [lambda a, b: np.unique_inverse(a)],
+    np.unique_values: [lambda a, b: np.sort(np.unique_values(a))],
 }
 
 
