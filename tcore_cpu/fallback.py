@@ -381,17 +381,24 @@ class Program:
         return _array_at(address, shape, strides, dtype, frame).copy()
 
 
+class _Memory:
+    """What NumPy reads to make an array over memory that another array, or a frame, keeps."""
+
+    __slots__ = ("__array_interface__", "owner")
+
+    def __init__(self, interface: dict[str, Any], owner: Any) -> None:
+        self.__array_interface__, self.owner = interface, owner
+
+
 def _array_at(address: int, shape: tuple[int, ...], strides: tuple[int, ...], dtype: Any, owner: Any) -> Any:
     if 0 in shape:
         return np.empty(shape, dtype)
     writeable = getattr(getattr(owner, "flags", None), "writeable", True)
-    holder = types.SimpleNamespace(
-        __array_interface__={
-            "version": 3, "data": (address, not writeable), "shape": shape, "strides": strides, "typestr": dtype.str,
-        },
-        owner=owner,
-    )  # fmt: skip
-    return np.asarray(holder)
+    # a value that each call updates in place is a view of the first one, not of the last: else all of them stay
+    while isinstance(getattr(owner, "base", None), _Memory):
+        owner = owner.base.owner
+    interface = {"version": 3, "data": (address, not writeable), "shape": shape, "strides": strides, "typestr": dtype.str}
+    return np.asarray(_Memory(interface, owner))
 
 
 class Entry:

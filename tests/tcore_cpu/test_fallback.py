@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from pathlib import Path
 
@@ -108,3 +109,18 @@ def test_updates_in_place() -> None:
     np.testing.assert_array_equal(w.get_value(), np.arange(4.0) * 2)
     np.testing.assert_array_equal(fixed, np.arange(4.0))
     assert [(report.name, report.count) for report in f.explain().copies] == [("w", 1)]
+
+
+def test_updates_in_place_keep_nothing() -> None:
+    """The thousandth value is a view of the first one, not of all between them."""
+    x, total = T.dvector("x"), tcore.shared(np.zeros(3))
+    f = tcore.function([x], updates=[(total, total + x)])
+    value = np.ones(3)
+    f(value)
+    gc.collect()
+    objects = sys.getallocatedblocks()
+    for _ in range(1000):
+        f(value)
+    gc.collect()
+    assert sys.getallocatedblocks() - objects < 100
+    np.testing.assert_array_equal(total.get_value(), [1001] * 3)
