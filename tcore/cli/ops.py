@@ -2,25 +2,16 @@
 
 from __future__ import annotations
 
-import importlib
 import inspect
 import json
-import pkgutil
-import sys
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 from attrs import asdict
 
 from tcore.records import frozen
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-__all__ = ["OpEntry", "all_ops", "command", "core_ops"]
-
-#: packages of the core with ops in them
-_PACKAGES = ("compile", "gpuarray", "gradient", "printing", "scalar", "tensor")
+__all__ = ["OpEntry", "all_ops", "command"]
 
 
 @frozen
@@ -56,32 +47,13 @@ def all_ops() -> list[OpEntry]:
     from tcore.plugins import OpSpec
     from tcore.plugins.process import manager
     from tcore.plugins.references import resolve
+    from tcore.testing.op_classes import core_ops
 
     plugins = manager()
     plugins.load_all()
     found = {resolve(spec.load): plugin for plugin, spec in plugins.tables.of(OpSpec)}
     found.update((cls, "tcore") for cls in core_ops() if found.get(cls) in (None, "tensor"))
     return sorted((_entry(cls, plugin) for cls, plugin in found.items()), key=lambda e: (e.plugin != "tcore", e.plugin, e.module, e.name))
-
-
-def core_ops() -> Iterator[type]:
-    """Classes of ops in the core that are no base of others."""
-    from tcore.graph import Op
-
-    for package in _PACKAGES:
-        for module in pkgutil.walk_packages(importlib.import_module(f"tcore.{package}").__path__, f"tcore.{package}."):
-            importlib.import_module(module.name)
-    stack, seen = [Op], {Op}
-    while stack:
-        cls = stack.pop()
-        below = [each for each in cls.__subclasses__() if each.__module__.startswith("tcore.")]
-        stack.extend(each for each in below if each not in seen)
-        seen.update(below)
-        base = below or cls.__name__.startswith("_") or cls.__name__.endswith("Base") or cls.__module__ == "tcore.scalar.op"
-        # a class that its module does not have is an older one of a module that was loaded again, or local to a function
-        there = getattr(sys.modules.get(cls.__module__), cls.__qualname__, None) is cls
-        if there and not base and cls.__module__.split(".")[1] in _PACKAGES:
-            yield cls
 
 
 def _entry(cls: Any, plugin: str) -> OpEntry:

@@ -10,7 +10,6 @@ from typing import Any
 
 from attrs import field
 
-from tcore.cli.ops import core_ops
 from tcore.codegen.functions import FUNCTIONS
 from tcore.codegen.lowering import LoweringTable, NotLowered
 from tcore.codegen.scalar_ops import FORMULAS, opaque_code
@@ -23,6 +22,7 @@ from tcore.plugins.references import resolve
 from tcore.records import frozen
 from tcore.scalar.op import MathOp, ScalarOp
 from tcore.scalar.preferences import upgrade_to_float
+from tcore.testing.op_classes import core_ops
 from tcore.testing.reasons import REASONS
 
 __all__ = ["OpCoverage", "columns", "coverage", "reason_for"]

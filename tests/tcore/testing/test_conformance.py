@@ -175,3 +175,10 @@ def test_values_that_are_no_arrays():
 def test_outputs_without_gradient():
     """Only floating ones are differentiated."""
     check_gradient(OpCase(lambda x: [Double()(x), T.gt(x, 0.0)], [np.array([1.0, -1.0])]))
+
+
+def test_ops_that_are_each_their_own():
+    """An op that acts is compared by identity, where its case says so."""
+    check_values(case(NoValue, equal=False))
+    with pytest.raises(AssertionError, match="built twice is not equal"):
+        check_values(case(NoValue))
