@@ -238,12 +238,11 @@ class _Run:
         self.record.nodes_end = len(self.fgraph.apply_nodes)
 
     def one_pass(self) -> bool:
-        """Whether anything changed."""
+        """Whether anything changed; what was tried, refused and taken back is no change."""
         fgraph, optimizer, tracker = self.fgraph, self.optimizer, self.tracker
         this = _Pass()
         self.record.passes.append(this)
         start = perf_counter()
-        count = tracker.count
         for member in optimizer.global_optimizers:
             self._apply_global(member, this)
         tracker.clear()
@@ -255,7 +254,7 @@ class _Run:
             self._apply_global(member, this)
         this.seconds = perf_counter() - start
         this.nodes = len(fgraph.apply_nodes)
-        return tracker.count != count
+        return bool(this.applied)
 
     def _apply_global(self, member: Any, this: _Pass) -> None:
         if self.off and member in self.off:

@@ -209,3 +209,12 @@ def test_compiled(backend, exact):
         check(seed, "special" if exact else "tame", exact, evaluate)
 
     run()
+
+
+def test_a_replacement_that_is_refused_is_not_tried_for_ever():
+    """``m * 1`` cannot become ``m``, which would be overwritten: the optimizer comes to rest all the same."""
+    m = T.dmatrix("m")
+    f = tcore.function([m], T.inc_subtensor((m * 1)[1:], 1.0, inplace=True), accept_inplace=True, mode=tcore.Mode("py", "fast_run"))
+    start = np.zeros((2, 2))
+    np.testing.assert_array_equal(f(start), [[0, 0], [1, 1]])
+    assert not start.any()
