@@ -270,3 +270,33 @@ def test_row_major_copies_L24640(evaluate):
         assert cell[0].flags.c_contiguous
         assert (cell[0] is a) == a.flags.c_contiguous
         np.testing.assert_array_equal(cell[0], a)
+
+
+@pytest.mark.parametrize("dtype", ["uint64", "int64"])
+def test_choosing_by_numbers_beyond_int64(dtype, evaluate):
+    """Out of range in any way: counted modulo the choices, or taken as the nearest."""
+    numbers = np.array([0, 1, 4, np.iinfo(dtype).max], dtype)
+    index = T.TensorType(dtype, (False,))()
+    wrapped, clipped = ([int(number) % 3 for number in numbers], [0, 1, 2, 2])
+    for choices in ([10, 20, 30], np.array([10, 20, 30])[:, None] * np.ones(4, int)):
+        np.testing.assert_array_equal(evaluate(T.choose(index, choices, mode="wrap"), {index: numbers}), 10 * np.array(wrapped) + 10)
+        np.testing.assert_array_equal(evaluate(T.choose(index, choices, mode="clip"), {index: numbers}), 10 * np.array(clipped) + 10)
+
+
+def test_one_hot_rows_of_numbers_that_are_none(evaluate):
+    """Neither too large nor negative ones, which would count from the end."""
+    y = T.lvector()
+    rows = T.extra_ops.to_one_hot(y, 3)
+    np.testing.assert_array_equal(evaluate(rows, {y: [2, 0]}), np.eye(3)[[2, 0]])
+    for number in (3, -1):
+        with pytest.raises(IndexError):
+            evaluate(rows, {y: [0, number]})
+
+
+@pytest.mark.parametrize("dims", [(3.5, 4), 3.0, (T.lscalar("n"), 4.5), ("3", 4)])
+def test_lengths_that_are_no_integers(dims):
+    """Refused, not cut off."""
+    with pytest.raises(TypeError):
+        T.unravel_index(5, dims)
+    with pytest.raises(TypeError):
+        T.ravel_multi_index([1, 2], dims)
