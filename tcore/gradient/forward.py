@@ -166,6 +166,8 @@ def _by_reverse(node: Apply, points: list[Variable | None]) -> list[Variable | N
     result: list[Variable | None] = []
     for seed in seeds:
         tangent = None if seed is None else next(found)
+        if tangent is not None and is_null(tangent):
+            raise ValueError(f"the derivative of {node} in a direction cannot be computed from its gradient: {tangent.type.why_null}")  # type: ignore[attr-defined]
         result.append(tangent if tangent is not None and hasattr(tangent.type, "dtype") else None)
     return result
 

@@ -11,7 +11,7 @@ from tcore.scalar.dtypes import discrete_dtypes
 from tcore.tensor.assertion import Assert
 from tcore.tensor.conversion import as_tensor_variable
 from tcore.tensor.indexing import flatnonzero, set_subtensor, take
-from tcore.tensor.math import and_, clip, eq, ge, lt, switch
+from tcore.tensor.math import and_, clip, eq, ge, lt, minimum, switch
 from tcore.tensor.ranges import arange
 from tcore.tensor.reductions import all as all_true
 
@@ -62,6 +62,10 @@ def choose(a: Any, choices: Any, out: Any = None, mode: str = "raise") -> Variab
 def _in_range(a: Any, count: Any, mode: str) -> Any:
     if a.type.dtype == "bool":
         a = a.astype("int8")
+    count = as_tensor_variable(count)
+    if mode != "raise" and a.type.dtype == "uint64":  # beyond int64 before, within it after
+        count = count.astype("uint64")
+        return (a % count if mode == "wrap" else minimum(a, count - np.uint64(1))).astype("int64")
     if mode == "wrap":
         return a.astype("int64") % count
     if mode == "clip":

@@ -11,10 +11,12 @@ from tcore.graph import Variable
 from tcore.scalar.dtypes import discrete_dtypes
 from tcore.tensor._axes import along, checked_axis
 from tcore.tensor.alloc import integer_scalar, zeros
+from tcore.tensor.assertion import Assert
 from tcore.tensor.conversion import as_tensor_variable
 from tcore.tensor.indexing import set_subtensor
-from tcore.tensor.math import cast, eq, maximum, neq, switch
+from tcore.tensor.math import cast, eq, ge, maximum, neq, switch
 from tcore.tensor.ranges import arange
+from tcore.tensor.reductions import all as all_true
 
 __all__ = ["bartlett", "diff", "to_one_hot"]
 
@@ -72,5 +74,7 @@ def to_one_hot(y: Any, nb_class: Any, dtype: Any = None) -> Variable:
     y = as_tensor_variable(y)
     if y.type.ndim != 1 or y.type.dtype not in discrete_dtypes or y.type.dtype == "bool":
         raise TypeError(f"to_one_hot takes a vector of integers, got {y} of type {y.type}")
+    if y.type.dtype.startswith("int"):  # as an index it would count from the end
+        y = Assert("to_one_hot: a number is negative", IndexError)(y, all_true(ge(y, 0)))
     blank = zeros((y.shape[0], nb_class), dtype=config.floatX if dtype is None else dtype)
     return set_subtensor(blank[arange(y.shape[0]), y], 1)

@@ -36,8 +36,10 @@ def _integers(name: str, x: Any) -> Any:
 
 def _lengths(name: str, dims: Any) -> Any:
     if isinstance(dims, (list, tuple)) and any(isinstance(length, Variable) for length in dims):
-        dims = stack([cast(as_tensor_variable(length), "int64") for length in dims])
-    dims = _integers(name, [dims] if isinstance(dims, (int, np.integer)) else np.asarray(dims, "int64") if isinstance(dims, (list, tuple)) else dims)
+        dims = stack([_integers(name, length) for length in dims])
+    if not isinstance(dims, Variable):
+        dims = np.atleast_1d(np.asarray(dims) if np.size(dims) else np.zeros(0, "int64"))
+    dims = _integers(name, dims)
     if dims.type.ndim != 1:
         raise TypeError(f"{name}: dims is a vector of lengths, got {dims} with {dims.type.ndim} dimensions")
     return dims

@@ -14,6 +14,7 @@ from tcore.records import frozen
 from tcore.scalar.dtypes import upcast
 from tcore.tensor.dot import dot, matrix_dot
 from tcore.tensor.gradients import as_gradient_of, or_zeros
+from tcore.tensor.linalg.cholesky import cholesky
 from tcore.tensor.linalg.inverse import matrix_inverse
 from tcore.tensor.linalg.matrices import (
     adjoint,
@@ -26,7 +27,8 @@ from tcore.tensor.linalg.matrices import (
     reciprocal_gaps,
     triangle_gradient,
 )
-from tcore.tensor.math import cast, conj
+from tcore.tensor.linalg.solve import solve_lower_triangular, solve_upper_triangular
+from tcore.tensor.math import cast, conj, real
 from tcore.tensor.triangles import tril, triu
 from tcore.tensor.type import TensorType
 from tcore.tensor.type_other import NoneConst
@@ -177,16 +179,52 @@ class Eigvalsh(Op):
     def infer_shape(self, node: Apply, shapes: Sequence[Any]) -> list[tuple[Any, ...]]:
         return [(shapes[0][0],)]
 
-    def grad(self, inputs: Sequence[Variable], output_grads: Sequence[Variable]) -> list[Variable]:
-        (a, b), (gw,) = inputs, output_grads
-        gradients: Any = EigvalshGrad(self.lower)(a, b, gw)
-        if b is NoneConst:
-            return [gradients, DisconnectedType()()]
-        return list(gradients)
+    def L_op(self, inputs: Sequence[Variable], outputs: Sequence[Variable], output_grads: Sequence[Variable]) -> list[Variable]:
+        """``v · diag(W) · vᴴ`` for ``a``, ``-v · diag(W ∘ w) · vᴴ`` for ``b``, with W the gradient of the eigenvalues."""
+        (a, b), (w,), (gw,) = inputs, outputs, output_grads
+        v = self._vectors(a, b)
+
+        def gradient(weights: Any, matrix: Any) -> Any:
+            full = matrix_dot(v, diagonal_matrix(cast(weights, v.type.dtype)), adjoint(v))
+            return as_gradient_of(matrix, triangle_gradient(full, self.lower))
+
+        if not _is_matrix(b):
+            return [gradient(gw, a), DisconnectedType()()]
+        return [gradient(gw, a), gradient(-gw * w, b)]  # type: ignore[operator]
+
+    def R_op(self, inputs: Sequence[Variable], eval_points: Sequence[Variable | None]) -> list[Variable | None]:
+        """``w' = diag(vᴴ (a' - w b') v)``."""
+        (a, b), (da, db) = inputs, eval_points
+        if da is None and (db is None or not _is_matrix(b)):
+            return [None]
+        v = self._vectors(a, b)
+
+        def inner(direction: Any) -> Any:
+            return diagonal_of(matrix_dot(adjoint(v), self._meant(direction), v))
+
+        moved: Any = None if da is None else inner(da)
+        if db is not None and _is_matrix(b):
+            turned = -self(a, b) * inner(db)  # type: ignore[operator]
+            moved = turned if moved is None else moved + turned
+        return [real(moved)]
+
+    def _meant(self, x: Any) -> Any:
+        """The Hermitian matrix that is given by the triangle that is read."""
+        triangle = tril(x) if self.lower else triu(x)
+        return triangle + adjoint(triangle) - diagonal_matrix(conj(diagonal_of(x)))
+
+    def _vectors(self, a: Any, b: Any) -> Any:
+        """The eigenvectors, with ``vᴴ · b · v = I``: of ``L⁻¹ a L⁻ᴴ`` with ``b = L Lᴴ`` they are ``Lᴴ v``."""
+        if not _is_matrix(b):
+            return Eigh("L" if self.lower else "U")(a)[1]  # type: ignore[index]
+        factor: Any = cholesky(self._meant(b))
+        left: Any = solve_lower_triangular(factor, self._meant(a))
+        reduced = adjoint(solve_lower_triangular(factor, adjoint(left)))
+        return solve_upper_triangular(adjoint(factor), Eigh("L")(reduced)[1])  # type: ignore[index]
 
     def connection_pattern(self, node: Apply) -> list[list[bool]]:
         """To both matrices; to None not."""
-        return [[True], [node.inputs[1] is not NoneConst and hasattr(node.inputs[1].type, "ndim")]]
+        return [[True], [_is_matrix(node.inputs[1])]]
 
     def __str__(self) -> str:
         return f"Eigvalsh{{lower={self.lower}}}"
@@ -194,7 +232,10 @@ class Eigvalsh(Op):
 
 @frozen
 class EigvalshGrad(Op):
-    """The gradients of :class:`Eigvalsh`: (a, b, gradient of w) -> gradients of a and, where there is one, of b."""
+    """The gradients of :class:`Eigvalsh` as one numeric op: (a, b, gradient of w) -> gradients of a and, where there is one, of b.
+
+    :meth:`Eigvalsh.L_op` does not use it: its expression can be differentiated again.
+    """
 
     lower: bool = field(default=True, converter=bool)
 
@@ -217,10 +258,14 @@ class EigvalshGrad(Op):
         return [shapes[0], shapes[1]][: len(node.outputs)]
 
     def grad(self, inputs: Sequence[Variable], output_grads: Sequence[Variable]) -> list[Variable]:
-        return [grad_not_implemented(self, place, x, "eigh of the matrix itself can be differentiated twice") for place, x in enumerate(inputs)]
+        return [grad_not_implemented(self, place, x, "the gradient that grad gives for Eigvalsh can be differentiated") for place, x in enumerate(inputs)]
 
     def __str__(self) -> str:
         return f"EigvalshGrad{{lower={self.lower}}}"
+
+
+def _is_matrix(b: Any) -> bool:
+    return hasattr(b.type, "ndim")
 
 
 def _generalized(a: np.ndarray, b: np.ndarray | None, lower: bool) -> Any:

@@ -19,6 +19,7 @@ from tcore.gradient import (
     zero_grad,
 )
 from tcore.graph import Apply, Op
+from tcore.graph.null_type import grad_not_implemented
 
 x, y = T.dscalar("x"), T.dscalar("y")
 v, w = T.dvector("v"), T.dvector("w")
@@ -84,3 +85,28 @@ def test_directions_through_ops_that_shape_gradients():
         assert Rop(cut(v) + v, v, u).eval({u: [5.0]}).tolist() == [5]
     assert str(grad_clip(x, -1, 2).owner.op) == "GradClip{-1, 2}"
     assert str(grad_scale(x, 0.5).owner.op) == "GradScale{0.5}"
+
+
+def test_a_gradient_that_cannot_be_differentiated_gives_no_direction():
+    """Rop of an op without R_op differentiates its gradient; where that has none, the answer is not zero."""
+
+    class Backward(Op):
+        __props__ = ()
+
+        def make_node(self, s, g):
+            return Apply(self, [s, g], [s.type()])
+
+        def grad(self, inputs, gradients):
+            return [grad_not_implemented(self, i, each, "nobody wrote it") for i, each in enumerate(inputs)]
+
+    class Forward(Op):
+        __props__ = ()
+
+        def make_node(self, s):
+            return Apply(self, [s], [s.type()])
+
+        def grad(self, inputs, gradients):
+            return [Backward()(inputs[0], gradients[0])]
+
+    with pytest.raises(ValueError, match="cannot be computed from its gradient: .*nobody wrote it"):
+        Rop(Forward()(x), x, y)

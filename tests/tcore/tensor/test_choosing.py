@@ -84,3 +84,14 @@ def test_compress_L24706(axis, evaluate):
         evaluate(T.compress(x, y, axis), {x: np.ones(20, "int64"), y: a})
     with pytest.raises(ValueError, match="a vector of conditions"):
         T.compress(y, y)
+
+
+@pytest.mark.parametrize("dtype", ["uint64", "int64"])
+def test_choosing_by_numbers_beyond_int64(dtype, evaluate):
+    """Out of range in any way: counted modulo the choices, or taken as the nearest."""
+    numbers = np.array([0, 1, 4, np.iinfo(dtype).max], dtype)
+    index = T.TensorType(dtype, (False,))()
+    wrapped, clipped = ([int(number) % 3 for number in numbers], [0, 1, 2, 2])
+    for choices in ([10, 20, 30], np.array([10, 20, 30])[:, None] * np.ones(4, int)):
+        np.testing.assert_array_equal(evaluate(T.choose(index, choices, mode="wrap"), {index: numbers}), 10 * np.array(wrapped) + 10)
+        np.testing.assert_array_equal(evaluate(T.choose(index, choices, mode="clip"), {index: numbers}), 10 * np.array(clipped) + 10)

@@ -53,3 +53,13 @@ def test_one_hot_L24895(evaluate):
         evaluate(T.to_one_hot(y, 3), {y: [3]})
     with pytest.raises(TypeError, match="a vector of integers"):
         T.to_one_hot(T.dvector(), 3)
+
+
+def test_one_hot_rows_of_numbers_that_are_none(evaluate):
+    """Neither too large nor negative ones, which would count from the end."""
+    y = T.lvector()
+    rows = T.extra_ops.to_one_hot(y, 3)
+    np.testing.assert_array_equal(evaluate(rows, {y: [2, 0]}), np.eye(3)[[2, 0]])
+    for number in (3, -1):
+        with pytest.raises(IndexError):
+            evaluate(rows, {y: [0, number]})

@@ -57,3 +57,12 @@ def test_what_places_refuse(evaluate):
         T.ravel_multi_index((x,), (3,), mode=("wrap", "clip"))
     with pytest.raises(ValueError, match="'order' must be in"):
         T.unravel_index(x, (3,), order="K")
+
+
+@pytest.mark.parametrize("dims", [(3.5, 4), 3.0, (T.lscalar("n"), 4.5), ("3", 4)])
+def test_lengths_that_are_no_integers(dims):
+    """Refused, not cut off."""
+    with pytest.raises(TypeError):
+        T.unravel_index(5, dims)
+    with pytest.raises(TypeError):
+        T.ravel_multi_index([1, 2], dims)

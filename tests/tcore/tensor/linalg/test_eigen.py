@@ -66,13 +66,29 @@ def test_equal_eigenvalues_have_gradients(evaluate):
 
 
 @pytest.mark.parametrize("lower", [True, False])
-def test_generalized_eigenvalues_L25475(lower, evaluate, check_grad):
-    """Of one matrix and of two, as SciPy's, with gradients for both."""
+def test_generalized_eigenvalues_L25475(lower, evaluate, check_grad, check_complex_grad, check_direction):
+    """Of one matrix and of two, as SciPy's, with derivatives for both, and second ones."""
     a, b = hermitian(SQUARE), POSITIVE
     x, y = T.dmatrix(), T.dmatrix()
     np.testing.assert_allclose(evaluate(linalg.eigvalsh(x, lower=lower), {x: a}), scipy.linalg.eigvalsh(a))
     np.testing.assert_allclose(evaluate(linalg.eigvalsh(x, y, lower=lower), {x: a, y: b}), scipy.linalg.eigvalsh(a, b))
     check_grad(lambda m: linalg.eigvalsh(m, lower=lower), a)
     check_grad(lambda m, n: linalg.eigvalsh(m, n, lower=lower), a, b)
+    check_grad(lambda m, n: T.grad((linalg.eigvalsh(m, n, lower=lower) ** 3).sum(), n), a, b)
+    check_complex_grad(lambda m: linalg.eigvalsh(m, b, lower=lower), hermitian(complex_matrix(4, 4)))
+    check_direction(lambda m: linalg.eigvalsh(m, lower=lower), a)
+    check_direction(lambda m, n: linalg.eigvalsh(m, n, lower=lower), a, b)
+    check_direction(lambda n: linalg.eigvalsh(a, n, lower=lower), b)
     with pytest.raises(ValueError, match=r"two matrices of one shape, got \(4, 4\) and \(3, 3\)"):
         evaluate(linalg.eigvalsh(x, y), {x: a, y: np.eye(3)})
+
+
+@pytest.mark.parametrize("lower", [True, False])
+def test_numeric_gradient_of_eigvalsh_L25479(lower, evaluate):
+    """The documented op gives the numbers that grad gives."""
+    x, y, g = T.dmatrix(), T.dmatrix(), T.dvector()
+    values = {x: hermitian(SQUARE), y: POSITIVE, g: np.arange(1.0, 5)}
+    found = evaluate(linalg.EigvalshGrad(lower)(x, y, g), values)
+    expected = evaluate(T.grad((g * linalg.eigvalsh(x, y, lower=lower)).sum(), [x, y]), values)
+    for got, wanted in zip(found, expected, strict=True):
+        np.testing.assert_allclose(got, wanted, rtol=1e-8, atol=1e-12)
