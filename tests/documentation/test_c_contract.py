@@ -15,7 +15,7 @@ import tcore
 import tcore.tensor as T
 from tcore import gof
 from tcore.gof import Apply, Op
-from tcore_cpu import c_steps
+from tcore_cpu import user_modules
 
 pytestmark = [pytest.mark.usefixtures("backend"), pytest.mark.backends("cpu")]
 
@@ -31,9 +31,9 @@ def compilations(monkeypatch, tmp_path):
         commands.append(command)
         return real(command, *args, **kwargs)
 
-    real = c_steps.run
-    monkeypatch.setattr(c_steps, "run", run)
-    monkeypatch.setattr(c_steps, "_loaded", {})
+    real = user_modules.run
+    monkeypatch.setattr(user_modules, "run", run)
+    monkeypatch.setattr(user_modules, "_loaded", {})
     with tcore.config.change_flags(cpu__store=str(tmp_path / "kernels")):
         yield commands
 
@@ -84,7 +84,7 @@ class TestVersions:
         """The store serves the next process; another version, and another text under the old version, are compiled."""
         assert self.module((1,)) == 8
         assert len(compilations) == 1
-        monkeypatch.setattr(c_steps, "_loaded", {})
+        monkeypatch.setattr(user_modules, "_loaded", {})
         assert self.module((1,)) == 8
         assert len(compilations) == 1
         assert self.module((2,)) == 8
@@ -94,7 +94,7 @@ class TestVersions:
 
     def test_without_version_L7217_L9369(self, compilations, monkeypatch):
         for number in (1, 2):
-            monkeypatch.setattr(c_steps, "_loaded", {})
+            monkeypatch.setattr(user_modules, "_loaded", {})
             assert self.module(()) == 8
             assert len(compilations) == number
 
@@ -102,7 +102,7 @@ class TestVersions:
         """It counts in place of the op's: a version where the op has none, none where the op has one."""
         for version, of_node, expected in (((), (3,), 1), ((1,), (), 3)):
             for _ in range(2):
-                monkeypatch.setattr(c_steps, "_loaded", {})
+                monkeypatch.setattr(user_modules, "_loaded", {})
                 assert self.module(version, of_node) == 8
             assert len(compilations) == expected
 
