@@ -15,6 +15,9 @@ __all__ = ["rare_collections"]
 # new objects before the youngest are looked at; a collection of all needs a hundred times as many, some hundred megabytes
 _RARE = 50_000
 
+# CPython 3.12 starts with some hundred objects frozen; a program that freezes its own has many more
+_FROZEN_AT_START = 1000
+
 _lock = threading.Lock()
 _depth = 0
 _first = True
@@ -45,7 +48,7 @@ def rare_collections() -> Iterator[None]:
         with _lock:
             _depth -= 1
             if not _depth and gc.get_threshold()[0] == _RARE:
-                if _first and not gc.get_freeze_count():  # else a program has frozen its own, which must stay so
+                if _first and gc.get_freeze_count() < _FROZEN_AT_START:  # else a program has frozen its own, which must stay so
                     gc.freeze()
                     gc.unfreeze()
                 _first = False

@@ -64,7 +64,7 @@ def test_the_first_context_leaves_nothing_young(monkeypatch, frozen):
     try:
         with rare_collections():
             made = [[] for _ in range(5000)]
-        assert (gc.get_freeze_count() > 0) == frozen
+        assert (gc.get_freeze_count() > 1000) == frozen
         assert gc.get_freeze_count() <= count
         if not frozen:
             assert not any(each is made for each in gc.get_objects(generation=0))
