@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from tcore.printing import pprint as pprint
     from tcore.tensor import dot as dot  # type: ignore[no-redef]  # as above
     from tcore.tensor import get_scalar_constant_value as get_scalar_constant_value
+    from tcore.tensor import sparse_grad as sparse_grad
 
 __version__ = "1.0.0"
 
@@ -106,6 +107,7 @@ _HOMES = {
     # tensors
     "dot": "tcore.tensor",
     "get_scalar_constant_value": "tcore.tensor",
+    "sparse_grad": "tcore.tensor",
 }
 
 _finders.install(lambda: _import_module("tcore.compat.paths").PATHS)

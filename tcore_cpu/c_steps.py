@@ -6,6 +6,7 @@ import atexit
 import hashlib
 import importlib.machinery
 import importlib.util
+import os
 import shlex
 import sys
 import sysconfig
@@ -179,7 +180,7 @@ _compiled: set[str] = set()
 
 
 def _key(text: ModuleText) -> str:
-    parts = (*_command(text), *extra_libraries(), str(sysconfig.get_config_var("SOABI")), text.source)
+    parts = (*_command(text), *_linked(text), str(sysconfig.get_config_var("SOABI")), text.source)
     return f"{text.name}-{hashlib.sha256(chr(0).join(parts).encode()).hexdigest()[:16]}"
 
 
@@ -205,6 +206,14 @@ def _command(text: ModuleText) -> list[str]:
     ]
 
 
+def _linked(text: ModuleText) -> list[str]:
+    """The arguments that name libraries, which are looked for in an op's own folders again when the module is loaded."""
+    places = [f"-L{path}" for path in text.library_dirs]
+    if os.name == "posix":
+        places += [f"-Wl,-rpath,{path}" for path in text.library_dirs]
+    return [*places, *(f"-l{name}" for name in text.libraries), *extra_libraries()]
+
+
 def _compile(text: ModuleText, folder: Path, home: Path | None = None) -> Path:
     """The library, made in ``folder``; debuggers look for its source in ``home``."""
     source, target = folder / f"{text.name}.cpp", folder / f"{text.name}.so"
@@ -212,9 +221,7 @@ def _compile(text: ModuleText, folder: Path, home: Path | None = None) -> Path:
     # warnings are shown where code is compiled, and are no reason to compile it again: the key has the flags without this
     arguments = [word for word in _command(text) if word != "-w" or not config.cmodule.compilation_warning]
     command = [*arguments, f"-fdebug-prefix-map={folder}={home or folder}", str(source), "-o", str(target)]
-    command += [f"-L{path}" for path in text.library_dirs]
-    command += [f"-l{name}" for name in text.libraries]
-    command += extra_libraries()
+    command += _linked(text)
     status, output = run(command, folder)
     if status:
         lines = output.strip().splitlines()[:30]

@@ -15,7 +15,6 @@ from tcore.codegen.grouping import Group
 from tcore.graph import Constant
 from tcore.link.memory import Stay
 from tcore_cpu.assembler import HOST
-from tcore_cpu.native_steps import same
 from tcore_cpu.runtime_abi import Instruction
 
 __all__ = ["Memory", "members"]
@@ -26,9 +25,9 @@ def members(step: Any) -> tuple[Any, ...]:
     return tuple(step.nodes) if isinstance(step, Group) else (step,)
 
 
-def _aliases(node: Any, native: Any) -> dict[int, int]:
-    """Output position to the input whose memory it shows or takes over: by its op, or by the native step that runs it."""
-    found: dict[int, int] = {0: 0} if native is same else {}
+def _aliases(node: Any) -> dict[int, int]:
+    """Output position to the input whose memory it shows or takes over."""
+    found: dict[int, int] = {}
     for name in ("view_map", "destroy_map"):
         for out, shown in (getattr(node.op, name, None) or {}).items():
             if shown:
@@ -70,7 +69,7 @@ class Memory:
         self._writes: dict[Any, int] = {}  # memory -> how often it is overwritten
         self._written: dict[Any, int] = {}  # variable -> how often it was when the variable was made
         for node in nodes:
-            for out, shown in _aliases(node, native.get(type(node.op))).items():
+            for out, shown in _aliases(node).items():
                 self._root[node.outputs[out]] = self.root(node.inputs[shown])
             for positions in (getattr(node.op, "destroy_map", None) or {}).values():
                 for root in (self.root(node.inputs[k]) for k in positions):

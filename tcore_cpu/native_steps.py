@@ -15,7 +15,7 @@ from tcore_cpu.runtime_abi import Failure, Instruction, IntegerFunction
 if TYPE_CHECKING:
     from tcore_cpu.program import NativeStep, ProgramBuilder
 
-__all__ = ["native_steps", "same"]
+__all__ = ["native_steps"]
 
 _BLAS_DTYPES = ("float32", "float64")
 
@@ -41,11 +41,11 @@ def native_steps(*, blas: bool) -> dict[type, NativeStep]:
         MakeVector: _make_vector,
         Rebroadcast: _rebroadcast,
         Reshape: _reshape,
-        ScalarFromTensor: same,
+        ScalarFromTensor: _copy,  # no view: what overwrites the tensor in place must not change the scalar
         Shape: _shape,
         Shape_i: _shape_i,
         Subtensor: _subtensor,
-        TensorFromScalar: same,
+        TensorFromScalar: _copy,
         ViewOp: _whole,
     }
     if blas:
@@ -56,11 +56,6 @@ def native_steps(*, blas: bool) -> dict[type, NativeStep]:
 # -- views
 
 
-def same(builder: ProgramBuilder, node: Any) -> None:
-    """A scalar as a 0-d array, or the other way: the same memory."""
-    builder.assembler.view(builder.array_slot(node.outputs[0]), builder.array_slot(node.inputs[0]), [])
-
-
 def _whole(builder: ProgramBuilder, node: Any) -> None:
     source, assembler = builder.array_slot(node.inputs[0]), builder.assembler
     axes = [(assembler.length(source, k), k, -1) for k in range(assembler.ndims[source])]
@@ -68,6 +63,7 @@ def _whole(builder: ProgramBuilder, node: Any) -> None:
 
 
 def _copy(builder: ProgramBuilder, node: Any) -> None:
+    builder.array_slot(node.outputs[0])
     source, assembler = builder.array_slot(node.inputs[0]), builder.assembler
     lengths = [assembler.length(source, k) for k in range(assembler.ndims[source])]
     slot = builder.new(node.outputs[0], lengths, [source])

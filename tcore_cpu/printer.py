@@ -168,7 +168,7 @@ class UnitPrinter:
 
 
 _WORD = re.compile(r"\w+")
-_POINTER = re.compile(r"\*const (\w+) = p\[")
+_POINTER = re.compile(r"\*const (\w+) = .*p\[")
 _OWN_NAMES = frozenset(name for name, _ in OWN)
 
 #: other compilers than gcc have no such attribute

@@ -168,14 +168,21 @@ class Block:
             if node not in self.called:
                 cleanup = ask(node.op, "c_code_cleanup", node, self.name(node), *self.arguments(node), sub, default="") or ""
             if not cleanup.strip():
-                text += guarded(self.code(node, outer), sub["fail"])
+                text += guarded(self.code(node, outer), sub["fail"]) + self._check(node, sub)
                 continue
             label = f"tc_cleanup_{k}"
-            here = self._sub(len(self.filled) + 1 + k, label)["fail"]
-            text += f"TC_TRY {{\n{with_cleanup(self.code(node, label), cleanup, here, sub['fail'])}"
+            inside = self._sub(len(self.filled) + 1 + k, label)
+            code = with_cleanup(self.code(node, label), cleanup, inside["fail"], sub["fail"])
+            text += f"TC_TRY {{\n{code}{self._check(node, inside)}"
             ends.append(f"{_label(label)}{cleanup}\n}} TC_CATCH {{\ntc_caught();\n{sub['fail']}\n}}\n")
             outer = label
         return text + "".join(reversed(ends))
+
+    def _check(self, node: Any, sub: dict[str, str]) -> str:
+        """Whether a node's own code made what its outputs' types promise."""
+        if node in self.called:
+            return ""
+        return "".join(str(ask(v.type, "c_check", self.names[v], sub, default="")) for v in node.outputs)
 
     def _operands(self) -> str:
         """Where a node failed: keep what it read, as Python objects."""

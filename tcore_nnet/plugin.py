@@ -7,6 +7,7 @@ __all__ = ["tcore_lowerings", "tcore_ops", "tcore_optimizations"]
 #: file -> op classes in it
 _OPS = {
     "crossentropy": ("CrossentropyCategorical1Hot", "CrossentropyCategorical1HotGrad"),
+    "pooling": ("Pool", "PoolPositions", "PoolPut", "PoolSpread"),
     "softmax_crossentropy": ("CrossentropySoftmax1HotWithBiasDx", "CrossentropySoftmaxArgmax1HotWithBias"),
 }
 

@@ -102,6 +102,8 @@ PATHS: Mapping[str, str | tuple[str, ...]] = MappingProxyType(
         "tcore.misc.pkl_utils": ("tcore.compile.archive", "tcore.compile.stripping"),
         "tcore.misc.doubleop": "tcore.testing.doubleop",
         # tools for tests
+        "tcore.tensor.tests": (),
+        "tcore.tensor.tests.test_basic": "tcore.testing.make_tester",
         "tcore.tests": ("tcore.testing",),
         "tcore.tests.breakpoint": "tcore.printing.breakpoint",
         "tcore.tests.test_rop": "tcore.testing.rop",
@@ -109,14 +111,15 @@ PATHS: Mapping[str, str | tuple[str, ...]] = MappingProxyType(
     }
 )
 
-#: modules of ours that the documentation knows by the same path, with more in them -> where the rest is
+#: modules of ours that the documentation knows by the same path, with more in them -> where the rest is: modules, or
+#: ``"name=module:name there"`` for what has another name there
 ELSEWHERE: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "tcore.compile.function_module": ("tcore.compile.maker", "tcore.compile.errors", "tcore.compile.aliasing", "tcore.compile.io", "tcore.link"),
         "tcore.misc": ("tcore.compile.archive",),
         "tcore.scalar.basic": ("tcore.scalar",),
         "tcore.tensor.blas": ("tcore.tensor.dot", "tcore.tensor.rewrites.blas", "tcore.tensor.rewrites.gemm"),
-        "tcore.tensor.elemwise": ("tcore.tensor.careduce", "tcore.tensor.dimshuffle"),
+        "tcore.tensor.elemwise": ("Any=tcore.tensor.careduce:Any_", "tcore.tensor.careduce", "tcore.tensor.dimshuffle"),
         "tcore.tensor.subtensor": (
             "tcore.tensor.incsubtensor",
             "tcore.tensor.advanced_subtensor",

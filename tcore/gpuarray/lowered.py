@@ -34,7 +34,10 @@ def stays_on_host(*classes: type) -> Callable[[Callable[[Op, int], Sequence[int]
 
 
 def host_positions(op: Op, count: int) -> frozenset[int]:
-    """The inputs of ``op`` (of ``count``) that a device op takes from the host."""
+    """The inputs of ``op`` (of ``count``) that a device op takes from the host: what the op says, or the rule for its class."""
+    own: Sequence[int] | None = getattr(op, "host_inputs", None)
+    if own is not None:
+        return frozenset(own)
     for cls in type(op).__mro__:
         if cls in _host_inputs:
             return frozenset(_host_inputs[cls](op, count))

@@ -156,7 +156,7 @@ def verify_grad(
     fun : callable
         Takes variables, returns one.
     pt : list of arrays of dtype float16, float32 or float64
-        Where.
+        Where. An axis of length 1 is broadcastable.
     n_tests : int
         How many projections.
     rng : RandomState or Generator
@@ -192,7 +192,7 @@ def verify_grad(
     rel_tol = coarsest if rel_tol is None else rel_tol
 
     inputs = [
-        TensorType(point.dtype.name, (False,) * point.ndim)(f"input {position}") for position, point in enumerate(points)
+        TensorType(point.dtype.name, [length == 1 for length in point.shape])(f"input {position}") for position, point in enumerate(points)
     ]
     output = fun(*inputs)
     if isinstance(output, (list, tuple)):

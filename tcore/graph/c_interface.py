@@ -225,6 +225,10 @@ class CLinkerType(CLinkerObject):
         """C statements that release what the variables hold."""
         self._undefined("c_cleanup")
 
+    def c_check(self, name: str, sub: Mapping[str, str]) -> str:
+        """Fail where what an op's code left in ``<name>`` is no value of the Type: the next op would read it as one. No check by default."""
+        return ""
+
     def c_sync(self, name: str, sub: Mapping[str, str]) -> str:
         """C statements that put the variables' value into ``py_<name>``."""
         self._undefined("c_sync")

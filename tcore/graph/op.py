@@ -178,7 +178,8 @@ class Op(PureOp, CLinkerOp):
     Optional methods that are looked for and not defined here: ``infer_shape(node, shapes)``, ``connection_pattern(node)``,
     ``debug_perform(node, inputs, output_storage)``, which DebugMode runs instead of ``perform`` and C code,
     ``flops(inputs, outputs)``, the floating point operations of one call from the shapes of inputs and outputs, by which
-    the memory profile tells the op's speed.
+    the memory profile tells the op's speed. An attribute that is looked for: ``host_inputs``, the positions of inputs that the op's form
+    on a device takes from the host, such as lengths and other small integers.
     """
 
     __props__: ClassVar[tuple[str, ...]]

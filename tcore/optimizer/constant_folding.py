@@ -5,7 +5,9 @@ from __future__ import annotations
 import copy
 from typing import TYPE_CHECKING, Any
 
+from tcore.graph.c_interface import is_derived
 from tcore.graph.errors import MethodNotDefined
+from tcore.graph.op import Op
 from tcore.graph.type import of_type
 from tcore.graph.variable import Constant
 from tcore.optimizer.base import local_optimizer
@@ -22,13 +24,17 @@ __all__ = ["constant_folding"]
 def constant_folding(node: Apply) -> list[Variable] | bool:
     """``op(constant, …) -> constant``, for ops that allow it (``do_constant_folding``).
 
-    Uses ``perform``, so that no compiler starts. Where it fails, for want of a ``perform`` or because the values do not
-    fit, the node stays, and the error shows when the function is called.
+    Uses ``perform``, so that no compiler starts, and C code where an op has nothing else, or answers ``python_constant_folding``
+    with False. Where it fails, because nothing can run or because the values do not fit, the node stays, and the error shows
+    when the function is called.
     """
     for variable in node.inputs:
         if not isinstance(variable, Constant):
             return False
-    if not node.inputs or not node.op.do_constant_folding(node):
+    # an op without inputs may read a clock: it is a constant only where it says so itself
+    if not node.inputs and type(node.op).do_constant_folding is Op.do_constant_folding:
+        return False
+    if not node.op.do_constant_folding(node):
         return False
     values = compute(node)
     if values is None:
@@ -39,6 +45,19 @@ def constant_folding(node: Apply) -> list[Variable] | bool:
         copy_stack_trace(output, constant)
         folded.append(constant)
     return folded
+
+
+def thunk_of(node: Apply, storage: dict[Variable, list[Any]], computed: dict[Variable, list[int]]) -> Any:
+    """What computes a node, by the implementation that its op prefers for this."""
+    op = node.op
+    in_python = getattr(op, "python_constant_folding", None)
+    impl = None if in_python is None else "py" if in_python(node) else None if is_derived(op) else "c"
+    try:
+        return op.make_thunk(node, storage, computed, [], impl=impl)
+    except NotImplementedError:
+        if impl != "c":
+            raise
+        return op.make_thunk(node, storage, computed, [], impl="py")  # nothing here compiles it
 
 
 def compute(node: Apply) -> list[Any] | None:
@@ -54,8 +73,7 @@ def compute(node: Apply) -> list[Any] | None:
         storage[output] = [None]
         computed[output] = [False]
     try:
-        thunk = op.make_thunk(node, storage, computed, [], impl="py")
-        required = thunk()
+        required = thunk_of(node, storage, computed)()
     except (MethodNotDefined, NotImplementedError):
         return None
     except Exception as error:  # the values are the user's: the run-time error comes with all its details

@@ -84,6 +84,7 @@ def _stages() -> None:
     optdb.register("add_destroy_handler", AddDestroyHandler(), 49.5, "fast_run", "inplace")
     optdb.register("merge3", MergeOptimizer(), 100, "fast_run", "merge")
     canonicalize.register("constant_folding", constant_folding, "fast_run", "fast_compile")
+    canonicalize.register("MergeOptimizer", MergeOptimizer(), "fast_run", "fast_compile", "merge")
     optdb["stabilize"].register("constant_folding", constant_folding, "fast_run")
     specialize.register("constant_folding", constant_folding, "fast_run")
 

@@ -229,7 +229,11 @@ def names_elsewhere(module: str) -> Callable[[str], Any]:
     def __getattr__(name: str) -> Any:
         if not name.startswith("_"):
             for home in importlib.import_module("tcore.compat.paths").ELSEWHERE[module]:
-                found = getattr(importlib.import_module(home), name, None)
+                other, _, place = home.rpartition("=")
+                if other not in ("", name):
+                    continue
+                path, _, own_name = place.partition(":")
+                found = getattr(importlib.import_module(path), own_name or name, None)
                 if found is not None:
                     return found
         raise AttributeError(f"module {module!r} has no attribute {name!r}")

@@ -6,7 +6,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from attrs import field
+from attrs import evolve, field
 
 from tcore.configuration import config
 from tcore.graph import Apply, Constant, FieldlessOp, Op, Variable
@@ -25,7 +25,7 @@ from tcore.tensor.type_other import MakeSlice, SliceType, make_slice, slicetype
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["AdvancedSubtensor", "AdvancedSubtensor1", "adv_index_result", "advanced_subtensor", "advanced_subtensor1"]
+__all__ = ["AdvancedSubtensor", "AdvancedSubtensor1", "adv_index_result", "advanced_subtensor", "advanced_subtensor1", "sparse_grad"]
 
 
 def integer_index(value: Any) -> Variable:
@@ -110,6 +110,22 @@ def _sparse_gradient(x: Variable, g: Variable, index: Variable) -> Variable:
 
 
 advanced_subtensor1 = AdvancedSubtensor1()
+
+
+def sparse_grad(var: Variable) -> Variable:
+    """``var``, rows ``x[i]`` that an integer vector picks, again; the gradient with respect to ``x`` is a sparse matrix then.
+
+    For tables of which each step uses few rows: the gradient holds these rows alone. It needs tcore-sparse.
+
+    Raises
+    ------
+    TypeError
+        If ``var`` is anything else.
+    """
+    node = getattr(var, "owner", None)
+    if node is None or not isinstance(node.op, AdvancedSubtensor1):
+        raise TypeError(f"sparse_grad takes rows that an integer vector picks, as in x[[2, 0]], got {var}")
+    return evolve(node.op, sparse_grad=True)(*node.inputs)  # type: ignore[return-value]
 
 
 def index_variable(entry: Any) -> Variable:

@@ -57,6 +57,11 @@ def normal_axes(axis: tuple[int, ...] | None, ndim: int) -> tuple[int, ...]:
     return tuple(sorted({entry % ndim for entry in axis}))
 
 
+def _combines_two(op: CAReduce, attribute: Any, scalar_op: Any) -> None:
+    if scalar_op.nin not in (-1, 2) or scalar_op.nout != 1:
+        raise TypeError(f"a reduction combines two values into one, again and again: {scalar_op} has {scalar_op.nin} inputs and {scalar_op.nout} outputs")
+
+
 def spread_over(g: Any, ndim: int, axes: Iterable[int]) -> Any:
     """``g`` with broadcastable axes put back at the reduced positions ``axes`` of ``ndim``."""
     axes = set(axes)
@@ -83,7 +88,7 @@ class CAReduce(CAReduceC, Op):
         None stands for all axes. The reduced axes are gone from the result.
     """
 
-    scalar_op: ScalarOp
+    scalar_op: ScalarOp = field(validator=_combines_two)
     axis: tuple[int, ...] | None = field(default=None, converter=_axes)
 
     _f16_ok = True

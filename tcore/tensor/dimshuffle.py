@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
@@ -28,7 +29,10 @@ def _axis(entry: Any) -> int | str:
         if entry != "x":
             raise ValueError(f"a dimshuffle pattern holds axis numbers and 'x', got {entry!r}")
         return "x"
-    return int(entry)
+    try:
+        return operator.index(entry)
+    except TypeError:
+        raise TypeError(f"a dimshuffle pattern holds axis numbers and 'x', both known when the graph is built, got {entry!r}") from None
 
 
 def _order(order: Sequence[Any]) -> tuple[int | str, ...]:

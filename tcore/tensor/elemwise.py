@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from attrs import field, frozen
@@ -25,6 +25,9 @@ from tcore.tensor.dimshuffle import dimshuffle_of
 from tcore.tensor.elemwise_c import ElemwiseC
 from tcore.tensor.elemwise_grad import gradient_steps
 from tcore.tensor.type import TensorType, tensor_type
+
+if TYPE_CHECKING:
+    from typing import Any  # not at run time: there the documentation has a reduction of that name in this module
 
 __all__ = ["Elemwise"]
 

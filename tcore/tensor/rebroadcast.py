@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 __all__ = [
     "Rebroadcast",
     "addbroadcast",
-    "apply_rebroadcast_opt",
     "patternbroadcast",
     "register_rebroadcast_c_code",
     "unbroadcast",
@@ -121,7 +120,7 @@ def register_rebroadcast_c_code(typ: type, code: str, version: Any = ()) -> None
 scalar_value_of.register(Rebroadcast, value_behind)
 
 
-def apply_rebroadcast_opt(rval: Variable) -> Variable:
+def joined_rebroadcasts(rval: Variable) -> Variable:
     """``rval`` without Rebroadcast nodes that change nothing, and with one node for a chain of them."""
     chain = []
     base = rval
@@ -150,7 +149,7 @@ def _mark_axes(name: str, x: Any, axes: tuple[int, ...], mark: bool) -> Variable
         if not -ndim <= axis < ndim:
             raise ValueError(f"{name}: axis {axis} does not exist in {variable} with {ndim} dimensions")
         pairs.append((axis % ndim, mark))
-    return apply_rebroadcast_opt(Rebroadcast(*pairs)(variable))
+    return joined_rebroadcasts(Rebroadcast(*pairs)(variable))
 
 
 def addbroadcast(x: Any, *axes: int) -> Variable:
@@ -175,4 +174,4 @@ def patternbroadcast(x: Any, broadcastable: Iterable[bool]) -> Variable:
     marks = tuple(bool(mark) for mark in broadcastable)
     if len(marks) != variable.type.ndim:
         raise ValueError(f"patternbroadcast: {variable} has {variable.type.ndim} dimensions, the pattern {len(marks)}")
-    return apply_rebroadcast_opt(Rebroadcast(*enumerate(marks))(variable))
+    return joined_rebroadcasts(Rebroadcast(*enumerate(marks))(variable))

@@ -20,7 +20,7 @@ from tcore.tensor.type import TensorType
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["Reshape", "flatten", "reshape", "shape_padaxis", "shape_padleft", "shape_padright"]
+__all__ = ["Flatten", "Reshape", "flatten", "reshape", "shape_padaxis", "shape_padleft", "shape_padright"]
 
 
 @frozen
@@ -167,6 +167,17 @@ def flatten(x: Any, ndim: int = 1) -> Variable:
     if all(x.type.broadcastable[ndim - 1 :]):
         flat = addbroadcast(flat, ndim - 1)
     return flat
+
+
+@frozen
+class Flatten:
+    """:func:`flatten` with its number of axes fixed: ``Flatten(outdim)(x)`` is ``flatten(x, outdim)``, made of Reshape."""
+
+    outdim: int = 1
+
+    def __call__(self, x: Any) -> Variable:
+        """Apply to a tensor."""
+        return flatten(x, self.outdim)
 
 
 def shape_padleft(t: Any, n_ones: int = 1) -> Variable:

@@ -77,6 +77,22 @@ class TensorTypeC:
     Py_XINCREF({name});
 """
 
+    def c_check(self, name: str, sub: Mapping[str, str]) -> str:
+        """Fail unless there is an array, of the type's number of axes and dtype; an exception that is set already explains more."""
+        ndim, number = len(self.broadcastable), f"NPY_{self.dtype.upper()}"
+        return f"""
+    if (!{name} || !PyArray_Check((PyObject*) {name})) {{
+        if (!PyErr_Occurred()) PyErr_Format(PyExc_TypeError, "the op made %R where an array of {ndim} dimensions and {self.dtype} belongs",
+                         {name} ? (PyObject*) {name} : Py_None);
+        {sub["fail"]}
+    }}
+    if (PyArray_NDIM({name}) != {ndim} || !PyArray_EquivTypenums(PyArray_TYPE({name}), {number})) {{
+        if (!PyErr_Occurred()) PyErr_Format(PyExc_TypeError, "the op made an array of %d dimensions and %R where one of {ndim} dimensions and {self.dtype} belongs",
+                         PyArray_NDIM({name}), (PyObject*) PyArray_DESCR({name}));
+        {sub["fail"]}
+    }}
+"""
+
     def c_cleanup(self, name: str, sub: Mapping[str, str]) -> str:
         """Give our reference back."""
         return f"""

@@ -6,6 +6,7 @@ from conformance_elementwise import casts, elementwise, on_numbers, powers
 from conformance_programs import Program, tensor
 from conformance_reductions import crossentropies, extremes, ordered, products, randoms, reductions, rows, suprema
 from conformance_structure import advanced, fills, joins, numbered, ranges, vectors, views, writes
+from conformance_windows import GEOMETRIES, pools
 
 import tcore.tensor as T
 
@@ -23,6 +24,8 @@ def every_program(dtype):
         yield f"extremes over {axes}", extremes(dtype, 3, axes)
     yield "views", views(dtype, 3)
     yield "view without axes", views(dtype, 0)
+    for number, geometry in enumerate(GEOMETRIES):
+        yield f"pools {number}", pools(dtype, (False,) * 3, geometry, number % 2 == 0)
     yield "numbered", numbered(dtype, 2)
     yield "joins", joins(dtype, 2, 1, dtype)
     yield "vectors", vectors(dtype, "int64")

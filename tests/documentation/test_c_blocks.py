@@ -114,8 +114,8 @@ CMUL = in_c("mul", lambda x, y: x * y, "%(z)s = %(x)s * %(y)s;")
 
 class TestInC:
     @pytest.mark.parametrize("linker", ["cvm", "c|py"])
-    def test_graph_L9067(self, linker):
-        """Both nodes run in C, one block after the other."""
+    def test_graph_L9067_L8969_L8999_L9019(self, linker):
+        """Both nodes run in C, one block after the other, by Type methods without ``check_input`` (L8970)."""
         x, y, z = cdouble("x"), cdouble("y"), cdouble("z")
         f = tcore.function([x, y, z], CMUL(CADD(x, y), z), mode=tcore.Mode(linker, None))
         assert f(1.0, 2.0, 3.0) == 9.0
@@ -310,7 +310,10 @@ class TestStructure:
         assert f(good) == 0.5
 
     def test_one_block_L9067_L9102_L9319(self):
-        """Code in order, cleanups in the reverse order, also after a fail; one struct per thunk, one init per module."""
+        """Code in order, cleanups in the reverse order, also after a fail; one struct per thunk, one init per module.
+
+        Methods: c_code_cleanup (L9271), c_init_code_apply (L9323), c_support_code (L9341), c_support_code_struct (L9349), c_cleanup_code_struct (L9355).
+        """
         log = Log()
         x = cdouble("x")
         f = tcore.function([x], Witness("b", 1, log)(Witness("a", -1000, log)(x)), mode=tcore.Mode(gof.CLinker(), None))
@@ -337,7 +340,7 @@ class TestStructure:
         assert list(log) == ["destroy b", "destroy a"]
 
     def test_who_is_asked_what_L9063(self):
-        """Inputs: extract and cleanup; temporaries: init and cleanup; outputs: sync, too."""
+        """Inputs: extract and cleanup; temporaries: init and cleanup; outputs: sync, too. (L8889, L8893, L8897, L8901, L8905)"""
         from tcore_cpu.user_block import Block
 
         kind = Recorded()
@@ -418,7 +421,7 @@ class BothForms(Surrounded):
 
 
 def test_surroundings_L9277_L9313_L8941():
-    """Both forms of the methods, arguments that are added and taken away, and a compiler that an op insists on."""
+    """Both forms of the methods (L8909), arguments that are added (L9301) and taken away (L9307), and a compiler that an op insists on."""
     from tcore_cpu.c_steps import _command
 
     x, y = cdouble("x"), cdouble("y")
@@ -510,9 +513,21 @@ def test_openmp_without_support_L8848():
         assert "omp_get" not in op.c_code(node, "n", ["a"], ["b"], {})
 
 
+class Copies(Op):
+    """An array of its own."""
+
+    __props__ = ()
+
+    def make_node(self, x):
+        return Apply(self, [x], [x.type()])
+
+    def c_code(self, node, name, inputs, outputs, sub):
+        return f"Py_XDECREF({outputs[0]}); {outputs[0]} = (PyArrayObject*) PyArray_NewCopy({inputs[0]}, NPY_CORDER);"
+
+
 @pytest.mark.parametrize("compiler", [name for name in ("g++", "clang++") if shutil.which(name)])
 def test_no_warnings(compiler):
-    """What is written around users' code draws none under -Wall -Wextra: inputs, params, structs, cleanups."""
+    """What is written around users' code draws none under -Wall -Wextra: inputs, arrays, params, structs, cleanups."""
     from tcore_cpu.c_steps import _command
     from tcore_cpu.user_block import Block
     from tcore_cpu.user_code import text_of
@@ -520,7 +535,9 @@ def test_no_warnings(compiler):
     x, y = cdouble("x"), cdouble("y")
     total = CADD(x, y)
     out = Witness("w", 0, Log())(total)
-    module = text_of(Block([x, y], [out], [total.owner, out.owner]))
+    v = T.dvector("v")
+    copied = Copies()(v)
+    module = text_of(Block([x, y, v], [out, copied], [total.owner, out.owner, copied.owner]))
     command = [word for word in _command(module)[1:] if word not in ("-w", "-O3", "-shared", "-g")]
     options = ["-O1", "-Wall", "-Wextra", "-Werror", "-S", "-o", "-", "-x", "c++", "-"]
     done = subprocess.run([compiler, *command, *options], input=module.source, capture_output=True, text=True, check=False)

@@ -51,7 +51,7 @@ class VectorTimesVector(gof.COp):
 
 class TestCOp:
     def test_vector_times_vector_L7476(self):
-        """The results of the plain op; two nodes with other dtypes in one graph (L7344); strided input; the book's error."""
+        """The results of the plain op; two nodes with other dtypes in one graph (L7344); strided input; the book's error (L7605)."""
         x, y, i = T.dvector("x"), T.dvector("y"), T.ivector("i")
         op = VectorTimesVector()
         f = tcore.function([x, y, i], [op(x, y), op(i, y)], mode=tcore.Mode("c", None))
@@ -117,7 +117,7 @@ class TestCOp:
             text(SumAndDiff(1)(a, b, c, a).owner)
 
     def test_sections_and_macros_L7618_L7662(self, tmp_path):
-        """Joined sections of two files, and every macro where it belongs."""
+        """Joined sections of two files, and every macro where it belongs. (L7620, L7622, L7630, L7631, L7633, L7635, L7648, L7650, L7654, L7664)"""
         one, two = tmp_path / "one.c", tmp_path / "two.c"
         one.write_text(
             "/* licence */\n#section support_code\nstatic int inits = 0;\n#section init_code\ninits += 1;\n#section init_code_apply\n"
@@ -308,7 +308,10 @@ class Interface(Op):
 
 
 def test_numpy_in_c_L7062_L7076_L7127_L7089_L7040():
-    """Memory order of C-contiguous, F-contiguous and other arrays, and the functions of NumPy's interface."""
+    """Memory order of C-contiguous, F-contiguous and other arrays, and the functions of NumPy's interface.
+
+    L7093, L7097, L7103, L7107, L7115, L7119, L7133, L7139, L7145, L7189
+    """
     x = T.imatrix("x")
     f = tcore.function([x], Interface()(x), mode=tcore.Mode("cvm", None))
     value = np.array([[1, 2, 3], [4, 5, 6]], "int32")
@@ -327,7 +330,7 @@ def test_numpy_in_c_L7062_L7076_L7127_L7089_L7040():
 
 
 def test_element_types_L15220():
-    """What c_element_type gives, for arrays, numbers, enumerations and structs of parameters."""
+    """What c_element_type gives, for arrays, numbers, enumerations and structs of parameters. (L8949)"""
     assert T.TensorType("int64", (False,)).c_element_type() == "npy_int64"
     assert Scalar("int32").c_element_type() == "npy_int32"
     assert gof.EnumList("A", "B").c_element_type() == "int"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+
 import numpy as np
 import pytest
 
@@ -299,3 +301,9 @@ def test_clone_L26030():
     close(f([0.0, 0.0]), [3.0, 3.0])
     with pytest.warns(DeprecationWarning, match="share_inputs"):
         assert set(tcore.graph.inputs([tcore.clone(y, copy_inputs=True)])) == {x, s}
+
+
+def test_aliases_L26015_L26018_L26021_L26024():
+    """What the top level has is what the packages have."""
+    for name, module in (("function", "function"), ("function_dump", "function"), ("In", "function"), ("shared", "sharedvalue")):
+        assert getattr(tcore, name) is getattr(importlib.import_module(f"tcore.compile.{module}"), name)

@@ -54,3 +54,20 @@ def test_pages_have_code():
     """A page that should show programs does; the pattern finds blocks."""
     counted = {page.name: len(list(blocks(page))) for page in pages()}
     assert all(counted.values()), counted
+
+
+TOPICS = {
+    "kinds_of_ops.md": {"Scalar, elementwise and reduction": 7015, "SciPy": 7016, "Sparse": 7017, "Random": 7018, "OpenMP": 7019, "Numba": 7020},
+    "troubleshooting.md": {
+        "It is slow, or takes much memory": 26057, "TypeError: object of type … has no len()": 26058, "Out of memory": 26059, "float64 out of float32 and integers": 26060,
+        "Is the installation all right?": 26061, "BLAS": 26062, "NaN": 5248,
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("page", "topic"), [pytest.param(page, topic, id=f"{topic}_L{line}") for page, topics in TOPICS.items() for topic, line in topics.items()])
+def test_topics(page, topic):
+    """What the book covers, the manual covers: a section each, with something in it. (L26052)"""
+    text = (ROOT / "docs" / page).read_text(encoding="utf-8")
+    sections = dict(part.partition("\n")[::2] for part in text.split("\n## ")[1:])
+    assert len(sections[topic].strip()) > 100

@@ -14,6 +14,7 @@ import tcore
 import tcore.tensor as T
 from tcore import config
 from tcore.gradient import GradientError
+from tcore.tensor.tests.test_basic import makeBroadcastTester, makeTester
 from tcore.tests import unittest_tools as utt
 from tcore.tests.breakpoint import PdbBreakpoint
 from tcore.tests.test_rop import RopLop_checker
@@ -102,7 +103,7 @@ def test_square_inputs_L6793():
         assert outcome(Square("test")) == ""
 
 
-def test_verify_grad_L6821():
+def test_verify_grad_L6821_L11337():
     """Passes for the right gradient; without the factor it raises."""
     value = np.random.default_rng(3).random((5, 7, 2))
     utt.verify_grad(DoubleOp(), [value])
@@ -177,7 +178,7 @@ def test_assert_allclose_L6779():
         utt.assert_allclose([1.0, 2.0], [np.nan, 2.0])
 
 
-def test_seeds_L11278():
+def test_seeds_L11278_L11281_L11291_L11298():
     """The option's seed, a given one, or a fresh one for ``random``."""
 
     def draw(*seed):
@@ -216,7 +217,7 @@ def debugger(monkeypatch):
 
 
 @pytest.mark.backends("numpy", "cpu")
-def test_breakpoint_L25983_L5246(debugger, capsys, backend):
+def test_breakpoint_L25983_L25985_L25967_L25975_L5246(debugger, capsys, backend):
     """Stops where the condition holds, after printing its name; hands its inputs on in any case."""
     inputs, target = T.dvector("input"), T.dvector("target")
     mse = (inputs - target) ** 2
@@ -241,3 +242,180 @@ def test_breakpoint_refuses_L25967():
         PdbBreakpoint("p")(T.dvector(), T.dvector())
     with pytest.raises(TypeError, match="at least one variable"):
         PdbBreakpoint("p")(T.bscalar())
+
+
+# ------------------------------------------------------------ verify_grad
+
+
+def expression(x, y, z):
+    return (x + T.cos(y)) / (4 * z) ** 2
+
+
+POINTS = [np.asarray([[1], [1.1], [1.2]]), np.asarray([0.1, 0.2]), np.asarray(2.0)]
+
+
+def test_verify_grad_of_an_expression_L11351_L11341_L11349():
+    """A function of variables that broadcast against each other, and of a number; it may fix some of its inputs."""
+    T.verify_grad(expression, POINTS, rng=np.random.RandomState(42))
+    T.verify_grad(lambda x: expression(x, POINTS[1], 2), POINTS[:1], rng=np.random.RandomState(42))
+
+
+def test_verify_grad_of_an_op_L11366_L11341():
+    """An op with one output is such a function; ``Flatten()`` needs no argument."""
+    value = np.asarray([[0, 1, 2], [3, 4, 5]], dtype="float64")
+    T.verify_grad(T.Flatten(), [value], rng=np.random.RandomState(42))
+    T.verify_grad(T.tanh, [value], rng=np.random.RandomState(42))
+    x = T.dtensor3("x")
+    cube = np.arange(24.0).reshape(2, 3, 4)
+    for ndim in (1, 2, 3):
+        found = tcore.function([x], T.Flatten(ndim)(x), mode="FAST_COMPILE")(cube)
+        np.testing.assert_array_equal(found, cube.reshape((*cube.shape[: ndim - 1], -1)))
+    with pytest.raises(ValueError, match=r"ndim must lie in \[1, 3\]"):
+        T.Flatten(4)(x)
+    assert T.Flatten(2) == T.Flatten(2)
+
+
+def test_discrete_inputs_L11375_L11383():
+    """Integers have no finite differences: a wrapper fixes them, and returns one of several outputs."""
+    value = np.array([[1.0, 5.0], [7.0, 3.0]])
+    with pytest.raises(TypeError, match="argument 2 has dtype int64"):
+        T.verify_grad(expression, [*POINTS[:2], np.asarray(2)], rng=np.random.RandomState(42))
+    with pytest.raises(NotImplementedError, match="one output"):
+        T.verify_grad(lambda x: T.max_and_argmax(x, axis=1), [value], rng=np.random.RandomState(42))
+    T.verify_grad(lambda x: T.max_and_argmax(x, axis=1)[0], [value], rng=np.random.RandomState(42))
+    T.verify_grad(lambda x: x[np.array([1, 0])], [value], rng=np.random.RandomState(42))
+
+
+def wrong_by(factor):
+    """``2 x`` that says its slope is ``2 factor``."""
+    return DoubleOp(slope=2 * factor)
+
+
+def test_both_tolerances_L11337_L11345():
+    """Only what exceeds the absolute and the relative tolerance fails."""
+    value, rng = np.array([[0.5, 1.5]]), np.random.RandomState(42)
+    with pytest.raises(GradientError):
+        T.verify_grad(wrong_by(1.01), [value], rng=rng)
+    T.verify_grad(wrong_by(1.01), [value], rng=rng, rel_tol=0.1)
+    T.verify_grad(wrong_by(1.01), [value], rng=rng, abs_tol=1.0)
+    # a step as large as the curve bends gives wrong differences
+    with pytest.raises(GradientError):
+        T.verify_grad(T.exp, [value], rng=rng, eps=1.0)
+
+
+def test_projections_L11343_L11344():
+    """Each test draws new weights from the generator; without one there is nothing to draw from."""
+
+    class Counting(np.random.RandomState):
+        draws = 0
+
+        def random_sample(self, *size):
+            self.draws += 1
+            return super().random_sample(*size)
+
+    counts = []
+    for tests in (1, 5):
+        rng = Counting(42)
+        T.verify_grad(T.exp, [np.ones(3)], n_tests=tests, rng=rng)
+        counts.append(rng.draws)
+    assert counts[1] - counts[0] == 4
+    with pytest.raises(TypeError, match="verify_grad needs rng"):
+        T.verify_grad(T.exp, [np.ones(3)])
+
+
+def test_arguments_of_verify_grad_L11317_L11394():
+    """The book's two signatures are one: its values are what None stands for with float64. ``unittest_tools`` brings the generator."""
+    value = np.ones((2, 3))
+    T.verify_grad(T.exp, [value], 2, np.random.RandomState(1), 1.0e-7, abs_tol=0.0001, rel_tol=0.0001)
+    assert tcore.tensor.basic.verify_grad is T.verify_grad
+    utt.verify_grad(T.exp, [value])
+    with config.change_flags(**{"unittests.rseed": "5"}):
+        utt.verify_grad(T.exp, [value], n_tests=1)
+
+
+def test_any_seed_L11294_L11309():
+    """The seed comes from outside: the same test draws other numbers, and passes."""
+    drawn = []
+    for seed in ("666", "1234"):
+        with config.change_flags(**{"unittests.rseed": seed}):
+            utt.seed_rng()
+            value = np.random.rand(3)
+            drawn.append(value.tolist())
+            assert np.random.RandomState(utt.fetch_seed()).rand(3).tolist() == value.tolist()
+            utt.verify_grad(T.sqr, [value])
+    assert drawn[0] != drawn[1]
+
+
+# ------------------------------------------------------------ makeTester
+
+
+def outcomes(cls):
+    """test -> text of its failure, or ""."""
+    return {name: outcome(cls(name)) for name in unittest.TestLoader().getTestCaseNames(cls)}
+
+
+def rand(*shape):
+    return np.random.default_rng(sum(shape)).random(shape)
+
+
+def dot_tester(**changed):
+    fields = {
+        "name": "DotTester", "op": T.dot, "expected": lambda x, y: np.dot(x, y), "checks": {},
+        "good": {"correct1": (rand(5, 7), rand(7, 5)), "correct2": (rand(5, 7), rand(7, 9)), "correct3": (rand(5, 7), rand(7))},
+        "bad_build": {}, "bad_runtime": {"bad1": (rand(5, 7), rand(5, 7)), "bad2": (rand(5, 7), rand(8, 3))}, "grad": {},
+    }  # fmt: skip
+    return makeTester(**{**fields, **changed})
+
+
+def test_make_tester_L11402_L11396_L11408_L11424_L11426():
+    """The book's DotTester: products of three kinds of shapes are right, those that do not fit fail when they run."""
+    tester = dot_tester()
+    assert tester.__name__ == "DotTester"
+    assert issubclass(tester, unittest.TestCase)
+    found = outcomes(tester)
+    assert set(found) == {"test_good", "test_bad_build", "test_bad_runtime", "test_grad"}
+    assert set(found.values()) == {""}
+
+
+@pytest.mark.parametrize(
+    ("changed", "test", "said"),
+    [
+        ({"expected": lambda x, y: np.dot(x, y) + 1}, "test_good", "the values differ"),
+        ({"expected": lambda x, y: [np.dot(x, y)] * 2}, "test_good", "1 outputs, 2 are expected"),
+        ({"checks": {"no output is positive": lambda inputs, outputs: bool((outputs[0] <= 0).all())}}, "test_good", "failed check: no output is positive"),
+        ({"bad_build": {"fits": (rand(5, 7), rand(7, 5))}}, "test_bad_build", "Exception not raised"),
+        ({"bad_runtime": {"fits": (rand(5, 7), rand(7, 5))}}, "test_bad_runtime", "Exception not raised"),
+        ({"op": DoubleOp(slope=1), "grad": {"spoilt": (rand(2, 3),)}}, "test_grad", "GradientError"),
+    ],
+    ids=["expected_L11421", "outputs", "checks_L11423", "bad_build_L11425", "bad_runtime_L11426", "grad_L11427"],
+)
+def test_make_tester_finds(changed, test, said):
+    """Each field is checked, and only its own test fails."""
+    assert said in outcome(dot_tester(**changed)(test))
+    assert outcome(dot_tester()(test)) == ""
+
+
+def test_make_tester_passes_L11423_L11425_L11427():
+    """Checks that hold, a graph that cannot be built, a right gradient."""
+    held = []
+    tester = dot_tester(
+        checks={"every output is finite": lambda inputs, outputs: held.append(len(inputs)) or bool(np.isfinite(outputs[0]).all())},
+        bad_build={"axes": (rand(2, 3), rand(2, 3, 4, 5))},
+        op=lambda x, y: T.Dot()(x, y),
+        grad={"matrices": (rand(2, 3), rand(3, 2))},
+    )
+    assert set(outcomes(tester).values()) == {""}
+    assert held == [2, 2, 2]
+
+
+def test_make_broadcast_tester_L11429():
+    """``inplace=True`` adds the check that the op worked in the memory of an input."""
+    cases = {"good": {"same": (rand(2, 3) + 1, rand(2, 3) + 3), "row": (rand(2, 3) + 1, rand(1, 3) + 3)}, "grad": {"row": (rand(2, 3), rand(1, 3))}}
+    tester = makeBroadcastTester(T.add, lambda x, y: x + y, **cases)
+    assert tester.__name__.endswith("Tester")
+    assert tester.checks == {}
+    assert set(outcomes(tester).values()) == {""}
+    in_place = T.Elemwise(tcore.scalar.add, {0: 0})
+    assert set(outcomes(makeBroadcastTester(in_place, lambda x, y: x + y, name="AddInplaceTester", inplace=True, good=cases["good"])).values()) == {""}
+    spared = makeBroadcastTester(T.add, lambda x, y: x + y, inplace=True, good=cases["good"])
+    assert "worked in its memory" in outcome(spared("test_good"))

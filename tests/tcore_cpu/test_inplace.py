@@ -82,6 +82,19 @@ def test_products_with_an_accumulator(compile_, rng, inplace) -> None:
     np.testing.assert_allclose(fourth, a + 2 * np.outer(q, p[:4]))
 
 
+def test_computed_slice_and_its_length_share_a_number() -> None:
+    """Optimized, the length of a slice is computed in the memory of the number that ends it."""
+    z = tt.dtensor3("z")
+    rows = z.shape[1]
+    end = 1 + rows // 2 - tt.switch(tt.eq(rows % 2, 0), 1, 0)
+    ones = tt.ones_like(z)
+    f = function([z], tt.set_subtensor(ones[:, 1:end], ones[:, 1:end] * 2), mode=Mode(linker=CvmLinker(), optimizer="fast_run"))
+    for length in range(7):
+        expected = np.ones((2, length, 1))
+        expected[:, 1 : 1 + length // 2 - (length % 2 == 0)] = 2
+        np.testing.assert_array_equal(f(np.ones((2, length, 1))), expected)
+
+
 def test_in_place_update_of_a_shared_value() -> None:
     """The update writes into the old value's memory."""
     w = tensor_constructor(np.zeros(4), name="w")

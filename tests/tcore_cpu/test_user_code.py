@@ -154,15 +154,15 @@ class Counting(Op):
 
 
 @pytest.mark.parametrize("linker", [CvmLinker, CPyLinker, CLinker])
-def test_vector_times_scalar(linker) -> None:
-    """The documentation's op gives x times y, contiguous or strided."""
+def test_vector_times_scalar_L7268(linker) -> None:
+    """The documentation's op gives x times y, contiguous or strided: what it reads has strides in bytes (L7103)."""
     x, y = tt.dvector("x"), tt.dscalar("y")
     f = function([x, y], VectorTimesScalar()(x, y), mode=Mode(linker=linker(), optimizer=None))
     np.testing.assert_array_equal(f([1, 2, 3], 2), [2, 4, 6])
     np.testing.assert_array_equal(f(np.arange(10.0)[::-3], 2.0), [18, 12, 6, 0])
 
 
-def test_twice_with_different_dtypes() -> None:
+def test_twice_with_different_dtypes_L7344_L7439() -> None:
     """Two nodes of one op have support functions of their own; dtypes mix as stated."""
     x, y, i = tt.dvector("x"), tt.dvector("y"), tt.ivector("i")
     op = VectorTimesVector()
@@ -173,7 +173,7 @@ def test_twice_with_different_dtypes() -> None:
     assert second.dtype == np.float64
 
 
-def test_fail_raises_with_the_node() -> None:
+def test_fail_raises_with_the_node_L7180_L7418() -> None:
     """An exception set before fail reaches Python, with the node in its message."""
     x, y = tt.dvector("x"), tt.dvector("y")
     f = function([x, y], VectorTimesVector()(x, y), mode=Mode(linker=CvmLinker(), optimizer=None))
@@ -189,7 +189,7 @@ def test_mixes_with_kernels() -> None:
     np.testing.assert_allclose(f([1.0, 2.0], [0.3, 0.4]), np.exp([1.2, 2.4]).sum())
 
 
-def test_struct_state_lives_as_long_as_the_thunk() -> None:
+def test_struct_state_lives_as_long_as_the_thunk_L9327_L9349() -> None:
     """c_init_code_struct runs once per thunk."""
     x = tt.dvector("x")
     f = function([x], Counting()(x), mode=Mode(linker=CvmLinker(), optimizer=None), on_unused_input="ignore")
@@ -295,7 +295,7 @@ def test_code_that_is_not_for_this_node() -> None:
         assert function([x], Twice()(x), mode=mode)(3) == expected
 
 
-def test_check_input_L6542() -> None:
+def test_check_input_L6542_L8957() -> None:
     """What an op does not say, the flag says: TensorType then declares and checks dtypes, or leaves it out."""
     x, y = tt.dvector("x"), tt.dscalar("y")
     node = VectorTimesScalar()(x, y).owner
@@ -346,8 +346,8 @@ class Fibby(Op):
         return (1,)
 
 
-def test_fibby() -> None:
-    """Python and C agree, contiguous or strided."""
+def test_fibby_L7697() -> None:
+    """Python and C agree, contiguous or strided; dtype_name names the elements (L7728), and the old output goes first (L7755)."""
     x = tt.dvector("x")
     values = np.arange(1.0, 6.0)
     for linker in (CvmLinker(), PerformLinker()):

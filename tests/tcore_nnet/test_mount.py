@@ -18,3 +18,13 @@ def test_mounted() -> None:
     assert mounted is sys.modules["tcore_nnet.crossentropy"]
     assert mounted.__name__ == "tcore_nnet.crossentropy"
     assert softmax is tcore.tensor.softmax
+
+
+def test_signal_mounted() -> None:
+    """``tcore.tensor.signal`` is a package of tcore_nnet, by attribute and by import."""
+    import tcore.tensor.signal.pool as mounted
+    import tcore_nnet.signal
+
+    assert tcore.tensor.signal is tcore_nnet.signal
+    assert mounted is sys.modules["tcore_nnet.signal.pool"]
+    assert tcore.tensor.signal.pool is mounted

@@ -410,3 +410,30 @@ def test_kinds_of_sparse_variables_L14539():
         assert type(shared(value)).__name__ == "SparseTensorSharedVariable"
         assert isinstance(as_sparse_variable(value), tcore.Constant)
         assert isinstance(function([x], x + x, mode="FAST_COMPILE")(value), kind)
+
+
+def test_sparse_grad_L26044():
+    """``tcore.sparse_grad(x[i])`` has the values of ``x[i]`` and a sparse gradient for ``x``; it takes nothing else. (L26048)"""
+    table, i = tt.dmatrix("table"), tt.lvector("i")
+    rows = tcore.sparse_grad(table[i])
+    value = np.arange(10.0).reshape(5, 2)
+    found, gradient = function([table, i], [rows, tt.grad((rows**2).sum(), table)])(value, [3, 1, 3])
+    np.testing.assert_array_equal(found, value[[3, 1, 3]])
+    assert sp.issparse(gradient)
+    wanted = np.zeros((5, 2))
+    np.add.at(wanted, [3, 1, 3], 2 * value[[3, 1, 3]])
+    np.testing.assert_array_equal(gradient.toarray(), wanted)
+    for other in (table, table[1], table[1:], table[i, i], table.T):
+        with pytest.raises(TypeError, match="rows that an integer vector picks"):
+            tcore.sparse_grad(other)
+
+
+def test_dot_of_the_top_level_L26027():
+    """``tcore.dot`` takes dense and sparse operands in every combination."""
+    a, b = np.array([[1.0, 0.0], [2.0, 3.0]]), np.array([[0.0, 4.0], [5.0, 0.0]])
+    dense, x = tt.dmatrices("dense", "x")
+    left, right = csr_matrix("left", dtype="float64"), csc_matrix("right", dtype="float64")
+    kinds = {dense: a, x: b, left: sp.csr_matrix(a), right: sp.csc_matrix(b)}
+    for first, second in ((dense, x), (left, x), (dense, right), (left, right)):
+        found = function([first, second], tcore.dot(first, second))(kinds[first], kinds[second])
+        np.testing.assert_array_equal(found.toarray() if sp.issparse(found) else found, a @ b)

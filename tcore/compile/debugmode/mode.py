@@ -110,6 +110,7 @@ class DebugMode(Mode):
         given = [cell[0] for cell in cells.inputs]
         initial = [copy.deepcopy(cell[0]) for cell in cells.outputs]
         before = [copy.deepcopy(value) for value in given]
+        identity = _identity(node.op)
         implementations = list(self._implementations(node.op, thunks))
         name, thunk = implementations[0]
         _run(node, thunk, given, [None] * len(node.outputs))
@@ -122,6 +123,7 @@ class DebugMode(Mode):
             offers = [("new memory", [None] * len(first)), *offered(self._kinds, first, initial, config.DebugMode.check_preallocated_output_ndim)]
             for memory, outputs in offers:
                 self._once_more(node, f"{label}, {memory}", other, before, outputs, first)
+        self._check_op(node, identity)
         for cell, value in zip(cells.inputs, given, strict=True):
             cell[0] = value
         for cell, value in zip(cells.outputs, final, strict=True):
@@ -152,6 +154,17 @@ class DebugMode(Mode):
                 self._check_strides(node, wanted, got)
 
     # ------------------------------------------------------------ checks
+
+    @staticmethod
+    def _check_op(node: Apply, before: dict[str, Any]) -> None:
+        """Ops are values: graphs, rewrites and compiled code rely on what they were when the graph was made."""
+        after = _identity(node.op)
+        if after != before:
+            changes = [f"{name} from {before[name]!r} to {after[name]!r}" for name in before if before[name] != after[name]]
+            raise DebugModeError(
+                f"running {node.op} changed the op itself: {', '.join(changes)}. Keep what changes in inputs and outputs, or in attributes "
+                f"that neither equality, hash nor results depend on\n{debugprint(node, file='str')}"
+            )
 
     def _check_inputs(self, node: Apply, how: str, before: Sequence[Any], after: Sequence[Any]) -> None:
         destroyed = {position for positions in node.op.destroy_map.values() for position in positions}
@@ -224,6 +237,16 @@ class _CheckedLinker(WrapLinker):
         for feature in fgraph.features:
             if isinstance(feature, Replacements):
                 feature.check(fgraph, inputs)
+
+
+def _identity(op: Any) -> dict[str, Any]:
+    """What makes an op equal to others, by its own word; numbers and texts for the rest, so that they can be compared later."""
+    found = {name: getattr(op, name, None) for name in getattr(op, "__props__", ())}
+    try:
+        number = hash(op)
+    except TypeError:  # of an attribute that does not hash: merging will complain
+        number = 0
+    return {"hash": number, **{name: value if isinstance(value, (int, float, str, bytes, tuple)) else id(value) for name, value in found.items()}}
 
 
 def _declared(node: Apply, output: int) -> set[int]:

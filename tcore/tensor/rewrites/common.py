@@ -12,6 +12,7 @@ from tcore.scalar.arithmetic import Neg
 from tcore.scalar.basic import Cast, Second
 from tcore.scalar.dtypes import complex_dtypes, discrete_dtypes, upcast
 from tcore.tensor.alloc import Alloc, alloc
+from tcore.tensor.constants import constant_int
 from tcore.tensor.conversion import as_tensor_variable
 from tcore.tensor.dimshuffle import DimShuffle
 from tcore.tensor.elemwise import Elemwise
@@ -146,6 +147,12 @@ def broadcast_like(value: Any, template: Any, fgraph: Any, dtype: str | None = N
     if feature is None:
         return second(template, value)
     lengths = [1 if flag else feature.get_shape(template, axis) for axis, flag in enumerate(flags)]
+    own = value.type.broadcastable
+    single = [(axis, True) for axis, length in enumerate(lengths[len(flags) - len(own) :]) if constant_int(length) == 1 and not own[axis]]
+    if single:  # known of the template, not of the value
+        value = Rebroadcast(*single)(value)
+        if value.type.broadcastable == flags:
+            return value
     result = alloc(value, *lengths)
     if result.type.broadcastable != flags:
         # a length that is known to be 1 where the type does not say so

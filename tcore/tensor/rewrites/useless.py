@@ -15,7 +15,7 @@ from tcore.tensor.constants import constant_int
 from tcore.tensor.elemwise import Elemwise
 from tcore.tensor.join import MakeVector
 from tcore.tensor.math import cast
-from tcore.tensor.rebroadcast import Rebroadcast
+from tcore.tensor.rebroadcast import Rebroadcast, joined_rebroadcasts
 from tcore.tensor.reshape import Reshape
 from tcore.tensor.rewrites.common import constant_like, elemwise_node, fitted, is_cast, of_kind, uniform_value
 from tcore.tensor.shape import Shape_i
@@ -23,8 +23,9 @@ from tcore.tensor.var import TensorConstant
 
 if TYPE_CHECKING:
     from tcore.graph.apply import Apply
+    from tcore.graph.variable import Variable
 
-__all__ = ["REWRITES"]
+__all__ = ["REWRITES", "apply_rebroadcast_opt"]
 
 _ALWAYS = (Stage.USELESS, Stage.CANONICALIZE, Stage.SPECIALIZE)
 _FAST = ("fast_compile",)
@@ -153,13 +154,34 @@ def local_useless_rebroadcast(node: Apply) -> Any:
 @rewrite(Stage.CANONICALIZE, Stage.SPECIALIZE, tracks=[Rebroadcast])
 def local_rebroadcast_lift(node: Apply) -> Any:
     """rebroadcast(f(x)) -> f(rebroadcast(x)), for elementwise f of one input"""
-    (x,) = node.inputs
-    inner: Any = x.owner
+    inner = _lone_elemwise(node.inputs[0])
+    return False if inner is None else [inner.op(node.op(inner.inputs[0]))]
+
+
+def _lone_elemwise(x: Any) -> Apply | None:
+    """The node of ``x``, where that is an elementwise op of one input, on new memory, whose result nobody else needs."""
+    inner = x.owner
     if inner is None or not isinstance(inner.op, Elemwise) or inner.op.inplace_pattern or len(inner.inputs) != 1:
-        return False
-    if x.fgraph is not None and x.fgraph.client_count(x) > 1:
-        return False
-    return [inner.op(node.op(inner.inputs[0]))]
+        return None
+    return None if x.fgraph is not None and x.fgraph.client_count(x) > 1 else inner  # type: ignore[no-any-return]
+
+
+def apply_rebroadcast_opt(rval: Variable) -> Variable:
+    """``rval`` after :func:`local_useless_rebroadcast` and :func:`local_rebroadcast_lift`, until both leave it as it is.
+
+    The same variable where nothing changes.
+    """
+    passed: list[Any] = []
+    variable = joined_rebroadcasts(rval)
+    while variable.owner is not None and isinstance(variable.owner.op, Rebroadcast):
+        inner = _lone_elemwise(variable.owner.inputs[0])
+        if inner is None:
+            break
+        passed.append(inner.op)
+        variable = joined_rebroadcasts(variable.owner.op(inner.inputs[0]))  # type: ignore[arg-type]
+    for op in reversed(passed):
+        variable = op(variable)
+    return variable
 
 
 @rewrite(Stage.CANONICALIZE, Stage.SPECIALIZE, tracks=[Reshape])

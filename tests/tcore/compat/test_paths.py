@@ -62,8 +62,10 @@ def test_names_of_shared_paths(module, names):
 def test_table_of_shared_paths():
     """Each row leads to modules that are there."""
     for module, homes in ELSEWHERE.items():
-        for name in (module, *homes):
-            importlib.import_module(name)
+        for home in (module, *homes):
+            path, _, own_name = home.rpartition("=")[2].partition(":")
+            found = importlib.import_module(path)
+            assert not own_name or hasattr(found, own_name)
 
 
 PROGRAM = """

@@ -100,7 +100,7 @@ def code(op, *inputs):
     )
 
 
-def test_texts_L12914_L12932_L12944_L12956_L12970():
+def test_texts_L12914_L12932_L12944_L12956_L12970_L9217():
     """Placeholders are filled in; the version belongs to the code."""
     x = Items()("x")
     assert code(ops.ViewOp(), x) == ("Py_XDECREF(out); out = in; Py_XINCREF(out);", (2, 1))
@@ -150,7 +150,7 @@ def test_unversioned_code_is_not_kept():
 
 @pytest.mark.usefixtures("backend")
 @pytest.mark.backends("cpu")
-def test_registered_code_runs():
+def test_registered_code_runs_L9198_L9202_L9230_L9233():
     """The linker ``c`` runs the code that was registered."""
     x = Items()("x")
     outputs = [ops.Shape()(x), ops.Shape_i(0)(x), ops.SpecifyShape()(x, [2]), x]

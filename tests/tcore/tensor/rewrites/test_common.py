@@ -3,10 +3,12 @@
 import numpy as np
 import pytest
 
+import tcore
 import tcore.tensor as T
 from tcore import scalar
 from tcore.graph import FunctionGraph
 from tcore.link import PerformLinker
+from tcore.tensor import linalg
 from tcore.tensor.rewrites.common import (
     broadcast_like,
     encompasses_broadcastable,
@@ -112,3 +114,12 @@ def test_upcasts_L25381():
         assert not is_an_upcast("int64", narrower)
     assert not is_an_upcast("float32", "int64")
     assert not is_an_upcast("int32", "uint32")
+
+
+@pytest.mark.parametrize("mode", ["FAST_COMPILE", "FAST_RUN"])
+@pytest.mark.parametrize(("function", "derivative"), [(linalg.cholesky, 0.25), (lambda x: linalg.qr(x)[0], 0), (lambda x: linalg.qr(x)[1], 1)])
+def test_lengths_that_only_the_template_knows(function, derivative, mode):
+    """What replaces a variable whose axes are known to have length 1 is marked so, where its own type does not say it."""
+    x = T.TensorType("float64", (True, True))("x")
+    f = tcore.function([x], T.grad(abs(function(x)).sum(), x), mode=mode)
+    np.testing.assert_allclose(f([[4.0]]), [[derivative]])
