@@ -15,7 +15,7 @@ from tcore.graph.floating import floating_point_errors
 from tcore.graph.op import Op
 from tcore.graph.variable import Variable
 from tcore.records import frozen
-from tcore.scalar.dtypes import discrete_dtypes
+from tcore.scalar.dtypes import discrete_dtypes, float_dtypes
 from tcore.scalar.op import ScalarOp
 from tcore.tensor.careduce_c import CAReduceC
 from tcore.tensor.conversion import as_tensor_variable
@@ -251,7 +251,10 @@ class CAReduceDtype(CAReduce):
         """The dtype of the accumulator for an input dtype."""
         if self.acc_dtype is not None:
             return config.floatX if self.acc_dtype == "floatX" else self.acc_dtype
-        return scalar.upcast(accumulator_dtype(self.output_dtype(input_dtype)), self.output_dtype(input_dtype))
+        dtype = self.output_dtype(input_dtype)
+        if dtype in discrete_dtypes and input_dtype in float_dtypes:
+            dtype = input_dtype  # summed as floats, and only the result is cut to an integer
+        return scalar.upcast(accumulator_dtype(dtype), dtype)
 
     def fitted(self, input_dtype: str) -> CAReduce:
         """The op with both dtypes filled in; it refuses accumulators that cannot hold the input."""

@@ -10,7 +10,9 @@ import pytest
 
 import tcore
 import tcore.tensor as T
-from tcore import config
+from tcore import config, scalar
+from tcore.tensor.careduce import CAReduceDtype, Prod, Sum
+from tcore.tensor.random import MRG_RandomStreams
 from tcore.tensor.upcasts import Float64Error
 
 FAST = "FAST_COMPILE"
@@ -194,3 +196,73 @@ def test_own_choice_of_float_dtypes_L13457():
     with T.autocast_float_as("float16", "float32"):
         assert T.constant(0.5).dtype == "float16"
         assert (T.fvector() * 0.1).dtype == "float32"
+
+
+def test_float_sums_as_integers_L21354(backend):
+    """The accumulator is that of the input's kind: the parts are not cut off before they are added."""
+    x = T.fvector()
+    total = x.sum(dtype="int64")
+    assert total.dtype == "int64"
+    assert total.owner.op.acc_dtype == "float64"
+    values = np.array([0.75, 0.75, 0.75, -4.0], "float32")
+    found = tcore.function([x], [total, x.prod(dtype="int8"), T.dmatrix().sum(axis=0, dtype="int32").owner.op(x.dimshuffle(0, "x"))])(values)
+    assert [np.asarray(value).tolist() for value in found] == [-1, -1, [-1]]
+
+
+@pytest.mark.parametrize("op", [CAReduceDtype(scalar.add), CAReduceDtype(scalar.mul), Sum(), Prod()], ids=str)
+def test_reducing_ops_L24446_L24468_L24474_L24590_L24621(op):
+    """Both dtypes are filled in by the kind of the input; a given accumulator does not change the result's dtype."""
+    for dtype in (*INTS, "float32", "float64", "complex64"):
+        kind = np.dtype(dtype).kind
+        (result,) = op.make_node(T.vector(dtype=dtype)).outputs
+        assert (result.dtype, result.owner.op.acc_dtype) == (KEPT.get(kind, dtype), WIDE[kind])
+    (result,) = op.clone(acc_dtype="float32").make_node(T.fvector()).outputs
+    assert (result.dtype, result.owner.op.acc_dtype) == ("float32", "float32")
+    (result,) = op.clone(dtype="float64", acc_dtype="float32").make_node(T.fvector()).outputs
+    assert (result.dtype, result.owner.op.acc_dtype) == ("float64", "float32")
+
+
+@pytest.mark.parametrize("floatX", ["float32", "float64"])
+def test_untyped_and_typed_constructors_L5058_L20203_L21061_L21097_L21209(floatX):
+    """One flag switches a program: untyped constructors and arrays follow it, dmatrix and fvector do not."""
+    with config.change_flags(floatX=floatX):
+        followers = [T.matrix(), T.vector(), *T.scalars("a", "b"), *T.matrices("M", "N"), T.zeros((2, 2)), T.ones(3), T.eye(3), T.eye(2, 3, 1)]
+        assert {x.dtype for x in followers} == {floatX}
+        assert [x.dtype for x in (T.dmatrix(), T.dvector(), T.fmatrix(), T.eye(2, dtype="int8"), T.zeros(2, dtype="complex64"))] == [
+            "float64", "float64", "float32", "int8", "complex64",
+        ]  # fmt: skip
+
+
+@pytest.mark.parametrize("dtype", ["int8", "int16", "uint8", "uint16"])
+def test_small_integers_stay_in_float32_L4535(dtype):
+    """As does a mean with a cast around it."""
+    x, n = T.fmatrix(), T.matrix(dtype=dtype)
+    assert {(x + n).dtype, (n * x).dtype, (x / n).dtype, T.cast(n.mean(), "float32").dtype, (x - T.cast(n.mean(), "float32")).dtype} == {"float32"}
+
+
+@pytest.mark.parametrize(("floatX", "dtype", "wanted"), [("float32", "float32", "float32"), ("float32", "float64", "float64"), ("float64", "float32", "float64")])
+def test_random_numbers_are_as_precise_as_floatX_L18723_L18769(floatX, dtype, wanted):
+    """Of the parameters' dtype where that is wider; a dtype that is given decides."""
+    streams, x = MRG_RandomStreams(1), T.scalar(dtype=dtype)
+    with config.change_flags(floatX=floatX):
+        assert streams.uniform(low=x, high=x + 1, size=(2,)).dtype == wanted
+        assert streams.normal(avg=x, std=1.0, size=(2,)).dtype == wanted
+        assert streams.uniform(low=x, high=x + 1, size=(2,), dtype="float32").dtype == "float32"
+        assert streams.normal(avg=x, std=1.0, size=(2,), dtype="float32").dtype == "float32"
+
+
+def test_a_program_in_single_precision_L4526():
+    """Logistic regression under floatX=float32, with the advised casts: no float64 is left in the compiled graph."""
+    rng = np.random.RandomState(0)
+    with config.change_flags(floatX="float32"):
+        x, y = T.matrix("x"), T.vector("y")
+        w, b = tcore.shared(rng.randn(5).astype(config.floatX), name="w"), tcore.shared(np.asarray(0.0, config.floatX), name="b")
+        p_1 = 1 / (1 + T.exp(-T.dot(x, w) - b))
+        xent = -y * T.log(p_1) - (1 - y) * T.log(1 - p_1)
+        cost = T.cast(xent.mean(), config.floatX) + 0.01 * (w**2).sum()
+        gw, gb = T.grad(cost, [w, b])
+        train = tcore.function([x, y], [p_1 > 0.5, xent], updates=[(w, w - 0.01 * gw), (b, b - 0.01 * gb)])
+        variables = {v for node in train.maker.fgraph.apply_nodes for v in (*node.inputs, *node.outputs)}
+        assert not [v for v in variables if v.type.dtype == "float64"]
+        _, first = train(rng.randn(8, 5).astype(config.floatX), np.ones(8, config.floatX))
+        assert first.dtype == "float32"
