@@ -1,4 +1,7 @@
-"""The tutorial's first chapters as programs: symbols, functions, state, broadcasting, shapes; seed lines in the names."""
+"""The tutorial's first chapters as programs: symbols, functions, state, broadcasting, shapes; seed lines in the names.
+
+Its examples of functions and of state are in ``test_functions.py``.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ import pytest
 
 import tcore
 import tcore.tensor as T
-from tcore import In, Mode, function, pp, shared
+from tcore import Mode, function, pp, shared
 from tcore.compile.copy_ops import DeepCopyOp
 from tcore.tensor import TensorType
 
@@ -76,55 +79,17 @@ def test_eval_L1540():
 # ----------------------------------------------------------------------------------------------------------- functions
 
 
-def test_two_scalars_L1459():
-    """The first function; its result is an array without axes."""
-    x, y = T.dscalar("x"), T.dscalar("y")
-    f = function([x, y], x + y)
-    result = f(2, 3)
-    assert isinstance(result, np.ndarray)
-    assert result.shape == ()
-    assert result == 5.0
-    assert np.allclose(f(16.3, 12.1), 28.4)
-
-
-def test_two_matrices_L1560():
-    """Lists and arrays of ints are good enough."""
-    x, y = T.dmatrix("x"), T.dmatrix("y")
-    f = function([x, y], x + y)
-    for a, b in (([[1, 2], [3, 4]], [[10, 20], [30, 40]]), (np.array([[1, 2], [3, 4]]), np.array([[10, 20], [30, 40]]))):
-        assert f(a, b).tolist() == [[11, 22], [33, 44]]
-
-
-def test_powers_of_a_vector_L1606():
-    """And the exercise after it."""
+def test_square_of_a_sum_L1617():
+    """The exercise."""
     a, b = T.vector("a"), T.vector("b")
-    assert function([a], a + a**10)([0, 1, 2]).tolist() == [0, 2, 1026]
     np.testing.assert_allclose(function([a, b], a**2 + b**2 + 2 * a * b)([1, 2], [3, 5]), [16, 49])
-
-
-def test_logistic_function_L1643():
-    """In both forms."""
-    x = T.dmatrix("x")
-    f = function([x], [1 / (1 + T.exp(-x)), (1 + T.tanh(x / 2)) / 2])
-    for found in f([[0, 1], [-1, -2]]):
-        np.testing.assert_allclose(found, [[0.5, 0.73105858], [0.26894142, 0.11920292]], atol=1e-8)
-
-
-def test_several_results_L1673():
-    """A list of outputs gives a list of arrays."""
-    a, b = T.dmatrices("a", "b")
-    difference = a - b
-    found = function([a, b], [difference, abs(difference), difference**2])([[1, 1], [1, 1]], [[0, 1], [2, 3]])
-    assert isinstance(found, list)
-    for got, want in zip(found, ([[1, 0], [-1, -2]], [[1, 0], [1, 2]], [[1, 0], [1, 4]]), strict=True):
-        assert got.tolist() == want
 
 
 def test_forms_of_outputs_L1678():
     """One, a list, none; no inputs."""
     x = T.dscalar()
     assert function([x], [x])(1.0) == [1.0]
-    assert function([x], [], on_unused_input="ignore")(1.0) in ([], None)
+    assert function([x], [], on_unused_input="ignore")(1.0) == []
     assert function([], T.constant(2.0) * 3)() == 6
 
 
@@ -137,38 +102,7 @@ def test_wide_values_into_narrow_inputs_L2691():
     assert function([x], x, name="train").name == "train"
 
 
-def test_default_of_an_argument_L1702():
-    """By position or by name; the name of the variable, or one of its own."""
-    x, y, w = T.dscalars("x", "y", "w")
-    f = function([x, In(y, value=1)], x + y)
-    assert f(33) == 34
-    assert f(33, 2) == 35
-    g = function([x, In(y, value=1), In(w, value=2, name="w_by_name")], (x + y) * w)
-    assert g(33) == 68
-    assert g(33, 2) == 70
-    assert g(33, 0, 1) == 33
-    assert g(33, w_by_name=1) == 34
-    assert g(33, w_by_name=1, y=0) == 33
-
-
 # --------------------------------------------------------------------------------------------------------------- state
-
-
-def test_accumulator_L1745():
-    """The old value comes out; other functions may change the same state."""
-    state, inc = shared(0), T.iscalar("inc")
-    accumulator = function([inc], state, updates=[(state, state + inc)])
-    assert state.get_value() == 0
-    assert accumulator(1) == 0
-    assert state.get_value() == 1
-    assert accumulator(300) == 1
-    assert state.get_value() == 301
-    state.set_value(-1)
-    assert accumulator(3) == -1
-    assert state.get_value() == 2
-    decrementor = function([inc], state, updates=[(state, state - inc)])
-    assert decrementor(2) == 2
-    assert state.get_value() == 0
 
 
 def test_forms_of_updates_L1752():
@@ -177,30 +111,6 @@ def test_forms_of_updates_L1752():
     for updates in ([(state, state + 1)], ((state, state + 1),), {state: state + 1}):
         function([], [], updates=updates)()
     assert state.get_value() == 3
-
-
-def test_placeholder_for_state_L1793():
-    """For one function only."""
-    state, inc = shared(0), T.iscalar("inc")
-    foo = T.scalar(dtype=state.dtype)
-    skip = function([inc, foo], state * 2 + inc, givens=[(state, foo)])
-    assert skip(1, 3) == 7
-    assert state.get_value() == 0
-
-
-def test_copied_functions_L1824():
-    """With other state, or without updates."""
-    state, inc = shared(0), T.iscalar("inc")
-    accumulator = function([inc], state, updates=[(state, state + inc)])
-    assert accumulator(10) == 0
-    other = shared(0)
-    new = accumulator.copy(swap={state: other})
-    assert new(100) in (0, [0])
-    assert other.get_value() == 100
-    assert state.get_value() == 10
-    null = accumulator.copy(delete_updates=True)
-    assert null(9000) in (10, [10])
-    assert state.get_value() == 10
 
 
 def test_kinds_of_shared_values_L1814():
