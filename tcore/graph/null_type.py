@@ -12,12 +12,16 @@ from tcore.graph.type import Type
 from tcore.records import frozen
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tcore.graph.apply import Apply
     from tcore.graph.op import Op
     from tcore.graph.variable import Variable
 
 __all__ = [
     "DisconnectedType",
     "NullType",
+    "Unconnected",
     "disconnected_type",
     "grad_not_implemented",
     "grad_undefined",
@@ -95,3 +99,24 @@ def grad_undefined(op: Op, x_pos: int, x: Variable, comment: str = "") -> Variab
 def grad_not_implemented(op: Op, x_pos: int, x: Variable, comment: str = "") -> Variable:
     """A gradient that nobody wrote yet: whoever needs it gets an error that gives ``comment``."""
     return NullType(f"the gradient of {op} with respect to input {x_pos} ({x}) is not implemented" + (f": {comment}" if comment else ""))()
+
+
+class Unconnected:
+    """Base of ops whose outputs have no derivative with respect to any input: places, lengths, seeds, whatever numbers are drawn.
+
+    It stands before ``Op`` among the bases.
+    """
+
+    __slots__ = ()
+
+    def connection_pattern(self, node: Apply) -> list[list[bool]]:
+        """No output is connected to an input."""
+        return [[False] * len(node.outputs) for _ in node.inputs]
+
+    def grad(self, inputs: Sequence[Variable], output_grads: Sequence[Variable]) -> list[Variable]:
+        """Disconnected."""
+        return [disconnected_type() for _ in inputs]
+
+    def R_op(self, inputs: Sequence[Variable], eval_points: Sequence[Variable | None]) -> Any:
+        """None in any direction."""
+        return None

@@ -9,7 +9,7 @@ from attrs import field
 
 from tcore.configuration import config
 from tcore.graph import Apply, FieldlessOp, Op, Variable
-from tcore.graph.null_type import disconnected_type
+from tcore.graph.null_type import Unconnected, disconnected_type
 from tcore.records import frozen
 from tcore.tensor._lengths import as_length
 from tcore.tensor.constants import constant_int, get_vector_length, scalar_value_of, value_behind
@@ -148,7 +148,7 @@ def _dtype(dtype: Any) -> str:
 
 
 @frozen
-class AllocEmpty(Op):
+class AllocEmpty(Unconnected, Op):
     """An array of a shape with whatever values its memory holds."""
 
     dtype: str = field(converter=_dtype)
@@ -169,16 +169,6 @@ class AllocEmpty(Op):
     def infer_shape(self, node: Apply, shapes: Sequence[Any]) -> list[tuple[Any, ...]]:
         return [tuple(as_length(length) for length in node.inputs)]
 
-    def connection_pattern(self, node: Apply) -> list[list[bool]]:
-        return [[False] for _ in node.inputs]
-
-    def grad(self, inputs: Sequence[Variable], output_grads: Sequence[Variable]) -> list[Variable]:
-        """Disconnected: the values depend on nothing."""
-        return [disconnected_type() for _ in inputs]
-
-    def R_op(self, inputs: Sequence[Variable], eval_points: Sequence[Variable | None]) -> list[Variable | None]:
-        return [None]
-
     def do_constant_folding(self, node: Apply) -> bool:
         """Never: a constant would keep the memory of one run."""
         return False
@@ -192,7 +182,7 @@ def _any_values(a: Any, b: Any) -> bool:
 
 
 @frozen
-class Eye(Op):
+class Eye(Unconnected, Op):
     """A matrix of zeros with ones on one diagonal: ``Eye(dtype)(n, m, k)``."""
 
     dtype: str = field(default=None, converter=_dtype)
@@ -208,16 +198,6 @@ class Eye(Op):
 
     def infer_shape(self, node: Apply, shapes: Sequence[Any]) -> list[tuple[Any, ...]]:
         return [(as_length(node.inputs[0]), as_length(node.inputs[1]))]
-
-    def connection_pattern(self, node: Apply) -> list[list[bool]]:
-        return [[False]] * 3
-
-    def grad(self, inputs: Sequence[Variable], output_grads: Sequence[Variable]) -> list[Variable]:
-        """Disconnected: lengths and a diagonal are integers."""
-        return [disconnected_type() for _ in inputs]
-
-    def R_op(self, inputs: Sequence[Variable], eval_points: Sequence[Variable | None]) -> list[Variable | None]:
-        return [None]
 
     def do_constant_folding(self, node: Apply) -> bool:
         """Only small results."""

@@ -9,7 +9,7 @@ from attrs import field
 from attrs.validators import in_
 
 from tcore.graph import Apply, Op, Variable
-from tcore.graph.null_type import disconnected_type
+from tcore.graph.null_type import Unconnected
 from tcore.records import frozen
 from tcore.scalar.dtypes import discrete_dtypes
 from tcore.tensor.constants import get_vector_length
@@ -45,21 +45,6 @@ def _lengths(name: str, dims: Any) -> Any:
     return dims
 
 
-class _Converting(Op):
-    """Integers to integers: nothing to differentiate."""
-
-    def connection_pattern(self, node: Apply) -> list[list[bool]]:
-        """None."""
-        return [[False] * len(node.outputs) for _ in node.inputs]
-
-    def grad(self, inputs: Sequence[Variable], output_grads: Sequence[Variable]) -> list[Variable]:
-        """Disconnected."""
-        return [disconnected_type() for _ in inputs]
-
-    def R_op(self, inputs: Sequence[Variable], eval_points: Sequence[Variable | None]) -> list[Variable | None]:
-        return [None] * getattr(self, "ndim", 1)
-
-
 def _modes(value: Any) -> tuple[str, ...]:
     modes = (value,) if isinstance(value, str) else tuple(value)
     if not modes or any(mode not in _MODES for mode in modes):
@@ -68,7 +53,7 @@ def _modes(value: Any) -> tuple[str, ...]:
 
 
 @frozen
-class RavelMultiIndex(_Converting):
+class RavelMultiIndex(Unconnected, Op):
     """Index arrays, one for each axis, and the lengths of the axes -> places in the flattened array."""
 
     mode: tuple[str, ...] = field(default=("raise",), converter=_modes)
@@ -104,7 +89,7 @@ class RavelMultiIndex(_Converting):
 
 
 @frozen
-class UnravelIndex(_Converting):
+class UnravelIndex(Unconnected, Op):
     """Places in the flattened array, and the lengths of ``ndim`` axes -> index arrays, one for each axis."""
 
     ndim: int = field(converter=int)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tcore.graph import Apply, Constant, Op, Variable
-from tcore.graph.null_type import disconnected_type
+from tcore.graph.null_type import Unconnected
 from tcore.records import frozen
 from tcore.tensor._axes import checked_axis
 from tcore.tensor.advanced_incsubtensor import AdvancedIncSubtensor, AdvancedIncSubtensor1
@@ -44,7 +44,7 @@ __all__ = [
 
 
 @frozen
-class MaskIndices(Op):
+class MaskIndices(Unconnected, Op):
     """The places where a mask is true, as one int64 vector per axis: ``op(mask)``, or ``op(mask, lengths)``.
 
     With ``lengths``, an integer vector, a mask of another shape is an IndexError: the mask selects from axes of these
@@ -69,16 +69,6 @@ class MaskIndices(Op):
             )
         for storage, places in zip(output_storage, np.nonzero(mask), strict=True):
             storage[0] = places.astype("int64", copy=False)
-
-    def connection_pattern(self, node: Apply) -> list[list[bool]]:
-        return [[False] * self.ndim for _ in node.inputs]
-
-    def grad(self, inputs: Sequence[Variable], output_grads: Sequence[Variable]) -> list[Variable]:
-        """Disconnected: places are integers."""
-        return [disconnected_type() for _ in inputs]
-
-    def R_op(self, inputs: Sequence[Variable], eval_points: Sequence[Variable | None]) -> list[Variable | None]:
-        return [None] * self.ndim
 
     def __str__(self) -> str:
         return f"MaskIndices{{{self.ndim}}}"

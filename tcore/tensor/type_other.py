@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tcore.graph import Apply, Constant, FieldlessOp, Type, Variable
-from tcore.graph.null_type import disconnected_type
+from tcore.graph.null_type import Unconnected
 from tcore.records import frozen
 from tcore.tensor.alloc import integer_scalar
 from tcore.tensor.scalars import tensor_from_scalar
@@ -105,7 +105,7 @@ def as_int_none_variable(x: Any) -> Variable:
     return integer_scalar(x, "a part of a slice")
 
 
-class MakeSlice(FieldlessOp):
+class MakeSlice(Unconnected, FieldlessOp):
     """A slice of symbolic parts, each an integer scalar or :data:`NoneConst`."""
 
     def make_node(self, start: Any, stop: Any = None, step: Any = None) -> Apply:
@@ -115,13 +115,6 @@ class MakeSlice(FieldlessOp):
 
     def perform(self, node: Apply, inputs: Sequence[Any], output_storage: Sequence[list[Any]], params: Any = None) -> None:
         output_storage[0][0] = slice(*[part if part is None else int(np.asarray(part)) for part in inputs])
-
-    def connection_pattern(self, node: Apply) -> list[list[bool]]:
-        return [[False]] * 3
-
-    def grad(self, inputs: Sequence[Variable], output_grads: Sequence[Variable]) -> list[Variable]:
-        """Disconnected: the parts are integers."""
-        return [disconnected_type() for _ in inputs]
 
     def __str__(self) -> str:
         return "MakeSlice"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tcore.graph import Apply, FieldlessOp, Variable
-from tcore.graph.null_type import disconnected_type
+from tcore.graph.null_type import Unconnected
 from tcore.tensor.conversion import as_tensor_variable
 from tcore.tensor.type import TensorType
 
@@ -20,7 +20,7 @@ __all__ = ["SLACK", "ChoiceFromUniform", "OutcomesFromUniform", "choice_from_uni
 SLACK = {"float16": 5e-3, "float32": 1e-5, "float64": 1e-9}
 
 
-class _FromUniform(FieldlessOp):
+class _FromUniform(Unconnected, FieldlessOp):
     """What both share: probabilities by row, uniform numbers by draw and row, no derivatives."""
 
     def _checked(self, pvals: Any, uniform: Any) -> tuple[Variable, Variable]:
@@ -29,16 +29,6 @@ class _FromUniform(FieldlessOp):
             if variable.type.ndim != 2 or variable.type.dtype not in SLACK:
                 raise TypeError(f"{self}: {name} are a matrix of floats, got {variable} of type {variable.type}")
         return pvals, uniform
-
-    def connection_pattern(self, node: Apply) -> list[list[bool]]:
-        return [[False], [False]]
-
-    def grad(self, inputs: Sequence[Variable], output_grads: Sequence[Variable]) -> list[Variable]:
-        """Disconnected: outcomes are discrete."""
-        return [disconnected_type() for _ in inputs]
-
-    def R_op(self, inputs: Sequence[Variable], eval_points: Sequence[Variable | None]) -> list[Variable | None]:
-        return [None]
 
 
 def _same_rows(pvals: np.ndarray, uniform: np.ndarray) -> None:

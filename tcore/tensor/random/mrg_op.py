@@ -8,7 +8,7 @@ import numpy as np
 from attrs import field
 
 from tcore.graph import Apply, FieldlessOp, Op, Variable
-from tcore.graph.null_type import disconnected_type
+from tcore.graph.null_type import Unconnected
 from tcore.records import frozen
 from tcore.scalar.dtypes import integer_dtypes
 from tcore.tensor._lengths import as_length, plus, times
@@ -31,7 +31,7 @@ _FOLDING_LIMIT = 4096
 _BLOCK = 1 << 16
 
 
-class DotModulo(FieldlessOp):
+class DotModulo(Unconnected, FieldlessOp):
     """``dot_modulo(A, s, m, A2, s2, m2)``: ``A s mod m`` and ``A2 s2 mod m2`` as one vector. The sums are exact."""
 
     def make_node(self, A: Any, s: Any, m: Any, A2: Any, s2: Any, m2: Any) -> Apply:
@@ -53,21 +53,11 @@ class DotModulo(FieldlessOp):
     def infer_shape(self, node: Apply, shapes: Sequence[Any]) -> list[Any]:
         return [(plus(shapes[0][0], shapes[3][0]),)]
 
-    def connection_pattern(self, node: Apply) -> list[list[bool]]:
-        return [[False]] * 6
-
-    def grad(self, inputs: Sequence[Variable], output_grads: Sequence[Variable]) -> list[Variable]:
-        """Disconnected: integers."""
-        return [disconnected_type() for _ in inputs]
-
-    def R_op(self, inputs: Sequence[Variable], eval_points: Sequence[Variable | None]) -> list[Variable | None]:
-        return [None]
-
 
 dot_modulo = DotModulo()
 
 
-class MRGSteps(FieldlessOp):
+class MRGSteps(Unconnected, FieldlessOp):
     """The rows that turn a state into later numbers, as a uint32 matrix: see :data:`tcore.tensor.random.mrg31k3p.step_rows`."""
 
     def make_node(self, count: Any) -> Apply:
@@ -85,16 +75,6 @@ class MRGSteps(FieldlessOp):
         count = constant_int(node.inputs[0])
         return count is not None and count <= _FOLDING_LIMIT
 
-    def connection_pattern(self, node: Apply) -> list[list[bool]]:
-        return [[False]]
-
-    def grad(self, inputs: Sequence[Variable], output_grads: Sequence[Variable]) -> list[Variable]:
-        """Disconnected: a count."""
-        return [disconnected_type()]
-
-    def R_op(self, inputs: Sequence[Variable], eval_points: Sequence[Variable | None]) -> list[Variable | None]:
-        return [None]
-
     def __str__(self) -> str:
         return "mrg_steps"
 
@@ -108,7 +88,7 @@ def _float_vector(instance: object, attribute: Any, value: Any) -> None:
 
 
 @frozen
-class MRGUniform(Op):
+class MRGUniform(Unconnected, Op):
     """Uniform numbers between 0 and 1, both excluded, from many streams: number i is the next of stream i mod n.
 
     ``(states, steps, after, streams, rows, rest) -> (next states, numbers)`` draws ``rows`` numbers from each of the first n =
@@ -162,16 +142,6 @@ class MRGUniform(Op):
     def infer_shape(self, node: Apply, shapes: Sequence[Any]) -> list[Any]:
         streams, rows, rest = map(as_length, node.inputs[3:])
         return [shapes[0], (plus(times(rows, streams), rest),)]
-
-    def connection_pattern(self, node: Apply) -> list[list[bool]]:
-        return [[False, False] for _ in node.inputs]
-
-    def grad(self, inputs: Sequence[Variable], output_grads: Sequence[Variable]) -> list[Variable]:
-        """Disconnected: states are integers."""
-        return [disconnected_type() for _ in inputs]
-
-    def R_op(self, inputs: Sequence[Variable], eval_points: Sequence[Variable | None]) -> list[Variable | None]:
-        return [None, None]
 
     def do_constant_folding(self, node: Apply) -> bool:
         """Never: numbers are drawn when a function runs."""

@@ -9,7 +9,7 @@ from attrs import field
 
 from tcore.compile.sharedvalue import shared
 from tcore.graph import Apply, Op, Variable
-from tcore.graph.null_type import disconnected_type
+from tcore.graph.null_type import Unconnected
 from tcore.records import frozen
 from tcore.scalar.philox import philox
 from tcore.tensor._lengths import as_length
@@ -31,7 +31,7 @@ FRACTION = {"float16": 10, "float32": 23, "float64": 52}
 
 
 @frozen
-class PhiloxUniform(Op):
+class PhiloxUniform(Unconnected, Op):
     """Uniform numbers between 0 and 1, both excluded: ``PhiloxUniform(dtype)(state, n0, n1, …)`` is an array of shape (n0, n1, …).
 
     ``state`` is a vector of three uint64: key, stream, and the place of the first number. The others follow in row order. A number
@@ -68,16 +68,6 @@ class PhiloxUniform(Op):
 
     def infer_shape(self, node: Apply, shapes: Sequence[Any]) -> list[Any]:
         return [tuple(as_length(length) for length in node.inputs[1:])]
-
-    def connection_pattern(self, node: Apply) -> list[list[bool]]:
-        return [[False] for _ in node.inputs]
-
-    def grad(self, inputs: Sequence[Variable], output_grads: Sequence[Variable]) -> list[Variable]:
-        """Disconnected: places are integers."""
-        return [disconnected_type() for _ in inputs]
-
-    def R_op(self, inputs: Sequence[Variable], eval_points: Sequence[Variable | None]) -> list[Variable | None]:
-        return [None]
 
     def do_constant_folding(self, node: Apply) -> bool:
         """Never: numbers are drawn when a function runs."""

@@ -74,14 +74,15 @@ def test_disconnected_inputs(name):
 
 
 #: ops whose derivative in a direction is made of their gradient
-BY_REVERSE = {"slice", "gradient of softmax", "product", "product of all but zeros"}
+BY_REVERSE = {"gradient of softmax", "product", "product of all but zeros"}
 
 
 @pytest.mark.parametrize("name", sorted(NODES.keys() - BY_REVERSE))
 def test_no_direction(name):
     """Without a direction for any input there is no derivative."""
     node = NODES[name].owner
-    assert node.op.R_op(node.inputs, [None] * len(node.inputs)) == [None] * len(node.outputs)
+    found = node.op.R_op(node.inputs, [None] * len(node.inputs))
+    assert found is None or found == [None] * len(node.outputs)  # None alone: there is none in any direction
 
 
 def test_gradients_stop_at_integers():
