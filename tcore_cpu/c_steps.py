@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from tcore.graph import Constant
 from tcore.graph.op import performs
@@ -144,6 +144,8 @@ class CStep:
     compiled : bool
         Whether this process made it.
     """
+
+    runs_on: ClassVar[str] = "C"
 
     def __init__(self, block: Block, loaded: Loaded) -> None:
         (self.node,), self.fgraph = block.nodes, None

@@ -17,7 +17,6 @@ import ctypes
 import hashlib
 import json
 import os
-import shutil
 import stat
 import time
 import warnings
@@ -100,6 +99,13 @@ def cpu_features() -> frozenset[str]:
     except OSError:
         pass
     return frozenset()
+
+
+def _remove(folder: str | os.PathLike[str]) -> None:
+    """Remove a folder with what is in it, as far as that can be done."""
+    import shutil  # loads all the formats of archives; a program whose kernels are all there removes nothing
+
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _digest(data: bytes) -> str:
@@ -247,7 +253,7 @@ class Store:
             yield Path(folder)
         finally:
             if not config.nocleanup:
-                shutil.rmtree(folder, ignore_errors=True)
+                _remove(folder)
 
     def sweep(self, older_than: float = 3600.0) -> None:
         """Remove what processes left behind that were killed while they compiled: private folders and files, and libraries
@@ -269,7 +275,7 @@ class Store:
                     if not (private or orphan) or entry.stat(follow_symlinks=False).st_mtime > latest:
                         continue
                     if entry.is_dir(follow_symlinks=False):
-                        shutil.rmtree(entry.path, ignore_errors=True)
+                        _remove(entry.path)
                     else:
                         Path(entry.path).unlink()
 
@@ -356,7 +362,7 @@ def _stand_in(asked: tuple[str, ...], lower: tuple[Path, ...], problem: str) -> 
     import tempfile
 
     temporary = Path(tempfile.mkdtemp(prefix="tcore-kernels-"))
-    atexit.register(shutil.rmtree, temporary, ignore_errors=True)
+    atexit.register(_remove, temporary)
     message = (
         f"the kernel store {problem}: kernels of this process go to {temporary} and are lost when it ends; "
         f"set the flag cpu.store to a folder of your own"

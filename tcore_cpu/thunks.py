@@ -12,7 +12,7 @@ from tcore.link.errors import ThunkView, raise_with_op
 from tcore.link.program import note_written
 from tcore.link.storage import written_inputs
 from tcore.scalar.type import Scalar
-from tcore_cpu.program import is_array
+from tcore_cpu.slots import is_array
 
 if TYPE_CHECKING:
     from tcore.graph import Apply, Variable

@@ -13,7 +13,6 @@ from tcore.compile.function_module import Function
 from tcore.compile.garbage import rare_collections
 from tcore.compile.io import SymbolicInput, SymbolicOutput, convert_function_inputs
 from tcore.compile.mode import get_mode
-from tcore.compile.optimizations import plugins_of
 from tcore.compile.rebuild import missing_or_unused
 from tcore.configuration import config
 from tcore.configuration.reaction import react
@@ -170,6 +169,8 @@ class FunctionMaker:
         react(self.on_unused_input, UnusedInputError(text), stacklevel=5)
 
     def _optimize(self, fgraph: FunctionGraph) -> None:
+        from tcore.compile.optimizations import plugins_of  # here: a function that is loaded is not optimized again
+
         start = time.perf_counter()
         optimizer = self.mode.optimizer_for(fgraph)
         with config.change_flags(traceback__limit=config.traceback.compile_limit, compute_test_value="off"):
