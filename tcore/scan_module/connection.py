@@ -9,7 +9,7 @@ from tcore.graph import io_connection_pattern
 if TYPE_CHECKING:
     from tcore.scan_module.layout import Layout
 
-__all__ = ["inner_pattern", "outer_pattern", "reached_inputs"]
+__all__ = ["input_bits", "inner_pattern", "outer_pattern", "reached_inputs"]
 
 
 def inner_pattern(op: Any) -> list[list[bool]]:
@@ -59,10 +59,9 @@ def _joined(row: list[bool], bits: list[int]) -> int:
     return together
 
 
-def outer_pattern(op: Any) -> list[list[bool]]:
-    """For each outer input a row, with an entry for each outer output."""
+def input_bits(op: Any) -> list[int]:
+    """For each inner input the set of outer inputs that flow into it at some step, as the bits of a number."""
     layout: Layout = op.layout
-    pattern = inner_pattern(op)
     outer = layout.outer_inputs(range(layout.n_outer_inputs))
     inner = layout.inner_inputs(range(layout.n_inner_inputs))
     sources = [0] * layout.n_inner_inputs
@@ -74,7 +73,15 @@ def outer_pattern(op: Any) -> list[list[bool]]:
     for positions, own in groups:
         for position in positions:
             sources[position] = 1 << own
-    bits = reached_inputs(layout, pattern, sources)
+    return reached_inputs(layout, inner_pattern(op), sources)
+
+
+def outer_pattern(op: Any) -> list[list[bool]]:
+    """For each outer input a row, with an entry for each outer output."""
+    layout: Layout = op.layout
+    pattern = inner_pattern(op)
+    outer = layout.outer_inputs(range(layout.n_outer_inputs))
+    bits = input_bits(op)
     out = layout.inner_outputs(range(layout.n_inner_outputs))
     of_output = [
         *((1 << own) | _any(pattern, outs, bits) for outs, own in zip(out.mitmots, outer.mitmots, strict=True)),
