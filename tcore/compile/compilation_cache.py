@@ -47,34 +47,45 @@ class _NotKeptError(Exception):
     """The graph holds what no key can tell."""
 
 
+def _shared_input(number: int) -> Variable:
+    """Stands in a pickle for the shared variable at a position among the inputs; :class:`_Reader` gives it."""
+    raise pickle.UnpicklingError(f"shared variable {number} is known to the function that is being made only")
+
+
 class _Writer(pickle.Pickler):
-    """Pickles graphs without the values of shared variables, and notes whose code they need."""
+    """Pickles graphs without the values of shared variables, and notes whose code they need.
+
+    ``numbers``: positions among the inputs by the identity of shared variables.
+    """
 
     def __init__(self, file: Any, numbers: dict[int, int]) -> None:
         super().__init__(file, pickle.HIGHEST_PROTOCOL)
         self._numbers = numbers
         self.packages: set[str] = set()
 
-    def persistent_id(self, obj: Any) -> int | None:
-        """The position among the inputs, for shared variables."""
-        return self._numbers.get(id(obj))
-
     def reducer_override(self, obj: Any) -> Any:
-        """Notes the packages of classes and functions; refuses what has no place in a key."""
+        """What stands for an object, where that is not what it says itself."""
         if isinstance(obj, (type, FunctionType, BuiltinFunctionType)):
-            package = (obj.__module__ or "builtins").partition(".")[0]
-            if package not in _NEUTRAL:
-                if package not in _packages_of_plugins():
-                    raise _NotKeptError(f"{obj!r} belongs to no plugin")
-                self.packages.add(package)
+            self._note(obj)
         elif isinstance(obj, SharedVariable):
-            raise _NotKeptError(f"{obj} is no input")
+            if id(obj) not in self._numbers:
+                raise _NotKeptError(f"{obj} is no input")
+            return _shared_input, (self._numbers[id(obj)],)
         elif isinstance(obj, FunctionGraph):
             make, arguments, (inputs, outputs, features, mapping) = obj.__reduce_ex__(pickle.HIGHEST_PROTOCOL)
             # what merged nodes is of no use any more, and would load the optimizer
             kept = [feature for feature in features if not type(feature).__module__.startswith("tcore.optimizer")]
             return make, arguments, (inputs, outputs, kept, mapping)
         return NotImplemented
+
+    def _note(self, code: Any) -> None:
+        """The package of a class or function takes part; one that has no place in a key is refused."""
+        package = (code.__module__ or "builtins").partition(".")[0]
+        if package in _NEUTRAL:
+            return
+        if package not in _packages_of_plugins():
+            raise _NotKeptError(f"{code!r} belongs to no plugin")
+        self.packages.add(package)
 
 
 class _Reader(pickle.Unpickler):
@@ -83,8 +94,11 @@ class _Reader(pickle.Unpickler):
         self._inputs = inputs
         self._clones: dict[int, Variable] = {}
 
-    def persistent_load(self, number: int) -> Variable:
-        """The shared variable at this position, as a variable of the graph that is loaded."""
+    def find_class(self, module: str, name: str) -> Any:
+        """As ever, but that shared variables are those of this process."""
+        return self._shared if name == "_shared_input" else super().find_class(module, name)
+
+    def _shared(self, number: int) -> Variable:
         if number not in self._clones:
             self._clones[number] = self._inputs[number].variable.clone()
         return self._clones[number]

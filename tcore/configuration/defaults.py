@@ -71,11 +71,11 @@ def cxx(_config: Config) -> str:
 
 def program(name: str) -> str | None:
     """The full path of a program, as ``shutil.which`` finds it; None where there is none."""
-    if os.name == "nt" or os.path.dirname(name):  # noqa: PTH120 - see below()
+    if os.name == "nt":
         import shutil  # loads the modules of all archive formats: a tenth of what a process needs that compiles nothing
 
         return shutil.which(name)
-    for folder in os.get_exec_path():
+    for folder in [""] if os.path.dirname(name) else os.get_exec_path():  # noqa: PTH120 - see below()
         path = os.path.join(folder, name)  # noqa: PTH118
         if os.access(path, os.X_OK) and os.path.isfile(path):  # noqa: PTH113
             return path
