@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from tcore.gpuarray.linker import DeviceLinker
 from tcore.gpuarray.forms import native_forms
+from tcore.gpuarray.linker import DeviceLinker
 from tcore.gpuarray.runtime import DeviceError
 from tcore.link import Linker
 
