@@ -30,7 +30,7 @@ class ErrorReports:
         self.kernels, self.buffers, self.dtypes = len(draft.kernels), draft.buffers, draft.dtypes
 
     def __call__(self, record: tuple[int, ...], values: tuple[Any, ...]) -> None:
-        """Raise what ``record`` means; ``values`` are those of the program's inputs, or the lengths of an array without memory."""
+        """Raise what ``record`` means, nothing for a doubt without reason; ``values`` are those of the program's inputs, or the lengths of an array without memory."""
         code, apply, operand, axis, left, right = record
         if code == Failure.MEMORY:
             self.no_memory(operand, left, values)
@@ -40,6 +40,8 @@ class ErrorReports:
         operands = self.operands(node, values)
         try:
             self.perform(node, operands)
+            if code == Failure.DOUBT:
+                return
             if code == Failure.SHAPE:
                 # lengths are compared across a kernel: the node that minds may be another of it
                 self.replay(values)

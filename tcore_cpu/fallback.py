@@ -315,7 +315,8 @@ class Program:
                 if error.code == Failure.MEMORY:
                     self.on_error(record, frame.shape(error.operand) if error.operand >= 0 else ())
                 self.on_error(record, tuple(self._value(frame, slot) for slot, *_ in self.inputs))
-                raise RuntimeError(f"native code failed with record {record}")
+                if error.code != Failure.DOUBT:
+                    raise RuntimeError(f"native code failed with record {record}")
 
     def _allocate(self, frame: _Frame, slot: int) -> None:
         try:

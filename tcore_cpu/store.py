@@ -284,6 +284,17 @@ class Store:
         return sum(1 for _ in self.root.glob("*.so"))
 
 
+def _exposed_by(root: Path) -> Path | None:
+    """The folder above ``root`` in which anyone may put something else in its place; None where there is none."""
+    for folder in reversed(root.resolve().parents):
+        mode = folder.stat().st_mode
+        if not mode & (stat.S_IXGRP | stat.S_IXOTH):
+            return None  # nobody else comes further
+        if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
+            return folder
+    return None
+
+
 _NO_PROGRAMS = "is on a file system that is mounted noexec, from which no library is loaded"
 
 
@@ -307,6 +318,8 @@ def _objection(root: Path) -> str | None:
         return "belongs to another user"
     if info.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
         return f"can be written by others (mode {stat.S_IMODE(info.st_mode):o}; chmod go-w makes it yours alone)"
+    if (folder := _exposed_by(root)) is not None:
+        return f"can be replaced by others, who can write {folder} (chmod o-w or chmod +t {folder} prevents it)"
     probe = root / f".tmp-{os.getpid()}-{time.time_ns()}"
     try:
         os.close(os.open(probe, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
@@ -327,7 +340,7 @@ def open_store(root: str | os.PathLike[str], layers: Sequence[str | os.PathLike[
     if store is not None and store.root.is_dir():
         return store
     path = Path(root).expanduser()
-    lower = tuple(Path(layer) for layer in layers)
+    lower = tuple(layer for layer in map(Path, layers) if _is_usable(layer))
     objection = _objection(path)
     if objection is None:
         store = _opened[asked] = Store(path, lower)
@@ -354,7 +367,16 @@ def _is_trusted(path: Path) -> bool:
         info = path.stat()
     except OSError:
         return False
-    return stat.S_ISDIR(info.st_mode) and info.st_uid in (os.getuid(), 0) and not info.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+    private = info.st_uid in (os.getuid(), 0) and not info.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+    return private and stat.S_ISDIR(info.st_mode) and _exposed_by(path) is None
+
+
+def _is_usable(layer: Path) -> bool:
+    """Whether a layer is trusted; one that is there and is not gets a warning."""
+    if not layer.exists() or _is_trusted(layer):
+        return True
+    warnings.warn(f"kernels in {layer} are not used: others than you and root could have put them there", StoreWarning, stacklevel=5)
+    return False
 
 
 def _stand_in(asked: tuple[str, ...], lower: tuple[Path, ...], problem: str) -> Store:
