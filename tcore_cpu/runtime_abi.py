@@ -74,6 +74,8 @@ class Instruction(IntEnum):
     STORE = 20
     RELEASE = 21
     FORGET = 22
+    JUMP = 30
+    REPEAT = 31
 
 
 class IntegerFunction(IntEnum):

@@ -248,7 +248,10 @@ enum tc_instruction {
     TC_OP_STRIDE = 19,   /* r slot axis */
     TC_OP_STORE = 20,    /* slot n (register)*n    into a contiguous int64 array */
     TC_OP_RELEASE = 21,  /* buffer                 nobody reads it any more: large memory goes back */
-    TC_OP_FORGET = 22    /* slot                   the same for an array of the host */
+    TC_OP_FORGET = 22,   /* slot                   the same for an array of the host */
+    TC_OP_JUMP = 30,     /* r offset               goes on at `offset` from here where the register is 0 */
+    TC_OP_REPEAT = 31    /* r end stop offset      counts r, and goes back to `offset` from here while it is below `end`
+                            and register stop (-1: none) is 0 */
 };
 
 enum tc_function {
