@@ -35,6 +35,7 @@ PATHS: Mapping[str, str | tuple[str, ...]] = MappingProxyType(
         "tcore.gof.vm": "tcore.link.vm",
         # tensors
         "tcore.compile.ops": ("tcore.compile.copy_ops", "tcore.tensor.shape", "tcore.tensor.rebroadcast"),
+        "tcore.ifelse": "tcore.tensor.ifelse",
         "tcore.tensor.basic": ("tcore.tensor",),
         "tcore.tensor.extra_ops": ("tcore.tensor",),
         "tcore.tensor.opt": (

@@ -19,6 +19,7 @@ _OPS = {
     "elemwise": ("Elemwise",),
     "extremes": ("Argmax", "Argmin", "MaxAndArgmax"),
     "fft": ("InverseRealFFT", "RealFFT"),
+    "ifelse": ("IfElse",),
     "incsubtensor": ("IncSubtensor",),
     "index_tricks": ("RavelMultiIndex", "UnravelIndex"),
     "indexing": ("MaskIndices",),
