@@ -48,6 +48,7 @@ _OPS = {
     "sorting": ("ArgSortOp", "SortOp"),
     "subtensor": ("Subtensor",),
     "type_other": ("MakeSlice",),
+    "vectorizing.loop": ("EachItem",),
 }
 
 
