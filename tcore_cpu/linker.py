@@ -121,10 +121,9 @@ class CvmLinker(CpuLinker):
         with self._lock:
             if self._linked is None:
                 saved, self._saved = self._saved, None
-                found = decode(saved, fgraph, order) if saved is not None else None
+                products = not wants_blas(order) or load_blas()
+                found = decode(saved, fgraph, order) if saved is not None and products else None
                 draft, self._units = found or self._draft(fgraph, order, fgraph.outputs)
-                if wants_blas(order):
-                    load_blas()
                 self._linked = make_program(draft, load_bodies(self._units), fgraph)
             return self._linked
 

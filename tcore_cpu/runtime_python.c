@@ -293,7 +293,7 @@ static int execute(Program *p, PyObject *const *values, PyObject **results)
             return 1;
         }
     for (int k = 0; k < p->ninputs; k++)
-        if (p->inputs[k].destroyed && !may_write(f, p->inputs, p->ninputs, k, p->constants)) {
+        if (p->inputs[k].destroyed && p->inputs[k].dtype != TC_OBJECT && !may_write(f, p->inputs, p->ninputs, k, p->constants)) {
             f->core->slots[p->inputs[k].slot].flags |= TC_SLOT_FOREIGN;
             p->inputs[k].copies++;
         }
