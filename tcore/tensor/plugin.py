@@ -49,6 +49,7 @@ _OPS = {
     "sorting": ("ArgSortOp", "SortOp"),
     "subtensor": ("Subtensor",),
     "type_other": ("MakeSlice",),
+    "vectorizing.loop": ("EachItem",),
 }
 
 
