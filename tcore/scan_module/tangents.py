@@ -28,16 +28,17 @@ def directional_derivatives(op: Scan, inputs: Sequence[Variable], eval_points: S
     loop = Parts.of(op, inputs)
     points = op.layout.outer_inputs([None if p is None or is_disconnected(p) else p for p in eval_points])
     directions: dict[Any, Any] = {}  # record -> the direction of its outer input
-    for records, group in (
+    groups: list[tuple[list[Any], list[Any]]] = [
         (loop.seqs, points.seqs), (loop.mitmots, points.mitmots), (loop.states, points.states), (loop.non_seqs, points.non_seqs)
-    ):  # fmt: skip
+    ]  # fmt: skip
+    for records, group in groups:
         directions.update({record: _like(p, record.outer) for record, p in zip(records, group, strict=True) if p is not None and is_float(record.outer)})
     tangent_of: dict[Variable, Variable] = {}  # inner variable -> its derivative within a step
     for record in directions:
         tangent_of.update(_seeds(record))
     while True:  # states that others flow into have a direction after the first step
         found = _in_step(loop, tangent_of)
-        fresh = [r for r in (*loop.mitmots, *loop.states) if r not in directions and any(found.get(out) is not None for out in _outs(r))]
+        fresh = [r for r in loop.fed_back() if r not in directions and any(found.get(out) is not None for out in _outs(r))]
         if not fresh:
             break
         for record in fresh:
@@ -65,7 +66,7 @@ def _like(tangent: Any, variable: Any) -> Any:
 
 def _in_step(loop: Parts, tangent_of: dict[Variable, Variable]) -> dict[Variable, Variable]:
     """The derivatives of the inner outputs that have one."""
-    outs = [out for record in (*loop.mitmots, *loop.states, *loop.nitsots) for out in _outs(record) if is_float(out)]
+    outs = [out for record in loop.with_output() for out in _outs(record) if is_float(out)]
     if not outs or not tangent_of:
         return {}
     tangents = Rop(outs, list(tangent_of), list(tangent_of.values()), disconnected_outputs="ignore", return_disconnected="None")
