@@ -16,6 +16,7 @@ from tcore.scan_module.inner import compiled_step, graph_codes, unfit_type
 from tcore.scan_module.layout import Layout
 from tcore.scan_module.loop import run_loop
 from tcore.scan_module.mappings import variable_mappings
+from tcore.scan_module.selectors import Selectors
 from tcore.scan_module.shapes import output_shapes
 from tcore.tensor.alloc import integer_scalar
 from tcore.tensor.conversion import as_tensor_variable
@@ -59,7 +60,7 @@ class Options:
 
 
 @frozen(eq=False, repr=False, slots=False)
-class Scan(Op):
+class Scan(Selectors, Op):
     """Computes the inner graph once a step, feeds some of its outputs back, and stacks others.
 
     What its inputs and outputs mean, and in which order they stand, :mod:`tcore.scan_module.layout` says. Ops are equal where their

@@ -124,7 +124,7 @@ def scan(
             parts.nitsots.append(Nitsot(out))
         else:
             parts.states.append(State(_first_rows(info), info.taps, list(group), out))
-    shared = _add_captured(parts, Step(outputs, step.updates, step.condition), [v for _, v in arguments], fixed, strict)
+    shared = _add_captured(parts, Step(outputs, step.updates, step.condition, step.made), [v for _, v in arguments], fixed, strict)
     built = parts.build()
     return _results(built, infos, shared, return_list)
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from tcore.optimizer import SequenceDB, TopoOptimizer, in2out
 from tcore.optimizer.rewrite import GlobalRewrite, Rewrite
 from tcore.scan_module.rewrites.cleaning import remove_constants_and_unused_inputs_scan, scan_merge_inouts
-from tcore.scan_module.rewrites.memory import ScanInplaceOptimizer, scan_mode_of_function, scan_save_mem
+from tcore.scan_module.rewrites.memory import ScanInplaceOptimizer, ScanSaveMem, scan_mode_of_function
 from tcore.scan_module.rewrites.merging import ScanMerge
-from tcore.scan_module.rewrites.pushing import push_out_dot1, push_out_non_seq, push_out_output, push_out_seq
+from tcore.scan_module.rewrites.pushing import PushOutDot1, PushOutNonSeqScan, PushOutScanOutput, PushOutSeqScan
 
 __all__ = ["GROUP"]
 
@@ -23,10 +23,10 @@ def _steps(into: str) -> list[GlobalRewrite]:
     """What both sequences do, before and after the rules for single nodes: less work first, then what remains joined."""
     rows = [
         (remove_constants_and_unused_inputs_scan, _ALWAYS),
-        (push_out_non_seq, (*_RUN, "scan_pushout", "scanOp_pushout_nonseqs_ops")),
-        (push_out_seq, (*_RUN, "scan_pushout", "scanOp_pushout_seqs_ops", "more_mem")),
-        (push_out_output, (*_RUN, "scan_pushout", "scanOp_pushout_output", "more_mem")),
-        (push_out_dot1, (*_RUN, "scan_pushout", "scan_pushout_dot1", "more_mem")),
+        (PushOutNonSeqScan, (*_RUN, "scan_pushout", "scanOp_pushout_nonseqs_ops")),
+        (PushOutSeqScan, (*_RUN, "scan_pushout", "scanOp_pushout_seqs_ops", "more_mem")),
+        (PushOutScanOutput, (*_RUN, "scan_pushout", "scanOp_pushout_output", "more_mem")),
+        (PushOutDot1, (*_RUN, "scan_pushout", "scan_pushout_dot1", "more_mem")),
         (scan_merge_inouts, _RUN),
     ]
     found = [GlobalRewrite("scan_merge", ScanMerge(), 0.5, _ALWAYS, into=into)]
@@ -40,7 +40,7 @@ GROUP: tuple[Rewrite | GlobalRewrite, ...] = (
     *_steps("scan_eqopt1"),
     GlobalRewrite("scan_eqopt2", SequenceDB(), 1.6, _ALWAYS),
     *_steps("scan_eqopt2"),
-    GlobalRewrite("scanOp_save_mem", _walk(scan_save_mem), 1.61, _ALWAYS),
+    GlobalRewrite("scanOp_save_mem", _walk(ScanSaveMem), 1.61, _ALWAYS),
     GlobalRewrite("scanOp_make_inplace", ScanInplaceOptimizer(), 75, ("fast_run", "inplace", "scan")),
     GlobalRewrite("scan_mode_of_function", _walk(scan_mode_of_function), 98, _ALWAYS),
 )

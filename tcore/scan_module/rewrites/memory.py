@@ -26,7 +26,7 @@ from tcore.tensor.subtensor import Subtensor, fill_index
 if TYPE_CHECKING:
     from tcore.graph import Apply, FunctionGraph, Variable
 
-__all__ = ["ScanInplaceOptimizer", "scan_mode_of_function", "scan_save_mem"]
+__all__ = ["ScanInplaceOptimizer", "ScanSaveMem", "scan_mode_of_function"]
 
 
 def _first_entry(node: Any) -> Any:
@@ -73,7 +73,7 @@ def _wanted(output: Variable) -> tuple[int, list[tuple[Any, int]]] | None:
 
 
 @rewrite(tracks=[Scan], name="scanOp_save_mem")
-def scan_save_mem(node: Apply) -> Any:
+def ScanSaveMem(node: Apply) -> Any:
     """scan(f, x)[-1] -> the same of a scan that keeps no more than its last rows"""
     if not is_loop(node):
         return False
@@ -156,4 +156,4 @@ def scan_mode_of_function(node: Apply) -> Any:
     return Scan(op.fgraph, op.layout, evolve(op.options, function_mode=mode)).make_node(*node.inputs).outputs
 
 
-RULES: tuple[Rewrite, ...] = (scan_save_mem, scan_mode_of_function)
+RULES: tuple[Rewrite, ...] = (ScanSaveMem, scan_mode_of_function)

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from tcore.graph import Apply
 
-__all__ = ["push_out_dot1", "push_out_non_seq", "push_out_output", "push_out_seq"]
+__all__ = ["PushOutDot1", "PushOutNonSeqScan", "PushOutScanOutput", "PushOutSeqScan"]
 
 #: views that may move; others hand on their input and have an effect, or say something about it
 _VIEWS = (DimShuffle, Rebroadcast, Reshape, Subtensor)
@@ -49,7 +49,7 @@ def _border(nodes: Iterable[Apply], moved: Iterable[Variable], outputs: Iterable
 
 
 @rewrite(tracks=[Scan], name="scanOp_pushout_nonseqs_ops")
-def push_out_non_seq(node: Apply) -> Any:
+def PushOutNonSeqScan(node: Apply) -> Any:
     """scan(x -> f(x, g(w))) -> scan(x -> f(x, v)) with v = g(w), for w that is the same at every step"""
     if not is_loop(node):
         return False
@@ -82,7 +82,7 @@ def _rows_before(loop: Opened) -> tuple[dict[Variable, Any], dict[Variable, Any]
 
 
 @rewrite(tracks=[Scan], name="scanOp_pushout_seqs_ops", tags=("more_mem",))
-def push_out_seq(node: Apply) -> Any:
+def PushOutSeqScan(node: Apply) -> Any:
     """scan(x -> f(g(x))) -> scan(y -> f(y)) over y = g(all x), for g that sees nothing of earlier steps"""
     if not is_loop(node) or node.op.layout.until:  # type: ignore[attr-defined]
         return False
@@ -217,7 +217,7 @@ def _product_of_stored(out: Any, after: _RowsAfter) -> Any:
 
 
 @rewrite(tracks=[Scan], name="scanOp_pushout_output", tags=("more_mem",))
-def push_out_output(node: Apply) -> Any:
+def PushOutScanOutput(node: Apply) -> Any:
     """scan(h -> h, dot(h, v)) -> scan(h -> h) and dot(all h, v), for products that no later step sees"""
     if not is_loop(node) or node.op.layout.until:  # type: ignore[attr-defined]
         return False
@@ -246,7 +246,7 @@ def push_out_output(node: Apply) -> Any:
 
 
 @rewrite(tracks=[Scan], name="scan_pushout_dot1")
-def push_out_dot1(node: Apply) -> Any:
+def PushOutDot1(node: Apply) -> Any:
     """scan(s -> s + dot(a, b))[-1] -> s0 + one product of all a and all b; scan(s -> s + v)[-1] -> s0 + the sum of all v"""
     if not is_loop(node) or node.op.layout.until:  # type: ignore[attr-defined]
         return False
@@ -355,4 +355,4 @@ def _sum_of_rows(after: _RowsAfter, term: Variable) -> Any:
     return _rows_of(after, term).sum(axis=0, dtype=term.type.dtype)
 
 
-RULES: tuple[Rewrite, ...] = (push_out_non_seq, push_out_seq, push_out_output, push_out_dot1)
+RULES: tuple[Rewrite, ...] = (PushOutNonSeqScan, PushOutSeqScan, PushOutScanOutput, PushOutDot1)
