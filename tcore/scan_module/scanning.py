@@ -99,7 +99,7 @@ def scan(
     count = checked_steps(n_steps)
     if count is None and not seqs:
         raise ValueError("scan: without sequences the number of steps is not known: give n_steps")
-    options = Options(_checked_truncation(truncate_gradient), name, None if mode is None else get_mode(mode), profile, allow_gc)
+    options = Options(_checked_truncation(truncate_gradient), name, None if mode is None else get_mode(mode), profile=profile, allow_gc=allow_gc)
 
     slices = [[_slice(seq, position, tap) for tap in seq.taps] for position, seq in enumerate(seqs)]
     earlier = [[_earlier(info, position, tap) for tap in info.taps] for position, info in enumerate(infos or ())]

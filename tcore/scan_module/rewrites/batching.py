@@ -9,6 +9,7 @@ from tcore.tensor.careduce import CAReduce, normal_axes
 from tcore.tensor.dimshuffle import DimShuffle
 from tcore.tensor.dot import Dot, batched_dot, dot
 from tcore.tensor.elemwise import Elemwise
+from tcore.tensor.extremes import MaxAndArgmax
 from tcore.tensor.indexing import index
 from tcore.tensor.subtensor import Subtensor, fill_index
 from tcore.tensor.type import TensorType
@@ -20,7 +21,7 @@ __all__ = ["batched"]
 
 
 def batched(node: Apply, rows: dict[Variable, Any], fixed: dict[Variable, Any]) -> Any:
-    """All rows of the output of an inner node.
+    """All rows of the outputs of an inner node.
 
     Parameters
     ----------
@@ -33,19 +34,22 @@ def batched(node: Apply, rows: dict[Variable, Any], fixed: dict[Variable, Any]) 
 
     Returns
     -------
-    Variable or None
+    list of Variable, or None
         None where there is no such form of the op, or an input is neither.
     """
-    if len(node.outputs) != 1 or not any(v in rows for v in node.inputs):
+    if not any(v in rows for v in node.inputs):
         return None
     if not all(v in rows or v in fixed or isinstance(v, Constant) for v in node.inputs):
         return None
     form = next((form for kind, form in _FORMS.items() if isinstance(node.op, kind)), None)
     result = None if form is None else form(node, rows, fixed)
-    kind: Any = node.outputs[0].type
-    if result is None or result.type.dtype != kind.dtype or result.type.broadcastable[1:] != kind.broadcastable:
+    if result is None:
         return None
-    return result
+    results = result if isinstance(result, list) else [result]
+    kinds: list[Any] = [output.type for output in node.outputs]
+    if any(r.type.dtype != kind.dtype or r.type.broadcastable[1:] != kind.broadcastable for r, kind in zip(results, kinds, strict=True)):
+        return None
+    return results
 
 
 def _value(variable: Variable, fixed: dict[Variable, Any]) -> Any:
@@ -54,7 +58,7 @@ def _value(variable: Variable, fixed: dict[Variable, Any]) -> Any:
 
 def _elemwise(node: Apply, rows: dict[Variable, Any], fixed: dict[Variable, Any]) -> Any:
     op: Any = node.op
-    if op.inplace_pattern:
+    if op.inplace_pattern or len(node.outputs) != 1:
         return None
     inputs = [rows[v] if v in rows else _value(v, fixed).dimshuffle("x", *range(v.type.ndim)) for v in node.inputs]
     return op(*inputs)
@@ -69,6 +73,12 @@ def _reduction(node: Apply, rows: dict[Variable, Any], fixed: dict[Variable, Any
     op: Any = node.op
     axes = normal_axes(op.axis, node.inputs[0].type.ndim)
     return op.clone(axis=tuple(axis + 1 for axis in axes))(rows[node.inputs[0]])
+
+
+def _extreme(node: Apply, rows: dict[Variable, Any], fixed: dict[Variable, Any]) -> Any:
+    op: Any = node.op
+    axes = normal_axes(op.axis, node.inputs[0].type.ndim)
+    return list(type(op)(tuple(axis + 1 for axis in axes)).make_node(rows[node.inputs[0]]).outputs)
 
 
 def _subtensor(node: Apply, rows: dict[Variable, Any], fixed: dict[Variable, Any]) -> Any:
@@ -109,4 +119,4 @@ def _marked(result: Any, inner: Any) -> Any:
     return result if result.type == TensorType(inner.type.dtype, (False, *inner.type.broadcastable)) else None
 
 
-_FORMS: dict[type, Any] = {Elemwise: _elemwise, DimShuffle: _dimshuffle, CAReduce: _reduction, Subtensor: _subtensor, Dot: _dot}
+_FORMS: dict[type, Any] = {Elemwise: _elemwise, DimShuffle: _dimshuffle, CAReduce: _reduction, MaxAndArgmax: _extreme, Subtensor: _subtensor, Dot: _dot}

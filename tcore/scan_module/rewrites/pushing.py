@@ -81,6 +81,20 @@ def _rows_before(loop: Opened) -> tuple[dict[Variable, Any], dict[Variable, Any]
     return {part.inner: first_rows(part.outer, parts.n_steps) for part in parts.seqs}, {part.inner: part.outer for part in parts.non_seqs}
 
 
+def _all_rows(inner: Apply, rows: dict[Variable, Any], fixed: dict[Variable, Any]) -> list[Variable] | None:
+    """The outputs of an inner node that have rows now, in ``rows``; None where the node stays. What constants alone decide gets into ``fixed``."""
+    if not _may_move(inner):
+        return None
+    if all(isinstance(v, Constant) or fixed.get(v) is v for v in inner.inputs):
+        fixed.update({v: v for v in inner.outputs})
+        return []
+    found = batched(inner, rows, fixed)
+    if found is None:
+        return None
+    rows.update(zip(inner.outputs, found, strict=True))
+    return list(inner.outputs)
+
+
 @rewrite(tracks=[Scan], name="scanOp_pushout_seqs_ops", tags=("more_mem",))
 def PushOutSeqScan(node: Apply) -> Any:
     """scan(x -> f(g(x))) -> scan(y -> f(y)) over y = g(all x), for g that sees nothing of earlier steps"""
@@ -92,12 +106,11 @@ def PushOutSeqScan(node: Apply) -> Any:
     moved: dict[Variable, None] = {}
     stay = []
     for inner in io_toposort(parts.inner_inputs(), parts.inner_outputs()):
-        found = batched(inner, rows, fixed) if _may_move(inner) else None
+        found = _all_rows(inner, rows, fixed)
         if found is None:
             stay.append(inner)
         else:
-            rows[inner.outputs[0]] = found
-            moved[inner.outputs[0]] = None
+            moved.update(dict.fromkeys(found))
     outside: dict[Any, Any] = {}
     for record in list(parts.nitsots):
         done = _done_outside(record, rows, fixed, parts.n_steps)
@@ -192,12 +205,10 @@ class _RowsAfter:
 
 def _batched_chain(variable: Variable, after: _RowsAfter, inputs: Sequence[Variable]) -> Any:
     """All rows of an inner variable, computed of rows that are known; None where that cannot be."""
-    rows = dict(after.rows)
+    rows, fixed = dict(after.rows), dict(after.fixed)
     for inner in io_toposort([*inputs, *rows], [variable]):
-        found = batched(inner, rows, after.fixed) if _may_move(inner) else None
-        if found is None:
+        if _all_rows(inner, rows, fixed) is None:
             return None
-        rows[inner.outputs[0]] = found
     return rows.get(variable)
 
 
@@ -213,7 +224,8 @@ def _product_of_stored(out: Any, after: _RowsAfter) -> Any:
     if batched(made, trial, after.fixed) is None:
         return None
     after.store(moving[0])
-    return batched(made, after.rows, after.fixed)
+    found = batched(made, after.rows, after.fixed)
+    return None if found is None else found[0]
 
 
 @rewrite(tracks=[Scan], name="scanOp_pushout_output", tags=("more_mem",))
