@@ -14,9 +14,10 @@ from tcore.graph import Constant
 from tcore.link import Container, ValueLock
 from tcore.link.storage import map_storage
 from tcore.scalar.type import Scalar
+from tcore_cpu.base_linker import is_lazy
 from tcore_cpu.c_steps import CThunk, lock_of
 from tcore_cpu.linker import CvmLinker
-from tcore_cpu.node_linker import NativeNodes, NoNativeCode, brings_c_code, is_lazy
+from tcore_cpu.node_linker import NativeNodes, NoNativeCode, brings_c_code
 from tcore_cpu.thunks import BlockThunk, NodeCall
 from tcore_cpu.user_block import Block
 from tcore_cpu.user_code import has_c_code, has_c_types, text_of

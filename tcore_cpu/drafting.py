@@ -16,17 +16,10 @@ if TYPE_CHECKING:
     from tcore_cpu.compiler import Unit
     from tcore_cpu.draft import Draft
 
-__all__ = ["BLAS_MODULES", "UNIT_BODIES", "draft_graph", "lowerings", "wants_blas"]
+__all__ = ["UNIT_BODIES", "draft_graph", "lowerings"]
 
-#: where the ops stand that may call BLAS
-BLAS_MODULES = ("tcore.tensor.blas", "tcore.tensor.dot")
 #: how many bodies one translation unit has at the most, so that compilers work side by side
 UNIT_BODIES = 24
-
-
-def wants_blas(nodes: Sequence[Any]) -> bool:
-    """Whether any of the nodes may call BLAS."""
-    return any(type(node.op).__module__ in BLAS_MODULES for node in nodes)
 
 
 def lowerings(fgraph: Any) -> LoweringTable:

@@ -11,31 +11,25 @@ from typing import TYPE_CHECKING, Any
 
 from tcore.graph import Generic
 from tcore.graph.traversal import io_toposort
-from tcore.link import Container, ValueLock, VMLinker
+from tcore.link import Container, ValueLock
 from tcore.link.locks import hold, release
 from tcore.link.storage import map_storage
 from tcore.scalar.type import Scalar
+from tcore_cpu.base_linker import CpuLinker, is_lazy, ran_by, wants_blas
 from tcore_cpu.compiler import Unit
 from tcore_cpu.draft import Draft, decode, encode
-from tcore_cpu.drafting import draft_graph, wants_blas
 from tcore_cpu.linking import Linked, load_bodies, make_program
-from tcore_cpu.node_linker import CpuLinker, NativeNodes, is_lazy, ran_by
-from tcore_cpu.program import is_array
 from tcore_cpu.runtime import load_blas, runtime
+from tcore_cpu.slots import is_array
 from tcore_cpu.thunks import SegmentThunk
 
 if TYPE_CHECKING:
     from tcore.graph import Apply, Variable
     from tcore.link.container import Cell, StorageMap
     from tcore.link.memory import Stay
+    from tcore_cpu.node_linker import NativeVM
 
 __all__ = ["CvmLinker"]
-
-
-class _NativeVM(NativeNodes, VMLinker):
-    """The virtual machine over native nodes: lazy graphs and granularity ``node``."""
-
-    saved_as = "cvm"
 
 
 class CvmLinker(CpuLinker):
@@ -64,7 +58,7 @@ class CvmLinker(CpuLinker):
         self.lazy = lazy
         self._linked: Linked | None = None
         self._units: Sequence[Unit] = ()
-        self._machine: _NativeVM | None = None
+        self._machine: NativeVM | None = None
         #: positions of outputs -> the program that computes nothing else
         self._partials: dict[tuple[int, ...], Linked] = {}
         #: what a pickle told of the program, until it is made
@@ -106,7 +100,9 @@ class CvmLinker(CpuLinker):
         if self._by_node():
             with self._lock:
                 if self._machine is None:
-                    machine = _NativeVM(self.allow_gc, self.lazy, self.schedule)
+                    from tcore_cpu.node_linker import NativeVM  # and with it all that lowers and prints
+
+                    machine = NativeVM(self.allow_gc, self.lazy, self.schedule)
                     self._machine = machine.accept(fgraph, self.no_recycling, self.profile)
                 return self._machine.make_thunk(input_storage, output_storage, storage_map)  # type: ignore[no-any-return]
         order = self.order()
@@ -125,10 +121,9 @@ class CvmLinker(CpuLinker):
         with self._lock:
             if self._linked is None:
                 saved, self._saved = self._saved, None
-                found = decode(saved, fgraph, order) if saved is not None else None
+                products = not wants_blas(order) or load_blas()
+                found = decode(saved, fgraph, order) if saved is not None and products else None
                 draft, self._units = found or self._draft(fgraph, order, fgraph.outputs)
-                if wants_blas(order):
-                    load_blas()
                 self._linked = make_program(draft, load_bodies(self._units), fgraph)
             return self._linked
 
@@ -145,6 +140,8 @@ class CvmLinker(CpuLinker):
             return linked.program
 
     def _draft(self, fgraph: Any, order: Sequence[Apply], outputs: Sequence[Variable]) -> tuple[Draft, Sequence[Unit]]:
+        from tcore_cpu.drafting import draft_graph  # a program that is loaded was drafted before
+
         return draft_graph(fgraph, order, outputs, blas=wants_blas(order) and load_blas(), share=self.allow_gc)
 
     # ------------------------------------------------------------ pickles

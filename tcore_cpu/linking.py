@@ -9,10 +9,9 @@ import numpy as np
 from attrs import field
 
 from tcore.records import frozen
-from tcore_cpu.c_steps import CStep
 from tcore_cpu.compiler import Unit, load_units
 from tcore_cpu.draft import Draft
-from tcore_cpu.python_steps import ErrorReports, step_of
+from tcore_cpu.error_reports import ErrorReports
 from tcore_cpu.runtime import runtime
 from tcore_cpu.runtime_abi import DTYPES
 
@@ -69,7 +68,7 @@ class Linked:
 
 def make_program(draft: Draft, bodies: Bodies, fgraph: Any) -> Linked:
     """The program of a draft."""
-    steps = [step_of(step.node, fgraph, step.key) for step in draft.steps]
+    steps = _steps(draft, fgraph)
     program = runtime().Program(
         draft.linked(bodies.addresses),
         draft.inputs,
@@ -85,9 +84,18 @@ def make_program(draft: Draft, bodies: Bodies, fgraph: Any) -> Linked:
         program,
         draft,
         bodies,
-        {entry.node: "C" if isinstance(step, CStep) else "Python" for entry, step in pairs},
-        {entry.node: (step.key, step.compiled) for entry, step in pairs if isinstance(step, CStep)},
+        {entry.node: step.runs_on for entry, step in pairs},
+        {entry.node: (step.key, step.compiled) for entry, step in pairs if step.runs_on == "C"},
     )
+
+
+def _steps(draft: Draft, fgraph: Any) -> list[Any]:
+    """What the nodes run that have no native code."""
+    if not draft.steps:
+        return []
+    from tcore_cpu.python_steps import step_of  # and with it what compiles users' code, which few programs have
+
+    return [step_of(step.node, fgraph, step.key) for step in draft.steps]
 
 
 def constant_value(constant: Any, dtype: int) -> Any:

@@ -7,12 +7,12 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from tcore.graph import Constant
-from tcore.link import Container, Linker
+from tcore.link import Container, VMLinker
 from tcore.link.linker import LocalLinker
+from tcore_cpu.base_linker import CpuLinker, is_lazy, ran_by, wants_blas
 from tcore_cpu.c_steps import CThunk, lock_of, prepare
-from tcore_cpu.compiler import Unit
 from tcore_cpu.draft import Draft
-from tcore_cpu.drafting import BLAS_MODULES, UNIT_BODIES, lowerings, wants_blas
+from tcore_cpu.drafting import UNIT_BODIES, lowerings
 from tcore_cpu.linking import Linked, load_bodies, make_program
 from tcore_cpu.native_steps import native_steps
 from tcore_cpu.printer import UnitPrinter
@@ -24,13 +24,10 @@ from tcore_cpu.user_code import has_c_code
 from tcore_cpu.user_modules import Loaded, load_block, objection
 
 if TYPE_CHECKING:
-    import os
-    from pathlib import Path
-
     from tcore.graph import Apply, Variable
     from tcore.link.container import Cell, StorageMap
 
-__all__ = ["CPyLinker", "CpuLinker", "NativeNodes", "NoNativeCode", "brings_c_code", "is_lazy", "ran_by"]
+__all__ = ["CPyLinker", "NativeNodes", "NativeVM", "NoNativeCode", "brings_c_code"]
 
 
 class NoNativeCode(NotImplementedError):
@@ -42,45 +39,10 @@ class NoNativeCode(NotImplementedError):
         return cls(f"the linker 'c' runs native code only, and {node} has none: {reason}; use 'c|py' or 'cvm'")
 
 
-def is_lazy(node: Any) -> bool:
-    """Whether a node decides itself which of its inputs are computed."""
-    return bool(getattr(node.op, "lazy_inputs", ()) or getattr(node.op, "lazy", False))
-
-
 def brings_c_code(node: Any, derived: bool = False) -> bool:
     """Whether a node runs C code here: it has some, and it can be compiled; ``derived`` as for :func:`has_c_code`."""
     prepare(node)
     return has_c_code(node, derived) and objection() is None
-
-
-def ran_by(node: Apply, linked: Linked) -> str:
-    """What runs a node of a program, in a word."""
-    step = linked.runs_on.get(node)
-    if step is not None:
-        return step
-    if any(node in kernel.nodes for kernel in linked.draft.kernels):
-        return "kernel"
-    if type(node.op).__module__ in BLAS_MODULES:
-        return "BLAS"
-    return "view" if getattr(node.op, "view_map", None) else "native"
-
-
-class CpuLinker(Linker):
-    """What the linkers of this backend share."""
-
-    backend_name: ClassVar[str] = "cpu"
-    _units: Sequence[Unit] = ()
-
-    @property
-    def units(self) -> Sequence[Unit]:
-        """The C code of its kernels, once there is a thunk."""
-        return self._units
-
-    def export(self, function: Any, path: str | os.PathLike[str], **options: Any) -> list[Path]:
-        """Write a shared library, a C header and a Python loader; see :func:`tcore_cpu.export.export_function`."""
-        from tcore_cpu.export import export_function  # starts programs: its modules would slow every import
-
-        return export_function(function, self._accepted(), self.order(), path, **options)
 
 
 class NativeNodes(CpuLinker, LocalLinker):
@@ -197,3 +159,9 @@ class NativeNodes(CpuLinker, LocalLinker):
 
 class CPyLinker(NativeNodes):
     """``c|py``: node by node, native code where there is some, ``perform`` elsewhere."""
+
+
+class NativeVM(NativeNodes, VMLinker):
+    """The virtual machine over native nodes: lazy graphs and granularity ``node``."""
+
+    saved_as = "cvm"

@@ -22,22 +22,15 @@ from tcore_cpu.memory import Memory, members
 from tcore_cpu.ordering import in_frugal_order
 from tcore_cpu.plans import CopyPlan, KernelPlan, NotScheduled
 from tcore_cpu.printer import UnitPrinter
-from tcore_cpu.runtime_abi import DTYPES, MAX_DIMS, Failure, Instruction
+from tcore_cpu.runtime_abi import DTYPES, Failure, Instruction
 from tcore_cpu.schedule import schedule
+from tcore_cpu.slots import is_array
 
-__all__ = ["NativeStep", "ProgramBuilder", "build", "is_array"]
+__all__ = ["NativeStep", "ProgramBuilder", "build"]
 
 _LIMITS = Limits(operands=16)
 
 NativeStep = Callable[["ProgramBuilder", Any], None]
-
-
-def is_array(type_: Any) -> bool:
-    """Whether values of a type are dense arrays (or scalars) of an element type and rank that slots hold; others are objects."""
-    from tcore.scalar.type import Scalar
-    from tcore.tensor.type import TensorType
-
-    return isinstance(type_, (TensorType, Scalar)) and type_.dtype in DTYPES and getattr(type_, "ndim", 0) <= MAX_DIMS
 
 
 def _ndim(type_: Any) -> int:
@@ -268,7 +261,8 @@ class ProgramBuilder:
                 assembler.emit(Instruction.CHECK, Failure.SHAPE, number, check.operand, check.axis, left, right)
         for requirement in step.requirements:
             fine = assembler.index(requirement.condition, slot_of)
-            assembler.emit(Instruction.REQUIRE, Failure.DEMAND, self.number[requirement.node], 0, 0, fine, fine)
+            failure = Failure.DOUBT if requirement.doubtful else Failure.DEMAND
+            assembler.emit(Instruction.REQUIRE, failure, self.number[requirement.node], 0, 0, fine, fine)
         inplace = self.taken_over(step, plans)
         for k, variable in enumerate(step.outputs):
             if k in inplace:

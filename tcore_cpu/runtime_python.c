@@ -223,7 +223,8 @@ static PyObject *lengths_of_slot(frame *f, int64_t slot)
     return lengths;
 }
 
-/* Raises what on_error makes of the record, and of the values of the inputs; where memory ran out, of the lengths of the array. */
+/* Raises what on_error makes of the record, and of the values of the inputs; where memory ran out, of the lengths of the array.
+ * Of a doubt it may make nothing. */
 static void raise_record(Program *p, frame *f)
 {
     const tc_error *e = &f->core->error;
@@ -236,8 +237,9 @@ static void raise_record(Program *p, frame *f)
     Py_DECREF(values);
     if (result) {
         Py_DECREF(result);
-        PyErr_Format(PyExc_RuntimeError, "native code failed with record (%lld, %lld)", (long long)e->code,
-                     (long long)e->apply);
+        if (e->code != TC_ERROR_DOUBT)
+            PyErr_Format(PyExc_RuntimeError, "native code failed with record (%lld, %lld)", (long long)e->code,
+                         (long long)e->apply);
     }
 }
 
@@ -291,7 +293,7 @@ static int execute(Program *p, PyObject *const *values, PyObject **results)
             return 1;
         }
     for (int k = 0; k < p->ninputs; k++)
-        if (p->inputs[k].destroyed && !may_write(f, p->inputs, p->ninputs, k, p->constants)) {
+        if (p->inputs[k].destroyed && p->inputs[k].dtype != TC_OBJECT && !may_write(f, p->inputs, p->ninputs, k, p->constants)) {
             f->core->slots[p->inputs[k].slot].flags |= TC_SLOT_FOREIGN;
             p->inputs[k].copies++;
         }
@@ -317,7 +319,8 @@ static int execute(Program *p, PyObject *const *values, PyObject **results)
         } else {
             if (!PyErr_Occurred())
                 raise_record(p, f);
-            goto done;
+            if (PyErr_Occurred())
+                goto done;
         }
     }
     retake_lock(f);

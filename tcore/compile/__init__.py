@@ -24,17 +24,13 @@ from tcore.compile.maker import FunctionMaker
 from tcore.compile.mode import (
     FAST_COMPILE,
     FAST_RUN,
-    AddDestroyHandler,
     Mode,
     get_default_mode,
     get_mode,
-    optdb,
     predefined_linkers,
     predefined_modes,
-    predefined_optimizers,
     register_linker,
     register_mode,
-    register_optimizer,
 )
 from tcore.compile.sharedvalue import SharedVariable, shared, shared_constructor
 from tcore.plugins.finders import lazy_submodules as _lazy_submodules
@@ -90,16 +86,21 @@ __all__ = [
 
 #: what few programs use is imported when it is used
 _SELDOM = {
+    "AddDestroyHandler": "tcore.compile.optimizations",
     "DebugMode": "tcore.compile.debugmode",
     "MonitorMode": "tcore.compile.monitormode",
     "NanGuardMode": "tcore.compile.nanguardmode",
     "ProfileStats": "tcore.compile.profiling.stats",
+    "optdb": "tcore.compile.optimizations",
+    "predefined_optimizers": "tcore.compile.optimizations",
+    "register_optimizer": "tcore.compile.optimizations",
 }
 
 if TYPE_CHECKING:
     from tcore.compile.debugmode import DebugMode
     from tcore.compile.monitormode import MonitorMode
     from tcore.compile.nanguardmode import NanGuardMode
+    from tcore.compile.optimizations import AddDestroyHandler, optdb, predefined_optimizers, register_optimizer
     from tcore.compile.profiling.stats import ProfileStats
 else:
     _submodule = _lazy_submodules(__name__)

@@ -5,16 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Self
 
 from tcore.compile.backends import current_backend, linker_named, predefined_linkers
-from tcore.compile.optimizations import active_optimizer, predefined_optimizers
 from tcore.configuration import config
 from tcore.link import Linker
-from tcore.optimizer import Query
 
 if TYPE_CHECKING:
     from tcore.compile.backends import Backend
     from tcore.graph import FunctionGraph
+    from tcore.optimizer import Query
 
 __all__ = ["Mode"]
+
+#: optimizers that are looked up when they optimize, without loading all of them before
+_WELL_KNOWN = ("o4", "o3", "o2", "o1", "fast_run", "fast_compile")
 
 
 class Mode:
@@ -36,23 +38,10 @@ class Mode:
     def __init__(self, linker: Linker | str | None = None, optimizer: Any = "default") -> None:
         self.provided_linker = config.linker if linker is None else linker
         self.provided_optimizer = config.optimizer if isinstance(optimizer, str) and optimizer == "default" else optimizer
-        self._query: Query | None = None
-        self._optimizer: Any = None
-        given = self.provided_optimizer
-        if given is None or given == "None":
-            self._query = Query(include=[])
-        elif isinstance(given, str):
-            if given not in predefined_optimizers:
-                raise ValueError(f"there is no optimizer {given!r}; there are {', '.join(map(str, predefined_optimizers))}")
-            given = predefined_optimizers[given]
-        if self._query is not None:
-            pass
-        elif isinstance(given, Query):
-            self._query = given
-        elif hasattr(given, "optimize"):
-            self._optimizer = given
-        else:
-            raise TypeError(f"an optimizer is a name, a Query or an Optimizer, got {given!r}")
+        #: what the optimizer means, looked up when a function is optimized: a query, or an optimizer of the user's
+        self._meaning: tuple[Query | None, Any] | None = None
+        if self.provided_optimizer not in _WELL_KNOWN:
+            self._meaning = _meaning_of(self.provided_optimizer)
         if isinstance(self.provided_linker, str):
             if self.provided_linker not in predefined_linkers:
                 known = ", ".join(predefined_linkers.keys())
@@ -61,6 +50,16 @@ class Mode:
             raise TypeError(f"a linker is a name or a Linker, got {self.provided_linker!r}")
 
     # ------------------------------------------------------------ parts
+
+    @property
+    def _chosen(self) -> tuple[Query | None, Any]:
+        if self._meaning is None:
+            self._meaning = _meaning_of(self.provided_optimizer)
+        return self._meaning
+
+    @property
+    def _query(self) -> Query | None:
+        return self._chosen[0]
 
     @property
     def backend(self) -> Backend | None:
@@ -92,11 +91,19 @@ class Mode:
 
         Compilation uses :meth:`optimizer_for`, which adds what the ops in the graph bring along.
         """
-        return self._optimizer if self._query is None else active_optimizer(self._query, None, self.backend)
+        return self._built(None)
 
     def optimizer_for(self, fgraph: FunctionGraph) -> Any:
         """The optimizer for one graph: with the optimizations of the plugins whose ops are in it, without all others."""
-        return self._optimizer if self._query is None else active_optimizer(self._query, fgraph, self.backend)
+        return self._built(fgraph)
+
+    def _built(self, fgraph: FunctionGraph | None) -> Any:
+        query, optimizer = self._chosen
+        if query is None:
+            return optimizer
+        from tcore.compile.optimizations import active_optimizer  # and with it all of the optimizer, which few calls need
+
+        return active_optimizer(query, fgraph, self.backend)
 
     # ------------------------------------------------------------ variants
 
@@ -108,9 +115,10 @@ class Mode:
         return type(self)(linker, optimizer)
 
     def _queried(self, what: str) -> Query:
-        if self._query is None:
-            raise TypeError(f"{what} changes a query for optdb; this mode has the optimizer {self._optimizer} instead")
-        return self._query
+        query, optimizer = self._chosen
+        if query is None:
+            raise TypeError(f"{what} changes a query for optdb; this mode has the optimizer {optimizer} instead")
+        return query
 
     def including(self, *tags: str) -> Self:
         """A mode like this one that also applies the optimizations with these tags or names."""
@@ -146,3 +154,29 @@ class Mode:
         return f"{type(self).__name__}(linker={self.provided_linker}, optimizer={self.provided_optimizer})"
 
     __repr__ = __str__
+
+
+def _meaning_of(given: Any) -> tuple[Query | None, Any]:
+    """What an argument ``optimizer`` stands for: a query for ``optdb``, or an optimizer.
+
+    Raises
+    ------
+    ValueError
+        If there is no optimizer of this name.
+    TypeError
+        If it is nothing of the kind.
+    """
+    from tcore.compile.optimizations import predefined_optimizers  # as above
+    from tcore.optimizer import Query
+
+    if given is None or given == "None":
+        return Query(include=[]), None
+    if isinstance(given, str):
+        if given not in predefined_optimizers:
+            raise ValueError(f"there is no optimizer {given!r}; there are {', '.join(map(str, predefined_optimizers))}")
+        given = predefined_optimizers[given]
+    if isinstance(given, Query):
+        return given, None
+    if hasattr(given, "optimize"):
+        return None, given
+    raise TypeError(f"an optimizer is a name, a Query or an Optimizer, got {given!r}")

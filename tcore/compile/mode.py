@@ -8,11 +8,20 @@ from typing import TYPE_CHECKING, Any
 
 from tcore.compile.backends import predefined_linkers, register_linker
 from tcore.compile.basemode import Mode
-from tcore.compile.optimizations import AddDestroyHandler, optdb, predefined_optimizers, register_optimizer
 from tcore.configuration import config
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from tcore.compile.optimizations import AddDestroyHandler, optdb, predefined_optimizers, register_optimizer
+else:
+
+    def __getattr__(name):  # noqa: ANN001, ANN202 - type checkers see the imports
+        if name not in ("AddDestroyHandler", "optdb", "predefined_optimizers", "register_optimizer"):
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from tcore.compile import optimizations  # and with it all of the optimizer, which not every program needs
+
+        return getattr(optimizations, name)
 
 __all__ = [
     "FAST_COMPILE",

@@ -31,7 +31,7 @@ _STATEMENTS: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
     # --- memory and shapes, which linkers do without a kernel
     ("lowering", "allocates, computes nothing: the linker reserves the memory", "tensor.alloc", ("AllocEmpty",)),
     ("opencl cuda", "the host asks for the memory, and what fills it is a kernel", "tensor.alloc", ("AllocEmpty",)),
-    ("lowering", "another shape of the same memory: the linker makes the view, that of the host where the array is on a device", "tensor.reshape", ("Reshape",)),
+    ("lowering", "another shape of the same memory: linkers make the view, or the copy where it is not in order", "tensor.reshape", ("Reshape",)),
     ("lowering", "lengths, which the host knows before anything runs", "tensor.shape", ("Shape", "Shape_i")),
     ("lowering", "a view with a check of lengths, which the host makes", "tensor.shape", ("SpecifyShape",)),
     ("lowering", "a view, or a copy by NumPy where the memory is not in order", "tensor.manipulation", ("CpuContiguous",)),

@@ -13,8 +13,8 @@ from tcore_cpu.compiler import Unit
 from tcore_cpu.draft import Draft
 from tcore_cpu.drafting import draft_graph
 from tcore_cpu.linking import constant_value
-from tcore_cpu.program import is_array
 from tcore_cpu.runtime_abi import DTYPES
+from tcore_cpu.slots import is_array
 from tcore_cpu.user_code import has_c_code
 
 __all__ = ["Exported", "Value", "collect"]

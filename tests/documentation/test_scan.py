@@ -68,7 +68,7 @@ def test_two_taps_L2599():
     results, _ = tcore.scan(
         lambda x_tm2, x_tm1: T.dot(x_tm2, U) + T.dot(x_tm1, V) + T.tanh(T.dot(x_tm1, W) + b_sym),
         n_steps=n_sym,
-        outputs_info=[dict(initial=X, taps=[-2, -1])],
+        outputs_info=[{"initial": X, "taps": [-2, -1]}],
     )
     x = np.zeros((2, 2))
     x[1, 1] = 1
@@ -280,8 +280,8 @@ def test_recurrent_network_L19137():
 
     ([x_vals, y_vals], _) = tcore.scan(
         fn=one_step,
-        sequences=dict(input=u, taps=[-4, -0]),
-        outputs_info=[dict(initial=x0, taps=[-3, -1]), y0],
+        sequences={"input": u, "taps": [-4, -0]},
+        outputs_info=[{"initial": x0, "taps": [-3, -1]}, y0],
         non_sequences=weights,
         strict=True,
     )
@@ -321,8 +321,8 @@ def test_order_of_arguments_L19350():
 
     tcore.scan(
         step,
-        sequences=[dict(input=s1, taps=[-3, 2, -1]), s2, dict(input=s3, taps=3)],
-        outputs_info=[dict(initial=o1, taps=[-3, -5]), dict(initial=o2, taps=None), o3],
+        sequences=[{"input": s1, "taps": [-3, 2, -1]}, s2, {"input": s3, "taps": 3}],
+        outputs_info=[{"initial": o1, "taps": [-3, -5]}, {"initial": o2, "taps": None}, o3],
         non_sequences=[a1, a2],
     )
     assert seen == [["S1[t-3]", "S1[t+2]", "S1[t-1]", "S2[t]", "S3[t+3]", "O1[t-3]", "O1[t-5]", "O3[t-1]", "A1", "A2"]]
@@ -359,7 +359,7 @@ def test_kinds_of_variables_L11472():
     x = T.dvector("x")
     squares, _ = tcore.map(lambda v: v**2, x)
     sums, _ = tcore.scan(lambda v, s: s + v, sequences=x, outputs_info=T.constant(np.float64(0)))
-    numbers, _ = tcore.scan(lambda a, b: a + b, outputs_info=dict(initial=x, taps=[-2, -1]), n_steps=5)
+    numbers, _ = tcore.scan(lambda a, b: a + b, outputs_info={"initial": x, "taps": [-2, -1]}, n_steps=5)
     kinds = [(len(op.inner_nitsot_outs()), len(op.inner_sitsot_outs()), len(op.inner_mitsot_outs())) for op in (loops([v])[0].op for v in (squares, sums, numbers))]
     assert kinds == [(1, 0, 0), (0, 1, 0), (0, 0, 1)]
     f = tcore.function([x], [squares, sums, numbers])
@@ -373,7 +373,7 @@ def test_kinds_of_variables_L11472():
 
 def test_var_mappings_L11556():
     x, s = T.dvector("x"), T.dvector("s")
-    result, _ = tcore.scan(lambda v, a, b: a * b + v, sequences=x, outputs_info=dict(initial=s, taps=[-2, -1]))
+    result, _ = tcore.scan(lambda v, a, b: a * b + v, sequences=x, outputs_info={"initial": s, "taps": [-2, -1]})
     op = loops([result])[0].op
     mappings = op.var_mappings
     sets = ("outer_inp", "inner_inp", "inner_out", "outer_out")

@@ -73,7 +73,7 @@ def run(folder: Path, functions: int, kill_after: float) -> None:
 
 
 @pytest.mark.parametrize(
-    ("rounds", "functions"), [(1, 4), pytest.param(10, 50, marks=pytest.mark.slow)], ids=["short", "full"]
+    ("rounds", "functions"), [(1, 4), pytest.param(5, 8, marks=pytest.mark.slow)], ids=["short", "full"]
 )
 def test_two_processes_and_a_kill(tmp_path, rounds, functions) -> None:
     """Each round in an empty store."""

@@ -419,3 +419,13 @@ def test_folders_start_no_process() -> None:
         print(platform.platform() in folder, "%(short_platform)s" % tcore.configuration.defaults._Keys() == platform.platform(terse=True))
     """
     assert run(textwrap.dedent(program)) == "True True"
+
+
+def test_changed_options() -> None:
+    """What somebody gave, as text or by assignment, with its present value; nothing else."""
+    program = "import tcore; tcore.config.allow_gc = False; tcore.config.optimizer\n"
+    program += "with tcore.config.change_flags(floatX='float32'): print(tcore.config.changed())\n"
+    program += "print(tcore.config.changed())"
+    inside, after = run(program, tcore_flags="floatX=float16,optimizer=o2").splitlines()
+    assert inside == "(('allow_gc', 'False'), ('floatX', \"'float32'\"), ('optimizer', 'o2'))"
+    assert after == "(('allow_gc', 'False'), ('floatX', 'float16'), ('optimizer', 'o2'))"

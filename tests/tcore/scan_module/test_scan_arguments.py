@@ -62,7 +62,7 @@ def test_wrong_number_of_arguments():
     [
         (lambda x, n: tcore.scan(lambda a: a + 1, x, n_steps=n, name="mine")[0], r"mine: sequence 0, x, has 3 elements from its first tap on, too few for 5 steps"),
         (lambda x, n: tcore.scan(lambda a: a + 1, outputs_info=x, n_steps=n - 9)[0], "the number of steps is -4, and cannot be negative"),
-        (lambda x, n: tcore.scan(lambda a: a + 1, outputs_info=dict(initial=x, taps=[-4]), n_steps=n)[0], "state 0: the initial state has 3 rows, its taps need 4"),
+        (lambda x, n: tcore.scan(lambda a: a + 1, outputs_info={"initial": x, "taps": [-4]}, n_steps=n)[0], "state 0: the initial state has 3 rows, its taps need 4"),
         (lambda x, n: tcore.scan(lambda i: T.arange(i), T.arange(n))[0], r"output 0 changes its shape: \(1,\) at step 1, \(0,\) at step 0"),
         (lambda x, n: tcore.scan(lambda s: T.concatenate([s, s]), outputs_info=x, n_steps=n)[0], r"state 0 changes its shape: \(6,\) at step 0, \(3,\) at the initial"),
     ],
@@ -79,8 +79,8 @@ def test_forms_of_results():
     single, updates = tcore.scan(lambda a: a * 2, [x])
     assert isinstance(updates, OrderedUpdates)
     (listed,), _ = tcore.scan(lambda a: a * 2, x, return_list=True)
-    several, _ = tcore.scan(lambda a, b, c: [a, b + a, c + 1], x, [None, s, dict(initial=s)])
-    more, _ = tcore.scan(lambda a: [a, a + 1], x, [{}, dict(initial=None)])
+    several, _ = tcore.scan(lambda a, b, c: [a, b + a, c + 1], x, [None, s, {"initial": s}])
+    more, _ = tcore.scan(lambda a: [a, a + 1], x, [{}, {"initial": None}])
     none, _ = tcore.scan(lambda a: (a,), x, [])
     got = run([x, s], [single, listed, *several, *more, none], [1.0, 2.0], 10.0)
     expected = [[2, 4], [2, 4], [1, 2], [11, 13], [11, 12], [1, 2], [2, 3], [1, 2]]
@@ -90,9 +90,9 @@ def test_forms_of_results():
 def test_taps_of_sequences():
     """With the smallest tap -4 element 4 is the first t; gaps are free; a bare number is a list of one."""
     u = T.dvector()
-    both, _ = tcore.scan(lambda a, b: T.stack([a, b]), dict(input=u, taps=[-4, 0]))
-    ahead, _ = tcore.scan(lambda a: a, dict(input=u, taps=3))
-    back, _ = tcore.scan(lambda a, b: T.stack([a, b]), dict(input=u, taps=[-1, 1]), go_backwards=True)
+    both, _ = tcore.scan(lambda a, b: T.stack([a, b]), {"input": u, "taps": [-4, 0]})
+    ahead, _ = tcore.scan(lambda a: a, {"input": u, "taps": 3})
+    back, _ = tcore.scan(lambda a, b: T.stack([a, b]), {"input": u, "taps": [-1, 1]}, go_backwards=True)
     got = run([u], [both, ahead, back], np.arange(9.0))
     assert got[0].tolist() == [[t - 4, t] for t in range(4, 9)]
     assert got[1].tolist() == [3, 4, 5, 6, 7, 8]

@@ -141,17 +141,17 @@ def test_loops_are_joined():
 def test_loops_with_conditions_are_joined_where_they_stop_for_one_reason():
     s = T.dscalar()
     until = tcore.scan_module.until
-    loops = [tcore.scan(lambda a: (a * 2, until(a > bound)), outputs_info=s, n_steps=20)[0] for bound in (5, 5, 50)]
+    loops = [tcore.scan(lambda a, b: (a * 2, until(a > b)), outputs_info=s, non_sequences=T.constant(bound), n_steps=20)[0] for bound in (5.0, 5.0, 50.0)]
     nodes, _ = compiled([s], loops, 1.0)
     assert len(nodes) == 2
 
 
 def test_the_last_rows_are_kept():
     """Whatever index reads from the end; all rows where something else does."""
-    x, s, n = T.dvector(), T.dvector(), T.lscalar()
+    s, n = T.dvector(), T.lscalar()
 
     def keeps(result, *more, steps=5):
-        total, _ = tcore.scan(lambda a, b: a * 0.5 + b, outputs_info=dict(initial=s, taps=[-2, -1]), n_steps=n)
+        total, _ = tcore.scan(lambda a, b: a * 0.5 + b, outputs_info={"initial": s, "taps": [-2, -1]}, n_steps=n)
         (node,), _ = compiled([s, n], [result(total), *(each(total) for each in more)], np.ones(2), steps)
         return [None if k is None else k.data.item() for k in node.op.layout.outer_inputs(node.inputs).keeps]
 
