@@ -268,7 +268,8 @@ class Assembler:
         lengths inside is forgotten behind the loop.
         """
         zero = self.constant(0)
-        known, straight, stop = dict(self._known), self._straight, []
+        known, straight = dict(self._known), self._straight
+        stop: list[int] = []
         self.assign(counter, IntegerFunction.ADD, zero, zero)
         self._straight = True
         start = len(self.code)

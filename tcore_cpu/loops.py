@@ -18,7 +18,6 @@ from tcore.compile.maker import FunctionMaker
 from tcore.configuration import config
 from tcore.graph import clone
 from tcore.scan_module.layout import depth_of
-from tcore.scan_module.op import Scan
 from tcore_cpu.assembler import HOST
 from tcore_cpu.drafting import lowerings
 from tcore_cpu.memory import Memory
@@ -59,7 +58,7 @@ loop_step.may_call = True  # type: ignore[attr-defined]
 def _optimized_step(node: Apply) -> FunctionGraph:
     """The graph of one step, optimized; outputs share no memory with inputs nor with one another."""
     op: Any = node.op
-    around = getattr(op.options, "function_mode", None)
+    around = op.options.function_mode
     mode = Mode("cvm") if type(around) is not Mode or around.provided_linker not in _LINKERS else around
     if op.options.mode is not None or op.options.profile:
         raise NotScheduled("each step is a call of the inner function, as its mode or its profile asks")
@@ -125,8 +124,8 @@ class _Loop:
 
     def __init__(self, builder: ProgramBuilder, node: Apply, step: FunctionGraph, table: Any) -> None:
         self.builder, self.code, self.node = builder, builder.assembler, node
-        self.op: Any = node.op
-        self.layout = self.op.layout
+        op: Any = node.op
+        self.inplace, self.layout = op.options.inplace, op.layout
         self.given, self.results = self.layout.outer_inputs(node.inputs), self.layout.outer_outputs(node.outputs)
         self.step = _Step(builder, node, step, table)
         self.inner, self.made = self.layout.inner_inputs(step.inputs), self.layout.inner_outputs(step.outputs)
@@ -193,7 +192,7 @@ class _Loop:
         """The memory of a mitmot: that of its outer input, or a copy of it."""
         builder, code = self.builder, self.code
         variable, source = self.results.mitmots[k], builder.array_slot(self.given.mitmots[k])
-        if k in self.op.options.inplace:
+        if k in self.inplace:
             slot = builder.array_slot(variable)
             code.emit(Instruction.PRIVATE, slot, source)
         else:
