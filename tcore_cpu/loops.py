@@ -8,7 +8,8 @@ wrong where a step fails.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from attrs import evolve
@@ -88,6 +89,18 @@ class _Step(ProgramBuilder):
         self.memory = Memory(
             nodes, self.inputs, (), outer.native, self.assembler.emit, outer.memory.share, kept=step.outputs, first=outer.memory.buffers
         )  # fmt: skip
+        #: results that may be made where their rows are: what emits that, given the registers of their lengths
+        self.rows: dict[Any, Callable[[Sequence[int]], int]] = {}
+        #: those that were
+        self.written: set[Any] = set()
+
+    def new(self, variable: Any, lengths: Sequence[int], like: Sequence[int] = ()) -> int:
+        """Memory for a variable: the row that it becomes, where nothing in this step can still read that row."""
+        row = self.rows.get(variable)
+        if row is None:
+            return super().new(variable, lengths, like)
+        self.written.add(variable)
+        return row(lengths)
 
     def told(self, nodes: Sequence[Any]) -> tuple[Any, ...]:
         """The outermost loop: the graph has no other of its nodes."""
@@ -252,15 +265,19 @@ class _Loop:
         for rows, variables, taps in zip(self.rows, self.inner.states, self.layout.state_taps, strict=False):
             for variable, tap in zip(variables, taps, strict=True):
                 self.read(variable, rows, rows.depth + tap)
+        made = (*self.made.states, *self.made.nitsots)
+        step.rows = {value: partial(self.row_for, k, value) for k, value in enumerate(made) if self.may_be_direct(k, value)}
         step.memory.buffers = memory.buffers
         step.emit_steps("segment", step.orderings)
         memory.buffers = step.memory.buffers
         for rows, values, taps in zip(self.mitmots, self.made.mitmots, self.layout.mitmot_out_taps, strict=True):
             for value, tap in zip(values, taps, strict=True):
                 self.write(rows, value, tap)
-        for k, (rows, value) in enumerate(zip(self.rows, (*self.made.states, *self.made.nitsots), strict=True)):
+        for k, (rows, value) in enumerate(zip(self.rows, made, strict=True)):
+            if value in step.written:
+                continue
             if k >= self.layout.n_states:
-                self.allocate_in_first_round(k, value)
+                self.allocate_in_first_round(k, self.lengths_of(value))
             self.write(rows, value, rows.depth)
         if self.layout.until:
             stop.append(code.value(step.array_slot(self.made.until[0])))
@@ -272,10 +289,34 @@ class _Loop:
     def read(self, variable: Any, rows: _Rows, offset: int) -> None:
         rows.view(self.step.array_slot(variable), self.row_at(offset))
 
-    def allocate_in_first_round(self, k: int, value: Any) -> None:
-        """The memory of a nitsot, with rows like ``value``."""
-        code, slot = self.code, self.step.array_slot(value)
-        lengths = [code.length(slot, axis) for axis in range(code.ndims[slot])]
+    def may_be_direct(self, k: int, value: Any) -> bool:
+        """Whether a value can be made in its row: it has memory of its own, and the row is none that this step reads."""
+        alone = self.step.outputs.count(value) == 1 and value.owner is not None and self.step.memory.root(value) is value
+        return alone and self.rows[k].places < 0 and value.type.dtype == self.outputs[k].type.dtype
+
+    def row_for(self, k: int, value: Any, lengths: Sequence[int]) -> int:
+        """Let the slot of a value show its row, of these lengths."""
+        rows, slot = self.rows[k], self.step.array_slot(value)
+        if k >= self.layout.n_states:
+            self.allocate_in_first_round(k, lengths)
+        self.must_fit(rows, lengths)
+        rows.view(slot, self.row_at(rows.depth))
+        return slot
+
+    def lengths_of(self, value: Any) -> list[int]:
+        """Registers with the lengths of a value of the step."""
+        slot = self.step.array_slot(value)
+        return [self.code.length(slot, axis) for axis in range(self.code.ndims[slot])]
+
+    def must_fit(self, rows: _Rows, lengths: Sequence[int]) -> None:
+        """A row must have the lengths of the others."""
+        for axis, length in enumerate(lengths):
+            wanted = self.code.length(rows.memory, axis + 1)
+            self.code.emit(Instruction.CHECK, Failure.SHAPE, self.builder.number[self.node], 0, axis, length, wanted)
+
+    def allocate_in_first_round(self, k: int, lengths: Sequence[int]) -> None:
+        """The memory of a nitsot, with rows of these lengths."""
+        code = self.code
         later = code.jump_unless(code.arith(IntegerFunction.EQ, self.counter, self.zero))
         with code.optional():
             self.allocate(k, lengths)
@@ -284,9 +325,7 @@ class _Loop:
     def write(self, rows: _Rows, value: Any, offset: int) -> None:
         """Leave a value in a row, whose shape it must have."""
         code, source = self.code, self.step.array_slot(value)
-        for axis in range(code.ndims[source]):
-            actual, wanted = code.length(source, axis), code.length(rows.memory, axis + 1)
-            code.emit(Instruction.CHECK, Failure.SHAPE, self.builder.number[self.node], 0, axis, actual, wanted)
+        self.must_fit(rows, self.lengths_of(value))
         slot = code.slot(code.ndims[source], rows.variable.type.dtype)
         rows.view(slot, self.row_at(offset))
         code.emit(Instruction.COPY, slot, source)
