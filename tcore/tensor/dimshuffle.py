@@ -16,6 +16,7 @@ from tcore.records import frozen
 from tcore.scalar.dtypes import discrete_dtypes
 from tcore.tensor.conversion import as_tensor_variable
 from tcore.tensor.type import tensor_type
+from tcore.tensor.views_c import DimShuffleC
 
 __all__ = ["DimShuffle", "dimshuffle", "moveaxis", "squeeze", "swapaxes", "transpose"]
 
@@ -40,7 +41,7 @@ def _order(order: Sequence[Any]) -> tuple[int | str, ...]:
 
 
 @frozen(slots=False, init=False, str=False, repr=False)
-class DimShuffle(Op):
+class DimShuffle(DimShuffleC, Op):
     """A view with the axes in ``new_order``.
 
     Parameters
