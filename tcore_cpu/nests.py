@@ -154,16 +154,15 @@ class Builder:
             self.phases.append(self.current.finish())
             self.current = None
 
-    def plan(self, work: int, *, reduced: bool = True, order: KernelOrder = KernelOrder.ANY) -> KernelPlan:
+    def plan(self, work: int, *, order: KernelOrder = KernelOrder.ANY) -> KernelPlan:
         """The finished kernel."""
         self.close()
         if len(self.operands) > MAX_REFS:
             raise NotScheduled(f"a kernel of more than {MAX_REFS} operands")
         kept = len(self.outer)
-        axes = self.axes if reduced else self.outer
-        mask = sum(1 << d for d in range(kept, len(axes)))
+        mask = sum(1 << d for d in range(kept, len(self.axes)))
         return KernelPlan(
-            tuple(axis.extent for axis in axes),
+            tuple(axis.extent for axis in self.axes),
             mask,
             tuple(self.operands),
             tuple(self.phases),

@@ -40,6 +40,7 @@ class KernelOrder(IntEnum):
     ANY = 0
     SERIAL = 1
     PARTS = 2
+    PREFIX = 3
 
 
 class ReduceOp(IntEnum):

@@ -63,7 +63,8 @@ enum tc_reduce_op {
 enum tc_order {
     TC_ORDER_ANY = 0,
     TC_ORDER_SERIAL = 1, /* in index order */
-    TC_ORDER_PARTS = 2   /* in index order for each part of the results, which bodies tell apart */
+    TC_ORDER_PARTS = 2,  /* in index order for each part of the results, which bodies tell apart */
+    TC_ORDER_PREFIX = 3  /* in index order along the reduced axis; see native/prefixes.h */
 };
 
 /* One reduction of a phase: reads ref `value` (and ref `position` for argmin, argmax), leaves its
