@@ -117,6 +117,7 @@ class Failure(IntEnum):
     RESHAPE = 6
     BLAS = 7
     STOPPED = 8
+    DOUBT = 9
 
 
 class Event(IntEnum):

@@ -180,7 +180,8 @@ typedef struct {
 
 enum tc_error_code {
     TC_ERROR_NONE = 0, TC_ERROR_SHAPE = 1, TC_ERROR_INDEX = 2, TC_ERROR_DEMAND = 3, TC_ERROR_MEMORY = 4,
-    TC_ERROR_NEGATIVE = 5, TC_ERROR_RESHAPE = 6, TC_ERROR_BLAS = 7, TC_ERROR_STOPPED = 8
+    TC_ERROR_NEGATIVE = 5, TC_ERROR_RESHAPE = 6, TC_ERROR_BLAS = 7, TC_ERROR_STOPPED = 8,
+    TC_ERROR_DOUBT = 9 /* the host looks whether something is wrong; the frame can run on */
 };
 
 enum tc_event { TC_DONE = 0, TC_ALLOC = 1, TC_CALL = 2, TC_FAILED = 3, TC_FORGET = 4 };
