@@ -59,6 +59,8 @@ class Builder:
         self.ncells = 0
         self.phases: list[Phase] = []
         self.current: Pass | None = None
+        #: whether elements of one row are likely to be farther apart than rows: then a tile is one of rows
+        self.lanes = False
 
     # -- arguments
 
@@ -182,6 +184,7 @@ class Builder:
             self.rows[buffer] = len(self.rows)
             self.row_itemsizes.append(size_of(buffer.dtype))
         outputs = set(kernel.outputs)
+        self.lanes = not kernel.row_scratch and self.inner_is_outside(kernel)
         for stage in kernel.stages:
             if isinstance(stage, Map):
                 self.map_stage(stage, 1 if kernel.level(stage) == "outer" else 0)
@@ -189,6 +192,14 @@ class Builder:
                 assert isinstance(stage, Reduce)
                 self.reduce_stage(stage, outputs)
         return self.plan(cost([e for stage in kernel.stages for e in stage.exprs]))
+
+    def inner_is_outside(self, kernel: Kernel) -> bool:
+        """Whether in C order the axis along which neighbours lie is always one that is kept."""
+        reduced, last = set(self.inner), set()
+        for expr in flatten([e for stage in kernel.stages for e in stage.exprs]):
+            if isinstance(expr, Load) and expr.index and reduced & set(flatten(expr.index)):
+                last.add(expr.index[-1])
+        return bool(last) and not reduced & set(flatten(last))
 
     def map(self, stage: Map) -> KernelPlan:
         """A single Map."""

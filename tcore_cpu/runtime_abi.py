@@ -32,6 +32,7 @@ class RefKind(IntEnum):
     ROW = 3
     CELL = 4
     TILE = 5
+    SPREAD = 6
 
 
 class KernelOrder(IntEnum):

@@ -53,7 +53,7 @@ static size_t tc_phase_scratch(const tc_job *job, const tc_phase *phase)
 {
     size_t bytes = 0;
     for (int r = 0; r < phase->nrefs; r++)
-        if (phase->refs[r].kind == TC_REF_ARRAY || phase->refs[r].kind == TC_REF_TILE)
+        if (phase->refs[r].kind == TC_REF_ARRAY || phase->refs[r].kind == TC_REF_TILE || phase->refs[r].kind == TC_REF_SPREAD)
             bytes += tc_tile_bytes(job, &phase->refs[r]);
     return bytes;
 }
@@ -153,6 +153,7 @@ static void tc_fetch(const tc_job *job, const tc_phase *phase, const tc_loop *lo
             break;
         }
         case TC_REF_TILE:
+        case TC_REF_SPREAD:
             tile[r] = 1;
             ptr[r] = scratch;
             scratch += tc_tile_bytes(job, ref);
