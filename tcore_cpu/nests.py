@@ -91,14 +91,14 @@ class Builder:
             parts = affine(index)
             if parts is None or any(axis not in self.number or axis in self.local_axes for axis in parts[1]):
                 return None
-            if guarded and not self._inside(load.buffer, k, index):
+            if guarded and not self.inside(load.buffer, k, index):
                 return None
             if not is_zero(parts[0]):
                 terms.append((-1, k, parts[0]))
             terms += [(self.number[axis], k, scale) for axis, scale in parts[1].items()]
         return tuple(terms)
 
-    def _inside(self, buffer: Buffer, k: int, index: Expr) -> bool:
+    def inside(self, buffer: Buffer, k: int, index: Expr) -> bool:
         """Whether ``index`` is an axis that is known to have the length of the buffer's."""
         if not isinstance(index, Axis):
             return False

@@ -138,7 +138,7 @@ class Pass:
                 continue
             text = names[index]
             length = f"q->ints[{builder.int_argument(Extent(expr.buffer, k))}]"
-            if expr in guarded:
+            if expr in guarded and not builder.inside(expr.buffer, k, index):
                 tests.append(f"(tc_u64){text} < (tc_u64){length}")
             elif isinstance(index, Fn) and index.name == "bounded":
                 tests.append(f"{text} >= 0")
