@@ -128,6 +128,8 @@ _HOMES = {
 _finders.install(lambda: _import_module("tcore.compat.paths").PATHS)
 
 if not TYPE_CHECKING:
+    # what `from tcore import *` gives: without `map` and `compile`, which would hide Python's own
+    __all__ = sorted({*_HOMES, "gof", "gradient", "printing", "scalar", "tensor"} - {"map"})  # noqa: PLE0605
     _submodule = _finders.lazy_submodules(__name__)
 
     def __getattr__(name: str) -> "Any":

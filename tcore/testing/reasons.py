@@ -27,6 +27,7 @@ _STATEMENTS: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
     ("lowering", "prints, or calls a function of the user, in Python", "printing.print_op", ("Print",)),
     ("lowering", "hands on its input and raises with the user's text: Python raises; optimization takes out what is known to hold",
      "tensor.assertion", ("Assert",)),
+    ("lowering", "hands on values of one branch; the linker runs what computes them, or does not", "tensor.ifelse", ("IfElse",)),
     ("lowering", "a promise to optimizations, which take it out", "tensor.linalg.hints", ("Hint",)),
     ("lowering", "slices are no arrays: an index takes its parts, and optimization takes it out", "tensor.type_other", ("MakeSlice",)),
     ("infer_shape", "a slice has no shape", "tensor.type_other", ("MakeSlice",)),

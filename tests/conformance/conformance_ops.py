@@ -28,6 +28,7 @@ from tcore.tensor import blas, careduce, extremes, linalg, type_other
 from tcore.tensor.alloc import AllocEmpty
 from tcore.tensor.cumulative import LinearRecurrence
 from tcore.tensor.elemwise import Elemwise
+from tcore.tensor.ifelse import ifelse
 from tcore.tensor.io import load, mpi
 from tcore.tensor.join import Join
 from tcore.tensor.random import mrg_op, philox
@@ -114,6 +115,13 @@ case(
     "what is known of matrices",
     lambda x, v: [linalg.Hint(psd=True)(x) * 2, T.specify_shape(v, (4,)) + 1, T.Assert("positive")(v, x[0, 0] > 0), T.extra_ops.CpuContiguous()(x.T)],
     lambda x, v: [x * 2, v + 1, v, x.T],
+    POSITIVE, VECTOR,
+)  # fmt: skip
+
+case(
+    "choices between branches",
+    lambda x, v: [ifelse(v[0] > 0, x * 2, x.T + 1), ifelse(v[0] <= 0, x * 2, x.T + 1), *ifelse(v.sum(), [v, x[0]], [x[1], v + 1])],
+    lambda x, v: [x * 2 if v[0] > 0 else x.T + 1, x.T + 1 if v[0] > 0 else x * 2, *([v, x[0]] if v.sum() else [x[1], v + 1])],
     POSITIVE, VECTOR,
 )  # fmt: skip
 
