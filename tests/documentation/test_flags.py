@@ -194,7 +194,7 @@ class TestReading:
         assert "floatX" not in str(found.gpuarray)
 
     @pytest.mark.parametrize("device", ["cpu", "cuda", "cuda0", "cuda1", "opencl0:0", "opencl0:1", "opencl"])
-    def test_device_L13319_L13343(self, device):
+    def test_device_L5070_L13319_L13343(self, device):
         """In lower case; fixed for the run. The same names start a device that is not the default."""
         found = configured(f"device={device},init_gpu_device={'' if device == 'cpu' else device}")
         assert found.device == device
