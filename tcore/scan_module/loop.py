@@ -94,8 +94,8 @@ class _Rows:
         total = self.depth + steps
         kept = min(self.keep, total)
         if isinstance(self.memory, list):
-            memory = np.stack([self.memory[row % self.places] for row in range(total - kept, total)]) if kept else np.stack(self.memory)[:0]
-            return memory
+            rows = [self.memory[row % self.places] for row in range(total - kept, total)]
+            return np.stack(rows) if rows else np.stack(self.memory)[:0]
         first = (total - kept) % self.places if kept else 0
         if first + kept <= self.places:
             return self.memory[first : first + kept]
@@ -205,7 +205,7 @@ def _empty_rows(op: Any, nitsots: Sequence[_Rows], given: Any) -> None:
     measure = function(inputs, [length for row in lengths for length in row], mode="FAST_COMPILE", on_unused_input="ignore")
     try:
         measured = [int(length) for length in measure(*values)]
-    except Exception:  # noqa: BLE001 - a length that only the values of a step decide, and there is no step
+    except Exception:
         measured = [0 for row in lengths for _ in row]
     found = iter(measured)
     for rows, output, row in zip(nitsots, layout.inner_outputs(op.inner_outputs).nitsots, lengths, strict=True):
