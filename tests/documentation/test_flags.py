@@ -206,6 +206,11 @@ class TestReading:
             _ = configured("init_gpu_device=Cuda0").init_gpu_device
         assert configured("").init_gpu_device == ""
 
+    def test_old_name_of_devices_L52(self):
+        """No package has a device ``gpu``; the message says which there are."""
+        with pytest.raises(DeviceError, match=r"no installed package has a device 'gpu'; installed are: .*opencl"):
+            contexts.get_context("gpu")
+
 
 class TestDefaultMode:
     """Flags of the default mode: those that are frozen are given to a configuration of its own."""
