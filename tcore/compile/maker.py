@@ -12,7 +12,7 @@ from tcore.compile.errors import UnusedInputError
 from tcore.compile.function_module import Function
 from tcore.compile.garbage import rare_collections
 from tcore.compile.io import SymbolicInput, SymbolicOutput, convert_function_inputs
-from tcore.compile.mode import get_mode
+from tcore.compile.mode import get_mode, using_mode
 from tcore.compile.rebuild import missing_or_unused
 from tcore.configuration import config
 from tcore.configuration.reaction import react
@@ -200,7 +200,7 @@ class FunctionMaker:
 
         start = time.perf_counter()
         optimizer = self.mode.optimizer_for(fgraph)
-        with config.change_flags(traceback__limit=config.traceback.compile_limit, compute_test_value="off"):
+        with using_mode(self.mode), config.change_flags(traceback__limit=config.traceback.compile_limit, compute_test_value="off"):
             self.plugins = plugins_of(fgraph)
             found = None if optimizer is None else optimizer.optimize(fgraph)
             assert fgraph.update_mapping is not None

@@ -275,6 +275,12 @@ case(
 case("a Python function", FromFunctionOp(doubled, [T.dvector], [T.dvector]), doubled, VECTOR, gradient=False)
 case("a matrix of derivatives", lambda x: gradient.jacobian(T.sqr(x) * x[0], x), None, VECTOR[:2], equal=False)
 case(
+    "item by item",
+    lambda a, b: [T.vectorize(linalg.matrix_inverse, "(n,n)->(n,n)")(a), T.vectorize(linalg.solve, "(n,n),(n)->(n)")(a[0], b), T.vectorize(linalg.det, "(n,n)->()")(a[:1])],
+    lambda a, b: [np.linalg.inv(a), np.linalg.solve(a[0], b.T).T, np.linalg.det(a[:1])],
+    np.stack([SQUARE, POSITIVE]), MATRIX[:2], equal=False,
+)  # fmt: skip
+case(
     "memory and shapes",
     lambda x, n: [T.set_subtensor(AllocEmpty("float64")(n, 3)[:], 1.0), Shape_i(0)(x), x.shape, Rebroadcast((0, True))(x[:1]) * 2, Rebroadcast((0, False))(x.dimshuffle("x", 0, 1)) * 2,
                   TensorFromScalar()(ScalarFromTensor()(x[0, 0]))],
