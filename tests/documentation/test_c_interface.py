@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 
 import numpy as np
@@ -83,12 +84,13 @@ def test_four_methods_L7168():
     assert op.c_code_cache_version() == ()
 
 
-def test_what_c_code_is_told_L7176_L7258_L7278_L9397(log):
+def test_what_c_code_is_told_L7176_L7258_L7278_L9395_L9397(log):
     """The node with dtypes and ranks; names of variables as their Types' c_declare got them, one for each, in order."""
     x, y = T.fvector("x"), T.dmatrix("y")
     f = tcore.function([x, y], Told("names")(x, y), mode=C)
     np.testing.assert_array_equal(f(np.float32([1, 2]), np.zeros((3, 4))), [4, 2])
-    node, _, inputs, outputs, _ = next(told for kind, told in log if kind == "c_code")
+    node, name, inputs, outputs, _ = next(told for kind, told in log if kind == "c_code")
+    assert name.isidentifier()
     assert [v.dtype for v in (*node.inputs, *node.outputs)] == ["float32", "float64", "float32"]
     assert [v.type.ndim for v in node.inputs] == [1, 2]
     assert (len(inputs), len(outputs)) == (2, 1)
@@ -240,3 +242,62 @@ def test_costly_functions_gain_at_smaller_sizes_L6330():
         (node,) = tcore.function([x], expression, mode="FAST_RUN").maker.fgraph.apply_nodes
         costs.append(node_facts(node, lowering_table([node])).operations)
     assert costs[0] > 3 * costs[1]
+
+
+class Counted(Op):
+    """The references of a Python object, those of a second look at it, and whether it is of the type of another."""
+
+    __props__ = ()
+
+    def make_node(self, x, y):
+        x, y = (v if isinstance(v, gof.Variable) else gof.Constant(gof.generic, v) for v in (x, y))
+        return Apply(self, [x, y], [T.lvector()])
+
+    def c_code(self, node, name, inputs, outputs, sub):
+        (x, y), (z,) = inputs, outputs
+        return f"""
+            npy_intp length = 3;
+            Py_XDECREF({z});
+            {z} = (PyArrayObject*) PyArray_EMPTY(1, &length, NPY_INT64, 0);
+            if (!{z}) {{ {sub["fail"]} }}
+            {{
+            npy_int64* seen = (npy_int64*) PyArray_DATA({z});
+            seen[0] = Py_REFCNT({x});
+            Py_XINCREF({x});
+            seen[1] = Py_REFCNT({x});
+            Py_XDECREF({x});
+            Py_XDECREF((PyObject*) NULL);
+            seen[2] = Py_TYPE({x}) == Py_TYPE({y});
+            }}
+        """
+
+    def c_code_cache_version(self):
+        return (1,)
+
+
+def test_python_objects_in_c_L7030_L7044():
+    """They are Python's own, with its type and its count of references, which is what it was when the call is over."""
+    x, y = gof.generic("x"), gof.generic("y")
+    f = tcore.function([x, y], Counted()(x, y), mode=C)
+    value, other = ["a"], ["b"]
+    before = sys.getrefcount(value)
+    first, second, same = f(value, other)
+    assert (second - first, same) == (1, 1)
+    assert first >= before - 1
+    assert f(value, {})[2] == 0
+    assert sys.getrefcount(value) == before
+
+
+def test_scipy_is_imported_when_it_is_needed_L8748():
+    """Ops on SciPy exist, and graphs are built of them, without it being imported."""
+    program = """
+import sys
+sys.modules["scipy"] = None
+import tcore, tcore.tensor as T
+from tcore.tensor import slinalg
+m = T.dmatrix("m")
+for op in (slinalg.Cholesky(), slinalg.Solve()):
+    print(op.make_node(*[m] * (1 + (type(op).__name__ == "Solve"))).outputs[0].type)
+"""
+    done = subprocess.run([sys.executable, "-P", "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == ["TensorType(float64, matrix)"] * 2

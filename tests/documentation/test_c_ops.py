@@ -249,7 +249,7 @@ def test_symbols_L7672_L7674():
     assert str(source) in symbols
 
 
-def test_half_precision_L9387():
+def test_half_precision_L9387_L9389():
     """C code of nodes with float16 is off, unless the op says that it copes."""
     from tcore_cpu.user_code import has_c_code
 

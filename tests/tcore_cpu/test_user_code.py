@@ -350,7 +350,7 @@ class Fibby(Op):
 
 
 def test_fibby_L7697() -> None:
-    """Python and C agree, contiguous or strided; dtype_name names the elements (L7728), and the old output goes first (L7755)."""
+    """Python and C agree, contiguous or strided; dtype_name names the elements (L7728), and the old output goes first (L7755); also where memory has gaps (L7691)."""
     x = tt.dvector("x")
     values = np.arange(1.0, 6.0)
     for linker in (CvmLinker(), PerformLinker()):
