@@ -63,7 +63,7 @@ class Shapes(utt.InferShapeTester):
         self._compile_and_check([x], [type(self).op(x)], [self.value], DoubleOp, warn=self.warn)
 
 
-def test_infer_shape_L6803_L6763():
+def test_infer_shape_L6803_L6763_L8765():
     """Passes where the op goes and the shape is right."""
     assert outcome(Shapes("test")) == ""
 
