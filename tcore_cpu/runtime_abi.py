@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from enum import IntEnum
 
-__all__ = ["DTYPES", "MAX_CELLS", "MAX_DIMS", "MAX_REFS", "RUNTIME_ABI", "Event", "Failure", "Instruction", "IntegerFunction", "ReduceOp", "RefKind"]
+__all__ = [
+    "DTYPES", "LAPACK", "MAX_CELLS", "MAX_DIMS", "MAX_REFS", "RUNTIME_ABI", "Event", "Failure", "Instruction", "IntegerFunction", "LinearAlgebra", "ReduceOp",
+    "RefKind",
+]  # fmt: skip
 
 RUNTIME_ABI = 2
 """``TC_ABI``: part of the keys of the kernel store."""
@@ -13,6 +16,9 @@ TILE = 512
 MAX_REFS = 40
 MAX_CELLS = 16
 MAX_DIMS = 32
+
+LAPACK = 10
+"""``TC_LAPACK``: the number of LAPACK's first routine."""
 
 DTYPES: dict[str, int] = {
     name: number
@@ -74,6 +80,22 @@ class Instruction(IntEnum):
     STORE = 20
     RELEASE = 21
     FORGET = 22
+    LINALG = 23
+
+
+class LinearAlgebra(IntEnum):
+    """Operations of ``Instruction.LINALG``."""
+
+    CHOLESKY = 0
+    SOLVE = 1
+    INVERSE = 2
+    DET = 3
+    QR = 4
+    SVD = 5
+    PINV = 6
+    EIGH = 7
+    EIG = 8
+    EXPM = 9
 
 
 class IntegerFunction(IntEnum):
@@ -108,6 +130,7 @@ class Failure(IntEnum):
     RESHAPE = 6
     BLAS = 7
     STOPPED = 8
+    LINALG = 9
 
 
 class Event(IntEnum):

@@ -1,4 +1,4 @@
-/* The native runtime core: threads, memory, reductions, drivers, BLAS and programs, without Python.
+/* The native runtime core: threads, memory, reductions, drivers, BLAS, LAPACK and programs, without Python.
  *
  * Built into the extension module, and alone as a shared library where there are no Python headers.
  */
@@ -24,5 +24,10 @@
 #include "native/vectors.h"
 #include "native/products.h"
 #include "native/blas.h"
+#include "native/lapack.h"
+#include "native/stacks.h"
+#include "native/linalg.h"
+#include "native/exponential.h"
+#include "native/operations.h"
 #include "native/frames.h"
 #include "native/program.h"

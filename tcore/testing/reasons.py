@@ -45,8 +45,8 @@ _STATEMENTS: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
     ("lowering", "a product of matrices is no loop worth generating: BLAS computes it, and on devices a kernel in blocks", "tensor.dot", ("Dot",)),
     ("lowering", "a BLAS product for each item, by NumPy", "tensor.dot", ("BatchedDot",)),
     ("lowering", "scipy.fft, with its threads", "tensor.fft", ("InverseRealFFT", "RealFFT")),
-    *(("lowering", "LAPACK through SciPy: runs in Python on every backend", f"tensor.linalg.{file}", names) for file, names in (
-        ("cholesky", ("Cholesky", "CholeskyGrad")), ("determinant", ("Det",)), ("eigen", ("Eig", "Eigh", "EighGrad", "Eigvalsh", "EigvalshGrad")),
+    *(("lowering", "LAPACK, no loop of ours: the CPU calls it by address, device arrays come to the host for it", f"tensor.linalg.{file}", names) for file, names in (
+        ("cholesky", ("Cholesky", "CholeskyGrad")), ("determinant", ("Det", "SLogDet")), ("eigen", ("Eig", "Eigh", "EighGrad", "Eigvalsh", "EigvalshGrad")),
         ("exponential", ("Expm", "ExpmGrad")), ("factorizations", ("QRFull", "QRIncomplete", "SVD")),
         ("inverse", ("MatrixInverse", "MatrixPinv", "TensorInv")), ("solve", ("Solve", "TensorSolve")),
     )),

@@ -17,10 +17,9 @@ from tcore.graph.features import AlreadyThere, Feature
 from tcore.optimizer.base import Optimizer
 from tcore.tensor.conversion import as_tensor_variable
 from tcore.tensor.dimshuffle import DimShuffle
-from tcore.tensor.dot import dot
 from tcore.tensor.elemwise import Elemwise
 from tcore.tensor.linalg.inverse import MatrixInverse
-from tcore.tensor.linalg.matrices import as_matrix
+from tcore.tensor.linalg.matrices import as_matrices, product
 from tcore.tensor.reductions import max as largest
 from tcore.tensor.reductions import sum as total
 
@@ -135,7 +134,7 @@ class HintsOptimizer(Optimizer):
 
 def psd(v: Any) -> Variable:
     """The matrix ``v``, which is positive semi-definite: symmetric, and ``x · v · x`` is not negative for any vector ``x``."""
-    return Hint(psd=True, symmetric=True)(as_matrix("psd", v))  # type: ignore[return-value]
+    return Hint(psd=True, symmetric=True)(as_matrices("psd", v))  # type: ignore[return-value]
 
 
 def spectral_radius_bound(X: Any, log2_exponent: int) -> Variable:
@@ -146,21 +145,21 @@ def spectral_radius_bound(X: Any, log2_exponent: int) -> Variable:
 
     Parameters
     ----------
-    X : square symmetric matrix
+    X : square symmetric matrix, or a stack of them
     log2_exponent : int
         How often X is squared, positive: more are slower and tighter; up to 5 are usually enough.
 
     Returns
     -------
-    scalar of the dtype of ``X``
+    scalar of the dtype of ``X``, one for each matrix of a stack
     """
     if not isinstance(log2_exponent, (int, np.integer)) or isinstance(log2_exponent, (bool, np.bool_)):
         raise TypeError(f"spectral_radius_bound: log2_exponent is an int, got {log2_exponent!r}")
     if log2_exponent <= 0:
         raise ValueError(f"spectral_radius_bound: log2_exponent is positive, got {log2_exponent}")
-    power: Any = as_matrix("spectral_radius_bound", X)
+    power: Any = as_matrices("spectral_radius_bound", X)
     exponent = 0.5**log2_exponent
     for _ in range(log2_exponent):
-        power = dot(power, power)
-    bound: Any = largest(total(abs(power), axis=1))
+        power = product(power, power)
+    bound: Any = largest(total(abs(power), axis=-1), axis=-1)
     return bound ** as_tensor_variable(np.array(exponent, bound.type.dtype))  # type: ignore[no-any-return]
