@@ -187,7 +187,7 @@ _LETTERS = {DTYPES["float32"]: "s", DTYPES["float64"]: "d"}
 def _routines(draft: Draft) -> tuple[str, ...]:
     """The routines that the nodes outside of kernels call."""
     fused = {node for kernel in draft.kernels for node in kernel.nodes}
-    found = set()
+    found: set[str] = set()
     if wants_lapack(draft.applies):
         # linear algebra is loaded by the graphs that have some
         from tcore_cpu.linalg_steps import routines_of

@@ -180,7 +180,7 @@ class Eigvalsh(Op):
 
     def make_node(self, a: Any, b: Any = None) -> Apply:
         a = as_matrices("eigvalsh", a)
-        if b is None or b is NoneConst:
+        if _is_none(b):
             return Apply(self, [a, NoneConst], [TensorType(real_dtype(a.type.dtype), (*a.type.broadcastable[:-2], False))()])
         a, b = same_stack(a, as_matrices("eigvalsh", b))
         dtype = upcast(a.type.dtype, b.type.dtype)
@@ -260,7 +260,7 @@ class EigvalshGrad(Op):
 
     def make_node(self, a: Any, b: Any, gw: Any) -> Apply:
         a, gw = as_matrices("EigvalshGrad", a), as_array("EigvalshGrad", gw)
-        if b is None or (not hasattr(getattr(b, "type", b), "ndim") and not isinstance(b, np.ndarray)):
+        if _is_none(b):
             return Apply(self, [a, NoneConst, gw], [a.type()])
         a, b = same_stack(a, as_matrices("EigvalshGrad", b))
         return Apply(self, [a, b, gw], [a.type(), b.type()])
@@ -298,6 +298,10 @@ class EigvalshGrad(Op):
         return f"EigvalshGrad{{lower={self.lower}}}"
 
 
+def _is_none(b: Any) -> bool:
+    return b is None or getattr(b, "type", None) == NoneConst.type
+
+
 def _is_matrix(b: Any) -> bool:
     return hasattr(b.type, "ndim")
 
@@ -318,7 +322,8 @@ def _generalized(a: np.ndarray, b: np.ndarray | None, lower: bool, values: bool 
     # SciPy's linear algebra is large, and every compilation knows these ops
     from scipy.linalg import eigh
 
-    return eigh(a, b, lower=lower, check_finite=False, eigvals_only=values, driver=None if b is None else "gvd")
+    options: dict[str, Any] = {"lower": lower, "check_finite": False, "eigvals_only": values}
+    return eigh(a, b, **options)
 
 
 _eig = Eig()

@@ -67,7 +67,7 @@ class ExpmGrad(FieldlessOp):
             raise ValueError(f"ExpmGrad: the matrix has shape {a.shape}, the gradient of its exponential {g.shape}")
 
         def derivative(a: np.ndarray, g: np.ndarray) -> np.ndarray:
-            return expm_frechet(a.conj().T, g, compute_expm=False)  # type: ignore[no-any-return]
+            return np.asarray(expm_frechet(a.conj().T, g, compute_expm=False))
 
         output_storage[0][0] = on_each(derivative, a.dtype, a, g) if a.size else np.zeros(a.shape, a.dtype)
 

@@ -28,11 +28,14 @@ if TYPE_CHECKING:
 
     from tcore.graph.fgraph import FunctionGraph
 
-__all__ = ["Hint", "HintsFeature", "HintsOptimizer", "hints_of", "psd", "spectral_radius_bound"]
+__all__ = ["Hint", "HintsFeature", "HintsOptimizer", "hints_of", "is_transpose", "psd", "spectral_radius_bound"]
 
 
 class Hint(Op):
-    """Its input, of which the keyword arguments are known: ``Hint(psd=True, symmetric=True)(A)``."""
+    """Its input, of which the keyword arguments are known: ``Hint(psd=True, symmetric=True)(A)``.
+
+    Equations with a matrix are solved in the cheaper ways that ``psd``, ``lower_triangular``, ``upper_triangular``, ``diagonal`` and ``symmetric`` allow.
+    """
 
     view_map: ClassVar[dict[int, list[int]]] = {0: [0]}
 
@@ -91,6 +94,8 @@ class HintsFeature(Feature):
         if isinstance(node.op, Hint):
             self.add(node.inputs[0], dict(node.op.hints))
             self.add(node.outputs[0], self.hints.get(node.inputs[0], {}))
+        elif is_transpose(node):
+            self.add(node.outputs[0], _of_transpose(self.hints.get(node.inputs[0], {})))
         elif _keeps_definiteness(node) and all(self.hints.get(x, {}).get("psd") for x in node.inputs):
             self.add(node.outputs[0], {"psd": True, "symmetric": True})
 
@@ -106,10 +111,25 @@ class HintsFeature(Feature):
             self.hints.setdefault(variable, {}).update(facts)
 
 
+def is_transpose(node: Apply) -> bool:
+    """Whether a node exchanges the last two axes, the matrices of a stack."""
+    if not isinstance(node.op, DimShuffle):
+        return False
+    ndim = len(node.op.new_order)
+    return ndim > 1 and ndim == node.inputs[0].type.ndim and node.op.new_order == (*range(ndim - 2), ndim - 1, ndim - 2)  # type: ignore[attr-defined]
+
+
+_TURNED = {"lower_triangular": "upper_triangular", "upper_triangular": "lower_triangular"}
+_KEPT = ("psd", "symmetric", "diagonal", "banded")
+
+
+def _of_transpose(facts: dict[str, Any]) -> dict[str, Any]:
+    """What is known of the transpose of a matrix."""
+    return {_TURNED.get(name, name): value for name, value in facts.items() if name in _TURNED or name in _KEPT}
+
+
 def _keeps_definiteness(node: Apply) -> bool:
     """Whether a node gives a positive semi-definite matrix, if its inputs are such."""
-    if isinstance(node.op, DimShuffle):
-        return node.op.new_order == (1, 0)  # type: ignore[no-any-return]
     return isinstance(node.op, MatrixInverse) or (isinstance(node.op, Elemwise) and isinstance(node.op.scalar_op, scalar.Add))
 
 

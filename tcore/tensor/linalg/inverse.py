@@ -149,6 +149,14 @@ class TensorInv(Op):
         moved = v.reshape((matrix.shape[1], matrix.shape[0]))  # type: ignore[attr-defined]
         return [-product(matrix, moved, matrix).reshape(inverse.shape, ndim=inverse.type.ndim)]  # type: ignore[union-attr]
 
+    def of_matrices(self, a: Any) -> Any:
+        """The inverse by that of a matrix, as an expression."""
+        rows = _lengths.product([a.shape[axis] for axis in range(self.ind)])
+        columns = _lengths.product([a.shape[axis] for axis in range(self.ind, a.type.ndim)])
+        lengths = [a.shape[axis] for axis in (*range(self.ind, a.type.ndim), *range(self.ind))]
+        found: Any = matrix_inverse(a.reshape((rows, columns), ndim=2))
+        return found.reshape(lengths, ndim=a.type.ndim)
+
     def _as_matrix(self, inverse: Any) -> Any:
         front = inverse.type.ndim - self.ind
         rows = _lengths.product([inverse.shape[axis] for axis in range(front)])
