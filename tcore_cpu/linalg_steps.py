@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 __all__ = ["linalg_steps", "routines_of"]
 
-_GEMM = 1 << len(KINDS)
-"""The bit of matrix products among those of LAPACK's kinds."""
+_NEEDS = (*KINDS, "gemm", "trsm")
+"""The bits of routines, those of BLAS behind LAPACK's."""
 
 
 def linalg_steps() -> dict[type, NativeStep]:
@@ -45,11 +45,11 @@ def linalg_steps() -> dict[type, NativeStep]:
 
 # -- which routines they call
 
-_SOLVERS = {"general": ("getrf", "getrs"), "symmetric": ("sysv",), "lower_triangular": ("trtrs",), "upper_triangular": ("trtrs",)}
+_SOLVERS = {"general": ("getrf", "getrs"), "symmetric": ("sysv",), "lower_triangular": ("trtrs", "trsm"), "upper_triangular": ("trtrs", "trsm")}
 
 
 def _kinds(node: Any) -> tuple[str, ...]:
-    """The routines that a node calls; ``gemm`` stands for products."""
+    """The routines that a node calls, by their names for real numbers and without the letter of the type."""
     match node.op:
         case linalg.Cholesky():
             return ("potrf",)
@@ -130,7 +130,7 @@ class _Form:
     def run(self, operation: LinearAlgebra, option: int, made: Sequence[int], own: Sequence[int], cores: Sequence[int] | None = None) -> None:
         """The instruction alone, for outputs that have memory."""
         parts = [*zip(made, own, strict=True), *zip(self.slots, cores or [2] * len(self.slots), strict=True)]
-        needs = sum(_GEMM if kind == "gemm" else 1 << KINDS.index(kind) for kind in _kinds(self.node))
+        needs = sum(1 << _NEEDS.index(kind) for kind in _kinds(self.node))
         flat = [number for part in parts for number in part]
         apply = self.builder.number[self.node]
         self.builder.assembler.emit(Instruction.LINALG, operation, option, needs, apply, len(made), len(self.slots), *flat)

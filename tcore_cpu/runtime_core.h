@@ -134,8 +134,8 @@ void tc_copy(char *to, const int64_t *to_strides, const char *from, const int64_
 /* BLAS: routines by number, pointers given by the host (Fortran calling convention). */
 enum tc_blas_routine {
     TC_SGEMM = 0, TC_DGEMM = 1, TC_SGEMV = 2, TC_DGEMV = 3, TC_SGER = 4, TC_DGER = 5, TC_SDOT = 6, TC_DDOT = 7,
-    TC_CGEMM = 8, TC_ZGEMM = 9, TC_LAPACK = 10,
-    TC_NROUTINES = 58
+    TC_CGEMM = 8, TC_ZGEMM = 9, TC_STRSM = 10, TC_DTRSM = 11, TC_CTRSM = 12, TC_ZTRSM = 13, TC_LAPACK = 14,
+    TC_NROUTINES = 62
 };
 /* LAPACK: the routine k for float32, float64, complex64, complex128 has the numbers TC_LAPACK + 4 k and following. */
 enum tc_lapack_routine {
@@ -256,7 +256,7 @@ enum tc_instruction {
     TC_OP_RELEASE = 21,  /* buffer                 nobody reads it any more: large memory goes back */
     TC_OP_FORGET = 22,   /* slot                   the same for an array of the host */
     TC_OP_LINALG = 23    /* operation option needs apply nout nin (slot core)*(nout + nin)
-                            needs: bits of the routines of LAPACK that it calls, and one for products;
+                            needs: bits of the routines of LAPACK that it calls, then of gemm and trsm;
                             core: how many of the last axes belong to an item, those before are the stack's */
 };
 

@@ -97,19 +97,33 @@ static double tc_one_norm(const tc_exponential *e, const char *a)
     return largest;
 }
 
-/* How many more halvings rounding errors ask for: the function ell of the paper, for A * scale. */
-static int tc_more_halvings(const tc_exponential *e, const char *a, double scale, double norm, int m, double *row, double *next)
+/* The sum of products, in four parts that do not wait for one another. */
+static double tc_products_sum(const double *x, const double *y, int64_t n)
+{
+    double sums[4] = {0, 0, 0, 0};
+    int64_t k = 0;
+    for (; k + 4 <= n; k += 4)
+        for (int part = 0; part < 4; part++)
+            sums[part] += x[k + part] * y[k + part];
+    for (; k < n; k++)
+        sums[0] += x[k] * y[k];
+    return sums[0] + sums[1] + sums[2] + sums[3];
+}
+
+/* How many more halvings rounding errors ask for: the function ell of the paper, for A * scale. `sizes`: n * n numbers. */
+static int tc_more_halvings(const tc_exponential *e, const char *a, double scale, double norm, int m, double *sizes, double *row,
+                            double *next)
 {
     int64_t n = e->n;
+    for (int64_t k = 0; k < n * n; k++)
+        sizes[k] = tc_entry_size(e, a, k) / norm;
     double logarithm = 2 * m * log2(norm * scale); /* of the norm of the power |A|^(2m + 1), over that of A */
     for (int64_t k = 0; k < n; k++)
         row[k] = 1;
     for (int p = 0; p < 2 * m + 1; p++) {
         double largest = 0;
         for (int64_t j = 0; j < n; j++) {
-            next[j] = 0;
-            for (int64_t i = 0; i < n; i++)
-                next[j] += row[i] * tc_entry_size(e, a, j * n + i) / norm;
+            next[j] = tc_products_sum(row, sizes + j * n, n);
             largest = next[j] > largest ? next[j] : largest;
         }
         if (largest == 0)
@@ -148,6 +162,7 @@ static int tc_run_expm(tc_stack *s, tc_arena *arena, int64_t item)
     tc_dual a[5], u = tc_take_dual(arena, &e, both), v = tc_take_dual(arena, &e, both), w = tc_take_dual(arena, &e, both);
     for (int k = 0; k < 5; k++) /* a[k]: the 2k-th power, a[0]: the first */
         a[k] = tc_take_dual(arena, &e, both);
+    double *sizes = tc_take(arena, (size_t)n * (size_t)n, sizeof *sizes);
     double *row = tc_take(arena, (size_t)n, sizeof *row), *next = tc_take(arena, (size_t)n, sizeof *next);
     int *pivots = tc_take(arena, (size_t)n, sizeof *pivots);
     if (!arena->base || !n)
@@ -182,7 +197,7 @@ static int tc_run_expm(tc_stack *s, tc_arena *arena, int64_t item)
             double reach = both ? norm : fmin(norm, fmax(fourth, sixth));
             for (int d = 2; d < 4; d++)
                 if (degree == 4 && reach <= limit[d] &&
-                    (norm <= limit[d] || !tc_more_halvings(&e, a[0].v, 1, norm, tc_pade_degree[d], row, next)))
+                    (norm <= limit[d] || !tc_more_halvings(&e, a[0].v, 1, norm, tc_pade_degree[d], sizes, row, next)))
                     degree = d;
             if (degree == 3) {
                 tc_dual_multiply(&e, a[4], a[3], a[1]);
@@ -191,7 +206,7 @@ static int tc_run_expm(tc_stack *s, tc_arena *arena, int64_t item)
             if (degree == 4) {
                 halvings = isfinite(reach) ? (int)fmax(0, ceil(log2(reach / limit[4]))) : (int)ceil(log2(norm / limit[4]));
                 if (ldexp(norm, -halvings) > limit[4])
-                    halvings += tc_more_halvings(&e, a[0].v, ldexp(1, -halvings), norm, 13, row, next);
+                    halvings += tc_more_halvings(&e, a[0].v, ldexp(1, -halvings), norm, 13, sizes, row, next);
             }
         }
     }

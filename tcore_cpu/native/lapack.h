@@ -13,6 +13,8 @@ typedef void (*tc_sysv_fn)(const char *, const int *, const int *, void *, const
                            const int *, int *, size_t);
 typedef void (*tc_trtrs_fn)(const char *, const char *, const char *, const int *, const int *, const void *, const int *, void *,
                             const int *, int *, size_t, size_t, size_t);
+typedef void (*tc_trsm_fn)(const char *, const char *, const char *, const char *, const int *, const int *, const void *,
+                           const void *, const int *, void *, const int *, size_t, size_t, size_t, size_t);
 typedef void (*tc_geqrf_fn)(const int *, const int *, void *, const int *, void *, void *, const int *, int *);
 typedef void (*tc_orgqr_fn)(const int *, const int *, const int *, void *, const int *, const void *, void *, const int *, int *);
 typedef void (*tc_gesdd_fn)(const char *, const int *, const int *, void *, const int *, void *, void *, const int *, void *,
@@ -109,6 +111,16 @@ static int tc_trtrs(int letter, char uplo, char trans, int n, int count, const v
     int info = 0, ld = tc_ld(n);
     TC_ROUTINE(TC_TRTRS, letter, trtrs)(&uplo, &trans, "N", &n, &count, a, &lda, b, &ld, &info, 1, 1, 1);
     return info;
+}
+
+/* x op(a) = b with a triangle a; b has m rows, and becomes x. */
+static void tc_trsm_right(int letter, char uplo, char trans, int m, int n, const void *a, void *b)
+{
+    double wide[2] = {1, 0};
+    float narrow[2] = {1, 0};
+    int lda = tc_ld(n), ldb = tc_ld(m);
+    ((tc_trsm_fn)tc_blas[TC_STRSM + letter])("R", &uplo, &trans, "N", &m, &n, letter % 2 ? (void *)wide : (void *)narrow, a, &lda, b,
+                                             &ldb, 1, 1, 1, 1);
 }
 
 static int tc_geqrf(int letter, int m, int n, void *a, void *tau, tc_workspace *s)

@@ -12,10 +12,11 @@ static const tc_operation tc_operations[] = {
     [TC_EXPM] = {tc_run_expm, 1.5},
 };
 
-/* `needs`: bits of LAPACK's routines, and behind them that of matrix products. */
+/* `needs`: bits of LAPACK's routines, and behind them those of two of BLAS. */
 static int tc_routines_missing(int64_t needs, int letter)
 {
-    int missing = needs >> TC_NLAPACK & 1 && !tc_blas[tc_gemm_routines[letter]];
+    int missing = (needs >> TC_NLAPACK & 1 && !tc_blas[tc_gemm_routines[letter]]) ||
+                  (needs >> (TC_NLAPACK + 1) & 1 && !tc_blas[TC_STRSM + letter]);
     for (int k = 0; k < TC_NLAPACK; k++)
         missing |= needs >> k & 1 && !tc_blas[TC_LAPACK + 4 * k + letter];
     return missing;

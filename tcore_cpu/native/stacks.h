@@ -167,6 +167,9 @@ static int64_t tc_items(const tc_stack *s)
     return items;
 }
 
+/* Work from which the threads of a BLAS are worth waiting for: some use them for the smallest matrices as well. */
+#define TC_BLAS_THREADS_NS 20000
+
 /* Runs an operation on all items, of `ns` nanoseconds each. Items of a stack are for our threads, and a single large one for those
  * of the BLAS, as many as it has, if more than one is wanted at all. */
 static void tc_run_stack(tc_stack *s, double ns)
@@ -177,7 +180,7 @@ static void tc_run_stack(tc_stack *s, double ns)
     tc_arena measure = {NULL, 0};
     s->run(s, &measure, 0);
     s->bytes = measure.used;
-    int alone = tc_blas_set_threads && ns > 2000 && (items > 1 || tc_get_threads() == 1);
+    int alone = tc_blas_set_threads && (items > 1 || ns < TC_BLAS_THREADS_NS || tc_get_threads() == 1);
     if (alone)
         tc_product_begins();
     int64_t grain = ns * (double)items < 1e5 || !tc_blas_set_threads ? items : ns < 4e4 ? (int64_t)(4e4 / (ns + 1)) + 1 : 1;
