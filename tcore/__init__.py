@@ -51,6 +51,13 @@ if TYPE_CHECKING:
     from tcore.printing import debugprint as debugprint
     from tcore.printing import pp as pp
     from tcore.printing import pprint as pprint
+    from tcore.scan_module import OrderedUpdates as OrderedUpdates
+    from tcore.scan_module import foldl as foldl
+    from tcore.scan_module import foldr as foldr
+    from tcore.scan_module import map as map
+    from tcore.scan_module import reduce as reduce
+    from tcore.scan_module import scan as scan
+    from tcore.scan_module import scan_checkpoints as scan_checkpoints
     from tcore.tensor import dot as dot  # type: ignore[no-redef]  # as above
     from tcore.tensor import get_scalar_constant_value as get_scalar_constant_value
     from tcore.tensor import sparse_grad as sparse_grad
@@ -108,11 +115,21 @@ _HOMES = {
     "dot": "tcore.tensor",
     "get_scalar_constant_value": "tcore.tensor",
     "sparse_grad": "tcore.tensor",
+    # loops
+    "OrderedUpdates": "tcore.scan_module",
+    "foldl": "tcore.scan_module",
+    "foldr": "tcore.scan_module",
+    "map": "tcore.scan_module",
+    "reduce": "tcore.scan_module",
+    "scan": "tcore.scan_module",
+    "scan_checkpoints": "tcore.scan_module",
 }
 
 _finders.install(lambda: _import_module("tcore.compat.paths").PATHS)
 
 if not TYPE_CHECKING:
+    # what `from tcore import *` gives: without `map` and `compile`, which would hide Python's own
+    __all__ = sorted({*_HOMES, "gof", "gradient", "printing", "scalar", "tensor"} - {"map"})  # noqa: PLE0605
     _submodule = _finders.lazy_submodules(__name__)
 
     def __getattr__(name: str) -> "Any":

@@ -251,7 +251,7 @@ class Assembler:
         bodies: list[tuple[int, int]] = []
         for plan in self.kernels:
             spec += [len(plan.operands), len(plan.phases), len(plan.row_itemsizes)]
-            spec += [int(plan.serial), int(plan.ordered), min(plan.cost, 2**31 - 1)]
+            spec += [int(plan.order), min(plan.cost, 2**31 - 1)]
             for operand in plan.operands:
                 spec += [int(operand.buffer is None), operand.itemsize, int(operand.written)]
             spec += plan.row_itemsizes

@@ -97,6 +97,18 @@ class CpuBackend:
             linker.restore(saved)  # type: ignore[attr-defined]
         return linker
 
+    def recall(self, key: str) -> bytes | None:
+        """What :meth:`remember` was given under ``key`` in this process or an earlier one."""
+        from tcore_cpu.kept_programs import read
+
+        return read(key)
+
+    def remember(self, key: str, data: bytes) -> None:
+        """Keep ``data`` in the kernel store, if that can be written."""
+        from tcore_cpu.kept_programs import write
+
+        write(key, data)
+
     def c_program(self, node: Any) -> Callable[..., tuple[Any, ...]] | None:
         """Runs the C code that a node's op brings: values in, values out. None where the op has none or it cannot be compiled."""
         from tcore_cpu.c_steps import c_step_of

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from tcore.graph import Constant
 from tcore.graph.op import performs
 from tcore.link import ValueLock
-from tcore.link.errors import ThunkView, raise_with_op
+from tcore.link.errors import ThunkView, name_input, raise_with_op
 from tcore.scalar.type import Scalar
 from tcore_cpu.compiler import CompileError
 from tcore_cpu.runtime import runtime
@@ -102,31 +102,46 @@ class CThunk:
         lock: Any = None,
     ) -> None:
         read, written = [cells[v] for v in block.given], [cells[v] for v in block.wanted]
-        self.inputs, self.outputs = read, written
+        self.inputs, self.outputs, self._read_cells = read, written, read
         if len(block.nodes) == 1:
             self.inputs = [cells[v] for v in block.nodes[0].inputs]
-        self._flags, self._lock, self._failed = tuple(flags), lock, block.failed
+        self._flags, self._lock, self._block = tuple(flags), lock, block
         self._run, self._place, self._read = loaded.module.run, loaded.module.failed_at, loaded.module.operands
         extra = [[params_of(node)] for node in block.params] + [list(callables) for callables in calls]
         self.struct = loaded.module.instantiate((*read, *written, *extra))
 
     def __call__(self) -> None:
         """Compute the outputs and say that they are there."""
-        if self._lock is None:
-            self._run(self.struct)
-        else:
-            with self._lock:
+        try:
+            if self._lock is None:
                 self._run(self.struct)
+            else:
+                with self._lock:
+                    self._run(self.struct)
+        except Exception as error:
+            self.explain(error)
+            raise
         for flag in self._flags:
             flag[0] = True
 
     def failed_node(self) -> Any:
         """The node that the last run failed in; None where it failed before any."""
-        return self._failed(self._place(self.struct))
+        return self._block.failed(self._place(self.struct))
+
+    def explain(self, error: Exception) -> None:
+        """Where the last run could not read an input, let the error name it."""
+        explain_unread(error, self._block, self._place(self.struct), dict(zip(self._block.given, self._read_cells, strict=True)))
 
     def failed_operands(self) -> tuple[Any, ...] | None:
         """What that node read, where the block keeps it for reports; it can be asked once."""
         return self._read(self.struct)  # type: ignore[no-any-return]
+
+
+def explain_unread(error: Exception, block: Block, code: int, cells: Mapping[Any, list[Any]]) -> None:
+    """Where failure number ``code`` is an input that could not be read from its cell, let the error name it."""
+    variable = block.unread(code)
+    if variable is not None:
+        name_input(error, variable, cells[variable][0])
 
 
 def lock_of(op: Any) -> ValueLock | None:
@@ -173,8 +188,11 @@ class CStep:
         thunk, inputs, outputs = self._spare.pop() if self._spare else self._instance()
         return thunk.struct, tuple(inputs), tuple(outputs)
 
-    def blame(self, error: Exception, values: tuple[Any, ...]) -> None:
-        """Raise ``error`` with the node, which was given ``values``."""
+    def blame(self, error: Exception, values: tuple[Any, ...], struct: Any = None) -> None:
+        """Raise ``error`` with the node, which was given ``values``; ``struct``: the one that ran, if one did."""
+        if struct is not None:
+            cells = {variable: [value] for variable, value in zip(self.node.inputs, values, strict=True)}
+            explain_unread(error, self._block, self._loaded.module.failed_at(struct), cells)
         raise_with_op(self.fgraph, self.node, ThunkView(values, len(self.node.outputs)), (type(error), error, error.__traceback__))
 
     def __call__(self, *values: Any) -> tuple[Any, ...]:

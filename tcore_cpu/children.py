@@ -39,7 +39,8 @@ class Child:
         self.command = command
         try:
             self._process = subprocess.Popen(
-                command, cwd=cwd, env={**os.environ, "TMPDIR": str(folder)}, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                # in the language in which we look for reasons in what it says
+                command, cwd=cwd, env={**os.environ, "TMPDIR": str(folder), "LC_ALL": "C"}, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT, text=True, errors="replace", process_group=0,
             )  # fmt: skip
         except OSError as error:

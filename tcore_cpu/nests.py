@@ -13,7 +13,7 @@ from tcore.codegen.walks import flatten
 from tcore_cpu.passes import INDEX, Pass, size_of
 from tcore_cpu.plans import SITE, KernelPlan, NotScheduled, Operand, Phase, Term
 from tcore_cpu.printer import UnitPrinter
-from tcore_cpu.runtime_abi import DTYPES, MAX_CELLS, MAX_REFS, ReduceOp, RefKind
+from tcore_cpu.runtime_abi import DTYPES, MAX_CELLS, MAX_REFS, KernelOrder, ReduceOp, RefKind
 
 __all__ = ["Builder", "is_zero"]
 
@@ -154,7 +154,7 @@ class Builder:
             self.phases.append(self.current.finish())
             self.current = None
 
-    def plan(self, work: int, *, reduced: bool = True, serial: bool = False) -> KernelPlan:
+    def plan(self, work: int, *, reduced: bool = True, order: KernelOrder = KernelOrder.ANY) -> KernelPlan:
         """The finished kernel."""
         self.close()
         if len(self.operands) > MAX_REFS:
@@ -170,8 +170,7 @@ class Builder:
             tuple(self.ints),
             tuple(self.row_itemsizes),
             300 + 100 * work,
-            serial,
-            serial,
+            order,
         )
 
     # -- nests of Maps and Reduces

@@ -261,7 +261,8 @@ class ProgramBuilder:
                 assembler.emit(Instruction.CHECK, Failure.SHAPE, number, check.operand, check.axis, left, right)
         for requirement in step.requirements:
             fine = assembler.index(requirement.condition, slot_of)
-            assembler.emit(Instruction.REQUIRE, Failure.DEMAND, self.number[requirement.node], 0, 0, fine, fine)
+            failure = Failure.DOUBT if requirement.doubtful else Failure.DEMAND
+            assembler.emit(Instruction.REQUIRE, failure, self.number[requirement.node], 0, 0, fine, fine)
         inplace = self.taken_over(step, plans)
         for k, variable in enumerate(step.outputs):
             if k in inplace:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from enum import IntEnum
 
 __all__ = [
-    "DTYPES", "LAPACK", "MAX_CELLS", "MAX_DIMS", "MAX_REFS", "RUNTIME_ABI", "Event", "Failure", "Instruction", "IntegerFunction", "LinearAlgebra", "ReduceOp",
-    "RefKind",
+    "DTYPES", "LAPACK", "MAX_CELLS", "MAX_DIMS", "MAX_REFS", "RUNTIME_ABI", "Event", "Failure", "Instruction", "IntegerFunction", "KernelOrder",
+    "LinearAlgebra", "ReduceOp", "RefKind",
 ]  # fmt: skip
 
-RUNTIME_ABI = 2
+RUNTIME_ABI = 3
 """``TC_ABI``: part of the keys of the kernel store."""
 
 TILE = 512
@@ -38,6 +38,14 @@ class RefKind(IntEnum):
     ROW = 3
     CELL = 4
     TILE = 5
+
+
+class KernelOrder(IntEnum):
+    """In which order a kernel takes its elements."""
+
+    ANY = 0
+    SERIAL = 1
+    PARTS = 2
 
 
 class ReduceOp(IntEnum):
@@ -130,7 +138,8 @@ class Failure(IntEnum):
     RESHAPE = 6
     BLAS = 7
     STOPPED = 8
-    LINALG = 9
+    DOUBT = 9
+    LINALG = 10
 
 
 class Event(IntEnum):

@@ -10,7 +10,7 @@
 #include <stddef.h>
 
 /* Raised whenever kernels compiled for an older runtime must not be loaded any more. */
-#define TC_ABI 2
+#define TC_ABI 3
 
 /* Elements in one call of a tile body; also the size of scratch tiles. */
 #define TC_TILE 512
@@ -27,10 +27,13 @@
 
 /* TC_INTERFACE begin */
 
-/* What a body gets beside its pointers: integers (strides, lengths) and the error word. */
+/* What a body gets beside its pointers: integers (strides, lengths), the error word, and which part of the results it is to make:
+ * number `part` of `parts`. Bodies whose kernel is not cut into parts look at neither. */
 typedef struct {
     const int64_t *ints;
     int64_t *error;
+    int64_t part;
+    int64_t parts;
 } tc_params;
 
 typedef void (*tc_body)(int64_t n, void *const *ptr, const tc_params *params);
@@ -55,6 +58,12 @@ typedef struct {
 enum tc_reduce_op {
     TC_SUM = 0, TC_PROD = 1, TC_MIN = 2, TC_MAX = 3, TC_ARGMIN = 4, TC_ARGMAX = 5,
     TC_AND = 6, TC_OR = 7, TC_XOR = 8
+};
+
+enum tc_order {
+    TC_ORDER_ANY = 0,
+    TC_ORDER_SERIAL = 1, /* in index order */
+    TC_ORDER_PARTS = 2   /* in index order for each part of the results, which bodies tell apart */
 };
 
 /* One reduction of a phase: reads ref `value` (and ref `position` for argmin, argmax), leaves its
@@ -91,8 +100,7 @@ typedef struct {
     int32_t noperands;
     int32_t nphases;
     int32_t nrows;   /* scratch rows */
-    int32_t serial;  /* 1: one thread, in index order */
-    int32_t ordered; /* 1: axes keep their order (scatter) */
+    int32_t order;   /* see tc_order */
     int32_t cost;    /* estimated picoseconds per element */
     const tc_operand *operands;
     const tc_phase *phases;
@@ -178,7 +186,8 @@ typedef struct {
 enum tc_error_code {
     TC_ERROR_NONE = 0, TC_ERROR_SHAPE = 1, TC_ERROR_INDEX = 2, TC_ERROR_DEMAND = 3, TC_ERROR_MEMORY = 4,
     TC_ERROR_NEGATIVE = 5, TC_ERROR_RESHAPE = 6, TC_ERROR_BLAS = 7, TC_ERROR_STOPPED = 8,
-    TC_ERROR_LINALG = 9 /* left: what LAPACK reports; axis: the item of the stack */
+    TC_ERROR_DOUBT = 9, /* the host looks whether something is wrong; the frame can run on */
+    TC_ERROR_LINALG = 10 /* left: what LAPACK reports; axis: the item of the stack */
 };
 
 enum tc_event { TC_DONE = 0, TC_ALLOC = 1, TC_CALL = 2, TC_FAILED = 3, TC_FORGET = 4 };

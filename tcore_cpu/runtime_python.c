@@ -223,7 +223,8 @@ static PyObject *lengths_of_slot(frame *f, int64_t slot)
     return lengths;
 }
 
-/* Raises what on_error makes of the record, and of the values of the inputs; where memory ran out, of the lengths of the array. */
+/* Raises what on_error makes of the record, and of the values of the inputs; where memory ran out, of the lengths of the array.
+ * Of a doubt it may make nothing. */
 static void raise_record(Program *p, frame *f)
 {
     const tc_error *e = &f->core->error;
@@ -236,8 +237,9 @@ static void raise_record(Program *p, frame *f)
     Py_DECREF(values);
     if (result) {
         Py_DECREF(result);
-        PyErr_Format(PyExc_RuntimeError, "native code failed with record (%lld, %lld)", (long long)e->code,
-                     (long long)e->apply);
+        if (e->code != TC_ERROR_DOUBT)
+            PyErr_Format(PyExc_RuntimeError, "native code failed with record (%lld, %lld)", (long long)e->code,
+                         (long long)e->apply);
     }
 }
 
@@ -291,7 +293,7 @@ static int execute(Program *p, PyObject *const *values, PyObject **results)
             return 1;
         }
     for (int k = 0; k < p->ninputs; k++)
-        if (p->inputs[k].destroyed && !may_write(f, p->inputs, p->ninputs, k, p->constants)) {
+        if (p->inputs[k].destroyed && p->inputs[k].dtype != TC_OBJECT && !may_write(f, p->inputs, p->ninputs, k, p->constants)) {
             f->core->slots[p->inputs[k].slot].flags |= TC_SLOT_FOREIGN;
             p->inputs[k].copies++;
         }
@@ -317,7 +319,8 @@ static int execute(Program *p, PyObject *const *values, PyObject **results)
         } else {
             if (!PyErr_Occurred())
                 raise_record(p, f);
-            goto done;
+            if (PyErr_Occurred())
+                goto done;
         }
     }
     retake_lock(f);
@@ -361,6 +364,7 @@ static PyObject *program_call(PyObject *self, PyObject *const *args, size_t narg
 
 #include "native/python_types.h"
 #include "native/python_steps.h"
+#include "native/machine.h"
 
 /* ---- module ---------------------------------------------------------------------------------- */
 
@@ -472,9 +476,13 @@ static int module_exec(PyObject *module)
     PyObject *step = PyType_FromModuleAndSpec(module, &cstep_spec, NULL);
     if (!step || PyModule_AddObjectRef(module, "CStep", step) < 0)
         return -1;
+    PyObject *machine = PyType_FromModuleAndSpec(module, &machine_spec, NULL);
+    if (!machine || PyModule_AddObjectRef(module, "Machine", machine) < 0)
+        return -1;
     Py_DECREF(program);
     Py_DECREF(entry);
     Py_DECREF(step);
+    Py_DECREF(machine);
     return PyModule_AddIntConstant(module, "ABI", TC_ABI) < 0 ||
                    PyModule_AddStringConstant(module, "SOURCE_HASH", TC_SOURCE_HASH) < 0
                ? -1

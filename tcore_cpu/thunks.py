@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tcore.graph import Constant
-from tcore.link.errors import ThunkView, raise_with_op
+from tcore.link.errors import ThunkView, name_input, raise_with_op
 from tcore.link.program import note_written
 from tcore.link.storage import written_inputs
 from tcore.scalar.type import Scalar
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tcore.graph import Apply, Variable
     from tcore.link.container import Cell, StorageMap
 
-__all__ = ["BlockThunk", "NodeCall", "NodeThunk", "SegmentThunk"]
+__all__ = ["BlockThunk", "NodeCall", "NodeThunk", "SegmentThunk", "tidied"]
 
 
 class NodeThunk:
@@ -39,14 +39,14 @@ class NodeThunk:
         self.inputs = [storage_map[variable] for variable in node.inputs]
         self.outputs = [storage_map[variable] for variable in node.outputs]
         self._program = program
-        self._types = [variable.type for variable in operands]
+        self._operands = operands
         self._reads = [storage_map[variable] for variable in operands]
         self._scalars = [_is_scalar(variable) for variable in node.outputs]
         self._done = [compute_map[variable] for variable in node.outputs]
 
     def __call__(self) -> None:
         """Compute the outputs and say that they are there."""
-        results = _run(self._program, self._types, [cell[0] for cell in self._reads])
+        results = _run(self._program, self._operands, [cell[0] for cell in self._reads])
         for cell, result, scalar in zip(self.outputs, results, self._scalars, strict=True):
             cell[0] = _unwrapped(result, scalar)
         for flag in self._done:
@@ -80,14 +80,14 @@ class SegmentThunk:
         self.thunks = [self]
         self.position_of_error = -1
         self._all = tuple(range(len(fgraph.outputs)))
-        self._types = [variable.type for variable in fgraph.inputs]
+        self._operands = list(fgraph.inputs)
         self._scalars = [_is_scalar(variable) for variable in fgraph.outputs]
 
     def __call__(self, output_subset: Sequence[int] | None = None) -> None:
         """Compute all outputs, or those at some positions, by a program of their own that is made on first use."""
         wanted = self._all if output_subset is None else tuple(sorted(set(output_subset)))
         program = self.program if wanted == self._all else self._partial(wanted)
-        results = _run(program, self._types, [cell[0] for cell in self.inputs])
+        results = _run(program, self._operands, [cell[0] for cell in self.inputs])
         for k, result in zip(wanted, results, strict=True):
             self.outputs[k][0] = _unwrapped(result, self._scalars[k])
 
@@ -109,7 +109,7 @@ class NodeCall:
 
     def __init__(self, program: Any, node: Apply) -> None:
         self._program = program
-        self._types = [variable.type for variable in dict.fromkeys(node.inputs) if not isinstance(variable, Constant)]
+        self._operands = [variable for variable in dict.fromkeys(node.inputs) if not isinstance(variable, Constant)]
         self._scalars = [_is_scalar(variable) for variable in node.outputs]
 
     def callables(self) -> list[Any]:
@@ -118,7 +118,7 @@ class NodeCall:
 
     def __call__(self, *values: Any) -> tuple[Any, ...]:
         """The outputs for the values of the node's inputs without constants, each once."""
-        results = _run(self._program, self._types, list(values))
+        results = _run(self._program, self._operands, list(values))
         return tuple(_unwrapped(result, scalar) for result, scalar in zip(results, self._scalars, strict=True))
 
 
@@ -159,7 +159,7 @@ class BlockThunk:
             self._run()
         except Exception as error:
             node = self._block.failed_node()
-            if node is None:
+            if node is None:  # an input cannot be read: the error names it
                 raise
             self.position_of_error = self.nodes.index(node)
             note_written(error, written_inputs(self.fgraph, self.nodes[: self.position_of_error + 1]))
@@ -189,15 +189,42 @@ class BlockThunk:
         """Nothing is kept between calls but outputs."""
 
 
-def _run(program: Any, types: Sequence[Any], values: list[Any]) -> Any:
-    """The results for these values, which are tidied up where the runtime refuses one of them as it is."""
+def _run(program: Any, operands: Sequence[Variable], values: list[Any]) -> Any:
+    """The results for these values of ``operands``, which are tidied up where the runtime refuses one of them as it is."""
     try:
         return program(*values)
-    except TypeError:
-        tidy = [_behaved(type_, value) for type_, value in zip(types, values, strict=True)]
-        if all(a is b for a, b in zip(tidy, values, strict=True)):
+    except TypeError as error:
+        return program(*tidied(error, operands, values))
+
+
+def tidied(error: TypeError, operands: Sequence[Variable], values: Sequence[Any]) -> list[Any]:
+    """The values of ``operands`` in the form that the runtime takes, where its ``error`` refused them as they are.
+
+    Raises
+    ------
+    TypeError
+        The error, where that is no help: it names a value that fits in no form. So it may be one of a node, too.
+    """
+    tidy = []
+    for variable, value in zip(operands, values, strict=True):
+        try:
+            tidy.append(_behaved(variable.type, value))
+        except (TypeError, ValueError) as refusal:
+            name_input(refusal, variable, value)
             raise
-        return program(*tidy)
+    for variable, value, array in zip(operands, values, tidy, strict=True):
+        if is_array(variable.type) and not _fits(variable.type, array):
+            name_input(error, variable, value)
+            raise error
+    if all(a is b for a, b in zip(tidy, values, strict=True)):
+        raise error
+    return tidy
+
+
+def _fits(type_: Any, array: np.ndarray) -> bool:
+    """Whether an array has as many axes as the type says, and length 1 where it says that."""
+    flags = getattr(type_, "broadcastable", ())
+    return array.ndim == len(flags) and all(length == 1 for length, flag in zip(array.shape, flags, strict=True) if flag)
 
 
 def _behaved(type_: Any, value: Any) -> Any:

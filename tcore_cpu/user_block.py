@@ -104,6 +104,11 @@ class Block:
         position = code - len(self.filled) - 1
         return self.nodes[position] if 0 <= position < len(self.nodes) else None
 
+    def unread(self, code: int) -> Any:
+        """The input that a failure with this number belongs to, which could not be read; None where it is another failure."""
+        variable = self._variables.get(self.filled[code - 1][0]) if 0 < code <= len(self.filled) else None
+        return variable if variable in self.given else None
+
     def _cell_name(self, cell: Any) -> str:
         if cell in self.names:
             return self.names[cell]

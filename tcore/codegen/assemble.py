@@ -273,7 +273,7 @@ class _Builder:
         for stage in facts.stages:
             rewritten = stage.rewrite(lambda exprs: substitute(exprs, rule))
             if isinstance(rewritten, Demand):
-                self.requirements += [Requirement(node, condition) for condition in rewritten.conditions]
+                self.requirements += [Requirement(node, condition, rewritten.doubtful) for condition in rewritten.conditions]
             else:
                 self.take(rewritten, names, results, sources)
 

@@ -114,7 +114,7 @@ class Interpreter:
             self._prefix(stage)
         else:
             assert isinstance(stage, Demand)
-            for condition in stage.conditions:
+            for condition in () if stage.doubtful else stage.conditions:
                 if not self.evaluate([condition], ())[0]:
                     raise ValueError(f"a node demands that {condition!r}")
 

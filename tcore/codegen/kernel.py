@@ -254,7 +254,8 @@ class Check:
 
 @frozen(eq=False)
 class Requirement:
-    """A condition, in terms of the kernel's arrays, that one Apply makes on lengths and integers before the kernel runs."""
+    """A condition, in terms of the kernel's arrays, that one Apply makes on lengths and integers before the kernel runs; ``doubtful`` as in Demand."""
 
     node: object
     condition: Expr
+    doubtful: bool = False

@@ -78,6 +78,8 @@ class Demand(Stage):
     """
 
     conditions: tuple[Expr, ...]
+    #: whether a condition that fails is no more than a reason to ask ``perform``, which may find nothing wrong
+    doubtful: bool = False
 
     @property
     def outputs(self) -> tuple[Buffer, ...]:

@@ -18,7 +18,7 @@ from tcore.gpuarray.array import GpuArray
 from tcore.graph import Apply, Constant, Variable
 from tcore.link.errors import raise_with_op
 
-__all__ = ["raise_for"]
+__all__ = ["ask_nodes", "raise_for"]
 
 _LOST = object()
 
@@ -34,6 +34,15 @@ def raise_for(
     group: Group, inputs: Sequence[Any], lookup: Callable[[Variable], Any], node: Apply | None, error: Exception
 ) -> NoReturn:
     """Raise what the first node of ``group`` that refuses its operands says; ``error``, of ``node``, where none does."""
+    given = ask_nodes(group, inputs, lookup, node)
+    if node is None:
+        raise error
+    # a kernel measures lengths against one another, so that its own report may name the wrong one of two nodes: it comes last
+    raise_with_op(None, node, _View(given), (type(error), error, error.__traceback__))
+
+
+def ask_nodes(group: Group, inputs: Sequence[Any], lookup: Callable[[Variable], Any], node: Apply | None = None) -> list[Any]:
+    """Raise what the first node of ``group`` that refuses its operands says; where none does, the operands of ``node``."""
     known: dict[Variable, Any] = dict(zip(group.inputs, map(_on_host, inputs), strict=True))
     member: Apply
     given: list[Any] = []
@@ -45,10 +54,7 @@ def raise_for(
             raise_with_op(None, member, _View(operands), sys.exc_info())
         if member is node:
             given = operands
-    if node is None:
-        raise error
-    # a kernel measures lengths against one another, so that its own report may name the wrong one of two nodes: it comes last
-    raise_with_op(None, node, _View(given), (type(error), error, error.__traceback__))
+    return given
 
 
 def _value(variable: Variable, known: dict[Variable, Any], lookup: Callable[[Variable], Any]) -> Any:

@@ -17,7 +17,7 @@ from tcore.codegen.tables import lowering_table
 from tcore.codegen.walks import flatten
 from tcore.gpuarray import array
 from tcore.gpuarray.array import GpuArray
-from tcore.gpuarray.failures import raise_for
+from tcore.gpuarray.failures import ask_nodes, raise_for
 from tcore.gpuarray.programs import LoadedProgram
 from tcore.gpuarray.runtime import GpuContext
 from tcore.gpuarray.shapes import ShapeRule
@@ -102,7 +102,7 @@ class GroupLauncher:
         def element(buffer: Buffer, index: tuple[int, ...]) -> int:
             return int(np.asarray(values[buffer])[index])
 
-        self._require(lengths, element)
+        self._require(lengths, element, lambda: ask_nodes(self.group, inputs, lookup))
         outputs: list[GpuArray] = []
         for k, buffer in enumerate(self.group.kernel.outputs):
             if k in self.group.inplace:
@@ -118,10 +118,14 @@ class GroupLauncher:
     def _placed(self, value: Any) -> GpuArray:
         return value if isinstance(value, GpuArray) else array.asarray(value, context=self.context)
 
-    def _require(self, lengths: Lengths, element: Callable[[Buffer, tuple[int, ...]], int]) -> None:
-        """What nodes demand of lengths and integers; the latter may have to come from the device."""
+    def _require(self, lengths: Lengths, element: Callable[[Buffer, tuple[int, ...]], int], ask: Callable[[], Any]) -> None:
+        """What nodes demand of lengths and integers; the latter may have to come from the device. ``ask`` settles doubts."""
         for requirement in self.group.requirements:
-            if not host_integer(requirement.condition, lambda b, axis: lengths[b][axis], element):
+            if host_integer(requirement.condition, lambda b, axis: lengths[b][axis], element):
+                continue
+            if requirement.doubtful:
+                ask()
+            else:
                 raise ShapeMismatchError(requirement.node, f"{requirement.node} cannot work with lengths such as these")
 
     def _check(self, arrays: Sequence[GpuArray], lengths: Lengths) -> None:

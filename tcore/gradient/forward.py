@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tcore.configuration.reaction import react
 from tcore.gradient.connection import as_list, checked_variables, connection_pattern, format_as, is_disconnected, is_discrete, is_null
 from tcore.gradient.errors import DisconnectedInputError
-from tcore.gradient.reverse import graph_gradients, no_derivative
-from tcore.graph import Apply, MethodNotDefined, Variable, as_variable, io_toposort
+from tcore.gradient.reverse import float_zeros, graph_gradients, no_derivative
+from tcore.graph import Apply, MethodNotDefined, Variable, ancestors, as_variable, clone_get_equiv, io_toposort
 from tcore.graph.null_type import disconnected_type
 from tcore.graph.trace import creation_report
 from tcore.tensor.conversion import as_tensor_variable
 from tcore.tensor.math import cast
 from tcore.tensor.shape import static_length
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 __all__ = ["Rop"]
 
@@ -159,10 +162,7 @@ def _by_reverse(node: Apply, points: list[Variable | None]) -> list[Variable | N
     wanted = [seed for seed in seeds if seed is not None]
     if not pairs or not wanted:
         return [None] * len(node.outputs)
-    merged: dict[Variable, Variable] = {}
-    for gradient, point in pairs:  # an op may hand the same variable to several inputs
-        merged[gradient] = merged[gradient] + point if gradient in merged else point  # type: ignore[operator]
-    found = iter(graph_gradients(list(merged.items()), wanted))
+    found = iter(_without_seeds(node, points, seeds, graph_gradients(pairs, wanted)))
     result: list[Variable | None] = []
     for seed in seeds:
         tangent = None if seed is None else next(found)
@@ -170,6 +170,18 @@ def _by_reverse(node: Apply, points: list[Variable | None]) -> list[Variable | N
             raise ValueError(f"the derivative of {node} in a direction cannot be computed from its gradient: {tangent.type.why_null}")  # type: ignore[attr-defined]
         result.append(tangent if tangent is not None and hasattr(tangent.type, "dtype") else None)
     return result
+
+
+def _without_seeds(node: Apply, points: Sequence[Variable | None], seeds: Sequence[Variable | None], tangents: Sequence[Variable]) -> list[Variable]:
+    """The derivatives with zeros in the place of seeds that are left in them, for their shape or in what cancels: u.J is linear in u."""
+    border: list[Variable] = [*node.inputs, *node.outputs, *(point for point in points if point is not None)]
+    left = {variable for variable in ancestors(tangents, set(border)) if variable.owner is None}.intersection(seeds)
+    if not left:
+        return list(tangents)
+    memo: dict[Any, Any] = {variable: variable for variable in border}
+    memo.update((seed, float_zeros(output)) for seed, output in zip(seeds, node.outputs, strict=True) if seed in left)
+    memo = clone_get_equiv([], tangents, copy_inputs=False, copy_orphans=False, memo=memo)
+    return [memo[tangent] for tangent in tangents]
 
 
 def _of_dtype(tangent: Variable, variable: Variable) -> Variable:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tcore.compile.copy_ops import view_op
 from tcore.configuration import config
 from tcore.configuration.reaction import react
 from tcore.gradient.connection import (
@@ -383,12 +384,8 @@ def Lop(
     points = [point if isinstance(point, Variable) else as_tensor_variable(point) for point in as_list(eval_points)]
     if len(points) != len(functions):
         raise ValueError(f"Lop needs one evaluation point for each of {len(functions)} functions, got {len(points)}")
-    known: dict[Variable, Variable] = {}
-    for function, point in zip(functions, points, strict=True):
-        if is_discrete(point):
-            point = cast(point, config.floatX)
-        known[function] = point if function not in known else add(known[function], point)
-    # a member of wrt that is itself among f gets what flows in from the other members only through the graph
+    floating = [cast(point, config.floatX) if is_discrete(point) else point for point in points]
+    known = _apart(zip(functions, floating, strict=True))
     return grad(
         None, wrt, consider_constant=consider_constant, disconnected_inputs=disconnected_inputs, known_grads=known
     )
@@ -444,12 +441,15 @@ def subgraph_grad(
 
 
 def graph_gradients(outputs: Iterable[tuple[Variable, Variable]], inputs: Sequence[Variable]) -> list[Any]:
-    """Gradients for the inputs of a graph from those of its outputs, disconnected ones as such: for ops with inner graphs."""
+    """Gradients for the inputs of a graph from those of its outputs, disconnected ones as such: for ops with inner graphs.
+
+    What flows from one output to another, or to an input that is an output, counts as well.
+    """
     return list(
         grad(
             None,
             list(inputs),
-            known_grads=dict(outputs),
+            known_grads=_apart(outputs),
             disconnected_inputs="ignore",
             return_disconnected="Disconnected",
             null_gradients="return",
@@ -458,3 +458,6 @@ def graph_gradients(outputs: Iterable[tuple[Variable, Variable]], inputs: Sequen
     )
 
 
+def _apart(outputs: Iterable[tuple[Variable, Variable]]) -> dict[Variable, Variable]:
+    """Each output behind a view of its own with its gradient: what ``known_grads`` says of a variable is all that flows there, an output has its share only."""
+    return {view_op(variable): _checked_known(variable, gradient) for variable, gradient in outputs}

@@ -10,18 +10,18 @@ import sys
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from tcore.configuration import config
-from tcore.graph.trace import format_trace
+from tcore.graph.trace import creation_report, format_trace
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from types import TracebackType
     from typing import Self
 
-    from tcore.graph import Apply
+    from tcore.graph import Apply, Variable
     from tcore.graph.fgraph import FunctionGraph
     from tcore.link.container import StorageMap
 
-__all__ = ["MAX_LINES", "ThunkView", "raise_with_op", "report"]
+__all__ = ["MAX_LINES", "ThunkView", "name_input", "raise_with_op", "report"]
 
 #: lines of a report that reach the terminal
 MAX_LINES = 25
@@ -89,6 +89,16 @@ def raise_with_op(
     except Exception as failure:  # ops and values are anybody's, and are asked for texts and shapes: the user's error comes first
         error.add_note(f"{_MARK}one of {type(node.op).__qualname__}, which cannot be shown: {type(failure).__name__}")
     raise error.with_traceback(trace)
+
+
+def name_input(error: Exception, variable: Variable, value: Any) -> None:
+    """Let an error about a value that cannot be read as one of the variable's type name the variable, and where it was made."""
+    given = type(value).__name__
+    if hasattr(value, "dtype") and hasattr(value, "shape"):
+        given = f"{given} of dtype {value.dtype} and shape {tuple(value.shape)}"
+    created = creation_report(variable)
+    role = "Input" if variable.owner is None else "Operand"
+    _add_text(error, f"{role} {variable} of type {variable.type} was given {given}.{f' It was made at {created}' if created else ''}")
 
 
 def _add_text(error: Exception, text: str) -> None:

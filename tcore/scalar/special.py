@@ -12,9 +12,9 @@ import numpy as np
 from tcore.graph.c_interface import derived
 from tcore.scalar import special_c
 from tcore.scalar.basic import switch
-from tcore.scalar.comparison import eq
-from tcore.scalar.exponential import FloatFunction, exp, sqr
-from tcore.scalar.op import MathOp, number
+from tcore.scalar.comparison import eq, lt
+from tcore.scalar.exponential import FloatFunction, exp, log, sqr
+from tcore.scalar.op import number
 from tcore.scalar.preferences import upgrade_to_float_no_complex
 
 if TYPE_CHECKING:
@@ -227,11 +227,17 @@ class PolyGamma(SciPyFunction):
 
 
 class Chi2SF(SciPyFunction):
-    """The chance that a chi-square variable with k degrees of freedom exceeds x; inputs x and k, no gradient."""
+    """The chance that a chi-square variable with k degrees of freedom exceeds x; inputs x and k, no gradient with respect to k."""
 
     nin = 2
     scipy = "chdtrc"
-    pullback = MathOp.pullback
+
+    def pullback(self, g: Any, out: Any, x: Any, k: Any) -> Any:
+        """Minus the density: with logarithms, lest large degrees overflow, and what the limit is at 0."""
+        half = k / 2.0
+        at_zero = switch(eq(k, 2), 0.5, switch(lt(k, 2), math.inf, 0.0))
+        within = exp((half - 1) * log(x) - x / 2.0 - half * math.log(2) - gammaln(half))
+        return -g * switch(lt(x, 0), 0.0, switch(eq(x, 0), at_zero, within)), None
 
     def impl(self, x: Any, k: Any) -> Any:
         return _scipy("chdtrc")(k, x)

@@ -130,7 +130,8 @@ class Elemwise(ElemwiseC, Op):
         for index, (cell, dtype) in enumerate(zip(output_storage, dtypes, strict=True)):
             source = self.inplace_pattern.get(index)
             target = cell[0] if source is None else inputs[source]
-            fits = type(target) is np.ndarray and target.shape == shape and target.dtype.name == dtype
+            # no booleans: isnan, isinf, isfinite and signbit of NumPy 2.4 write wrong ones to memory with gaps
+            fits = type(target) is np.ndarray and target.shape == shape and target.dtype.name == dtype != "bool"
             out.append(target if fits else None)
         with floating_point_errors():
             results = self.scalar_op.on_arrays(inputs, dtypes, out)

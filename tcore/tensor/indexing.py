@@ -68,7 +68,7 @@ class MaskIndices(Unconnected, Op):
                 f"a boolean mask must have the shape of what it selects from: axis {axis} has length {int(inputs[1][axis])}, the mask {mask.shape[axis]} there"
             )
         for storage, places in zip(output_storage, np.nonzero(mask), strict=True):
-            storage[0] = places.astype("int64", copy=False)
+            storage[0] = np.ascontiguousarray(places, "int64")  # NumPy's are columns of one array
 
     def __str__(self) -> str:
         return f"MaskIndices{{{self.ndim}}}"

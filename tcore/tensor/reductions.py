@@ -162,9 +162,9 @@ def mean(
     input: Any,
     axis: Any = None,
     dtype: str | None = None,
-    op: bool = False,
     keepdims: bool = False,
     acc_dtype: str | None = None,
+    op: bool = False,
 ) -> Variable:
     """The mean over ``axis``.
 
@@ -172,10 +172,10 @@ def mean(
     ----------
     dtype : str, optional
         To which the inner sum is cast. None: that of the input, float64 for integers.
-    op : bool
-        Kept for compatibility; there is no mean op.
     acc_dtype : str, optional
         Of the accumulator; as in :func:`sum`.
+    op : bool
+        Kept for compatibility; there is no mean op.
     """
     x = as_tensor_variable(input)
     sum_dtype = dtype

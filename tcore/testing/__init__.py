@@ -13,15 +13,19 @@ from tcore.testing.conformance import (
     check_values,
     same_values,
 )
+from tcore.testing.debugging import check_debug_mode
+from tcore.testing.directional import check_r_op
 from tcore.testing.plugins import isolated_manager
 
 __all__ = [
     "OpCase",
     "check_backend",
+    "check_debug_mode",
     "check_declared_changes",
     "check_gradient",
     "check_infer_shape",
     "check_op",
+    "check_r_op",
     "check_values",
     "isolated_manager",
     "same_values",

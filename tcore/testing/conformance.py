@@ -11,6 +11,8 @@ from attrs import field
 
 from tcore.graph import Apply, Constant, Variable
 from tcore.records import frozen
+from tcore.testing.debugging import check_debug_mode
+from tcore.testing.directional import check_r_op
 
 __all__ = [
     "OpCase",
@@ -220,7 +222,9 @@ def check_op(case: OpCase) -> None:
     """All checks on one case, on the backend in use (the fixture ``backend`` sets it)."""
     check_values(case)
     check_declared_changes(case)
+    check_debug_mode(case)
     check_infer_shape(case)
     check_backend(case)
     if case.gradient:
         check_gradient(case)
+        check_r_op(case)

@@ -15,6 +15,7 @@ from tcore.codegen.lowering import LoweringTable, NotLowered
 from tcore.codegen.scalar_ops import FORMULAS, opaque_code
 from tcore.codegen.tables import lowering_table
 from tcore.graph.c_interface import CLinkerOp
+from tcore.graph.null_type import Unconnected
 from tcore.graph.op import Op, PureOp
 from tcore.plugins import BackendSpec, OpSpec
 from tcore.plugins.process import manager
@@ -42,7 +43,7 @@ class OpCoverage:
     name, module : str
     cells : mapping from str to str
         By column. A cell says what is there: ``own``; ``impl`` (the Python function of a scalar op); ``Elemwise`` (of a scalar op: done by the
-        op that applies it to arrays); ``grad`` (the R_op goes through the gradient); ``loop`` (a lowering); as a lowering ``C`` (a text that kernels take); ``kernel``
+        op that applies it to arrays); ``none`` (the op says that its outputs have no derivative); ``grad`` (the R_op goes through the gradient); ``loop`` (a lowering); as a lowering ``C`` (a text that kernels take); ``kernel``
         (generated from the lowering); ``native`` (work of the backend's own: views, BLAS, products); ``C`` (the op brings C code). It is empty where nothing is there.
     reasons : mapping from str to str
         Why a cell is empty, by column.
@@ -136,7 +137,11 @@ def _is_plain_text(cls: type[ScalarOp]) -> bool:
 
 
 def _derivatives(cls: type[Op]) -> dict[str, str]:
+    if issubclass(cls, Unconnected):
+        return dict.fromkeys(("grad", "R_op"), "none")
     has = cls.grad is not PureOp.grad or cls.L_op is not PureOp.L_op
+    if issubclass(cls, MathOp) and cls.pullback is MathOp.pullback:
+        has = False
     own = cls.R_op not in (PureOp.R_op, ScalarOp.R_op)
     return {"grad": "own" if has else "", "R_op": "own" if own else "grad" if has else ""}
 

@@ -21,6 +21,8 @@ typedef struct {
     int one_pass;     /* rows: all phases of a row before the next row */
     const tc_phase *overlapped; /* rows: during this phase the next rows are asked for */
     int linear;       /* map: tiles cross the ends of runs */
+    int64_t tiles;    /* map: how many there are */
+    int64_t part, parts; /* map: which part of the results is made */
     atomic_int failed;
     /* One row in parallel: the phase in progress and the values of its blocks. */
     const tc_phase *phase;
@@ -109,9 +111,14 @@ static int64_t tc_grain_of(const tc_kernel *kernel, int64_t elements_per_task)
     return grain < 1 ? 1 : grain;
 }
 
+static int tc_worth(const tc_kernel *kernel, int64_t elements)
+{
+    return elements * (kernel->cost > 0 ? kernel->cost : 1000) / 1000 >= tc_grain_ns;
+}
+
 static int tc_worth_threads(const tc_kernel *kernel, int64_t elements)
 {
-    return !kernel->serial && elements * (kernel->cost > 0 ? kernel->cost : 1000) / 1000 >= tc_grain_ns;
+    return kernel->order == TC_ORDER_ANY && tc_worth(kernel, elements);
 }
 
 /* Pointers of a phase for n elements, runs of the innermost axis of `loop`. `base[r]` is where the run

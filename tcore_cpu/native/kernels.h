@@ -4,7 +4,7 @@
 static void tc_run_single(const tc_kernel *kernel, const tc_launch *launch)
 {
     const tc_phase *phase = &kernel->phases[0];
-    const tc_params params = {launch->ints, launch->error};
+    const tc_params params = {launch->ints, launch->error, 0, 1};
     void *ptr[TC_MAXREFS];
     uint8_t tile[TC_MAXREFS];
     int64_t iota[TC_MAXREFS];
@@ -38,6 +38,8 @@ int tc_run_kernel(const tc_kernel *kernel, const tc_launch *launch)
     tc_job job; /* not cleared as a whole: the loops are large */
     job.kernel = kernel;
     job.launch = launch;
+    job.part = 0;
+    job.parts = 1;
     atomic_init(&job.failed, 0);
     tc_plan_loop(&job.kept, kernel, launch, 0);
     if (job.kept.total == 0)

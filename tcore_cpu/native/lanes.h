@@ -96,7 +96,7 @@ static void tc_lanes_task(void *context, int64_t begin, int64_t end)
     tc_job *job = context;
     const tc_kernel *kernel = job->kernel;
     const tc_phase *phase = &kernel->phases[0];
-    const tc_params params = {job->launch->ints, job->launch->error};
+    const tc_params params = {job->launch->ints, job->launch->error, 0, 1};
     size_t tiles_bytes = tc_tiles_scratch(job);
     size_t sum_bytes = (size_t)TC_LEVELS * TC_TILE * TC_MAXITEM;
     char *scratch = tc_scratch_get(tiles_bytes + TC_CELLS_BYTES + sum_bytes * (size_t)phase->nreductions);

@@ -426,8 +426,10 @@ int tc_frame_run(tc_frame *f)
             c += 6;
             break;
         case TC_OP_REQUIRE:
-            if (!regs[c[4]])
+            if (!regs[c[4]]) {
+                f->pc = c + 6 - code;
                 return tc_fail(f, c[0], c[1], c[2], c[3], regs[c[4]], regs[c[5]]);
+            }
             c += 6;
             break;
         case TC_OP_ALLOC: {

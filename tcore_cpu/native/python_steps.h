@@ -6,7 +6,7 @@ typedef struct {
     vectorcallfunc vectorcall;
     PyObject *run;      /* of the module: runs a struct */
     PyObject *make;     /* makes an instance */
-    PyObject *blame;    /* blame(error, values): raises the error with its node */
+    PyObject *blame;    /* blame(error, values, struct): raises the error with its node */
     PyObject *numbers;  /* tuple: for each input, whether it is a number, which slots keep as an array of no axes */
     PyObject *spare;    /* list of instances that nobody uses */
 } CStep;
@@ -88,8 +88,8 @@ static PyObject *cstep_compute(CStep *s, PyObject *instance, PyObject *const *va
     return results;
 }
 
-/* Lets Python add the node to the exception. */
-static void cstep_blame(CStep *s, PyObject *const *values, Py_ssize_t count)
+/* Lets Python add the node to the exception; `instance` is what ran. */
+static void cstep_blame(CStep *s, PyObject *instance, PyObject *const *values, Py_ssize_t count)
 {
     PyObject *type, *value, *trace, *arguments = NULL, *result = NULL;
     PyErr_Fetch(&type, &value, &trace);
@@ -99,7 +99,7 @@ static void cstep_blame(CStep *s, PyObject *const *values, Py_ssize_t count)
     if (value && (arguments = PyTuple_New(count))) {
         for (Py_ssize_t k = 0; k < count; k++)
             PyTuple_SET_ITEM(arguments, k, Py_NewRef(values[k]));
-        result = PyObject_CallFunctionObjArgs(s->blame, value, arguments, NULL);
+        result = PyObject_CallFunctionObjArgs(s->blame, value, arguments, PyTuple_GET_ITEM(instance, 0), NULL);
         Py_DECREF(arguments);
     }
     if (result || !PyErr_Occurred()) {
@@ -126,12 +126,15 @@ static PyObject *cstep_call(PyObject *self, PyObject *const *args, size_t nargsf
     for (int side = 1; side <= 2; side++)
         for (Py_ssize_t k = 0; k < PyTuple_GET_SIZE(PyTuple_GET_ITEM(instance, side)); k++)
             cell_set(PyTuple_GET_ITEM(PyTuple_GET_ITEM(instance, side), k), Py_NewRef(Py_None));
+    if (!results) { /* before another call takes the instance, which knows where it failed */
+        PyErr_Restore(type, value, trace);
+        cstep_blame(s, instance, args, nargs);
+        PyErr_Fetch(&type, &value, &trace);
+    }
     if (PyList_Append(s->spare, instance))
         PyErr_Clear(); /* the next call makes another */
     Py_DECREF(instance);
     PyErr_Restore(type, value, trace);
-    if (!results)
-        cstep_blame(s, args, nargs);
     return results;
 }
 
@@ -156,7 +159,7 @@ static PyObject *cstep_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 
 static PyMemberDef cstep_members[] = {
     {"__vectorcalloffset__", T_PYSSIZET, offsetof(CStep, vectorcall), READONLY, NULL},
-    {"blame", T_OBJECT, offsetof(CStep, blame), READONLY, "blame(error, values): raise the error with the node."},
+    {"blame", T_OBJECT, offsetof(CStep, blame), READONLY, "blame(error, values, struct=None): raise the error with the node."},
     {NULL, 0, 0, 0, NULL},
 };
 

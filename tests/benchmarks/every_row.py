@@ -1,7 +1,8 @@
 """A program of its own: tcore's function of every row on tiny sizes, called many times; one line of JSON for each.
 
-``python every_row.py BENCHMARKS CALLS``. The lines say how many processes were started until the first result, and by how much the calls
-after the first ones grew the resident memory (bytes), the blocks that Python has allocated, and the references to the row's arrays.
+``python every_row.py BENCHMARKS CALLS``. The lines say which processes were started until the first result, and by how much the calls
+after the first ones grew the resident memory (bytes), the blocks that Python has allocated, and the references to the row's arrays; of
+a row without a function of tcore, why there is none.
 """
 
 from __future__ import annotations
@@ -9,7 +10,10 @@ from __future__ import annotations
 import gc
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
+
+import numpy as np
 
 STARTED: list[str] = []
 WARM = 200
@@ -29,35 +33,45 @@ def state(held: list) -> tuple[int, int, int]:
     return resident(), sys.getallocatedblocks(), sum(sys.getrefcount(array) for array in held)
 
 
+def grown(call: Callable[[], object], held: list, calls: int) -> dict[str, int]:
+    """What so many calls leave behind, after some that may."""
+    for _ in range(min(calls, WARM)):
+        call()
+    old = state(held)
+    for _ in range(calls):
+        call()
+    return dict(zip(("resident", "blocks", "references"), (b - a for a, b in zip(old, state(held), strict=True)), strict=True))
+
+
+def observed(row, calls: int) -> dict:
+    """The answer of a row. One of kind `own` compiles with each call, so that it is only called once."""
+    tiny, before = row.made_tiny(), len(STARTED)
+    data = tiny.data()
+    call = tiny.program("tcore")(data)
+    call()
+    answer = {"started": STARTED[before:]}
+    if row.kind != "own":
+        held = [each for value in vars(data).values() for each in (value if isinstance(value, list) else [value]) if isinstance(each, np.ndarray)]
+        # a call of this row is a hundred calls on as many threads
+        answer["grown"] = grown(call, held, calls if row.name != "threads-32" else calls // 100)
+    return answer
+
+
 def main(folder: str, calls: int) -> None:
     """Rows one after the other, in one process."""
     sys.path.insert(0, folder)
-    import numpy as np
     from groups import ROWS
     from row import NotBuilt
 
     sys.addaudithook(watch)
     for row in ROWS:
-        if row.kind not in ("call", "first") or row.program("tcore") is None:
-            continue
-        tiny = row.made_tiny()
-        before, data = len(STARTED), tiny.data()
+        if row.program("tcore") is None or row.kind == "import":
+            continue  # nothing is compiled
         try:
-            call = tiny.program("tcore")(data)
-        except NotBuilt:
-            continue
-        call()
-        answer = {"row": row.name, "started": STARTED[before:]}
-        held = [each for value in vars(data).values() for each in (value if isinstance(value, list) else [value]) if isinstance(each, np.ndarray)]
-        # a call of this row is a hundred calls on as many threads
-        many = calls if row.name != "threads-32" else calls // 100
-        for _ in range(min(many, WARM)):
-            call()
-        old = state(held)
-        for _ in range(many):
-            call()
-        answer["grown"] = dict(zip(("resident", "blocks", "references"), (b - a for a, b in zip(old, state(held), strict=True)), strict=True))
-        print(json.dumps(answer), flush=True)
+            answer = observed(row, calls)
+        except NotBuilt as reason:
+            answer = {"not_built": str(reason)}
+        print(json.dumps({"row": row.name, **answer}), flush=True)
 
 
 if __name__ == "__main__":

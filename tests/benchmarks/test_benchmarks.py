@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import gc
 import importlib
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -51,34 +49,6 @@ def test_program(row, backend, tmp_path):
         else:
             assert answer["wrong"] is None
             assert ours.sample(0.001) > 0
-
-
-def held():
-    """Bytes of memory that this process has, and objects that Python has."""
-    gc.collect()
-    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE"), sys.getallocatedblocks()
-
-
-@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="the memory of a process is read from /proc")
-@pytest.mark.backends("cpu")
-@pytest.mark.parametrize("row", [row for row in groups.ROWS if row.kind == "call" and row.program("tcore")], ids=lambda row: row.name)
-def test_calls_keep_no_memory(row, backend):
-    """10,000 calls leave memory as it was: a word kept by each would be 80 kB, an object ten thousand of them."""
-    row = row.made_tiny()
-    try:
-        call = row.program("tcore")(row.data())
-    except row_module.NotBuilt as reason:
-        assert str(reason) == "tcore has no scan"  # noqa: PT017  the only reason
-        return
-    calls = 100 if row.name == "threads-32" else 10_000  # each of those starts 32 threads, which call many times
-    for _ in range(calls // 20):
-        call()
-    memory, objects = held()
-    for _ in range(calls):
-        call()
-    memory, objects = (after - before for after, before in zip(held(), (memory, objects), strict=True))
-    assert objects < 100
-    assert memory < 500_000
 
 
 def test_every_peer_has_every_row():

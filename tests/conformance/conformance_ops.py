@@ -28,7 +28,9 @@ from tcore.tensor import blas, careduce, extremes, linalg, type_other
 from tcore.tensor.alloc import AllocEmpty
 from tcore.tensor.cumulative import LinearRecurrence
 from tcore.tensor.elemwise import Elemwise
+from tcore.tensor.ifelse import ifelse
 from tcore.tensor.io import load, mpi
+from tcore.tensor.join import Join
 from tcore.tensor.random import mrg_op, philox
 from tcore.tensor.random.from_uniform import choice_from_uniform, outcomes_from_uniform
 from tcore.tensor.random.function import RandomFunction
@@ -36,7 +38,7 @@ from tcore.tensor.random.state import RandomStateType
 from tcore.tensor.rebroadcast import Rebroadcast
 from tcore.tensor.scalars import ScalarFromTensor, TensorFromScalar
 from tcore.tensor.shape import Shape_i
-from tcore.tensor.softmax import SoftmaxGrad
+from tcore.tensor.softmax import SoftmaxGrad, logsoftmax
 from tcore.testing.conformance import OpCase
 
 __all__ = ["OPS"]
@@ -54,6 +56,13 @@ UNIT = np.array([0.15, 0.4, 0.85])
 def case(name, build, expected, *values, **options):
     """Add a row."""
     OPS.append(OpCase(build, values, expected=expected, name=name, **options))
+
+
+
+
+def soft(x):
+    """Exponentials with the sum 1 in each row."""
+    return scipy.special.softmax(x, -1)
 
 
 # --- linear algebra
@@ -80,9 +89,14 @@ case(
 )  # fmt: skip
 case(
     "gradients as ops",
-    lambda s, g: [linalg.CholeskyGrad()(s, linalg.cholesky(s), g), linalg.EighGrad()(s, *linalg.eigh(s), g[0], g), linalg.EigvalshGrad()(s, None, g[0]),
-                  linalg.ExpmGrad()(s / 9, g), SoftmaxGrad()(g, T.softmax(s))],
+    lambda s, g: [linalg.CholeskyGrad()(s, linalg.cholesky(s), g), linalg.EighGrad()(s, *linalg.eigh(s), g[0], g), linalg.EigvalshGrad()(s, None, g[0])],
     None, POSITIVE, SQUARE, gradient=False,
+)  # fmt: skip
+case(
+    "gradients with gradients",
+    lambda s, g: [linalg.ExpmGrad()(s / 9, g), SoftmaxGrad()(g, T.softmax(s)), T.softmax(s), logsoftmax(g)],
+    lambda s, g: [scipy.linalg.expm_frechet(s.T / 9, g, compute_expm=False), (g - (g * soft(s)).sum(-1, keepdims=True)) * soft(s), soft(s), np.log(soft(g))],
+    POSITIVE, SQUARE,
 )  # fmt: skip
 case(
     "products of batches",
@@ -101,6 +115,13 @@ case(
     "what is known of matrices",
     lambda x, v: [linalg.Hint(psd=True)(x) * 2, T.specify_shape(v, (4,)) + 1, T.Assert("positive")(v, x[0, 0] > 0), T.extra_ops.CpuContiguous()(x.T)],
     lambda x, v: [x * 2, v + 1, v, x.T],
+    POSITIVE, VECTOR,
+)  # fmt: skip
+
+case(
+    "choices between branches",
+    lambda x, v: [ifelse(v[0] > 0, x * 2, x.T + 1), ifelse(v[0] <= 0, x * 2, x.T + 1), *ifelse(v.sum(), [v, x[0]], [x[1], v + 1])],
+    lambda x, v: [x * 2 if v[0] > 0 else x.T + 1, x.T + 1 if v[0] > 0 else x * 2, *([v, x[0]] if v.sum() else [x[1], v + 1])],
     POSITIVE, VECTOR,
 )  # fmt: skip
 
@@ -254,6 +275,12 @@ case(
 case("a Python function", FromFunctionOp(doubled, [T.dvector], [T.dvector]), doubled, VECTOR, gradient=False)
 case("a matrix of derivatives", lambda x: gradient.jacobian(T.sqr(x) * x[0], x), None, VECTOR[:2], equal=False)
 case(
+    "item by item",
+    lambda a, b: [T.vectorize(linalg.matrix_inverse, "(n,n)->(n,n)")(a), T.vectorize(linalg.solve, "(n,n),(n)->(n)")(a[0], b), T.vectorize(linalg.det, "(n,n)->()")(a[:1])],
+    lambda a, b: [np.linalg.inv(a), np.linalg.solve(a[0], b.T).T, np.linalg.det(a[:1])],
+    np.stack([SQUARE, POSITIVE]), MATRIX[:2], equal=False,
+)  # fmt: skip
+case(
     "memory and shapes",
     lambda x, n: [T.set_subtensor(AllocEmpty("float64")(n, 3)[:], 1.0), Shape_i(0)(x), x.shape, Rebroadcast((0, True))(x[:1]) * 2, Rebroadcast((0, False))(x.dimshuffle("x", 0, 1)) * 2,
                   TensorFromScalar()(ScalarFromTensor()(x[0, 0]))],
@@ -261,14 +288,20 @@ case(
     MATRIX, np.array(2),
 )  # fmt: skip
 
-# --- what overwrites an input, here a value that nothing else needs
+# --- what shares memory with an input, or overwrites it, here a value that nothing else needs
+case("a join of which but one is not empty", lambda x: Join(view=0)(0, x, x[:0]), lambda x: x, MATRIX, gradient=False)
+case(
+    "in place on what is no array",
+    lambda low: RandomFunction("uniform", T.dmatrix, inplace=True)(RandomFunction("uniform", T.dscalar)(Constant(RandomStateType(), np.random.RandomState(5)), ())[0], (2, 3), low, low + 1)[1],
+    None, np.array(1.5), gradient=False,
+)  # fmt: skip
 case(
     "in place",
     lambda x, m, v: [OutputGuard()(x * 3), T.inc_subtensor((m * 2)[1:], 1.0, inplace=True), T.set_subtensor((m * 2)[[0, 1], [1, 0]], 5.0, inplace=True),
                      T.inc_subtensor((m * 2)[[2, 2]], 1.0, inplace=True), blas.Gemm(True)(m * 2, x[0], m, m, x[0]), blas.Gemv(True)(v * 2, x[0], m, v, x[0]),
-                     blas.Ger(True)(m * 2, x[0], v, v), linalg.Solve(overwrite_A=True, overwrite_b=True)(m * 2, v * 2), T.inplace.exp_inplace(m * 2)],
+                     blas.Ger(True)(m * 2, x[0], v, v), linalg.Solve(overwrite_A=True, overwrite_b=True)(m * 2, v * 2), linalg.Cholesky(destructive=True)(T.dot(m, m.T) * 1), T.inplace.exp_inplace(m * 2)],
     lambda x, m, v: [x * 3, added_at(2 * m, slice(1, None), 1.0), put_at(2 * m, ([0, 1], [1, 0]), 5.0), added_at(2 * m, [2, 2], 1.0), x[0] * (2 * m) + x[0] * (m @ m),
-                     x[0] * (2 * v) + x[0] * (m @ v), 2 * m + x[0] * np.outer(v, v), np.linalg.solve(m, v), np.exp(2 * m)],
+                     x[0] * (2 * v) + x[0] * (m @ v), 2 * m + x[0] * np.outer(v, v), np.linalg.solve(m, v), np.linalg.cholesky(m @ m.T), np.exp(2 * m)],
     VECTOR, SQUARE, VECTOR[:3], gradient=False,
 )  # fmt: skip
 
@@ -290,8 +323,10 @@ case(
     "functions of SciPy with a number of degrees",
     lambda x, n: [Elemwise(scalar.chi2sf)(x, n), Elemwise(scalar.polygamma)(n, x)],
     lambda x, n: [scipy.stats.chi2.sf(x, n), scipy.special.polygamma(n, x)],
-    UNIT, np.array([1, 2, 3]), gradient=False,
+    UNIT, np.array([1, 2, 3]),
 )  # fmt: skip
+_X, _Y = scalar.float64("x"), scalar.float64("y")
+case("several numbers at once", Elemwise(scalar.Composite([_X, _Y], [scalar.mul(scalar.exp(_X), _Y)])), lambda x, y: np.exp(x) * y, UNIT, UNIT + 1)
 case(
     "bits",
     lambda x, y: [Elemwise(op)(*(x, y)[: 1 if op == scalar.invert else 2]) for op in _ON_INTEGERS],

@@ -38,6 +38,28 @@ def test_index_out_of_range(backend):
         f(value, np.array([0, -1]))
 
 
+@pytest.mark.parametrize("case", ["rows", "columns", "computed", "pairs", "summed"])
+def test_index_out_of_range_of_empty_results(backend, case):
+    """An index outside is refused, as by NumPy, where the result has no elements for the length of another axis; one inside is not."""
+    x, i = T.dmatrix("x"), T.lvector("i")
+    output, shape, axis = {
+        "rows": (x[i] * 2, (3, 0), 0),
+        "columns": (x[:, i], (0, 3), 1),
+        "computed": ((x + 1)[i - 1], (3, 0), 0),
+        "pairs": (T.tensor3("x")[:, i, i], (0, 3, 3), 1),
+        "summed": (x[i].sum(axis=1), (3, 0), 0),
+    }[case]
+    given = next(v for v in tcore.gof.graph.inputs([output]) if v is not i and not isinstance(v, tcore.gof.Constant))
+    f = tcore.function([given, i], output)
+    value = np.zeros(shape, given.dtype)
+    for bad in (4, -5):
+        with pytest.raises(IndexError, match=f"index {bad - (case == 'computed')} is out of bounds for axis {axis} with size 3"):
+            f(value, np.array([1, bad]))
+    kept = {"rows": (2, 0), "columns": (0, 2), "computed": (2, 0), "pairs": (0, 2), "summed": (2,)}[case]
+    assert f(value, np.array([1, 2])).shape == kept
+    assert f(value, np.zeros(0, int)).size == 0
+
+
 @pytest.mark.parametrize("shapes", [((3, 4), (3, 5)), ((1, 4), (3, 4))], ids=str)
 def test_shape_mismatch(backend, shapes):
     """Lengths that differ are a ValueError; a length of 1 stretches only where its type says so."""

@@ -10,8 +10,9 @@ from tcore.codegen.lowering import NotLowered
 from tcore.codegen.tables import lowering_table
 from tcore.graph import io_toposort
 from tcore.tensor.io import mpi
-from tcore.testing import conformance
+from tcore.testing import check_debug_mode, check_r_op, conformance
 from tcore.testing.coverage import coverage
+from tcore.testing.op_classes import core_ops
 from tcore.testing.reasons import REASONS
 
 
@@ -53,14 +54,16 @@ def test_promises(backend, case):
     """Equality, pickles, views, what is overwritten, shapes."""
     conformance.check_values(case)
     conformance.check_declared_changes(case)
+    check_debug_mode(case)
     conformance.check_infer_shape(case)
 
 
 @pytest.mark.backends("numpy")
-@pytest.mark.parametrize("case", [case for case in OPS if case.gradient], ids=str)
+@pytest.mark.parametrize("case", [case for case in (*CASES, *OPS) if case.gradient], ids=str)
 def test_derivatives(backend, case):
-    """Finite differences agree."""
+    """Finite differences agree, for the gradient and for derivatives in directions, of which one is the transpose of the other."""
     conformance.check_gradient(case)
+    check_r_op(case)
 
 
 def _with_inner(op):
@@ -70,16 +73,35 @@ def _with_inner(op):
         yield from _with_inner(inner)
 
 
+def _names(node):
+    return {f"{type(op).__module__}:{type(op).__qualname__}" for op in _with_inner(node.op)}
+
+
 def _nodes(case):
     return io_toposort(*case.graph())
 
 
 def test_every_op_has_a_case():
     """The ops of the table are those of the cases: a new op needs one."""
-    used = {type(op) for case in (*CASES, *OPS) for node in _nodes(case) for op in _with_inner(node.op)}
-    names = {f"{cls.__module__}:{cls.__qualname__}" for cls in used}
+    names = {name for case in (*CASES, *OPS) for node in _nodes(case) for name in _names(node)}
     missing = {row.reference for row in coverage()} - names
     assert missing == set(), f"no case in tests/conformance/conformance_ops.py: {sorted(missing)}"
+
+
+def test_every_derivative_has_a_case():
+    """Ops whose row says that there is a gradient are differentiated, but where what they say is wrong on purpose, or that there is none."""
+    tried = {name for case in (*CASES, *OPS) if case.gradient for node in _nodes(case) for name in _names(node)}
+    shaping = {f"tcore.gradient.shaping:{name}" for name in ("ConsiderConstant", "DisconnectedGrad", "GradClip", "GradScale", "UndefinedGrad")}
+    parallel = {f"tcore.tensor.io.mpi:{name}" for name in ("MPIRecv", "MPIRecvWait", "MPISend", "MPISendWait")}
+    refused = {"tcore.tensor.random.function:RandomFunction", "tcore.tensor.linalg.eigen:EigvalshGrad", "tcore.compile.copy_ops:OutputGuard"}
+    assert {row.reference for row in coverage() if row.cells["grad"] not in ("", "none")} - tried == shaping | parallel | refused
+
+
+@pytest.mark.parametrize("declared", ["view_map", "destroy_map"])
+def test_every_use_of_memory_has_a_case(declared):
+    """Ops that may hand on or overwrite memory do so in a case."""
+    able = {cls for cls in core_ops() if getattr(cls, declared) != {} and not cls.__module__.startswith("tcore.gpuarray.")}
+    assert able - {type(node.op) for case in (*CASES, *OPS) for node in _nodes(case) if getattr(node.op, declared)} == set()
 
 
 def test_every_empty_cell_has_a_reason():
@@ -97,7 +119,7 @@ def test_lowerings_are_as_the_table_says():
     table, lowered, tried = lowering_table(()), set(), set()
     for case in (*CASES, *OPS):
         for node in _nodes(case):
-            ops = {f"{type(op).__module__}:{type(op).__qualname__}" for op in _with_inner(node.op)}
+            ops = _names(node)
             tried |= ops
             try:
                 table.lower(node)

@@ -54,7 +54,7 @@ def test_names_L22114():
     assert grad(cost, x, add_names=False).name is None
 
 
-def test_known_gradients_L22116():
+def test_known_gradients_L22107_L22116():
     """They stand for the cost, or for what the cost would give."""
     x = T.dvector()
     middle = x**2

@@ -87,7 +87,7 @@ def test_assignment_is_refused_L21517():
 
 
 @pytest.mark.parametrize("inplace", [False, True])
-def test_parts_are_replaced_and_increased_L21519(inplace):
+def test_parts_are_replaced_and_increased_L21519_L21531_L21538_L21552(inplace):
     """The whole of the base comes back."""
     r = T.ivector()
     a = np.arange(15, dtype="int32")
@@ -98,7 +98,8 @@ def test_parts_are_replaced_and_increased_L21519(inplace):
         (T.set_subtensor(r[10:], 5), replaced), (T.inc_subtensor(r[10:], 5), increased), (T.inc_subtensor(r[10:], 5, set_instead_of_inc=True), replaced),
     ):  # fmt: skip
         np.testing.assert_array_equal(function([r], result, mode="FAST_COMPILE")(a), wanted)
-    assert T.set_subtensor(r[10:], 5, inplace=inplace).owner.op.destroy_map == ({0: [0]} if inplace else {})
+    for make in (T.set_subtensor, T.inc_subtensor):  # L21546: the optimizer's argument
+        assert make(r[10:], 5, inplace=inplace).owner.op.destroy_map == ({0: [0]} if inplace else {})
 
 
 def test_overlapping_views_L21548():
@@ -172,7 +173,7 @@ def test_augmented_assignment_L21588():
 # -------------------------------------------------------------------------------------- casts, conditions, bits
 
 
-def test_cast_L21596():
+def test_cast_L21596_L21608():
     """Values are converted; complex to real is refused."""
     np.testing.assert_array_equal(computed(lambda a: T.cast(a, "int16"), M * 10), (M * 10).astype("int16"))
     assert computed(lambda a: T.cast(a, "float32"), M).dtype == "float32"
@@ -180,7 +181,7 @@ def test_cast_L21596():
         T.cast(T.zvector(), "float64")
 
 
-def test_parts_of_real_tensors_L21610():
+def test_parts_of_real_tensors_L21610_L21614():
     """The tensor itself, and zeros."""
     x = T.dvector()
     assert T.real(x) is x
@@ -203,9 +204,11 @@ def test_closeness_L21688(equal_nan):
     np.testing.assert_array_equal(computed(lambda a, b: T.isclose(a, b, rtol=0.1, atol=0.5), p, q), np.isclose(p, q, rtol=0.1, atol=0.5))
     for a, b in ((p, q), (values, values), (p[:3], p[:3])):
         assert computed(lambda x, y: T.allclose(x, y, equal_nan=equal_nan), a, b) == np.allclose(a, b, equal_nan=equal_nan)
+    found = T.allclose(T.dvector(), T.dvector(), rtol=1e-05, atol=1e-08, equal_nan=False)  # L21702
+    assert found.ndim == 0
 
 
-def test_choice_and_limits_L21712():
+def test_choice_and_limits_L21712_L21731_L21735():
     """switch, its alias where, and clip, which broadcast."""
     column, row = rng.normal(size=(4, 1)), rng.normal(size=(1, 5))
     c, r = T.col(dtype="float64"), T.row(dtype="float64")
@@ -218,7 +221,7 @@ def test_choice_and_limits_L21712():
 
 
 @pytest.mark.parametrize(("name", "alias"), [("and_", "bitwise_and"), ("or_", "bitwise_or"), ("xor", "bitwise_xor"), ("invert", "bitwise_not")])
-def test_bits_L21743(name, alias):
+def test_bits_L21743_L21755_L21793(name, alias):
     """Under both names; floats are refused."""
     k, n = rng.integers(0, 99, size=(2, 5))
     operands = (k,) if name == "invert" else (k, n)
@@ -233,10 +236,18 @@ def test_bits_L21743(name, alias):
 
 POSITIVE = rng.uniform(0.05, 0.95, size=(3, 4))
 FUNCTIONS = {
-    "abs_": np.abs, "angle": np.angle, "exp": np.exp, "neg": np.negative, "inv": np.reciprocal, "log": np.log, "log2": np.log2, "log10": np.log10,
-    "sgn": np.sign, "ceil": np.ceil, "floor": np.floor, "sqr": np.square, "sqrt": np.sqrt, "cos": np.cos, "sin": np.sin, "tan": np.tan,
-    "cosh": np.cosh, "sinh": np.sinh, "tanh": np.tanh, "erf": scipy.special.erf, "erfc": scipy.special.erfc, "erfinv": scipy.special.erfinv,
-    "erfcinv": scipy.special.erfcinv, "gamma": scipy.special.gamma, "gammaln": scipy.special.gammaln, "psi": scipy.special.psi,
+    "abs_": np.abs, "angle": np.angle,
+    "exp": np.exp,  # L21817
+    "neg": np.negative, "inv": np.reciprocal,  # L21829
+    "log": np.log, "log2": np.log2, "log10": np.log10,  # L21837
+    "sgn": np.sign,  # L21841
+    "ceil": np.ceil, "floor": np.floor,
+    "sqr": np.square, "sqrt": np.sqrt,  # L21861
+    "cos": np.cos, "sin": np.sin, "tan": np.tan,  # L21869
+    "cosh": np.cosh, "sinh": np.sinh, "tanh": np.tanh,  # L21873
+    "erf": scipy.special.erf, "erfc": scipy.special.erfc,  # L21877
+    "erfinv": scipy.special.erfinv, "erfcinv": scipy.special.erfcinv,  # L21881
+    "gamma": scipy.special.gamma, "gammaln": scipy.special.gammaln, "psi": scipy.special.psi,  # L21885
 }  # fmt: skip
 
 
@@ -260,7 +271,7 @@ def test_extremes_of_two_L21821():
     np.testing.assert_array_equal(computed(T.minimum, a, b), np.minimum(a, b))
 
 
-def test_whole_numbers_L21845():
+def test_whole_numbers_L21845_L21853_L21857():
     """The book's examples of ceil and floor; both modes of round, and iround, which gives int64."""
     assert T.ceil(T.constant(2.1)).eval() == 3
     assert T.floor(T.constant(2.9)).eval() == 2
@@ -273,6 +284,16 @@ def test_whole_numbers_L21845():
         rounded = computed(lambda a, m=mode: T.iround(a, m), half)
         assert rounded.dtype == "int64"
         np.testing.assert_array_equal(rounded, wanted)
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_functions_broadcast_L21905(name):
+    """A function of a sum with a row works on the whole matrix; the flags of its argument stay."""
+    m, r = rng.uniform(0.1, 0.4, size=(3, 4)), rng.uniform(0.1, 0.4, size=(1, 4))
+    x, y = T.dmatrix(), T.drow()
+    assert getattr(T, name)(y).broadcastable == (True, False)
+    found = function([x, y], getattr(T, name)(x + y), mode="FAST_COMPILE")(m, r)
+    np.testing.assert_allclose(found, FUNCTIONS[name](m + r), rtol=1e-12)
 
 
 def test_chi_square_L21897():
@@ -308,8 +329,18 @@ def test_tensordot_L21958():
         wanted[i, j, k] += a[i, l, m] * b[j, k, m, l]
     np.testing.assert_allclose(found, wanted)
     assert computed(lambda x, y: T.tensordot(x, y, 0), a, b).shape == (2, 3, 4, 5, 6, 4, 3)
+    for axes in (2, [[0], [1]], [[0, 1], [0]]):  # L21944
+        with pytest.raises(ValueError):
+            T.tensordot(T.dvector(), T.dvector(), axes)
     with pytest.raises(ValueError):
-        T.tensordot(T.dvector(), T.dvector())
+        computed(lambda x, y: T.tensordot(x, y, 2), a, b)
+
+
+@pytest.mark.parametrize("count", [0, 1, 2])
+def test_number_of_axes_L21946(count):
+    """The last axes of a with the first of b."""
+    a, b = rng.normal(size=(2, 3, 4)), rng.normal(size=(3, 4, 2) if count == 2 else (4, 5))
+    np.testing.assert_allclose(computed(lambda x, y: T.tensordot(x, y, count), a, b), np.tensordot(a, b, count))
 
 
 def test_pairs_of_axes_L21952():
@@ -319,7 +350,7 @@ def test_pairs_of_axes_L21952():
     np.testing.assert_allclose(computed(lambda x, y: T.tensordot(x, y, axes), a, b), np.tensordot(a, b, axes))
 
 
-def test_batches_L22006():
+def test_batches_L22006_L22030_L22045():
     """Item by item."""
     a, b = rng.normal(size=(3, 2, 4)), rng.normal(size=(3, 4, 5))
     found = computed(T.batched_dot, a, b)
@@ -331,9 +362,12 @@ def test_batches_L22006():
         computed(lambda x, y: T.batched_tensordot(x, y, axes), c, d), [np.tensordot(p, q, [[0, 1], [1, 3]]) for p, q in zip(c, d, strict=True)]
     )
     np.testing.assert_allclose(computed(lambda x, y: T.batched_tensordot(x, y, 1), a, b), found)
+    e = rng.normal(size=(2, 3, 4, 6))
+    pairs = zip(c, e, strict=True)
+    np.testing.assert_allclose(computed(T.batched_tensordot, c, e), [np.tensordot(p, q, 2) for p, q in pairs])  # two axes unless told
 
 
-def test_grids_L22062():
+def test_grids_L22062_L22077():
     """The book's examples, and steps that are numbers or counts."""
     dense, sparse = T.mgrid[0:5, 0:3], T.ogrid[0:5, 0:3]
     for found, wanted in zip((*dense, *sparse), (*np.mgrid[0:5, 0:3], *np.ogrid[0:5, 0:3]), strict=True):

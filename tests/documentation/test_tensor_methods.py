@@ -53,7 +53,9 @@ def test_transpose_L20588():
     same(lambda a: a.T, M)
     same(lambda a: a.T, M[0])
     x = T.zmatrix()
-    assert (3 + 0.2j * x.T).dtype == "complex128"
+    assert (3 + 0.2j * x.T).dtype == "complex128"  # L20592
+    z = M + 1j
+    np.testing.assert_allclose(function([x], 3 + 0.2j * x.T, mode="FAST_COMPILE")(z), 3 + 0.2j * z.T)
 
 
 def test_parts_L20719():
@@ -95,13 +97,13 @@ def test_dimshuffle_drops_and_views_L20693():
     """An axis of length 1 may go; the result is a view, and new axes are broadcastable."""
     row = T.drow()
     assert row.dimshuffle(1).broadcastable == (False,)
-    assert T.dmatrix().dimshuffle([0, "x", 1]).broadcastable == (False, True, False)
+    assert T.dmatrix().dimshuffle([0, "x", 1]).broadcastable == (False, True, False)  # L20701
     assert row.dimshuffle(1).owner.op.view_map == {0: [0]}
     with pytest.raises(ValueError):
         T.dmatrix().dimshuffle(1)
 
 
-def test_flatten_and_ravel_L20578():
+def test_flatten_and_ravel_L20578_L20584():
     """The first ndim - 1 axes stay."""
     for ndim in (1, 2, 3):
         np.testing.assert_array_equal(computed(lambda a, n=ndim: a.flatten(n), A), A.reshape(*A.shape[: ndim - 1], -1))
@@ -113,7 +115,7 @@ AXES = [None, 0, 1, -1, [0, 2]]
 
 @pytest.mark.parametrize("axis", AXES, ids=str)
 @pytest.mark.parametrize("name", ["sum", "prod", "mean", "var", "std", "min", "max", "any", "all"])
-def test_reduction_methods_L20603(name, axis):
+def test_reduction_methods_L20603_L20605_L21276(name, axis):
     """Over one axis, several, or all, with and without keeping them; as functions, too."""
     a = A > 0.5 if name in ("any", "all") else A
     over = tuple(axis) if isinstance(axis, list) else axis
@@ -123,9 +125,33 @@ def test_reduction_methods_L20603(name, axis):
         np.testing.assert_allclose(computed(lambda v, k=keepdims: getattr(T, name)(v, axis=axis, keepdims=k), a), wanted, rtol=1e-12)
 
 
+LISTED = {  # the functions with their arguments as the book lists them
+    "max": "axis keepdims",  # L21272
+    "argmax": "axis keepdims",  # L21282
+    "min": "axis keepdims",  # L21307
+    "argmin": "axis keepdims",  # L21323
+    "sum": "axis dtype keepdims acc_dtype",
+    "prod": "axis dtype keepdims acc_dtype no_zeros_in_input",  # L21369
+    "mean": "axis dtype keepdims acc_dtype",
+    "all": "axis keepdims",  # L21469
+    "any": "axis keepdims",  # L21487
+}
+
+
+@pytest.mark.parametrize("name", LISTED)
+def test_arguments_of_reductions_L21272(name):
+    """In this order, and what is left out is the whole tensor, its own dtype, no kept axis."""
+    wanted = LISTED[name].split()
+    parameters = inspect.signature(getattr(T, name)).parameters
+    assert list(parameters)[1 : len(wanted) + 1] == wanted
+    assert all(parameters[key].default is ({"keepdims": False, "no_zeros_in_input": False}.get(key)) for key in wanted)
+    method = list(inspect.signature(getattr(T.dvector(), name)).parameters)
+    assert method[: len(wanted)] == [key for key in wanted if key in method]
+
+
 @pytest.mark.parametrize("axis", [None, 0, 1, -1])
 @pytest.mark.parametrize("name", ["argmin", "argmax"])
-def test_places_of_extremes_L20607(name, axis):
+def test_places_of_extremes_L20607_L21282_L21323(name, axis):
     """int64; without an axis in the flattened tensor."""
     found = computed(lambda v: getattr(v, name)(axis=axis), A)
     assert found.dtype == "int64"
@@ -133,15 +159,16 @@ def test_places_of_extremes_L20607(name, axis):
     np.testing.assert_array_equal(computed(lambda v: getattr(T, name)(v, axis, keepdims=True), A), getattr(np, name)(A, axis=axis, keepdims=True))
 
 
-def test_variance_L20879():
-    """``ddof`` as in NumPy, ``corrected`` for the error of the mean."""
+def test_variance_L20879_L21433_L21451():
+    """Of the functions, too; ``ddof`` as in NumPy, ``corrected`` for the error of the mean."""
     for name in ("var", "std"):
         np.testing.assert_allclose(computed(lambda a, n=name: getattr(a, n)(axis=0, ddof=1), M), getattr(M, name)(axis=0, ddof=1))
+        np.testing.assert_allclose(computed(lambda a, n=name: getattr(T, n)(a, axis=[0, 1], keepdims=True), M), getattr(M, name)(keepdims=True))
         np.testing.assert_allclose(computed(lambda a, n=name: getattr(a, n)(axis=0, corrected=True), M), getattr(M, name)(axis=0), rtol=1e-12)
         assert list(inspect.signature(getattr(T.dvector(), name)).parameters) == ["axis", "ddof", "keepdims", "corrected"]
 
 
-def test_diagonal_and_trace_L20609():
+def test_diagonal_and_trace_L20609_L20635():
     """As NumPy's."""
     same(lambda a: a.diagonal(), M)
     same(lambda a: a.diagonal(1), M)
@@ -189,31 +216,51 @@ def test_nonzero_L20619():
     np.testing.assert_array_equal(computed(lambda v: v.nonzero_values(), a), a[a.nonzero()])
 
 
-def test_elementwise_methods_L20627():
-    """clip, conj, conjugate, conf, round, fill, zeros_like."""
+def test_elementwise_methods_L20627_L20629_L20633_L20639_L20641_L20679_L20715():
+    """clip, conj, conjugate, conf, round, fill, zeros_like; as NumPy has them."""
     z = M + 1j * M[::-1]
     same(lambda a: a.clip(-0.5, 0.5), M)
     for name in ("conj", "conjugate", "conf"):
         np.testing.assert_array_equal(computed(lambda a, n=name: getattr(a, n)(), z), z.conj())
     np.testing.assert_array_equal(computed(lambda a: a.fill(3.0), M), np.full_like(M, 3))
     np.testing.assert_array_equal(computed(lambda a: a.zeros_like(dtype="int8"), M), np.zeros_like(M, "int8"))
+    assert T.fmatrix().zeros_like().dtype == "float32"
     half = np.array([-2.5, -1.5, -0.5, 0.5, 1.5, 2.5])
     np.testing.assert_array_equal(computed(lambda a: a.round(), half), half.round())
     np.testing.assert_array_equal(computed(lambda a: a.round(mode="half_away_from_zero"), half), [-3, -2, -1, 1, 2, 3])
     np.testing.assert_array_equal(computed(lambda a: a.round(mode="half_to_even"), half), half.round())
 
 
-def test_other_methods_L20631():
+def test_other_methods_L20625_L20631_L20781_L20858_L20870():
     """repeat, ptp, swapaxes, transpose, squeeze, sort, argsort."""
     same(lambda a: a.repeat(2, axis=1), M)
     same(lambda a: a.repeat(3), M)
     np.testing.assert_allclose(computed(lambda a: a.ptp(axis=1), M), np.ptp(M, axis=1))
     same(lambda a: a.swapaxes(0, 2), A)
+    np.testing.assert_array_equal(computed(lambda a: a.swapaxes(0, 1), M), M.T)
     same(lambda a: a.transpose(), A)
     same(lambda a: a.transpose(2, 0, 1), A)
     same(lambda a: a.transpose((2, 0, 1)), A)
     np.testing.assert_array_equal(computed(lambda a: a.sort(axis=0), M), np.sort(M, axis=0))
     np.testing.assert_array_equal(computed(lambda a: a.argsort(), M), np.argsort(M))
+    assert list(inspect.signature(T.dvector().argsort).parameters) == ["axis", "kind", "order"]
+    np.testing.assert_array_equal(computed(lambda a: a.argsort(0, "mergesort", None), M), np.argsort(M, 0))
+
+
+@pytest.mark.parametrize("mode", ["raise", "wrap", "clip"])
+def test_choose_method_L20667(mode):
+    """The tensor says which of the choices."""
+    index = np.array([[0, 1], [1, 0]]) if mode == "raise" else np.array([[-3, 1], [7, 0]])
+    p, q = M[:2, :2], M[:2, 2:]
+    np.testing.assert_array_equal(computed(lambda i, a, b: i.choose([a, b], mode=mode), index, p, q), np.choose(index, [p, q], mode=mode))
+    np.testing.assert_array_equal(computed(lambda i, a: i.choose(a, mode=mode), index, A[:, :2, :2]), np.choose(index, A[:, :2, :2], mode=mode))
+
+
+@pytest.mark.parametrize("axis", [None, 0, 1])
+def test_compress_method_L20675(axis):
+    """The chosen slices only; the tensor says which, as in ``choose``."""
+    chosen = np.array([True, False, True])
+    np.testing.assert_array_equal(computed(lambda c, a: c.compress(a, axis=axis), chosen, M), M.compress(chosen, axis))
 
 
 def test_squeeze_L20844():
@@ -249,7 +296,7 @@ def test_eval_L21141():
 # ------------------------------------------------------------------------------------------------------------ Elemwise
 
 
-def test_elemwise_L20723():
+def test_elemwise_L20723_L20725():
     """A scalar op on tensors; lengths are equal, or 1 where the type says so."""
     add = Elemwise(scalar.add)
     x, y = T.dmatrix(), T.drow()
@@ -260,7 +307,7 @@ def test_elemwise_L20723():
         function([x, z], add(x, z), mode="FAST_COMPILE")(M, M[:1])
 
 
-def test_elemwise_in_place_L20727():
+def test_elemwise_in_place_L20727_L20732_L20737():
     """The pattern names the input whose memory is used, which must have the dtype of the output."""
     a, b = np.ones(3), np.full(3, 2.0)
     for pattern, changed in (({}, None), ({0: 0}, 0), ({0: 1}, 1)):
@@ -299,7 +346,7 @@ def test_shapes_of_elemwise_L20743(op, shapes, result):
 # -------------------------------------------------------------------------------------------------------------- shapes
 
 
-def test_shape_and_reshape_L20887():
+def test_shape_and_reshape_L20887_L20891_L20903():
     """int64 vectors; the rank of the result is inferred where it can be."""
     x = T.dtensor3()
     assert T.shape(x).type == T.lvector
@@ -308,24 +355,29 @@ def test_shape_and_reshape_L20887():
     assert T.reshape(x, T.stack([x.shape[0], x.shape[1] * x.shape[2]])).ndim == 2
     with pytest.raises(ValueError, match="ndim"):
         T.reshape(x, T.lvector())
+    told = T.reshape(T.ftensor3(), T.lvector(), ndim=2)
+    assert told.type == T.fmatrix
 
 
-def test_padding_L20907():
+def test_padding_L20907_L20913_L20919_L20930():
     """Axes of length 1 in front, behind, or anywhere."""
     x = T.tensor3()
     assert T.shape_padleft(x, 2).broadcastable == (True, True, False, False, False)
     assert T.shape_padright(x).broadcastable == (False, False, False, True)
+    assert T.shape_padright(x, n_ones=2).broadcastable == (False, False, False, True, True)
     printed = [str(T.shape_padaxis(x, axis)) for axis in (0, 1, 3, -1)]
     assert printed == ["InplaceDimShuffle{x,0,1,2}.0", "InplaceDimShuffle{0,x,1,2}.0", "InplaceDimShuffle{0,1,2,x}.0", "InplaceDimShuffle{0,1,2,x}.0"]
 
 
-def test_flags_of_broadcasting_L20942():
+def test_flags_of_broadcasting_L20942_L20963_L20980():
     """Set and cleared; what is set is checked when the function runs."""
     x = T.dmatrix()
     assert T.addbroadcast(x, 0).broadcastable == (True, False)
     assert T.unbroadcast(T.drow(), 0).broadcastable == (False, False)
     assert T.patternbroadcast(x, (True, False)).broadcastable == (True, False)
-    assert T.unbroadcast(T.addbroadcast(x, 0), 0) is x
+    assert T.unbroadcast(T.addbroadcast(x, 0), 0) is x  # L20948, L20969, L20986: what changes nothing leaves no node
+    assert T.unbroadcast(x, 0, 1) is x
+    assert T.addbroadcast(T.drow(), 0).owner is None
     assert T.patternbroadcast(x, (False, False)) is x
     for build in (lambda v: T.addbroadcast(v, 0), lambda v: T.patternbroadcast(v, (True, False))):
         f = function([x], build(x), mode="FAST_COMPILE")
@@ -336,7 +388,7 @@ def test_flags_of_broadcasting_L20942():
 
 def test_flatten_L20997():
     """The book's example."""
-    assert computed(lambda a: T.flatten(a, ndim=2), np.ones((2, 3, 4, 5))).shape == (2, 60)
+    assert computed(lambda a: T.flatten(a, ndim=2), np.ones((2, 3, 4, 5))).shape == (2, 60)  # L21010
 
 
 def test_tile_L21012():
@@ -355,7 +407,7 @@ def test_roll_L21024(axis):
 # --------------------------------------------------------------------------------------------------------- new tensors
 
 
-def test_zeros_and_ones_L21042():
+def test_zeros_and_ones_L21042_L21051():
     """Like others, or of a shape that may be symbolic."""
     for name in ("zeros_like", "ones_like"):
         assert computed(lambda a, n=name: getattr(T, n)(a), M.astype("float32")).dtype == "float32"
@@ -367,7 +419,7 @@ def test_zeros_and_ones_L21042():
         np.testing.assert_array_equal(f(2), getattr(np, name)((2, 3)))
 
 
-def test_fill_and_alloc_L21079():
+def test_fill_and_alloc_L21079_L21088():
     """A value in a shape."""
     np.testing.assert_array_equal(computed(lambda a: T.fill(a, 2.0), M), np.full_like(M, 2))
     np.testing.assert_array_equal(computed(lambda a, n: T.alloc(a, n, 3, 4), M, np.array(2)), np.broadcast_to(M, (2, 3, 4)))
@@ -389,12 +441,13 @@ def test_identity_like_L21107():
     np.testing.assert_array_equal(found, np.eye(3, 4))
 
 
-def test_stack_L21128():
+def test_stack_L21113_L21128_L21163():
     """The book's examples; the form without a list is deprecated."""
     a, b, c = T.scalars("abc")
     assert T.stack([a, b, c]).ndim == 1
     with pytest.warns(DeprecationWarning):
-        assert T.stack(a, b, c).ndim == 1
+        old = T.stack(a, b, c)
+    assert function([a, b, c], old, mode="FAST_COMPILE")(1, 2, 3).tolist() == [1, 2, 3]
     d = np.zeros((2, 2, 2, 2))
     for axis, shape in ((0, (3, 2, 2, 2, 2)), (3, (2, 2, 2, 3, 2)), (-2, (2, 2, 2, 3, 2))):
         found = computed(lambda x, y, z, k=axis: T.stack([x, y, z], axis=k), d, d, d)
@@ -402,7 +455,7 @@ def test_stack_L21128():
         assert found.shape == shape
 
 
-def test_concatenate_L21184():
+def test_concatenate_L21184_L21191():
     """The book's example; the axis may be a variable."""
     x, y, v = T.fmatrix(), T.ftensor3(), T.fvector()
     assert T.concatenate([x, y[0], T.shape_padright(v)], axis=1).ndim == 2
@@ -413,7 +466,7 @@ def test_concatenate_L21184():
         np.testing.assert_array_equal(f(M, M, k), np.concatenate([M, M], axis=k))
 
 
-def test_stacklists_L21208():
+def test_stacklists_L21200_L21208():
     """The book's examples."""
     a, b, c, d = T.scalars("abcd")
     f = function([a, b, c, d], T.stacklists([[a, b], [c, d]]), mode="FAST_COMPILE")
@@ -422,6 +475,24 @@ def test_stacklists_L21208():
     ones = np.ones((4, 4), tcore.config.floatX)
     g = function([w, x, y, z], T.stacklists([[w, x], [y, z]]), mode="FAST_COMPILE")
     assert g(ones, ones, ones, ones).shape == (2, 2, 4, 4)
+    assert T.stacklists([[[a], [b]], [[c], [d]]]).ndim == 3
+    assert T.stacklists(a) is a
+
+
+def test_choose_L21252_L21262():
+    """From a sequence or from the first axis of one array; ``out`` receives; what does not broadcast is refused."""
+    p, q, target = np.arange(4.0), -np.ones((3, 4)), np.zeros((3, 4), "float32")
+    column, x, y, out = T.lcol(), T.dvector(), T.dmatrix(), T.fmatrix()
+    index = np.array([[0], [1], [1]])
+    for result, given in ((T.choose(column, [x, y]), []), (T.choose(column, [x, y], out=out), [out])):
+        found = function([column, x, y, *given], result, mode="FAST_COMPILE")(index, p, q, *([target] if given else []))
+        np.testing.assert_array_equal(found, np.choose(index, [p, q]))
+        assert found.dtype == ("float32" if given else "float64")
+    np.testing.assert_array_equal(computed(T.choose, np.array([1, 0, 1, 1]), A[:, 0]), np.choose(np.array([1, 0, 1, 1]), A[:, 0]))
+    i, v, w = T.lvector(), T.dvector(), T.dvector()
+    f = function([i, v, w], T.choose(i, [v, w]), mode="FAST_COMPILE")
+    with pytest.raises(ValueError):
+        f([0, 1], [1.0, 2.0], [1.0, 2.0, 3.0])
 
 
 # ---------------------------------------------------------------------------------------------------------- reductions

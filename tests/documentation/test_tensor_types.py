@@ -69,7 +69,7 @@ PATTERNS = {
 
 
 @pytest.mark.parametrize("name", PATTERNS)
-def test_patterns_L20466(name):
+def test_patterns_L20460_L20466(name):
     """True holds length 1 at run time, False any."""
     flags, shape = PATTERNS[name]
     x = TensorType("float64", flags)()
@@ -98,7 +98,7 @@ def test_ranks_are_padded_on_the_left_L20483():
     assert (T.drow() + v).broadcastable == (True, False)
 
 
-def test_ndim_and_dtype_are_known_early_L20491():
+def test_ndim_and_dtype_are_known_early_L20491_L20495():
     """Of all dtypes that the book lists."""
     for dtype in ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "float32", "float64", "complex64", "complex128"):
         t = TensorType(dtype, (False, False))
@@ -114,9 +114,11 @@ def test_classes_of_variables_L20521():
     y = shared(np.zeros(2))
     c = T.constant(3.0)
     assert type(x + 1) is TensorVariable
-    assert isinstance(c, TensorConstant)
-    assert isinstance(y, T.TensorSharedVariable)
-    assert all(isinstance(v, _tensor_py_operators) for v in (x, y, c))
+    assert isinstance(c, TensorConstant)  # L20527
+    assert isinstance(T.as_tensor_variable(np.float32(3)), TensorConstant)
+    assert isinstance(y, T.TensorSharedVariable)  # L20533
+    assert all(isinstance(v, _tensor_py_operators) for v in (x, y, c))  # L20539
+    assert not issubclass(_tensor_py_operators, tcore.Variable)
     assert (x + 1).type == T.dvector
 
 
@@ -126,7 +128,16 @@ SHAPES = {
     "scalar": (), "vector": (False,), "row": (True, False), "col": (False, True), "matrix": (False, False),
     **{f"tensor{n}": (False,) * n for n in range(3, 8)},
 }  # fmt: skip
-LETTERS = {"b": "int8", "w": "int16", "i": "int32", "l": "int64", "d": "float64", "f": "float32", "c": "complex64", "z": "complex128"}
+LETTERS = {
+    "b": "int8",  # L1587, L20260
+    "w": "int16",  # L1588, L20276
+    "i": "int32",  # L1589, L20286
+    "l": "int64",  # L1590, L20296
+    "d": "float64",  # L1592, L20306
+    "f": "float32",  # L1591, L20322
+    "c": "complex64",  # L1593, L20332
+    "z": "complex128",  # L20342
+}
 
 
 @pytest.mark.parametrize("name", SHAPES)
@@ -142,8 +153,8 @@ def test_constructors_without_dtype_L20201(name):
 
 @pytest.mark.parametrize("letter", LETTERS)
 @pytest.mark.parametrize("name", SHAPES)
-def test_constructors_with_dtype_L20259(letter, name):
-    """They are types, which take an optional name."""
+def test_constructors_with_dtype_L20249_L20259(letter, name):
+    """They are types, which take an optional name; no machine has a say in their width (L1599)."""
     made = getattr(T, letter + name)
     assert isinstance(made, TensorType)
     assert made == TensorType(LETTERS[letter], SHAPES[name])
@@ -158,9 +169,10 @@ def test_three_ways_to_an_int_L20193():
 
 
 @pytest.mark.parametrize("letter", "ilfd")
-@pytest.mark.parametrize("name", ["scalar", "vector", "row", "col", "matrix"])
-def test_several_at_once_L20357(letter, name):
+@pytest.mark.parametrize("name", ["scalar", "vector_L20361", "row_L20365", "col_L20369", "matrix_L20373"])
+def test_several_at_once_L20357_L20377(letter, name):
     """A number gives unnamed ones, texts give one each."""
+    name = name.partition("_")[0]
     plural = letter + name.replace("matrix", "matrice") + "s"
     make = getattr(T, plural)
     several = make(3)
@@ -173,7 +185,7 @@ def test_one_text_of_several_letters_L21211():
     """One variable for each letter; of floatX without a letter for the dtype."""
     assert [x.name for x in T.scalars("abcd")] == ["a", "b", "c", "d"]
     assert all(x.dtype == tcore.config.floatX for x in T.matrices(2))
-    assert [x.name for x in T.dmatrices("x", "y", "z")] == ["x", "y", "z"]
+    assert [x.name for x in T.dmatrices("x", "y", "z")] == ["x", "y", "z"]  # L20382
     assert [x.name for x in T.dmatrices(3)] == [None] * 3
 
 
@@ -187,7 +199,8 @@ def test_as_tensor_variable_L20440():
     c = T.as_tensor_variable([[1, 2], [3, 4]])
     assert isinstance(c, TensorConstant)
     assert c.data.tolist() == [[1, 2], [3, 4]]
-    assert T.as_tensor_variable(x, ndim=3).broadcastable == (True, True, False)
+    assert T.as_tensor_variable(x, ndim=3).broadcastable == (True, True, False)  # L20450
+    assert T.as_tensor_variable([1.0, 2.0], ndim=2).broadcastable == (True, False)
     assert T.as_tensor_variable(2.5, name="half").name == "half"
 
 
@@ -200,7 +213,7 @@ def test_shared_arrays_L20408():
     assert (s.get_value() == 1).all()
 
 
-def test_arrays_in_expressions_L20418():
+def test_arrays_in_expressions_L20418_L20424_L20428():
     """They become constants, with a copy of their data, and are broadcastable where their length is 1."""
     x, a = T.dmatrix(), np.ones((1, 3), "float32")
     y = x + a

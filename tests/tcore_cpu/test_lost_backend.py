@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 
 import tcore
 from tcore.compile import backends
 from tcore.compile.backends import BackendError, BackendWarning, current_backend, host_backend, restored_linker
+from tcore.plugins import BackendSpec
 from tcore.plugins.errors import PluginError
 
 
@@ -43,5 +46,7 @@ def test_lost_backend(monkeypatch):
     with tcore.config.change_flags(backend="cpu"), pytest.raises(PluginError, match="it is broken"):
         current_backend()
     monkeypatch.setattr(backends, "resolve", lambda reference: Lacking)
-    with tcore.config.change_flags(backend="opencl"), pytest.raises(BackendError, match="the backend 'opencl' cannot run: no compiler"):
+    other = BackendSpec("other", load="somewhere:Other", summary="one that is not the CPU's")
+    monkeypatch.setattr(backends, "manager", lambda: SimpleNamespace(backend={"other": other}.get))
+    with tcore.config.change_flags(backend="other"), pytest.raises(BackendError, match="the backend 'other' cannot run: no compiler"):
         current_backend()

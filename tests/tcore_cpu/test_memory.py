@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import platform
 import subprocess
 import sys
 import textwrap
@@ -12,6 +14,7 @@ import pytest
 import tcore
 import tcore.tensor as T
 from tcore.graph import Apply, Op
+from tcore_cpu.compiler import find_compiler
 from tcore_cpu.user_modules import objection
 
 
@@ -141,3 +144,90 @@ def test_little_address_space(tmp_path) -> None:
     command = [sys.executable, "-P", "-c", textwrap.dedent(LIMITED), str(tmp_path / "long")]
     found = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert (found.returncode, found.stdout) == (0, "all right\n"), found.stderr
+
+
+#: allocators in front of those of the C library, which refuse the request of that number which comes from a range of addresses
+FAULTY = """
+#include <errno.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+void *__libc_malloc(size_t), *__libc_calloc(size_t, size_t), *__libc_realloc(void *, size_t), *__libc_memalign(size_t, size_t);
+uintptr_t faulty_from, faulty_to;
+long faulty_number, faulty_count;
+
+static int refused(void *caller)
+{
+    uintptr_t at = (uintptr_t)caller;
+    return faulty_number && at >= faulty_from && at < faulty_to && ++faulty_count == faulty_number;
+}
+
+#define CALLER __builtin_return_address(0)
+void *malloc(size_t n) { return refused(CALLER) ? NULL : __libc_malloc(n); }
+void *calloc(size_t n, size_t size) { return refused(CALLER) ? NULL : __libc_calloc(n, size); }
+void *realloc(void *old, size_t n) { return refused(CALLER) ? NULL : __libc_realloc(old, n); }
+int posix_memalign(void **made, size_t step, size_t n) { return refused(CALLER) || !(*made = __libc_memalign(step, n)) ? ENOMEM : 0; }
+void *mmap(void *at, size_t n, int protection, int flags, int file, off_t offset)
+{
+    return refused(CALLER) ? MAP_FAILED : (void *)syscall(SYS_mmap, at, n, protection, flags, file, offset);
+}
+"""
+
+EACH_REFUSED = """
+    import ctypes
+    import sys
+    import numpy as np
+    import tcore
+    import tcore.tensor as T
+    from tcore_cpu.runtime import runtime
+
+    runtime().cache_limit(0)  # nothing is kept for the next call
+    faulty = ctypes.CDLL(sys.argv[1])
+    number, count, begin, end = (kind.in_dll(faulty, f"faulty_{name}") for name, kind in
+        [("number", ctypes.c_long), ("count", ctypes.c_long), ("from", ctypes.c_size_t), ("to", ctypes.c_size_t)])
+    with open("/proc/self/maps") as maps:
+        (code,) = [line.split()[0] for line in maps if "x" in line.split()[1] and line.rpartition("/")[2].startswith(("_runtime.", "runtime-"))]
+    begin.value, end.value = (int(address, 16) for address in code.split("-"))
+    x, calls = T.dmatrix("x"), tcore.shared(0, name="calls")
+    half = T.exp(x)[:, ::2]  # products need it without gaps
+    results = [T.nnet.softmax(x.T), T.dot(half, half.T), T.stack([x.sum(), x.std()]), T.cumsum(x, axis=0), x.T.flatten()]
+    value = np.linspace(0, 1, 90_000).reshape(300, 300)
+    e = np.exp(value.T - value.T.max(axis=1, keepdims=True))
+    h = np.exp(value)[:, ::2]
+    right = [e / e.sum(axis=1, keepdims=True), h @ h.T, [value.sum(), value.std()], value.cumsum(axis=0), value.T.ravel()]
+    refused = 0
+    while True:
+        f = tcore.function([x], results, updates=[(calls, calls + 1)], mode=tcore.Mode("cvm", "fast_run"))  # without frames
+        before = calls.get_value()
+        count.value, number.value = 0, refused + 1
+        try:
+            f(value)
+        except MemoryError:
+            number.value = 0
+            assert calls.get_value() == before
+        else:
+            number.value = 0
+            break
+        refused += 1
+        for found, wanted in zip(f(value), right):
+            np.testing.assert_allclose(found, wanted, rtol=1e-10)
+        assert calls.get_value() == before + 1
+    assert count.value == refused, "a refused request was taken for memory"
+    print(refused)
+"""
+
+
+@pytest.mark.skipif(find_compiler() is None or platform.libc_ver()[0] != "glibc", reason="no C compiler, or another C library than glibc")
+def test_each_request_for_memory_is_refused_once(tmp_path) -> None:
+    """Whichever of a call's allocations fails: MemoryError, nothing is stored, and the same function is right the next time."""
+    (tmp_path / "faulty.c").write_text(FAULTY, encoding="ascii")
+    library = tmp_path / "faulty.so"
+    subprocess.run([*find_compiler().command, "-O1", "-shared", "-fPIC", str(tmp_path / "faulty.c"), "-o", str(library)], check=True)
+    command = [sys.executable, "-P", "-c", textwrap.dedent(EACH_REFUSED), str(library)]
+    environment = {**os.environ, "LD_PRELOAD": str(library), "TCORE_FLAGS": f"{os.environ['TCORE_FLAGS']},backend=cpu"}
+    found = subprocess.run(command, capture_output=True, text=True, timeout=120, env=environment, check=False)
+    assert found.returncode == 0, found.stderr
+    assert int(found.stdout) > 12

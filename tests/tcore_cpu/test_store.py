@@ -81,6 +81,19 @@ def test_damaged_entries_are_made_again(folder, damage) -> None:
     assert store.find(Unit(SOURCE, 1).key) is not None
 
 
+def test_entries_of_another_version(folder, monkeypatch) -> None:
+    """Two versions of tcore whose kernels call different runtimes share a store, and neither sees what the other wrote."""
+    (ours,) = load_units([Unit(SOURCE, 1)])
+    with monkeypatch.context() as patch:
+        patch.setattr(compiler_module, "RUNTIME_ABI", -1)
+        (theirs,) = load_units([Unit(SOURCE, 1)])
+        assert theirs.compiled
+        assert theirs.path != ours.path
+    (again,) = load_units([Unit(SOURCE, 1)])
+    assert not again.compiled
+    assert again.path == ours.path
+
+
 def test_entries_for_other_cpus_are_left_alone(folder) -> None:
     """An entry that needs a feature which this CPU lacks is not loaded; one that needs less is."""
     (library,) = load_units([Unit(SOURCE, 1)])
@@ -105,6 +118,55 @@ def test_store_that_others_can_write(tmp_path, mode) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert open_store(root) is store
+
+
+@pytest.mark.parametrize(("shared", "above", "fine"), [(0o777, 0o755, False), (0o1777, 0o755, True), (0o755, 0o755, True), (0o777, 0o700, True)])
+def test_store_that_others_can_replace(tmp_path, monkeypatch, shared, above, fine) -> None:
+    """A private folder within one that anyone can write is refused, unless only owners may rename there, or nobody else comes there."""
+    root = tmp_path / "shared" / "own" / "kernels"
+    root.mkdir(parents=True, mode=0o700)
+    root.parent.chmod(0o755)
+    (tmp_path / "shared").chmod(shared)
+    tmp_path.chmod(above)
+    look = Path.stat
+    # the folders above those of the test are as those of a system
+    monkeypatch.setattr(Path, "stat", lambda self, **options: look(Path("/") if self in tmp_path.parents else self, **options))
+    if fine:
+        assert open_store(root).root == root
+        return
+    with pytest.warns(StoreWarning, match=rf"can be replaced by others, who can write {tmp_path / 'shared'}.*cpu\.store"):
+        store = open_store(root)
+    assert root not in (store.root, *store.layers)
+
+
+@pytest.mark.parametrize("what", ["folder", "library"])
+def test_layer_that_others_can_write(folder, tmp_path, monkeypatch, what) -> None:
+    """Neither such a layer nor such a library is used."""
+    (library,) = load_units([Unit(SOURCE, 1)])
+    monkeypatch.setattr(store_module, "_opened", {})
+    upper = tmp_path / "upper"
+    if what == "folder":
+        folder.chmod(0o777)
+        with pytest.warns(StoreWarning, match=f"kernels in {folder} are not used"):
+            store = open_store(upper, [folder])
+    else:
+        library.path.chmod(0o622)
+        store = open_store(upper, [folder])
+    assert store.find(Unit(SOURCE, 1).key) is None
+    folder.chmod(0o700)
+    library.path.chmod(0o600)
+    store_module._opened.clear()
+    assert open_store(upper, [folder]).find(Unit(SOURCE, 1).key) is not None
+
+
+def test_library_of_another_user(folder, monkeypatch) -> None:
+    """A library in the store that somebody else owns is made again."""
+    (library,) = load_units([Unit(SOURCE, 1)])
+    if os.getuid() == 0:
+        os.chown(library.path, 4711, -1)
+    else:
+        monkeypatch.setattr(os, "getuid", lambda: library.path.stat().st_uid + 1)
+    assert Store(folder).find(Unit(SOURCE, 1).key) is None
 
 
 def test_store_that_cannot_be_made(tmp_path) -> None:
@@ -248,7 +310,9 @@ def test_store_that_fails_while_it_is_written(folder, tmp_path, monkeypatch, whe
     if when == "the library is moved":
         monkeypatch.setattr(Store, "put_file", full)
     else:
-        deed = f"rm -rf {folder}; echo no input" if when == "the store is deleted" else f"echo fatal: {os.strerror(errno.ENOSPC)}"
+        # compilers speak the user's language
+        full_disk = f'[ "$LC_ALL" = C ] && echo fatal: {os.strerror(errno.ENOSPC)} || echo Fehler: kein Platz'
+        deed = f"rm -rf {folder}; echo no input" if when == "the store is deleted" else f"({full_disk})"
         script = tmp_path / "cc"
         script.write_text(f'#!/bin/sh\ncase "$TMPDIR" in {folder}*) {deed} >&2; exit 1;; esac\nexec gcc "$@"\n', encoding="utf-8")
         script.chmod(0o755)

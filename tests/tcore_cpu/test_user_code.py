@@ -469,6 +469,71 @@ def test_results_of_another_type_name_the_node(made, says) -> None:
     assert "Apply node that caused the error: Returns" in str(caught.value)
 
 
+@pytest.mark.parametrize("linker", ["c", "cvm", "c|py", "fallback"])
+@pytest.mark.parametrize("value", [np.zeros((2, 2)), None, "text"], ids=["matrix", "None", "text"])
+def test_inputs_that_cannot_be_read_are_named(linker, value, monkeypatch) -> None:
+    """The error of a value that is none of its Type names the variable, its type, what came, and the user's line."""
+    if linker == "fallback":
+        monkeypatch.setattr("tcore_cpu.c_steps.runtime", lambda: None)
+    x, y = tt.dvector("x"), tt.dvector("the_bad_one")
+    f = function([x, y], VectorTimesVector()(x, VectorTimesScalar()(y, tt.constant(2.0)) + 1), mode=Mode({"fallback": "cvm"}.get(linker, linker)))
+    f.trust_input = True
+    given = r"ndarray of dtype float64 and shape \(2, 2\)" if isinstance(value, np.ndarray) else type(value).__name__
+    with pytest.raises((TypeError, ValueError), match=rf"the_bad_one of type TensorType\(float64, vector\) was given {given}\. .*test_user_code.py, line"):
+        f(np.zeros(2), value)
+    assert f(np.ones(2), np.ones(2)).tolist() == [3.0, 3.0]
+
+
+class Picky(Type):
+    """Any object for Python; in C only numbers."""
+
+    def filter(self, value, strict=False, allow_downcast=None):
+        return value
+
+    def c_declare(self, name, sub, check_input=True):
+        return f"double {name};"
+
+    def c_init(self, name, sub):
+        return f"{name} = 0;"
+
+    def c_extract(self, name, sub, check_input=True):
+        return f'if (!PyFloat_Check(py_{name})) {{ PyErr_SetString(PyExc_TypeError, "expected a float"); {sub["fail"]} }} {name} = PyFloat_AsDouble(py_{name});'
+
+    def c_sync(self, name, sub):
+        return f"Py_XDECREF(py_{name}); py_{name} = PyFloat_FromDouble({name});"
+
+    def c_cleanup(self, name, sub):
+        return ""
+
+    def c_code_cache_version(self):
+        return (1,)
+
+
+class Added(Op):
+    """The sum of two picky values, in C."""
+
+    __props__ = ()
+
+    def make_node(self, x, y):
+        return Apply(self, [x, y], [Picky()()])
+
+    def c_code(self, node, name, inputs, outputs, sub):
+        return f"{outputs[0]} = {inputs[0]} + {inputs[1]};"
+
+    def c_code_cache_version(self):
+        return (1,)
+
+
+@pytest.mark.parametrize("linker", ["c", "cvm", "c|py"])
+def test_values_that_c_extract_refuses_are_named(linker) -> None:
+    """Also those of Types with a C side of their own, whose filter lets them pass."""
+    x, y = Picky()("x"), Picky()("y")
+    f = function([x, y], Added()(x, y), mode=Mode(linker))
+    with pytest.raises(TypeError, match="expected a float\nInput y of type .* was given int. It was made at .*test_user_code.py, line"):
+        f(1.0, 2)
+    assert f(1.0, 2.0) == 3.0
+
+
 @pytest.mark.parametrize("fails", ["own code", "a kernel"])
 def test_errors_in_a_block_show_what_the_node_read(fails) -> None:
     """Shapes, strides and scalar values of values that exist in C only, as all linkers show them."""

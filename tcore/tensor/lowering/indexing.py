@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import reduce
 from typing import Any
 
-from tcore.codegen.expr import Axis, Expr, Fn, cast, index_const
+from tcore.codegen.expr import Axis, Const, Expr, Fn, cast, index_const
+from tcore.codegen.functions import apply_function
 from tcore.codegen.lowering import NotLowered, Operand, Target, lowers
-from tcore.codegen.stages import Map, Region, Regions, Scatter, Stage
+from tcore.codegen.stages import Demand, Map, Region, Regions, Scatter, Stage
 from tcore.tensor.advanced_incsubtensor import AdvancedIncSubtensor, AdvancedIncSubtensor1
 from tcore.tensor.advanced_subtensor import AdvancedSubtensor, AdvancedSubtensor1
 from tcore.tensor.incsubtensor import IncSubtensor
@@ -21,19 +23,33 @@ def _bounded(index: Expr, length: Expr) -> Expr:
 
 
 @lowers(AdvancedSubtensor1)
-def lower_advanced_subtensor1(op: Any, out: Target, x: Operand, index: Operand) -> Map:
+def lower_advanced_subtensor1(op: Any, out: Target, x: Operand, index: Operand) -> list[Stage]:
     """``out[i, j] = x[index[i], j]``."""
     axes = out.over((*index.shape, *x.shape[1:]))
     place = _bounded(index[axes[0]], x.shape[0])
-    return Map((out.buffer,), axes, (x[(place, *axes[1:])],))
+    return [*_looked_at(index.shape, x.shape[1:]), Map((out.buffer,), axes, (x[(place, *axes[1:])],))]
+
+
+def _looked_at(made: Sequence[Expr], kept: Sequence[Expr]) -> list[Demand]:
+    """Indices count, too, where the result has no elements for the lengths of other axes: no loop would look at them.
+
+    ``made`` are the lengths of the index arrays, ``kept`` those of the axes that stay.
+    """
+    made, kept = ([n for n in lengths if not isinstance(n, Const)] for lengths in (made, kept))
+    if not kept:
+        return []
+    some = [apply_function("ne", (n, index_const(0)), "bool") for n in kept]
+    none = [apply_function("eq", (n, index_const(0)), "bool") for n in made]
+    fine = reduce(lambda a, b: apply_function("and", (a, b), "bool"), some)
+    return [Demand((reduce(lambda a, b: apply_function("or", (a, b), "bool"), none, fine),), doubtful=True)]
 
 
 @lowers(AdvancedSubtensor)
-def lower_advanced_subtensor(op: Any, out: Target, x: Operand, *entries: Operand) -> Map:
+def lower_advanced_subtensor(op: Any, out: Target, x: Operand, *entries: Operand) -> list[Stage]:
     """``out[a, i, b] = x[a, index[i], b]``, and with several index arrays, which broadcast."""
     plan = _AdvancedIndex(x.shape, entries)
     axes = out.over(plan.lengths)
-    return Map((out.buffer,), axes, (x[plan.place(axes, checked=True)],))
+    return [*_looked_at(plan.made, plan.kept), Map((out.buffer,), axes, (x[plan.place(axes, checked=True)],))]
 
 
 class _AdvancedIndex:
@@ -47,16 +63,16 @@ class _AdvancedIndex:
         together = self.arrays == list(range(self.arrays[0], self.arrays[-1] + 1))
         self.first = self.arrays[0] if together else 0
         self.ndim = max(entries[k].ndim for k in self.arrays)
-        made = [self._made(axis) for axis in range(self.ndim)]
+        self.made = [self._made(axis) for axis in range(self.ndim)]
         self.slices: dict[int, tuple[Expr, int, bool]] = {}
-        kept: list[Expr] = []
+        self.kept: list[Expr] = []
         for axis, length in enumerate(shape):
             if axis in self.arrays:
                 continue
             start, step, count = self._slice(axis, length)
             self.slices[axis] = (start, step, count is length)
-            kept.append(count)
-        self.lengths = [*kept[: self.first], *made, *kept[self.first :]]
+            self.kept.append(count)
+        self.lengths = [*self.kept[: self.first], *self.made, *self.kept[self.first :]]
 
     def _made(self, axis: int) -> Expr:
         """Length of an axis of the broadcast index arrays."""

@@ -110,3 +110,35 @@ def test_a_gradient_that_cannot_be_differentiated_gives_no_direction():
 
     with pytest.raises(ValueError, match="cannot be computed from its gradient: .*nobody wrote it"):
         Rop(Forward()(x), x, y)
+
+
+class FromOne(Op):
+    """``x + s * outer(x[0], x[0])`` without an R_op; the gradient for ``x`` uses that of the output as it is, and its length."""
+
+    __props__ = ()
+
+    def make_node(self, x, s):
+        return Apply(self, [x, s], [x.type()])
+
+    def perform(self, node, inputs, output_storage):
+        output_storage[0][0] = inputs[0] + inputs[1]
+
+    def L_op(self, inputs, outputs, output_grads):
+        (g,) = output_grads
+        return [g, g.sum() + 0 * g.shape[0] + (g - g).sum()]
+
+
+def test_gradient_that_is_the_seed_itself():
+    """An op that hands on the gradient of its output as that of an input: what the other inputs add is not lost."""
+    s, ds, dA = T.dscalar("s"), T.dscalar("ds"), T.dmatrix("dA")
+    moved = function([A, s, dA, ds], Rop(FromOne()(A, s), [A, s], [dA, ds]), on_unused_input="ignore")
+    given = np.arange(6.0).reshape(2, 3)
+    np.testing.assert_array_equal(moved(given, 2.0, given * 10, 5.0), given * 10 + 5)
+
+
+def test_lop_of_expressions_of_each_other():
+    """The sum over all expressions, though one is made from another, or is what is differentiated by."""
+    u = v * 2
+    found = function([v, w], [*Lop([u, u**2], [v, u], [w, w]), *Lop([v, v**3], [v], [w, w])])(np.array([1.0, 3.0]), np.array([5.0, 7.0]))
+    p, q = np.array([1.0, 3.0]), np.array([5.0, 7.0])
+    np.testing.assert_allclose(found, [2 * q + 8 * p * q, q + 4 * p * q, q + 3 * p**2 * q])

@@ -12,10 +12,12 @@ from tcore.graph import Apply, Op, Type
 from tcore.testing import (
     OpCase,
     check_backend,
+    check_debug_mode,
     check_declared_changes,
     check_gradient,
     check_infer_shape,
     check_op,
+    check_r_op,
     check_values,
     same_values,
 )
@@ -59,6 +61,32 @@ class UndeclaredChange(Double):
         output_storage[0][0] = 2 * inputs[0]
 
 
+class WrongDirection(Double):
+    def R_op(self, inputs, eval_points):
+        return [3 * eval_points[0]]
+
+
+class WrongTwice(WrongGradient):
+    """The gradient and the R_op agree with each other, and with nothing else."""
+
+    def R_op(self, inputs, eval_points):
+        return [3 * eval_points[0]]
+
+
+class WrongShapeOfDirection(Double):
+    def R_op(self, inputs, eval_points):
+        return [2 * eval_points[0].sum(keepdims=True)]
+
+
+class AddsToWhatIsThere(Double):
+    """Takes for granted that memory of an output is new."""
+
+    def perform(self, node, inputs, output_storage):
+        if output_storage[0][0] is None or output_storage[0][0].shape != inputs[0].shape:
+            output_storage[0][0] = np.zeros_like(inputs[0])
+        output_storage[0][0] += 2 * inputs[0]
+
+
 class NoValue(Op):
     """Compares by identity although it has no state."""
 
@@ -87,6 +115,11 @@ def test_sound_op_passes(backend):
         (check_infer_shape, WrongShape, r"infer_shape of .* says \(4,\) .* perform gives \(3,\)"),
         (check_declared_changes, UndeclaredView, "is a view of input 0, undeclared"),
         (check_declared_changes, UndeclaredChange, "changes its input 0 and does not declare it"),
+        (check_r_op, WrongDirection, "WrongDirection, in a direction of input 0: R_op is not the transpose of the gradient"),
+        (check_r_op, WrongTwice, "WrongTwice, in a direction of input 0: output 0 against finite differences"),
+        (check_r_op, WrongShapeOfDirection, r"the derivative of output 0 has shape \(1,\), the output \(3,\)"),
+        (check_debug_mode, UndeclaredChange, "input 0"),
+        (check_debug_mode, AddsToWhatIsThere, "AddsToWhatIsThere.* gave"),
         (check_values, NoValue, "built twice is not equal to itself"),
     ],
 )
