@@ -46,7 +46,7 @@ def test_debugprint_of_logistic_regression_L4698_L4700():
         "InplaceDimShuffle{x}", "TensorConstant{0.5}",
     ]  # fmt: skip
     assert "".join(ids) == "ABCDEFDGHIJKLMNOP"
-    leaves = [line for line in text.splitlines() if "\'\'" not in line]
+    leaves = [line for line in text.splitlines() if "''" not in line]
     assert [line.strip(" |") for line in leaves] == [
         "TensorConstant{1} [id D]", "TensorConstant{1} [id D]", "x [id K]", "w [id L]", "b [id N]", "TensorConstant{0.5} [id P]"
     ]  # fmt: skip

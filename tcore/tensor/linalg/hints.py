@@ -69,7 +69,7 @@ class Hint(Op):
 
 
 class HintsFeature(Feature):
-    """What is known of the variables of a graph, from its :class:`Hint` nodes and from what follows of them.
+    """What is known of the variables of a graph, from its :class:`Hint` nodes, from ``variable.tag.hints``, and from what follows of them.
 
     Attributes
     ----------
@@ -83,6 +83,8 @@ class HintsFeature(Feature):
         if hasattr(fgraph, "hints_feature"):
             raise AlreadyThere("the graph has a HintsFeature")
         fgraph.hints_feature = self  # type: ignore[attr-defined]
+        for variable in fgraph.inputs:
+            self.add(variable, _tagged(variable))
         for node in fgraph.toposort():
             self.on_import(fgraph, node, "on_attach")
 
@@ -91,6 +93,8 @@ class HintsFeature(Feature):
         self.hints.clear()
 
     def on_import(self, fgraph: FunctionGraph, node: Apply, reason: Any) -> None:
+        for variable in node.outputs:
+            self.add(variable, _tagged(variable))
         if isinstance(node.op, Hint):
             self.add(node.inputs[0], dict(node.op.hints))
             self.add(node.outputs[0], self.hints.get(node.inputs[0], {}))
@@ -109,6 +113,11 @@ class HintsFeature(Feature):
         """Note facts; of two that contradict the newer one stays."""
         if facts:
             self.hints.setdefault(variable, {}).update(facts)
+
+
+def _tagged(variable: Variable) -> dict[str, Any]:
+    """What a user noted in the tag of a variable."""
+    return getattr(variable.tag, "hints", None) or {}
 
 
 def is_transpose(node: Apply) -> bool:
