@@ -38,6 +38,7 @@ class RefKind(IntEnum):
     ROW = 3
     CELL = 4
     TILE = 5
+    SPREAD = 6
 
 
 class KernelOrder(IntEnum):
@@ -46,6 +47,7 @@ class KernelOrder(IntEnum):
     ANY = 0
     SERIAL = 1
     PARTS = 2
+    PREFIX = 3
 
 
 class ReduceOp(IntEnum):
@@ -89,6 +91,8 @@ class Instruction(IntEnum):
     RELEASE = 21
     FORGET = 22
     LINALG = 23
+    JUMP = 30
+    REPEAT = 31
 
 
 class LinearAlgebra(IntEnum):

@@ -83,6 +83,7 @@ def tcore_optimizations() -> list[RewriteGroup]:
     return [
         RewriteGroup("tensor", load="tcore.tensor.rewrites:GROUP"),
         RewriteGroup("linalg", load="tcore.tensor.rewrites.linalg:GROUP", modules=("tcore.tensor.linalg",)),
+        RewriteGroup("op_from_graph", load="tcore.gradient.op_from_graph_rewrites:GROUP", modules=("tcore.gradient.op_from_graph",)),
         RewriteGroup("compile", load="tcore.compile.rewrites:GROUP"),
         RewriteGroup("scan", load="tcore.scan_module.rewrites:GROUP", modules=("tcore.scan_module",)),
     ]
