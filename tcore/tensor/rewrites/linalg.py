@@ -8,7 +8,7 @@ from tcore.optimizer.rewrite import GlobalRewrite, Rewrite, Stage, rewrite
 from tcore.scalar.arithmetic import Abs
 from tcore.scalar.dtypes import complex_dtypes
 from tcore.scalar.exponential import Log
-from tcore.tensor.dot import Dot
+from tcore.tensor.dot import BatchedDot, Dot
 from tcore.tensor.elemwise import Elemwise
 from tcore.tensor.linalg.cholesky import Cholesky, CholeskyGrad, cholesky
 from tcore.tensor.linalg.determinant import Det, slogdet
@@ -41,19 +41,23 @@ def _inverted(variable: Any) -> Any:
     if inverse.owner is None or not isinstance(inverse.owner.op, MatrixInverse) or not (only_client(variable) and only_client(inverse)):
         return None
     matrix = inverse.owner.inputs[0]
-    return matrix if turned is None else matrix.T
+    return matrix if turned is None else transpose(matrix)
 
 
-@rewrite(*_BOTH, tracks=[Dot])
+@rewrite(*_BOTH, tracks=[Dot, BatchedDot])
 def local_inverse_to_solve(node: Apply) -> Any:
-    """dot(inv(A), b) -> solve(A, b); dot(b, inv(A)) -> solve(A.T, b.T).T: fewer operations, and more exact"""
+    """dot(inv(A), b) -> solve(A, b); dot(b, inv(A)) -> solve(A.T, b.T).T: fewer operations, and more exact; of stacks of matrices alike"""
     left, right = node.inputs
+    if isinstance(node.op, BatchedDot) and not left.type.ndim == right.type.ndim == 3:  # type: ignore[attr-defined]
+        return False
     matrix = _inverted(left)
     if matrix is not None:
         return [fitted(Solve()(matrix, right), node.outputs[0])]
     matrix = _inverted(right)
     if matrix is not None:
-        return [fitted(Solve()(matrix.T, left.T).T, node.outputs[0])]  # type: ignore[attr-defined]
+        turned: Any = left if left.type.ndim == 1 else transpose(left)  # type: ignore[attr-defined]
+        solved: Any = Solve()(transpose(matrix), turned)
+        return [fitted(solved if left.type.ndim == 1 else transpose(solved), node.outputs[0])]  # type: ignore[attr-defined]
     return False
 
 

@@ -67,6 +67,10 @@ def test_stacks_are_solved_alike():
     f = compiled(linalg.solve(linalg.psd(x), b), x, b)
     assert ops(f)[1] == ["lower_triangular", "upper_triangular"]
     np.testing.assert_allclose(f(stack, right), np.linalg.solve(stack, right))
+    for product in (T.matmul(linalg.matrix_inverse(x), b), T.matmul(b.dimshuffle(0, 2, 1), linalg.matrix_inverse(x)).dimshuffle(0, 2, 1)):
+        h = compiled(product, x, b)
+        assert ops(h)[1] == ["general"]
+        np.testing.assert_allclose(h(stack, right), np.linalg.solve(stack, right))
     g = compiled(linalg.solve(linalg.cholesky(x), b), x, b)
     assert ops(g)[1] == ["lower_triangular"]
     np.testing.assert_allclose(g(stack, right), np.linalg.solve(np.linalg.cholesky(stack), right))
