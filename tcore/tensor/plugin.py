@@ -27,7 +27,7 @@ _OPS = {
     "io.mpi": ("MPIRecv", "MPIRecvWait", "MPISend", "MPISendWait"),
     "join": ("Join", "MakeVector", "Split"),
     "linalg.cholesky": ("Cholesky", "CholeskyGrad"),
-    "linalg.determinant": ("Det",),
+    "linalg.determinant": ("Det", "SLogDet"),
     "linalg.eigen": ("Eig", "Eigh", "EighGrad", "Eigvalsh", "EigvalshGrad"),
     "linalg.exponential": ("Expm", "ExpmGrad"),
     "linalg.factorizations": ("QRFull", "QRIncomplete", "SVD"),

@@ -48,11 +48,13 @@ _STATEMENTS: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
     ("lowering", "a product of matrices is no loop worth generating: BLAS computes it, and on devices a kernel in blocks", "tensor.dot", ("Dot",)),
     ("lowering", "a BLAS product for each item, by NumPy", "tensor.dot", ("BatchedDot",)),
     ("lowering", "scipy.fft, with its threads", "tensor.fft", ("InverseRealFFT", "RealFFT")),
-    *(("lowering", "LAPACK through SciPy: runs in Python on every backend", f"tensor.linalg.{file}", names) for file, names in (
-        ("cholesky", ("Cholesky", "CholeskyGrad")), ("determinant", ("Det",)), ("eigen", ("Eig", "Eigh", "EighGrad", "Eigvalsh", "EigvalshGrad")),
-        ("exponential", ("Expm", "ExpmGrad")), ("factorizations", ("QRFull", "QRIncomplete", "SVD")),
-        ("inverse", ("MatrixInverse", "MatrixPinv", "TensorInv")), ("solve", ("Solve", "TensorSolve")),
+    *(("lowering", "LAPACK, no loop of ours: the CPU calls it by address, device arrays come to the host for it", f"tensor.linalg.{file}", names) for file, names in (
+        ("cholesky", ("Cholesky",)), ("determinant", ("Det", "SLogDet")), ("eigen", ("Eig", "Eigh", "Eigvalsh")), ("exponential", ("Expm", "ExpmGrad")),
+        ("factorizations", ("QRFull", "QRIncomplete", "SVD")), ("inverse", ("MatrixInverse", "MatrixPinv")), ("solve", ("Solve",)),
     )),
+    *(("lowering", "other ops of linear algebra, which have native forms, take its place where a graph is optimized", f"tensor.linalg.{file}", names)
+      for file, names in (("cholesky", ("CholeskyGrad",)), ("eigen", ("EighGrad", "EigvalshGrad")), ("inverse", ("TensorInv",)))),
+    ("lowering", "NumPy's, which moves axes and checks that the lengths fit", "tensor.linalg.solve", ("TensorSolve",)),
     ("grad", "is itself a gradient, as one numeric op; the gradient of the first op built of symbolic ops has further ones", "tensor.linalg.cholesky", ("CholeskyGrad",)),
     ("grad", "is itself a gradient, as one numeric op", "tensor.linalg.eigen", ("EighGrad",)),
     ("lowering", "NumPy's sort, which is no loop over elements", "tensor.sorting", ("ArgSortOp", "SortOp")),

@@ -82,9 +82,9 @@ case(
 case(
     "inverses, determinants, exponentials and solutions",
     lambda x, a, b: [linalg.matrix_inverse(a), linalg.pinv(x), linalg.tensorinv(a, 1), linalg.det(a), linalg.expm(a / 4), linalg.Solve()(a, b),
-                     linalg.Solve("lower_triangular")(a, b), linalg.tensorsolve(a, b[:, 0])],
+                     linalg.Solve("lower_triangular")(a, b), linalg.tensorsolve(a, b[:, 0]), *linalg.slogdet(a)],
     lambda x, a, b: [np.linalg.inv(a), np.linalg.pinv(x), np.linalg.tensorinv(a, 1), np.linalg.det(a), scipy.linalg.expm(a / 4), np.linalg.solve(a, b),
-                     scipy.linalg.solve_triangular(a, b, lower=True), np.linalg.tensorsolve(a, b[:, 0])],
+                     scipy.linalg.solve_triangular(a, b, lower=True), np.linalg.tensorsolve(a, b[:, 0]), *np.linalg.slogdet(a)],
     MATRIX, SQUARE, MATRIX[:3, :2],
 )  # fmt: skip
 case(
