@@ -118,6 +118,7 @@ class BorderBuilder(Builder):
             "}",
             "for (tc_i64 k = 0; k < count; k++) {",
             "const tc_i64 i = chosen[k];",
+            "(void)i;",  # what is stored may be the same everywhere
             f"{c_type} *const at = &TC_AT({c_type}, {base}, places[k]);",
             *stores("*at"),
             "}",
@@ -153,6 +154,39 @@ class BorderBuilder(Builder):
         ]
 
     def prefix(self, stage: Prefix) -> KernelPlan:
+        """A step for a tile of the other axes, and a walk along the ordered axis: the driver takes what suits the memory."""
+        # functions that round differently in vectors would show which one it was
+        if not any(map(self.printer.has_vector_form, flatten([*stage.initial, *stage.step]))):
+            self._across(stage)
+        self._along(stage)
+        return self.plan(cost(stage.step), order=KernelOrder.PREFIX)
+
+    def _across(self, stage: Prefix) -> None:
+        """One step, the state in a tile that stays from step to step."""
+        current = self.at(0, [])
+        names: dict[Expr, str] = {}
+        guarded = guarded_loads([*stage.initial, *stage.step])
+
+        def statements(roots: Sequence[Expr]) -> list[str]:
+            current.roots[:] = roots
+            return self.printer.statements(current.flat(guarded), lambda e: current.leaf(e, guarded, names), names)
+
+        lines = statements(stage.initial)
+        first = f"{self._axis_text(current, stage.ordered)} == 0"
+        states = [current.ref(RefKind.TILE, k, param.dtype, 2) for k, param in enumerate(stage.carried)]
+        for k, (param, initial, state) in enumerate(zip(stage.carried, stage.initial, states, strict=True)):
+            assert isinstance(param, Param)
+            self.params[param.name] = f"state{k}"
+            lines.append(f"const {self.printer.type(param.dtype)} state{k} = {first} ? {names[initial]} : {state};")
+        lines += statements(stage.step)
+        lines += [f"{state} = {names[value]};" for state, value in zip(states, stage.step, strict=True)]
+        for buffer, value in zip(stage.outputs, stage.step, strict=False):
+            lines.append(f"{current.ref(RefKind.ARRAY, self.target(buffer, stage.axes), buffer.dtype, 1)} = {names[value]};")
+        body = self.printer.body(current.pointers, lines, lanes=False, simd=current.simd)
+        self.current = None
+        self.phases.append(Phase(body, 0, False, tuple(current.refs), ()))
+
+    def _along(self, stage: Prefix) -> None:
         """One element of the other axes at a time; the body walks along the ordered axis."""
         self.local_axes[stage.ordered] = "t"
         current = self.at(0, [])
@@ -190,7 +224,6 @@ class BorderBuilder(Builder):
         body = self.printer.body(current.pointers, lines, lanes=False, simd=False)
         self.current = None
         self.phases.append(Phase(body, 0, False, tuple(current.refs), ()))
-        return self.plan(100 * (1 + cost(stage.step)), reduced=False)
 
     def _axis_text(self, current: Pass, axis: Axis) -> str:
         return current.leaf(axis, frozenset(), {}) or ""

@@ -32,6 +32,7 @@ class RefKind(IntEnum):
     ROW = 3
     CELL = 4
     TILE = 5
+    SPREAD = 6
 
 
 class KernelOrder(IntEnum):
@@ -40,6 +41,7 @@ class KernelOrder(IntEnum):
     ANY = 0
     SERIAL = 1
     PARTS = 2
+    PREFIX = 3
 
 
 class ReduceOp(IntEnum):
@@ -82,6 +84,8 @@ class Instruction(IntEnum):
     STORE = 20
     RELEASE = 21
     FORGET = 22
+    JUMP = 30
+    REPEAT = 31
 
 
 class IntegerFunction(IntEnum):

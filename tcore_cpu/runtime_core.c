@@ -20,6 +20,7 @@
 #include "native/map.h"
 #include "native/rows.h"
 #include "native/lanes.h"
+#include "native/prefixes.h"
 #include "native/kernels.h"
 #include "native/vectors.h"
 #include "native/products.h"

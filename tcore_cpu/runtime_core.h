@@ -45,7 +45,8 @@ enum tc_ref_kind {
     TC_REF_BASE = 2,   /* pointer to the first element; the body indexes by itself */
     TC_REF_ROW = 3,    /* scratch as long as a row; index: number of the scratch row */
     TC_REF_CELL = 4,   /* result of a reduction; index: number of the cell */
-    TC_REF_TILE = 5    /* tile that only this phase's reductions read */
+    TC_REF_TILE = 5,   /* tile that only this phase's reductions read, or that stays from step to step of a prefix */
+    TC_REF_SPREAD = 6  /* result of a reduction, read once per element: lanes have one each, a row has one for all; index: the cell */
 };
 
 typedef struct {
@@ -63,7 +64,8 @@ enum tc_reduce_op {
 enum tc_order {
     TC_ORDER_ANY = 0,
     TC_ORDER_SERIAL = 1, /* in index order */
-    TC_ORDER_PARTS = 2   /* in index order for each part of the results, which bodies tell apart */
+    TC_ORDER_PARTS = 2,  /* in index order for each part of the results, which bodies tell apart */
+    TC_ORDER_PREFIX = 3  /* in index order along the reduced axis; see native/prefixes.h */
 };
 
 /* One reduction of a phase: reads ref `value` (and ref `position` for argmin, argmax), leaves its
@@ -256,7 +258,10 @@ enum tc_instruction {
     TC_OP_STRIDE = 19,   /* r slot axis */
     TC_OP_STORE = 20,    /* slot n (register)*n    into a contiguous int64 array */
     TC_OP_RELEASE = 21,  /* buffer                 nobody reads it any more: large memory goes back */
-    TC_OP_FORGET = 22    /* slot                   the same for an array of the host */
+    TC_OP_FORGET = 22,   /* slot                   the same for an array of the host */
+    TC_OP_JUMP = 30,     /* r offset               goes on at `offset` from here where the register is 0 */
+    TC_OP_REPEAT = 31    /* r end stop offset      counts r, and goes back to `offset` from here while it is below `end`
+                            and register stop (-1: none) is 0 */
 };
 
 enum tc_function {

@@ -4,6 +4,7 @@
  *
  *   map    no reduced axis: tiles of the merged domain
  *   rows   reduced axes are walked for one kept index at a time (row programs, sums over inner axes)
+ *   prefix the reduced axis is an ordered one: tiles of kept indices take step after step, or walk along it
  *   lanes  the kept axis is innermost in memory: a tile of kept indices accumulates row after row
  */
 
@@ -24,8 +25,8 @@ typedef struct {
     int64_t tiles;    /* map: how many there are */
     int64_t part, parts; /* map: which part of the results is made */
     atomic_int failed;
-    /* One row in parallel: the phase in progress and the values of its blocks. */
-    const tc_phase *phase;
+    const tc_phase *phase; /* the phase in progress */
+    /* One row in parallel: the values of its blocks. */
     int64_t row_at;
     char *cells;
     char *rows;
@@ -52,7 +53,7 @@ static size_t tc_phase_scratch(const tc_job *job, const tc_phase *phase)
 {
     size_t bytes = 0;
     for (int r = 0; r < phase->nrefs; r++)
-        if (phase->refs[r].kind == TC_REF_ARRAY || phase->refs[r].kind == TC_REF_TILE)
+        if (phase->refs[r].kind == TC_REF_ARRAY || phase->refs[r].kind == TC_REF_TILE || phase->refs[r].kind == TC_REF_SPREAD)
             bytes += tc_tile_bytes(job, &phase->refs[r]);
     return bytes;
 }
@@ -152,6 +153,7 @@ static void tc_fetch(const tc_job *job, const tc_phase *phase, const tc_loop *lo
             break;
         }
         case TC_REF_TILE:
+        case TC_REF_SPREAD:
             tile[r] = 1;
             ptr[r] = scratch;
             scratch += tc_tile_bytes(job, ref);

@@ -40,7 +40,7 @@ static void tc_plan_loop(tc_loop *loop, const tc_kernel *k, const tc_launch *l, 
         int at = nd;
         order[nd] = d;
         /* Insertion keeps the given order where operands do not object. */
-        while (k->order == TC_ORDER_ANY && at > 0 && tc_votes(k, column[at], column[at - 1]) > 0) {
+        while ((k->order == TC_ORDER_ANY || k->order == TC_ORDER_PREFIX) && at > 0 && tc_votes(k, column[at], column[at - 1]) > 0) {
             int64_t swap[TC_MAXREFS];
             memcpy(swap, column[at], sizeof(int64_t) * (size_t)np);
             memcpy(column[at], column[at - 1], sizeof(int64_t) * (size_t)np);

@@ -7,14 +7,14 @@
 
 static void tc_map_linear(tc_job *job, int64_t begin, int64_t end, char *scratch)
 {
-    const tc_phase *phase = &job->kernel->phases[0];
+    const tc_phase *phase = job->phase;
     const tc_params params = {job->launch->ints, job->launch->error, job->part, job->parts};
     void *ptr[TC_MAXREFS];
     uint8_t tile[TC_MAXREFS];
     for (int64_t t = begin; t < end; t++) {
-        int64_t start = t * TC_TILE, n = job->kept.total - start;
+        int64_t start = t * job->tile, n = job->kept.total - start;
         char *free_ = scratch;
-        n = n < TC_TILE ? n : TC_TILE;
+        n = n < job->tile ? n : job->tile;
         for (int r = 0; r < phase->nrefs; r++) {
             const tc_ref *ref = &phase->refs[r];
             tile[r] = ref->kind == TC_REF_ARRAY;
@@ -37,7 +37,7 @@ static void tc_map_linear(tc_job *job, int64_t begin, int64_t end, char *scratch
 
 static void tc_map_runs(tc_job *job, int64_t begin, int64_t end, char *scratch)
 {
-    const tc_phase *phase = &job->kernel->phases[0];
+    const tc_phase *phase = job->phase;
     const tc_params params = {job->launch->ints, job->launch->error, job->part, job->parts};
     const tc_loop *loop = &job->kept;
     int64_t inner = tc_inner(loop), run = -1;
@@ -53,8 +53,8 @@ static void tc_map_runs(tc_job *job, int64_t begin, int64_t end, char *scratch)
                     base[r] = job->launch->data[p] + tc_run_offset(loop, p, run);
                 }
         }
-        int64_t at = t % job->per_run * TC_TILE;
-        int64_t n = inner - at < TC_TILE ? inner - at : TC_TILE;
+        int64_t at = t % job->per_run * job->tile;
+        int64_t n = inner - at < job->tile ? inner - at : job->tile;
         tc_fetch(job, phase, loop, base, at, n, scratch, ptr, tile, packed);
         tc_call_body(phase, n, ptr, tile, &params);
         tc_store_packed(phase, loop, base, at, n, ptr, packed);
@@ -96,7 +96,8 @@ static void tc_run_map(tc_job *job)
     int64_t inner = tc_inner(&job->kept), elements = job->kept.total;
     job->linear = job->kept.nd > 1 && inner < TC_SHORT;
     job->per_run = (inner + TC_TILE - 1) / TC_TILE;
-    job->span = TC_TILE;
+    job->phase = &job->kernel->phases[0];
+    job->span = job->tile = TC_TILE;
     job->streamed = job->linear ? 0 : tc_streamed(job, &job->kept, elements);
     job->tiles = job->linear ? (elements + TC_TILE - 1) / TC_TILE : elements / inner * job->per_run;
     int64_t grain = tc_grain_of(job->kernel, elements / job->tiles);
