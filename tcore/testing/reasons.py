@@ -21,6 +21,8 @@ _STATEMENTS: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
     ("lowering", "a view that changes the gradient only: optimization takes it out", "gradient.shaping",
      ("ConsiderConstant", "DisconnectedGrad", "GradClip", "GradScale", "UndefinedGrad")),
     ("lowering", "a loop over whole graphs: each iteration is a function of its own, whose nodes are lowered", "gradient.rows", ("Rows",)),
+    ("lowering", "a whole graph, compiled as a function of its own; inline=True puts it where the op is, so that its nodes are lowered",
+     "gradient.op_from_graph", ("OpFromGraph",)),
     ("infer_shape", "the op of one item decides, whose lengths only a run tells", "tensor.vectorizing.loop", ("EachItem",)),
     ("lowering", "a loop over items for an op that has no form for a batch: each is a call of a function of that op", "tensor.vectorizing.loop", ("EachItem",)),
     ("lowering", "stops in Python's debugger", "printing.breakpoint", ("PdbBreakpoint",)),
