@@ -28,7 +28,12 @@ def is_lazy(node: Any) -> bool:
 
 def wants_blas(nodes: Sequence[Any]) -> bool:
     """Whether any of the nodes may call BLAS."""
-    return any(type(node.op).__module__ in _BLAS_MODULES for node in nodes)
+    waiting = list(nodes)
+    for node in waiting:  # grows on the way
+        if type(node.op).__module__ in _BLAS_MODULES:
+            return True
+        waiting += getattr(getattr(node.op, "fgraph", None), "apply_nodes", ())
+    return False
 
 
 def ran_by(node: Apply, linked: Linked) -> str:

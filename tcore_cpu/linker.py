@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from tcore.graph import Apply, Variable
     from tcore.link.container import Cell, StorageMap
     from tcore.link.memory import Stay
+    from tcore_cpu.lazy_linker import LazyPrograms
     from tcore_cpu.node_linker import NativeVM
 
 __all__ = ["CvmLinker"]
@@ -58,7 +59,7 @@ class CvmLinker(CpuLinker):
         self.lazy = lazy
         self._linked: Linked | None = None
         self._units: Sequence[Unit] = ()
-        self._machine: NativeVM | None = None
+        self._machine: NativeVM | LazyPrograms | None = None
         #: positions of outputs -> the program that computes nothing else
         self._partials: dict[tuple[int, ...], Linked] = {}
         #: what a pickle told of the program, until it is made
@@ -100,10 +101,7 @@ class CvmLinker(CpuLinker):
         if self._by_node():
             with self._lock:
                 if self._machine is None:
-                    from tcore_cpu.node_linker import NativeVM  # and with it all that lowers and prints
-
-                    machine = NativeVM(self.allow_gc, self.lazy, self.schedule)
-                    self._machine = machine.accept(fgraph, self.no_recycling, self.profile)
+                    self._machine = self._make_machine(fgraph)
                 return self._machine.make_thunk(input_storage, output_storage, storage_map)  # type: ignore[no-any-return]
         order = self.order()
         inputs, outputs, storage_map = map_storage(fgraph, order, input_storage, output_storage, storage_map)
@@ -115,6 +113,20 @@ class CvmLinker(CpuLinker):
             [Container(variable, cell) for variable, cell in zip(fgraph.inputs, inputs, strict=True)],
             [Container(variable, cell, readonly=True) for variable, cell in zip(fgraph.outputs, outputs, strict=True)],
         )
+
+    def _make_machine(self, fgraph: Any) -> NativeVM | LazyPrograms:
+        """What runs nodes as they are needed: programs of several, where nobody looks at single nodes and their values."""
+        from tcore_cpu.lazy_linker import LazyPrograms  # and with it all that lowers and prints
+        from tcore_cpu.node_linker import NativeVM
+
+        order = self.order()
+        if self.allow_gc and self.granularity != "node" and self.profile is None and any(map(is_lazy, order)):
+            regions = LazyPrograms.serves(fgraph, order)
+            if regions is not None:
+                programs = LazyPrograms(self.allow_gc, self.schedule).accept(fgraph, self.no_recycling)
+                programs.compile(regions)
+                return programs
+        return NativeVM(self.allow_gc, self.lazy, self.schedule).accept(fgraph, self.no_recycling, self.profile)
 
     def _compiled(self, fgraph: Any, order: Sequence[Apply]) -> Linked:
         """The program, compiled once: it owns a frame for each call in progress."""

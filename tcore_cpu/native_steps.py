@@ -6,6 +6,7 @@ for a form that it does not know.
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 from tcore.graph import Constant
@@ -48,6 +49,11 @@ def native_steps(*, blas: bool) -> dict[type, NativeStep]:
         TensorFromScalar: _copy,
         ViewOp: _whole,
     }
+    if "tcore.scan_module.op" in sys.modules:
+        from tcore.scan_module.op import Scan
+        from tcore_cpu.loops import loop_step  # what lowers and prints, once more
+
+        steps[Scan] = loop_step
     if blas:
         steps |= {Dot: _dot, Dot22: _dot22, Dot22Scalar: _dot22scalar, Gemm: _gemm, Gemv: _gemv, Ger: _ger}
     return steps

@@ -92,7 +92,7 @@ class NativeNodes(CpuLinker, LocalLinker):
                 continue
             operands = [v for v in dict.fromkeys(node.inputs) if not isinstance(v, Constant)]
             draft = build(operands, [node], node.outputs, table, printer, native, granularity="node")
-            if not draft.steps:
+            if all(step.spare for step in draft.steps):
                 drafts[node] = draft
             elif brings_c_code(node):
                 own.append(node)

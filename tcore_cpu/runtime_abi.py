@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from enum import IntEnum
 
-__all__ = ["DTYPES", "MAX_CELLS", "MAX_DIMS", "MAX_REFS", "RUNTIME_ABI", "Event", "Failure", "Instruction", "IntegerFunction", "ReduceOp", "RefKind"]
+__all__ = ["DTYPES", "MAX_CELLS", "MAX_DIMS", "MAX_REFS", "RUNTIME_ABI", "Event", "Failure", "Instruction", "IntegerFunction", "KernelOrder", "ReduceOp", "RefKind"]
 
-RUNTIME_ABI = 2
+RUNTIME_ABI = 3
 """``TC_ABI``: part of the keys of the kernel store."""
 
 TILE = 512
@@ -32,6 +32,16 @@ class RefKind(IntEnum):
     ROW = 3
     CELL = 4
     TILE = 5
+    SPREAD = 6
+
+
+class KernelOrder(IntEnum):
+    """In which order a kernel takes its elements."""
+
+    ANY = 0
+    SERIAL = 1
+    PARTS = 2
+    PREFIX = 3
 
 
 class ReduceOp(IntEnum):
@@ -74,6 +84,8 @@ class Instruction(IntEnum):
     STORE = 20
     RELEASE = 21
     FORGET = 22
+    JUMP = 30
+    REPEAT = 31
 
 
 class IntegerFunction(IntEnum):

@@ -10,7 +10,7 @@
 #include <stddef.h>
 
 /* Raised whenever kernels compiled for an older runtime must not be loaded any more. */
-#define TC_ABI 2
+#define TC_ABI 3
 
 /* Elements in one call of a tile body; also the size of scratch tiles. */
 #define TC_TILE 512
@@ -27,10 +27,13 @@
 
 /* TC_INTERFACE begin */
 
-/* What a body gets beside its pointers: integers (strides, lengths) and the error word. */
+/* What a body gets beside its pointers: integers (strides, lengths), the error word, and which part of the results it is to make:
+ * number `part` of `parts`. Bodies whose kernel is not cut into parts look at neither. */
 typedef struct {
     const int64_t *ints;
     int64_t *error;
+    int64_t part;
+    int64_t parts;
 } tc_params;
 
 typedef void (*tc_body)(int64_t n, void *const *ptr, const tc_params *params);
@@ -42,7 +45,8 @@ enum tc_ref_kind {
     TC_REF_BASE = 2,   /* pointer to the first element; the body indexes by itself */
     TC_REF_ROW = 3,    /* scratch as long as a row; index: number of the scratch row */
     TC_REF_CELL = 4,   /* result of a reduction; index: number of the cell */
-    TC_REF_TILE = 5    /* tile that only this phase's reductions read */
+    TC_REF_TILE = 5,   /* tile that only this phase's reductions read, or that stays from step to step of a prefix */
+    TC_REF_SPREAD = 6  /* result of a reduction, read once per element: lanes have one each, a row has one for all; index: the cell */
 };
 
 typedef struct {
@@ -55,6 +59,13 @@ typedef struct {
 enum tc_reduce_op {
     TC_SUM = 0, TC_PROD = 1, TC_MIN = 2, TC_MAX = 3, TC_ARGMIN = 4, TC_ARGMAX = 5,
     TC_AND = 6, TC_OR = 7, TC_XOR = 8
+};
+
+enum tc_order {
+    TC_ORDER_ANY = 0,
+    TC_ORDER_SERIAL = 1, /* in index order */
+    TC_ORDER_PARTS = 2,  /* in index order for each part of the results, which bodies tell apart */
+    TC_ORDER_PREFIX = 3  /* in index order along the reduced axis; see native/prefixes.h */
 };
 
 /* One reduction of a phase: reads ref `value` (and ref `position` for argmin, argmax), leaves its
@@ -91,8 +102,7 @@ typedef struct {
     int32_t noperands;
     int32_t nphases;
     int32_t nrows;   /* scratch rows */
-    int32_t serial;  /* 1: one thread, in index order */
-    int32_t ordered; /* 1: axes keep their order (scatter) */
+    int32_t order;   /* see tc_order */
     int32_t cost;    /* estimated picoseconds per element */
     const tc_operand *operands;
     const tc_phase *phases;
@@ -248,7 +258,10 @@ enum tc_instruction {
     TC_OP_STRIDE = 19,   /* r slot axis */
     TC_OP_STORE = 20,    /* slot n (register)*n    into a contiguous int64 array */
     TC_OP_RELEASE = 21,  /* buffer                 nobody reads it any more: large memory goes back */
-    TC_OP_FORGET = 22    /* slot                   the same for an array of the host */
+    TC_OP_FORGET = 22,   /* slot                   the same for an array of the host */
+    TC_OP_JUMP = 30,     /* r offset               goes on at `offset` from here where the register is 0 */
+    TC_OP_REPEAT = 31    /* r end stop offset      counts r, and goes back to `offset` from here while it is below `end`
+                            and register stop (-1: none) is 0 */
 };
 
 enum tc_function {

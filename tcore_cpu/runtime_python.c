@@ -365,6 +365,7 @@ static PyObject *program_call(PyObject *self, PyObject *const *args, size_t narg
 #include "native/python_loop.h"
 #include "native/python_types.h"
 #include "native/python_steps.h"
+#include "native/machine.h"
 
 /* ---- module ---------------------------------------------------------------------------------- */
 
@@ -476,9 +477,13 @@ static int module_exec(PyObject *module)
     PyObject *step = PyType_FromModuleAndSpec(module, &cstep_spec, NULL);
     if (!step || PyModule_AddObjectRef(module, "CStep", step) < 0)
         return -1;
+    PyObject *machine = PyType_FromModuleAndSpec(module, &machine_spec, NULL);
+    if (!machine || PyModule_AddObjectRef(module, "Machine", machine) < 0)
+        return -1;
     Py_DECREF(program);
     Py_DECREF(entry);
     Py_DECREF(step);
+    Py_DECREF(machine);
     return PyModule_AddIntConstant(module, "ABI", TC_ABI) < 0 ||
                    PyModule_AddStringConstant(module, "SOURCE_HASH", TC_SOURCE_HASH) < 0
                ? -1

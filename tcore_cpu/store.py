@@ -264,11 +264,13 @@ class Store:
     def sweep(self, older_than: float = 3600.0) -> None:
         """Remove what processes left behind that were killed while they compiled: private folders and files, and libraries
         without a record, all older than ``older_than`` seconds (others may be at work on younger ones). Remove entries, too,
-        that have counted as absent for a week.
+        that have counted as absent for a week, and the sources of modules that are gone.
         """
         latest = time.time() - older_than
         forgotten = config.cmodule.age_thresh_use + _WEEK
-        with contextlib.suppress(OSError), os.scandir(self.root) as entries:
+        with contextlib.suppress(OSError), os.scandir(self.root) as found:
+            entries = list(found)
+            modules = {entry.name.partition("-")[0] for entry in entries if entry.name.endswith(".so")}
             for entry in entries:
                 private = entry.name.startswith((".work-", ".tmp-"))
                 with contextlib.suppress(OSError):  # another process may sweep, too
@@ -281,6 +283,7 @@ class Store:
                         Path(entry.path).unlink()
                         continue
                     orphan = entry.name.endswith(".so") and not record.exists()
+                    orphan |= entry.name.endswith(".cpp") and entry.name.removesuffix(".cpp") not in modules
                     if not (private or orphan) or entry.stat(follow_symlinks=False).st_mtime > latest:
                         continue
                     if entry.is_dir(follow_symlinks=False):

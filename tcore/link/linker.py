@@ -314,7 +314,7 @@ class WrapLinker(Linker):
             raise RuntimeError("linkers run side by side must take the nodes in the same order")
         groups = list(zip(*(program[3] for program in made), strict=True))
         steps = [
-            _wrapped_step(self.wrapper, position, node, thunks)
+            _wrapped_step(self.wrapper, position, node, thunks, [program[0].compute_map[v] for program in made for v in node.outputs])
             for position, (node, thunks) in enumerate(zip(order, groups, strict=True))
         ]
         first = made[0][0]
@@ -339,9 +339,13 @@ class WrapLinker(Linker):
         return run, made[0][1], made[0][2]
 
 
-def _wrapped_step(wrapper: Callable[..., Any], position: int, node: Apply, thunks: Sequence[Any]) -> Callable[[], Any]:
+def _wrapped_step(
+    wrapper: Callable[..., Any], position: int, node: Apply, thunks: Sequence[Any], flags: Sequence[list[int]]
+) -> Callable[[], Any]:
     def step() -> None:
         wrapper(position, node, *thunks)
+        for flag in flags:  # the wrapper may have computed without the thunks, and lazy ones ask
+            flag[0] = True
 
     step.inputs = thunks[0].inputs  # type: ignore[attr-defined]
     step.outputs = thunks[0].outputs  # type: ignore[attr-defined]

@@ -19,6 +19,7 @@ _OPS = {
     "elemwise": ("Elemwise",),
     "extremes": ("Argmax", "Argmin", "MaxAndArgmax"),
     "fft": ("InverseRealFFT", "RealFFT"),
+    "ifelse": ("IfElse",),
     "incsubtensor": ("IncSubtensor",),
     "index_tricks": ("RavelMultiIndex", "UnravelIndex"),
     "indexing": ("MaskIndices",),
@@ -49,6 +50,7 @@ _OPS = {
     "sorting": ("ArgSortOp", "SortOp"),
     "subtensor": ("Subtensor",),
     "type_other": ("MakeSlice",),
+    "vectorizing.loop": ("EachItem",),
 }
 
 
@@ -82,6 +84,7 @@ def tcore_optimizations() -> list[RewriteGroup]:
     return [
         RewriteGroup("tensor", load="tcore.tensor.rewrites:GROUP"),
         RewriteGroup("linalg", load="tcore.tensor.rewrites.linalg:GROUP", modules=("tcore.tensor.linalg",)),
+        RewriteGroup("op_from_graph", load="tcore.gradient.op_from_graph_rewrites:GROUP", modules=("tcore.gradient.op_from_graph",)),
         RewriteGroup("compile", load="tcore.compile.rewrites:GROUP"),
         RewriteGroup("scan", load="tcore.scan_module.rewrites:GROUP", modules=("tcore.scan_module",)),
     ]

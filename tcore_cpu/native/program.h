@@ -6,6 +6,8 @@
 
 /* Nanoseconds of work from which releasing the host's lock pays. */
 #define TC_LONG_NS 50000
+/* Rounds of a loop after which it asks. */
+#define TC_ROUNDS 64
 
 static int tc_fail(tc_frame *f, int64_t code, int64_t apply, int64_t operand, int64_t axis, int64_t left, int64_t right)
 {
@@ -358,6 +360,18 @@ static int tc_step_blas(tc_frame *f, int64_t instruction, const int64_t *c)
     return code ? tc_fail(f, code, -1, c[0], 0, 0, 0) : TC_DONE;
 }
 
+/* Between the rounds of a loop, each of which may be short: lets the host do something else, and asks whether to stop. */
+static int tc_ends_loop(tc_frame *f)
+{
+    if (!f->on_poll)
+        return 0;
+    if (f->on_long)
+        f->on_long(f->host);
+    if (f->polled == 0)
+        f->polled = tc_seconds();
+    return tc_ask(f);
+}
+
 int tc_frame_run(tc_frame *f)
 {
     const int64_t *code = f->program->code, *c = code + f->pc;
@@ -463,6 +477,20 @@ int tc_frame_run(tc_frame *f)
             tc_release_buffer(f, c[0]);
             c += 1;
             break;
+        case TC_OP_JUMP:
+            c = regs[c[0]] ? c + 2 : start + c[1];
+            break;
+        case TC_OP_REPEAT: {
+            int64_t round = ++regs[c[0]];
+            if (round >= regs[c[1]] || (c[2] >= 0 && regs[c[2]])) {
+                c += 4;
+                break;
+            }
+            if (round % TC_ROUNDS == 0 && tc_ends_loop(f))
+                return tc_stop(f);
+            c = start + c[3];
+            break;
+        }
         default:
             return tc_fail(f, TC_ERROR_BLAS, -1, -1, 0, *start, 0);
         }

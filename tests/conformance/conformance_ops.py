@@ -29,6 +29,7 @@ from tcore.tensor import blas, careduce, extremes, linalg, type_other
 from tcore.tensor.alloc import AllocEmpty
 from tcore.tensor.cumulative import LinearRecurrence
 from tcore.tensor.elemwise import Elemwise
+from tcore.tensor.ifelse import ifelse
 from tcore.tensor.io import load, mpi
 from tcore.tensor.join import Join
 from tcore.tensor.random import mrg_op, philox
@@ -116,6 +117,13 @@ case(
     "what is known of matrices",
     lambda x, v: [linalg.Hint(psd=True)(x) * 2, T.specify_shape(v, (4,)) + 1, T.Assert("positive")(v, x[0, 0] > 0), T.extra_ops.CpuContiguous()(x.T)],
     lambda x, v: [x * 2, v + 1, v, x.T],
+    POSITIVE, VECTOR,
+)  # fmt: skip
+
+case(
+    "choices between branches",
+    lambda x, v: [ifelse(v[0] > 0, x * 2, x.T + 1), ifelse(v[0] <= 0, x * 2, x.T + 1), *ifelse(v.sum(), [v, x[0]], [x[1], v + 1])],
+    lambda x, v: [x * 2 if v[0] > 0 else x.T + 1, x.T + 1 if v[0] > 0 else x * 2, *([v, x[0]] if v.sum() else [x[1], v + 1])],
     POSITIVE, VECTOR,
 )  # fmt: skip
 
@@ -268,6 +276,12 @@ case(
 )  # fmt: skip
 case("a Python function", FromFunctionOp(doubled, [T.dvector], [T.dvector]), doubled, VECTOR, gradient=False)
 case("a matrix of derivatives", lambda x: gradient.jacobian(T.sqr(x) * x[0], x), None, VECTOR[:2], equal=False)
+case(
+    "item by item",
+    lambda a, b: [T.vectorize(linalg.matrix_inverse, "(n,n)->(n,n)")(a), T.vectorize(linalg.solve, "(n,n),(n)->(n)")(a[0], b), T.vectorize(linalg.det, "(n,n)->()")(a[:1])],
+    lambda a, b: [np.linalg.inv(a), np.linalg.solve(a[0], b.T).T, np.linalg.det(a[:1])],
+    np.stack([SQUARE, POSITIVE]), MATRIX[:2], equal=False,
+)  # fmt: skip
 case(
     "memory and shapes",
     lambda x, n: [T.set_subtensor(AllocEmpty("float64")(n, 3)[:], 1.0), Shape_i(0)(x), x.shape, Rebroadcast((0, True))(x[:1]) * 2, Rebroadcast((0, False))(x.dimshuffle("x", 0, 1)) * 2,

@@ -153,7 +153,7 @@ class TestThreads:
     @pytest.mark.parametrize(
         ("flags", "grain"), [("", None), ("openmp=True", 200000), ("openmp=True,openmp_elemwise_minsize=5", 5), ("openmp_elemwise_minsize=5", None)]
     )
-    def test_smallest_parallel_size_L13443_L13451(self, monkeypatch, flags, grain):
+    def test_smallest_parallel_size_L6326_L13443_L13451(self, monkeypatch, flags, grain):
         """The size from which loops use threads counts where ``openmp`` is on; tcore's own rule holds otherwise."""
         calls = {}
         fake = SimpleNamespace(

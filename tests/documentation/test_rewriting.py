@@ -364,7 +364,7 @@ def test_fibby_of_zero_L7811_L10519():
     np.testing.assert_array_equal(of_any_length(3), np.zeros(3))
 
 
-def test_fibby_unregistered_L7763():
+def test_fibby_unregistered_L7763_L11584():
     """Nothing is inferred from perform: without the rule the op stays where constants do not fold."""
     n = T.lscalar()
     f = tcore.function([n], fibby(T.zeros([n])), mode=Mode("vm", "fast_run"))
@@ -423,6 +423,11 @@ def test_optimizer_profile_L10590():
     assert times == sorted(times, reverse=True)
     indices = [int(line.split(", ")[2].split(")")[0]) for line in children]
     assert sorted(indices) == list(range(len(indices)))
+    # numbered in the order in which they run (L10598, L10723, L10779)
+    rows = {line.split("'")[1]: (line.split("'")[3], index) for line, index in zip(children, indices, strict=True)}
+    canonicalize, blas, specialize = (rows[name] for name in ("canonicalize", "BlasOpt", "specialize"))
+    assert (canonicalize[0], blas[0], specialize[0]) == ("EquilibriumOptimizer", "SeqOptimizer", "EquilibriumOptimizer")
+    assert canonicalize[1] < blas[1] < specialize[1]
     # each prints its own, one step to the right of its parent
     has(r"    EquilibriumOptimizer canonicalize")
     has(rf"      time {seconds} for \d+ passes", least=3)
