@@ -10,6 +10,9 @@ __all__ = ["REASONS"]
 
 #: (what is missing, why, the module below ``tcore``, ops in it)
 _STATEMENTS: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
+    # --- loops
+    ("lowering", "a loop over a whole graph: the graph of a step is lowered, and its program runs once a step", "scan_module.op", ("Scan",)),
+    ("grad", "the optimizer makes it of loops whose gradients are taken already", "tensor.recurrence", ("Recurrence",)),
     # --- what is no work on arrays
     ("lowering", "copies whatever Type its input has; among kernels, arrays are copied by the backend", "compile.copy_ops", ("DeepCopyOp",)),
     ("opencl cuda", "device arrays are copied by the Type; no kernel is needed", "compile.copy_ops", ("DeepCopyOp",)),

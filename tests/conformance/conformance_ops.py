@@ -16,6 +16,7 @@ import scipy.stats
 from conformance_cases import added_at, put_at
 from conformance_elementwise import SCALAR_OPS
 
+import tcore
 import tcore.tensor as T
 from tcore import gradient, scalar
 from tcore.compile.copy_ops import DeepCopyOp, FromFunctionOp, OutputGuard
@@ -37,6 +38,7 @@ from tcore.tensor.random.from_uniform import choice_from_uniform, outcomes_from_
 from tcore.tensor.random.function import RandomFunction
 from tcore.tensor.random.state import RandomStateType
 from tcore.tensor.rebroadcast import Rebroadcast
+from tcore.tensor.recurrence import Recurrence
 from tcore.tensor.scalars import ScalarFromTensor, TensorFromScalar
 from tcore.tensor.shape import Shape_i
 from tcore.tensor.softmax import SoftmaxGrad, logsoftmax
@@ -336,4 +338,32 @@ case(
     lambda x, y: [Elemwise(op)(*(x, y)[: 1 if op == scalar.invert else 2]) for op in _ON_INTEGERS],
     None,
     COUNTS, COUNTS[::-1] + 2,
+)  # fmt: skip
+
+# --- loops
+_STEP = scalar.Composite([_X, _Y], [scalar.add(scalar.mul(scalar.sin(_X), _Y), _Y), scalar.mul(_X, _X)])
+
+
+def stepped(s, y):
+    """The states of ``_STEP``, and the squares of those before."""
+    states = [float(s)]
+    for value in y:
+        states.append(np.sin(states[-1]) * value + value)
+    return [np.array(states[1:]), np.array(states[:-1]) ** 2]
+
+
+def running(x, s, w):
+    """A running state and what no step sees, row by row."""
+    states = [s]
+    for row in x:
+        states.append(np.tanh(row + states[-1] @ w))
+    return [np.array(states[1:]), np.array([state.sum() for state in states[:-1]])]
+
+
+case("numbers step by step", Recurrence(_STEP, 1, 1), stepped, np.array(0.3), UNIT, gradient=False)
+case("numbers in no step", Recurrence(_STEP, 1, 1), stepped, np.array(0.3), UNIT[:0], gradient=False)
+case(
+    "loop",
+    lambda x, s, w: tcore.scan(lambda row, state, w: [T.tanh(row + T.dot(state, w)), state.sum()], x, [s, None], w)[0],
+    running, MATRIX, MATRIX[0] / 3, SQUARE / 5,
 )  # fmt: skip
