@@ -365,7 +365,9 @@ class Prod(_Named):
         others = spread_over(ProdWithoutZeros(axis=axes, dtype=out.type.dtype)(x), ndim, axes)
         without_zero = others / switch(is_zero, 1, x)
         one_zero = switch(is_zero, others, 0)
-        return [g_wide * switch(eq(zeros, 0), without_zero, switch(eq(zeros, 1), one_zero, 0))]
+        from tcore.tensor.factors import other_factors  # made of cumulative products, which are reductions of a kind
+
+        return [g_wide * other_factors(x, axes, switch(eq(zeros, 0), without_zero, switch(eq(zeros, 1), one_zero, 0)))]
 
     def __str__(self) -> str:
         return f"Prod{{axis={self.axis}, dtype={self.dtype!r}, acc_dtype={self.acc_dtype!r}}}"
