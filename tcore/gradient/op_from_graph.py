@@ -117,12 +117,6 @@ class OpFromGraph(Op):
     def _prepare(self) -> None:
         self.__dict__.update(_lock=threading.RLock(), _fn=None, _gradients={}, _tangents={})
 
-    def __eq__(self, other: object) -> bool:
-        return self is other
-
-    def __hash__(self) -> int:
-        return id(self)
-
     def __str__(self) -> str:
         return f"{self.name or type(self).__name__}{{inline={self.inline}}}"
 

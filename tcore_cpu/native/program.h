@@ -360,6 +360,33 @@ static int tc_step_blas(tc_frame *f, int64_t instruction, const int64_t *c)
     return code ? tc_fail(f, code, -1, c[0], 0, 0, 0) : TC_DONE;
 }
 
+/* Runs TC_OP_LINALG; *at is behind its opcode and moves behind the instruction. */
+static int tc_step_linalg(tc_frame *f, const int64_t **at)
+{
+    const int64_t *c = *at;
+    int64_t operation = c[0], apply = c[3], nout = c[4], nparts = c[4] + c[5], out = c[6];
+    const tc_array *parts[TC_MAXPARTS];
+    int core[TC_MAXPARTS];
+    tc_stack stack;
+    for (int64_t k = 0; k < nparts; k++)
+        parts[k] = &f->slots[c[6 + 2 * k]], core[k] = (int)c[7 + 2 * k];
+    *at = c + 6 + 2 * nparts;
+    int64_t code = tc_prepare_stack(&stack, operation, c[1], c[2], (int)nparts, (int)nout, parts, core);
+    if (code)
+        return tc_fail(f, code, apply, out, 0, 0, 0);
+    double ns = tc_linalg_cost(&stack, operation, (int)nout);
+    if (tc_watch_begins(f, ns * (double)tc_items(&stack)))
+        return tc_stop(f);
+    tc_run_stack(&stack, ns);
+    if (tc_watch_ends())
+        return tc_stop(f);
+    switch (atomic_load(&stack.failed)) {
+    case 1: return tc_fail(f, TC_ERROR_MEMORY, -1, out, 0, 0, 0);
+    case 2: return tc_fail(f, TC_ERROR_LINALG, apply, 0, 0, atomic_load(&stack.info), 0);
+    default: return TC_DONE;
+    }
+}
+
 /* Between the rounds of a loop, each of which may be short: lets the host do something else, and asks whether to stop. */
 static int tc_ends_loop(tc_frame *f)
 {
@@ -455,6 +482,11 @@ int tc_frame_run(tc_frame *f)
             if (event != TC_DONE)
                 return event;
             c += *start == TC_OP_DOT ? 3 : *start == TC_OP_GER ? 4 : 5;
+            break;
+        case TC_OP_LINALG:
+            event = tc_step_linalg(f, &c);
+            if (event != TC_DONE)
+                return event;
             break;
         case TC_OP_COPY: {
             const tc_array *to = &f->slots[c[0]], *from = &f->slots[c[1]];

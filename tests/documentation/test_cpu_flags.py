@@ -102,7 +102,7 @@ class TestCompiler:
     def test_default_L13822(self, monkeypatch, platform, present, wanted):
         """The full path of g++, on macOS clang++ first; empty where there is none."""
         monkeypatch.setattr(defaults, "sys", SimpleNamespace(platform=platform))
-        monkeypatch.setattr("shutil.which", lambda name: f"/bin/{name}" if name in present else None)
+        monkeypatch.setattr(defaults, "program", lambda name: f"/bin/{name}" if name in present else None)
         assert configured().cxx == wanted
         assert configured("cxx=/opt/other-g++").cxx == "/opt/other-g++"
 

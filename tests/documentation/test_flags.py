@@ -208,8 +208,8 @@ class TestReading:
 
     def test_old_name_of_devices_L52(self):
         """No package has a device ``gpu``; the message says which there are."""
-        with pytest.raises(DeviceError, match=r"no installed package has a device 'gpu'; installed are: .*opencl"):
-            contexts.get_context("gpu")
+        with pytest.raises(UnknownNameError, match=r"no installed package has a device 'gpu'; installed are: .*opencl"):
+            contexts.open_device("gpu")
 
 
 class TestDefaultMode:
