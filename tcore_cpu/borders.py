@@ -180,7 +180,10 @@ class BorderBuilder(Builder):
         lines = statements(stage.initial)
         first = f"{self._axis_text(current, stage.ordered)} == 0"
         states = [current.ref(RefKind.TILE, k, param.dtype, 2) for k, param in enumerate(stage.carried)]
+        read = set(flatten(stage.step))
         for k, (param, initial, state) in enumerate(zip(stage.carried, stage.initial, states, strict=True)):
+            if param not in read:
+                continue
             assert isinstance(param, Param)
             self.params[param.name] = f"state{k}"
             lines.append(f"const {self.printer.type(param.dtype)} state{k} = {first} ? {names[initial]} : {state};")
