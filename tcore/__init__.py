@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from tcore.gradient import Rop as Rop
     from tcore.gradient import grad as grad
     from tcore.gradient import subgraph_grad as subgraph_grad
+    from tcore.gradient.op_from_graph import OpFromGraph as OpFromGraph
     from tcore.graph import Apply as Apply
     from tcore.graph import Constant as Constant
     from tcore.graph import FunctionGraph as FunctionGraph
@@ -104,6 +105,7 @@ _HOMES = {
     "shared": "tcore.compile",
     # derivatives
     "Lop": "tcore.gradient",
+    "OpFromGraph": "tcore.gradient.op_from_graph",
     "Rop": "tcore.gradient",
     "grad": "tcore.gradient",
     "subgraph_grad": "tcore.gradient",

@@ -120,7 +120,7 @@ class CpuBackend:
         return ()
 
     def native_ops(self) -> tuple[type, ...]:
-        """The ops that need no kernel: views, shapes, and products through BLAS."""
+        """The ops that need no kernel: views, shapes, products through BLAS, and linear algebra through LAPACK."""
         from tcore_cpu.native_steps import native_steps
 
-        return tuple(native_steps(blas=True))
+        return tuple(native_steps(blas=True, lapack=True))

@@ -11,14 +11,13 @@ from tcore.link.linker import LocalLinker
 from tcore.link.program import note_written
 from tcore.link.storage import map_storage, written_inputs
 from tcore.scalar.type import Scalar
-from tcore_cpu.base_linker import CpuLinker, ran_by, wants_blas
-from tcore_cpu.drafting import UNIT_BODIES, lowerings
+from tcore_cpu.base_linker import CpuLinker, ran_by
+from tcore_cpu.drafting import UNIT_BODIES, lowerings, native_forms
 from tcore_cpu.linking import Linked, load_bodies, make_program
-from tcore_cpu.native_steps import native_steps
 from tcore_cpu.printer import UnitPrinter
 from tcore_cpu.program import build
 from tcore_cpu.regions import Region, split
-from tcore_cpu.runtime import load_blas, runtime
+from tcore_cpu.runtime import runtime
 from tcore_cpu.thunks import tidied
 
 if TYPE_CHECKING:
@@ -46,7 +45,7 @@ class LazyPrograms(CpuLinker, LocalLinker):
         fgraph = self._accepted()
         orderings = fgraph.orderings() if hasattr(fgraph, "orderings") else {}
         table, printer = lowerings(fgraph), UnitPrinter()
-        native = native_steps(blas=wants_blas(self.order()) and load_blas())
+        native = native_forms(self.order())
         drafts = [
             None if region.lazy else build(region.inputs, region.nodes, region.outputs, table, printer, native, orderings=_within(orderings, region))
             for region in regions

@@ -15,11 +15,11 @@ from tcore.link import Container, ValueLock
 from tcore.link.locks import hold, release
 from tcore.link.storage import map_storage
 from tcore.scalar.type import Scalar
-from tcore_cpu.base_linker import CpuLinker, is_lazy, ran_by, wants_blas
+from tcore_cpu.base_linker import CpuLinker, is_lazy, ran_by, wants_blas, wants_lapack
 from tcore_cpu.compiler import Unit
 from tcore_cpu.draft import Draft, decode, encode
 from tcore_cpu.linking import Linked, load_bodies, make_program
-from tcore_cpu.runtime import load_blas, runtime
+from tcore_cpu.runtime import load_blas, load_lapack, runtime
 from tcore_cpu.slots import is_array
 from tcore_cpu.thunks import SegmentThunk
 
@@ -133,8 +133,9 @@ class CvmLinker(CpuLinker):
         with self._lock:
             if self._linked is None:
                 saved, self._saved = self._saved, None
-                products = not wants_blas(order) or load_blas()
-                found = decode(saved, fgraph, order) if saved is not None and products else None
+                # the program of a pickle may call what this process lacks
+                libraries = (not wants_blas(order) or load_blas()) and (not wants_lapack(order) or load_lapack())
+                found = decode(saved, fgraph, order) if saved is not None and libraries else None
                 draft, self._units = found or self._draft(fgraph, order, fgraph.outputs)
                 self._linked = make_program(draft, load_bodies(self._units), fgraph)
             return self._linked
@@ -152,9 +153,9 @@ class CvmLinker(CpuLinker):
             return linked.program
 
     def _draft(self, fgraph: Any, order: Sequence[Apply], outputs: Sequence[Variable]) -> tuple[Draft, Sequence[Unit]]:
-        from tcore_cpu.drafting import draft_graph  # a program that is loaded was drafted before
+        from tcore_cpu.drafting import draft_graph, native_forms  # a program that is loaded was drafted before
 
-        return draft_graph(fgraph, order, outputs, blas=wants_blas(order) and load_blas(), share=self.allow_gc)
+        return draft_graph(fgraph, order, outputs, native_forms(order), share=self.allow_gc)
 
     # ------------------------------------------------------------ pickles
 
@@ -197,7 +198,7 @@ class CvmLinker(CpuLinker):
         return len(self._linked.draft.kernels) if self._linked is not None else 0
 
     def explain_node(self, node: Apply) -> str:
-        """``kernel``, ``BLAS``, ``view`` or ``native`` code; ``C`` where an op brings its own; ``Python`` where it has none."""
+        """``kernel``, ``BLAS``, ``LAPACK``, ``view`` or ``native`` code; ``C`` where an op brings its own; ``Python`` where it has none."""
         if self._linked is None:
             return "Python" if self._machine is None else self._machine.explain_node(node)
         return ran_by(node, self._linked)
@@ -231,6 +232,12 @@ class CvmLinker(CpuLinker):
     def explain_copies(self) -> tuple[int, ...]:
         """By input, how often the program copied its value because it may not be overwritten where it is."""
         return self._linked.program.copies() if self._linked is not None else ()  # type: ignore[no-any-return]
+
+    def native_loop(self, function: Any) -> Callable[..., Any] | None:
+        """As the program does it: None where a node runs in Python, or the runtime has no loop."""
+        if self._linked is None or self._by_node() or self._linked.draft.steps:
+            return None
+        return getattr(self._linked.program, "loop", None)
 
     def native_entry(self, function: Any) -> Callable[..., Any] | None:
         """The fast way to call ``function``: None where its calls need more than positions and storage."""

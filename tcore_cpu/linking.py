@@ -84,7 +84,7 @@ def make_program(draft: Draft, bodies: Bodies, fgraph: Any, inputs: Sequence[Any
         program,
         draft,
         bodies,
-        {entry.node: step.runs_on for entry, step in pairs},
+        {entry.node: step.runs_on for entry, step in pairs if not entry.spare},
         {entry.node: (step.key, step.compiled) for entry, step in pairs if step.runs_on == "C"},
     )
 

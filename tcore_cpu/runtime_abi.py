@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from enum import IntEnum
 
-__all__ = ["DTYPES", "MAX_CELLS", "MAX_DIMS", "MAX_REFS", "RUNTIME_ABI", "Event", "Failure", "Instruction", "IntegerFunction", "KernelOrder", "ReduceOp", "RefKind"]
+__all__ = [
+    "DTYPES", "LAPACK", "MAX_CELLS", "MAX_DIMS", "MAX_REFS", "RUNTIME_ABI", "Event", "Failure", "Instruction", "IntegerFunction", "KernelOrder",
+    "LinearAlgebra", "ReduceOp", "RefKind",
+]  # fmt: skip
 
 RUNTIME_ABI = 3
 """``TC_ABI``: part of the keys of the kernel store."""
@@ -13,6 +16,9 @@ TILE = 512
 MAX_REFS = 40
 MAX_CELLS = 16
 MAX_DIMS = 32
+
+LAPACK = 14
+"""``TC_LAPACK``: the number of LAPACK's first routine."""
 
 DTYPES: dict[str, int] = {
     name: number
@@ -86,6 +92,24 @@ class Instruction(IntEnum):
     STORE = 20
     RELEASE = 21
     FORGET = 22
+    LINALG = 23
+    JUMP = 30
+    REPEAT = 31
+
+
+class LinearAlgebra(IntEnum):
+    """Operations of ``Instruction.LINALG``."""
+
+    CHOLESKY = 0
+    SOLVE = 1
+    INVERSE = 2
+    DET = 3
+    QR = 4
+    SVD = 5
+    PINV = 6
+    EIGH = 7
+    EIG = 8
+    EXPM = 9
 
 
 class IntegerFunction(IntEnum):
@@ -121,6 +145,7 @@ class Failure(IntEnum):
     BLAS = 7
     STOPPED = 8
     DOUBT = 9
+    LINALG = 10
 
 
 class Event(IntEnum):

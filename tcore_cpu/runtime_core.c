@@ -1,4 +1,4 @@
-/* The native runtime core: threads, memory, reductions, drivers, BLAS and programs, without Python.
+/* The native runtime core: threads, memory, reductions, drivers, BLAS, LAPACK and programs, without Python.
  *
  * Built into the extension module, and alone as a shared library where there are no Python headers.
  */
@@ -25,5 +25,11 @@
 #include "native/vectors.h"
 #include "native/products.h"
 #include "native/blas.h"
+#include "native/lapack.h"
+#include "native/stacks.h"
+#include "native/equations.h"
+#include "native/decompositions.h"
+#include "native/exponential.h"
+#include "native/operations.h"
 #include "native/frames.h"
 #include "native/program.h"

@@ -148,7 +148,13 @@ void tc_copy(char *to, const int64_t *to_strides, const char *from, const int64_
 /* BLAS: routines by number, pointers given by the host (Fortran calling convention). */
 enum tc_blas_routine {
     TC_SGEMM = 0, TC_DGEMM = 1, TC_SGEMV = 2, TC_DGEMV = 3, TC_SGER = 4, TC_DGER = 5, TC_SDOT = 6, TC_DDOT = 7,
-    TC_NBLAS = 8
+    TC_CGEMM = 8, TC_ZGEMM = 9, TC_STRSM = 10, TC_DTRSM = 11, TC_CTRSM = 12, TC_ZTRSM = 13, TC_LAPACK = 14,
+    TC_NROUTINES = 62
+};
+/* LAPACK: the routine k for float32, float64, complex64, complex128 has the numbers TC_LAPACK + 4 k and following. */
+enum tc_lapack_routine {
+    TC_POTRF = 0, TC_GETRF = 1, TC_GETRS = 2, TC_GETRI = 3, TC_SYSV = 4, TC_TRTRS = 5, TC_GEQRF = 6, TC_ORGQR = 7, TC_GESDD = 8,
+    TC_SYEVD = 9, TC_SYGVD = 10, TC_GEEV = 11, TC_NLAPACK = 12
 };
 void tc_set_blas(int routine, void *pointer);
 /* Functions of the BLAS library that tell and set its number of threads: without them it threads by itself. */
@@ -186,7 +192,8 @@ typedef struct {
 enum tc_error_code {
     TC_ERROR_NONE = 0, TC_ERROR_SHAPE = 1, TC_ERROR_INDEX = 2, TC_ERROR_DEMAND = 3, TC_ERROR_MEMORY = 4,
     TC_ERROR_NEGATIVE = 5, TC_ERROR_RESHAPE = 6, TC_ERROR_BLAS = 7, TC_ERROR_STOPPED = 8,
-    TC_ERROR_DOUBT = 9 /* the host looks whether something is wrong; the frame can run on */
+    TC_ERROR_DOUBT = 9, /* the host looks whether something is wrong; the frame can run on */
+    TC_ERROR_LINALG = 10 /* left: what LAPACK reports; axis: the item of the stack */
 };
 
 enum tc_event { TC_DONE = 0, TC_ALLOC = 1, TC_CALL = 2, TC_FAILED = 3, TC_FORGET = 4 };
@@ -262,7 +269,19 @@ enum tc_instruction {
     TC_OP_STRIDE = 19,   /* r slot axis */
     TC_OP_STORE = 20,    /* slot n (register)*n    into a contiguous int64 array */
     TC_OP_RELEASE = 21,  /* buffer                 nobody reads it any more: large memory goes back */
-    TC_OP_FORGET = 22    /* slot                   the same for an array of the host */
+    TC_OP_FORGET = 22,   /* slot                   the same for an array of the host */
+    TC_OP_LINALG = 23,   /* operation option needs apply nout nin (slot core)*(nout + nin)
+                            needs: bits of the routines of LAPACK that it calls, then of gemm and trsm;
+                            core: how many of the last axes belong to an item, those before are the stack's */
+    TC_OP_JUMP = 30,     /* r offset               goes on at `offset` from here where the register is 0 */
+    TC_OP_REPEAT = 31    /* r end stop offset      counts r, and goes back to `offset` from here while it is below `end`
+                            and register stop (-1: none) is 0 */
+};
+
+/* Operations of linear algebra. */
+enum tc_linalg_operation {
+    TC_CHOLESKY = 0, TC_SOLVE = 1, TC_INVERSE = 2, TC_DET = 3, TC_QR = 4, TC_SVD = 5, TC_PINV = 6, TC_EIGH = 7, TC_EIG = 8,
+    TC_EXPM = 9
 };
 
 enum tc_function {

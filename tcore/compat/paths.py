@@ -34,6 +34,7 @@ PATHS: Mapping[str, str | tuple[str, ...]] = MappingProxyType(
         "tcore.gof.link": (_LINK, "tcore.compile.native_linkers"),
         "tcore.gof.vm": "tcore.link.vm",
         # tensors
+        "tcore.compile.builders": "tcore.gradient.op_from_graph",
         "tcore.compile.ops": ("tcore.compile.copy_ops", "tcore.tensor.shape", "tcore.tensor.rebroadcast"),
         "tcore.ifelse": "tcore.tensor.ifelse",
         "tcore.tensor.basic": ("tcore.tensor",),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from tcore.scalar.arithmetic import Minimum
 from tcore.tensor.constants import constant_int
 from tcore.tensor.dimshuffle import DimShuffle
 from tcore.tensor.dot import Dot
@@ -12,7 +13,7 @@ from tcore.tensor.scalars import ScalarFromTensor
 from tcore.tensor.shape import Shape, Shape_i
 from tcore.tensor.subtensor import Subtensor, fill_index
 
-__all__ = ["first_rows", "has_rows", "is_length_of"]
+__all__ = ["first_rows", "has_enough_rows", "has_rows", "is_length_of"]
 
 #: how many nodes are looked at before the answer is "unknown"
 _PATIENCE = 64
@@ -93,6 +94,21 @@ def _of_slice(node: Any, n_steps: Any) -> list[Any] | None:
 def _is(scalar: Any, n_steps: Any) -> bool:
     made = scalar.owner if scalar is not None else None
     return made is not None and isinstance(made.op, ScalarFromTensor) and made.inputs[0] is n_steps
+
+
+def has_enough_rows(variable: Any, n_steps: Any) -> bool:
+    """Whether ``variable`` surely has ``n_steps`` rows or more: it has no more, or its length is one of those of which that is the least."""
+    waiting = [n_steps]
+    for _ in range(_PATIENCE):
+        if not waiting:
+            break
+        length = waiting.pop()
+        if is_length_of(length, variable):
+            return True
+        node = length.owner
+        if node is not None and isinstance(node.op, Elemwise) and isinstance(node.op.scalar_op, Minimum):
+            waiting += node.inputs
+    return has_rows(variable, n_steps)
 
 
 def first_rows(variable: Any, n_steps: Any) -> Any:

@@ -16,9 +16,11 @@ import scipy.stats
 from conformance_cases import added_at, put_at
 from conformance_elementwise import SCALAR_OPS
 
+import tcore
 import tcore.tensor as T
 from tcore import gradient, scalar
 from tcore.compile.copy_ops import DeepCopyOp, FromFunctionOp, OutputGuard
+from tcore.gradient.op_from_graph import OpFromGraph
 from tcore.gradient.shaping import ConsiderConstant
 from tcore.graph import Constant
 from tcore.printing import Print
@@ -36,6 +38,7 @@ from tcore.tensor.random.from_uniform import choice_from_uniform, outcomes_from_
 from tcore.tensor.random.function import RandomFunction
 from tcore.tensor.random.state import RandomStateType
 from tcore.tensor.rebroadcast import Rebroadcast
+from tcore.tensor.recurrence import Recurrence
 from tcore.tensor.scalars import ScalarFromTensor, TensorFromScalar
 from tcore.tensor.shape import Shape_i
 from tcore.tensor.softmax import SoftmaxGrad, logsoftmax
@@ -82,9 +85,9 @@ case(
 case(
     "inverses, determinants, exponentials and solutions",
     lambda x, a, b: [linalg.matrix_inverse(a), linalg.pinv(x), linalg.tensorinv(a, 1), linalg.det(a), linalg.expm(a / 4), linalg.Solve()(a, b),
-                     linalg.Solve("lower_triangular")(a, b), linalg.tensorsolve(a, b[:, 0])],
+                     linalg.Solve("lower_triangular")(a, b), linalg.tensorsolve(a, b[:, 0]), *linalg.slogdet(a)],
     lambda x, a, b: [np.linalg.inv(a), np.linalg.pinv(x), np.linalg.tensorinv(a, 1), np.linalg.det(a), scipy.linalg.expm(a / 4), np.linalg.solve(a, b),
-                     scipy.linalg.solve_triangular(a, b, lower=True), np.linalg.tensorsolve(a, b[:, 0])],
+                     scipy.linalg.solve_triangular(a, b, lower=True), np.linalg.tensorsolve(a, b[:, 0]), *np.linalg.slogdet(a)],
     MATRIX, SQUARE, MATRIX[:3, :2],
 )  # fmt: skip
 case(
@@ -273,6 +276,9 @@ case(
     VECTOR, gradient=False,
 )  # fmt: skip
 case("a Python function", FromFunctionOp(doubled, [T.dvector], [T.dvector]), doubled, VECTOR, gradient=False)
+_A, _B = T.dvectors("a", "b")
+OF_GRAPH = OpFromGraph([_A, _B], [T.tanh(_A) * _B, _A.sum()])
+case("a graph as an op", lambda x, y: OF_GRAPH(x, y), lambda x, y: [np.tanh(x) * y, x.sum()], VECTOR, VECTOR[::-1].copy(), equal=False)
 case("a matrix of derivatives", lambda x: gradient.jacobian(T.sqr(x) * x[0], x), None, VECTOR[:2], equal=False)
 case(
     "item by item",
@@ -332,4 +338,32 @@ case(
     lambda x, y: [Elemwise(op)(*(x, y)[: 1 if op == scalar.invert else 2]) for op in _ON_INTEGERS],
     None,
     COUNTS, COUNTS[::-1] + 2,
+)  # fmt: skip
+
+# --- loops
+_STEP = scalar.Composite([_X, _Y], [scalar.add(scalar.mul(scalar.sin(_X), _Y), _Y), scalar.mul(_X, _X)])
+
+
+def stepped(s, y):
+    """The states of ``_STEP``, and the squares of those before."""
+    states = [float(s)]
+    for value in y:
+        states.append(np.sin(states[-1]) * value + value)
+    return [np.array(states[1:]), np.array(states[:-1]) ** 2]
+
+
+def running(x, s, w):
+    """A running state and what no step sees, row by row."""
+    states = [s]
+    for row in x:
+        states.append(np.tanh(row + states[-1] @ w))
+    return [np.array(states[1:]), np.array([state.sum() for state in states[:-1]])]
+
+
+case("numbers step by step", Recurrence(_STEP, 1, 1), stepped, np.array(0.3), UNIT, gradient=False)
+case("numbers in no step", Recurrence(_STEP, 1, 1), stepped, np.array(0.3), UNIT[:0], gradient=False)
+case(
+    "loop",
+    lambda x, s, w: tcore.scan(lambda row, state, w: [T.tanh(row + T.dot(state, w)), state.sum()], x, [s, None], w)[0],
+    running, MATRIX, MATRIX[0] / 3, SQUARE / 5,
 )  # fmt: skip

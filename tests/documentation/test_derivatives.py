@@ -161,6 +161,42 @@ def test_verify_grad_L18198():
     verify_grad(T.tanh, (np.asarray([[2, 3, 4], [-1, 3.3, 9.9]]),), rng=np.random.RandomState(4))
 
 
+class Halved(Op):
+    """Half its input; notes when its gradient is asked for."""
+
+    __props__ = ("name", "log")
+
+    def __init__(self, name, log):
+        self.name, self.log = name, log
+
+    def __hash__(self):
+        return hash(self.name)
+
+    def make_node(self, a):
+        return Apply(self, [a], [a.type()])
+
+    def perform(self, node, inputs, output_storage):
+        output_storage[0][0] = inputs[0] / 2
+
+    def grad(self, inputs, output_grads):
+        self.log.append(self.name)
+        return [output_grads[0] / 2]
+
+
+def test_chain_rule_L5591():
+    """From the output to the inputs, each node's op with what came to it; sums where ways meet; nothing off the way."""
+    log = []
+    x, y = T.dvector("x"), T.dvector("y")
+    first = Halved("first", log)(x)
+    second, third = Halved("second", log)(first), Halved("third", log)(first)
+    aside = Halved("aside", log)(y)
+    g = grad((second + third**2).sum(), x)
+    assert sorted(log) == ["first", "second", "third"]
+    assert log[-1] == "first"
+    close(function([x], g)([4.0, 8.0]), [0.25 + 2 * 1 * 0.25, 0.25 + 2 * 2 * 0.25])
+    assert aside.owner.op.name == "aside"
+
+
 def test_integer_conversion_L8394():
     """C = 0.5 * float(int(x)): 0.5 for the integer, 0 for x."""
     x = T.dscalar("x")

@@ -6,6 +6,8 @@ What it says of devices is in the tests of those; what it says of debugging in `
 from __future__ import annotations
 
 import os
+import pickle
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -164,6 +166,18 @@ def test_code_in_c_L35_L217_L272():
     assert f([0.0, 0.0], [[1.0, 2.0]])[0] == 2
 
 
+def test_dtypes_in_c_L5489():
+    """The code has the dtypes of the types, and loops."""
+    with tcore.config.change_flags(backend="cpu"):
+        for dtype, other in (("float32", "f64"), ("float64", "f32")):
+            x = T.matrix("x", dtype=dtype)
+            f = function([x], x * 2 + 1)
+            text = "".join(unit.source.partition("tc_body0(")[2] for unit in f.maker.linker.units)
+            assert f"tc_f{dtype[-2:]} v0" in text
+            assert other not in text
+            assert "for (" in text
+
+
 def test_python_functions_become_ops_L306_L334():
     """A function of an external library in one line, with its shape."""
 
@@ -306,6 +320,19 @@ def test_blas_section_L681(tmp_path):
     assert run("import tcore; print(tcore.config.blas.ldflags)", TCORERC=str(tmp_path / "rc")) == "-lopenblas\n"
 
 
+def test_threads_of_blas_L6313():
+    """The variables by which libraries are told their threads are left as they are."""
+    code = f"{PROGRAM.replace('T.exp(x).sum()', 'T.dot(x, x)')}; import os; print(os.environ['OPENBLAS_NUM_THREADS'], os.environ['MKL_NUM_THREADS'])"
+    assert run(code, OPENBLAS_NUM_THREADS="3", MKL_NUM_THREADS="2") == "0.0\n3 2\n"
+
+
+def test_versions_of_python_L11613():
+    """All packages say the same."""
+    root = Path(tcore.__file__).parents[1]
+    found = {re.search(r'requires-python = "(.*)"', path.read_text(encoding="utf-8"))[1] for path in root.glob("tcore*/pyproject.toml")}
+    assert found == {">=3.11"}
+
+
 def test_packages_for_tests_and_documentation_L370_L402():
     """The extras of the distribution."""
     text = (Path(tcore.__file__).parent / "pyproject.toml").read_text(encoding="utf-8")
@@ -317,3 +344,86 @@ def test_shared_values_of_any_place_L335():
     """The kind of a value and the place of its storage are two things: the same type of variable, wherever the target is."""
     s = shared(np.ones(2), target="cpu")
     assert s.type == T.dvector
+
+
+# ----------------------------------------------------------------------------------------- limits that the book admits
+
+
+def test_second_derivative_of_a_product_L21397():
+    """Also of the form that allows zeros, where there are none."""
+    x = T.dvector("x")
+    second = T.grad(T.grad(T.prod(x), x)[0], x)
+    np.testing.assert_allclose(function([x], second, mode="FAST_COMPILE")([2.0, 3.0, 4.0]), [0, 4, 3])
+
+
+def test_repetitions_of_tiles_L21022():
+    """Of fewer or more axes than the tensor has, and symbolic."""
+    m, reps = T.dmatrix("m"), T.lvector("reps")
+    a = np.arange(6.0).reshape(2, 3)
+    for given in ((2,), (2, 1), (2, 1, 3)):
+        np.testing.assert_array_equal(function([m], T.tile(m, given), mode="FAST_COMPILE")(a), np.tile(a, given))
+    np.testing.assert_array_equal(function([m, reps], T.tile(m, reps, ndim=2), mode="FAST_COMPILE")(a, [2, 3]), np.tile(a, (2, 3)))
+
+
+def test_truth_values_have_a_dtype_L21632():
+    """bool, where the book has int8."""
+    x = T.dvector("x")
+    positive = x > 0
+    assert positive.dtype == "bool"
+    assert function([x], x[positive], mode="FAST_COMPILE")([1.0, -1.0, 2.0]).tolist() == [1, 2]
+
+
+@pytest.mark.parametrize("subscripts", ["bij,bjk->bik", "ij,kj->ik", "ii->i", "ij->", "bij,bij->b"])
+def test_einsum_L22013(subscripts):
+    """Offered, without a loop in Python."""
+    arrays = [rng.normal(size=(3,) * len(part)) for part in subscripts.partition("->")[0].split(",")]
+    xs = [T.TensorType("float64", (False,) * a.ndim)() for a in arrays]
+    f = function(xs, T.einsum(subscripts, *xs), mode=Mode("py", "fast_run"))
+    np.testing.assert_allclose(f(*arrays), np.einsum(subscripts, *arrays), rtol=1e-10, atol=1e-12)
+    assert not any("for" in text for text in ops(f))
+
+
+def test_diagonals_off_the_main_one_L25675():
+    a = rng.normal(size=(3, 4))
+    m, v = T.dmatrix("m"), T.dvector("v")
+    for k in (-1, 0, 2):
+        np.testing.assert_array_equal(function([m], T.diag(m, k), mode="FAST_COMPILE")(a), np.diag(a, k))
+        np.testing.assert_array_equal(function([v], T.diag(v, k), mode="FAST_COMPILE")(a[0]), np.diag(a[0], k))
+
+
+def test_large_composites_are_pickled_L25391():
+    """However long the fused chain is."""
+    x = T.dvector("x")
+    y = x
+    for _ in range(1000):
+        y = T.tanh(y) + x
+    f = function([x], y, mode=Mode("py", "fast_run"))
+    twin = pickle.loads(pickle.dumps(f))
+    np.testing.assert_array_equal(twin([0.1]), f([0.1]))
+
+
+def test_equal_up_to_order_L10303():
+    """Merging knows that sums and products commute."""
+    x, y = T.dvector("x"), T.dvector("y")
+    f = function([x, y], [T.exp(x * y), T.tanh(y * x)], mode=Mode("py", "fast_run").excluding("fusion"))
+    assert sum("mul" in text.lower() for text in ops(f)) == 1
+
+
+def test_complex_numbers_L25783():
+    """In elementwise work, products, reductions and linear algebra."""
+    z = T.zmatrix("z")
+    a = rng.normal(size=(3, 3)) + 1j * rng.normal(size=(3, 3))
+    results = [T.exp(z), T.dot(z, z), z.sum(axis=0), nlinalg.matrix_inverse(z), abs(z), T.angle(z)]
+    wanted = [np.exp(a), a @ a, a.sum(0), np.linalg.inv(a), abs(a), np.angle(a)]
+    for got, want in zip(function([z], results, mode="FAST_COMPILE")(a), wanted, strict=True):
+        np.testing.assert_allclose(got, want, rtol=1e-10)
+
+
+def test_names_of_numpy_L332():
+    """NumPy's functions take symbolic tensors."""
+    x, m = T.dvector("x"), T.dmatrix("m")
+    a, b = rng.uniform(1, 2, size=3), rng.uniform(1, 2, size=(3, 3))
+    for plain in (np.exp, np.log1p, np.cumsum, np.sort, np.mean, np.flip, np.diff, np.square, np.ravel):
+        np.testing.assert_allclose(function([x], plain(x), mode="FAST_COMPILE")(a), plain(a))
+    for plain in (np.transpose, np.linalg.inv, np.trace, lambda v: np.concatenate([v, v]), lambda v: np.where(v > 1.5, v, 0), lambda v: np.swapaxes(v, 0, 1)):
+        np.testing.assert_allclose(function([m], plain(m), mode="FAST_COMPILE")(b), plain(b))

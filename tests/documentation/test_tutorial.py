@@ -379,3 +379,67 @@ def test_specified_shapes_L2950_L2956():
     f(np.ones((2, 2), tcore.config.floatX))[:] = 9
     assert f(np.ones((2, 2), tcore.config.floatX)).tolist() == [2, 2]
     assert isinstance(x_specify_shape.type, TensorType)
+
+
+# ------------------------------------------------------------------------------------- names that other programs rely on
+
+
+def test_names_of_the_loop_examples_L18831_L19005_L19038_L19205():
+    """The top-level dot; keyword forms; a list of outputs gives a list; constants; counters that are read."""
+    x, w = T.dvector("x"), T.dmatrix("w")
+    k = shared(0, name="k")
+    initial = T.constant(np.zeros(2))
+    result = tcore.dot(x, w) + initial
+    single = function(inputs=[x, w], outputs=result, updates=[(k, k + 1)])
+    several = function(inputs=[x, w], outputs=[result])
+    given = [1.0, 2.0], [[1.0, 0.0], [0.0, 1.0]]
+    assert single(*given).tolist() == [1, 2]
+    assert [value.tolist() for value in several(*given)] == [[1, 2]]
+    assert k.get_value() == 1
+
+
+def test_dtype_of_ranges_L18872_L18925():
+    """Known before anything runs, for a number and for a variable as the end."""
+    up_to = T.iscalar("up_to")
+    for end, given in ((10000, []), (up_to, [up_to])):
+        seq = T.arange(end)
+        assert np.asarray(0, seq.dtype).dtype == seq.dtype == "int64"
+        assert function(given, seq, mode="FAST_COMPILE")(*[5 for _ in given]).dtype == "int64"
+
+
+def test_text_of_dimshuffles_L19108():
+    """With the order of the axes; they are views."""
+    m = T.dmatrix()
+    assert str(m.T.owner.op) == "InplaceDimShuffle{1,0}"
+    assert str(m.dimshuffle("x", 0, 1).owner.op) == "InplaceDimShuffle{x,0,1}"
+    assert m.T.owner.op.view_map == {0: [0]}
+
+
+def test_graphs_of_any_objects_L20181():
+    """Values of a type of one's own go through a graph as tensors do."""
+
+    class Words(tcore.Op):
+        __props__ = ()
+
+        def make_node(self, text):
+            return tcore.Apply(self, [text], [tcore.generic()])
+
+        def perform(self, node, inputs, output_storage):
+            output_storage[0][0] = inputs[0].split()
+
+    text = tcore.generic("text")
+    assert function([text], Words()(text))("two words") == ["two", "words"]
+
+
+# -------------------------------------------------------------------------------------------------------------- choices
+
+
+def test_switch_L2335_L2388():
+    """Element by element, by a tensor; both sides are computed, and no rewrite makes a lazy choice of it, not for one scalar either."""
+    c, x, y = T.dvector("c"), T.dvector("x"), T.dvector("y")
+    s = T.bscalar("s")
+    f = function([c, x, y], T.switch(c, T.exp(x), T.sqrt(y)))
+    np.testing.assert_allclose(f([1, 0, 2], [0.0, 0.0, 1.0], [4.0, 9.0, 16.0]), [1, 3, np.e])
+    g = function([s, x, y], T.switch(s, T.dot(x, x), T.dot(y, y)))
+    assert not any("if{" in name for name in names(g))
+    assert [g(flag, [1.0, 2.0], [3.0]) for flag in (1, 0)] == [5, 9]

@@ -39,6 +39,7 @@ def cffi(module, monkeypatch):
     """Functions that a test compiles run on it."""
     monkeypatch.setattr(runtime_module, "_loaded", module)
     monkeypatch.setattr(runtime_module, "_blas_done", False)
+    monkeypatch.setattr(runtime_module, "_lapack", None)
     with tcore.config.change_flags(backend="cpu"):
         yield
     assert runtime_module.runtime_kind() == "cffi"
@@ -135,3 +136,15 @@ def test_updates_in_place_keep_nothing() -> None:
     gc.collect()
     assert sys.getallocatedblocks() - objects < 100
     np.testing.assert_array_equal(total.get_value(), [1001] * 3)
+
+
+def test_linear_algebra() -> None:
+    """LAPACK is called from this form as well."""
+    x, b = T.dmatrix("x"), T.dvector("b")
+    f = tcore.function([x, b], [T.slinalg.solve(x, b), T.slinalg.cholesky(x)])
+    assert [report.runs_on for report in f.explain().nodes].count("LAPACK") == 2
+    solution, factor = f(np.diag([4.0, 9.0]), np.array([8.0, 9.0]))
+    np.testing.assert_allclose(solution, [2, 1])
+    np.testing.assert_allclose(factor, np.diag([2, 3]))
+    with pytest.raises(np.linalg.LinAlgError, match="not positive definite"):
+        f(-np.eye(2), np.ones(2))

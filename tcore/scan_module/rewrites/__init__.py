@@ -7,6 +7,7 @@ from tcore.optimizer.rewrite import GlobalRewrite, Rewrite
 from tcore.scan_module.rewrites.cleaning import remove_constants_and_unused_inputs_scan, scan_merge_inouts
 from tcore.scan_module.rewrites.memory import ScanInplaceOptimizer, ScanSaveMem, scan_mode_of_function
 from tcore.scan_module.rewrites.merging import ScanMerge
+from tcore.scan_module.rewrites.numbers import scan_to_recurrence
 from tcore.scan_module.rewrites.pushing import PushOutDot1, PushOutNonSeqScan, PushOutScanOutput, PushOutSeqScan
 
 __all__ = ["GROUP"]
@@ -41,6 +42,7 @@ GROUP: tuple[Rewrite | GlobalRewrite, ...] = (
     GlobalRewrite("scan_eqopt2", SequenceDB(), 1.6, _ALWAYS),
     *_steps("scan_eqopt2"),
     GlobalRewrite("scanOp_save_mem", _walk(ScanSaveMem), 1.61, _ALWAYS),
+    GlobalRewrite("scan_to_recurrence", _walk(scan_to_recurrence), 48.5, _RUN),
     GlobalRewrite("scanOp_make_inplace", ScanInplaceOptimizer(), 75, ("fast_run", "inplace", "scan")),
     GlobalRewrite("scan_mode_of_function", _walk(scan_mode_of_function), 98, _ALWAYS),
 )

@@ -196,3 +196,32 @@ def test_debug_mode():
     plain = tcore.function([x, s, w], [h[-1], T.grad((h**2).sum(), w)], mode="FAST_COMPILE")
     for got, expected in zip(f(X, H, W), plain(X, H, W), strict=True):
         np.testing.assert_allclose(got, expected)
+
+
+def test_loops_over_numbers_are_kernels():
+    """Of elementwise steps with one element a step, all of whose results are kept."""
+    x, y, s, w = T.dvector(), T.lvector(), T.dscalar(), T.dscalar()
+    step = lambda v, k, a, b, w: [T.sin(a) * w + v, b * 0.5 + a, a * k]  # noqa: E731
+    results, _ = tcore.scan(step, [x, y], [s, s, None], w)
+    values = np.linspace(0, 1, 6), np.arange(9), 0.3, 2.0
+    nodes, f = compiled([x, y, s, w], results, *values)
+    assert nodes == []
+    assert f(np.ones(0), *values[1:])[0].shape == (0,)
+    nodes, _ = compiled([x, y, s, w], [results[0][-1]], *values)  # keeps one row
+    assert len(nodes) == 1
+    nodes, _ = compiled([x, s], [tcore.scan(step, [x, x], [s, s, None], s, n_steps=3)[0][0]], values[0], 0.5)  # too short sequences raise
+    assert len(nodes) == 1
+    nodes, _ = compiled([x, s], [tcore.scan(lambda v, a: T.dot(a, v), x, s)[0]], values[0], 0.5)
+    assert nodes == []
+    vectors, _ = tcore.scan(lambda v, a: a * v, T.outer(x, x), T.ones_like(x))
+    nodes, _ = compiled([x], [vectors], values[0])
+    assert len(nodes) == 1
+
+
+def test_recurrence_of_a_gradient():
+    """The numbers of a stabilized step, and the gradient through all of it."""
+    x, s = T.dvector(), T.dscalar()
+    result, _ = tcore.scan(lambda v, a: T.log(1 + T.exp(a + v)), x, s)
+    compiled([x, s], [result, *T.grad(result.sum(), [x, s])], np.array([0.1, -0.4, 700.0]), 0.2)
+    f = tcore.function([x, s], result)
+    assert np.isfinite(f([1000.0, 1.0], 0.0)).all()
