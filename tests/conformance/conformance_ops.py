@@ -19,6 +19,7 @@ from conformance_elementwise import SCALAR_OPS
 import tcore.tensor as T
 from tcore import gradient, scalar
 from tcore.compile.copy_ops import DeepCopyOp, FromFunctionOp, OutputGuard
+from tcore.gradient.op_from_graph import OpFromGraph
 from tcore.gradient.shaping import ConsiderConstant
 from tcore.graph import Constant
 from tcore.printing import Print
@@ -273,6 +274,8 @@ case(
     VECTOR, gradient=False,
 )  # fmt: skip
 case("a Python function", FromFunctionOp(doubled, [T.dvector], [T.dvector]), doubled, VECTOR, gradient=False)
+_P, _Q = T.dvector("p"), T.dvector("q")
+case("an op that holds a graph", OpFromGraph([_P, _Q], [T.exp(_P) * _Q, _P.sum()]), lambda x, y: [np.exp(x) * y, x.sum()], VECTOR, VECTOR + 1, equal=False)
 case("a matrix of derivatives", lambda x: gradient.jacobian(T.sqr(x) * x[0], x), None, VECTOR[:2], equal=False)
 case(
     "item by item",
