@@ -28,6 +28,7 @@ _STATEMENTS: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
      "gradient.op_from_graph", ("OpFromGraph",)),
     ("infer_shape", "the op of one item decides, whose lengths only a run tells", "tensor.vectorizing.loop", ("EachItem",)),
     ("lowering", "a loop over items for an op that has no form for a batch: each is a call of a function of that op", "tensor.vectorizing.loop", ("EachItem",)),
+    ("lowering", "holds a graph, which runs as a function of its own, or in its place with inline=True: its nodes are lowered", "gradient.op_from_graph", ("OpFromGraph",)),
     ("lowering", "stops in Python's debugger", "printing.breakpoint", ("PdbBreakpoint",)),
     ("lowering", "prints, or calls a function of the user, in Python", "printing.print_op", ("Print",)),
     ("lowering", "hands on its input and raises with the user's text: Python raises; optimization takes out what is known to hold",
