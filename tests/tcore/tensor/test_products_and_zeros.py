@@ -7,7 +7,7 @@ import pytest
 
 import tcore
 import tcore.tensor as T
-from tcore.tensor.careduce import ProdWithoutZeros
+from tcore.tensor.products import ProdWithoutZeros
 
 VALUES = np.array([[0.0, -2.0, 3.0], [0.0, 0.0, 5.0], [2.0, 3.0, 4.0]])
 
