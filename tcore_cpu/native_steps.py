@@ -1,4 +1,4 @@
-"""Nodes that need no kernel: views, and matrix products through BLAS.
+"""Nodes that need no kernel: views, and matrix products through BLAS; those of routines stand in :mod:`tcore_cpu.routine_steps`.
 
 Each function emits the instructions of one node, or raises :class:`NotScheduled` before it has emitted an allocation,
 for a form that it does not know.
@@ -33,6 +33,7 @@ def native_steps(*, blas: bool) -> dict[type, NativeStep]:
     from tcore.tensor.scalars import ScalarFromTensor, TensorFromScalar
     from tcore.tensor.shape import Shape, Shape_i
     from tcore.tensor.subtensor import Subtensor
+    from tcore_cpu.routine_steps import BLAS_ROUTINES, ROUTINES
 
     steps: dict[type, NativeStep] = {
         AllocEmpty: _alloc_empty,
@@ -47,9 +48,10 @@ def native_steps(*, blas: bool) -> dict[type, NativeStep]:
         Subtensor: _subtensor,
         TensorFromScalar: _copy,
         ViewOp: _whole,
+        **ROUTINES,
     }
     if blas:
-        steps |= {Dot: _dot, Dot22: _dot22, Dot22Scalar: _dot22scalar, Gemm: _gemm, Gemv: _gemv, Ger: _ger}
+        steps |= {**BLAS_ROUTINES, Dot: _dot, Dot22: _dot22, Dot22Scalar: _dot22scalar, Gemm: _gemm, Gemv: _gemv, Ger: _ger}
     return steps
 
 

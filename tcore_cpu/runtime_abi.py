@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import IntEnum
 
-__all__ = ["DTYPES", "MAX_CELLS", "MAX_DIMS", "MAX_REFS", "RUNTIME_ABI", "Event", "Failure", "Instruction", "IntegerFunction", "ReduceOp", "RefKind"]
+__all__ = ["DTYPES", "MAX_CELLS", "MAX_DIMS", "MAX_REFS", "RUNTIME_ABI", "Event", "Failure", "Instruction", "IntegerFunction", "ReduceOp", "RefKind", "Routine"]
 
 RUNTIME_ABI = 2
 """``TC_ABI``: part of the keys of the kernel store."""
@@ -74,6 +74,24 @@ class Instruction(IntEnum):
     STORE = 20
     RELEASE = 21
     FORGET = 22
+    ROUTINE = 24
+
+
+class Routine(IntEnum):
+    """Routines of ``Instruction.ROUTINE``."""
+
+    SORT = 0
+    ARGSORT = 1
+    DIFFERENT = 2
+    UNIQUE = 3
+    RANGE = 4
+    BINCOUNT = 5
+    TOTAL = 6
+    REPEAT = 7
+    COUNT_PLACES = 8
+    LIST_PLACES = 9
+    DIAGONAL = 10
+    BATCHED = 11
 
 
 class IntegerFunction(IntEnum):

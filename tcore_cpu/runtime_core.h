@@ -248,7 +248,24 @@ enum tc_instruction {
     TC_OP_STRIDE = 19,   /* r slot axis */
     TC_OP_STORE = 20,    /* slot n (register)*n    into a contiguous int64 array */
     TC_OP_RELEASE = 21,  /* buffer                 nobody reads it any more: large memory goes back */
-    TC_OP_FORGET = 22    /* slot                   the same for an array of the host */
+    TC_OP_FORGET = 22,   /* slot                   the same for an array of the host */
+    TC_OP_ROUTINE = 24   /* routine apply nslots nargs (slot or -1)*nslots (argument)*nargs    see tc_routine */
+};
+
+/* Routines: their slots, and their arguments: registers, or literals where so said. */
+enum tc_routine {
+    TC_R_SORT = 0,         /* out x; literal axis           of equal shapes */
+    TC_R_ARGSORT = 1,      /* out x; literal axis */
+    TC_R_DIFFERENT = 2,    /* x order; count, literal apart    vectors; order -1: x is sorted; apart: each NaN by itself */
+    TC_R_UNIQUE = 3,       /* x order values index inverse counts; literal apart    all but x and values may be -1 */
+    TC_R_RANGE = 4,        /* x; least, largest             of a vector of integers */
+    TC_R_BINCOUNT = 5,     /* out x weights                 weights may be -1 */
+    TC_R_TOTAL = 6,        /* x; sum                        of a vector of integers, -1 where one is negative */
+    TC_R_REPEAT = 7,       /* out x counts; length, inner   of the axis, and product of those behind it; no gaps */
+    TC_R_COUNT_PLACES = 8, /* parts mask; count             mask: a vector without gaps; parts: see tc_count_places */
+    TC_R_LIST_PLACES = 9,  /* parts mask (out)*ndim; (length)*ndim */
+    TC_R_DIAGONAL = 10,    /* view x; literals offset first second */
+    TC_R_BATCHED = 11      /* out x y                       three axes each */
 };
 
 enum tc_function {
