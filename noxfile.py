@@ -204,17 +204,28 @@ def clang(session: nox.Session) -> None:
         run_pytest(session, "--backend=cpu", "-p", "no:cacheprovider", default=("tests",), env=environment)
 
 
+#: parts of the suite that run hardly any native code, on whatever form of the runtime
+WITHOUT_NATIVE_CODE = (
+    *("benchmarks", "meta", "tcore_cuda", "tcore_opencl"),
+    *(f"tcore/{part}" for part in ("cli", "configuration", "graph", "gpuarray", "optimizer", "plugins", "printing")),
+)
+
+
 @nox.session
 def fallback(session: nox.Session) -> None:
-    """The suite on the cffi form of the runtime, which installations without Python's headers have; some minutes long."""
+    """The suite on the cffi form of the runtime, which installations without Python's headers have: about 20 minutes of CPU time.
+
+    Leaves out the parts that run hardly any native code. What takes most of the time is that each test with a kernel store of its own compiles the runtime.
+    """
     install_editable(session, "test", "demo")
     warning = "default::tcore_cpu.fallback.FallbackWarning"
-    run_pytest(session, "--backend=cpu", "-W", warning, default=("tests",), env={"TCORE_CPU_RUNTIME": "cffi"})
+    left_out = [f"--ignore=tests/{part}" for part in WITHOUT_NATIVE_CODE]
+    run_pytest(session, "--backend=cpu", "-W", warning, *left_out, default=("tests",), env={"TCORE_CPU_RUNTIME": "cffi"})
 
 
 @nox.session
 def conformance(session: nox.Session) -> None:
-    """Every lowering against `perform` with many more examples than in `tests`: some minutes; `--hypothesis-profile` after `--` picks another number."""
+    """Every lowering against `perform` with 40 times as many examples as in `tests`: about ten minutes of CPU time; `--hypothesis-profile` after `--` picks another number."""
     install_editable(session, "test")
     run_pytest(session, "--hypothesis-profile=thorough", "--backend=cpu", default=("tests/conformance",))
 

@@ -102,6 +102,10 @@ class Row:
         """Bytes of operands and results, for the roofline chart: what a program moves if its caches are empty."""
         return self.bytes_moved() or self.bytes_read()
 
+    def compared(self, results: list[Any]) -> list[Any]:
+        """What of a program's first results must be NumPy's: themselves, where they are no random numbers."""
+        return results
+
     def program(self, method: str) -> Callable[..., Call] | None:
         """The method for a library, or None where the row has none."""
         return getattr(self, method, None)

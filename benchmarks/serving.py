@@ -67,7 +67,7 @@ class Server:
         results = [as_arrays(self.call())]
         seconds = time.perf_counter() - start
         results += [as_arrays(self.call()) for _ in range(self.row.checked_calls - 1)]
-        arrays = [array for result in results for array in result]
+        arrays = self.row.compared([array for result in results for array in result])
         path = Path(reference)
         if self.library.name == "numpy":
             np.savez(path, *arrays)

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from tcore.gradient import Rop as Rop
     from tcore.gradient import grad as grad
     from tcore.gradient import subgraph_grad as subgraph_grad
+    from tcore.gradient.op_from_graph import OpFromGraph as OpFromGraph
     from tcore.graph import Apply as Apply
     from tcore.graph import Constant as Constant
     from tcore.graph import FunctionGraph as FunctionGraph
@@ -104,6 +105,7 @@ _HOMES = {
     "shared": "tcore.compile",
     # derivatives
     "Lop": "tcore.gradient",
+    "OpFromGraph": "tcore.gradient.op_from_graph",
     "Rop": "tcore.gradient",
     "grad": "tcore.gradient",
     "subgraph_grad": "tcore.gradient",
@@ -128,6 +130,8 @@ _HOMES = {
 _finders.install(lambda: _import_module("tcore.compat.paths").PATHS)
 
 if not TYPE_CHECKING:
+    # what `from tcore import *` gives: without `map` and `compile`, which would hide Python's own
+    __all__ = sorted({*_HOMES, "gof", "gradient", "printing", "scalar", "tensor"} - {"map"})  # noqa: PLE0605
     _submodule = _finders.lazy_submodules(__name__)
 
     def __getattr__(name: str) -> "Any":

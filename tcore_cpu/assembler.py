@@ -6,8 +6,9 @@ loop IR into it. The order of fields is that of ``tc_program_new`` in ``native/f
 
 from __future__ import annotations
 
+import contextlib
 from array import array
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from attrs import field
@@ -58,6 +59,8 @@ class Assembler:
     kernels: list[KernelPlan] = field(factory=list)
     #: number of the Apply that failed checks of index expressions name
     site: int = 0
+    #: whether checks stay where they are emitted
+    _straight: bool = False
     _registers: int = 0
     _constants: dict[int, int] = field(factory=dict)
     _known: dict[tuple[Any, ...], int] = field(factory=dict)
@@ -84,7 +87,7 @@ class Assembler:
     def _is_early(self, instruction: Instruction, operands: Sequence[int]) -> bool:
         """Whether an instruction needs nothing but lengths of inputs; notes its register if so."""
         if instruction in (Instruction.CHECK, Instruction.REQUIRE):
-            return self._early.issuperset(operands[4:6])
+            return not self._straight and self._early.issuperset(operands[4:6])
         if instruction is Instruction.CONST:
             known = True
         elif instruction is Instruction.DIM:
@@ -241,6 +244,47 @@ class Assembler:
             *ints,
         )
 
+    # -- loops and branches
+
+    def assign(self, register: int, function: IntegerFunction, left: int, right: int) -> None:
+        """Give a register, which changes while the program runs, a function of two others."""
+        self.code += [int(Instruction.ARITH), register, int(function), left, right]
+
+    def jump_unless(self, register: int) -> Callable[[], None]:
+        """Go on elsewhere where a register is 0: behind what has been emitted when the function that this returns is called."""
+        start = len(self.code)
+        self.code += [int(Instruction.JUMP), register, 0]
+
+        def land() -> None:
+            self.code[start + 2] = len(self.code) - start
+
+        return land
+
+    @contextlib.contextmanager
+    def repeated(self, counter: int, end: int) -> Iterator[list[int]]:
+        """What is emitted meanwhile runs for each value of ``counter`` from 0 below ``end``, at least once.
+
+        The list may get one register: the loop ends after the round in which that is not 0. Checks stay inside, and what is known of
+        lengths inside is forgotten behind the loop.
+        """
+        zero = self.constant(0)
+        known, straight = dict(self._known), self._straight
+        stop: list[int] = []
+        self.assign(counter, IntegerFunction.ADD, zero, zero)
+        self._straight = True
+        start = len(self.code)
+        yield stop
+        self.code += [int(Instruction.REPEAT), counter, end, *(stop or [-1]), start - len(self.code)]
+        self._known, self._straight = known, straight
+
+    @contextlib.contextmanager
+    def optional(self) -> Iterator[None]:
+        """What is emitted meanwhile may be jumped over: nothing that it finds out is known behind it."""
+        known, straight = dict(self._known), self._straight
+        self._straight = True
+        yield
+        self._known, self._straight = known, straight
+
     # -- packing
 
     def pack(self, buffers: int) -> tuple[bytes, tuple[tuple[int, int], ...]]:
@@ -251,7 +295,7 @@ class Assembler:
         bodies: list[tuple[int, int]] = []
         for plan in self.kernels:
             spec += [len(plan.operands), len(plan.phases), len(plan.row_itemsizes)]
-            spec += [int(plan.serial), int(plan.ordered), min(plan.cost, 2**31 - 1)]
+            spec += [int(plan.order), min(plan.cost, 2**31 - 1)]
             for operand in plan.operands:
                 spec += [int(operand.buffer is None), operand.itemsize, int(operand.written)]
             spec += plan.row_itemsizes

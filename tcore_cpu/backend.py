@@ -97,6 +97,18 @@ class CpuBackend:
             linker.restore(saved)  # type: ignore[attr-defined]
         return linker
 
+    def recall(self, key: str) -> bytes | None:
+        """What :meth:`remember` was given under ``key`` in this process or an earlier one."""
+        from tcore_cpu.kept_programs import read
+
+        return read(key)
+
+    def remember(self, key: str, data: bytes) -> None:
+        """Keep ``data`` in the kernel store, if that can be written."""
+        from tcore_cpu.kept_programs import write
+
+        write(key, data)
+
     def c_program(self, node: Any) -> Callable[..., tuple[Any, ...]] | None:
         """Runs the C code that a node's op brings: values in, values out. None where the op has none or it cannot be compiled."""
         from tcore_cpu.c_steps import c_step_of
@@ -108,7 +120,7 @@ class CpuBackend:
         return ()
 
     def native_ops(self) -> tuple[type, ...]:
-        """The ops that need no kernel: views, shapes, and products through BLAS."""
+        """The ops that need no kernel: views, shapes, products through BLAS, and linear algebra through LAPACK."""
         from tcore_cpu.native_steps import native_steps
 
-        return tuple(native_steps(blas=True))
+        return tuple(native_steps(blas=True, lapack=True))

@@ -15,10 +15,12 @@ if TYPE_CHECKING:
     from tcore_cpu.compiler import Unit
     from tcore_cpu.linking import Linked
 
-__all__ = ["CpuLinker", "is_lazy", "ran_by", "wants_blas"]
+__all__ = ["CpuLinker", "is_lazy", "ran_by", "wants_blas", "wants_lapack"]
 
 #: where the ops stand that may call BLAS
 _BLAS_MODULES = ("tcore.tensor.blas", "tcore.tensor.dot")
+#: and the package of those that may call LAPACK
+_LAPACK_PACKAGE = "tcore.tensor.linalg."
 
 
 def is_lazy(node: Any) -> bool:
@@ -28,7 +30,17 @@ def is_lazy(node: Any) -> bool:
 
 def wants_blas(nodes: Sequence[Any]) -> bool:
     """Whether any of the nodes may call BLAS."""
-    return any(type(node.op).__module__ in _BLAS_MODULES for node in nodes)
+    waiting = list(nodes)
+    for node in waiting:  # grows on the way
+        if type(node.op).__module__ in _BLAS_MODULES:
+            return True
+        waiting += getattr(getattr(node.op, "fgraph", None), "apply_nodes", ())
+    return False
+
+
+def wants_lapack(nodes: Sequence[Any]) -> bool:
+    """Whether any of the nodes may call LAPACK."""
+    return any(type(node.op).__module__.startswith(_LAPACK_PACKAGE) for node in nodes)
 
 
 def ran_by(node: Apply, linked: Linked) -> str:
@@ -40,6 +52,8 @@ def ran_by(node: Apply, linked: Linked) -> str:
         return "kernel"
     if type(node.op).__module__ in _BLAS_MODULES:
         return "BLAS"
+    if type(node.op).__module__.startswith(_LAPACK_PACKAGE):
+        return "LAPACK"
     return "view" if getattr(node.op, "view_map", None) else "native"
 
 

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from tcore.codegen.expr import Axis, Buffer, Expr, Fn, Load, Param, cast
 from tcore.codegen.kernel import affine, cost
 from tcore.codegen.stages import Prefix, Region, Scatter
+from tcore.codegen.walks import flatten
 from tcore_cpu.nests import Builder, is_zero
 from tcore_cpu.passes import Pass, guarded_loads
 from tcore_cpu.plans import KernelPlan, NotScheduled, Phase, Stride, Term
-from tcore_cpu.runtime_abi import RefKind
+from tcore_cpu.runtime_abi import TILE, KernelOrder, RefKind
 
 __all__ = ["BorderBuilder"]
+
+
+#: what a store to a place that nothing foresees costs, in additions
+SCATTERED = 30
 
 
 class BorderBuilder(Builder):
@@ -48,47 +55,138 @@ class BorderBuilder(Builder):
         guarded: frozenset[Load] = frozenset()
         names: dict[Expr, str] = {}
         text = self.printer.statements(current.flat(guarded), lambda e: current.leaf(e, guarded, names), names)
-        text += [f"tc_index({names[stage.index[k]]}, {length}, {self.site()}, q->error);" for k, length in lines]
-        body = self.printer.body(current.pointers, text, lanes=False, simd=False)
+        outside = [f"(tc_u64)({names[stage.index[k]]} + (({names[stage.index[k]]} >> 63) & {length})) >= (tc_u64){length}" for k, length in lines]
+        noted = [f"tc_index({names[stage.index[k]]}, {length}, {self.site()}, q->error);" for k, length in lines]
+        loop = "for (tc_i64 i = 0; i < n; i++) {"
+        # which one it is matters only where one is outside: the first loop is one of vectors
+        all_inside = ["tc_i64 bad = 0;", loop, *text, f"bad |= {' | '.join(f'({test})' for test in outside)};", "}"]
+        body = self.printer.written_body(current.pointers, [*all_inside, "if (!bad) return;", loop, *text, *noted, "}"])
         self.current = None
         self.phases.append(Phase(body, 0, False, tuple(current.refs), ()))
         return self.plan(cost(stage.index))
 
     def scatter(self, stage: Scatter) -> KernelPlan:
-        """Stores in index order, in one thread."""
+        """Stores in index order, each thread those to its part of one axis of the output.
+
+        The body first computes where all elements of the tile go and notes which of them are of its part: a loop without branches. Where the tile is a run of neighbours, as in rows that are added to rows, one look is enough.
+        """
         current = self.at(0, [])
-        current.roots += [*stage.index, stage.value]
         output = stage.output
         base = current.ref(RefKind.BASE, self.operand(output, (), True), output.dtype, 2)
+        c_type = self.printer.type(output.dtype)
+        axes = [k for k in range(output.ndim) if not output.broadcastable[k]]
         checked = dict(stage.checked)
         value = cast(stage.value, output.dtype)
         if stage.combine == "inc":
-            old = Param("tc_old", output.dtype)
-            self.params["tc_old"] = "*at"
-            value = Fn("add", (old, value), output.dtype)
+            value = Fn("add", (Param("tc_old", output.dtype), value), output.dtype)
         guarded = guarded_loads([*stage.index, value])
+
+        def statements(roots: Sequence[Expr], names: dict[Expr, str]) -> list[str]:
+            current.roots[:] = roots
+            return self.printer.statements(current.flat(guarded), lambda e: current.leaf(e, guarded, names), names)
+
         names: dict[Expr, str] = {}
-        lines = self.printer.statements(current.flat(guarded), lambda e: current.leaf(e, guarded, names), names)
-        offsets = []
-        for k, index in enumerate(stage.index):
-            if output.broadcastable[k]:
-                continue
-            text = names[index]
-            if k in checked:
-                length = f"q->ints[{self.int_argument(checked[k])}]"
-                text = f"({text} < 0 ? {text} + {length} : {text})"
-            offsets.append(f"{text} * q->ints[{self.int_argument(Stride(output, k))}]")
-        c_type = self.printer.type(output.dtype)
-        lines.append(f"{c_type} *const at = &TC_AT({c_type}, {base}, {' + '.join(offsets) or '0'});")
-        current.roots.append(value)
-        lines += self.printer.statements(current.flat(guarded), lambda e: current.leaf(e, guarded, names), names)
-        lines.append(f"*at = {names[value]};")
-        body = self.printer.body(current.pointers, lines, lanes=False, simd=False)
+        place = statements(stage.index, names)
+        counted = {k: names[stage.index[k]] for k in axes}
+        for k in checked.keys() & counted.keys():
+            counted[k] = f"({counted[k]} < 0 ? {counted[k]} + q->ints[{self.int_argument(checked[k])}] : {counted[k]})"
+        offsets = [f"{text} * q->ints[{self.int_argument(Stride(output, k))}]" for k, text in counted.items()]
+        # parts are of an axis that users' positions lead to: they are likely to be spread over it
+        divided = next((k for k in axes if k in checked), None)
+        share, line = ["const tc_i64 low = 0, high = 1;"], "0"
+        if divided is not None:
+            length = f"q->ints[{self.int_argument(checked[divided])}]"
+            share = [f"const tc_i64 low = {length} * q->part / q->parts, high = {length} * (q->part + 1) / q->parts;"]
+            line = counted[divided]
+        place += [f"const tc_i64 line = {line}, offset = {' + '.join(offsets) or '0'};"]
+
+        def stores(old: str) -> list[str]:
+            self.params["tc_old"] = old
+            names: dict[Expr, str] = {}
+            return [*statements([value], names), f"{old} = {names[value]};"]
+
+        lines = [
+            *share,
+            *self._run(stage, current, place, stores("at[i]"), c_type, base),
+            f"tc_i64 count = 0, places[{TILE}];",
+            f"int32_t chosen[{TILE}];",
+            "for (tc_i64 i = 0; i < n; i++) {",
+            *place,
+            "places[count] = offset;",
+            "chosen[count] = (int32_t)i;",
+            "count += line >= low && line < high;",
+            "}",
+            "for (tc_i64 k = 0; k < count; k++) {",
+            "const tc_i64 i = chosen[k];",
+            "(void)i;",  # what is stored may be the same everywhere
+            f"{c_type} *const at = &TC_AT({c_type}, {base}, places[k]);",
+            *stores("*at"),
+            "}",
+        ]
+        body = self.printer.written_body(current.pointers, lines)
         self.current = None
         self.phases.append(Phase(body, 0, False, tuple(current.refs), ()))
-        return self.plan(cost([value]), serial=True)
+        return self.plan(SCATTERED + cost([value]), order=KernelOrder.SERIAL if divided is None else KernelOrder.PARTS)
+
+    def _run(self, stage: Scatter, current: Pass, place: list[str], stores: list[str], c_type: str, base: str) -> list[str]:
+        """The form for a tile of neighbours: the last axis of the stage is that of the output, and the tile does not cross its ends."""
+        last = stage.axes[-1] if stage.axes else None
+        others = stage.index[:-1] if stage.index else ()
+        if last is None or not stage.index or stage.index[-1] is not last or last in set(flatten(others)):
+            return []
+        if any(map(self.printer.has_vector_form, flatten([stage.value]))):
+            return []  # its values would depend on the form that the tile happens to have
+        position = current.leaf(last, frozenset(), {}) or ""
+        stride = f"q->ints[{self.int_argument(Stride(stage.output, stage.output.ndim - 1))}]"
+        first, end = position.replace("[i]", "[0]"), position.replace("[i]", "[n - 1]")
+        return [
+            f"if ({end} - {first} == n - 1 && {stride} == (tc_i64)sizeof({c_type})) {{",
+            "enum { i = 0 };",
+            *place,
+            "if (line < low || line >= high) return;",
+            f"{c_type} *const at = &TC_AT({c_type}, {base}, offset);",
+            '_Pragma("omp simd")',
+            "for (tc_i64 i = 0; i < n; i++) {",
+            *stores,
+            "}",
+            "return;",
+            "}",
+        ]
 
     def prefix(self, stage: Prefix) -> KernelPlan:
+        """A step for a tile of the other axes, and a walk along the ordered axis: the driver takes what suits the memory."""
+        # functions that round differently in vectors would show which one it was
+        if not any(map(self.printer.has_vector_form, flatten([*stage.initial, *stage.step]))):
+            self._across(stage)
+        self._along(stage)
+        return self.plan(cost(stage.step), order=KernelOrder.PREFIX)
+
+    def _across(self, stage: Prefix) -> None:
+        """One step, the state in a tile that stays from step to step."""
+        current = self.at(0, [])
+        names: dict[Expr, str] = {}
+        guarded = guarded_loads([*stage.initial, *stage.step])
+
+        def statements(roots: Sequence[Expr]) -> list[str]:
+            current.roots[:] = roots
+            return self.printer.statements(current.flat(guarded), lambda e: current.leaf(e, guarded, names), names)
+
+        lines = statements(stage.initial)
+        first = f"{self._axis_text(current, stage.ordered)} == 0"
+        states = [current.ref(RefKind.TILE, k, param.dtype, 2) for k, param in enumerate(stage.carried)]
+        for k, (param, initial, state) in enumerate(zip(stage.carried, stage.initial, states, strict=True)):
+            assert isinstance(param, Param)
+            self.params[param.name] = f"state{k}"
+            lines.append(f"const {self.printer.type(param.dtype)} state{k} = {first} ? {names[initial]} : {state};")
+        lines += statements(stage.step)
+        lines += [f"{state} = {names[value]};" for state, value in zip(states, stage.step, strict=True)]
+        for buffer, value in zip(stage.outputs, stage.step, strict=False):
+            lines.append(f"{current.ref(RefKind.ARRAY, self.target(buffer, stage.axes), buffer.dtype, 1)} = {names[value]};")
+        body = self.printer.body(current.pointers, lines, lanes=False, simd=current.simd)
+        self.current = None
+        self.phases.append(Phase(body, 0, False, tuple(current.refs), ()))
+
+    def _along(self, stage: Prefix) -> None:
         """One element of the other axes at a time; the body walks along the ordered axis."""
         self.local_axes[stage.ordered] = "t"
         current = self.at(0, [])
@@ -128,7 +226,6 @@ class BorderBuilder(Builder):
         body = self.printer.body(current.pointers, lines, lanes=False, simd=False)
         self.current = None
         self.phases.append(Phase(body, 0, False, tuple(current.refs), ()))
-        return self.plan(100 * (1 + cost(stage.step)), reduced=False)
 
     def _axis_text(self, current: Pass, axis: Axis) -> str:
         return current.leaf(axis, frozenset(), {}) or ""

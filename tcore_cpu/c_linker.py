@@ -14,6 +14,7 @@ from tcore.graph import Constant
 from tcore.link import Container, ValueLock
 from tcore.link.storage import map_storage
 from tcore.scalar.type import Scalar
+from tcore.tensor.views_c import ViewC
 from tcore_cpu.base_linker import is_lazy
 from tcore_cpu.c_steps import CThunk, lock_of
 from tcore_cpu.linker import CvmLinker
@@ -34,10 +35,10 @@ __all__ = ["CLinker"]
 _NO_C_SIDE = "one of its types has no C side"
 
 
-def _is_number(node: Any) -> bool:
-    """Whether a node computes numbers from numbers and can say it in C: in a block that costs no call."""
+def _is_cheap(node: Any) -> bool:
+    """Whether a node's own C code costs less than a call: it computes numbers from numbers, or shows memory in another form."""
     numbers = all(isinstance(v.type, Scalar) for v in (*node.inputs, *node.outputs))
-    return numbers and brings_c_code(node, derived=True)
+    return (numbers or isinstance(node.op, ViewC)) and brings_c_code(node, derived=True)
 
 
 class _UserCode(Exception):
@@ -118,7 +119,7 @@ class CLinker(NativeNodes):
                     return self._native(fgraph).make_thunk(input_storage, output_storage, storage_map)
                 except _UserCode as found:
                     self._whole = None
-                    self._block = self._blocked(order, {*found.nodes, *filter(_is_number, order)})
+                    self._block = self._blocked(order, {*found.nodes, *filter(_is_cheap, order)})
         block, loaded, lock = self._block
         inputs, outputs, storage_map = map_storage(fgraph, order, input_storage, output_storage, storage_map)
         calls = [NodeCall(self._programs[node].program, node).callables() for node in order if node in block.called]  # type: ignore[index]

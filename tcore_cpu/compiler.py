@@ -11,13 +11,13 @@ import hashlib
 import os
 import platform
 import shlex
-import shutil
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 from tcore.configuration import config
+from tcore.configuration.defaults import program
 from tcore.records import frozen
 from tcore_cpu.children import Child, CompileError
 from tcore_cpu.runtime_abi import RUNTIME_ABI
@@ -100,7 +100,7 @@ class Unit:
 
 def _which(command: str) -> Compiler | None:
     words = shlex.split(command)
-    path = shutil.which(words[0]) if words else None
+    path = program(words[0]) if words else None
     return Compiler((path, *words[1:]), path) if path else None
 
 

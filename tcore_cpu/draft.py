@@ -19,20 +19,22 @@ from tcore_cpu.runtime_abi import RUNTIME_ABI
 
 __all__ = ["Draft", "Fused", "PythonStep", "decode", "encode"]
 
-_FORMAT = 2
+_FORMAT = 3
 
 
 @frozen(eq=False)
 class PythonStep:
     """A node that runs in Python (or through a user's C code), and the slots that it reads and writes.
 
-    ``key``: of the module with the user's code in the kernel store, where a pickle told it.
+    ``key``: of the module with the user's code in the kernel store, where a pickle told it. ``spare``: the node has native code, which
+    leaves some calls to Python.
     """
 
     node: Any
     reads: tuple[int, ...]
     writes: tuple[int, ...]
     key: str = ""
+    spare: bool = False
 
 
 @frozen(eq=False)
@@ -148,9 +150,11 @@ def encode(draft: Draft, units: Sequence[Unit], fgraph: Any, keys: Mapping[Any, 
         "bodies": draft.bodies,
         "dtypes": draft.dtypes,
         "inputs": draft.inputs,
-        "constants": [(slot, places[constant]) for slot, constant in draft.constants],
+        # those of a loop's steps stand nowhere in the graph: they come along
+        "constants": [(slot, places.get(constant, constant)) for slot, constant in draft.constants],
         "outputs": draft.outputs,
-        "steps": [(number[step.node], step.reads, step.writes, keys.get(step.node, "")) for step in draft.steps],
+        # a loop inside of a loop is no node of this graph: it comes along
+        "steps": [(number.get(step.node, step.node), step.reads, step.writes, keys.get(step.node, ""), step.spare) for step in draft.steps],
         "makers": dict(draft.makers),
         "buffers": draft.buffers,
         "kernels": [([number[node] for node in kernel.nodes], kernel.bodies, kernel.tiles, kernel.row) for kernel in draft.kernels],
@@ -165,7 +169,9 @@ def decode(data: Mapping[str, Any], fgraph: Any, order: Sequence[Any]) -> tuple[
     if data["format"] != (_FORMAT, RUNTIME_ABI, platform_abi()) or data["signature"] != _signature(fgraph, order):
         return None
 
-    def constant(place: tuple[int, int]) -> Any:
+    def constant(place: Any) -> Any:
+        if isinstance(place, Constant):
+            return place
         row, position = place
         return fgraph.outputs[position] if row < 0 else order[row].inputs[position]
 
@@ -176,7 +182,7 @@ def decode(data: Mapping[str, Any], fgraph: Any, order: Sequence[Any]) -> tuple[
         data["inputs"],
         tuple((slot, constant(place)) for slot, place in data["constants"]),
         data["outputs"],
-        tuple(PythonStep(order[row], reads, writes, key) for row, reads, writes, key in data["steps"]),
+        tuple(PythonStep(order[row] if isinstance(row, int) else row, *rest) for row, *rest in data["steps"]),
         tuple(order),
         data["makers"],
         data["buffers"],

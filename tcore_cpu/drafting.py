@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from tcore.codegen.tables import lowering_table
+from tcore_cpu.base_linker import wants_blas, wants_lapack
 from tcore_cpu.native_steps import native_steps
 from tcore_cpu.printer import UnitPrinter
 from tcore_cpu.program import build
+from tcore_cpu.runtime import load_blas, load_lapack
 
 if TYPE_CHECKING:
     from tcore.codegen.lowering import LoweringTable
     from tcore.graph import Apply, Variable
     from tcore_cpu.compiler import Unit
     from tcore_cpu.draft import Draft
+    from tcore_cpu.program import NativeStep
 
-__all__ = ["UNIT_BODIES", "draft_graph", "lowerings"]
+__all__ = ["UNIT_BODIES", "draft_graph", "lowerings", "native_forms"]
 
 #: how many bodies one translation unit has at the most, so that compilers work side by side
 UNIT_BODIES = 24
+
+
+def native_forms(nodes: Sequence[Any]) -> dict[type, NativeStep]:
+    """The native forms of ops without kernels in this process; loads the libraries that the nodes want."""
+    return native_steps(blas=wants_blas(nodes) and load_blas(), lapack=wants_lapack(nodes) and load_lapack())
 
 
 def lowerings(fgraph: Any) -> LoweringTable:
@@ -28,13 +36,13 @@ def lowerings(fgraph: Any) -> LoweringTable:
 
 
 def draft_graph(
-    fgraph: Any, order: Sequence[Apply], outputs: Sequence[Variable], blas: bool, share: bool = True
+    fgraph: Any, order: Sequence[Apply], outputs: Sequence[Variable], native: Mapping[type, NativeStep], share: bool = True
 ) -> tuple[Draft, Sequence[Unit]]:
     """The program that computes ``outputs`` by the nodes of ``order``, and its kernels.
 
-    ``blas`` tells whether it may call BLAS, ``share`` whether values may take over the memory of others that nobody reads any more.
+    ``native`` has the forms of ops without kernels; ``share`` tells whether values may take over the memory of others that nobody reads any more.
     """
     printer = UnitPrinter()
     orderings = fgraph.orderings() if hasattr(fgraph, "orderings") else {}
-    draft = build(fgraph.inputs, order, outputs, lowerings(fgraph), printer, native_steps(blas=blas), orderings=orderings, share=share)
+    draft = build(fgraph.inputs, order, outputs, lowerings(fgraph), printer, native, orderings=orderings, share=share)
     return draft, printer.units(UNIT_BODIES)

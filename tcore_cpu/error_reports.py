@@ -25,7 +25,8 @@ _DTYPE_NAMES = {number: name for name, number in DTYPES.items()}
 class ErrorReports:
     """Turns the records of failed native steps into exceptions; called by the runtime."""
 
-    def __init__(self, fgraph: Any, draft: Draft) -> None:
+    def __init__(self, fgraph: Any, draft: Draft, inputs: Sequence[Any] | None = None) -> None:
+        self._inputs = inputs
         self.fgraph, self.applies, self.makers = fgraph, draft.applies, draft.makers
         self.kernels, self.buffers, self.dtypes = len(draft.kernels), draft.buffers, draft.dtypes
 
@@ -102,6 +103,8 @@ class ErrorReports:
 
     def inputs(self, values: Sequence[Any]) -> list[Any]:
         """The variables whose values the runtime gives."""
+        if self._inputs is not None:
+            return list(self._inputs)
         if len(self.applies) == 1:
             (node,) = self.applies
             own = [v for v in dict.fromkeys(node.inputs) if not isinstance(v, Constant)]

@@ -237,8 +237,8 @@ class Program:
             for value, spec in zip(values, self.inputs, strict=True):
                 if not self._fill(frame, value, spec):
                     return None
-            for k, (slot, *_, destroyed) in enumerate(self.inputs):
-                if destroyed and not self._may_write(frame, slot):
+            for k, (slot, dtype, *_, destroyed) in enumerate(self.inputs):
+                if destroyed and dtype != _OBJECT and not self._may_write(frame, slot):
                     frame.core.slots[slot].flags |= _FOREIGN
                     self._copies[k] += 1
             frame.filled = False

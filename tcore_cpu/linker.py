@@ -15,11 +15,11 @@ from tcore.link import Container, ValueLock
 from tcore.link.locks import hold, release
 from tcore.link.storage import map_storage
 from tcore.scalar.type import Scalar
-from tcore_cpu.base_linker import CpuLinker, is_lazy, ran_by, wants_blas
+from tcore_cpu.base_linker import CpuLinker, is_lazy, ran_by, wants_blas, wants_lapack
 from tcore_cpu.compiler import Unit
 from tcore_cpu.draft import Draft, decode, encode
 from tcore_cpu.linking import Linked, load_bodies, make_program
-from tcore_cpu.runtime import load_blas, runtime
+from tcore_cpu.runtime import load_blas, load_lapack, runtime
 from tcore_cpu.slots import is_array
 from tcore_cpu.thunks import SegmentThunk
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from tcore.graph import Apply, Variable
     from tcore.link.container import Cell, StorageMap
     from tcore.link.memory import Stay
+    from tcore_cpu.lazy_linker import LazyPrograms
     from tcore_cpu.node_linker import NativeVM
 
 __all__ = ["CvmLinker"]
@@ -58,7 +59,7 @@ class CvmLinker(CpuLinker):
         self.lazy = lazy
         self._linked: Linked | None = None
         self._units: Sequence[Unit] = ()
-        self._machine: NativeVM | None = None
+        self._machine: NativeVM | LazyPrograms | None = None
         #: positions of outputs -> the program that computes nothing else
         self._partials: dict[tuple[int, ...], Linked] = {}
         #: what a pickle told of the program, until it is made
@@ -100,10 +101,7 @@ class CvmLinker(CpuLinker):
         if self._by_node():
             with self._lock:
                 if self._machine is None:
-                    from tcore_cpu.node_linker import NativeVM  # and with it all that lowers and prints
-
-                    machine = NativeVM(self.allow_gc, self.lazy, self.schedule)
-                    self._machine = machine.accept(fgraph, self.no_recycling, self.profile)
+                    self._machine = self._make_machine(fgraph)
                 return self._machine.make_thunk(input_storage, output_storage, storage_map)  # type: ignore[no-any-return]
         order = self.order()
         inputs, outputs, storage_map = map_storage(fgraph, order, input_storage, output_storage, storage_map)
@@ -116,15 +114,29 @@ class CvmLinker(CpuLinker):
             [Container(variable, cell, readonly=True) for variable, cell in zip(fgraph.outputs, outputs, strict=True)],
         )
 
+    def _make_machine(self, fgraph: Any) -> NativeVM | LazyPrograms:
+        """What runs nodes as they are needed: programs of several, where nobody looks at single nodes and their values."""
+        from tcore_cpu.lazy_linker import LazyPrograms  # and with it all that lowers and prints
+        from tcore_cpu.node_linker import NativeVM
+
+        order = self.order()
+        if self.allow_gc and self.granularity != "node" and self.profile is None and any(map(is_lazy, order)):
+            regions = LazyPrograms.serves(fgraph, order)
+            if regions is not None:
+                programs = LazyPrograms(self.allow_gc, self.schedule).accept(fgraph, self.no_recycling)
+                programs.compile(regions)
+                return programs
+        return NativeVM(self.allow_gc, self.lazy, self.schedule).accept(fgraph, self.no_recycling, self.profile)
+
     def _compiled(self, fgraph: Any, order: Sequence[Apply]) -> Linked:
         """The program, compiled once: it owns a frame for each call in progress."""
         with self._lock:
             if self._linked is None:
                 saved, self._saved = self._saved, None
-                found = decode(saved, fgraph, order) if saved is not None else None
+                # the program of a pickle may call what this process lacks
+                libraries = (not wants_blas(order) or load_blas()) and (not wants_lapack(order) or load_lapack())
+                found = decode(saved, fgraph, order) if saved is not None and libraries else None
                 draft, self._units = found or self._draft(fgraph, order, fgraph.outputs)
-                if wants_blas(order):
-                    load_blas()
                 self._linked = make_program(draft, load_bodies(self._units), fgraph)
             return self._linked
 
@@ -141,9 +153,9 @@ class CvmLinker(CpuLinker):
             return linked.program
 
     def _draft(self, fgraph: Any, order: Sequence[Apply], outputs: Sequence[Variable]) -> tuple[Draft, Sequence[Unit]]:
-        from tcore_cpu.drafting import draft_graph  # a program that is loaded was drafted before
+        from tcore_cpu.drafting import draft_graph, native_forms  # a program that is loaded was drafted before
 
-        return draft_graph(fgraph, order, outputs, blas=wants_blas(order) and load_blas(), share=self.allow_gc)
+        return draft_graph(fgraph, order, outputs, native_forms(order), share=self.allow_gc)
 
     # ------------------------------------------------------------ pickles
 
@@ -186,7 +198,7 @@ class CvmLinker(CpuLinker):
         return len(self._linked.draft.kernels) if self._linked is not None else 0
 
     def explain_node(self, node: Apply) -> str:
-        """``kernel``, ``BLAS``, ``view`` or ``native`` code; ``C`` where an op brings its own; ``Python`` where it has none."""
+        """``kernel``, ``BLAS``, ``LAPACK``, ``view`` or ``native`` code; ``C`` where an op brings its own; ``Python`` where it has none."""
         if self._linked is None:
             return "Python" if self._machine is None else self._machine.explain_node(node)
         return ran_by(node, self._linked)
@@ -220,6 +232,12 @@ class CvmLinker(CpuLinker):
     def explain_copies(self) -> tuple[int, ...]:
         """By input, how often the program copied its value because it may not be overwritten where it is."""
         return self._linked.program.copies() if self._linked is not None else ()  # type: ignore[no-any-return]
+
+    def native_loop(self, function: Any) -> Callable[..., Any] | None:
+        """As the program does it: None where a node runs in Python, or the runtime has no loop."""
+        if self._linked is None or self._by_node() or self._linked.draft.steps:
+            return None
+        return getattr(self._linked.program, "loop", None)
 
     def native_entry(self, function: Any) -> Callable[..., Any] | None:
         """The fast way to call ``function``: None where its calls need more than positions and storage."""

@@ -66,8 +66,8 @@ class Linked:
     modules: Mapping[Any, tuple[str, bool]] = field(factory=dict)
 
 
-def make_program(draft: Draft, bodies: Bodies, fgraph: Any) -> Linked:
-    """The program of a draft."""
+def make_program(draft: Draft, bodies: Bodies, fgraph: Any, inputs: Sequence[Any] | None = None) -> Linked:
+    """The program of a draft; ``inputs``: the variables whose values it takes, where those are not the graph's or the node's."""
     steps = _steps(draft, fgraph)
     program = runtime().Program(
         draft.linked(bodies.addresses),
@@ -76,7 +76,7 @@ def make_program(draft: Draft, bodies: Bodies, fgraph: Any) -> Linked:
         tuple(constant_value(constant, draft.dtypes[slot]) for slot, constant in draft.constants),
         draft.outputs,
         tuple((step.native(), entry.reads, entry.writes) for step, entry in zip(steps, draft.steps, strict=True)),
-        ErrorReports(fgraph, draft),
+        ErrorReports(fgraph, draft, inputs),
         bodies.libraries,
     )
     pairs = list(zip(draft.steps, steps, strict=True))
@@ -84,7 +84,7 @@ def make_program(draft: Draft, bodies: Bodies, fgraph: Any) -> Linked:
         program,
         draft,
         bodies,
-        {entry.node: step.runs_on for entry, step in pairs},
+        {entry.node: step.runs_on for entry, step in pairs if not entry.spare},
         {entry.node: (step.key, step.compiled) for entry, step in pairs if step.runs_on == "C"},
     )
 

@@ -46,6 +46,10 @@ class Memory:
         Takes the instructions by which memory goes back.
     share : bool
         False: every value keeps memory of its own, until the call ends.
+    kept : sequence of variables
+        What is read behind the last step, in whatever memory it is.
+    first : int
+        Number of the first buffer.
 
     Attributes
     ----------
@@ -58,13 +62,13 @@ class Memory:
 
     def __init__(
         self, nodes: Iterable[Any], inputs: Sequence[Any], outputs: Sequence[Any], native: Mapping[type, Any], emit: Callable[..., None],
-        share: bool = True,
+        share: bool = True, kept: Sequence[Any] = (), first: int = 0,
     ) -> None:  # fmt: skip
         self.native, self.emit, self.share = native, emit, share
         self.inputs = frozenset(inputs)
         self.destroyed: set[Any] = set()
         self.stays: list[Stay] = []
-        self.buffers = 0
+        self.buffers = first
         self._root: dict[Any, Any] = {}
         self._writes: dict[Any, int] = {}  # memory -> how often it is overwritten
         self._written: dict[Any, int] = {}  # variable -> how often it was when the variable was made
@@ -78,6 +82,7 @@ class Memory:
         self.destroyed = set(self.inputs & self._writes.keys())
         self.returned = {self.root(variable) for variable in outputs}
         self._host = set(self.returned)
+        self._kept = [self.root(variable) for variable in kept]
         self._last: dict[Any, int] = {}
         self._free: dict[int, tuple[int, ...]] = {}  # buffers that nobody reads, and what tells their size
         self._sizes: dict[int, tuple[int, ...]] = {}
@@ -96,8 +101,13 @@ class Memory:
             for node in members(step):
                 for variable in (*node.inputs, *node.outputs):
                     self._last[self.root(variable)] = position
-            if not isinstance(step, Group) and type(step.op) not in self.native:
+            if not isinstance(step, Group) and self.may_be_called(step):
                 self.show(step)
+        self._last.update(dict.fromkeys(self._kept, len(steps)))
+
+    def may_be_called(self, node: Any) -> bool:
+        """Whether Python may run a node: its op has no native form, or one that leaves some cases to Python."""
+        return getattr(self.native.get(type(node.op)), "may_call", type(node.op) not in self.native)  # type: ignore[no-any-return]
 
     def show(self, node: Any) -> None:
         """Let Python see what a node reads and makes."""

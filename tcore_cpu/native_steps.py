@@ -6,6 +6,7 @@ for a form that it does not know.
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 from tcore.graph import Constant
@@ -20,8 +21,8 @@ __all__ = ["native_steps"]
 _BLAS_DTYPES = ("float32", "float64")
 
 
-def native_steps(*, blas: bool) -> dict[type, NativeStep]:
-    """The functions by Op class; those of BLAS only where it is there."""
+def native_steps(*, blas: bool, lapack: bool = False) -> dict[type, NativeStep]:
+    """The functions by Op class; those of BLAS and LAPACK only where they are there, and wanted."""
     from tcore.compile.copy_ops import DeepCopyOp, ViewOp
     from tcore.tensor.alloc import AllocEmpty
     from tcore.tensor.blas import Dot22, Dot22Scalar, Gemm, Gemv, Ger
@@ -50,8 +51,18 @@ def native_steps(*, blas: bool) -> dict[type, NativeStep]:
         ViewOp: _whole,
         **ROUTINES,
     }
+    if "tcore.scan_module.op" in sys.modules:
+        from tcore.scan_module.op import Scan
+        from tcore_cpu.loops import loop_step  # what lowers and prints, once more
+
+        steps[Scan] = loop_step
     if blas:
         steps |= {**BLAS_ROUTINES, Dot: _dot, Dot22: _dot22, Dot22Scalar: _dot22scalar, Gemm: _gemm, Gemv: _gemv, Ger: _ger}
+    if lapack:
+        # linear algebra is loaded by the graphs that have some
+        from tcore_cpu.linalg_steps import linalg_steps
+
+        steps |= linalg_steps()
     return steps
 
 

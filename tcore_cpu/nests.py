@@ -13,7 +13,7 @@ from tcore.codegen.walks import flatten
 from tcore_cpu.passes import INDEX, Pass, size_of
 from tcore_cpu.plans import SITE, KernelPlan, NotScheduled, Operand, Phase, Term
 from tcore_cpu.printer import UnitPrinter
-from tcore_cpu.runtime_abi import DTYPES, MAX_CELLS, MAX_REFS, ReduceOp, RefKind
+from tcore_cpu.runtime_abi import DTYPES, MAX_CELLS, MAX_REFS, KernelOrder, ReduceOp, RefKind
 
 __all__ = ["Builder", "is_zero"]
 
@@ -59,6 +59,8 @@ class Builder:
         self.ncells = 0
         self.phases: list[Phase] = []
         self.current: Pass | None = None
+        #: whether elements of one row are likely to be farther apart than rows: then a tile is one of rows
+        self.lanes = False
 
     # -- arguments
 
@@ -89,14 +91,14 @@ class Builder:
             parts = affine(index)
             if parts is None or any(axis not in self.number or axis in self.local_axes for axis in parts[1]):
                 return None
-            if guarded and not self._inside(load.buffer, k, index):
+            if guarded and not self.inside(load.buffer, k, index):
                 return None
             if not is_zero(parts[0]):
                 terms.append((-1, k, parts[0]))
             terms += [(self.number[axis], k, scale) for axis, scale in parts[1].items()]
         return tuple(terms)
 
-    def _inside(self, buffer: Buffer, k: int, index: Expr) -> bool:
+    def inside(self, buffer: Buffer, k: int, index: Expr) -> bool:
         """Whether ``index`` is an axis that is known to have the length of the buffer's."""
         if not isinstance(index, Axis):
             return False
@@ -154,24 +156,22 @@ class Builder:
             self.phases.append(self.current.finish())
             self.current = None
 
-    def plan(self, work: int, *, reduced: bool = True, serial: bool = False) -> KernelPlan:
+    def plan(self, work: int, *, order: KernelOrder = KernelOrder.ANY) -> KernelPlan:
         """The finished kernel."""
         self.close()
         if len(self.operands) > MAX_REFS:
             raise NotScheduled(f"a kernel of more than {MAX_REFS} operands")
         kept = len(self.outer)
-        axes = self.axes if reduced else self.outer
-        mask = sum(1 << d for d in range(kept, len(axes)))
+        mask = sum(1 << d for d in range(kept, len(self.axes)))
         return KernelPlan(
-            tuple(axis.extent for axis in axes),
+            tuple(axis.extent for axis in self.axes),
             mask,
             tuple(self.operands),
             tuple(self.phases),
             tuple(self.ints),
             tuple(self.row_itemsizes),
             300 + 100 * work,
-            serial,
-            serial,
+            order,
         )
 
     # -- nests of Maps and Reduces
@@ -184,6 +184,7 @@ class Builder:
             self.rows[buffer] = len(self.rows)
             self.row_itemsizes.append(size_of(buffer.dtype))
         outputs = set(kernel.outputs)
+        self.lanes = not kernel.row_scratch and self.inner_is_outside(kernel)
         for stage in kernel.stages:
             if isinstance(stage, Map):
                 self.map_stage(stage, 1 if kernel.level(stage) == "outer" else 0)
@@ -191,6 +192,14 @@ class Builder:
                 assert isinstance(stage, Reduce)
                 self.reduce_stage(stage, outputs)
         return self.plan(cost([e for stage in kernel.stages for e in stage.exprs]))
+
+    def inner_is_outside(self, kernel: Kernel) -> bool:
+        """Whether in C order the axis along which neighbours lie is always one that is kept."""
+        reduced, last = set(self.inner), set()
+        for expr in flatten([e for stage in kernel.stages for e in stage.exprs]):
+            if isinstance(expr, Load) and expr.index and reduced & set(flatten(expr.index)):
+                last.add(expr.index[-1])
+        return bool(last) and not reduced & set(flatten(last))
 
     def map(self, stage: Map) -> KernelPlan:
         """A single Map."""

@@ -9,15 +9,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 from tcore.graph import Constant
 from tcore.link import Container, VMLinker
 from tcore.link.linker import LocalLinker
-from tcore_cpu.base_linker import CpuLinker, is_lazy, ran_by, wants_blas
+from tcore_cpu.base_linker import CpuLinker, is_lazy, ran_by
 from tcore_cpu.c_steps import CThunk, lock_of, prepare
 from tcore_cpu.draft import Draft
-from tcore_cpu.drafting import UNIT_BODIES, lowerings
+from tcore_cpu.drafting import UNIT_BODIES, lowerings, native_forms
 from tcore_cpu.linking import Linked, load_bodies, make_program
-from tcore_cpu.native_steps import native_steps
 from tcore_cpu.printer import UnitPrinter
 from tcore_cpu.program import build
-from tcore_cpu.runtime import load_blas
 from tcore_cpu.thunks import NodeThunk
 from tcore_cpu.user_block import Block
 from tcore_cpu.user_code import has_c_code
@@ -81,7 +79,7 @@ class NativeNodes(CpuLinker, LocalLinker):
         """Programs of the nodes that have native code, all kernels in one go; users' C code goes to ``_own``."""
         fgraph = self._accepted()
         table = lowerings(fgraph)
-        native = native_steps(blas=wants_blas(order) and load_blas())
+        native = native_forms(order)
         printer = UnitPrinter()
         drafts: dict[Apply, Draft] = {}
         self._reasons: dict[Apply, str] = {}
@@ -92,7 +90,7 @@ class NativeNodes(CpuLinker, LocalLinker):
                 continue
             operands = [v for v in dict.fromkeys(node.inputs) if not isinstance(v, Constant)]
             draft = build(operands, [node], node.outputs, table, printer, native, granularity="node")
-            if not draft.steps:
+            if all(step.spare for step in draft.steps):
                 drafts[node] = draft
             elif brings_c_code(node):
                 own.append(node)

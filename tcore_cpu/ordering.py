@@ -76,7 +76,7 @@ def _described(number: int, step: Any, memory: Memory) -> _Step:
     outputs = [variable for node in nodes for variable in node.outputs]
     touched = dict.fromkeys(memory.root(v) for node in nodes for v in (*node.inputs, *node.outputs))
     own = [getattr(variable.type, "ndim", 0) for variable in outputs if memory.root(variable) is variable]
-    native = len(nodes) > 1 or step is not nodes[0] or type(step.op) in memory.native
+    native = len(nodes) > 1 or step is not nodes[0] or not memory.may_be_called(step)
     view = native and not own and not any(getattr(node.op, "destroy_map", None) for node in nodes)
     return _Step(number, step, roots=list(touched), made=max(own, default=-1), view=view, fixed=not native)
 

@@ -48,6 +48,8 @@ class Pass:
 
     def ref(self, kind: RefKind, index: int, dtype: str, written: int = 0) -> str:
         """The text of one element (BASE: of the pointer) through a new or known reference."""
+        if kind is RefKind.CELL and self.level == 0 and not written and self.builder.lanes:
+            kind = RefKind.SPREAD
         key = (kind, index, dtype, bool(written))
         text = self.texts.get(key)
         if text is None:
@@ -136,7 +138,7 @@ class Pass:
                 continue
             text = names[index]
             length = f"q->ints[{builder.int_argument(Extent(expr.buffer, k))}]"
-            if expr in guarded:
+            if expr in guarded and not builder.inside(expr.buffer, k, index):
                 tests.append(f"(tc_u64){text} < (tc_u64){length}")
             elif isinstance(index, Fn) and index.name == "bounded":
                 tests.append(f"{text} >= 0")
@@ -166,7 +168,7 @@ class Pass:
         lines = printer.statements(flat, lambda e: self.leaf(e, guarded, names), names)
         lines += [f"{text} = {names[value]};" for text, value in self.stores]
         lanes = any(printer.has_vector_form(e) for e in flat) and any(
-            kind in (RefKind.ARRAY, RefKind.ROW, RefKind.TILE, RefKind.CELL) for kind, *_ in self.refs
+            kind in (RefKind.ARRAY, RefKind.ROW, RefKind.TILE, RefKind.CELL, RefKind.SPREAD) for kind, *_ in self.refs
         )
         lanes = lanes and bool(builder.axes)
         if len(self.refs) > MAX_REFS:

@@ -6,7 +6,7 @@ from typing import Any
 
 from tcore.codegen.expr import Buffer, Expr
 from tcore.records import frozen
-from tcore_cpu.runtime_abi import TILE, RefKind
+from tcore_cpu.runtime_abi import TILE, KernelOrder, RefKind
 
 __all__ = ["SITE", "CopyPlan", "KernelPlan", "NotScheduled", "Operand", "Phase", "Stride", "Term"]
 
@@ -53,7 +53,7 @@ class Phase:
     @property
     def tile_bytes(self) -> int:
         """Scratch of one thread for tiles: what is packed, and what only reductions read."""
-        return TILE * sum(itemsize for kind, _, itemsize, _ in self.refs if kind in (RefKind.ARRAY, RefKind.TILE))
+        return TILE * sum(itemsize for kind, _, itemsize, _ in self.refs if kind in (RefKind.ARRAY, RefKind.TILE, RefKind.SPREAD))
 
 
 @frozen(eq=False)
@@ -72,6 +72,8 @@ class KernelPlan:
         Scratch rows.
     cost : int
         Estimated picoseconds per element.
+    order : KernelOrder
+        Whether the drivers may take elements in any order.
     """
 
     extents: tuple[Expr, ...]
@@ -81,8 +83,7 @@ class KernelPlan:
     ints: tuple[Any, ...]
     row_itemsizes: tuple[int, ...]
     cost: int
-    serial: bool = False
-    ordered: bool = False
+    order: KernelOrder = KernelOrder.ANY
 
 
 @frozen(eq=False)

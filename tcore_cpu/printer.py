@@ -30,7 +30,7 @@ _PRELUDE = """\
 typedef uint8_t tc_b8; typedef int8_t tc_i8; typedef uint8_t tc_u8; typedef int16_t tc_i16; typedef uint16_t tc_u16;
 typedef int32_t tc_i32; typedef uint32_t tc_u32; typedef int64_t tc_i64; typedef uint64_t tc_u64;
 typedef float tc_f32; typedef double tc_f64;
-typedef struct { const tc_i64 *ints; tc_i64 *error; } tc_params;
+typedef struct { const tc_i64 *ints; tc_i64 *error; tc_i64 part, parts; } tc_params;
 #define TC_INLINE static inline __attribute__((unused))
 #define TC_I64(x) INT64_C(x)
 #define TC_U64(x) UINT64_C(x)
@@ -121,17 +121,19 @@ class UnitPrinter:
 
     def body(self, setup: Sequence[str], lines: Sequence[str], *, lanes: bool, simd: bool, single: bool = False) -> int:
         """Add a body that runs ``lines`` for each ``i`` (for one only, if ``single``); returns its number in the table."""
-        # an axis that only a dropped expression named leaves a pointer that nothing reads
-        named = set(_WORD.findall("\n".join(lines)))
-        text = "".join(f"    {line}\n" for line in setup if not (declared := _POINTER.search(line)) or declared[1] in named)
         if single:
-            text += "    enum { i = 0 };\n" + "".join(f"    {line}\n" for line in lines)
-            return self.bodies.setdefault(text, len(self.bodies))
+            return self.written_body(setup, ["enum { i = 0 };", *lines])
+        text = _declarations(setup, lines)
         if lanes:
             text += "    n &= ~(tc_i64)63;\n"
         if simd:
             text += '    _Pragma("omp simd")\n'
         text += "    for (tc_i64 i = 0; i < n; i++) {\n" + "".join(f"        {line}\n" for line in lines) + "    }\n"
+        return self.bodies.setdefault(text, len(self.bodies))
+
+    def written_body(self, setup: Sequence[str], lines: Sequence[str]) -> int:
+        """Add a body whose ``lines`` have the loops that they need; returns its number in the table."""
+        text = _declarations(setup, lines) + "".join(f"    {line}\n" for line in lines)
         return self.bodies.setdefault(text, len(self.bodies))
 
     def units(self, most: int) -> list[Unit]:
@@ -178,6 +180,12 @@ _VECTOR_FORM = """#if defined(__clang__)
 #define TC_VECTOR_FORM __attribute__((simd("notinbranch")))
 #endif
 """
+
+
+def _declarations(setup: Sequence[str], lines: Sequence[str]) -> str:
+    """The lines of ``setup`` without pointers that no line reads: what an axis leaves that only a dropped expression named."""
+    named = set(_WORD.findall("\n".join(lines)))
+    return "".join(f"    {line}\n" for line in setup if not (declared := _POINTER.search(line)) or declared[1] in named)
 
 
 def _parameters(text: str) -> str:

@@ -138,27 +138,12 @@ class ProgramBuilder:
 
     def build(self, granularity: str, orderings: Mapping[Any, Sequence[Any]]) -> Draft:
         """All steps in order."""
-        grouping = group(
-            self.nodes,
-            self.outputs,
-            self.table,
-            limits=_LIMITS,
-            granularity="node" if granularity == "node" else "segment",
-            orderings=orderings,
-            keep=self.stays_out,
-        )
-        self.reasons.update(grouping.reasons)
-        steps = in_frugal_order(grouping.steps, orderings, self.memory)
-        self.memory.follow(steps)
         for variable in self.inputs:
             self.assembler.given.add(self.slot(variable))
-        for self.position, step in enumerate(steps):
-            self.lengths = Lengths(self.made, self.readable)
-            self.step(step)
-            self.available.update(v for node in members(step) for v in node.outputs if v in self.slots)
-            self.memory.end_step(self.position)
+        steps = self.emit_steps(granularity, orderings)
         outputs = tuple(self.slot(variable) for variable in self.outputs)
         code, bodies = self.assembler.pack(self.memory.buffers)
+        called = [step for step in self.python if not step.spare]
         return Draft(
             code,
             bodies,
@@ -171,10 +156,31 @@ class ProgramBuilder:
             self.copied | {slot: (self.number[v.owner], v.index) for v, slot in self.slots.items() if v.owner in self.number},
             self.memory.buffers,
             tuple(self.fused),
-            {step.node: self.reasons.get(step.node, "its op has no native form") for step in self.python},
+            {step.node: self.reasons.get(step.node, "its op has no native form") for step in called},
             tuple(map(members, steps)),
             tuple({stay.variable: stay for stay in self.memory.stays}.values()),
         )
+
+    def emit_steps(self, granularity: str, orderings: Mapping[Any, Sequence[Any]]) -> list[Any]:
+        """The instructions of all steps; the steps in order."""
+        grouping = group(
+            self.nodes,
+            self.outputs,
+            self.table,
+            limits=_LIMITS,
+            granularity="node" if granularity == "node" else "segment",
+            orderings=orderings,
+            keep=self.stays_out,
+        )
+        self.reasons.update(grouping.reasons)
+        steps = in_frugal_order(grouping.steps, orderings, self.memory)
+        self.memory.follow(steps)
+        for self.position, step in enumerate(steps):
+            self.lengths = Lengths(self.made, self.readable)
+            self.step(step)
+            self.available.update(v for node in members(step) for v in node.outputs if v in self.slots)
+            self.memory.end_step(self.position)
+        return steps
 
     def stays_out(self, node: Any) -> bool:
         """BLAS is faster than any kernel, as C code of its own may be; views are cheap alone, but may vanish in kernels."""
@@ -188,6 +194,10 @@ class ProgramBuilder:
         type_ = variable.type
         dtype = DTYPES[type_.dtype if is_array(type_) else "object"]
         return self.slots[variable], dtype, _ndim(type_), _mask(type_), int(variable in self.memory.destroyed)
+
+    def told(self, nodes: Sequence[Any]) -> tuple[Any, ...]:
+        """The nodes of the graph that nodes of this program stand for: themselves."""
+        return tuple(nodes)
 
     # -- steps
 
@@ -286,7 +296,7 @@ class ProgramBuilder:
         bodies = dict.fromkeys(phase.body for phase in phases if phase.body is not None)
         launches = [plan for plan in plans if isinstance(plan, KernelPlan)]
         tiles = max((phase.tile_bytes for phase in phases), default=0)
-        self.fused.append(Fused(tuple(step.nodes), tuple(bodies), tiles, max((sum(p.row_itemsizes) for p in launches), default=0)))
+        self.fused.append(Fused(self.told(step.nodes), tuple(bodies), tiles, max((sum(p.row_itemsizes) for p in launches), default=0)))
 
     def shape(self, step: Group, k: int) -> tuple[Expr, ...]:
         """Lengths of an output, in terms of what is there before the kernel runs."""

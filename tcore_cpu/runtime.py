@@ -16,7 +16,7 @@ from tcore.configuration import config
 from tcore_cpu.compiler import CompileError
 from tcore_cpu.runtime_abi import RUNTIME_ABI
 
-__all__ = ["RuntimeMissingError", "load_blas", "runtime", "runtime_kind"]
+__all__ = ["RuntimeMissingError", "load_blas", "load_lapack", "runtime", "runtime_kind"]
 
 
 class RuntimeMissingError(RuntimeError):
@@ -27,6 +27,7 @@ class RuntimeMissingError(RuntimeError):
 _lock = threading.RLock()
 _loaded: Any = None
 _blas_done = False
+_lapack: bool | None = None
 
 
 def _load() -> Any:
@@ -90,6 +91,25 @@ def load_blas() -> bool:
                     runtime().set_blas_threads(*found.threads)
                 _blas_done = True
     return _blas_done
+
+
+def load_lapack() -> bool:
+    """Give LAPACK to the runtime, once; whether there is one. Else linear algebra runs in Python."""
+    global _lapack  # noqa: PLW0603 - loaded once per process
+    from tcore_cpu.blas import BlasError
+    from tcore_cpu.lapack import find_lapack
+
+    with _lock:
+        if _lapack is None and load_blas():
+            try:
+                found = find_lapack()
+            except BlasError as error:
+                warnings.warn(f"linear algebra runs in Python: {error}", RuntimeWarning, stacklevel=2)
+                found = {}
+            for number, address in found.items():
+                runtime().set_blas(number, address)
+            _lapack = bool(found)
+    return bool(_lapack)
 
 
 def runtime_kind() -> str:

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 from enum import IntEnum
 
-__all__ = ["DTYPES", "MAX_CELLS", "MAX_DIMS", "MAX_REFS", "RUNTIME_ABI", "Event", "Failure", "Instruction", "IntegerFunction", "ReduceOp", "RefKind", "Routine"]
+__all__ = [
+    "DTYPES", "LAPACK", "MAX_CELLS", "MAX_DIMS", "MAX_REFS", "RUNTIME_ABI", "Event", "Failure", "Instruction", "IntegerFunction", "KernelOrder",
+    "LinearAlgebra", "ReduceOp", "RefKind", "Routine",
+]  # fmt: skip
 
-RUNTIME_ABI = 2
+RUNTIME_ABI = 3
 """``TC_ABI``: part of the keys of the kernel store."""
 
 TILE = 512
 MAX_REFS = 40
 MAX_CELLS = 16
 MAX_DIMS = 32
+
+LAPACK = 14
+"""``TC_LAPACK``: the number of LAPACK's first routine."""
 
 DTYPES: dict[str, int] = {
     name: number
@@ -32,6 +38,16 @@ class RefKind(IntEnum):
     ROW = 3
     CELL = 4
     TILE = 5
+    SPREAD = 6
+
+
+class KernelOrder(IntEnum):
+    """In which order a kernel takes its elements."""
+
+    ANY = 0
+    SERIAL = 1
+    PARTS = 2
+    PREFIX = 3
 
 
 class ReduceOp(IntEnum):
@@ -74,7 +90,10 @@ class Instruction(IntEnum):
     STORE = 20
     RELEASE = 21
     FORGET = 22
+    LINALG = 23
     ROUTINE = 24
+    JUMP = 30
+    REPEAT = 31
 
 
 class Routine(IntEnum):
@@ -92,6 +111,21 @@ class Routine(IntEnum):
     LIST_PLACES = 9
     DIAGONAL = 10
     BATCHED = 11
+
+
+class LinearAlgebra(IntEnum):
+    """Operations of ``Instruction.LINALG``."""
+
+    CHOLESKY = 0
+    SOLVE = 1
+    INVERSE = 2
+    DET = 3
+    QR = 4
+    SVD = 5
+    PINV = 6
+    EIGH = 7
+    EIG = 8
+    EXPM = 9
 
 
 class IntegerFunction(IntEnum):
@@ -127,6 +161,7 @@ class Failure(IntEnum):
     BLAS = 7
     STOPPED = 8
     DOUBT = 9
+    LINALG = 10
 
 
 class Event(IntEnum):

@@ -1,4 +1,4 @@
-/* The native runtime core: threads, memory, reductions, drivers, BLAS and programs, without Python.
+/* The native runtime core: threads, memory, reductions, drivers, BLAS, LAPACK and programs, without Python.
  *
  * Built into the extension module, and alone as a shared library where there are no Python headers.
  */
@@ -14,16 +14,23 @@
 #include "native/threads.h"
 #include "native/memory.h"
 #include "native/reductions.h"
-#include "native/loops.h"
 #include "native/streams.h"
+#include "native/loops.h"
 #include "native/jobs.h"
 #include "native/map.h"
 #include "native/rows.h"
 #include "native/lanes.h"
+#include "native/prefixes.h"
 #include "native/kernels.h"
 #include "native/vectors.h"
 #include "native/products.h"
 #include "native/blas.h"
+#include "native/lapack.h"
+#include "native/stacks.h"
+#include "native/equations.h"
+#include "native/decompositions.h"
+#include "native/exponential.h"
+#include "native/operations.h"
 #include "native/sorting.h"
 #include "native/counting.h"
 #include "native/batches.h"

@@ -10,7 +10,7 @@
 #include <stddef.h>
 
 /* Raised whenever kernels compiled for an older runtime must not be loaded any more. */
-#define TC_ABI 2
+#define TC_ABI 3
 
 /* Elements in one call of a tile body; also the size of scratch tiles. */
 #define TC_TILE 512
@@ -27,10 +27,13 @@
 
 /* TC_INTERFACE begin */
 
-/* What a body gets beside its pointers: integers (strides, lengths) and the error word. */
+/* What a body gets beside its pointers: integers (strides, lengths), the error word, and which part of the results it is to make:
+ * number `part` of `parts`. Bodies whose kernel is not cut into parts look at neither. */
 typedef struct {
     const int64_t *ints;
     int64_t *error;
+    int64_t part;
+    int64_t parts;
 } tc_params;
 
 typedef void (*tc_body)(int64_t n, void *const *ptr, const tc_params *params);
@@ -42,7 +45,8 @@ enum tc_ref_kind {
     TC_REF_BASE = 2,   /* pointer to the first element; the body indexes by itself */
     TC_REF_ROW = 3,    /* scratch as long as a row; index: number of the scratch row */
     TC_REF_CELL = 4,   /* result of a reduction; index: number of the cell */
-    TC_REF_TILE = 5    /* tile that only this phase's reductions read */
+    TC_REF_TILE = 5,   /* tile that only this phase's reductions read, or that stays from step to step of a prefix */
+    TC_REF_SPREAD = 6  /* result of a reduction, read once per element: lanes have one each, a row has one for all; index: the cell */
 };
 
 typedef struct {
@@ -55,6 +59,13 @@ typedef struct {
 enum tc_reduce_op {
     TC_SUM = 0, TC_PROD = 1, TC_MIN = 2, TC_MAX = 3, TC_ARGMIN = 4, TC_ARGMAX = 5,
     TC_AND = 6, TC_OR = 7, TC_XOR = 8
+};
+
+enum tc_order {
+    TC_ORDER_ANY = 0,
+    TC_ORDER_SERIAL = 1, /* in index order */
+    TC_ORDER_PARTS = 2,  /* in index order for each part of the results, which bodies tell apart */
+    TC_ORDER_PREFIX = 3  /* in index order along the reduced axis; see native/prefixes.h */
 };
 
 /* One reduction of a phase: reads ref `value` (and ref `position` for argmin, argmax), leaves its
@@ -91,8 +102,7 @@ typedef struct {
     int32_t noperands;
     int32_t nphases;
     int32_t nrows;   /* scratch rows */
-    int32_t serial;  /* 1: one thread, in index order */
-    int32_t ordered; /* 1: axes keep their order (scatter) */
+    int32_t order;   /* see tc_order */
     int32_t cost;    /* estimated picoseconds per element */
     const tc_operand *operands;
     const tc_phase *phases;
@@ -134,7 +144,13 @@ void tc_copy(char *to, const int64_t *to_strides, const char *from, const int64_
 /* BLAS: routines by number, pointers given by the host (Fortran calling convention). */
 enum tc_blas_routine {
     TC_SGEMM = 0, TC_DGEMM = 1, TC_SGEMV = 2, TC_DGEMV = 3, TC_SGER = 4, TC_DGER = 5, TC_SDOT = 6, TC_DDOT = 7,
-    TC_NBLAS = 8
+    TC_CGEMM = 8, TC_ZGEMM = 9, TC_STRSM = 10, TC_DTRSM = 11, TC_CTRSM = 12, TC_ZTRSM = 13, TC_LAPACK = 14,
+    TC_NROUTINES = 62
+};
+/* LAPACK: the routine k for float32, float64, complex64, complex128 has the numbers TC_LAPACK + 4 k and following. */
+enum tc_lapack_routine {
+    TC_POTRF = 0, TC_GETRF = 1, TC_GETRS = 2, TC_GETRI = 3, TC_SYSV = 4, TC_TRTRS = 5, TC_GEQRF = 6, TC_ORGQR = 7, TC_GESDD = 8,
+    TC_SYEVD = 9, TC_SYGVD = 10, TC_GEEV = 11, TC_NLAPACK = 12
 };
 void tc_set_blas(int routine, void *pointer);
 /* Functions of the BLAS library that tell and set its number of threads: without them it threads by itself. */
@@ -172,7 +188,8 @@ typedef struct {
 enum tc_error_code {
     TC_ERROR_NONE = 0, TC_ERROR_SHAPE = 1, TC_ERROR_INDEX = 2, TC_ERROR_DEMAND = 3, TC_ERROR_MEMORY = 4,
     TC_ERROR_NEGATIVE = 5, TC_ERROR_RESHAPE = 6, TC_ERROR_BLAS = 7, TC_ERROR_STOPPED = 8,
-    TC_ERROR_DOUBT = 9 /* the host looks whether something is wrong; the frame can run on */
+    TC_ERROR_DOUBT = 9, /* the host looks whether something is wrong; the frame can run on */
+    TC_ERROR_LINALG = 10 /* left: what LAPACK reports; axis: the item of the stack */
 };
 
 enum tc_event { TC_DONE = 0, TC_ALLOC = 1, TC_CALL = 2, TC_FAILED = 3, TC_FORGET = 4 };
@@ -249,7 +266,13 @@ enum tc_instruction {
     TC_OP_STORE = 20,    /* slot n (register)*n    into a contiguous int64 array */
     TC_OP_RELEASE = 21,  /* buffer                 nobody reads it any more: large memory goes back */
     TC_OP_FORGET = 22,   /* slot                   the same for an array of the host */
-    TC_OP_ROUTINE = 24   /* routine apply nslots nargs (slot or -1)*nslots (argument)*nargs    see tc_routine */
+    TC_OP_LINALG = 23,   /* operation option needs apply nout nin (slot core)*(nout + nin)
+                            needs: bits of the routines of LAPACK that it calls, then of gemm and trsm;
+                            core: how many of the last axes belong to an item, those before are the stack's */
+    TC_OP_ROUTINE = 24,  /* routine apply nslots nargs (slot or -1)*nslots (argument)*nargs    see tc_routine */
+    TC_OP_JUMP = 30,     /* r offset               goes on at `offset` from here where the register is 0 */
+    TC_OP_REPEAT = 31    /* r end stop offset      counts r, and goes back to `offset` from here while it is below `end`
+                            and register stop (-1: none) is 0 */
 };
 
 /* Routines: their slots, and their arguments: registers, or literals where so said. */
@@ -266,6 +289,12 @@ enum tc_routine {
     TC_R_LIST_PLACES = 9,  /* parts mask (out)*ndim; (length)*ndim */
     TC_R_DIAGONAL = 10,    /* view x; literals offset first second */
     TC_R_BATCHED = 11      /* out x y                       three axes each */
+};
+
+/* Operations of linear algebra. */
+enum tc_linalg_operation {
+    TC_CHOLESKY = 0, TC_SOLVE = 1, TC_INVERSE = 2, TC_DET = 3, TC_QR = 4, TC_SVD = 5, TC_PINV = 6, TC_EIGH = 7, TC_EIG = 8,
+    TC_EXPM = 9
 };
 
 enum tc_function {

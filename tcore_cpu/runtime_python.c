@@ -293,7 +293,7 @@ static int execute(Program *p, PyObject *const *values, PyObject **results)
             return 1;
         }
     for (int k = 0; k < p->ninputs; k++)
-        if (p->inputs[k].destroyed && !may_write(f, p->inputs, p->ninputs, k, p->constants)) {
+        if (p->inputs[k].destroyed && p->inputs[k].dtype != TC_OBJECT && !may_write(f, p->inputs, p->ninputs, k, p->constants)) {
             f->core->slots[p->inputs[k].slot].flags |= TC_SLOT_FOREIGN;
             p->inputs[k].copies++;
         }
@@ -362,8 +362,10 @@ static PyObject *program_call(PyObject *self, PyObject *const *args, size_t narg
     return list;
 }
 
+#include "native/python_loop.h"
 #include "native/python_types.h"
 #include "native/python_steps.h"
+#include "native/machine.h"
 
 /* ---- module ---------------------------------------------------------------------------------- */
 
@@ -475,9 +477,13 @@ static int module_exec(PyObject *module)
     PyObject *step = PyType_FromModuleAndSpec(module, &cstep_spec, NULL);
     if (!step || PyModule_AddObjectRef(module, "CStep", step) < 0)
         return -1;
+    PyObject *machine = PyType_FromModuleAndSpec(module, &machine_spec, NULL);
+    if (!machine || PyModule_AddObjectRef(module, "Machine", machine) < 0)
+        return -1;
     Py_DECREF(program);
     Py_DECREF(entry);
     Py_DECREF(step);
+    Py_DECREF(machine);
     return PyModule_AddIntConstant(module, "ABI", TC_ABI) < 0 ||
                    PyModule_AddStringConstant(module, "SOURCE_HASH", TC_SOURCE_HASH) < 0
                ? -1

@@ -32,7 +32,10 @@ from tcore.link.stopwatch import IMPORTS
 from tcore.records import frozen
 from tcore_cpu.children import CompileError
 
-__all__ = ["Library", "LoadError", "Store", "StoreWarning", "cpu_features", "open_store", "replace_store"]
+__all__ = ["PROGRAM_SUFFIX", "Library", "LoadError", "Store", "StoreWarning", "belongs_to_us", "cpu_features", "open_store", "replace_store"]
+
+#: of the files with compiled functions, see :mod:`tcore_cpu.kept_programs`
+PROGRAM_SUFFIX = ".program"
 
 _FORMAT = 1
 _WEEK = 7 * 24 * 3600
@@ -112,6 +115,11 @@ def _digest(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
+def belongs_to_us(info: os.stat_result) -> bool:
+    """Whether nobody but this user and root could have written a file: what is loaded runs with this user's rights."""
+    return info.st_uid in (os.getuid(), 0) and not info.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+
+
 def _tag(features: Iterable[str]) -> str:
     return _digest(" ".join(sorted(features)).encode())[:12]
 
@@ -177,15 +185,13 @@ class Store:
     def _verify(self, record_path: Path) -> Path | None:
         library_path = record_path.with_suffix(".so")
         try:
-            unused = self._unused(record_path)
+            unused = self.unused(record_path)
             if unused > config.cmodule.age_thresh_use:
                 return None
             record = json.loads(record_path.read_bytes())
             if record["format"] != _FORMAT or not self.features.issuperset(record["features"]):
                 return None
-            owner = library_path.stat()
-            # A library that others could have written would run with this user's rights.
-            if owner.st_uid not in (os.getuid(), 0) or owner.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+            if not belongs_to_us(library_path.stat()):
                 return None
             if _digest(library_path.read_bytes()) != record["sha256"]:
                 return None
@@ -196,8 +202,8 @@ class Store:
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
-    def _unused(self, record_path: Path) -> float:
-        """Seconds since the entry was last used; 0 in read-only layers, which are somebody else's to tidy up."""
+    def unused(self, record_path: Path) -> float:
+        """Seconds since an entry was last used, by the time of its record; 0 in read-only layers, which are somebody else's to tidy up."""
         return time.time() - record_path.stat().st_mtime if record_path.parent == self.root else 0.0
 
     def put(self, key: str, built: Path, about: dict[str, Any]) -> Library:
@@ -219,7 +225,7 @@ class Store:
         limit = config.cmodule.age_thresh_use
         records = (path for layer in (self.root, *self.layers) for path in layer.glob(f"{key}.*.json"))
         with contextlib.suppress(OSError):
-            return any(self._unused(path) <= limit for path in records)
+            return any(self.unused(path) <= limit for path in records)
         return False
 
     def write_json(self, name: str, value: Any) -> None:
@@ -258,20 +264,26 @@ class Store:
     def sweep(self, older_than: float = 3600.0) -> None:
         """Remove what processes left behind that were killed while they compiled: private folders and files, and libraries
         without a record, all older than ``older_than`` seconds (others may be at work on younger ones). Remove entries, too,
-        that have counted as absent for a week.
+        that have counted as absent for a week, and the sources of modules that are gone.
         """
         latest = time.time() - older_than
         forgotten = config.cmodule.age_thresh_use + _WEEK
-        with contextlib.suppress(OSError), os.scandir(self.root) as entries:
+        with contextlib.suppress(OSError), os.scandir(self.root) as found:
+            entries = list(found)
+            modules = {entry.name.partition("-")[0] for entry in entries if entry.name.endswith(".so")}
             for entry in entries:
                 private = entry.name.startswith((".work-", ".tmp-"))
                 with contextlib.suppress(OSError):  # another process may sweep, too
+                    if entry.name.endswith(PROGRAM_SUFFIX) and self.unused(Path(entry.path)) > forgotten:
+                        Path(entry.path).unlink()
+                        continue
                     record = Path(entry.path).with_suffix(".json")
-                    if entry.name.endswith(".so") and record.exists() and self._unused(record) > forgotten:
+                    if entry.name.endswith(".so") and record.exists() and self.unused(record) > forgotten:
                         record.unlink()  # first: without it, nobody loads the library
                         Path(entry.path).unlink()
                         continue
                     orphan = entry.name.endswith(".so") and not record.exists()
+                    orphan |= entry.name.endswith(".cpp") and entry.name.removesuffix(".cpp") not in modules
                     if not (private or orphan) or entry.stat(follow_symlinks=False).st_mtime > latest:
                         continue
                     if entry.is_dir(follow_symlinks=False):
@@ -367,8 +379,7 @@ def _is_trusted(path: Path) -> bool:
         info = path.stat()
     except OSError:
         return False
-    private = info.st_uid in (os.getuid(), 0) and not info.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
-    return private and stat.S_ISDIR(info.st_mode) and _exposed_by(path) is None
+    return stat.S_ISDIR(info.st_mode) and belongs_to_us(info) and _exposed_by(path) is None
 
 
 def _is_usable(layer: Path) -> bool:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tcore.graph import Apply, Variable
     from tcore.link.container import Cell, StorageMap
 
-__all__ = ["BlockThunk", "NodeCall", "NodeThunk", "SegmentThunk"]
+__all__ = ["BlockThunk", "NodeCall", "NodeThunk", "SegmentThunk", "tidied"]
 
 
 class NodeThunk:
@@ -194,20 +194,31 @@ def _run(program: Any, operands: Sequence[Variable], values: list[Any]) -> Any:
     try:
         return program(*values)
     except TypeError as error:
-        tidy = []
-        for variable, value in zip(operands, values, strict=True):
-            try:
-                tidy.append(_behaved(variable.type, value))
-            except (TypeError, ValueError) as refusal:
-                name_input(refusal, variable, value)
-                raise
-        for variable, value, array in zip(operands, values, tidy, strict=True):
-            if is_array(variable.type) and not _fits(variable.type, array):
-                name_input(error, variable, value)
-                raise
-        if all(a is b for a, b in zip(tidy, values, strict=True)):
+        return program(*tidied(error, operands, values))
+
+
+def tidied(error: TypeError, operands: Sequence[Variable], values: Sequence[Any]) -> list[Any]:
+    """The values of ``operands`` in the form that the runtime takes, where its ``error`` refused them as they are.
+
+    Raises
+    ------
+    TypeError
+        The error, where that is no help: it names a value that fits in no form. So it may be one of a node, too.
+    """
+    tidy = []
+    for variable, value in zip(operands, values, strict=True):
+        try:
+            tidy.append(_behaved(variable.type, value))
+        except (TypeError, ValueError) as refusal:
+            name_input(refusal, variable, value)
             raise
-        return program(*tidy)
+    for variable, value, array in zip(operands, values, tidy, strict=True):
+        if is_array(variable.type) and not _fits(variable.type, array):
+            name_input(error, variable, value)
+            raise error
+    if all(a is b for a, b in zip(tidy, values, strict=True)):
+        raise error
+    return tidy
 
 
 def _fits(type_: Any, array: np.ndarray) -> bool:

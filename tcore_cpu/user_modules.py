@@ -73,7 +73,10 @@ def load_block(block: Block) -> Loaded:
 
 
 def stored_module(key: str) -> Any:
-    """The module that the kernel store has under ``key``, loaded; None where it has none."""
+    """The module that the kernel store has under ``key``, loaded; None where it has none, or it was made for another Python or NumPy."""
+    name, host, _ = key.split("-")
+    if host != _host():
+        return None
     with _lock:
         module = _loaded.get(key)
         if module is None:
@@ -81,7 +84,7 @@ def stored_module(key: str) -> Any:
             if found is None:
                 return None
             _kept.append(found)
-            module = _loaded[key] = _load(key.rpartition("-")[0], found.path)
+            module = _loaded[key] = _load(name, found.path)
         return module
 
 
@@ -138,8 +141,20 @@ def _compile_aside(text: ModuleText) -> Library:
 
 
 def _key(text: ModuleText) -> str:
-    parts = (*command_of(text), *_linked(text), str(sysconfig.get_config_var("SOABI")), text.source)
-    return f"{text.name}-{hashlib.sha256(chr(0).join(parts).encode()).hexdigest()[:16]}"
+    """Module name, host and contents."""
+    parts = (*command_of(text), *_linked(text), text.source)
+    return f"{text.name}-{_host()}-{_digest(*parts)}"
+
+
+def _host() -> str:
+    """What a module is made for: the Python and the NumPy whose headers it includes. One store serves several."""
+    import numpy as np
+
+    return _digest(str(sysconfig.get_config_var("SOABI")), ".".join(np.__version__.split(".")[:2]))
+
+
+def _digest(*parts: str) -> str:
+    return hashlib.sha256(chr(0).join(parts).encode()).hexdigest()[:16]
 
 
 def command_of(text: ModuleText) -> list[str]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from tcore.gpuarray.forms import native_forms
 from tcore.gpuarray.linker import DeviceLinker
-from tcore.gpuarray.products import multiplied_ops
 from tcore.link import Linker
 
 __all__ = ["CudaBackend"]
@@ -31,5 +31,5 @@ class CudaBackend:
         return ("cuda",)
 
     def native_ops(self) -> tuple[type, ...]:
-        """The products, which kernels of their own compute; everything else goes by its lowering."""
-        return multiplied_ops()
+        """Products, which kernels of their own compute, and views; everything else goes by its lowering."""
+        return native_forms()

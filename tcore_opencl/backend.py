@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from tcore.gpuarray.forms import native_forms
 from tcore.gpuarray.linker import DeviceLinker
-from tcore.gpuarray.products import multiplied_ops
 from tcore.gpuarray.runtime import DeviceError
 from tcore.link import Linker
 
@@ -36,5 +36,5 @@ class OpenCLBackend:
         return ("opencl",)
 
     def native_ops(self) -> tuple[type, ...]:
-        """The products, which kernels of their own compute; everything else goes by its lowering."""
-        return multiplied_ops()
+        """Products, which kernels of their own compute, and views; everything else goes by its lowering."""
+        return native_forms()

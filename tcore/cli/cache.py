@@ -125,7 +125,7 @@ def clear() -> None:
     """Remove everything that was compiled."""
     root = _store()
     count = len(list(entries(root)))
-    _remove(path for pattern in ("*.so", "*.json", "node_*.cpp") for path in root.glob(pattern))
+    _remove(path for pattern in ("*.so", "*.json", "*.program", "node_*.cpp") for path in root.glob(pattern))
     _remove(_left_behind(root))
     click.echo(f"removed {count} libraries from {root}")
 

@@ -18,9 +18,10 @@ View ops at the rim of a kernel stay views: they cost nothing by themselves.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, Literal
 
+from tcore.codegen import demand
 from tcore.codegen.assemble import Group, assemble
 from tcore.codegen.drafts import Draft, Limits
 from tcore.codegen.facts import NodeFacts, lower_all
@@ -51,7 +52,7 @@ def group(
     limits: Limits | None = None,
     granularity: Literal["node", "segment"] = "segment",
     orderings: Mapping[Any, Sequence[Any]] | None = None,
-    lazy_inputs: Callable[[Any], Iterable[int]] | None = None,
+    lazy_inputs: Callable[[Any], Collection[int]] | None = None,
     keep: Callable[[Any], bool] | None = None,
 ) -> Grouping:
     """Group nodes, given in a legal order, into kernels.
@@ -75,14 +76,10 @@ def group(
         Says of an Apply whether it stays out of kernels although it has a lowering.
     """
     grouper = _Grouper(list(nodes), set(outputs), table, limits or Limits(), orderings or {})
-    grouper.prepare(lazy_inputs or _no_lazy_inputs, keep or _keep_none)
+    grouper.prepare(lazy_inputs or demand.lazy_inputs, keep or _keep_none)
     if granularity == "segment":
         grouper.run()
     return Grouping(tuple(grouper.steps()), grouper.reasons)
-
-
-def _no_lazy_inputs(node: Any) -> Iterable[int]:
-    return getattr(node.op, "lazy_inputs", ())
 
 
 def _keep_none(node: Any) -> bool:
@@ -109,10 +106,10 @@ class _Grouper(Merging):
 
     # -- preparation
 
-    def prepare(self, lazy_inputs: Callable[[Any], Iterable[int]], keep: Callable[[Any], bool]) -> None:
+    def prepare(self, lazy: Callable[[Any], Collection[int]], keep: Callable[[Any], bool]) -> None:
         """Lower every node and give it a draft of its own."""
         self.facts, self.reasons = lower_all([n for n in self.nodes if not keep(n)], self.table)
-        conditions = self._conditions(lazy_inputs)
+        needed = demand.conditions(self.nodes, list(self.outputs), lazy)
         for number, node in enumerate(self.nodes):
             facts = self.facts.get(node)
             draft = Draft(
@@ -121,7 +118,7 @@ class _Grouper(Merging):
                 facts.outer if facts else (),
                 facts.inner if facts else (),
                 facts.border if facts else True,
-                conditions[node],
+                needed[node],
                 facts.operations if facts else 0,
                 facts.calls if facts else 0,
                 1 << number,
@@ -137,27 +134,6 @@ class _Grouper(Merging):
             if draft is not None:
                 before |= draft.bits | draft.before
         return before
-
-    def _conditions(self, lazy_inputs: Callable[[Any], Iterable[int]]) -> dict[Any, frozenset[Any]]:
-        """For each node the lazy inputs through which alone it is needed; empty where it always is."""
-        lazy = {node: frozenset(lazy_inputs(node)) for node in self.nodes}
-        if not any(lazy.values()):
-            always: frozenset[Any] = frozenset()
-            return dict.fromkeys(self.nodes, always)
-        strict = {v.owner for v in self.outputs if v.owner is not None}
-        needed: dict[Any, set[Any]] = {node: set() for node in self.nodes}
-        for node in reversed(self.nodes):
-            for position, variable in enumerate(node.inputs):
-                owner = variable.owner
-                if owner not in needed:
-                    continue
-                if position in lazy[node]:
-                    needed[owner].add((node, position))
-                elif node in strict:
-                    strict.add(owner)
-                else:
-                    needed[owner] |= needed[node]
-        return {node: frozenset() if node in strict else frozenset(needed[node]) for node in self.nodes}
 
     # -- merging
 

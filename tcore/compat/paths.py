@@ -34,7 +34,9 @@ PATHS: Mapping[str, str | tuple[str, ...]] = MappingProxyType(
         "tcore.gof.link": (_LINK, "tcore.compile.native_linkers"),
         "tcore.gof.vm": "tcore.link.vm",
         # tensors
+        "tcore.compile.builders": "tcore.gradient.op_from_graph",
         "tcore.compile.ops": ("tcore.compile.copy_ops", "tcore.tensor.shape", "tcore.tensor.rebroadcast"),
+        "tcore.ifelse": "tcore.tensor.ifelse",
         "tcore.tensor.basic": ("tcore.tensor",),
         "tcore.tensor.extra_ops": ("tcore.tensor",),
         "tcore.tensor.opt": (
@@ -86,6 +88,23 @@ PATHS: Mapping[str, str | tuple[str, ...]] = MappingProxyType(
         "tcore.tensor.shared_randomstreams": ("tcore.tensor.random.shared_streams", "tcore.tensor.random.state"),
         "tcore.tensor.randomstreams": ("tcore.tensor.random.shared_streams",),
         "tcore.sandbox.rng_mrg": ("tcore.tensor.random.mrg_streams", "tcore.tensor.random.mrg31k3p", "tcore.tensor.random.mrg_op"),
+        # loops
+        "tcore.scan_module.scan_op": ("tcore.scan_module.op",),
+        "tcore.scan_module.scan_utils": (
+            "tcore.scan_module.until",
+            "tcore.scan_module.updates",
+            "tcore.scan_module.selectors",
+            "tcore.graph.comparison",
+            "tcore.graph.cloning",
+        ),
+        "tcore.scan_module.scan_views": ("tcore.scan_module.wrappers",),
+        "tcore.scan_module.scan_opt": (
+            "tcore.scan_module.rewrites.cleaning",
+            "tcore.scan_module.rewrites.pushing",
+            "tcore.scan_module.rewrites.merging",
+            "tcore.scan_module.rewrites.memory",
+        ),
+        "tcore.updates": ("tcore.scan_module.updates",),
         # arrays on devices
         "tcore.gpuarray.basic_ops": (
             "tcore.gpuarray.transfer",

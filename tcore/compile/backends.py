@@ -56,6 +56,8 @@ class Backend(Protocol):
     def tags(self) -> tuple[str, ...]:
         """Tags of optimizations that functions for this backend need."""
 
+    # A backend that keeps what it compiled has ``recall(key) -> bytes | None`` and ``remember(key, data)`` for whole functions.
+    #
     # The host's backend may also have ``host_nodes(fgraph, nodes, no_recycling)``: native code for single nodes of a graph that a device's
     # linker runs. Its result has ``native_thunk(node, storage_map, compute_map)``, None where a node has none, and what ``fn.explain()`` asks.
 

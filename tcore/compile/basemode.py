@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Mode"]
 
-#: names that every program may use, without loading what they stand for
-_WELL_KNOWN = ("fast_compile", "fast_run")
+#: optimizers that are looked up when they optimize, without loading all of them before
+_WELL_KNOWN = ("o4", "o3", "o2", "o1", "fast_run", "fast_compile")
 
 
 class Mode:

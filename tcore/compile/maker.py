@@ -12,7 +12,7 @@ from tcore.compile.errors import UnusedInputError
 from tcore.compile.function_module import Function
 from tcore.compile.garbage import rare_collections
 from tcore.compile.io import SymbolicInput, SymbolicOutput, convert_function_inputs
-from tcore.compile.mode import get_mode
+from tcore.compile.mode import get_mode, using_mode
 from tcore.compile.rebuild import missing_or_unused
 from tcore.configuration import config
 from tcore.configuration.reaction import react
@@ -100,17 +100,44 @@ class FunctionMaker:
         self.inputs: list[SymbolicInput] = list(convert_function_inputs(inputs))
         #: names of the plugins whose optimizations took part
         self.plugins: tuple[str, ...] = ()
+        #: under which the function is kept for later processes; None for one that is not, or is already
+        self._key: str | None = None
+        program = None
+        if fgraph is None:
+            fgraph, program = self._recalled()
         if fgraph is None:
             fgraph = self._make_graph()
             self._optimize(fgraph)
         self.fgraph = fgraph
-        self.linker: Linker = self._accept()
+        self.linker: Linker = self._accept(restored_linker(program))
 
     # ------------------------------------------------------------ the graph
 
+    def _roots(self) -> list[Variable]:
+        """What is computed: the outputs, then the updates."""
+        updates = [entry.update for entry in self.inputs if entry.update is not None]
+        return [*(entry.variable for entry in self.outputs), *updates]
+
+    def _recalled(self) -> tuple[FunctionGraph | None, Any]:
+        """The optimized graph and the program that an earlier process kept of this function."""
+        if not config.compilation_cache:
+            return None, None
+        from tcore.compile import compilation_cache as cache  # stands above: it knows makers
+
+        roots = self._roots()
+        missing, unused = missing_or_unused(self.inputs, roots)
+        if missing or any(map(_must_be_used, unused)):
+            return None, None  # an error, or a warning
+        self._key = cache.key_of(self, roots)
+        found = None if self._key is None else cache.recall(self, self._key)
+        if found is None:
+            return None, None
+        self._key, self.plugins = None, found.plugins
+        return found.fgraph, found.program
+
     def _make_graph(self) -> FunctionGraph:
         updated = [(position, entry.update) for position, entry in enumerate(self.inputs) if entry.update is not None]
-        roots = [entry.variable for entry in self.outputs] + [update for _, update in updated]
+        roots = self._roots()
         missing, unused = missing_or_unused(self.inputs, roots)
         if missing:
             raise _missing_input(missing[0], roots)
@@ -155,7 +182,7 @@ class FunctionMaker:
         ]
 
     def _complain_of(self, unused: Sequence[SymbolicInput]) -> None:
-        unused = [entry for entry in unused if not getattr(entry, "shared", False) and entry.update is None]
+        unused = [entry for entry in unused if _must_be_used(entry)]
         if not unused or self.on_unused_input == "ignore":
             return
         entry = unused[0]
@@ -173,7 +200,7 @@ class FunctionMaker:
 
         start = time.perf_counter()
         optimizer = self.mode.optimizer_for(fgraph)
-        with config.change_flags(traceback__limit=config.traceback.compile_limit, compute_test_value="off"):
+        with using_mode(self.mode), config.change_flags(traceback__limit=config.traceback.compile_limit, compute_test_value="off"):
             self.plugins = plugins_of(fgraph)
             found = None if optimizer is None else optimizer.optimize(fgraph)
             assert fgraph.update_mapping is not None
@@ -241,6 +268,11 @@ class FunctionMaker:
             fn, _, output_storage = self.linker.make_thunk(containers, None, storage_map)
         if self.profile is not None:
             self.profile.add_linking(time.perf_counter() - start_time, IMPORTS.seconds - imported)
+        if self._key is not None:
+            from tcore.compile import compilation_cache as cache  # as above
+
+            key, self._key = self._key, None
+            cache.remember(self, key)
         return self.function_builder(
             fn,
             containers,
@@ -304,6 +336,7 @@ class FunctionMaker:
         program = state.pop("program")
         self.__dict__.update(state)
         self._frame_lock = ValueLock()
+        self._key = None
         self.profile = _profile_for(profile, self.name)
         if config.reoptimize_unpickled_function:
             self.fgraph = self._make_graph()
@@ -319,6 +352,11 @@ def _profile_for(wanted: Any, name: str | None) -> ProfileStats | None:
     from tcore.compile.profiling import profile_for  # what measures is loaded where something is measured
 
     return profile_for(wanted, name)
+
+
+def _must_be_used(entry: SymbolicInput) -> bool:
+    """Whether an input is there for the outputs only."""
+    return entry.update is None and not getattr(entry, "shared", False)
 
 
 def _outlives_calls(entry: SymbolicInput) -> bool:

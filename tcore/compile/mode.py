@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 from tcore.compile.backends import predefined_linkers, register_linker
@@ -9,7 +11,7 @@ from tcore.compile.basemode import Mode
 from tcore.configuration import config
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from tcore.compile.optimizations import AddDestroyHandler, optdb, predefined_optimizers, register_optimizer
 else:
@@ -28,6 +30,7 @@ __all__ = [
     "Mode",
     "get_default_mode",
     "get_mode",
+    "mode_in_use",
     "optdb",
     "predefined_linkers",
     "predefined_modes",
@@ -35,6 +38,7 @@ __all__ = [
     "register_linker",
     "register_mode",
     "register_optimizer",
+    "using_mode",
 ]
 
 
@@ -127,3 +131,21 @@ def _with_flags(mode: Mode) -> Mode:
 def get_default_mode() -> Mode:
     """The mode of functions that are made without one."""
     return get_mode(None)
+
+
+_in_use: ContextVar[Mode | None] = ContextVar("mode of the function whose graph is being optimized", default=None)
+
+
+def mode_in_use() -> Mode | None:
+    """The mode of the function whose graph this thread is optimizing: for ops that compile functions of their own; None elsewhere."""
+    return _in_use.get()
+
+
+@contextlib.contextmanager
+def using_mode(mode: Mode) -> Iterator[None]:
+    """A context in which a graph is optimized for a function of ``mode``."""
+    token = _in_use.set(mode)
+    try:
+        yield
+    finally:
+        _in_use.reset(token)

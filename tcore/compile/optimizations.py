@@ -14,6 +14,7 @@ from tcore.compile.backends import device_in_use
 from tcore.compile.unknown_tags import warn_of_unknown_tags
 from tcore.configuration import config
 from tcore.optimizer import AddDestroyHandler, Query, optdb, register_rewrites
+from tcore.optimizer.database import declaring
 from tcore.plugins.errors import PluginError
 from tcore.plugins.process import active_plugins_for, manager
 from tcore.plugins.references import resolve
@@ -30,6 +31,7 @@ __all__ = [
     "AddDestroyHandler",
     "active_optimizer",
     "all_optimizations",
+    "is_predefined",
     "optdb",
     "plugins_of",
     "predefined_optimizers",
@@ -66,6 +68,8 @@ predefined_optimizers: dict[str | None, Any] = {
 #: the documented levels, from the least compile time to the least run time, and the two beside them
 LEVELS = ("o1", "o2", "o3", "o4", "stabilization", "unsafe")
 
+_built_in = dict(predefined_optimizers)
+
 _lock = threading.Lock()
 _registered: set[tuple[str, str]] = set()
 _took_part: WeakKeyDictionary[FunctionGraph, tuple[str, ...]] = WeakKeyDictionary()
@@ -84,6 +88,11 @@ def register_optimizer(name: str, opt: Any) -> None:
     predefined_optimizers[name] = opt
 
 
+def is_predefined(name: str | None) -> bool:
+    """Whether ``name`` means what tcore says it does."""
+    return name in _built_in and predefined_optimizers.get(name) is _built_in[name]
+
+
 def _register(plugins: Iterable[str], modules: Iterable[str] | None = None) -> set[str]:
     """Put the rewrites of plugins into the database, where they are not yet; the names under which those that take part stand there.
 
@@ -99,7 +108,8 @@ def _register(plugins: Iterable[str], modules: Iterable[str] | None = None) -> s
         origin = (group.modules[0] if group.modules else None) if ours else plugin
         origins.update([origin] if origin else [])
         if (plugin, group.name) not in _registered:
-            register_rewrites(optdb, resolve(group.load), group.tags, origin=origin)
+            with declaring():
+                register_rewrites(optdb, resolve(group.load), group.tags, origin=origin)
             _registered.add((plugin, group.name))
     return origins
 

@@ -66,9 +66,20 @@ def below(folder: str, name: str) -> str:
 def cxx(_config: Config) -> str:
     """Full path of g++, else clang++ (the other way round on macOS), else what starts the compiler of the package ziglang, or ``""``."""
     names = ("clang++", "g++") if sys.platform == "darwin" else ("g++", "clang++")
-    import shutil  # loads the modules of all archive formats
+    return next((path for name in names if (path := program(name))), "") or _zig()
 
-    return next((path for name in names if (path := shutil.which(name))), "") or _zig()
+
+def program(name: str) -> str | None:
+    """The full path of a program, as ``shutil.which`` finds it; None where there is none."""
+    if os.name == "nt":
+        import shutil  # loads the modules of all archive formats: a tenth of what a process needs that compiles nothing
+
+        return shutil.which(name)
+    for folder in [""] if os.path.dirname(name) else os.get_exec_path():  # noqa: PTH120 - see below()
+        path = os.path.join(folder, name)  # noqa: PTH118
+        if os.access(path, os.X_OK) and os.path.isfile(path):  # noqa: PTH113
+            return path
+    return None
 
 
 def _zig() -> str:

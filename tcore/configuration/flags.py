@@ -135,6 +135,11 @@ _COMPILATION = [
         doc="Check that rewrites carry over where the user's program made a variable.",
     ),
     Option(name="check_input", default=True, doc="Check types and dtypes of the inputs of C code."),
+    Option(
+        name="compilation_cache",
+        default=True,
+        doc="Keep functions for later processes, which then neither optimize nor compile the same graph again.",
+    ),
     Option(name="reoptimize_unpickled_function", default=False, doc="Optimize a function again when it is unpickled; False uses the stored optimized graph."),
     Option(name="unpickle_function", default=True, doc="False unpickles every compiled function as None."),
     Option(name="pickle_test_value", default=True, doc="Keep test values when a variable is pickled."),

@@ -176,6 +176,12 @@ class Config(Section):
         """What the environment or an rc file says about an option, as written."""
         return self._given.get(name) or self._given.get(name.lower())
 
+    def changed(self) -> tuple[tuple[str, str], ...]:
+        """Name and value, as text, of the options that are not at their defaults, by name."""
+        assigned = {name: repr(self.value(name)) for name, source in tuple(self._sources.items()) if source == "code" and name in self.options}
+        given = {given.name: given.text for given in self._given.values()}
+        return tuple(sorted((given | assigned).items()))
+
     def source(self, name: str) -> str:
         """Where the value comes from: ``'code'``, ``'TCORE_FLAGS'``, the path of an rc file or ``'default'``."""
         self.value(name)

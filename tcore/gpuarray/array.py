@@ -186,9 +186,12 @@ class GpuArray:
 
     def reshape(self, shape: Sequence[int]) -> GpuArray:
         """The same elements in C order under another shape: a view of contiguous data, else of a copy. One -1 is worked out."""
-        target = np.empty(self.shape, np.bool_).reshape(shape).shape if -1 in shape else tuple(shape)
-        if math.prod(target) != self.size:
-            raise ValueError(f"cannot reshape {self.shape} into {target}: {self.size} elements")
+        target = tuple(shape)
+        if target.count(-1) == 1:
+            others = -math.prod(target)
+            target = tuple(self.size // others if others and length == -1 else length for length in target)
+        if min(target, default=0) < 0 or math.prod(target) != self.size:
+            raise ValueError(f"cannot reshape an array of shape {self.shape} ({self.size} elements) to {tuple(shape)}")
         source = self if self.is_c_contiguous() else self.copy()
         return source.view(target, _c_strides(target, self.dtype.itemsize), source.offset)
 

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 
+from attrs import evolve
+
 from tcore.codegen.lowering import LoweringTable
 from tcore.gpuarray.lowered import GpuOp, stays_on_host
-from tcore.gpuarray.products import product_form
+from tcore.gpuarray.products import multiplied_ops, product_form
 from tcore.graph import Op
 from tcore.tensor.alloc import Alloc
 from tcore.tensor.careduce import CAReduce
@@ -35,6 +37,8 @@ __all__ = [
     "GpuSplit",
     "GpuSubtensor",
     "device_form",
+    "native_forms",
+    "needs_no_kernel",
 ]
 
 
@@ -111,6 +115,8 @@ def _axis_and_lengths(op: Op, count: int) -> Sequence[int]:
     return (1, 2)
 
 
+#: ops without a lowering whose form on devices is a view, or a copy where the memory is not in order
+_VIEWS: tuple[type[Op], ...] = (Reshape,)
 #: documented names for the forms of common ops; any other op that lowers is a plain GpuOp
 _FORMS: dict[type[Op], type[GpuOp]] = {
     Elemwise: GpuElemwise,
@@ -125,12 +131,24 @@ _FORMS: dict[type[Op], type[GpuOp]] = {
 }
 
 
+def needs_no_kernel(form: Op) -> bool:
+    """Whether a device op is a view that runs without the lowering of its host op."""
+    return isinstance(form, GpuOp) and isinstance(form.host_op, _VIEWS)
+
+
+def native_forms() -> tuple[type[Op], ...]:
+    """The ops of the host that devices do without a kernel from their lowering."""
+    return (*multiplied_ops(), *_VIEWS)
+
+
 def device_form(op: Op, context_name: Hashable, table: LoweringTable) -> Op | None:
-    """The op that does on the device what ``op`` does on the host, or None: products by kernels of their own, others by their lowering."""
+    """The op that does on the device what ``op`` does on the host, or None: products by kernels of their own, views, others by their lowering."""
     product = product_form(op)
     if product is not None:
         return product
-    if table.find(op) is None:
+    if table.find(op) is None and not isinstance(op, _VIEWS):
         return None
+    if isinstance(op, Join):
+        op = evolve(op, view=-1)  # a kernel writes all parts
     form = next((_FORMS[cls] for cls in type(op).__mro__ if cls in _FORMS), GpuOp)
     return form(op, context_name)

@@ -16,7 +16,7 @@ from tcore.codegen.lowering import LoweringTable, NotLowered
 from tcore.codegen.tables import lowering_table
 from tcore.configuration import config
 from tcore.gpuarray.audit import audit
-from tcore.gpuarray.forms import device_form
+from tcore.gpuarray.forms import device_form, needs_no_kernel
 from tcore.gpuarray.lowered import GpuOp, host_positions
 from tcore.gpuarray.products import GpuProduct, takes
 from tcore.gpuarray.transfer import GpuFromHost, HostFromGpu, as_gpuarray_variable, host_from_gpu
@@ -143,6 +143,8 @@ def _obstacle(node: Apply, form: Op, arrays: list[Variable], table: LoweringTabl
     if isinstance(form, GpuProduct):
         dtypes = [v.type.dtype for v in (*arrays, *node.outputs)]
         return "" if takes(dtypes) else f"devices have no product of {', '.join(dict.fromkeys(dtypes))}"
+    if needs_no_kernel(form):
+        return ""
     try:
         # some forms of an op lower, others do not, or to loops of a length that the host cannot work out
         for axis in (axis for stage in table.lower(node).stages for axis in region_axes(stage)):

@@ -86,4 +86,6 @@ def _subtensor(op: Any, x: GpuArray, *numbers: Any) -> GpuArray:
 
 
 def _reshape(op: Any, x: GpuArray, shape: Any) -> GpuArray:
+    if len(shape) != op.ndim:
+        raise ValueError(f"reshape to {op.ndim} dimensions needs as many entries in the shape, got {shape}")
     return x.reshape([int(length) for length in np.asarray(shape)])

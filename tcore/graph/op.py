@@ -132,10 +132,22 @@ class PureOp:
         raise MethodNotDefined(f"{type(self).__name__} has a params_type, but no get_params", type(self), "get_params")
 
     def params_of(self, node: Apply) -> Any:
-        """The filtered parameters of ``node``, or :data:`NoParams`."""
+        """The filtered parameters of ``node``, or :data:`NoParams`.
+
+        Raises
+        ------
+        TypeError
+            If ``get_params`` gives some, and there is no ``params_type`` to say what they are.
+        """
         params_type = self.params_type
-        params = None if params_type is None else self.get_params(node)
-        return NoParams if params is None else params_type.filter(params)
+        if params_type is None and type(self).get_params is Op.get_params:
+            return NoParams
+        params = self.get_params(node)
+        if params is None:
+            return NoParams
+        if params_type is None:
+            raise TypeError(f"{type(self).__name__}.get_params gives {params!r}, but the op has no params_type: set it to a Type that takes such values")
+        return params_type.filter(params)
 
     def prepare_node(self, node: Apply, storage_map: Any, compute_map: Any, impl: str | None) -> None:
         """Called once before thunks are made for ``node`` with implementation ``impl`` (``"py"``, ``"c"`` or None)."""

@@ -144,6 +144,18 @@ class Linker:
         """
         return None
 
+    def native_loop(self, function: Any) -> Callable[..., Any] | None:
+        """A fast way to run ``function`` again and again on rows of arrays, or None.
+
+        ``loop(first, last, reads, writes, until)`` runs the steps from ``first`` to ``last - 1``. ``reads`` has for each input, ``writes`` for each
+        output, a tuple (array, offset, places, direct): at step t it is row ``(t + offset) % places`` of the array; with 0 places the value
+        itself at every step, or an output that is not kept. ``direct`` says that no input of a step reads the row that it writes. ``until`` is the
+        number of the output that ends the loop, or -1. Returns how many steps were made, and whether no step is left: a step
+        whose output has another shape than its row is not counted, and ends the loop. None, before it had any effect, where a value needs the
+        general path.
+        """
+        return None
+
     def export(self, function: Any, path: str | os.PathLike[str], **options: Any) -> list[Path]:
         """Write ``function`` as files that need neither tcore nor Python, named after ``path``; the files.
 
@@ -302,7 +314,7 @@ class WrapLinker(Linker):
             raise RuntimeError("linkers run side by side must take the nodes in the same order")
         groups = list(zip(*(program[3] for program in made), strict=True))
         steps = [
-            _wrapped_step(self.wrapper, position, node, thunks)
+            _wrapped_step(self.wrapper, position, node, thunks, [program[0].compute_map[v] for program in made for v in node.outputs])
             for position, (node, thunks) in enumerate(zip(order, groups, strict=True))
         ]
         first = made[0][0]
@@ -327,9 +339,13 @@ class WrapLinker(Linker):
         return run, made[0][1], made[0][2]
 
 
-def _wrapped_step(wrapper: Callable[..., Any], position: int, node: Apply, thunks: Sequence[Any]) -> Callable[[], Any]:
+def _wrapped_step(
+    wrapper: Callable[..., Any], position: int, node: Apply, thunks: Sequence[Any], flags: Sequence[list[int]]
+) -> Callable[[], Any]:
     def step() -> None:
         wrapper(position, node, *thunks)
+        for flag in flags:  # the wrapper may have computed without the thunks, and lazy ones ask
+            flag[0] = True
 
     step.inputs = thunks[0].inputs  # type: ignore[attr-defined]
     step.outputs = thunks[0].outputs  # type: ignore[attr-defined]

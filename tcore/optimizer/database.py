@@ -6,9 +6,11 @@ the order in which the core lists them, those of a plugin follow by plugin and n
 
 from __future__ import annotations
 
+import contextlib
 import math
 import sys
-from typing import Any, Literal, TextIO
+import threading
+from typing import TYPE_CHECKING, Any, Literal, TextIO
 
 from attrs import field
 
@@ -21,7 +23,33 @@ from tcore.optimizer.query import Query
 from tcore.optimizer.sequence import SeqOptimizer
 from tcore.records import define
 
-__all__ = ["DB", "EquilibriumDB", "LocalGroupDB", "ProxyDB", "SequenceDB", "TopoDB"]
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["DB", "EquilibriumDB", "LocalGroupDB", "ProxyDB", "SequenceDB", "TopoDB", "changed_by_programs", "declaring"]
+
+
+class _Declaring(threading.local):
+    now = False
+
+
+_declaring = _Declaring()
+_changed = False
+
+
+@contextlib.contextmanager
+def declaring() -> Iterator[None]:
+    """While it lasts, what this thread registers is what a package declares: the same in every program that has it installed."""
+    before, _declaring.now = _declaring.now, True
+    try:
+        yield
+    finally:
+        _declaring.now = before
+
+
+def changed_by_programs() -> bool:
+    """Whether anything else was registered in ``optdb``, or taken out: then a graph tells no longer how it is optimized."""
+    return _changed
 
 
 @define(eq=False)
@@ -119,8 +147,14 @@ class DB:
         for part in without.values():
             if part.name is None:
                 part.name = name
+        self._note_change()
         self._entries[name] = _Entry(name, obj, own, len(self._entries), origin, position, after, without, options)
         return obj
+
+    def _note_change(self) -> None:
+        global _changed  # noqa: PLW0603 - of the one database that modes ask
+        if not _declaring.now and (self._place is not None or self.name == "optdb"):
+            _changed = True
 
     def _placed(self, holder: DB, position: Any) -> None:
         """This database became a member of ``holder``."""
@@ -139,14 +173,17 @@ class DB:
 
     def unregister(self, name: str) -> None:
         """Take a registration out again: a plugin that could not be loaded completely leaves nothing behind."""
+        self._note_change()
         del self._entries[name]
 
     def add_tags(self, name: str, *tags: str) -> None:
         """Give an optimization further tags."""
+        self._note_change()
         self._entry(name).tags.update(tags)
 
     def remove_tags(self, name: str, *tags: str) -> None:
         """Take tags from an optimization."""
+        self._note_change()
         self._entry(name).tags.difference_update(tags)
 
     def _entry(self, name: str) -> _Entry:

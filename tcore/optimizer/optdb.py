@@ -14,7 +14,7 @@ from tcore.graph.fgraph import FunctionGraph
 from tcore.optimizer.base import Optimizer
 from tcore.optimizer.commutative import CommutativeMergeOptimizer
 from tcore.optimizer.constant_folding import constant_folding
-from tcore.optimizer.database import EquilibriumDB, LocalGroupDB, SequenceDB, TopoDB
+from tcore.optimizer.database import EquilibriumDB, LocalGroupDB, SequenceDB, TopoDB, declaring
 from tcore.optimizer.merge import MergeOptimizer
 from tcore.optimizer.replacing import InplaceOrderError
 from tcore.optimizer.tracing import CheckStackTrace
@@ -89,4 +89,5 @@ def _stages() -> None:
     specialize.register("constant_folding", constant_folding, "fast_run")
 
 
-_stages()
+with declaring():
+    _stages()

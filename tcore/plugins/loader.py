@@ -8,7 +8,6 @@ so once (``plugins.strict`` raises instead).
 from __future__ import annotations
 
 import threading
-import traceback
 import warnings
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
@@ -312,6 +311,8 @@ def _why(error: BaseException) -> str:
         root = deeper
     if root is not error:
         reason += f", caused by {one_line(root)}"
+    import traceback  # for plugins that fail
+
     frames = traceback.extract_tb(root.__traceback__)
     outside = [frame for frame in frames if not frame.filename.startswith("<frozen")]
     return f"{reason} ({outside[-1].filename}, line {outside[-1].lineno})" if outside else reason

@@ -24,8 +24,8 @@ A node of a ``Scan``, and nothing else; ``loop.run_loop`` is the specification. 
   first: the loop needs room for ``max(keep, depth)`` rows, used in turn. All others give all rows, the ``depth`` first ones included.
 - ``options.inplace`` names outer outputs (mitmots, then states) that use the memory of their outer input; a mitmot that is not among them works
   on a copy.
-- ``options.mode`` is the mode of the inner function; the optimizer has put the mode of the function around it there, where the user gave none.
-  Where the user gave one, or a ``profile``, each step must be a call of ``op.fn``, the compiled inner function.
+- Where the user gave ``options.mode`` or ``options.profile``, each step must be a call of ``op.fn``, the compiled inner function. Elsewhere
+  the backend does what the mode of the function around it says, which the optimizer noted in ``options.function_mode``.
 """
 
 from tcore.scan_module.checkpoints import scan_checkpoints

@@ -20,18 +20,18 @@ from tcore.graph import Variable, ancestors, clone_replace, io_toposort
 from tcore.graph.null_type import disconnected_type
 from tcore.graph.undefined import grad_not_implemented
 from tcore.records import define
-from tcore.scan_module.connection import input_bits
+from tcore.scan_module.connection import input_bits, outer_pattern
 from tcore.scan_module.inner import is_float
 from tcore.scan_module.layout import depth_of
 from tcore.scan_module.parts import Built, Mitmot, Nitsot, NonSequence, Parts, SequencePart, State
+from tcore.scan_module.rows import first_rows, has_rows
 from tcore.tensor.alloc import zeros, zeros_like
 from tcore.tensor.dimshuffle import DimShuffle
 from tcore.tensor.elemwise import Elemwise
-from tcore.tensor.constants import constant_int
 from tcore.tensor.indexing import set_subtensor
 from tcore.tensor.math import cast, minimum
 from tcore.tensor.rebroadcast import patternbroadcast
-from tcore.tensor.shape import Shape, Shape_i
+from tcore.tensor.shape import Shape_i
 from tcore.tensor.subtensor import Subtensor
 from tcore.tensor.type import TensorType
 
@@ -52,7 +52,7 @@ def gradients(op: Scan, inputs: Sequence[Variable], outputs: Sequence[Variable],
         return [disconnected_type() for _ in inputs]
     found = _BackwardLoop(op, forward, given, pullback, op.layout.outer_outputs(list(outputs))).results()
     found.update(_undefined(op, forward, pullback))
-    pattern = op.connection_pattern(None)
+    pattern = outer_pattern(op)
     results = []
     for position, variable in enumerate(inputs):
         connected = any(hit and not is_disconnected(g) for hit, g in zip(pattern[position], output_grads, strict=True))
@@ -73,6 +73,10 @@ def _has_value(gradient: Variable) -> bool:
     return not is_disconnected(gradient) and not is_null(gradient)
 
 
+def _reaches(gradients_of: dict[Variable, Variable], inner: Variable) -> bool:
+    return inner in gradients_of and not is_disconnected(gradients_of[inner])
+
+
 class _Pullback:
     """The gradients of one step: those of its inputs, from those of its outputs.
 
@@ -87,10 +91,9 @@ class _Pullback:
     def __init__(self, forward: Parts, given: Any) -> None:
         self.forward = forward
         self.seeds: dict[Any, list[Variable]] = {}
-        for records, values in ((forward.mitmots, given.mitmots), (forward.states, given.states), (forward.nitsots, given.nitsots)):
-            for record, gradient in zip(records, values, strict=True):
-                if _has_value(gradient):
-                    self._seed(record)
+        for record, gradient in zip(forward.with_output(), (*given.mitmots, *given.states, *given.nitsots, *given.shareds), strict=True):
+            if _has_value(gradient):
+                self._seed(record)
         self.of: dict[Variable, Variable] = {}
         if not self.seeds:
             return
@@ -99,8 +102,8 @@ class _Pullback:
             self.of = dict(zip(wrt, self._gradients(wrt), strict=True))
             fresh = [
                 record
-                for record in (*forward.mitmots, *forward.states)
-                if record not in self.seeds and any(inner in self.of and not is_disconnected(self.of[inner]) for inner in record.inners)
+                for record in forward.fed_back()
+                if record not in self.seeds and any(_reaches(self.of, inner) for inner in getattr(record, "inners", ()))
             ]
             if not fresh:
                 break
@@ -158,7 +161,7 @@ def _to_save(forward: Parts, wanted: Sequence[Variable], known: set[Variable]) -
             if not isinstance(output.type, TensorType):
                 if uses_state:
                     tainted.add(output)
-            elif uses_state or not _is_cheap(node.op) and not _holds_a_loop(node.op):
+            elif uses_state or not (_is_cheap(node.op) or _holds_a_loop(node.op)):
                 found[output] = None
     found.update(dict.fromkeys(v for v in wanted if v in lost))
     saved = list(found)
@@ -203,12 +206,12 @@ class _BackwardLoop:
         self._add_mitmots(targets, positions)
         for position, part in zip(positions.seqs, self.forward.seqs, strict=True):
             if part.inner in targets:
-                self.wanted[position] = record = Nitsot(targets[part.inner])
-                self.back.nitsots.append(record)
-        for position, part in zip(positions.non_seqs, self.forward.non_seqs, strict=True):
-            if part.inner in targets and isinstance(part.outer.type, TensorType):
-                self.wanted[position] = record = _sum_over_steps(part.outer, part.inner, targets[part.inner])
-                self.back.states.append(record)
+                self.back.nitsots.append(Nitsot(targets[part.inner]))
+                self.wanted[position] = self.back.nitsots[-1]
+        for position, fixed in zip(positions.non_seqs, self.forward.non_seqs, strict=True):
+            if fixed.inner in targets and isinstance(fixed.outer.type, TensorType):
+                self.back.states.append(_sum_over_steps(fixed.outer, fixed.inner, targets[fixed.inner]))
+                self.wanted[position] = self.back.states[-1]
         self._finish()
 
     # ------------------------------------------------------------ values of the loop forward
@@ -218,12 +221,12 @@ class _BackwardLoop:
         forward = self.forward
         wanted = [g for g in self.pullback.of.values() if _has_value(g)]
         inner_inputs = set(forward.inner_inputs())
-        computed = [r for r in (*forward.states, *forward.nitsots) if r.out not in inner_inputs and r.out.owner is not None]
+        computed = [r for r in forward.stacked() if r.out not in inner_inputs and r.out.owner is not None]
         known = {*inner_inputs, *(record.out for record in computed)}
         saved = _to_save(forward, wanted, known)
         used = set(ancestors(wanted, [*known, *saved]))
         states, nitsots, steps = self.outputs.states, self.outputs.nitsots, (self.outputs.steps or [None])[0]
-        if saved or any(record.keep is not None for record in (*forward.states, *forward.nitsots)):
+        if saved or any(record.keep is not None for record in forward.stacked()):
             again = self._again(saved)
             states, nitsots, steps = again.states, again.nitsots, again.steps
         self.n_steps = forward.n_steps if steps is None else steps
@@ -250,7 +253,7 @@ class _BackwardLoop:
     def _add_sequence(self, variable: Variable, rows: Any) -> None:
         """Let row t of ``rows`` be the value of ``variable`` in the step back that is about step t."""
         self.replace[variable] = inner = variable.type(variable.name)
-        self.back.seqs.append(SequencePart(rows[: self.n_steps][::-1], inner))
+        self.back.seqs.append(SequencePart(first_rows(rows, self.n_steps)[::-1], inner))
 
     # ------------------------------------------------------------ gradients that come in
 
@@ -305,7 +308,7 @@ class _BackwardLoop:
         renamed = iter(clone_replace(back.inner_outputs(), self.replace))
         for mitmot in back.mitmots:
             mitmot.outs = [next(renamed) for _ in mitmot.outs]
-        for record in (*back.states, *back.nitsots):
+        for record in back.stacked():
             record.out = next(renamed)
 
     # ------------------------------------------------------------ results
@@ -315,11 +318,15 @@ class _BackwardLoop:
         if not self.wanted:
             return {}
         built = self.back.build()
-        given = dict(zip(self.back.mitmots, built.mitmots, strict=True))
-        given |= dict(zip(self.back.states, built.states, strict=True)) | dict(zip(self.back.nitsots, built.nitsots, strict=True))
-        positions = self.op.layout.outer_inputs(range(self.op.layout.n_outer_inputs))
-        by_position = dict(zip(positions.seqs, self.forward.seqs, strict=True)) | dict(zip(positions.states, self.forward.states, strict=True))
-        by_position |= dict(zip(positions.mitmots, self.forward.mitmots, strict=True)) | dict(zip(positions.non_seqs, self.forward.non_seqs, strict=True))
+        given = dict(zip(self.back.with_output(), (*built.mitmots, *built.states, *built.nitsots), strict=True))
+        positions, forward = self.op.layout.outer_inputs(range(self.op.layout.n_outer_inputs)), self.forward
+        by_position: dict[int, Any] = dict(
+            zip(
+                (*positions.seqs, *positions.mitmots, *positions.states, *positions.non_seqs),
+                (*forward.seqs, *forward.mitmots, *forward.states, *forward.non_seqs),
+                strict=True,
+            )
+        )
         found = {}
         for position, record in self.wanted.items():
             part = by_position[position]
@@ -340,7 +347,7 @@ class _BackwardLoop:
             gradient = self.given.mitmots[self.forward.mitmots.index(part)]
             whole = gradient if _has_value(gradient) else zeros_like(part.outer)
             return set_subtensor(whole[: rows.shape[0]], rows[::-1])
-        if self.back.n_steps is self.n_steps and _is_length_of(self.n_steps, part.outer):
+        if self.back.n_steps is self.n_steps and has_rows(part.outer, self.n_steps):
             return rows[::-1]
         return set_subtensor(zeros_like(part.outer)[self.n_steps - self.back.n_steps : self.n_steps], rows[::-1])
 
@@ -351,15 +358,3 @@ def _sum_over_steps(outer: Any, inner: Any, gradient: Any) -> State:
     total: Any = inner.type()
     return State(start.dimshuffle("x", *range(start.type.ndim)), (-1,), [total], _like(total + gradient, total))
 
-
-def _is_length_of(n_steps: Any, sequence: Variable) -> bool:
-    """Whether a number of steps is ``sequence.shape[0]``, by the way that it is written."""
-    node = n_steps.owner
-    if node is None:
-        return False
-    if isinstance(node.op, Shape_i):
-        return node.op.i == 0 and node.inputs[0] is sequence
-    shape = node.inputs[0].owner
-    if not isinstance(node.op, Subtensor) or shape is None or not isinstance(shape.op, Shape) or shape.inputs[0] is not sequence:
-        return False
-    return len(node.inputs) == 2 and constant_int(node.inputs[1]) == 0

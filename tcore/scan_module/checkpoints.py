@@ -61,11 +61,11 @@ def scan_checkpoints(
         raise ValueError("scan_checkpoints: without sequences the number of steps is not known: give n_steps")
     steps = _checked_length(count, [seq.input for seq in seqs])
     chunks: Any = (steps + save_every_N - 1) // save_every_N
-    blocks = [_in_blocks(seq.input, chunks, steps, save_every_N, padding) for seq in seqs]
     if not padding:
         chunks = Assert("scan_checkpoints: with padding=False the number of steps must be a multiple of save_every_N")(
             chunks, eq(steps % save_every_N, 0)
         )
+    blocks = [_in_blocks(seq.input, chunks, steps, save_every_N, padding) for seq in seqs]
     n_seqs = len(seqs)
 
     def block(first_step: Variable, *arguments: Variable) -> Any:

@@ -9,7 +9,7 @@ from tcore.graph import io_connection_pattern
 if TYPE_CHECKING:
     from tcore.scan_module.layout import Layout
 
-__all__ = ["input_bits", "inner_pattern", "outer_pattern", "reached_inputs"]
+__all__ = ["inner_pattern", "input_bits", "outer_pattern", "reached_inputs"]
 
 
 def inner_pattern(op: Any) -> list[list[bool]]:

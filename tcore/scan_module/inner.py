@@ -13,7 +13,7 @@ from tcore.tensor.type import TensorType
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-__all__ = ["compiled_step", "graph_hash", "is_float", "row_type", "unfit_type"]
+__all__ = ["compiled_step", "graph_codes", "is_float", "row_type", "unfit_type"]
 
 
 def is_float(variable: Variable) -> bool:
@@ -41,8 +41,8 @@ def unfit_type(what: str, outers: Sequence[Variable], inners: Sequence[Sequence[
                 yield f"{what} {position}, {outer} of type {outer.type}, has {inner.type} inside, where {wanted} is needed"
 
 
-def graph_hash(inputs: Sequence[Variable], outputs: Sequence[Variable]) -> int:
-    """Equal for graphs that do the same computation, in the sense of :func:`tcore.graph.equal_computations`."""
+def graph_codes(inputs: Sequence[Variable], outputs: Sequence[Variable]) -> list[int]:
+    """A number for each output: equal for those that do the same computation, in the sense of :func:`tcore.graph.equal_computations`."""
     codes: dict[Variable, int] = {}
     for position, variable in enumerate(inputs):
         codes.setdefault(variable, hash(("input", position, variable.type)))
@@ -61,7 +61,7 @@ def graph_hash(inputs: Sequence[Variable], outputs: Sequence[Variable]) -> int:
         inner = hash((op, *map(code, node.inputs)))
         for index, output in enumerate(node.outputs):
             codes.setdefault(output, hash((inner, index)))
-    return hash(tuple(map(code, outputs)))
+    return list(map(code, outputs))
 
 
 def compiled_step(op: Any) -> Any:
@@ -69,7 +69,7 @@ def compiled_step(op: Any) -> Any:
     inputs, outputs = clone(op.inner_inputs, op.inner_outputs)
     options = op.options
     allow_gc = config.scan.allow_gc if options.allow_gc is None else options.allow_gc
-    mode = get_mode(options.mode)
+    mode = get_mode(options.mode if options.mode is not None else options.function_mode)
     if mode.linker.allow_gc != allow_gc:
         mode = mode.clone(link_kwargs={"allow_gc": allow_gc})
     name = options.name or "scan_fn"

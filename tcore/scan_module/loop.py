@@ -94,15 +94,15 @@ class _Rows:
         total = self.depth + steps
         kept = min(self.keep, total)
         if isinstance(self.memory, list):
-            memory = np.stack([self.memory[row % self.places] for row in range(total - kept, total)]) if kept else np.stack(self.memory)[:0]
-            return memory
+            rows = [self.memory[row % self.places] for row in range(total - kept, total)]
+            return np.stack(rows) if rows else np.stack(self.memory)[:0]
         first = (total - kept) % self.places if kept else 0
         if first + kept <= self.places:
             return self.memory[first : first + kept]
         return np.concatenate([self.memory[first:], self.memory[: first + kept - self.places]])
 
 
-def run_loop(node: Apply, fn: Callable[..., list[Any]], inputs: Sequence[Any]) -> list[Any]:
+def run_loop(node: Apply, fn: Callable[..., list[Any]], inputs: Sequence[Any], native: Callable[..., Any] | None = None) -> list[Any]:
     """The values of the outputs of ``node``.
 
     Parameters
@@ -113,40 +113,87 @@ def run_loop(node: Apply, fn: Callable[..., list[Any]], inputs: Sequence[Any]) -
         From the inner inputs, as positional arguments, to a list of the inner outputs, which share no memory with the inputs.
     inputs : list
         The values of the node's inputs.
+    native : callable, optional
+        Makes many steps at once, as :meth:`tcore.link.Linker.native_loop` says.
     """
     op: Any = node.op
-    layout = op.layout
-    given, names = layout.outer_inputs(inputs), layout.outer_inputs(node.inputs)
+    given, names = op.layout.outer_inputs(inputs), op.layout.outer_inputs(node.inputs)
     title = op.options.name or "scan"
-    n_steps = _checked_steps(title, given, names)
-    mitmots = _mitmots(op, title, given, n_steps)
-    states, nitsots = _rows(op, title, given, n_steps)
-    shareds = list(given.shareds)
+    loop = _Loop(op, title, given, _checked_steps(title, given, names))
     if config.scan.debug:
-        print(f"{op}: {n_steps} steps; rows in memory: states {[s.places for s in states]}, other outputs {[s.places for s in nitsots]}")
-    done = 0
-    for t in range(n_steps):
+        print(f"{op}: {loop.describe()}")
+    done, finished = 0, loop.n_steps == 0
+    while not finished:
+        if native is not None and loop.allocated():
+            made, finished = loop.many(native, done)
+            done, native = done + made, None  # what it leaves has a reason that a step in Python tells
+        else:
+            finished = loop.step(fn, done)
+            done += 1
+    return loop.results(done)
+
+
+class _Loop:
+    """The state of one run: arrays that steps read and write."""
+
+    def __init__(self, op: Any, title: str, given: Any, n_steps: int) -> None:
+        self.op, self.layout, self.title, self.given, self.n_steps = op, op.layout, title, given, n_steps
+        self.mitmots = _mitmots(op, title, given, n_steps)
+        self.states, self.nitsots = _rows(op, title, given, n_steps)
+        self.stacked = [*self.states, *self.nitsots]
+        self.shareds = list(given.shareds)
+
+    def describe(self) -> str:
+        """For ``config.scan.debug``."""
+        return f"{self.n_steps} steps; rows in memory: states {[s.places for s in self.states]}, other outputs {[s.places for s in self.nitsots]}"
+
+    def step(self, fn: Callable[..., list[Any]], t: int) -> bool:
+        """Make step ``t``; whether it is the last."""
+        layout, given = self.layout, self.given
         results = layout.inner_outputs(
             fn(
                 *(seq[t, ...] if isinstance(seq, np.ndarray) else seq[t] for seq in given.seqs),
-                *(rows[t + tap, ...] for rows, taps in zip(mitmots, layout.mitmot_taps, strict=True) for tap in taps),
-                *(rows.read(t + rows.depth + tap) for rows, taps in zip(states, layout.state_taps, strict=True) for tap in taps),
-                *shareds,
+                *(rows[t + tap, ...] for rows, taps in zip(self.mitmots, layout.mitmot_taps, strict=True) for tap in taps),
+                *(rows.read(t + rows.depth + tap) for rows, taps in zip(self.states, layout.state_taps, strict=True) for tap in taps),
+                *self.shareds,
                 *given.non_seqs,
             )
         )
-        for memory, taps, values in zip(mitmots, layout.mitmot_out_taps, results.mitmots, strict=True):
+        for memory, taps, values in zip(self.mitmots, layout.mitmot_out_taps, results.mitmots, strict=True):
             for tap, value in zip(taps, values, strict=True):
-                _set_row(title, memory, t + tap, value)
-        for rows, value in zip((*states, *nitsots), (*results.states, *results.nitsots), strict=True):
+                _set_row(self.title, memory, t + tap, value)
+        for rows, value in zip(self.stacked, (*results.states, *results.nitsots), strict=True):
             rows.write(t, value)
-        shareds = results.shareds
-        done = t + 1
-        if layout.until and results.until[0]:
-            break
-    if not done and nitsots:
-        _empty_rows(op, nitsots, given)
-    return [*mitmots, *(rows.result(done) for rows in (*states, *nitsots)), *shareds, *([np.array(done, "int64")] if layout.until else [])]
+        self.shareds = results.shareds
+        return t + 1 == self.n_steps or bool(layout.until and results.until[0])
+
+    def allocated(self) -> bool:
+        """Whether all rows have memory: those of outputs without a first row have some after the first step."""
+        return not self.shareds and all(isinstance(rows.memory, np.ndarray) for rows in self.stacked)
+
+    def many(self, native: Callable[..., Any], first: int) -> tuple[int, bool]:
+        """Make the steps from ``first`` on in one call; how many were made, and whether none is left."""
+        layout, given = self.layout, self.given
+        reads = [
+            *((seq, 0, len(seq), False) for seq in given.seqs),
+            *((rows, tap, len(rows), False) for rows, taps in zip(self.mitmots, layout.mitmot_taps, strict=True) for tap in taps),
+            *((rows.memory, rows.depth + tap, rows.places, False) for rows, taps in zip(self.states, layout.state_taps, strict=True) for tap in taps),
+            *((value, 0, 0, False) for value in given.non_seqs),
+        ]
+        writes = [
+            *((rows, tap, len(rows), False) for rows, taps in zip(self.mitmots, layout.mitmot_out_taps, strict=True) for tap in taps),
+            *((rows.memory, rows.depth, rows.places, rows.places > rows.depth) for rows in self.stacked),
+            *([(None, 0, 0, False)] if layout.until else []),
+        ]
+        until = len(writes) - 1 if layout.until else -1
+        return native(first, self.n_steps, tuple(reads), tuple(writes), until) or (0, False)
+
+    def results(self, done: int) -> list[Any]:
+        """The values of the outputs after ``done`` steps."""
+        if not done and self.nitsots:
+            _empty_rows(self.op, self.nitsots, self.given)
+        steps = [np.array(done, "int64")] if self.layout.until else []
+        return [*self.mitmots, *(rows.result(done) for rows in self.stacked), *self.shareds, *steps]
 
 
 def _checked_steps(title: str, given: Any, names: Any) -> int:
@@ -205,7 +252,7 @@ def _empty_rows(op: Any, nitsots: Sequence[_Rows], given: Any) -> None:
     measure = function(inputs, [length for row in lengths for length in row], mode="FAST_COMPILE", on_unused_input="ignore")
     try:
         measured = [int(length) for length in measure(*values)]
-    except Exception:  # noqa: BLE001 - a length that only the values of a step decide, and there is no step
+    except Exception:
         measured = [0 for row in lengths for _ in row]
     found = iter(measured)
     for rows, output, row in zip(nitsots, layout.inner_outputs(op.inner_outputs).nitsots, lengths, strict=True):

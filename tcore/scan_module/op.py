@@ -12,13 +12,14 @@ from tcore.graph import Apply, FunctionGraph, Op, Variable, clone, equal_computa
 from tcore.graph.op import ops_with_inner_function
 from tcore.records import frozen
 from tcore.scan_module.connection import inner_pattern, outer_pattern
-from tcore.scan_module.inner import compiled_step, graph_hash, unfit_type
+from tcore.scan_module.inner import compiled_step, graph_codes, unfit_type
 from tcore.scan_module.layout import Layout
 from tcore.scan_module.loop import run_loop
 from tcore.scan_module.mappings import variable_mappings
+from tcore.scan_module.selectors import Selectors
 from tcore.scan_module.shapes import output_shapes
-from tcore.tensor.conversion import as_tensor_variable
 from tcore.tensor.alloc import integer_scalar
+from tcore.tensor.conversion import as_tensor_variable
 from tcore.tensor.math import cast
 from tcore.tensor.type import TensorType
 
@@ -38,8 +39,10 @@ class Options:
         How many steps gradients go back; -1 for all.
     name : str or None
         For people: profiles, printed graphs, errors.
-    mode : Mode, str or None
-        How the step is compiled; None until the function around it says its own.
+    mode : Mode or None
+        How the user wants the step to be compiled; None as the function around it.
+    function_mode : Mode or None
+        The mode of the function around it, noted when that is optimized.
     profile : bool or str
     allow_gc : bool or None
         Whether intermediate values of a step are freed in the step; None follows ``config.scan.allow_gc``.
@@ -50,13 +53,14 @@ class Options:
     truncate_gradient: int = -1
     name: str | None = field(default=None, eq=False)
     mode: Any = None
+    function_mode: Any = None
     profile: Any = False
     allow_gc: bool | None = None
     inplace: tuple[int, ...] = ()
 
 
 @frozen(eq=False, repr=False, slots=False)
-class Scan(Op):
+class Scan(Selectors, Op):
     """Computes the inner graph once a step, feeds some of its outputs back, and stacks others.
 
     What its inputs and outputs mean, and in which order they stand, :mod:`tcore.scan_module.layout` says. Ops are equal where their
@@ -108,7 +112,7 @@ class Scan(Op):
     def __hash__(self) -> int:
         known: int | None = self.__dict__.get("_hash")
         if known is None:
-            known = hash((self.layout, self.options, graph_hash(self.inner_inputs, self.inner_outputs)))
+            known = hash((self.layout, self.options, *graph_codes(self.inner_inputs, self.inner_outputs)))
             object.__setattr__(self, "_hash", known)
         return known
 
@@ -219,7 +223,7 @@ class Scan(Op):
 
     def perform(self, node: Apply, inputs: Sequence[Any], output_storage: Sequence[list[Any]], params: Any = None) -> None:
         fn = self.fn
-        results = run_loop(node, fn, inputs)
+        results = run_loop(node, fn, inputs, fn.maker.linker.native_loop(fn))
         for cell, value in zip(output_storage, results, strict=True):
             cell[0] = value
         if config.allow_gc:

@@ -127,6 +127,18 @@ class Parts:
             evolve(op.options, inplace=()),
         )
 
+    def stacked(self) -> list[Any]:
+        """The records whose rows are stacked: states, then nitsots."""
+        return [*self.states, *self.nitsots]
+
+    def fed_back(self) -> list[Any]:
+        """The records whose outputs later steps see: mitmots, states, shared values."""
+        return [*self.mitmots, *self.states, *self.shareds]
+
+    def with_output(self) -> list[Any]:
+        """The records that an output of the node belongs to, in the order of the outputs."""
+        return [*self.mitmots, *self.states, *self.nitsots, *self.shareds]
+
     def inner_inputs(self) -> list[Variable]:
         """All inner inputs, in the order of the records."""
         return [
@@ -151,15 +163,16 @@ class Parts:
         """A node of these records. The inner graph is copied; the outputs come in the order of the records."""
         order = sorted(range(len(self.states)), key=lambda k: self.states[k].taps == (-1,))
         given, self.states = self.states, [self.states[k] for k in order]
-        keeps = [each.keep for each in (*self.states, *self.nitsots)]
+        keeps = [each.keep for each in self.stacked()]
         layout = Layout(
             len(self.seqs), tuple(m.taps for m in self.mitmots), tuple(m.out_taps for m in self.mitmots), tuple(s.taps for s in self.states),
             len(self.nitsots), len(self.shareds), len(self.non_seqs), tuple(keep is not None for keep in keeps), self.until is not None,
         )  # fmt: skip
         op = Scan.of(self.inner_inputs(), self.inner_outputs(), layout, self.options)
+        first: list[Any] = [*self.seqs, *self.fed_back()]
         outer = [
             self.n_steps,
-            *(each.outer for each in (*self.seqs, *self.mitmots, *self.states, *self.shareds)),
+            *(each.outer for each in first),
             *(keep for keep in keeps if keep is not None),
             *(each.outer for each in self.non_seqs),
         ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from tcore.compile.mode import get_mode
@@ -98,7 +99,7 @@ def scan(
     count = checked_steps(n_steps)
     if count is None and not seqs:
         raise ValueError("scan: without sequences the number of steps is not known: give n_steps")
-    options = Options(_checked_truncation(truncate_gradient), name, None if mode is None else get_mode(mode), profile, allow_gc)
+    options = Options(_checked_truncation(truncate_gradient), name, None if mode is None else get_mode(mode), profile=profile, allow_gc=allow_gc)
 
     slices = [[_slice(seq, position, tap) for tap in seq.taps] for position, seq in enumerate(seqs)]
     earlier = [[_earlier(info, position, tap) for tap in info.taps] for position, info in enumerate(infos or ())]
@@ -123,7 +124,7 @@ def scan(
             parts.nitsots.append(Nitsot(out))
         else:
             parts.states.append(State(_first_rows(info), info.taps, list(group), out))
-    shared = _add_captured(parts, Step(outputs, step.updates, step.condition), [v for _, v in arguments], fixed, strict)
+    shared = _add_captured(parts, Step(outputs, step.updates, step.condition, step.made), [v for _, v in arguments], fixed, strict)
     built = parts.build()
     return _results(built, infos, shared, return_list)
 
@@ -153,10 +154,8 @@ def _earlier(info: OutputInfo, position: int, tap: int) -> Variable:
 def _tested(variable: Variable, source: Variable, part: Callable[[Any], Any]) -> Variable:
     """``variable`` with the part of the test value of ``source`` that the first step sees, where test values are used."""
     if config.compute_test_value != "off":
-        try:
+        with suppress(MissingTestValueError, IndexError):
             variable.tag.test_value = part(get_test_value(source))
-        except (MissingTestValueError, IndexError):
-            pass
     return variable
 
 
@@ -235,7 +234,7 @@ def _add_captured(parts: Parts, step: Step, placeholders: list[Variable], fixed:
     roots = [*step.outputs, *updates.values(), *([] if step.condition is None else [step.condition])]
     replaced = iter(clone_replace(roots, inside))
     by_output = dict(zip(step.outputs, (next(replaced) for _ in step.outputs), strict=True))
-    for record in (*parts.states, *parts.nitsots):
+    for record in parts.stacked():
         record.out = by_output[record.out]
     shared: list[tuple[SharedVariable, Any]] = []
     for variable in updates:
@@ -253,9 +252,7 @@ def _add_captured(parts: Parts, step: Step, placeholders: list[Variable], fixed:
 
 def _results(built: Any, infos: list[OutputInfo], shared: list[tuple[SharedVariable, Any]], return_list: bool) -> tuple[Any, OrderedUpdates]:
     states, nitsots = iter(built.states), iter(built.nitsots)
-    outputs: list[Any] = []
-    for info in infos:
-        outputs.append(next(nitsots) if info.initial is None else next(states)[info.depth :])
+    outputs: list[Any] = [next(nitsots) if info.initial is None else next(states)[info.depth :] for info in infos]
     carried = iter(built.shareds)
     updates = OrderedUpdates()
     for variable, record in shared:

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tcore.graph import Constant, FunctionGraph, Variable, ancestors, clone, clone_replace
+from tcore.scan_module.layout import depth_of
 from tcore.tensor._lengths import least, plus
 from tcore.tensor.conversion import as_tensor_variable
 from tcore.tensor.rewrites.shape_feature import ShapeFeature
 from tcore.tensor.shape import Shape_i
-from tcore.scan_module.layout import depth_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from attrs import field
+
 from tcore.compile.rebuild import as_pairs
 from tcore.compile.sharedvalue import SharedVariable
-from tcore.graph import Constant, MissingInputError, Variable, io_toposort
+from tcore.graph import Constant, MissingInputError, Variable, io_toposort, nodes_constructed
 from tcore.graph.trace import creation_report
 from tcore.records import define
 from tcore.scan_module.until import until
@@ -21,24 +23,29 @@ __all__ = ["Step", "called", "captured", "refuse_captured_shared"]
 
 @define
 class Step:
-    """Outputs, updates of shared variables, and the stop condition, if any."""
+    """Outputs, updates of shared variables, and the stop condition, if any; ``made`` are the shared variables that were made in the step."""
 
     outputs: list[Variable]
     updates: dict[SharedVariable, Variable]
     condition: Variable | None
+    made: list[SharedVariable] = field(factory=list)
 
 
 def called(fn: Callable[..., Any], arguments: Sequence[tuple[str, Variable]]) -> Step:
     """What ``fn`` returns for ``arguments``, pairs of what each is, for errors, and the variable."""
     if not callable(fn):
         raise TypeError(f"scan: fn is a function that builds one step, got {fn!r}")
+    made: list[Variable] = []
     try:
-        returned = fn(*(variable for _, variable in arguments))
+        with nodes_constructed() as made:
+            returned = fn(*(variable for _, variable in arguments))
     except TypeError as error:
         listed = ", ".join(text for text, _ in arguments) or "no arguments"
         error.add_note(f"scan called fn with {len(arguments)} arguments: {listed} (slices of sequences, then of earlier outputs, then non_sequences)")
         raise
-    return parsed(returned)
+    step = parsed(returned)
+    step.made = [variable for variable in made if isinstance(variable, SharedVariable)]
+    return step
 
 
 def parsed(returned: Any) -> Step:
@@ -133,6 +140,10 @@ def captured(step: Step, given: Iterable[Variable]) -> tuple[list[Variable], dic
             if isinstance(variable, SharedVariable) and variable not in updates and variable.default_update is not None:
                 updates[variable] = variable.filter_update(variable.default_update)
                 roots.append(updates[variable])
+    for variable in step.made:
+        # a generator of the step's own: its next state is an update of the loop, and means nothing outside of it
+        if variable in updates and variable not in step.updates:
+            variable.default_update = None
     return [variable for variable in leaves if variable not in updates], updates
 
 

@@ -48,6 +48,7 @@ import tcore.tensor.constant_rules  # noqa: F401 - adds rules  # isort: skip
 #: documented names that live elsewhere: on floors above this one, or too seldom used to load at once
 _ELSEWHERE = {
     **dict.fromkeys(("choose", "compress"), "tcore.tensor.choosing"),
+    **dict.fromkeys(("vectorize", "vectorize_graph"), "tcore.tensor.vectorizing"),
     **dict.fromkeys(("einsum", "matmul", "vecdot"), "tcore.tensor.contraction"),
     **dict.fromkeys(("CumOp", "LinearRecurrence", "cumprod", "cumsum"), "tcore.tensor.cumulative"),
     **dict.fromkeys(("bartlett", "diff", "to_one_hot"), "tcore.tensor.differences"),

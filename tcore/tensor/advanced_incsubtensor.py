@@ -53,10 +53,13 @@ class _AdvancedIncrement(Op):
         x, y, *index = inputs
         check_index(x, index)
         out = x if self.inplace else x.copy()
-        if self.set_instead_of_inc:
-            out[tuple(index)] = y
-        else:
-            np.add.at(out, tuple(index), y)
+        try:
+            if self.set_instead_of_inc:
+                out[tuple(index)] = y
+            else:
+                np.add.at(out, tuple(index), y)
+        except ValueError as error:
+            raise ValueError(f"a value of shape {y.shape} does not fit in a part of shape {x[tuple(index)].shape} of an array of shape {x.shape}") from error
         output_storage[0][0] = out
 
     def infer_shape(self, node: Apply, shapes: Sequence[Any]) -> list[tuple[Any, ...]]:

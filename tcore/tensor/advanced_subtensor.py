@@ -14,6 +14,7 @@ from tcore.graph.null_type import disconnected_type
 from tcore.records import frozen
 from tcore.scalar.dtypes import discrete_dtypes, integer_dtypes
 from tcore.tensor._lengths import Length
+from tcore.tensor.alloc_c import TakeC
 from tcore.tensor.conversion import as_tensor_variable
 from tcore.tensor.errors import ShapeError
 from tcore.tensor.math import eq, switch
@@ -56,7 +57,7 @@ def out_of_range(index: Any, length: int, axis: int) -> str:
 
 
 @frozen
-class AdvancedSubtensor1(Op):
+class AdvancedSubtensor1(TakeC, Op):
     """``x[i]`` for an integer vector ``i``: those rows of ``x``, in that order.
 
     ``sparse_grad`` makes the gradient with respect to ``x`` a sparse matrix (tcore_sparse), for large tables of rows.

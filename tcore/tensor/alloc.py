@@ -12,6 +12,7 @@ from tcore.graph import Apply, FieldlessOp, Op, Variable
 from tcore.graph.null_type import Unconnected, disconnected_type
 from tcore.records import frozen
 from tcore.tensor._lengths import as_length
+from tcore.tensor.alloc_c import AllocC, AllocEmptyC
 from tcore.tensor.constants import constant_int, get_vector_length, scalar_value_of, value_behind
 from tcore.tensor.conversion import as_tensor_variable
 from tcore.tensor.math import cast, fill
@@ -66,7 +67,7 @@ def _run_time_shape(lengths: Sequence[Any]) -> tuple[int, ...]:
     return shape
 
 
-class Alloc(FieldlessOp):
+class Alloc(AllocC, FieldlessOp):
     """``value``, broadcast to a shape: ``Alloc()(value, n0, n1, …)``. A fresh array that others may overwrite."""
 
     def make_node(self, value: Any, *shape: Any) -> Apply:
@@ -148,7 +149,7 @@ def _dtype(dtype: Any) -> str:
 
 
 @frozen
-class AllocEmpty(Unconnected, Op):
+class AllocEmpty(AllocEmptyC, Unconnected, Op):
     """An array of a shape with whatever values its memory holds."""
 
     dtype: str = field(converter=_dtype)

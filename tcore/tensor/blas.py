@@ -14,6 +14,7 @@ from tcore.records import frozen
 from tcore.tensor.conversion import as_tensor_variable
 from tcore.tensor.dot import check_product_shapes, dot, outer, product_flops
 from tcore.tensor.math import conj
+from tcore.tensor.products_c import DotC, DotScaledC, GerC, UpdatingProductC
 from tcore.tensor.type import TensorType
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ def _scaled(target: Any, factor: Any) -> Any:
     return target
 
 
-class Dot22(FieldlessOp):
+class Dot22(DotC, FieldlessOp):
     """The product of two matrices of one BLAS dtype."""
 
     def make_node(self, x: Any, y: Any) -> Apply:
@@ -104,7 +105,7 @@ class Dot22(FieldlessOp):
         return "Dot22"
 
 
-class Dot22Scalar(FieldlessOp):
+class Dot22Scalar(DotScaledC, FieldlessOp):
     """``a * dot(x, y)`` for two matrices and a scalar."""
 
     def make_node(self, x: Any, y: Any, a: Any) -> Apply:
@@ -136,7 +137,7 @@ class Dot22Scalar(FieldlessOp):
 
 
 @frozen
-class _Updating(Op):
+class _Updating(UpdatingProductC, Op):
     """What the ops with an operand that they may overwrite have in common: it is the first."""
 
     inplace: bool = field(default=False, converter=bool)
@@ -217,7 +218,7 @@ class Gemv(_Updating):
 
 
 @frozen
-class Ger(Op):
+class Ger(GerC, Op):
     """``A + alpha * outer(x, y)`` for a matrix, vectors and a scalar: ``Ger(destructive)(A, alpha, x, y)``."""
 
     destructive: bool = field(default=False, converter=bool)

@@ -39,23 +39,28 @@ def _axes(axis: Any) -> tuple[int, ...] | None:
         if not isinstance(entry, (int, np.integer)) or isinstance(entry, bool):
             raise TypeError(f"a reduction's axis is None, an integer or a sequence of integers, got {axis!r}")
         axes.append(int(entry))
-    return tuple(sorted(set(axes)))
+    if len(set(axes)) != len(axes):
+        raise ValueError(f"a reduction names an axis twice: {axis!r}")
+    return tuple(sorted(axes))
 
 
 def normal_axes(axis: tuple[int, ...] | None, ndim: int) -> tuple[int, ...]:
-    """The reduced axes, ascending, counted from the front; repeated ones collapse.
+    """The reduced axes, ascending, counted from the front.
 
     Raises
     ------
     ValueError
-        If an axis is out of range.
+        If an axis is out of range, or named twice.
     """
     if axis is None:
         return tuple(range(ndim))
     for entry in axis:
         if not -ndim <= entry < ndim:
             raise ValueError(f"cannot reduce over axis {entry} of a tensor with {ndim} axes")
-    return tuple(sorted({entry % ndim for entry in axis}))
+    axes = {entry % ndim for entry in axis}
+    if len(axes) != len(axis):
+        raise ValueError(f"a reduction of a tensor with {ndim} axes names an axis twice: {axis}")
+    return tuple(sorted(axes))
 
 
 def _combines_two(op: CAReduce, attribute: Any, scalar_op: Any) -> None:

@@ -14,8 +14,10 @@ from tcore.graph.op import Op
 from tcore.graph.variable import Variable
 from tcore.records import frozen
 from tcore.scalar.dtypes import discrete_dtypes
+from tcore.tensor._axes import checked_axis
 from tcore.tensor.conversion import as_tensor_variable
 from tcore.tensor.type import tensor_type
+from tcore.tensor.views_c import DimShuffleC
 
 __all__ = ["DimShuffle", "dimshuffle", "moveaxis", "squeeze", "swapaxes", "transpose"]
 
@@ -40,7 +42,7 @@ def _order(order: Sequence[Any]) -> tuple[int | str, ...]:
 
 
 @frozen(slots=False, init=False, str=False, repr=False)
-class DimShuffle(Op):
+class DimShuffle(DimShuffleC, Op):
     """A view with the axes in ``new_order``.
 
     Parameters
@@ -161,8 +163,9 @@ def transpose(x: Any, axes: Sequence[int] | None = None) -> Variable:
 def swapaxes(x: Any, axis1: int, axis2: int) -> Variable:
     """``x`` with two axes exchanged."""
     variable = as_tensor_variable(x)
+    first, second = (checked_axis("swapaxes", axis, variable) for axis in (axis1, axis2))
     order = list(range(variable.type.ndim))
-    order[axis1], order[axis2] = order[axis2], order[axis1]
+    order[first], order[second] = order[second], order[first]
     return dimshuffle(variable, order)
 
 
@@ -170,8 +173,7 @@ def moveaxis(x: Any, source: int | Sequence[int], destination: int | Sequence[in
     """``x`` with the axes ``source`` moved to the places ``destination``, the others kept in order."""
     variable = as_tensor_variable(x)
     ndim = variable.type.ndim
-    froms = [axis % ndim for axis in ([source] if isinstance(source, int) else source)]
-    tos = [axis % ndim for axis in ([destination] if isinstance(destination, int) else destination)]
+    froms, tos = ([checked_axis("moveaxis", axis, variable) for axis in ([axes] if isinstance(axes, int) else axes)] for axes in (source, destination))
     if len(froms) != len(tos) or len(set(froms)) != len(froms) or len(set(tos)) != len(tos):
         raise ValueError(f"moveaxis takes as many different destinations as sources, got {source} and {destination}")
     order = [axis for axis in range(ndim) if axis not in froms]

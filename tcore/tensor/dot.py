@@ -14,6 +14,7 @@ from tcore.tensor.assertion import Assert
 from tcore.tensor.conversion import as_tensor_variable
 from tcore.tensor.gradients import as_gradient_of
 from tcore.tensor.math import conj, eq
+from tcore.tensor.products_c import DotC
 from tcore.tensor.type import TensorType
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def product_flops(left: Sequence[int], right: Sequence[int]) -> int:
     return 2 * math.prod(left) * math.prod(right[1:])
 
 
-class Dot(FieldlessOp):
+class Dot(DotC, FieldlessOp):
     """The product of two vectors or matrices: ``Dot()(x, y)``. The last axis of ``x`` meets the first of ``y``."""
 
     def make_node(self, x: Any, y: Any) -> Apply:

@@ -25,6 +25,7 @@ from tcore.tensor.subtensor import (
     kept_entries,
     run_time_index,
 )
+from tcore.tensor.views_c import IncSubtensorC
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -65,7 +66,7 @@ def discrete_gradients(inputs: Sequence[Variable], index_count: int) -> list[Var
 
 
 @frozen(eq=False, repr=False)
-class IncSubtensor(Op):
+class IncSubtensor(IncSubtensorC, Op):
     """``x`` with a part of it increased by ``y``, or set to ``y``: ``IncSubtensor(idx_list)(x, y, *scalars)``.
 
     Attributes

@@ -15,6 +15,7 @@ from tcore.records import frozen
 from tcore.scalar.dtypes import discrete_dtypes, upcast
 from tcore.tensor._lengths import Length, as_length, plus
 from tcore.tensor.alloc import integer_scalar
+from tcore.tensor.alloc_c import JoinC, MakeVectorC
 from tcore.tensor.constants import (
     NotScalarConstantError,
     constant_int,
@@ -65,7 +66,7 @@ def _run_time_axis(axis: Any, ndim: int, what: str) -> int:
 
 
 @frozen
-class Join(Op):
+class Join(JoinC, Op):
     """Tensors put one after another along an axis: ``Join()(axis, *tensors)``.
 
     ``view`` names an input, by position among the tensors, that the result may share memory with because all others
@@ -284,7 +285,7 @@ def split(x: Any, splits_size: Any, n_splits: int, axis: Any = 0) -> list[Variab
 
 
 @frozen
-class MakeVector(Op):
+class MakeVector(MakeVectorC, Op):
     """Scalars as a vector: ``MakeVector(dtype)(*scalars)``; an empty vector of none."""
 
     dtype: str = field(default="int64", converter=lambda dtype: str(np.dtype(dtype)))

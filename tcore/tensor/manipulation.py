@@ -44,7 +44,7 @@ def roll(x: Any, shift: Any, axis: Any = None) -> Variable:
         if x.type.ndim == 1:
             return roll(x, shift, 0)
         return roll(x.flatten(), shift, 0).reshape(x.shape, ndim=x.type.ndim)
-    number = constant_int(axis)
+    number = axis if isinstance(axis, (list, tuple)) else constant_int(axis)
     if number is None:
         return _roll_along(x, shift, axis)
     number = checked_axis("roll", number, x)

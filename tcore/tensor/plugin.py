@@ -19,6 +19,7 @@ _OPS = {
     "elemwise": ("Elemwise",),
     "extremes": ("Argmax", "Argmin", "MaxAndArgmax"),
     "fft": ("InverseRealFFT", "RealFFT"),
+    "ifelse": ("IfElse",),
     "incsubtensor": ("IncSubtensor",),
     "index_tricks": ("RavelMultiIndex", "UnravelIndex"),
     "indexing": ("MaskIndices",),
@@ -26,7 +27,7 @@ _OPS = {
     "io.mpi": ("MPIRecv", "MPIRecvWait", "MPISend", "MPISendWait"),
     "join": ("Join", "MakeVector", "Split"),
     "linalg.cholesky": ("Cholesky", "CholeskyGrad"),
-    "linalg.determinant": ("Det",),
+    "linalg.determinant": ("Det", "SLogDet"),
     "linalg.eigen": ("Eig", "Eigh", "EighGrad", "Eigvalsh", "EigvalshGrad"),
     "linalg.exponential": ("Expm", "ExpmGrad"),
     "linalg.factorizations": ("QRFull", "QRIncomplete", "SVD"),
@@ -40,6 +41,7 @@ _OPS = {
     "random.mrg_op": ("DotModulo", "MRGSteps", "MRGUniform"),
     "ranges": ("ARange",),
     "rebroadcast": ("Rebroadcast",),
+    "recurrence": ("Recurrence",),
     "reshape": ("Reshape",),
     "scalars": ("ScalarFromTensor", "TensorFromScalar"),
     "searching": ("BinCount", "SearchsortedOp", "Unique"),
@@ -48,6 +50,7 @@ _OPS = {
     "sorting": ("ArgSortOp", "SortOp"),
     "subtensor": ("Subtensor",),
     "type_other": ("MakeSlice",),
+    "vectorizing.loop": ("EachItem",),
 }
 
 
@@ -72,7 +75,7 @@ def tcore_types() -> list[TypeSpec | ConverterSpec | SharedSpec]:
 @hookimpl
 def tcore_ops() -> list[OpSpec]:
     """The ops on tensors."""
-    return [OpSpec(f"tcore.tensor.{module}:{name}") for module, names in _OPS.items() for name in names]
+    return [*(OpSpec(f"tcore.tensor.{module}:{name}") for module, names in _OPS.items() for name in names), OpSpec("tcore.scan_module.op:Scan")]
 
 
 @hookimpl
@@ -81,7 +84,9 @@ def tcore_optimizations() -> list[RewriteGroup]:
     return [
         RewriteGroup("tensor", load="tcore.tensor.rewrites:GROUP"),
         RewriteGroup("linalg", load="tcore.tensor.rewrites.linalg:GROUP", modules=("tcore.tensor.linalg",)),
+        RewriteGroup("op_from_graph", load="tcore.gradient.op_from_graph_rewrites:GROUP", modules=("tcore.gradient.op_from_graph",)),
         RewriteGroup("compile", load="tcore.compile.rewrites:GROUP"),
+        RewriteGroup("scan", load="tcore.scan_module.rewrites:GROUP", modules=("tcore.scan_module",)),
     ]
 
 

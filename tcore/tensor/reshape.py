@@ -16,6 +16,7 @@ from tcore.tensor.conversion import as_tensor_variable
 from tcore.tensor.rebroadcast import addbroadcast
 from tcore.tensor.shape import as_shape_vector
 from tcore.tensor.type import TensorType
+from tcore.tensor.views_c import ReshapeC
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,7 +25,7 @@ __all__ = ["Flatten", "Reshape", "flatten", "reshape", "shape_padaxis", "shape_p
 
 
 @frozen
-class Reshape(Op):
+class Reshape(ReshapeC, Op):
     """The elements of ``x`` in row-major order in a new shape of ``ndim`` axes, as a view where that is possible.
 
     One entry of the shape may be -1: it is what the others leave.

@@ -12,6 +12,7 @@ from tcore.scalar.conversion import as_scalar
 from tcore.scalar.dtypes import discrete_dtypes
 from tcore.scalar.type import Scalar, get_scalar_type
 from tcore.tensor.type import TensorType
+from tcore.tensor.views_c import ScalarFromTensorC, TensorFromScalarC
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["ScalarFromTensor", "TensorFromScalar", "scalar_from_tensor", "tensor_from_scalar"]
 
 
-class ScalarFromTensor(FieldlessOp):
+class ScalarFromTensor(ScalarFromTensorC, FieldlessOp):
     """The element of a 0-d tensor, as a scalar."""
 
     def make_node(self, t: Any) -> Apply:
@@ -44,7 +45,7 @@ class ScalarFromTensor(FieldlessOp):
         return "ScalarFromTensor"
 
 
-class TensorFromScalar(FieldlessOp):
+class TensorFromScalar(TensorFromScalarC, FieldlessOp):
     """A scalar as a 0-d tensor."""
 
     def make_node(self, s: Any) -> Apply:

@@ -56,11 +56,11 @@ class _Rowwise(Op):
 
 
 def _shifted(x: np.ndarray) -> np.ndarray:
-    """``x`` less the largest value of each row, in at least single precision."""
+    """``x`` less the largest value of each row, in at least single precision; rows have no gaps, so that NumPy sums them in pairs."""
     wide = x.astype("float32") if x.dtype == "float16" else x
     if wide.shape[1] == 0:
         return wide.copy()
-    return wide - wide.max(axis=1, keepdims=True)
+    return np.subtract(wide, wide.max(axis=1, keepdims=True), order="C")
 
 
 class Softmax(_Rowwise):

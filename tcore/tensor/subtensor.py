@@ -25,6 +25,7 @@ from tcore.tensor.scalars import scalar_from_tensor, tensor_from_scalar
 from tcore.tensor.shape import Shape, static_length
 from tcore.tensor.slices import slice_len_constant, slice_length
 from tcore.tensor.type import TensorType
+from tcore.tensor.views_c import SubtensorC
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -159,7 +160,7 @@ def keeps_one(entry: slice) -> bool:
 
 
 @frozen(eq=False, repr=False)
-class Subtensor(Op):
+class Subtensor(SubtensorC, Op):
     """A view of a part of ``x``: ``Subtensor(idx_list)(x, *scalars)``.
 
     ``idx_list`` has one entry per indexed axis: a scalar type for an index that comes as an input, or a slice of such

@@ -49,11 +49,13 @@ def pytest_configure(config: pytest.Config) -> None:
     if not hasattr(config, "workerinput"):  # xdist's workers share the store of the process that started them
         config.stash[_store] = tempfile.mkdtemp(prefix="tcore-tests-")
         os.environ["TCORERC"] = os.devnull
-        os.environ["TCORE_FLAGS"] = f"base_compiledir={config.stash[_store]}"
+        # a test means the code as it is: what was compiled before rewrites were patched, or edited, is of no use to it
+        os.environ["TCORE_FLAGS"] = f"base_compiledir={config.stash[_store]},compilation_cache=False"
     # Tests that start processes pass the environment on; this process may have read its options already.
     from tcore.configuration import config as options
 
-    options.cpu.store = str(Path(os.environ["TCORE_FLAGS"].partition("=")[2], "kernels"))
+    options.cpu.store = str(Path(os.environ["TCORE_FLAGS"].partition("=")[2].partition(",")[0], "kernels"))
+    options.compilation_cache = False
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

@@ -10,6 +10,9 @@ __all__ = ["REASONS"]
 
 #: (what is missing, why, the module below ``tcore``, ops in it)
 _STATEMENTS: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
+    # --- loops
+    ("lowering", "a loop over a whole graph: the graph of a step is lowered, and its program runs once a step", "scan_module.op", ("Scan",)),
+    ("grad", "the optimizer makes it of loops whose gradients are taken already", "tensor.recurrence", ("Recurrence",)),
     # --- what is no work on arrays
     ("lowering", "copies whatever Type its input has; among kernels, arrays are copied by the backend", "compile.copy_ops", ("DeepCopyOp",)),
     ("opencl cuda", "device arrays are copied by the Type; no kernel is needed", "compile.copy_ops", ("DeepCopyOp",)),
@@ -21,17 +24,22 @@ _STATEMENTS: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
     ("lowering", "a view that changes the gradient only: optimization takes it out", "gradient.shaping",
      ("ConsiderConstant", "DisconnectedGrad", "GradClip", "GradScale", "UndefinedGrad")),
     ("lowering", "a loop over whole graphs: each iteration is a function of its own, whose nodes are lowered", "gradient.rows", ("Rows",)),
+    ("lowering", "a whole graph, compiled as a function of its own; inline=True puts it where the op is, so that its nodes are lowered",
+     "gradient.op_from_graph", ("OpFromGraph",)),
+    ("infer_shape", "the op of one item decides, whose lengths only a run tells", "tensor.vectorizing.loop", ("EachItem",)),
+    ("lowering", "a loop over items for an op that has no form for a batch: each is a call of a function of that op", "tensor.vectorizing.loop", ("EachItem",)),
     ("lowering", "stops in Python's debugger", "printing.breakpoint", ("PdbBreakpoint",)),
     ("lowering", "prints, or calls a function of the user, in Python", "printing.print_op", ("Print",)),
     ("lowering", "hands on its input and raises with the user's text: Python raises; optimization takes out what is known to hold",
      "tensor.assertion", ("Assert",)),
+    ("lowering", "hands on values of one branch; the linker runs what computes them, or does not", "tensor.ifelse", ("IfElse",)),
     ("lowering", "a promise to optimizations, which take it out", "tensor.linalg.hints", ("Hint",)),
     ("lowering", "slices are no arrays: an index takes its parts, and optimization takes it out", "tensor.type_other", ("MakeSlice",)),
     ("infer_shape", "a slice has no shape", "tensor.type_other", ("MakeSlice",)),
     # --- memory and shapes, which linkers do without a kernel
     ("lowering", "allocates, computes nothing: the linker reserves the memory", "tensor.alloc", ("AllocEmpty",)),
     ("opencl cuda", "the host asks for the memory, and what fills it is a kernel", "tensor.alloc", ("AllocEmpty",)),
-    ("lowering", "another shape of the same memory: the linker makes the view, that of the host where the array is on a device", "tensor.reshape", ("Reshape",)),
+    ("lowering", "another shape of the same memory: linkers make the view, or the copy where it is not in order", "tensor.reshape", ("Reshape",)),
     ("lowering", "lengths, which the host knows before anything runs", "tensor.shape", ("Shape", "Shape_i")),
     ("lowering", "a view with a check of lengths, which the host makes", "tensor.shape", ("SpecifyShape",)),
     ("lowering", "a view, or a copy by NumPy where the memory is not in order", "tensor.manipulation", ("CpuContiguous",)),
@@ -43,11 +51,13 @@ _STATEMENTS: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
     ("lowering", "a product of matrices is no loop worth generating: BLAS computes it, and on devices a kernel in blocks", "tensor.dot", ("Dot",)),
     ("lowering", "a product of matrices for each item: on the host BLAS computes it, on devices NumPy of the host does", "tensor.dot", ("BatchedDot",)),
     ("lowering", "scipy.fft, with its threads", "tensor.fft", ("InverseRealFFT", "RealFFT")),
-    *(("lowering", "LAPACK through SciPy: runs in Python on every backend", f"tensor.linalg.{file}", names) for file, names in (
-        ("cholesky", ("Cholesky", "CholeskyGrad")), ("determinant", ("Det",)), ("eigen", ("Eig", "Eigh", "EighGrad", "Eigvalsh", "EigvalshGrad")),
-        ("exponential", ("Expm", "ExpmGrad")), ("factorizations", ("QRFull", "QRIncomplete", "SVD")),
-        ("inverse", ("MatrixInverse", "MatrixPinv", "TensorInv")), ("solve", ("Solve", "TensorSolve")),
+    *(("lowering", "LAPACK, no loop of ours: the CPU calls it by address, device arrays come to the host for it", f"tensor.linalg.{file}", names) for file, names in (
+        ("cholesky", ("Cholesky",)), ("determinant", ("Det", "SLogDet")), ("eigen", ("Eig", "Eigh", "Eigvalsh")), ("exponential", ("Expm", "ExpmGrad")),
+        ("factorizations", ("QRFull", "QRIncomplete", "SVD")), ("inverse", ("MatrixInverse", "MatrixPinv")), ("solve", ("Solve",)),
     )),
+    *(("lowering", "other ops of linear algebra, which have native forms, take its place where a graph is optimized", f"tensor.linalg.{file}", names)
+      for file, names in (("cholesky", ("CholeskyGrad",)), ("eigen", ("EighGrad", "EigvalshGrad")), ("inverse", ("TensorInv",)))),
+    ("lowering", "NumPy's, which moves axes and checks that the lengths fit", "tensor.linalg.solve", ("TensorSolve",)),
     ("grad", "is itself a gradient, as one numeric op; the gradient of the first op built of symbolic ops has further ones", "tensor.linalg.cholesky", ("CholeskyGrad",)),
     ("grad", "is itself a gradient, as one numeric op", "tensor.linalg.eigen", ("EighGrad",)),
     ("lowering", "a sort is no loop over elements: a routine of the runtime on the host, on devices NumPy of the host", "tensor.sorting", ("ArgSortOp", "SortOp")),

@@ -9,10 +9,12 @@ import numpy as np
 
 from tcore.link import ExportError
 from tcore.records import frozen
+from tcore_cpu.base_linker import wants_lapack
 from tcore_cpu.compiler import Unit
 from tcore_cpu.draft import Draft
 from tcore_cpu.drafting import draft_graph
 from tcore_cpu.linking import constant_value
+from tcore_cpu.native_steps import native_steps
 from tcore_cpu.runtime_abi import DTYPES
 from tcore_cpu.slots import is_array
 from tcore_cpu.user_code import has_c_code
@@ -59,7 +61,7 @@ class Exported:
     updates : sequence of (slot, number of a state)
         Stored after a call.
     routines : tuple of str
-        What it needs of BLAS.
+        What it needs of BLAS and LAPACK.
     nodes : sequence of str
         The nodes that error records name by number.
     returns : str or list of str
@@ -86,7 +88,7 @@ def collect(function: Any, fgraph: Any, order: Sequence[Any]) -> Exported:
     ExportError
     """
     _refuse(function, _strangers(function, fgraph))
-    draft, units = draft_graph(fgraph, order, fgraph.outputs, blas=True)
+    draft, units = draft_graph(fgraph, order, fgraph.outputs, native_steps(blas=True, lapack=wants_lapack(order)))
     _refuse(function, _needing_python(draft, units))
     inputs: list[Value] = []
     states: list[Value] = []
@@ -176,7 +178,7 @@ def _refuse(function: Any, found: Sequence[str]) -> None:
     raise ExportError("\n".join([f"{function._title()} cannot be exported, because parts of it need Python:", *shown, remedy]))
 
 
-# -- BLAS
+# -- BLAS and LAPACK
 
 _MATRIX_ROUTINES = {"Dot22": "gemm", "Dot22Scalar": "gemm", "Gemm": "gemm", "Gemv": "gemv", "Ger": "ger"}
 _LETTERS = {DTYPES["float32"]: "s", DTYPES["float64"]: "d"}
@@ -185,7 +187,12 @@ _LETTERS = {DTYPES["float32"]: "s", DTYPES["float64"]: "d"}
 def _routines(draft: Draft) -> tuple[str, ...]:
     """The routines that the nodes outside of kernels call."""
     fused = {node for kernel in draft.kernels for node in kernel.nodes}
-    found = set()
+    found: set[str] = set()
+    if wants_lapack(draft.applies):
+        # linear algebra is loaded by the graphs that have some
+        from tcore_cpu.linalg_steps import routines_of
+
+        found.update(name for node in draft.applies for name in routines_of(node))
     for node in draft.applies:
         name = type(node.op).__name__
         routine = _MATRIX_ROUTINES.get(name)

@@ -253,6 +253,9 @@ static int report(model_instance *m)
         if (!missing)
             return fail(m, TCORE_ERROR_BLAS, "a matrix is too large for BLAS");
         return fail(m, TCORE_ERROR_BLAS, "there is no BLAS: link the program with one that has %s_, or give it to model_set_blas", missing);
+    case TC_ERROR_LINALG:
+        return fail(m, TCORE_ERROR_VALUE, "LAPACK found no result%s%s: the matrix is singular, not positive definite or not finite, or an "
+                    "iteration did not converge (%lld)", in, node, left);
     default:
         return fail(m, TCORE_ERROR_VALUE, "native code failed: %lld", (long long)e->code);
     }

@@ -62,7 +62,7 @@ enum tcore_status {
     TCORE_ERROR_INDEX = 3,    /* an index outside of its axis */
     TCORE_ERROR_VALUE = 4,    /* another value that an operation refuses */
     TCORE_ERROR_MEMORY = 5,
-    TCORE_ERROR_BLAS = 6      /* a matrix product without BLAS */
+    TCORE_ERROR_BLAS = 6      /* a routine of BLAS or LAPACK that is not there */
 };
 
 /* What an input, an output or a state is. */

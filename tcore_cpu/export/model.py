@@ -76,15 +76,15 @@ def _open(path: Path) -> Any:
 
 
 def _scipy_blas(routine: str) -> int:
-    """The address of a routine of the BLAS that SciPy brings."""
+    """The address of a routine of the BLAS and LAPACK that SciPy brings."""
     try:
-        from scipy.linalg import cython_blas
+        from scipy.linalg import cython_blas, cython_lapack
     except ImportError as error:
         raise ExportedError(
-            f"the function multiplies matrices and {LIBRARY} is linked to no BLAS: install scipy, whose BLAS serves, or export it "
+            f"the function calls {routine} and {LIBRARY} is linked to no BLAS or LAPACK: install scipy, whose BLAS serves, or export it "
             'with link flags, as in blas="-lopenblas"'
         ) from error
-    capsule = vars(cython_blas)["__pyx_capi__"][routine]
+    capsule = {**vars(cython_lapack)["__pyx_capi__"], **vars(cython_blas)["__pyx_capi__"]}[routine]
     get_name, get_pointer = ctypes.pythonapi.PyCapsule_GetName, ctypes.pythonapi.PyCapsule_GetPointer
     get_name.restype, get_name.argtypes = ctypes.c_char_p, [ctypes.py_object]
     get_pointer.restype, get_pointer.argtypes = ctypes.c_void_p, [ctypes.py_object, ctypes.c_char_p]

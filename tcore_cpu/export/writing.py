@@ -22,6 +22,7 @@ from tcore_cpu.blas import DEFAULT, ROUTINES
 from tcore_cpu.compiler import SEMANTIC_FLAGS, CompileError, Compiler, find_compiler, in_some_store, libraries_of, storage_faults
 from tcore_cpu.core_object import core_object, run_compiler
 from tcore_cpu.export.collect import Exported, Value
+from tcore_cpu.lapack import ROUTINES as LAPACK_ROUTINES
 from tcore_cpu.runtime_abi import DTYPES
 from tcore_cpu.store import Store, open_store
 
@@ -133,7 +134,7 @@ def _write_sources(exported: Exported, name: str, folder: Path) -> None:
         unit = max(k for k, first in enumerate(firsts) if first <= body)
         return unit, body - firsts[unit]
 
-    routines = [f'{{"{r}", {ROUTINES.index(r)}, (void *){r}_, NULL}}' for r in exported.routines]
+    routines = [f'{{"{r}", {_NUMBERS[r]}, (void *){r}_, NULL}}' for r in exported.routines]
     lines = [
         f"#define SPEC_LENGTH {len(draft.code) // 8}",
         f"#define NBODIES {len(draft.bodies)}",
@@ -219,16 +220,20 @@ def _row(k: int, value: Value, kind: str) -> str:
     return f" *     {k}  {value.name or '(no name)'}: {value.dtype}, {shape}{note}"
 
 
+_NUMBERS = {**{name: k for k, name in enumerate(ROUTINES)}, **LAPACK_ROUTINES}
+"""The runtime's number of each routine of BLAS and LAPACK."""
+
+
 def _about_blas(exported: Exported, name: str, blas: Sequence[str]) -> tuple[str, str]:
     """What the header says about BLAS, and the flags with which programs are linked."""
     if not exported.routines:
         return "It needs no BLAS and nothing else beyond the C library.", ""
-    used = ", ".join(exported.routines)
+    used, libraries = ", ".join(exported.routines), "BLAS and LAPACK" if set(exported.routines) & set(LAPACK_ROUTINES) else "BLAS"
     if blas:
-        return f"It uses {used} of BLAS, and is linked with {shlex.join(blas)}.", ""
+        return f"It uses {used} of {libraries}, and is linked with {shlex.join(blas)}.", ""
     needs = (
-        f"It uses {used} of BLAS, which the program must bring: link it as above (any BLAS with the Fortran interface and 32-bit\n"
-        f" * integers will do in place of OpenBLAS), or give the routines to {name}_set_blas."
+        f"It uses {used} of {libraries}, which the program must bring: link it as above (any {libraries} with the Fortran interface\n"
+        f" * and 32-bit integers will do in place of OpenBLAS), or give the routines to {name}_set_blas."
     )
     return needs, "-Wl,--no-as-needed -lopenblas "
 

@@ -1,10 +1,10 @@
 /* Matrix products through BLAS; transposes are absorbed by strides, other layouts are copied once. */
 
-static void *tc_blas[TC_NBLAS];
+static void *tc_blas[TC_NROUTINES];
 
 void tc_set_blas(int routine, void *pointer)
 {
-    if (routine >= 0 && routine < TC_NBLAS)
+    if (routine >= 0 && routine < TC_NROUTINES)
         tc_blas[routine] = pointer;
 }
 

@@ -42,8 +42,7 @@ static void tc_read_kernel(tc_reader *r, tc_kernel *kernel)
     kernel->noperands = tc_read_count(r, TC_MAXREFS);
     nphases = tc_read_count(r, 64);
     kernel->nrows = tc_read_count(r, 64);
-    kernel->serial = (int32_t)tc_read(r);
-    kernel->ordered = (int32_t)tc_read(r);
+    kernel->order = (int32_t)tc_read(r);
     kernel->cost = (int32_t)tc_read(r);
     kernel->operands = (tc_operand *)tc_read_ints(r, 3 * (int64_t)kernel->noperands);
     kernel->row_itemsizes = tc_read_ints(r, kernel->nrows);

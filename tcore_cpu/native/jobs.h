@@ -4,6 +4,7 @@
  *
  *   map    no reduced axis: tiles of the merged domain
  *   rows   reduced axes are walked for one kept index at a time (row programs, sums over inner axes)
+ *   prefix the reduced axis is an ordered one: tiles of kept indices take step after step, or walk along it
  *   lanes  the kept axis is innermost in memory: a tile of kept indices accumulates row after row
  */
 
@@ -21,9 +22,11 @@ typedef struct {
     int one_pass;     /* rows: all phases of a row before the next row */
     const tc_phase *overlapped; /* rows: during this phase the next rows are asked for */
     int linear;       /* map: tiles cross the ends of runs */
+    int64_t tiles;    /* map: how many there are */
+    int64_t part, parts; /* map: which part of the results is made */
     atomic_int failed;
-    /* One row in parallel: the phase in progress and the values of its blocks. */
-    const tc_phase *phase;
+    const tc_phase *phase; /* the phase in progress */
+    /* One row in parallel: the values of its blocks. */
     int64_t row_at;
     char *cells;
     char *rows;
@@ -50,7 +53,7 @@ static size_t tc_phase_scratch(const tc_job *job, const tc_phase *phase)
 {
     size_t bytes = 0;
     for (int r = 0; r < phase->nrefs; r++)
-        if (phase->refs[r].kind == TC_REF_ARRAY || phase->refs[r].kind == TC_REF_TILE)
+        if (phase->refs[r].kind == TC_REF_ARRAY || phase->refs[r].kind == TC_REF_TILE || phase->refs[r].kind == TC_REF_SPREAD)
             bytes += tc_tile_bytes(job, &phase->refs[r]);
     return bytes;
 }
@@ -109,9 +112,14 @@ static int64_t tc_grain_of(const tc_kernel *kernel, int64_t elements_per_task)
     return grain < 1 ? 1 : grain;
 }
 
+static int tc_worth(const tc_kernel *kernel, int64_t elements)
+{
+    return elements * (kernel->cost > 0 ? kernel->cost : 1000) / 1000 >= tc_grain_ns;
+}
+
 static int tc_worth_threads(const tc_kernel *kernel, int64_t elements)
 {
-    return !kernel->serial && elements * (kernel->cost > 0 ? kernel->cost : 1000) / 1000 >= tc_grain_ns;
+    return kernel->order == TC_ORDER_ANY && tc_worth(kernel, elements);
 }
 
 /* Pointers of a phase for n elements, runs of the innermost axis of `loop`. `base[r]` is where the run
@@ -145,6 +153,7 @@ static void tc_fetch(const tc_job *job, const tc_phase *phase, const tc_loop *lo
             break;
         }
         case TC_REF_TILE:
+        case TC_REF_SPREAD:
             tile[r] = 1;
             ptr[r] = scratch;
             scratch += tc_tile_bytes(job, ref);

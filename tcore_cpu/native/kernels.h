@@ -4,7 +4,7 @@
 static void tc_run_single(const tc_kernel *kernel, const tc_launch *launch)
 {
     const tc_phase *phase = &kernel->phases[0];
-    const tc_params params = {launch->ints, launch->error};
+    const tc_params params = {launch->ints, launch->error, 0, 1};
     void *ptr[TC_MAXREFS];
     uint8_t tile[TC_MAXREFS];
     int64_t iota[TC_MAXREFS];
@@ -23,7 +23,7 @@ static void tc_run_single(const tc_kernel *kernel, const tc_launch *launch)
 int tc_run_kernel(const tc_kernel *kernel, const tc_launch *launch)
 {
     int simple = kernel->nphases == 1 && kernel->phases[0].level == 0 && kernel->phases[0].nreductions == 0 &&
-                 kernel->nrows == 0 && launch->reduced == 0;
+                 kernel->nrows == 0 && launch->reduced == 0 && kernel->order != TC_ORDER_PREFIX;
     if (simple) {
         int64_t total = 1;
         for (int d = 0; d < launch->ndim; d++)
@@ -38,6 +38,8 @@ int tc_run_kernel(const tc_kernel *kernel, const tc_launch *launch)
     tc_job job; /* not cleared as a whole: the loops are large */
     job.kernel = kernel;
     job.launch = launch;
+    job.part = 0;
+    job.parts = 1;
     atomic_init(&job.failed, 0);
     tc_plan_loop(&job.kept, kernel, launch, 0);
     if (job.kept.total == 0)
@@ -46,7 +48,9 @@ int tc_run_kernel(const tc_kernel *kernel, const tc_launch *launch)
         tc_run_map(&job);
     else {
         tc_plan_loop(&job.row, kernel, launch, 1);
-        if (tc_wants_lanes(&job))
+        if (kernel->order == TC_ORDER_PREFIX)
+            tc_run_prefix(&job);
+        else if (tc_wants_lanes(&job))
             tc_run_lanes(&job);
         else
             tc_run_rows(&job);

@@ -1,4 +1,4 @@
-/* The lane driver: a tile of kept indices accumulates row after row. */
+/* The lane driver: a tile of kept indices accumulates row after row, in one phase after the other. */
 
 /* Rows are added in groups of 64 and groups of 64 groups: rounding errors grow with the logarithm. */
 #define TC_LEVELS 3
@@ -68,9 +68,8 @@ static void tc_lane_value(tc_lane_sum *sum, int op, int dtype, char *to, int64_t
 }
 
 /* Whether the rows of an array are folded as they are in memory. */
-static int tc_reads_rows(const tc_job *job, int *itemsize)
+static int tc_reads_rows(const tc_job *job, const tc_phase *phase, int *itemsize)
 {
-    const tc_phase *phase = &job->kernel->phases[0];
     if (phase->body || phase->nreductions != 1)
         return 0;
     const tc_ref *ref = &phase->refs[phase->reductions[0].value];
@@ -91,97 +90,127 @@ static void tc_expect_row(const tc_job *job, const tc_phase *phase, void *const 
         }
 }
 
-static void tc_lanes_task(void *context, int64_t begin, int64_t end)
+/* Scratch of a thread, one part behind the other. */
+typedef struct {
+    char *tiles, *cells, *sums;
+} tc_lane_scratch;
+
+/* A level-0 phase of a tile of n lanes that begin at `at` of a run: all rows; its results go to the cells. 0: stopped halfway. */
+static int tc_lane_phase(tc_job *job, const tc_phase *phase, int64_t run, int64_t at, int64_t n, const tc_lane_scratch *scratch)
 {
-    tc_job *job = context;
-    const tc_kernel *kernel = job->kernel;
-    const tc_phase *phase = &kernel->phases[0];
-    const tc_params params = {job->launch->ints, job->launch->error};
-    size_t tiles_bytes = tc_tiles_scratch(job);
-    size_t sum_bytes = (size_t)TC_LEVELS * TC_TILE * TC_MAXITEM;
-    char *scratch = tc_scratch_get(tiles_bytes + TC_CELLS_BYTES + sum_bytes * (size_t)phase->nreductions);
-    if (!scratch) {
-        atomic_store(&job->failed, 1);
-        return;
-    }
-    char *cells = scratch + tiles_bytes, *sums_memory = cells + TC_CELLS_BYTES;
-    int64_t inner = tc_inner(&job->kept), row_inner = tc_inner(&job->row);
-    int itemsize = 0, direct = tc_reads_rows(job, &itemsize);
+    const tc_params params = {job->launch->ints, job->launch->error, 0, 1};
+    int64_t row_inner = tc_inner(&job->row);
+    int itemsize = 0, direct = tc_reads_rows(job, phase, &itemsize);
     tc_lane_sum sums[TC_MAXCELLS];
     void *ptr[TC_MAXREFS];
     char *origin[TC_MAXREFS], *base[TC_MAXREFS];
     uint8_t tile[TC_MAXREFS], packed[TC_MAXREFS];
-    for (int64_t t = begin; t < end; t++) {
-        int64_t run = t / job->per_run, at = t % job->per_run * TC_TILE;
-        int64_t n = inner - at < TC_TILE ? inner - at : TC_TILE;
-        for (int s = 0; s < phase->nreductions; s++)
-            for (int level = 0; level < TC_LEVELS; level++) {
-                sums[s].level[level] = sums_memory + (size_t)(s * TC_LEVELS + level) * TC_TILE * TC_MAXITEM;
-                sums[s].count[level] = 0;
+    for (int s = 0; s < phase->nreductions; s++)
+        for (int level = 0; level < TC_LEVELS; level++) {
+            sums[s].level[level] = scratch->sums + (size_t)(s * TC_LEVELS + level) * TC_TILE * TC_MAXITEM;
+            sums[s].count[level] = 0;
+        }
+    for (int r = 0; r < phase->nrefs; r++)
+        if (phase->refs[r].kind == TC_REF_ARRAY) {
+            int p = phase->refs[r].index;
+            origin[r] = job->launch->data[p] + tc_run_offset(&job->kept, p, run);
+        }
+    for (int64_t k = 0, visits = 1; k < job->row.total; k++, visits++) {
+        if (visits % 1024 == 0 && tc_should_stop())
+            return 0;
+        if (direct) {
+            int p = phase->refs[phase->reductions[0].value].index;
+            const tc_reduction *reduction = &phase->reductions[0];
+            int64_t taken, at_row = k % row_inner, stride = job->row.str[p][job->row.nd - 1];
+            const char *rows = origin[reduction->value] + at_row * stride + at * itemsize;
+            if (job->row.nd > 1)
+                rows += tc_run_offset(&job->row, p, k / row_inner);
+            if ((taken = tc_lane_push_rows(&sums[0], reduction->op, reduction->dtype, reduction->source, rows, stride,
+                                           row_inner - at_row, n, tc_itemsize(reduction->dtype)))) {
+                k += taken - 1;
+                continue;
             }
+        }
         for (int r = 0; r < phase->nrefs; r++)
             if (phase->refs[r].kind == TC_REF_ARRAY) {
                 int p = phase->refs[r].index;
-                origin[r] = job->launch->data[p] + tc_run_offset(&job->kept, p, run);
-            }
-        for (int64_t k = 0, visits = 1; k < job->row.total; k++, visits++) {
-            if (visits % 1024 == 0 && tc_should_stop())
-                return;
-            if (direct) {
-                int p = phase->refs[phase->reductions[0].value].index;
-                const tc_reduction *reduction = &phase->reductions[0];
-                int64_t taken, at_row = k % row_inner, stride = job->row.str[p][job->row.nd - 1];
-                const char *rows = origin[reduction->value] + at_row * stride + at * itemsize;
+                base[r] = origin[r] + k % row_inner * job->row.str[p][job->row.nd - 1];
                 if (job->row.nd > 1)
-                    rows += tc_run_offset(&job->row, p, k / row_inner);
-                if ((taken = tc_lane_push_rows(&sums[0], reduction->op, reduction->dtype, reduction->source, rows, stride,
-                                               row_inner - at_row, n, tc_itemsize(reduction->dtype)))) {
-                    k += taken - 1;
-                    continue;
-                }
+                    base[r] += tc_run_offset(&job->row, p, k / row_inner);
             }
-            for (int r = 0; r < phase->nrefs; r++)
-                if (phase->refs[r].kind == TC_REF_ARRAY) {
-                    int p = phase->refs[r].index;
-                    base[r] = origin[r] + k % row_inner * job->row.str[p][job->row.nd - 1];
-                    if (job->row.nd > 1)
-                        base[r] += tc_run_offset(&job->row, p, k / row_inner);
-                }
-            tc_fetch(job, phase, &job->kept, base, at, n, scratch, ptr, tile, packed);
-            tc_expect_row(job, phase, ptr, packed, n);
-            if (phase->body) {
-                tc_call_body(phase, n, ptr, tile, &params);
-                tc_store_packed(phase, &job->kept, base, at, n, ptr, packed);
-            }
-            for (int s = 0; s < phase->nreductions; s++) {
-                const tc_reduction *reduction = &phase->reductions[s];
-                tc_lane_push(&sums[s], 0, reduction->op, reduction->dtype, reduction->source, ptr[reduction->value], n,
-                             tc_itemsize(reduction->dtype));
-            }
+        tc_fetch(job, phase, &job->kept, base, at, n, scratch->tiles, ptr, tile, packed);
+        for (int r = 0; r < phase->nrefs; r++)
+            if (phase->refs[r].kind == TC_REF_SPREAD)
+                ptr[r] = tc_cell(scratch->cells, phase->refs[r].index);
+        tc_expect_row(job, phase, ptr, packed, n);
+        if (phase->body) {
+            tc_call_body(phase, n, ptr, tile, &params);
+            tc_store_packed(phase, &job->kept, base, at, n, ptr, packed);
         }
         for (int s = 0; s < phase->nreductions; s++) {
             const tc_reduction *reduction = &phase->reductions[s];
-            tc_lane_value(&sums[s], reduction->op, reduction->dtype, tc_cell(cells, reduction->cell), n,
-                          tc_itemsize(reduction->dtype));
+            tc_lane_push(&sums[s], 0, reduction->op, reduction->dtype, reduction->source, ptr[reduction->value], n,
+                         tc_itemsize(reduction->dtype));
         }
-        for (int p = 1; p < kernel->nphases; p++)
-            tc_once_phase(job, &kernel->phases[p], run, at, n, cells, scratch);
     }
+    for (int s = 0; s < phase->nreductions; s++) {
+        const tc_reduction *reduction = &phase->reductions[s];
+        tc_lane_value(&sums[s], reduction->op, reduction->dtype, tc_cell(scratch->cells, reduction->cell), n,
+                      tc_itemsize(reduction->dtype));
+    }
+    return 1;
+}
+
+static void tc_lanes_task(void *context, int64_t begin, int64_t end)
+{
+    tc_job *job = context;
+    const tc_kernel *kernel = job->kernel;
+    size_t tiles_bytes = tc_tiles_scratch(job);
+    size_t sum_bytes = (size_t)TC_LEVELS * TC_TILE * TC_MAXITEM;
+    int most = 0;
+    for (int p = 0; p < kernel->nphases; p++)
+        most = kernel->phases[p].nreductions > most ? kernel->phases[p].nreductions : most;
+    tc_lane_scratch scratch;
+    scratch.tiles = tc_scratch_get(tiles_bytes + TC_CELLS_BYTES + sum_bytes * (size_t)most);
+    if (!scratch.tiles) {
+        atomic_store(&job->failed, 1);
+        return;
+    }
+    scratch.cells = scratch.tiles + tiles_bytes;
+    scratch.sums = scratch.cells + TC_CELLS_BYTES;
+    int64_t inner = tc_inner(&job->kept);
+    for (int64_t t = begin; t < end; t++) {
+        int64_t run = t / job->per_run, at = t % job->per_run * job->tile;
+        int64_t n = inner - at < job->tile ? inner - at : job->tile;
+        for (int p = 0; p < kernel->nphases; p++)
+            if (kernel->phases[p].level == 1)
+                tc_once_phase(job, &kernel->phases[p], run, at, n, scratch.cells, scratch.tiles);
+            else if (!tc_lane_phase(job, &kernel->phases[p], run, at, n, &scratch))
+                return;
+    }
+}
+
+/* Whether a phase can run in lanes: what it reads of reductions is there for each lane, and positions are of rows. */
+static int tc_runs_in_lanes(const tc_phase *phase)
+{
+    for (int r = 0; r < phase->nrefs; r++)
+        if (phase->refs[r].kind == TC_REF_CELL)
+            return 0;
+    for (int s = 0; s < phase->nreductions; s++)
+        if (phase->reductions[s].op == TC_ARGMIN || phase->reductions[s].op == TC_ARGMAX)
+            return 0;
+    return 1;
 }
 
 /* Whether kept indices should be the lanes: they are nearer in memory, or rows are very short. */
 static int tc_wants_lanes(const tc_job *job)
 {
     const tc_kernel *kernel = job->kernel;
-    const tc_phase *phase = &kernel->phases[0];
     int64_t votes = 0;
-    if (phase->level != 0 || kernel->nrows || tc_inner(&job->kept) < 4)
+    if (kernel->phases[0].level != 0 || kernel->nrows || tc_inner(&job->kept) < 4)
         return 0;
-    for (int p = 1; p < kernel->nphases; p++)
-        if (kernel->phases[p].level == 0)
-            return 0;
-    for (int s = 0; s < phase->nreductions; s++)
-        if (phase->reductions[s].op == TC_ARGMIN || phase->reductions[s].op == TC_ARGMAX)
+    for (int p = 0; p < kernel->nphases; p++)
+        if (kernel->phases[p].level == 0 && !tc_runs_in_lanes(&kernel->phases[p]))
             return 0;
     if (job->row.total <= 16)
         return 1;
@@ -197,8 +226,8 @@ static int tc_wants_lanes(const tc_job *job)
 static void tc_run_lanes(tc_job *job)
 {
     int64_t inner = tc_inner(&job->kept);
+    job->span = job->tile = TC_TILE;
     job->per_run = (inner + TC_TILE - 1) / TC_TILE;
-    job->span = TC_TILE;
     job->streamed = 0;
     int64_t tasks = job->kept.total / inner * job->per_run;
     int64_t elements = job->kept.total * (job->row.total ? job->row.total : 1);

@@ -40,7 +40,7 @@ static void tc_plan_loop(tc_loop *loop, const tc_kernel *k, const tc_launch *l, 
         int at = nd;
         order[nd] = d;
         /* Insertion keeps the given order where operands do not object. */
-        while (!k->ordered && at > 0 && tc_votes(k, column[at], column[at - 1]) > 0) {
+        while ((k->order == TC_ORDER_ANY || k->order == TC_ORDER_PREFIX) && at > 0 && tc_votes(k, column[at], column[at - 1]) > 0) {
             int64_t swap[TC_MAXREFS];
             memcpy(swap, column[at], sizeof(int64_t) * (size_t)np);
             memcpy(column[at], column[at - 1], sizeof(int64_t) * (size_t)np);
@@ -264,6 +264,43 @@ static void tc_call_body(const tc_phase *phase, int64_t n, void *const *ptr, con
         }
 }
 
+/* Elements of a copy that one thread moves at once, and bytes from which threads are worth it. */
+#define TC_PIECE ((int64_t)16384)
+#define TC_COPY_THREADS ((int64_t)1 << 20)
+
+typedef struct {
+    const tc_loop *loop;
+    char *to, *from;
+    int itemsize, streamed;
+} tc_copying;
+
+/* Pieces of runs of the innermost axis. */
+static void tc_copy_pieces(void *context, int64_t begin, int64_t end)
+{
+    const tc_copying *c = context;
+    const tc_loop *loop = c->loop;
+    int64_t inner = tc_inner(loop), per_run = (inner + TC_PIECE - 1) / TC_PIECE;
+    int64_t step = loop->str[0][loop->nd - 1], from_step = loop->str[1][loop->nd - 1];
+    for (int64_t k = begin; k < end; k++) {
+        int64_t at = k % per_run * TC_PIECE, n = inner - at < TC_PIECE ? inner - at : TC_PIECE;
+        char *target = c->to + tc_run_offset(loop, 0, k / per_run) + at * step;
+        char *source = c->from + tc_run_offset(loop, 1, k / per_run) + at * from_step;
+        if (step == c->itemsize && from_step == c->itemsize && c->streamed)
+            tc_stream(target, source, (size_t)(n * c->itemsize));
+        else if (step == c->itemsize)
+            tc_move_run(target, source, from_step, n, c->itemsize, 0);
+        else if (from_step == c->itemsize)
+            tc_move_run(source, target, step, n, c->itemsize, 1);
+        else
+            for (int64_t i = 0; i < n; i++)
+                memcpy(target + i * step, source + i * from_step, (size_t)c->itemsize);
+    }
+#if defined(__SSE2__)
+    if (c->streamed)
+        _mm_sfence();
+#endif
+}
+
 void tc_copy(char *to, const int64_t *to_strides, const char *from, const int64_t *from_strides,
              int ndim, const int64_t *extents, int itemsize)
 {
@@ -278,16 +315,10 @@ void tc_copy(char *to, const int64_t *to_strides, const char *from, const int64_
     tc_plan_loop(&loop, &kernel, &launch, 0);
     if (loop.total == 0)
         return;
-    int64_t inner = tc_inner(&loop), outer = loop.total / inner, last = loop.nd - 1;
-    for (int64_t o = 0; o < outer; o++) {
-        char *target = to + tc_run_offset(&loop, 0, o);
-        char *source = data[1] + tc_run_offset(&loop, 1, o);
-        if (loop.str[0][last] == itemsize)
-            tc_move_run(target, source, loop.str[1][last], inner, itemsize, 0);
-        else if (loop.str[1][last] == itemsize)
-            tc_move_run(source, target, loop.str[0][last], inner, itemsize, 1);
-        else
-            for (int64_t i = 0; i < inner; i++)
-                memcpy(target + i * loop.str[0][last], source + i * loop.str[1][last], (size_t)itemsize);
-    }
+    tc_copying copying = {&loop, to, data[1], itemsize, loop.total * itemsize >= tc_largest_cache()};
+    int64_t runs = loop.total / tc_inner(&loop), pieces = (tc_inner(&loop) + TC_PIECE - 1) / TC_PIECE;
+    if (loop.total * itemsize < TC_COPY_THREADS)
+        tc_copy_pieces(&copying, 0, runs * pieces);
+    else
+        tc_parallel_for(runs * pieces, 1 + TC_PIECE / (loop.total / (runs * pieces)), tc_copy_pieces, &copying);
 }

@@ -1,15 +1,20 @@
 /* The map driver: no reduced axis; tiles of the merged domain. */
 
+/* Threads that share results by parts: each of them looks at all elements. */
+#define TC_MOST_PARTS 16
+/* Tiles of a part between two questions whether to stop. */
+#define TC_PART_TILES 256
+
 static void tc_map_linear(tc_job *job, int64_t begin, int64_t end, char *scratch)
 {
-    const tc_phase *phase = &job->kernel->phases[0];
-    const tc_params params = {job->launch->ints, job->launch->error};
+    const tc_phase *phase = job->phase;
+    const tc_params params = {job->launch->ints, job->launch->error, job->part, job->parts};
     void *ptr[TC_MAXREFS];
     uint8_t tile[TC_MAXREFS];
     for (int64_t t = begin; t < end; t++) {
-        int64_t start = t * TC_TILE, n = job->kept.total - start;
+        int64_t start = t * job->tile, n = job->kept.total - start;
         char *free_ = scratch;
-        n = n < TC_TILE ? n : TC_TILE;
+        n = n < job->tile ? n : job->tile;
         for (int r = 0; r < phase->nrefs; r++) {
             const tc_ref *ref = &phase->refs[r];
             tile[r] = ref->kind == TC_REF_ARRAY;
@@ -32,8 +37,8 @@ static void tc_map_linear(tc_job *job, int64_t begin, int64_t end, char *scratch
 
 static void tc_map_runs(tc_job *job, int64_t begin, int64_t end, char *scratch)
 {
-    const tc_phase *phase = &job->kernel->phases[0];
-    const tc_params params = {job->launch->ints, job->launch->error};
+    const tc_phase *phase = job->phase;
+    const tc_params params = {job->launch->ints, job->launch->error, job->part, job->parts};
     const tc_loop *loop = &job->kept;
     int64_t inner = tc_inner(loop), run = -1;
     void *ptr[TC_MAXREFS];
@@ -48,8 +53,8 @@ static void tc_map_runs(tc_job *job, int64_t begin, int64_t end, char *scratch)
                     base[r] = job->launch->data[p] + tc_run_offset(loop, p, run);
                 }
         }
-        int64_t at = t % job->per_run * TC_TILE;
-        int64_t n = inner - at < TC_TILE ? inner - at : TC_TILE;
+        int64_t at = t % job->per_run * job->tile;
+        int64_t n = inner - at < job->tile ? inner - at : job->tile;
         tc_fetch(job, phase, loop, base, at, n, scratch, ptr, tile, packed);
         tc_call_body(phase, n, ptr, tile, &params);
         tc_store_packed(phase, loop, base, at, n, ptr, packed);
@@ -69,19 +74,38 @@ static void tc_map_task(void *context, int64_t begin, int64_t end)
     tc_stream_end(job);
 }
 
+/* Makes some parts of the results: a part takes all tiles in order, and of each what is its own. */
+static void tc_parts_task(void *context, int64_t begin, int64_t end)
+{
+    tc_job *whole = context, *job = malloc(sizeof *job);
+    if (!job) {
+        atomic_store(&whole->failed, 1);
+        return;
+    }
+    memcpy(job, whole, sizeof *job);
+    for (job->part = begin; job->part < end; job->part++)
+        for (int64_t tile = 0; tile < whole->tiles && !tc_should_stop(); tile += TC_PART_TILES)
+            tc_map_task(job, tile, tile + TC_PART_TILES < whole->tiles ? tile + TC_PART_TILES : whole->tiles);
+    if (atomic_load(&job->failed))
+        atomic_store(&whole->failed, 1);
+    free(job);
+}
+
 static void tc_run_map(tc_job *job)
 {
-    int64_t inner = tc_inner(&job->kept), tiles;
+    int64_t inner = tc_inner(&job->kept), elements = job->kept.total;
     job->linear = job->kept.nd > 1 && inner < TC_SHORT;
     job->per_run = (inner + TC_TILE - 1) / TC_TILE;
-    job->span = TC_TILE;
-    job->streamed = job->linear ? 0 : tc_streamed(job, &job->kept, job->kept.total);
-    if (job->linear)
-        tiles = (job->kept.total + TC_TILE - 1) / TC_TILE;
-    else
-        tiles = job->kept.total / inner * job->per_run;
-    if (tc_worth_threads(job->kernel, job->kept.total))
-        tc_parallel_for(tiles, tc_grain_of(job->kernel, job->kept.total / tiles), tc_map_task, job);
-    else
-        tc_serial_for(tiles, tc_grain_of(job->kernel, job->kept.total / tiles), tc_map_task, job);
+    job->phase = &job->kernel->phases[0];
+    job->span = job->tile = TC_TILE;
+    job->streamed = job->linear ? 0 : tc_streamed(job, &job->kept, elements);
+    job->tiles = job->linear ? (elements + TC_TILE - 1) / TC_TILE : elements / inner * job->per_run;
+    int64_t grain = tc_grain_of(job->kernel, elements / job->tiles);
+    if (tc_worth_threads(job->kernel, elements))
+        tc_parallel_for(job->tiles, grain, tc_map_task, job);
+    else if (job->kernel->order == TC_ORDER_PARTS && tc_worth(job->kernel, elements) && tc_get_threads() > 1) {
+        job->parts = tc_get_threads() < TC_MOST_PARTS ? tc_get_threads() : TC_MOST_PARTS;
+        tc_parallel_for(job->parts, 1, tc_parts_task, job);
+    } else
+        tc_serial_for(job->tiles, grain, tc_map_task, job);
 }

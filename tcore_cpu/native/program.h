@@ -6,6 +6,8 @@
 
 /* Nanoseconds of work from which releasing the host's lock pays. */
 #define TC_LONG_NS 50000
+/* Rounds of a loop after which it asks. */
+#define TC_ROUNDS 64
 
 static int tc_fail(tc_frame *f, int64_t code, int64_t apply, int64_t operand, int64_t axis, int64_t left, int64_t right)
 {
@@ -374,6 +376,45 @@ static int tc_step_routine(tc_frame *f, const int64_t **at)
     return code ? tc_fail(f, code, code == TC_ERROR_MEMORY ? -1 : apply, c[4], 0, 0, 0) : TC_DONE;
 }
 
+/* Runs TC_OP_LINALG; *at is behind its opcode and moves behind the instruction. */
+static int tc_step_linalg(tc_frame *f, const int64_t **at)
+{
+    const int64_t *c = *at;
+    int64_t operation = c[0], apply = c[3], nout = c[4], nparts = c[4] + c[5], out = c[6];
+    const tc_array *parts[TC_MAXPARTS];
+    int core[TC_MAXPARTS];
+    tc_stack stack;
+    for (int64_t k = 0; k < nparts; k++)
+        parts[k] = &f->slots[c[6 + 2 * k]], core[k] = (int)c[7 + 2 * k];
+    *at = c + 6 + 2 * nparts;
+    int64_t code = tc_prepare_stack(&stack, operation, c[1], c[2], (int)nparts, (int)nout, parts, core);
+    if (code)
+        return tc_fail(f, code, apply, out, 0, 0, 0);
+    double ns = tc_linalg_cost(&stack, operation, (int)nout);
+    if (tc_watch_begins(f, ns * (double)tc_items(&stack)))
+        return tc_stop(f);
+    tc_run_stack(&stack, ns);
+    if (tc_watch_ends())
+        return tc_stop(f);
+    switch (atomic_load(&stack.failed)) {
+    case 1: return tc_fail(f, TC_ERROR_MEMORY, -1, out, 0, 0, 0);
+    case 2: return tc_fail(f, TC_ERROR_LINALG, apply, 0, 0, atomic_load(&stack.info), 0);
+    default: return TC_DONE;
+    }
+}
+
+/* Between the rounds of a loop, each of which may be short: lets the host do something else, and asks whether to stop. */
+static int tc_ends_loop(tc_frame *f)
+{
+    if (!f->on_poll)
+        return 0;
+    if (f->on_long)
+        f->on_long(f->host);
+    if (f->polled == 0)
+        f->polled = tc_seconds();
+    return tc_ask(f);
+}
+
 int tc_frame_run(tc_frame *f)
 {
     const int64_t *code = f->program->code, *c = code + f->pc;
@@ -463,6 +504,11 @@ int tc_frame_run(tc_frame *f)
             if (event != TC_DONE)
                 return event;
             break;
+        case TC_OP_LINALG:
+            event = tc_step_linalg(f, &c);
+            if (event != TC_DONE)
+                return event;
+            break;
         case TC_OP_COPY: {
             const tc_array *to = &f->slots[c[0]], *from = &f->slots[c[1]];
             tc_copy(to->data, to->strides, from->data, from->strides, to->ndim, to->dims, to->itemsize);
@@ -484,6 +530,20 @@ int tc_frame_run(tc_frame *f)
             tc_release_buffer(f, c[0]);
             c += 1;
             break;
+        case TC_OP_JUMP:
+            c = regs[c[0]] ? c + 2 : start + c[1];
+            break;
+        case TC_OP_REPEAT: {
+            int64_t round = ++regs[c[0]];
+            if (round >= regs[c[1]] || (c[2] >= 0 && regs[c[2]])) {
+                c += 4;
+                break;
+            }
+            if (round % TC_ROUNDS == 0 && tc_ends_loop(f))
+                return tc_stop(f);
+            c = start + c[3];
+            break;
+        }
         default:
             return tc_fail(f, TC_ERROR_BLAS, -1, -1, 0, *start, 0);
         }

@@ -18,7 +18,7 @@ static size_t tc_row_offset(const tc_job *job, int row)
 static void tc_row_tiles(tc_job *job, const tc_phase *phase, int64_t kept_run, int64_t kept_at, int64_t batch,
                          char *cells, char *rows, char *scratch, int64_t begin, int64_t end, tc_cascade *sums)
 {
-    const tc_params params = {job->launch->ints, job->launch->error};
+    const tc_params params = {job->launch->ints, job->launch->error, 0, 1};
     const tc_loop *loop = &job->row, *kept = &job->kept;
     const int64_t inner = tc_inner(loop), span = job->span, per_run = (inner + span - 1) / span;
     int64_t run = -1;
@@ -50,6 +50,8 @@ static void tc_row_tiles(tc_job *job, const tc_phase *phase, int64_t kept_run, i
                 ptr[r] = row[r] + (run * inner + at) * ref->itemsize;
             } else if (ref->kind == TC_REF_CELL)
                 ptr[r] = tc_cell(cells, ref->index) + batch * ref->itemsize;
+            else if (ref->kind == TC_REF_SPREAD)
+                tc_move_run(ptr[r], tc_cell(cells, ref->index) + batch * ref->itemsize, 0, n, ref->itemsize, 0);
         }
         if (phase->body) {
             tc_call_body(phase, n, ptr, tile, &params);
@@ -217,7 +219,7 @@ static void tc_pass_begin(const tc_job *job, tc_pass *pass, const tc_phase *phas
         const int p = ref->index;
         pass->packed[r] = 0;
         pass->step[r] = 0;
-        pass->tile[r] = ref->kind == TC_REF_ARRAY || ref->kind == TC_REF_TILE || ref->kind == TC_REF_ROW;
+        pass->tile[r] = ref->kind == TC_REF_ARRAY || ref->kind == TC_REF_TILE || ref->kind == TC_REF_ROW || ref->kind == TC_REF_SPREAD;
         switch (ref->kind) {
         case TC_REF_ARRAY:
             pass->step[r] = job->kept.str[p][job->kept.nd - 1];
@@ -237,6 +239,12 @@ static void tc_pass_begin(const tc_job *job, tc_pass *pass, const tc_phase *phas
         case TC_REF_CELL:
             pass->step[r] = ref->itemsize;
             pass->memory[r] = tc_cell(cells, p);
+            break;
+        case TC_REF_SPREAD:
+            pass->step[r] = ref->itemsize;
+            pass->memory[r] = tc_cell(cells, p);
+            pass->ptr[r] = scratch;
+            scratch += tc_tile_bytes(job, ref);
             break;
         case TC_REF_TILE:
             pass->memory[r] = scratch;
@@ -279,12 +287,14 @@ static void tc_pass_pieces(const tc_job *job, tc_pass *pass, int64_t b, const tc
 static void tc_pass_row(const tc_job *job, tc_pass *pass, int64_t b, char *cells)
 {
     const tc_phase *phase = pass->phase;
-    const tc_params params = {job->launch->ints, job->launch->error};
+    const tc_params params = {job->launch->ints, job->launch->error, 0, 1};
     const int64_t length = job->row.total;
     for (int r = 0; r < phase->nrefs; r++) {
         const tc_ref *ref = &phase->refs[r];
         char *memory = pass->memory[r] + b * pass->step[r];
-        if (!pass->packed[r])
+        if (ref->kind == TC_REF_SPREAD)
+            tc_move_run(pass->ptr[r], memory, 0, length, ref->itemsize, 0);
+        else if (!pass->packed[r])
             pass->ptr[r] = memory;
         else if (job->kernel->operands[ref->index].kind == TC_OPERAND_IOTA) {
             if (phase->body) /* else its place in the row tells an index */
@@ -348,7 +358,7 @@ static int tc_is_one_pass(const tc_kernel *kernel)
 static void tc_once_phase(tc_job *job, const tc_phase *phase, int64_t run, int64_t at, int64_t n, char *cells,
                           char *scratch)
 {
-    const tc_params params = {job->launch->ints, job->launch->error};
+    const tc_params params = {job->launch->ints, job->launch->error, 0, 1};
     void *ptr[TC_MAXREFS];
     char *base[TC_MAXREFS];
     uint8_t tile[TC_MAXREFS], packed[TC_MAXREFS];

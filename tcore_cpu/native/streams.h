@@ -29,7 +29,7 @@ static int64_t tc_largest_cache(void)
     return bytes;
 }
 
-/* A copy whose whole lines go around the caches. `from` is aligned to a line. */
+/* A copy whose whole lines go around the caches. */
 static void tc_stream(char *to, const char *from, size_t bytes)
 {
 #if defined(__SSE2__)

@@ -17,9 +17,49 @@
 #define TC_DOT_WHOLE(N) (row[N] + i)
 #define TC_DOT_PADDED(N) rest[N]
 
+/* OUT[n]: the sum of the lanes of vector n, halves upon halves. With shuffles, the four vectors need the instructions of one. */
+#if defined(__has_builtin)
+#if __has_builtin(__builtin_shufflevector)
+#define TC_SHUFFLES
+#endif
+#endif
+#ifdef TC_SHUFFLES
+#define TC_HALVES_F64(A, B)                                                  \
+    (__builtin_shufflevector(A, B, 0, 1, 2, 3, 8, 9, 10, 11) + __builtin_shufflevector(A, B, 4, 5, 6, 7, 12, 13, 14, 15))
+#define TC_HALVES_F32(A, B)                                                  \
+    (__builtin_shufflevector(A, B, 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23) + \
+     __builtin_shufflevector(A, B, 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31))
+#define TC_FOUR_SUMS_F64(T, V, A, B, C, D, OUT)                                 \
+    V one = TC_HALVES_F64(A, B), two = TC_HALVES_F64(C, D);               \
+    one = __builtin_shufflevector(one, two, 0, 1, 4, 5, 8, 9, 12, 13) + __builtin_shufflevector(one, two, 2, 3, 6, 7, 10, 11, 14, 15); \
+    one = __builtin_shufflevector(one, one, 0, 2, 4, 6, 0, 2, 4, 6) + __builtin_shufflevector(one, one, 1, 3, 5, 7, 1, 3, 5, 7); \
+    memcpy(OUT, &one, 64);
+#define TC_FOUR_SUMS_F32(T, V, A, B, C, D, OUT)                                 \
+    V one = TC_HALVES_F32(A, B), two = TC_HALVES_F32(C, D);               \
+    one = __builtin_shufflevector(one, two, 0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 19, 24, 25, 26, 27) + \
+          __builtin_shufflevector(one, two, 4, 5, 6, 7, 12, 13, 14, 15, 20, 21, 22, 23, 28, 29, 30, 31); \
+    one = __builtin_shufflevector(one, one, 0, 1, 4, 5, 8, 9, 12, 13, 0, 1, 4, 5, 8, 9, 12, 13) + \
+          __builtin_shufflevector(one, one, 2, 3, 6, 7, 10, 11, 14, 15, 2, 3, 6, 7, 10, 11, 14, 15); \
+    one = __builtin_shufflevector(one, one, 0, 2, 4, 6, 0, 2, 4, 6, 0, 2, 4, 6, 0, 2, 4, 6) + \
+          __builtin_shufflevector(one, one, 1, 3, 5, 7, 1, 3, 5, 7, 1, 3, 5, 7, 1, 3, 5, 7); \
+    memcpy(OUT, &one, 64);
+#else
+#define TC_FOUR_SUMS_F64(T, V, A, B, C, D, OUT)                                 \
+    V four[4] = {A, B, C, D};                                                   \
+    for (int n = 0; n < 4; n++) {                                               \
+        T lanes[LANES];                                                         \
+        memcpy(lanes, &four[n], 64);                                            \
+        for (int h = LANES / 2; h; h /= 2)                                      \
+            for (int j = 0; j < h; j++)                                         \
+                lanes[j] += lanes[j + h];                                       \
+        OUT[n] = lanes[0];                                                      \
+    }
+#define TC_FOUR_SUMS_F32 TC_FOUR_SUMS_F64
+#endif
+
 /* y[r] = alpha * (row r of a) . x + beta * y[r]. Written out for each machine, because the compiler splits vectors before it
  * makes clones. */
-#define TC_DOTS_FOR(NAME, TARGET, T, V)                                         \
+#define TC_DOTS_FOR(NAME, TARGET, T, V, FOUR_SUMS)                                        \
     TARGET static void NAME(const T *restrict a, int64_t ld, const T *restrict x, int64_t k, T alpha, T beta, \
                             T *restrict y, int64_t rows)                        \
     {                                                                           \
@@ -42,23 +82,19 @@
                     memcpy(rest[n], row[n] + whole, left);                      \
                 TC_DOT_STEP(end, TC_DOT_PADDED)                                 \
             }                                                                   \
-            V sums[4] = {s0 + t0, s1 + t1, s2 + t2, s3 + t3};                   \
-            for (int n = 0; n < 4 && r + n < rows; n++) {                       \
-                T lanes[LANES];                                                 \
-                memcpy(lanes, &sums[n], 64);                                    \
-                for (int h = LANES / 2; h; h /= 2)                              \
-                    for (int j = 0; j < h; j++)                                 \
-                        lanes[j] += lanes[j + h];                               \
-                y[r + n] = beta == 0 ? alpha * lanes[0] : alpha * lanes[0] + beta * y[r + n]; \
-            }                                                                   \
+            T sums[LANES];                                                      \
+            s0 += t0, s1 += t1, s2 += t2, s3 += t3;                             \
+            FOUR_SUMS(T, V, s0, s1, s2, s3, sums)                               \
+            for (int n = 0; n < 4 && r + n < rows; n++)                         \
+                y[r + n] = beta == 0 ? alpha * sums[n] : alpha * sums[n] + beta * y[r + n]; \
         }                                                                       \
     }
 
 #if defined(__x86_64__)
-#define TC_DOTS(NAME, T, V)                                                     \
-    TC_DOTS_FOR(NAME##_avx512, __attribute__((target("avx512f"))), T, V)        \
-    TC_DOTS_FOR(NAME##_avx2, __attribute__((target("avx2"))), T, V)             \
-    TC_DOTS_FOR(NAME##_plain, , T, V)                                           \
+#define TC_DOTS(NAME, T, V, FOUR_SUMS)                                          \
+    TC_DOTS_FOR(NAME##_avx512, __attribute__((target("avx512f"))), T, V, FOUR_SUMS) \
+    TC_DOTS_FOR(NAME##_avx2, __attribute__((target("avx2"))), T, V, FOUR_SUMS)  \
+    TC_DOTS_FOR(NAME##_plain, , T, V, FOUR_SUMS)                                \
     static void NAME(const T *a, int64_t ld, const T *x, int64_t k, T alpha, T beta, T *y, int64_t rows) \
     {                                                                           \
         if (__builtin_cpu_supports("avx512f"))                                  \
@@ -69,7 +105,7 @@
             NAME##_plain(a, ld, x, k, alpha, beta, y, rows);                    \
     }
 #else
-#define TC_DOTS(NAME, T, V) TC_DOTS_FOR(NAME, , T, V)
+#define TC_DOTS(NAME, T, V, FOUR_SUMS) TC_DOTS_FOR(NAME, , T, V, FOUR_SUMS)
 #endif
 
 /* y[i] = alpha * (sum of x[r] * a[r][i]) + beta * y[i], eight rows at once. */
@@ -97,7 +133,7 @@
         }                                                                       \
     }
 
-TC_DOTS(tc_dots_f32, float, tc_f32x16)
-TC_DOTS(tc_dots_f64, double, tc_f64x8)
+TC_DOTS(tc_dots_f32, float, tc_f32x16, TC_FOUR_SUMS_F32)
+TC_DOTS(tc_dots_f64, double, tc_f64x8, TC_FOUR_SUMS_F64)
 TC_WEIGHTED_ROWS(tc_weighted_rows_f32, float)
 TC_WEIGHTED_ROWS(tc_weighted_rows_f64, double)

@@ -93,6 +93,7 @@ class CSM(Op):
             data = data[list(self.kmap)]
         if len(data) != len(indices):
             raise ValueError(f"a sparse matrix needs one index per stored entry, got {len(data)} entries, {len(indices)} indices")
+        _check_places(self.format, indices, indptr, shape)
         output_storage[0][0] = _COMPRESSED[self.format]((data.copy(), indices.copy(), indptr.copy()), shape=tuple(int(n) for n in shape))
 
     def infer_shape(self, node: Apply, shapes: Sequence[Any]) -> list[Any]:
@@ -112,6 +113,22 @@ class CSM(Op):
 
     def __str__(self) -> str:
         return f"CSM{{{self.format}}}" if self.kmap is None else f"CSM{{{self.format}, kmap}}"
+
+
+def _check_places(format: str, indices: np.ndarray, indptr: np.ndarray, shape: np.ndarray) -> None:
+    """Refuse what loops over a sparse matrix would follow out of it; SciPy looks at lengths and ends only."""
+    outer, inner = ("row", "column") if format == "csr" else ("column", "row")
+    across, along = (int(n) for n in (shape if format == "csr" else shape[::-1]))
+    if indices.size and (indices.min() < 0 or indices.max() >= along):
+        wrong = int(indices[(indices < 0) | (indices >= along)][0])
+        raise ValueError(f"a sparse matrix of shape {tuple(map(int, shape))} has no {inner} {wrong}: {inner} indices go from 0 to {along - 1}")
+    if len(indptr) != across + 1 or indptr[0] != 0 or indptr[-1] != len(indices):
+        raise ValueError(
+            f"the indptr of a {format} matrix with {across} {outer}s and {len(indices)} entries has {across + 1} numbers from 0 to {len(indices)}, got {indptr}"
+        )
+    if (indptr[1:] < indptr[:-1]).any():
+        place = int(np.argmax(indptr[1:] < indptr[:-1]))
+        raise ValueError(f"the indptr of a {format} matrix does not fall: {outer} {place} would go from entry {int(indptr[place])} to {int(indptr[place + 1])}")
 
 
 def _scattered(data: Variable, entries: Variable, kmap: tuple[int, ...]) -> Variable:

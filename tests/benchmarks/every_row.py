@@ -17,6 +17,8 @@ import numpy as np
 
 STARTED: list[str] = []
 WARM = 200
+#: rows that are called less often, by this factor: a call of the first is a hundred calls on as many threads, one of the second takes long
+SLOW = {"threads-32": 100, "cholesky-gradient": 20}
 
 
 def watch(event: str, args: tuple) -> None:
@@ -52,8 +54,7 @@ def observed(row, calls: int) -> dict:
     answer = {"started": STARTED[before:]}
     if row.kind != "own":
         held = [each for value in vars(data).values() for each in (value if isinstance(value, list) else [value]) if isinstance(each, np.ndarray)]
-        # a call of this row is a hundred calls on as many threads
-        answer["grown"] = grown(call, held, calls if row.name != "threads-32" else calls // 100)
+        answer["grown"] = grown(call, held, calls // SLOW.get(row.name, 1))
     return answer
 
 

@@ -16,9 +16,11 @@ import scipy.stats
 from conformance_cases import added_at, put_at
 from conformance_elementwise import SCALAR_OPS
 
+import tcore
 import tcore.tensor as T
 from tcore import gradient, scalar
 from tcore.compile.copy_ops import DeepCopyOp, FromFunctionOp, OutputGuard
+from tcore.gradient.op_from_graph import OpFromGraph
 from tcore.gradient.shaping import ConsiderConstant
 from tcore.graph import Constant
 from tcore.printing import Print
@@ -28,6 +30,7 @@ from tcore.tensor import blas, careduce, extremes, linalg, type_other
 from tcore.tensor.alloc import AllocEmpty
 from tcore.tensor.cumulative import LinearRecurrence
 from tcore.tensor.elemwise import Elemwise
+from tcore.tensor.ifelse import ifelse
 from tcore.tensor.io import load, mpi
 from tcore.tensor.join import Join
 from tcore.tensor.random import mrg_op, philox
@@ -35,6 +38,7 @@ from tcore.tensor.random.from_uniform import choice_from_uniform, outcomes_from_
 from tcore.tensor.random.function import RandomFunction
 from tcore.tensor.random.state import RandomStateType
 from tcore.tensor.rebroadcast import Rebroadcast
+from tcore.tensor.recurrence import Recurrence
 from tcore.tensor.scalars import ScalarFromTensor, TensorFromScalar
 from tcore.tensor.shape import Shape_i
 from tcore.tensor.softmax import SoftmaxGrad, logsoftmax
@@ -81,9 +85,9 @@ case(
 case(
     "inverses, determinants, exponentials and solutions",
     lambda x, a, b: [linalg.matrix_inverse(a), linalg.pinv(x), linalg.tensorinv(a, 1), linalg.det(a), linalg.expm(a / 4), linalg.Solve()(a, b),
-                     linalg.Solve("lower_triangular")(a, b), linalg.tensorsolve(a, b[:, 0])],
+                     linalg.Solve("lower_triangular")(a, b), linalg.tensorsolve(a, b[:, 0]), *linalg.slogdet(a)],
     lambda x, a, b: [np.linalg.inv(a), np.linalg.pinv(x), np.linalg.tensorinv(a, 1), np.linalg.det(a), scipy.linalg.expm(a / 4), np.linalg.solve(a, b),
-                     scipy.linalg.solve_triangular(a, b, lower=True), np.linalg.tensorsolve(a, b[:, 0])],
+                     scipy.linalg.solve_triangular(a, b, lower=True), np.linalg.tensorsolve(a, b[:, 0]), *np.linalg.slogdet(a)],
     MATRIX, SQUARE, MATRIX[:3, :2],
 )  # fmt: skip
 case(
@@ -114,6 +118,13 @@ case(
     "what is known of matrices",
     lambda x, v: [linalg.Hint(psd=True)(x) * 2, T.specify_shape(v, (4,)) + 1, T.Assert("positive")(v, x[0, 0] > 0), T.extra_ops.CpuContiguous()(x.T)],
     lambda x, v: [x * 2, v + 1, v, x.T],
+    POSITIVE, VECTOR,
+)  # fmt: skip
+
+case(
+    "choices between branches",
+    lambda x, v: [ifelse(v[0] > 0, x * 2, x.T + 1), ifelse(v[0] <= 0, x * 2, x.T + 1), *ifelse(v.sum(), [v, x[0]], [x[1], v + 1])],
+    lambda x, v: [x * 2 if v[0] > 0 else x.T + 1, x.T + 1 if v[0] > 0 else x * 2, *([v, x[0]] if v.sum() else [x[1], v + 1])],
     POSITIVE, VECTOR,
 )  # fmt: skip
 
@@ -265,7 +276,16 @@ case(
     VECTOR, gradient=False,
 )  # fmt: skip
 case("a Python function", FromFunctionOp(doubled, [T.dvector], [T.dvector]), doubled, VECTOR, gradient=False)
+_A, _B = T.dvectors("a", "b")
+OF_GRAPH = OpFromGraph([_A, _B], [T.tanh(_A) * _B, _A.sum()])
+case("a graph as an op", lambda x, y: OF_GRAPH(x, y), lambda x, y: [np.tanh(x) * y, x.sum()], VECTOR, VECTOR[::-1].copy(), equal=False)
 case("a matrix of derivatives", lambda x: gradient.jacobian(T.sqr(x) * x[0], x), None, VECTOR[:2], equal=False)
+case(
+    "item by item",
+    lambda a, b: [T.vectorize(linalg.matrix_inverse, "(n,n)->(n,n)")(a), T.vectorize(linalg.solve, "(n,n),(n)->(n)")(a[0], b), T.vectorize(linalg.det, "(n,n)->()")(a[:1])],
+    lambda a, b: [np.linalg.inv(a), np.linalg.solve(a[0], b.T).T, np.linalg.det(a[:1])],
+    np.stack([SQUARE, POSITIVE]), MATRIX[:2], equal=False,
+)  # fmt: skip
 case(
     "memory and shapes",
     lambda x, n: [T.set_subtensor(AllocEmpty("float64")(n, 3)[:], 1.0), Shape_i(0)(x), x.shape, Rebroadcast((0, True))(x[:1]) * 2, Rebroadcast((0, False))(x.dimshuffle("x", 0, 1)) * 2,
@@ -318,4 +338,32 @@ case(
     lambda x, y: [Elemwise(op)(*(x, y)[: 1 if op == scalar.invert else 2]) for op in _ON_INTEGERS],
     None,
     COUNTS, COUNTS[::-1] + 2,
+)  # fmt: skip
+
+# --- loops
+_STEP = scalar.Composite([_X, _Y], [scalar.add(scalar.mul(scalar.sin(_X), _Y), _Y), scalar.mul(_X, _X)])
+
+
+def stepped(s, y):
+    """The states of ``_STEP``, and the squares of those before."""
+    states = [float(s)]
+    for value in y:
+        states.append(np.sin(states[-1]) * value + value)
+    return [np.array(states[1:]), np.array(states[:-1]) ** 2]
+
+
+def running(x, s, w):
+    """A running state and what no step sees, row by row."""
+    states = [s]
+    for row in x:
+        states.append(np.tanh(row + states[-1] @ w))
+    return [np.array(states[1:]), np.array([state.sum() for state in states[:-1]])]
+
+
+case("numbers step by step", Recurrence(_STEP, 1, 1), stepped, np.array(0.3), UNIT, gradient=False)
+case("numbers in no step", Recurrence(_STEP, 1, 1), stepped, np.array(0.3), UNIT[:0], gradient=False)
+case(
+    "loop",
+    lambda x, s, w: tcore.scan(lambda row, state, w: [T.tanh(row + T.dot(state, w)), state.sum()], x, [s, None], w)[0],
+    running, MATRIX, MATRIX[0] / 3, SQUARE / 5,
 )  # fmt: skip

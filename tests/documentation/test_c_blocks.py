@@ -486,7 +486,7 @@ class Threads(gof.OpenMPOp):
         return f"{outputs[0]} = {threads};"
 
 
-def test_openmp_L8844(monkeypatch):
+def test_openmp_L8844_L8846_L8850(monkeypatch):
     """Off by default, on by the flag or the argument; the compiler gets its flag."""
     x = cdouble("x")
     assert not Threads().openmp

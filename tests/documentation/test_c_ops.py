@@ -51,7 +51,11 @@ class VectorTimesVector(gof.COp):
 
 class TestCOp:
     def test_vector_times_vector_L7476(self):
-        """The results of the plain op; two nodes with other dtypes in one graph (L7344); strided input; the book's error (L7605)."""
+        """The results of the plain op; two nodes with other dtypes in one graph (L7344); strided input; the book's error (L7605).
+
+        ``func_name`` in the macro's form (L7486), kept by the example itself (L7485); ``make_node`` as for a plain Op (L7598); the dtype by
+        ``upcast`` (L7361) and a type from a list of marks (L7360); the four methods of most ops (L7168) come from the file.
+        """
         x, y, i = T.dvector("x"), T.dvector("y"), T.ivector("i")
         op = VectorTimesVector()
         f = tcore.function([x, y, i], [op(x, y), op(i, y)], mode=tcore.Mode("c", None))
@@ -232,7 +236,7 @@ def test_kernels_in_the_block_L7153():
         tcore.function([x, y], OnlyPython()(op(x, y)), mode=tcore.Mode("c"))
 
 
-def test_symbols_L7672():
+def test_symbols_L7672_L7674():
     """A debugger finds the lines of a module's source, which lies in the kernel store."""
     from tcore_cpu.user_block import Block
     from tcore_cpu.user_modules import load_block
@@ -245,7 +249,7 @@ def test_symbols_L7672():
     assert str(source) in symbols
 
 
-def test_half_precision_L9387():
+def test_half_precision_L9387_L9389():
     """C code of nodes with float16 is off, unless the op says that it copes."""
     from tcore_cpu.user_code import has_c_code
 
@@ -310,7 +314,7 @@ class Interface(Op):
 def test_numpy_in_c_L7062_L7076_L7127_L7089_L7040():
     """Memory order of C-contiguous, F-contiguous and other arrays, and the functions of NumPy's interface.
 
-    L7093, L7097, L7103, L7107, L7115, L7119, L7133, L7139, L7145, L7189
+    L7044, L7093, L7097, L7103, L7107, L7115, L7119, L7133, L7139, L7145, L7189
     """
     x = T.imatrix("x")
     f = tcore.function([x], Interface()(x), mode=tcore.Mode("cvm", None))

@@ -102,7 +102,7 @@ class TestCompiler:
     def test_default_L13822(self, monkeypatch, platform, present, wanted):
         """The full path of g++, on macOS clang++ first; empty where there is none."""
         monkeypatch.setattr(defaults, "sys", SimpleNamespace(platform=platform))
-        monkeypatch.setattr("shutil.which", lambda name: f"/bin/{name}" if name in present else None)
+        monkeypatch.setattr(defaults, "program", lambda name: f"/bin/{name}" if name in present else None)
         assert configured().cxx == wanted
         assert configured("cxx=/opt/other-g++").cxx == "/opt/other-g++"
 
@@ -153,7 +153,7 @@ class TestThreads:
     @pytest.mark.parametrize(
         ("flags", "grain"), [("", None), ("openmp=True", 200000), ("openmp=True,openmp_elemwise_minsize=5", 5), ("openmp_elemwise_minsize=5", None)]
     )
-    def test_smallest_parallel_size_L13443_L13451(self, monkeypatch, flags, grain):
+    def test_smallest_parallel_size_L6326_L13443_L13451(self, monkeypatch, flags, grain):
         """The size from which loops use threads counts where ``openmp`` is on; tcore's own rule holds otherwise."""
         calls = {}
         fake = SimpleNamespace(

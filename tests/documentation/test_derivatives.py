@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+import tcore
 import tcore.tensor as T
 from tcore import function, pp
 from tcore.gradient import DisconnectedInputError, DisconnectedType, Lop, Rop, grad, grad_clip, grad_scale, hessian, jacobian, subgraph_grad, verify_grad
 from tcore.graph import Apply, Op
+from tcore.testing.coverage import coverage
 
 pytestmark = [pytest.mark.usefixtures("backend"), pytest.mark.backends("numpy", "cpu")]
 
@@ -17,7 +21,7 @@ def close(actual, expected):
     np.testing.assert_allclose(actual, expected, rtol=1e-6)
 
 
-def test_derivative_of_square_L2123():
+def test_derivative_of_square_L2113_L2123():
     x = T.dscalar("x")
     gy = T.grad(x**2, x)
     assert pp(gy) == (
@@ -33,6 +37,31 @@ def test_derivative_of_logistic_L2157():
     x = T.dmatrix("x")
     s = T.sum(1 / (1 + T.exp(-x)))
     close(function([x], T.grad(s, x))([[0, 1], [-1, -2]]), [[0.25, 0.19661193], [0.19661193, 0.10499359]])
+
+
+def test_one_variable_or_a_list_L2176():
+    """In its order; the cost must be a scalar."""
+    x, y = T.dvector("x"), T.dvector("y")
+    cost = (x**2 * y).sum()
+    assert T.grad(cost, x).type == x.type
+    gy, gx = T.grad(cost, [y, x])
+    for got, want in zip(function([x, y], [gy, gx])([1.0, 2.0], [3.0, 4.0]), ([1, 4], [6, 16]), strict=True):
+        close(got, want)
+    with pytest.raises(TypeError, match="scalar"):
+        T.grad(x * 2, x)
+    with pytest.raises(TypeError, match="scalar"):
+        T.grad(T.drow().sum(axis=1), x)
+
+
+def test_rows_of_a_jacobian_in_a_loop_L2213_L2223():
+    """Elements of y by number; an element that is a sequence's slice does not depend on x any more. The Hessian alike."""
+    x = T.dvector("x")
+    y = x**2
+    for whole, wanted in ((y, [[8, 0], [0, 8]]), (T.grad(y.sum(), x), [[2, 0], [0, 2]])):
+        rows, updates = tcore.scan(lambda i, whole, x: T.grad(whole[i], x), sequences=T.arange(whole.shape[0]), non_sequences=[whole, x])
+        close(function([x], rows, updates=updates)([4, 4]), wanted)
+    with pytest.raises(DisconnectedInputError):
+        tcore.scan(lambda y_i, x: T.grad(y_i, x), sequences=y, non_sequences=x)
 
 
 def test_jacobian_L2184():
@@ -59,7 +88,30 @@ def test_lop_L2269():
     close(function([v, x], VJ)([2, 2], [0, 1]), [[0, 0], [2, 2]])
 
 
-def test_hessian_times_vector_L2297():
+def test_ops_with_an_r_operator_are_listed_L2263_L2287():
+    """One row for each op, in the manual and on the command line, with what is there and why something is not."""
+    page = (Path(__file__).parents[2] / "docs" / "ops_coverage.md").read_text(encoding="utf-8")
+    assert "- **R_op**:" in page
+    assert "```{op-coverage}" in page
+    rows = {row.reference: row for row in coverage()}
+    assert rows["tcore.tensor.dot:Dot"].cells["R_op"]
+    assert all(row.cells["R_op"] or row.reasons["R_op"] for row in rows.values())
+
+
+def test_products_without_the_matrix_L2238():
+    """Vector times Jacobian and Hessian times vector of 10,000 variables: no 10,000 × 10,000 numbers are made."""
+    x, v = T.dvector("x"), T.dvector("v")
+    n = 10_000
+    a, b = np.linspace(0, 1, n), np.ones(n)
+    products = [Lop(T.tanh(x), x, v), Rop(T.tanh(x), x, v), Rop(grad((x**3).sum(), x), x, v)]
+    f = function([x, v], products, profile=False)
+    for got, want in zip(f(a, b), (1 - np.tanh(a) ** 2, 1 - np.tanh(a) ** 2, 6 * a), strict=True):
+        close(got, want)
+    assert all(getattr(variable.type, "ndim", 0) <= 1 for node in f.maker.fgraph.apply_nodes for variable in node.outputs)
+
+
+def test_hessian_times_vector_L2293_L2297_L2310():
+    """By either order of the two derivatives."""
     x, v = T.dvector("x"), T.dvector("v")
     gy = grad(T.sum(x**2), x)
     close(function([x, v], grad(T.sum(gy * v), x), on_unused_input="ignore")([4, 4], [2, 2]), [4, 4])
@@ -107,6 +159,42 @@ def test_subgraph_grad_L18125():
 
 def test_verify_grad_L18198():
     verify_grad(T.tanh, (np.asarray([[2, 3, 4], [-1, 3.3, 9.9]]),), rng=np.random.RandomState(4))
+
+
+class Halved(Op):
+    """Half its input; notes when its gradient is asked for."""
+
+    __props__ = ("name", "log")
+
+    def __init__(self, name, log):
+        self.name, self.log = name, log
+
+    def __hash__(self):
+        return hash(self.name)
+
+    def make_node(self, a):
+        return Apply(self, [a], [a.type()])
+
+    def perform(self, node, inputs, output_storage):
+        output_storage[0][0] = inputs[0] / 2
+
+    def grad(self, inputs, output_grads):
+        self.log.append(self.name)
+        return [output_grads[0] / 2]
+
+
+def test_chain_rule_L5591():
+    """From the output to the inputs, each node's op with what came to it; sums where ways meet; nothing off the way."""
+    log = []
+    x, y = T.dvector("x"), T.dvector("y")
+    first = Halved("first", log)(x)
+    second, third = Halved("second", log)(first), Halved("third", log)(first)
+    aside = Halved("aside", log)(y)
+    g = grad((second + third**2).sum(), x)
+    assert sorted(log) == ["first", "second", "third"]
+    assert log[-1] == "first"
+    close(function([x], g)([4.0, 8.0]), [0.25 + 2 * 1 * 0.25, 0.25 + 2 * 2 * 0.25])
+    assert aside.owner.op.name == "aside"
 
 
 def test_integer_conversion_L8394():

@@ -235,7 +235,7 @@ def test_value_computed_L4979_L4982(policy):
         assert not hasattr((x + y).tag, "test_value")
 
 
-def test_values_follow_at_once_L14006_L4973_L4975_L4484():
+def test_values_follow_at_once_L14006_L4866_L4938_L4973_L4975_L4484():
     """Constants and shared variables have their own; everything derived gets one."""
     with config.change_flags(compute_test_value="raise"):
         x = T.dmatrix()

@@ -194,7 +194,7 @@ class TestReading:
         assert "floatX" not in str(found.gpuarray)
 
     @pytest.mark.parametrize("device", ["cpu", "cuda", "cuda0", "cuda1", "opencl0:0", "opencl0:1", "opencl"])
-    def test_device_L13319_L13343(self, device):
+    def test_device_L5070_L13319_L13343(self, device):
         """In lower case; fixed for the run. The same names start a device that is not the default."""
         found = configured(f"device={device},init_gpu_device={'' if device == 'cpu' else device}")
         assert found.device == device
@@ -205,6 +205,11 @@ class TestReading:
         with pytest.raises(ValueError, match="in lower case"):
             _ = configured("init_gpu_device=Cuda0").init_gpu_device
         assert configured("").init_gpu_device == ""
+
+    def test_old_name_of_devices_L52(self):
+        """No package has a device ``gpu``; the message says which there are."""
+        with pytest.raises(UnknownNameError, match=r"no installed package has a device 'gpu'; installed are: .*opencl"):
+            contexts.open_device("gpu")
 
 
 class TestDefaultMode:

@@ -23,7 +23,7 @@ def test_add_two_scalars_L1459():
     x, y = T.dscalar("x"), T.dscalar("y")
     f = function([x, y], x + y)
     assert f(2, 3) == 5.0
-    assert isinstance(f(2, 3), np.ndarray)
+    assert isinstance(f(2, 3), np.ndarray)  # L1472, L1479
     assert f(2, 3).shape == ()
     close(f(16.3, 12.1), 28.4)
     assert pp(x + y) == "(x + y)"
@@ -52,7 +52,7 @@ def test_vector_polynomial_L1606():
 
 
 @pytest.mark.parametrize("form", ["exp", "tanh"])
-def test_logistic_L1643(form):
+def test_logistic_L1643_L1655(form):
     x = T.dmatrix("x")
     s = 1 / (1 + T.exp(-x)) if form == "exp" else (1 + T.tanh(x / 2)) / 2
     close(function([x], s)([[0, 1], [-1, -2]]), [[0.5, 0.73105858], [0.26894142, 0.11920292]])
@@ -75,10 +75,22 @@ def test_default_value_L1702():
     assert f(33) == 34.0
 
 
-def test_default_values_by_name_L1714():
+def test_default_values_by_name_L1711_L1714_L1731():
     x, y, w = T.dscalars("x", "y", "w")
     f = function([x, In(y, value=1), In(w, value=2, name="w_by_name")], (x + y) * w)
     assert [f(33), f(33, 2), f(33, 0, 1), f(33, w_by_name=1), f(33, w_by_name=1, y=0)] == [68, 70, 33, 34, 33]
+
+
+def test_names_are_those_of_the_variables_L1731():
+    """Not of Python's variables; ``In`` may give another for one function."""
+    first, second = T.dscalar("one"), T.dscalar("two")
+    f = function([first, In(second, name="other", value=2.0)], first - second)
+    assert f(one=5) == f(5) == f(5, 2) == f(one=5, other=2) == 3
+    for wrong in ({"first": 5}, {"one": 5, "two": 2}, {"one": 5, "second": 2}):
+        with pytest.raises(TypeError):
+            f(**wrong)
+    with pytest.raises(TypeError):
+        function([In(first, value=1.0), second], first - second)(1.0)
 
 
 def test_accumulator_L1745():
@@ -92,10 +104,10 @@ def test_accumulator_L1745():
     assert accumulator(300) == 1
     assert state.get_value() == 301
     state.set_value(-1)
-    assert accumulator(3) == -1
+    assert accumulator(3) == -1  # L1771
     assert state.get_value() == 2
     decrementor = function([inc], state, updates=[(state, state - inc)])
-    assert decrementor(2) == 2
+    assert decrementor(2) == 2  # L1782
     assert state.get_value() == 0
 
 
@@ -109,18 +121,19 @@ def test_givens_L1793():
     assert state.get_value() == 0
 
 
-def test_copy_with_swap_L1824():
+def test_copy_with_swap_L1820_L1824():
     state, inc = shared(0), T.iscalar("inc")
     accumulator = function([inc], state, updates=[(state, state + inc)])
     assert accumulator(10) == 0
     assert state.get_value() == 10
     new_state = shared(0)
     new_accumulator = accumulator.copy(swap={state: new_state})
-    assert new_accumulator(100) == 0
+    assert new_accumulator(100) == 0  # L1847: in the form of the source, not in a list
+    assert isinstance(new_accumulator(0), np.ndarray)
     assert new_state.get_value() == 100
-    assert state.get_value() == 10
+    assert state.get_value() == 10  # L1852
     null_accumulator = accumulator.copy(delete_updates=True)
-    assert null_accumulator(9000) == 10
+    assert null_accumulator(9000) == 10  # L1863
     assert state.get_value() == 10
 
 
@@ -139,11 +152,35 @@ def test_worked_model_L2036():
     gw, gb = T.grad(cost, [w, b])
     train = function(inputs=[x, y], outputs=[prediction, xent], updates=((w, w - 0.1 * gw), (b, b - 0.1 * gb)))
     predict = function(inputs=[x], outputs=prediction)
+    assert predict(D[0]).dtype == "bool"  # L2077
     first = last = train(*D)[1].mean()
     for _ in range(300):
         last = train(D[0], D[1])[1].mean()
     assert last < first / 10
-    assert (predict(D[0]) == D[1]).mean() > 0.95
+    assert (predict(D[0]) == D[1]).mean() > 0.95  # L2057: both functions have the same w and b
+
+
+def test_worked_model_of_floats_L3343_L3385():
+    """floatX throughout, with test values; the product is one BLAS op, which the book finds by the name of its class."""
+    floatX = tcore.config.floatX
+    rng = np.random.default_rng(5)
+    D = (rng.standard_normal((40, 12)).astype(floatX), rng.integers(size=40, low=0, high=2).astype(floatX))
+    x, y = T.matrix("x"), T.vector("y")
+    x.tag.test_value, y.tag.test_value = D
+    w = shared(rng.standard_normal(12).astype(floatX), name="w")
+    b = shared(np.asarray(0.0, dtype=floatX), name="b")
+    with tcore.config.change_flags(compute_test_value="raise"):
+        p_1 = 1 / (1 + T.exp(-T.dot(x, w) - b))
+        prediction = p_1 > 0.5
+        xent = -y * T.log(p_1) - (1 - y) * T.log(1 - p_1)
+        cost = xent.mean() + 0.01 * (w**2).sum()
+    gw, gb = T.grad(cost, [w, b])
+    train = function(inputs=[x, y], outputs=[prediction, xent], updates=[(w, w - 0.01 * gw), (b, b - 0.01 * gb)], name="train")
+    predict = function(inputs=[x], outputs=prediction, name="predict")
+    assert any(type(node.op).__name__ in ("Gemv", "CGemv", "Gemm", "CGemm") for node in train.maker.fgraph.toposort())
+    assert (train.name, predict.name) == ("train", "predict")
+    losses = [train(*D)[1].mean() for _ in range(20)]
+    assert losses[-1] < losses[0]
 
 
 def test_function_scalar_L12312():

@@ -129,7 +129,7 @@ class TestModes:
         with pytest.raises(ValueError, match="FAST_RUN"):
             get_mode("ProfileMode")
 
-    def test_default_follows_config_L13010_L4547(self):
+    def test_default_follows_config_L13010_L4547_L4556(self):
         with change_flags(mode="FAST_COMPILE"):
             assert get_mode(None) is FAST_COMPILE
             assert function([x], x + 1).maker.mode is FAST_COMPILE

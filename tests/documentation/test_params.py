@@ -257,7 +257,10 @@ class TestInC:
         assert text == "CONSTANT_2"
 
     def test_mul_op_L9570(self):
-        """A float as the params, in C: one text for all values of it (L9489)."""
+        """A float as the params, in C: one text for all values of it (L9489).
+
+        The listing with its two slips mended: the names in the text stand as ``%(z)s`` (L9469), and all of it is formatted with a dict (L9577).
+        """
         x = scalar.float64("x")
         for factor in (2, 0.5):
             f = tcore.function([x], CMulOp(factor)(x), mode=CVM)

@@ -44,8 +44,8 @@ def section(text, name):
 
 
 @pytest.mark.backends("numpy", "cpu")
-def test_sections_L5323_L5319(backend):
-    """Class, Ops and Apply of three sums and products that are kept apart; which implementation ran."""
+def test_sections_L5323_L5319_L5347_L5355_L5359_L5365(backend):
+    """Class, Ops and Apply of three sums and products that are kept apart; which implementation ran. (L5311, L5317)"""
     f = program()
     np.testing.assert_array_equal(f([1.0], [2.0], [3.0]), [12.0])
     text = text_of(f.profile)
@@ -59,7 +59,7 @@ def test_sections_L5323_L5319(backend):
     assert heading.endswith("<Op name>")
     counts = {row.split()[-1]: (row.split()[-4], row.split()[-3], row.split()[-2]) for row in rows}
     assert counts == {"Elemwise{add,no_inplace}": (kind, "2", "2"), "Elemwise{mul,no_inplace}": (kind, "1", "1")}
-    assert "remaining 0 Ops" in rest
+    assert "remaining 0 Ops" in rest  # L5353, L5363, L5374
     heading, rows, rest = section(text, "Apply")
     assert heading == "<% time> <sum %> <apply time> <time per call> <#call> <id> <Apply name>"
     shown = {row.split()[5]: " ".join(row.split()[6:]) for row in rows}
@@ -70,6 +70,8 @@ def test_sections_L5323_L5319(backend):
     assert "remaining 0 Apply instances" in rest
     shares = [float(row.split("%")[0]) for row in rows]
     assert shares == sorted(shares, reverse=True)
+    cumulative = [float(row.split("%")[1]) for row in rows]
+    assert all(abs(sum(shares[: k + 1]) - total) < 0.2 for k, total in enumerate(cumulative))
     assert "100.0%" in rows[-1]
 
 
@@ -81,7 +83,7 @@ def test_fused_L5323():
     assert len(section(text_of(f.profile), "Apply")[1]) == 1
 
 
-def test_global_section_L5335():
+def test_global_section_L5315_L5335_L5338_L5341():
     """All lines in their order; parts in percent of the calls. (L10562, L10563, L10564, L10565, L10566, L10568)"""
     f = program(name="my function")
     for _ in range(3):
@@ -103,6 +105,9 @@ def test_global_section_L5335():
         text,
     )
     p = f.profile
+    inner, thunks = (float(found) for found in re.findall(r"s \((\d+\.\d{3})%\)", text)[:2])
+    assert abs(inner - 100 * p.vm_call_time / p.fct_call_time) < 0.01
+    assert abs(thunks - 100 * p.thunk_time / p.fct_call_time) < 0.01
     assert p.fct_call_time >= p.vm_call_time >= p.thunk_time > 0
     assert p.compile_time >= p.optimizer_time + p.linker_time
     assert p.optimizer_time >= p.validate_time
@@ -124,6 +129,29 @@ def test_gradients_are_timed_L10569():
     x = T.dvector()
     tcore.grad(T.exp(x).sum(), x)
     assert profile.grad_time > before
+
+
+def test_only_some_functions_L5306(monkeypatch, capsys):
+    """``profile=True`` for one function, and its profile printed when one asks."""
+    monkeypatch.setattr(at_exit, "_waiting", [None])
+    x = T.dvector("x")
+    f = tcore.function([x], T.exp(x), profile=True, mode="FAST_COMPILE")
+    g = tcore.function([x], T.exp(x), mode="FAST_COMPILE")
+    f([1.0])
+    assert g.profile is None
+    f.profile.summary()
+    assert "Time in 1 calls to Function.__call__" in "".join(capsys.readouterr())
+
+
+def test_products_of_equal_dtypes_leave_no_dot_L5059():
+    """Two matrices of one dtype meet BLAS; a float64 beside a float32 may not."""
+    a, b, c = T.fmatrix("a"), T.fmatrix("b"), T.dmatrix("c")
+    texts = lambda f: [str(node.op) for node in f.maker.fgraph.toposort()]  # noqa: E731
+    same = texts(tcore.function([a, b], T.dot(a, b), mode=Mode("py", "fast_run")))
+    assert same == ["Dot22"]
+    mixed = tcore.function([a, c], T.dot(a, c), mode=Mode("py", "fast_run"))
+    np.testing.assert_allclose(mixed(np.ones((2, 3), "float32"), np.ones((3, 2))), np.full((2, 2), 3))
+    assert mixed.maker.fgraph.outputs[0].dtype == "float64"
 
 
 def test_combined_L5309():
@@ -246,8 +274,11 @@ class TestMemory:
         assert "Smallest peak" not in self.profiled()
         assert "Smallest peak over all orders: 16000B" in self.profiled(**{"profiling.min_peak_memory": True})
 
-    def test_only_where_asked_for_L13494(self):
-        """Without ``profile_memory`` there is no such section."""
+    def test_only_where_asked_for_L5302_L13494(self):
+        """Without ``profile_memory`` there is no such section; without ``profile`` that flag does nothing."""
+        with config.change_flags(profile_memory=True, profile=False):
+            x = T.dvector("x")
+            assert tcore.function([x], x + 1, mode="FAST_COMPILE").profile is None
         f = program()
         f([1.0], [2.0], [3.0])
         assert "Memory Profile" not in text_of(f.profile)
@@ -285,7 +316,7 @@ f(numpy.ones(3))
 
 
 @pytest.mark.parametrize("destination", ["stderr", "stdout", "profile.txt"])
-def test_printed_at_exit_L5300_L13484_L13502_L13536(tmp_path, destination):
+def test_printed_at_exit_L5300_L5303_L5311_L13484_L13502_L13536(tmp_path, destination):
     """``profile=True``: one profile a function, then their sum, where ``profiling.destination`` says."""
     flags = f"profile=True,profile_optimizer=True,backend=numpy,profiling.destination={destination}"
     environment = {**os.environ, "TCORE_FLAGS": flags, "PATH": "", "HOME": str(tmp_path)}

@@ -336,8 +336,8 @@ def fibby_of_zero():
 
 
 @pytest.mark.usefixtures("fibby_of_zero")
-def test_fibby_L7801():
-    """The rule does not fire where the input is not known."""
+def test_fibby_L7801_L7807():
+    """The rule (registered as printed: L7772, L7773; returning nothing: L7774) does not fire where the input is not known (L7780)."""
     x = T.dvector()
     f = tcore.function([x], fibby(x))
     values = np.random.default_rng(1).random(5)
@@ -351,8 +351,8 @@ def test_fibby_L7801():
 
 
 @pytest.mark.usefixtures("fibby_of_zero")
-def test_fibby_of_zero_L7811_L10519():
-    """It fires for zeros, and the constant is copied for the caller."""
+def test_fibby_of_zero_L7811_L7812_L10519():
+    """It fires for zeros, by the constant behind them (L7768), and the constant is copied for the caller; DebugMode agrees (L7805)."""
     f_zero = tcore.function([], fibby(T.zeros([5])))
     np.testing.assert_array_equal(f_zero(), np.zeros(5))
     topo = f_zero.maker.fgraph.toposort()
@@ -362,9 +362,10 @@ def test_fibby_of_zero_L7811_L10519():
     of_any_length = tcore.function([n], fibby(T.zeros([n])))
     assert not any(isinstance(node.op, Fibby) for node in of_any_length.maker.fgraph.toposort())
     np.testing.assert_array_equal(of_any_length(3), np.zeros(3))
+    np.testing.assert_array_equal(tcore.function([], fibby(T.zeros([5])), mode="DebugMode")(), np.zeros(5))
 
 
-def test_fibby_unregistered_L7763():
+def test_fibby_unregistered_L7763_L11584():
     """Nothing is inferred from perform: without the rule the op stays where constants do not fold."""
     n = T.lscalar()
     f = tcore.function([n], fibby(T.zeros([n])), mode=Mode("vm", "fast_run"))
@@ -423,6 +424,11 @@ def test_optimizer_profile_L10590():
     assert times == sorted(times, reverse=True)
     indices = [int(line.split(", ")[2].split(")")[0]) for line in children]
     assert sorted(indices) == list(range(len(indices)))
+    # numbered in the order in which they run (L10598, L10723, L10779)
+    rows = {line.split("'")[1]: (line.split("'")[3], index) for line, index in zip(children, indices, strict=True)}
+    canonicalize, blas, specialize = (rows[name] for name in ("canonicalize", "BlasOpt", "specialize"))
+    assert (canonicalize[0], blas[0], specialize[0]) == ("EquilibriumOptimizer", "SeqOptimizer", "EquilibriumOptimizer")
+    assert canonicalize[1] < blas[1] < specialize[1]
     # each prints its own, one step to the right of its parent
     has(r"    EquilibriumOptimizer canonicalize")
     has(rf"      time {seconds} for \d+ passes", least=3)

@@ -42,6 +42,16 @@ class Hypot(BinaryScalarOp):
         return f"{outputs[0]} = hypot({inputs[0]}, {inputs[1]});"
 
 
+def test_symbolic_scalars_L18788():
+    """The module that tensors apply element by element: types of single numbers, and the ops on them."""
+    x, y = scalar.float64("x"), scalar.int8("y")
+    z = scalar.mul(x, y) + scalar.exp(x)
+    assert (z.type, z.owner.op, x.type.ndim) == (scalar.float64, scalar.add, 0)
+    tensor = Elemwise(scalar.add)(T.dvector("a"), T.dvector("b"))
+    assert tensor.owner.op.scalar_op is scalar.add
+    assert tcore.function([x, y], z, mode="FAST_COMPILE")(0.5, 3) == 1.5 + np.exp(0.5)
+
+
 cube = Cube(scalar.upgrade_to_float, name="cube")
 hypot = Hypot(scalar.upcast_out, name="hypot")
 

@@ -46,7 +46,7 @@ def test_L24319_stride():
 
 
 @pytest.mark.parametrize("mode", ["max", "sum", "average_inc_pad", "average_exc_pad"])
-def test_L24321_padding_in_each_mode(mode):
+def test_L24321_L24322_padding_in_each_mode(mode):
     """Maximum and sum never see the padding, whose zeros are above all elements here; one average counts it, one does not."""
     value = -1.0 - np.abs(IMAGE)
     got = pool_2d(T.constant(value), (3, 3), ignore_border=True, stride=(2, 2), pad=(1, 1), mode=mode).eval()
@@ -85,7 +85,7 @@ def test_L24355_downsample():
 
 @pytest.mark.parametrize("mode", ["valid", "full"])
 @pytest.mark.parametrize(("images", "filters"), [((), ()), ((2,), ()), ((), (3,)), ((2,), (3,))])
-def test_L24279_L24294_plain_convolution(images, filters, mode):
+def test_L24279_L24288_L24294_plain_convolution(images, filters, mode):
     """One or several images and filters: every image with every filter, leading axes only where the input had one."""
     x, w = np.random.default_rng(5).normal(size=(*images, 6, 5)), np.random.default_rng(6).normal(size=(*filters, 3, 2))
     got = conv2d(T.constant(x), T.constant(w), border_mode=mode).eval()
@@ -95,7 +95,7 @@ def test_L24279_L24294_plain_convolution(images, filters, mode):
         np.testing.assert_allclose(got[index], convolve2d(x[index[: len(images)]], w[index[len(images) :]], mode), atol=1e-12)
 
 
-def test_L24277_arguments_of_convolution():
+def test_L24277_L24289_L24290_L24292_arguments_of_convolution():
     """Names and defaults; other keywords are those of the old convolution op."""
     parameters = list(inspect.signature(conv2d).parameters.values())
     assert [each.name for each in parameters] == ["input", "filters", "image_shape", "filter_shape", "border_mode", "subsample", "kargs"]
@@ -105,3 +105,35 @@ def test_L24277_arguments_of_convolution():
     hinted = conv2d(T.constant(IMAGE), T.constant(IMAGE[:2, :2]), (5, 5), (2, 2), subsample=(2, 1), unroll_batch=0, unroll_kern=0, unroll_patch=True, openmp=None)
     np.testing.assert_array_equal(hinted.eval(), plain)
     np.testing.assert_allclose(plain, convolve2d(IMAGE, IMAGE[:2, :2], "valid")[::2])
+    stack = conv2d(T.constant(IMAGE[None]), T.constant(IMAGE[None, :2, :2]), image_shape=(1, 5, 5), filter_shape=(1, 2, 2), subsample=(2, 1)).eval()
+    np.testing.assert_array_equal(stack[0, 0], plain)
+
+
+def test_L24298_no_fft():
+    """The book names a function without code or meaning; there is none."""
+    with pytest.raises(AttributeError):
+        _ = importlib.import_module("tcore.tensor.signal.conv").fft
+
+
+def test_L24317_window():
+    """A pair, or a symbolic vector of two; (2, 2) halves both axes."""
+    image = np.random.default_rng(7).normal(size=(4, 6))
+    wanted = image.reshape(2, 2, 3, 2).max((1, 3))
+    x, ws = T.dmatrix(), T.lvector()
+    np.testing.assert_array_equal(pool_2d(T.constant(image), ws=(2, 2), ignore_border=True).eval(), wanted)
+    symbolic = pool_2d(x, ws=ws, ignore_border=True)
+    np.testing.assert_array_equal(symbolic.eval({x: image, ws: [2, 2]}), wanted)
+    assert symbolic.eval({x: image, ws: [4, 2]}).shape == (1, 3)  # the first is vertical
+
+
+@pytest.mark.parametrize("pool", [pool_2d, pool_3d])
+def test_L24323_old_names(pool):
+    """ds, st and padding warn, mean ws, stride and pad, and are refused beside them."""
+    n = 2 if pool is pool_2d else 3
+    x = T.constant(np.random.default_rng(8).normal(size=(7,) * n))
+    new = pool(x, ws=(3,) * n, stride=(2,) * n, pad=(1,) * n, ignore_border=True).eval()
+    with pytest.warns(DeprecationWarning, match=r"ds|st|padding"):
+        old = pool(x, ds=(3,) * n, st=(2,) * n, padding=(1,) * n, ignore_border=True)
+    np.testing.assert_array_equal(old.eval(), new)
+    with pytest.raises(ValueError):
+        pool(x, ws=(3,) * n, ds=(3,) * n, ignore_border=True)

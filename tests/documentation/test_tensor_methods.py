@@ -263,6 +263,35 @@ def test_compress_method_L20675(axis):
     np.testing.assert_array_equal(computed(lambda c, a: c.compress(a, axis=axis), chosen, M), M.compress(chosen, axis))
 
 
+def test_squeeze_L20844():
+    """Axes that are known to have length 1 go, no others; a tensor without any is itself."""
+    x = TensorType("float64", (True, False, True))()
+    assert x.squeeze().broadcastable == (False,)
+    y = T.dmatrix()
+    assert function([y], y.squeeze(), mode="FAST_COMPILE")(np.ones((1, 3))).shape == (1, 3)
+
+
+def test_constants_tell_their_value_L20637():
+    """Those that are known."""
+    assert (T.constant(2.0) * T.constant(3.0)).get_scalar_constant_value() == 6
+    with pytest.raises(T.NotScalarConstantError):
+        T.dscalar().get_scalar_constant_value()
+
+
+def test_transfer_L20864():
+    """To the host, where a tensor is already."""
+    x = T.dvector()
+    assert x.transfer("cpu").type == x.type
+    with pytest.raises(ValueError):
+        x.transfer("nowhere")
+
+
+def test_eval_L21141():
+    """With values for inputs, and without any."""
+    x = T.dvector()
+    assert (x * 2).eval({x: [1.0, 2.0]}).tolist() == [2, 4]
+    assert (T.constant(2.0) + 1).eval() == 3
+
 
 # ------------------------------------------------------------------------------------------------------------ Elemwise
 

@@ -63,7 +63,7 @@ class Shapes(utt.InferShapeTester):
         self._compile_and_check([x], [type(self).op(x)], [self.value], DoubleOp, warn=self.warn)
 
 
-def test_infer_shape_L6803_L6763():
+def test_infer_shape_L6803_L6763_L8765():
     """Passes where the op goes and the shape is right."""
     assert outcome(Shapes("test")) == ""
 
@@ -161,15 +161,20 @@ def test_set_up_seeds_L6910():
     assert draws[0] == draws[1] == draws[2]
 
 
-def test_assert_allclose_L6779():
+def test_assert_allclose_L6779_L6783():
     """Within tolerance passes; the error shows where and how much; ``cmp_sloppy`` loosens."""
     utt.assert_allclose(np.ones(3), np.ones(3) + 1e-9)
     utt.assert_allclose([np.nan, 1.0], [np.nan, 1.0])
     off = np.array([[1.0, 2.0], [3.0, 4.0]]) * (1 + 5e-5)
     with pytest.raises(utt.WrongValue, match=r"4 of 4 elements are off; worst at \(1, 1\): expected 4\.0, got 4\.0002"):
         utt.assert_allclose([[1.0, 2.0], [3.0, 4.0]], off)
+    assert config.tensor.cmp_sloppy == 0
     with config.change_flags(**{"tensor.cmp_sloppy": 1}):
         utt.assert_allclose([[1.0, 2.0], [3.0, 4.0]], off)
+        with pytest.raises(utt.WrongValue):
+            utt.assert_allclose(np.ones(2), np.ones(2) * (1 + 5e-4))
+    with config.change_flags(**{"tensor.cmp_sloppy": 2}):
+        utt.assert_allclose(np.ones(2), np.ones(2) * (1 + 5e-4))
     with pytest.raises(AssertionError, match=r"shape \(2,\).*\n.*shape \(3,\)"):
         utt.assert_allclose(np.ones(2), np.ones(3))
     with pytest.raises(AssertionError, match=r"expected: shape \(0,\), dtype float64, strides .*\n.*shape \(1,\)"):
@@ -254,8 +259,10 @@ def expression(x, y, z):
 POINTS = [np.asarray([[1], [1.1], [1.2]]), np.asarray([0.1, 0.2]), np.asarray(2.0)]
 
 
-def test_verify_grad_of_an_expression_L11351_L11341_L11349():
-    """A function of variables that broadcast against each other, and of a number; it may fix some of its inputs."""
+def test_verify_grad_of_an_expression_L11351_L11341_L11342_L11349():
+    """A function of variables that broadcast against each other, and of a number; it may fix some of its inputs. ``pt`` is a list of arrays."""
+    with pytest.raises(TypeError):
+        T.verify_grad(T.tanh, POINTS[1], rng=np.random.RandomState(42))
     T.verify_grad(expression, POINTS, rng=np.random.RandomState(42))
     T.verify_grad(lambda x: expression(x, POINTS[1], 2), POINTS[:1], rng=np.random.RandomState(42))
 

@@ -17,6 +17,7 @@ from tcore.compile.io import In
 from tcore.compile.mode import Mode
 from tcore.graph import Apply, Op
 from tcore.link import ExportError
+from tcore.tensor import linalg
 from tcore.tensor.sharedvar import tensor_constructor
 from tcore_cpu.compiler import find_compiler
 from tcore_cpu.linker import CvmLinker
@@ -353,6 +354,27 @@ except product.ExportedError as error:
     (line,) = _python(exported["product"][0].parent, body)
     assert "install scipy" in line
     assert 'blas="-lopenblas"' in line
+
+
+def test_linear_algebra(tmp_path) -> None:
+    """The library asks for routines of LAPACK, which the loader finds in SciPy; a matrix without a result is an error of its own."""
+    x, b = tt.dmatrix("x"), tt.dvector("b")
+    files = compile_([x, b], [linalg.solve(linalg.psd(x), b), linalg.expm(x), linalg.svd(x)[1]]).export(tmp_path / "algebra")
+    header = files[1].read_text(encoding="utf-8")
+    assert "dgemm, dgesdd, dgetrf, dgetrs, dpotrf, dtrsm, dtrtrs of BLAS and LAPACK" in header
+    body = """
+import algebra
+model = algebra.Model()
+print([part.round(6).tolist() for part in model(np.diag([1.0, 4.0]), np.array([1.0, 8.0]))])
+try:
+    model(np.diag([1.0, -4.0]), np.ones(2))
+except ValueError as error:
+    print(error)
+"""
+    first, second = _python(tmp_path, body)
+    assert first == str([[1.0, 2.0], [[round(np.e, 6), 0.0], [0.0, round(np.e**4, 6)]], [4.0, 1.0]])
+    assert "Cholesky" in second
+    assert "singular, not positive definite or not finite" in second
 
 
 def training():

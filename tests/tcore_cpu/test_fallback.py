@@ -15,6 +15,7 @@ import pytest
 import tcore
 import tcore.tensor as T
 from tcore.graph import Apply, Op
+from tcore.tensor.shared_randomstreams import RandomStreams
 from tcore.testing.conformance import check_backend
 from tcore_cpu import fallback
 from tcore_cpu import runtime as runtime_module
@@ -38,6 +39,7 @@ def cffi(module, monkeypatch):
     """Functions that a test compiles run on it."""
     monkeypatch.setattr(runtime_module, "_loaded", module)
     monkeypatch.setattr(runtime_module, "_blas_done", False)
+    monkeypatch.setattr(runtime_module, "_lapack", None)
     with tcore.config.change_flags(backend="cpu"):
         yield
     assert runtime_module.runtime_kind() == "cffi"
@@ -111,6 +113,16 @@ def test_updates_in_place() -> None:
     assert [(report.name, report.count) for report in f.explain().copies] == [("w", 1)]
 
 
+def test_objects_are_overwritten() -> None:
+    """The state of random numbers is no array: it is changed where it is, and nothing counts as copied."""
+    drawn = RandomStreams(seed=234).uniform((2, 2))
+    state = drawn.rng.get_value()
+    f = tcore.function([], drawn)
+    for _ in range(2):
+        np.testing.assert_array_equal(f(), state.uniform(size=(2, 2)))
+    assert f.explain().copied_arguments == 0
+
+
 def test_updates_in_place_keep_nothing() -> None:
     """The thousandth value is a view of the first one, not of all between them."""
     x, total = T.dvector("x"), tcore.shared(np.zeros(3))
@@ -124,3 +136,15 @@ def test_updates_in_place_keep_nothing() -> None:
     gc.collect()
     assert sys.getallocatedblocks() - objects < 100
     np.testing.assert_array_equal(total.get_value(), [1001] * 3)
+
+
+def test_linear_algebra() -> None:
+    """LAPACK is called from this form as well."""
+    x, b = T.dmatrix("x"), T.dvector("b")
+    f = tcore.function([x, b], [T.slinalg.solve(x, b), T.slinalg.cholesky(x)])
+    assert [report.runs_on for report in f.explain().nodes].count("LAPACK") == 2
+    solution, factor = f(np.diag([4.0, 9.0]), np.array([8.0, 9.0]))
+    np.testing.assert_allclose(solution, [2, 1])
+    np.testing.assert_allclose(factor, np.diag([2, 3]))
+    with pytest.raises(np.linalg.LinAlgError, match="not positive definite"):
+        f(-np.eye(2), np.ones(2))

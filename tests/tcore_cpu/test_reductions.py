@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 import numpy as np
 import pytest
 
@@ -196,3 +198,24 @@ def test_row_programs_of_all_lengths(native, length, rng, threads):
     for one, two in zip(known[:2], known[2:], strict=True):
         for a, b in zip(one, two, strict=True):
             np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("shape", [(300, 700), (5, 1), (70, 3), (0, 4), (9, 40, 50)])
+def test_several_passes_over_outer_axes(native, threads, dtype, shape):
+    """What needs a mean or a maximum of the outer axis first, in lanes; and the same where memory is in another order, row after row."""
+    value = np.random.default_rng(0).normal(size=shape).astype(dtype)
+    x = tt.TensorType(dtype, (False,) * len(shape))("x")
+    centred = x - x.mean(axis=0)
+    outputs = [x.var(axis=0), centred / tt.sqrt((centred**2).mean(axis=0) + 1e-3), tt.exp(x) / tt.exp(x).sum(axis=0), tt.log(tt.exp(x).sum(axis=0))]
+    f = native([x], outputs)
+    wide = value.astype("float64")
+    with pytest.warns(RuntimeWarning) if not len(value) else nullcontext():  # the mean of nothing
+        off = wide - wide.mean(axis=0)
+        exponentials = np.exp(wide)
+        expected = [off.var(axis=0), off / np.sqrt((off**2).mean(axis=0) + 1e-3), exponentials / exponentials.sum(axis=0), np.log(exponentials.sum(axis=0))]
+    for count in (1, 3):
+        threads(count)
+        for given in (value, np.asfortranarray(value), np.repeat(value, 2, axis=1)[:, ::2]):
+            for result, wanted in zip(f(given), expected, strict=True):
+                np.testing.assert_allclose(result, wanted, rtol=1e-11 if dtype == "float64" else 1e-4, atol=1e-14 if dtype == "float64" else 1e-5)

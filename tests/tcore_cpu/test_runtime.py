@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import tcore.tensor as tt
-from tcore_cpu import runtime_abi, runtime_build
+from tcore_cpu import blas, lapack, runtime_abi, runtime_build
 from tcore_cpu.compiler import find_compiler
 from tcore_cpu.runtime import runtime, runtime_kind
 
@@ -25,6 +25,8 @@ HEADER = (runtime_build.FOLDER / "runtime_core.h").read_text(encoding="utf-8")
         ("RefKind", {f"TC_REF_{m.name}": m.value for m in runtime_abi.RefKind}),
         ("ReduceOp", {f"TC_{m.name}": m.value for m in runtime_abi.ReduceOp}),
         ("Routine", {f"TC_R_{m.name}": m.value for m in runtime_abi.Routine}),
+        ("LinearAlgebra", {f"TC_{m.name}": m.value for m in runtime_abi.LinearAlgebra}),
+        ("Routines", {f"TC_{kind.upper()}": k for k, kind in enumerate(lapack.KINDS)} | {f"TC_{name.upper()}": k for k, name in enumerate(blas.ROUTINES)} | {"TC_LAPACK": runtime_abi.LAPACK}),
         ("Failure", {f"TC_ERROR_{m.name}": m.value for m in runtime_abi.Failure}),
     ],
 )

@@ -81,6 +81,19 @@ def test_damaged_entries_are_made_again(folder, damage) -> None:
     assert store.find(Unit(SOURCE, 1).key) is not None
 
 
+def test_entries_of_another_version(folder, monkeypatch) -> None:
+    """Two versions of tcore whose kernels call different runtimes share a store, and neither sees what the other wrote."""
+    (ours,) = load_units([Unit(SOURCE, 1)])
+    with monkeypatch.context() as patch:
+        patch.setattr(compiler_module, "RUNTIME_ABI", -1)
+        (theirs,) = load_units([Unit(SOURCE, 1)])
+        assert theirs.compiled
+        assert theirs.path != ours.path
+    (again,) = load_units([Unit(SOURCE, 1)])
+    assert not again.compiled
+    assert again.path == ours.path
+
+
 def test_entries_for_other_cpus_are_left_alone(folder) -> None:
     """An entry that needs a feature which this CPU lacks is not loaded; one that needs less is."""
     (library,) = load_units([Unit(SOURCE, 1)])

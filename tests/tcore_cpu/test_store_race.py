@@ -98,15 +98,15 @@ def test_leftovers_go_with_the_next_compilation(tmp_path) -> None:
     for name in (".work-old", ".work-young"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "0.c").write_text("int x;", encoding="utf-8")
-    for name in (".tmp-old", ".tmp-young", "orphan.so", "kept.so", "kept.json"):
+    for name in (".tmp-old", ".tmp-young", "orphan.so", "kept-1.so", "kept-1.json", "kept.cpp", "gone.cpp"):
         (tmp_path / name).write_text("{}", encoding="utf-8")
-    for name in (".work-old", ".tmp-old", "orphan.so", "kept.so", "kept.json"):
+    for name in (".work-old", ".tmp-old", "orphan.so", "kept-1.so", "kept-1.json", "kept.cpp", "gone.cpp"):
         os.utime(tmp_path / name, (old, old))
     store = Store(tmp_path)
     with store.workplace():
         names = {path.name for path in tmp_path.iterdir()}
-    assert names >= {".work-young", ".tmp-young", "kept.so", "kept.json"}
-    assert not names & {".work-old", ".tmp-old", "orphan.so"}
+    assert names >= {".work-young", ".tmp-young", "kept-1.so", "kept-1.json", "kept.cpp"}
+    assert not names & {".work-old", ".tmp-old", "orphan.so", "gone.cpp"}
 
 
 def test_record_of_another_library(tmp_path) -> None:

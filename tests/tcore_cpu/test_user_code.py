@@ -155,7 +155,10 @@ class Counting(Op):
 
 @pytest.mark.parametrize("linker", [CvmLinker, CPyLinker, CLinker])
 def test_vector_times_scalar_L7268(linker) -> None:
-    """The documentation's op gives x times y, contiguous or strided: what it reads has strides in bytes (L7103)."""
+    """The documentation's op gives x times y, contiguous or strided: what it reads has strides in bytes (L7103).
+
+    Of the listing, ``if (!(%(z)s)`` is closed (L7304, L7444), and the type number is that of x, as the output's type is (L7264, L7299).
+    """
     x, y = tt.dvector("x"), tt.dscalar("y")
     f = function([x, y], VectorTimesScalar()(x, y), mode=Mode(linker=linker(), optimizer=None))
     np.testing.assert_array_equal(f([1, 2, 3], 2), [2, 4, 6])
@@ -347,7 +350,7 @@ class Fibby(Op):
 
 
 def test_fibby_L7697() -> None:
-    """Python and C agree, contiguous or strided; dtype_name names the elements (L7728), and the old output goes first (L7755)."""
+    """Python and C agree, contiguous or strided; dtype_name names the elements (L7728), and the old output goes first (L7755); also where memory has gaps (L7691)."""
     x = tt.dvector("x")
     values = np.arange(1.0, 6.0)
     for linker in (CvmLinker(), PerformLinker()):
@@ -634,6 +637,6 @@ def test_code_gen_shows_the_block() -> None:
     text = gof.CLinker().accept(gof.FunctionGraph([x, y], [x * y + x])).code_gen()
     assert "V5 = V1 * V3;" in text
     assert "V7 = V5 + V1;" in text
-    text = gof.CLinker().accept(gof.FunctionGraph([v], [tt.dot(tt.exp(v), v)])).code_gen()
+    text = gof.CLinker().accept(gof.FunctionGraph([v], [tt.cumsum(tt.exp(v))])).code_gen()
     assert "= exp(" in text
     assert text.count("PyObject_Vectorcall(") == 1

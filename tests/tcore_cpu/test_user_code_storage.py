@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import errno
 import os
+import sysconfig
 import tempfile
 from contextlib import nullcontext
 
+import numpy as np
 import pytest
 
 import tcore
@@ -14,6 +16,7 @@ from tcore import scalar
 from tcore.configuration import config
 from tcore.graph import Apply, Op
 from tcore_cpu import store as store_module
+from tcore_cpu import user_modules
 from tcore_cpu.compiler import CompileError
 from tcore_cpu.store import StoreWarning
 from tcore_cpu.user_modules import objection
@@ -71,3 +74,28 @@ def test_no_room_anywhere(folder, tmp_path, version, says):
     compiler = failing_compiler(tmp_path, tempfile.gettempdir(), f"echo fatal: {os.strerror(errno.ENOSPC)}")
     with config.change_flags(cxx=compiler), pytest.warns(StoreWarning) if version else nullcontext(), pytest.raises(CompileError, match=says):
         tcore.function([x], Plus(3, version)(x), mode=tcore.Mode(linker="c|py", optimizer=None))
+
+
+@pytest.mark.parametrize("other", ["Python", "NumPy"])
+def test_module_for_another_host(folder, monkeypatch, other):
+    """What was compiled with the headers of another Python or NumPy is not loaded, neither by its text nor by the key in a pickle."""
+    number = 4 + (other == "NumPy")
+    x = scalar.float64("x")
+
+    def compiled():
+        f = tcore.function([x], Plus(number)(x), mode=tcore.Mode(linker="c|py", optimizer=None))
+        assert f(1.0) == 1 + number
+        return len(list(folder.glob("node_*.so")))
+
+    assert compiled() == 1
+    (path,) = folder.glob("node_*.so")
+    key = path.name.partition(".")[0]
+    assert user_modules.stored_module(key) is not None
+    with monkeypatch.context() as patch:
+        if other == "NumPy":
+            patch.setattr(np, "__version__", "1.26.4")
+        else:
+            patch.setattr(sysconfig, "get_config_var", lambda name: "cpython-399")
+        assert user_modules.stored_module(key) is None
+        assert compiled() == 2
+    assert compiled() == 2

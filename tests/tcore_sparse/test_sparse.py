@@ -148,6 +148,27 @@ def test_parts_read_in_the_other_format():
     assert function([x], CSC(*csm_properties(x)))(value).format == "csc"
 
 
+@pytest.mark.parametrize("format", FORMATS)
+def test_parts_that_lead_out_of_the_matrix(format):
+    """Places are looked at before anything follows them: the shape is (2, 3), or its mirror image."""
+    indices, indptr = tt.lvector("indices"), tt.lvector("indptr")
+    f = function([indices, indptr], CSM(format)(np.array([1.0, 2.0]), indices, indptr, (2, 3) if format == "csr" else (3, 2)))
+    inner, outer = ("column", "row") if format == "csr" else ("row", "column")
+    assert f([2, 0], [0, 1, 2]).toarray().sum() == 3
+    for places, starts, message in (
+        ([3, 0], [0, 1, 2], rf"has no {inner} 3: {inner} indices go from 0 to 2"),
+        ([0, -1], [0, 1, 2], rf"has no {inner} -1"),
+        ([0, 1], [0, 1], rf"indptr of a {format} matrix with 2 {outer}s and 2 entries has 3 numbers from 0 to 2"),
+        ([0, 1], [0, 1, 3], "numbers from 0 to 2"),
+        ([0, 1], [1, 1, 2], "numbers from 0 to 2"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            f(places, starts)
+    g = function([indices, indptr], CSM(format)(np.array([1.0, 2.0]), indices, indptr, (3, 3)))
+    with pytest.raises(ValueError, match=rf"does not fall: {outer} 1 would go from entry 2 to 1"):
+        g([0, 1], [0, 2, 1, 2])
+
+
 def test_kmap():
     """Only the chosen entries are used; the others have gradient 0."""
     data = tt.dvector("data")

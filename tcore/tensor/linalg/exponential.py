@@ -1,4 +1,4 @@
-"""The exponential of a square matrix."""
+"""The exponential of square matrices."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import numpy as np
 from tcore.graph import Apply, FieldlessOp, Variable
 from tcore.scalar.dtypes import upcast
 from tcore.tensor.join import join
-from tcore.tensor.linalg.matrices import adjoint, as_matrix, check_square
+from tcore.tensor.linalg.matrices import adjoint, as_matrices, check_square, on_each, same_stack
+from tcore.tensor.math import cast
 from tcore.tensor.type import TensorType
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ class Expm(FieldlessOp):
     """The matrix exponential of a square matrix."""
 
     def make_node(self, A: Any) -> Apply:
-        A = as_matrix("expm", A)
+        A = as_matrices("expm", A)
         return Apply(self, [A], [A.type()])
 
     def perform(self, node: Apply, inputs: Sequence[Any], output_storage: Sequence[list[Any]], params: Any = None) -> None:
@@ -53,8 +54,9 @@ class ExpmGrad(FieldlessOp):
     """
 
     def make_node(self, A: Any, gw: Any) -> Apply:
-        A, gw = as_matrix("ExpmGrad", A), as_matrix("ExpmGrad", gw)
-        return Apply(self, [A, gw], [TensorType(upcast(A.type.dtype, gw.type.dtype), A.type.broadcastable)()])
+        A, gw = same_stack(as_matrices("ExpmGrad", A), as_matrices("ExpmGrad", gw))
+        dtype = upcast(A.type.dtype, gw.type.dtype)
+        return Apply(self, [cast(A, dtype), cast(gw, dtype)], [TensorType(dtype, A.type.broadcastable)()])
 
     def perform(self, node: Apply, inputs: Sequence[Any], output_storage: Sequence[list[Any]], params: Any = None) -> None:
         from scipy.linalg import expm_frechet
@@ -63,8 +65,11 @@ class ExpmGrad(FieldlessOp):
         check_square("ExpmGrad", a)
         if g.shape != a.shape:
             raise ValueError(f"ExpmGrad: the matrix has shape {a.shape}, the gradient of its exponential {g.shape}")
-        derivative = expm_frechet(a.conj().T, g, compute_expm=False) if a.size else a
-        output_storage[0][0] = np.asarray(derivative, node.outputs[0].type.dtype)
+
+        def derivative(a: np.ndarray, g: np.ndarray) -> np.ndarray:
+            return np.asarray(expm_frechet(a.conj().T, g, compute_expm=False))
+
+        output_storage[0][0] = on_each(derivative, a.dtype, a, g) if a.size else np.zeros(a.shape, a.dtype)
 
     def infer_shape(self, node: Apply, shapes: Sequence[Any]) -> list[tuple[Any, ...]]:
         return [shapes[0]]
@@ -74,8 +79,8 @@ class ExpmGrad(FieldlessOp):
         (a, g), (h,) = inputs, output_grads
         block = _with_corner(adjoint(a), g)
         gradient: Any = ExpmGrad()(block, _with_corner(a.zeros_like(), h))  # type: ignore[attr-defined]
-        n = a.shape[0]  # type: ignore[attr-defined]
-        return [adjoint(gradient[:n, :n] + gradient[n:, n:]), gradient[:n, n:]]
+        n = a.shape[-1]  # type: ignore[attr-defined]
+        return [adjoint(gradient[..., :n, :n] + gradient[..., n:, n:]), gradient[..., :n, n:]]
 
     def R_op(self, inputs: Sequence[Variable], eval_points: Sequence[Variable | None]) -> list[Variable | None]:
         """Blocks again: the derivative of a corner in the direction of the whole."""
@@ -84,15 +89,15 @@ class ExpmGrad(FieldlessOp):
             return [None if dg is None else self(a, dg)]  # type: ignore[list-item]
         turned = adjoint(da)
         direction = _block(turned, g.zeros_like() if dg is None else dg, turned)  # type: ignore[attr-defined]
-        n = a.shape[0]  # type: ignore[attr-defined]
-        return [ExpmGrad()(adjoint(_with_corner(adjoint(a), g)), direction)[:n, n:]]  # type: ignore[index]
+        n = a.shape[-1]  # type: ignore[attr-defined]
+        return [ExpmGrad()(adjoint(_with_corner(adjoint(a), g)), direction)[..., :n, n:]]  # type: ignore[index]
 
     def __str__(self) -> str:
         return "ExpmGrad"
 
 
 def _block(diagonal: Any, corner: Any, last: Any) -> Any:
-    return join(0, join(1, diagonal, corner), join(1, diagonal.zeros_like(), last))
+    return join(-2, join(-1, diagonal, corner), join(-1, diagonal.zeros_like(), last))
 
 
 def _with_corner(diagonal: Any, corner: Any) -> Any:

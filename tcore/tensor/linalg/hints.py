@@ -17,10 +17,9 @@ from tcore.graph.features import AlreadyThere, Feature
 from tcore.optimizer.base import Optimizer
 from tcore.tensor.conversion import as_tensor_variable
 from tcore.tensor.dimshuffle import DimShuffle
-from tcore.tensor.dot import dot
 from tcore.tensor.elemwise import Elemwise
 from tcore.tensor.linalg.inverse import MatrixInverse
-from tcore.tensor.linalg.matrices import as_matrix
+from tcore.tensor.linalg.matrices import as_matrices, product
 from tcore.tensor.reductions import max as largest
 from tcore.tensor.reductions import sum as total
 
@@ -29,11 +28,14 @@ if TYPE_CHECKING:
 
     from tcore.graph.fgraph import FunctionGraph
 
-__all__ = ["Hint", "HintsFeature", "HintsOptimizer", "hints_of", "psd", "spectral_radius_bound"]
+__all__ = ["Hint", "HintsFeature", "HintsOptimizer", "hints_of", "is_transpose", "psd", "spectral_radius_bound"]
 
 
 class Hint(Op):
-    """Its input, of which the keyword arguments are known: ``Hint(psd=True, symmetric=True)(A)``."""
+    """Its input, of which the keyword arguments are known: ``Hint(psd=True, symmetric=True)(A)``.
+
+    Equations with a matrix are solved in the cheaper ways that ``psd``, ``lower_triangular``, ``upper_triangular``, ``diagonal`` and ``symmetric`` allow.
+    """
 
     view_map: ClassVar[dict[int, list[int]]] = {0: [0]}
 
@@ -67,7 +69,7 @@ class Hint(Op):
 
 
 class HintsFeature(Feature):
-    """What is known of the variables of a graph, from its :class:`Hint` nodes and from what follows of them.
+    """What is known of the variables of a graph, from its :class:`Hint` nodes, from ``variable.tag.hints``, and from what follows of them.
 
     Attributes
     ----------
@@ -81,6 +83,8 @@ class HintsFeature(Feature):
         if hasattr(fgraph, "hints_feature"):
             raise AlreadyThere("the graph has a HintsFeature")
         fgraph.hints_feature = self  # type: ignore[attr-defined]
+        for variable in fgraph.inputs:
+            self.add(variable, _tagged(variable))
         for node in fgraph.toposort():
             self.on_import(fgraph, node, "on_attach")
 
@@ -89,9 +93,13 @@ class HintsFeature(Feature):
         self.hints.clear()
 
     def on_import(self, fgraph: FunctionGraph, node: Apply, reason: Any) -> None:
+        for variable in node.outputs:
+            self.add(variable, _tagged(variable))
         if isinstance(node.op, Hint):
             self.add(node.inputs[0], dict(node.op.hints))
             self.add(node.outputs[0], self.hints.get(node.inputs[0], {}))
+        elif is_transpose(node):
+            self.add(node.outputs[0], _of_transpose(self.hints.get(node.inputs[0], {})))
         elif _keeps_definiteness(node) and all(self.hints.get(x, {}).get("psd") for x in node.inputs):
             self.add(node.outputs[0], {"psd": True, "symmetric": True})
 
@@ -107,10 +115,30 @@ class HintsFeature(Feature):
             self.hints.setdefault(variable, {}).update(facts)
 
 
+def _tagged(variable: Variable) -> dict[str, Any]:
+    """What a user noted in the tag of a variable."""
+    return getattr(variable.tag, "hints", None) or {}
+
+
+def is_transpose(node: Apply) -> bool:
+    """Whether a node exchanges the last two axes, the matrices of a stack."""
+    if not isinstance(node.op, DimShuffle):
+        return False
+    ndim = len(node.op.new_order)
+    return ndim > 1 and ndim == node.inputs[0].type.ndim and node.op.new_order == (*range(ndim - 2), ndim - 1, ndim - 2)  # type: ignore[attr-defined]
+
+
+_TURNED = {"lower_triangular": "upper_triangular", "upper_triangular": "lower_triangular"}
+_KEPT = ("psd", "symmetric", "diagonal", "banded")
+
+
+def _of_transpose(facts: dict[str, Any]) -> dict[str, Any]:
+    """What is known of the transpose of a matrix."""
+    return {_TURNED.get(name, name): value for name, value in facts.items() if name in _TURNED or name in _KEPT}
+
+
 def _keeps_definiteness(node: Apply) -> bool:
     """Whether a node gives a positive semi-definite matrix, if its inputs are such."""
-    if isinstance(node.op, DimShuffle):
-        return node.op.new_order == (1, 0)  # type: ignore[no-any-return]
     return isinstance(node.op, MatrixInverse) or (isinstance(node.op, Elemwise) and isinstance(node.op.scalar_op, scalar.Add))
 
 
@@ -135,7 +163,7 @@ class HintsOptimizer(Optimizer):
 
 def psd(v: Any) -> Variable:
     """The matrix ``v``, which is positive semi-definite: symmetric, and ``x · v · x`` is not negative for any vector ``x``."""
-    return Hint(psd=True, symmetric=True)(as_matrix("psd", v))  # type: ignore[return-value]
+    return Hint(psd=True, symmetric=True)(as_matrices("psd", v))  # type: ignore[return-value]
 
 
 def spectral_radius_bound(X: Any, log2_exponent: int) -> Variable:
@@ -146,21 +174,21 @@ def spectral_radius_bound(X: Any, log2_exponent: int) -> Variable:
 
     Parameters
     ----------
-    X : square symmetric matrix
+    X : square symmetric matrix, or a stack of them
     log2_exponent : int
         How often X is squared, positive: more are slower and tighter; up to 5 are usually enough.
 
     Returns
     -------
-    scalar of the dtype of ``X``
+    scalar of the dtype of ``X``, one for each matrix of a stack
     """
     if not isinstance(log2_exponent, (int, np.integer)) or isinstance(log2_exponent, (bool, np.bool_)):
         raise TypeError(f"spectral_radius_bound: log2_exponent is an int, got {log2_exponent!r}")
     if log2_exponent <= 0:
         raise ValueError(f"spectral_radius_bound: log2_exponent is positive, got {log2_exponent}")
-    power: Any = as_matrix("spectral_radius_bound", X)
+    power: Any = as_matrices("spectral_radius_bound", X)
     exponent = 0.5**log2_exponent
     for _ in range(log2_exponent):
-        power = dot(power, power)
-    bound: Any = largest(total(abs(power), axis=1))
+        power = product(power, power)
+    bound: Any = largest(total(abs(power), axis=-1), axis=-1)
     return bound ** as_tensor_variable(np.array(exponent, bound.type.dtype))  # type: ignore[no-any-return]

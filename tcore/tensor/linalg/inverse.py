@@ -11,10 +11,9 @@ from attrs.validators import ge
 
 from tcore.graph import Apply, FieldlessOp, Op, Variable
 from tcore.records import frozen
-from tcore.tensor._lengths import product
-from tcore.tensor.alloc import identity_like
-from tcore.tensor.dot import dot, matrix_dot
-from tcore.tensor.linalg.matrices import adjoint, as_array, as_matrix, check_square
+from tcore.tensor import _lengths
+from tcore.tensor.alloc import eye
+from tcore.tensor.linalg.matrices import adjoint, as_array, as_matrices, check_square, product
 from tcore.tensor.type import TensorType
 
 if TYPE_CHECKING:
@@ -24,7 +23,7 @@ __all__ = ["MatrixInverse", "MatrixPinv", "TensorInv", "matrix_inverse", "pinv",
 
 
 class MatrixInverse(FieldlessOp):
-    """The inverse of a square matrix.
+    """The inverse of a square matrix, or of each of a stack.
 
     Products with it are computed as solutions of linear equations where the optimizer sees them.
 
@@ -35,7 +34,7 @@ class MatrixInverse(FieldlessOp):
     """
 
     def make_node(self, x: Any) -> Apply:
-        x = as_matrix("matrix_inverse", x)
+        x = as_matrices("matrix_inverse", x)
         return Apply(self, [x], [x.type()])
 
     def perform(self, node: Apply, inputs: Sequence[Any], output_storage: Sequence[list[Any]], params: Any = None) -> None:
@@ -48,44 +47,44 @@ class MatrixInverse(FieldlessOp):
     def L_op(self, inputs: Sequence[Variable], outputs: Sequence[Variable], output_grads: Sequence[Variable]) -> list[Variable]:
         """``-(X⁻¹ · gᴴ · X⁻¹)ᴴ``, from the inverse that is there."""
         back = adjoint(outputs[0])
-        return [-matrix_dot(back, output_grads[0], back)]
+        return [-product(back, output_grads[0], back)]
 
     def R_op(self, inputs: Sequence[Variable], eval_points: Sequence[Variable | None]) -> list[Variable | None]:
         """``-X⁻¹ · V · X⁻¹``."""
         if eval_points[0] is None:
             return [None]
         inverse = self(inputs[0])
-        return [-matrix_dot(inverse, eval_points[0], inverse)]
+        return [-product(inverse, eval_points[0], inverse)]
 
     def __str__(self) -> str:
         return "MatrixInverse"
 
 
 class MatrixPinv(FieldlessOp):
-    """The Moore-Penrose pseudo-inverse of a matrix of any shape.
+    """The Moore-Penrose pseudo-inverse of a matrix of any shape, or of each of a stack.
 
     Its gradient holds where the rank does not change.
     """
 
     def make_node(self, x: Any) -> Apply:
-        x = as_matrix("pinv", x)
-        return Apply(self, [x], [TensorType(x.type.dtype, x.type.broadcastable[::-1])()])
+        x = as_matrices("pinv", x)
+        return Apply(self, [x], [TensorType(x.type.dtype, (*x.type.broadcastable[:-2], *x.type.broadcastable[:-3:-1]))()])
 
     def perform(self, node: Apply, inputs: Sequence[Any], output_storage: Sequence[list[Any]], params: Any = None) -> None:
         output_storage[0][0] = np.asarray(np.linalg.pinv(inputs[0]), inputs[0].dtype)
 
     def infer_shape(self, node: Apply, shapes: Sequence[Any]) -> list[tuple[Any, ...]]:
-        return [shapes[0][::-1]]
+        return [(*shapes[0][:-2], *shapes[0][:-3:-1])]
 
     def L_op(self, inputs: Sequence[Variable], outputs: Sequence[Variable], output_grads: Sequence[Variable]) -> list[Variable]:
         """``(-X⁺gᴴX⁺ + X⁺X⁺ᴴg(I - XX⁺) + (I - X⁺X)gX⁺ᴴX⁺)ᴴ``."""
         (x,), (inverse,), (g,) = inputs, outputs, output_grads
         back = adjoint(inverse)
-        outside, inside = dot(x, inverse), dot(inverse, x)
+        outside, inside = product(x, inverse), product(inverse, x)
         total = (
-            matrix_dot(inverse, back, g, identity_like(outside) - outside)
-            + matrix_dot(identity_like(inside) - inside, g, back, inverse)
-            - matrix_dot(inverse, adjoint(g), inverse)
+            product(inverse, back, g, _identity(outside) - outside)
+            + product(_identity(inside) - inside, g, back, inverse)
+            - product(inverse, adjoint(g), inverse)
         )
         return [adjoint(total)]
 
@@ -96,15 +95,19 @@ class MatrixPinv(FieldlessOp):
             return [None]
         inverse = self(x)
         back, turned = adjoint(inverse), adjoint(v)
-        outside, inside = dot(x, inverse), dot(inverse, x)
+        outside, inside = product(x, inverse), product(inverse, x)
         return [
-            matrix_dot(inverse, back, turned, identity_like(outside) - outside)
-            + matrix_dot(identity_like(inside) - inside, turned, back, inverse)
-            - matrix_dot(inverse, v, inverse)
+            product(inverse, back, turned, _identity(outside) - outside)
+            + product(_identity(inside) - inside, turned, back, inverse)
+            - product(inverse, v, inverse)
         ]
 
     def __str__(self) -> str:
         return "MatrixPinv"
+
+
+def _identity(x: Any) -> Any:
+    return eye(x.shape[-2], dtype=x.type.dtype)
 
 
 @frozen
@@ -135,7 +138,7 @@ class TensorInv(Op):
         """That of the inverse of the matrix that the axes before and after ``ind`` make."""
         (a,), (inverse,), (g,) = inputs, outputs, output_grads
         back = adjoint(self._as_matrix(inverse))
-        return [-matrix_dot(back, self._as_matrix(g), back).reshape(a.shape, ndim=a.type.ndim)]
+        return [-product(back, self._as_matrix(g), back).reshape(a.shape, ndim=a.type.ndim)]
 
     def R_op(self, inputs: Sequence[Variable], eval_points: Sequence[Variable | None]) -> list[Variable | None]:
         (a,), (v,) = inputs, eval_points
@@ -144,12 +147,20 @@ class TensorInv(Op):
         inverse = self(a)
         matrix = self._as_matrix(inverse)
         moved = v.reshape((matrix.shape[1], matrix.shape[0]))  # type: ignore[attr-defined]
-        return [-matrix_dot(matrix, moved, matrix).reshape(inverse.shape, ndim=inverse.type.ndim)]  # type: ignore[union-attr]
+        return [-product(matrix, moved, matrix).reshape(inverse.shape, ndim=inverse.type.ndim)]  # type: ignore[union-attr]
+
+    def of_matrices(self, a: Any) -> Any:
+        """The inverse by that of a matrix, as an expression."""
+        rows = _lengths.product([a.shape[axis] for axis in range(self.ind)])
+        columns = _lengths.product([a.shape[axis] for axis in range(self.ind, a.type.ndim)])
+        lengths = [a.shape[axis] for axis in (*range(self.ind, a.type.ndim), *range(self.ind))]
+        found: Any = matrix_inverse(a.reshape((rows, columns), ndim=2))
+        return found.reshape(lengths, ndim=a.type.ndim)
 
     def _as_matrix(self, inverse: Any) -> Any:
         front = inverse.type.ndim - self.ind
-        rows = product([inverse.shape[axis] for axis in range(front)])
-        columns = product([inverse.shape[axis] for axis in range(front, inverse.type.ndim)])
+        rows = _lengths.product([inverse.shape[axis] for axis in range(front)])
+        columns = _lengths.product([inverse.shape[axis] for axis in range(front, inverse.type.ndim)])
         return inverse.reshape((rows, columns), ndim=2)
 
     def __str__(self) -> str:

@@ -8,11 +8,11 @@ import numpy as np
 
 from tcore.graph import Variable
 from tcore.tensor import diagonals
-from tcore.tensor.alloc import identity_like
+from tcore.tensor.alloc import alloc, eye, identity_like
 from tcore.tensor.conversion import as_tensor_variable
-from tcore.tensor.dot import dot, outer
+from tcore.tensor.dot import outer
 from tcore.tensor.linalg.inverse import matrix_inverse
-from tcore.tensor.linalg.matrices import as_matrix
+from tcore.tensor.linalg.matrices import as_matrices, product
 
 __all__ = ["alloc_diag", "diag", "extract_diag", "kron", "matrix_power"]
 
@@ -26,7 +26,7 @@ def diag(x: Any) -> Variable:
 
 
 def matrix_power(M: Any, n: int) -> Variable:
-    """A square matrix to an integer power, by repeated squaring; a negative power is one of the inverse.
+    """A square matrix, or each of a stack, to an integer power, by repeated squaring; a negative power is one of the inverse.
 
     Raises
     ------
@@ -35,20 +35,26 @@ def matrix_power(M: Any, n: int) -> Variable:
     """
     if not isinstance(n, (int, np.integer)) or isinstance(n, (bool, np.bool_)):
         raise TypeError(f"matrix_power: the power is an int, got {n!r}")
-    M = as_matrix("matrix_power", M) if n < 0 else as_tensor_variable(M)
-    if M.type.ndim != 2:
-        raise TypeError(f"matrix_power takes a matrix, got {M} with {M.type.ndim} dimensions")
+    M = as_matrices("matrix_power", M) if n < 0 else as_tensor_variable(M)
+    if M.type.ndim < 2:
+        raise TypeError(f"matrix_power takes a matrix or a stack of matrices, got {M} with {M.type.ndim} dimensions")
     if n < 0:
         M, n = matrix_inverse(M), -n
     result: Any = None
     square: Any = M
     while n:
         if n & 1:
-            result = square if result is None else dot(result, square)
+            result = square if result is None else product(result, square)
         n >>= 1
         if n:
-            square = dot(square, square)
-    return identity_like(M) if result is None else result  # type: ignore[no-any-return]
+            square = product(square, square)
+    return _identities(M) if result is None else result  # type: ignore[no-any-return]
+
+
+def _identities(M: Any) -> Any:
+    if M.type.ndim == 2:
+        return identity_like(M)
+    return alloc(eye(M.shape[-1], dtype=M.type.dtype), *[M.shape[axis] for axis in range(M.type.ndim)])
 
 
 def kron(a: Any, b: Any) -> Variable:

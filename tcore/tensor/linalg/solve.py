@@ -7,16 +7,30 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from attrs import evolve, field
-from attrs.validators import in_
 
 from tcore.graph import Apply, Op, Variable
 from tcore.records import frozen
 from tcore.scalar.dtypes import upcast
-from tcore.tensor._lengths import product
+from tcore.tensor import _lengths
+from tcore.tensor.alloc import sum_to_type
+from tcore.tensor.contraction import matmul
 from tcore.tensor.dot import dot, outer
 from tcore.tensor.gradients import as_gradient_of
 from tcore.tensor.linalg.inverse import pinv
-from tcore.tensor.linalg.matrices import adjoint, as_array, as_matrix, check_square, diagonal_matrix, diagonal_of, lapack
+from tcore.tensor.linalg.matrices import (
+    adjoint,
+    as_array,
+    as_matrices,
+    check_square,
+    check_stack,
+    lapack,
+    on_each,
+    product,
+    same_stack,
+    symmetric,
+    symmetric_gradient,
+)  # fmt: skip
+from tcore.tensor.math import cast
 from tcore.tensor.triangles import tril, triu
 from tcore.tensor.type import TensorType
 
@@ -43,9 +57,14 @@ _TURNED: dict[_Structure, _Structure] = {
 }
 
 
+def _known_structure(op: Any, attribute: Any, value: Any) -> None:
+    if value not in _TURNED:
+        raise ValueError(f"Solve: A_structure is one of {', '.join(map(repr, _TURNED))}, got {value!r}")
+
+
 @frozen
 class Solve(Op):
-    """``x`` with ``A · x = b``.
+    """``x`` with ``A · x = b``, for matrices or stacks of them whose other axes broadcast.
 
     Parameters
     ----------
@@ -57,7 +76,7 @@ class Solve(Op):
         Whether the memory of ``A`` or ``b`` may be used for the work.
     """
 
-    A_structure: _Structure = field(default="general", validator=in_(_TURNED))
+    A_structure: _Structure = field(default="general", validator=_known_structure)
     lower: bool = field(default=False, converter=bool)
     overwrite_A: bool = field(default=False, converter=bool)
     overwrite_b: bool = field(default=False, converter=bool)
@@ -69,22 +88,35 @@ class Solve(Op):
         return {0: destroyed} if destroyed else {}
 
     def make_node(self, A: Any, b: Any) -> Apply:
-        A, b = as_matrix("solve", A), as_array("solve", b)
-        if b.type.ndim not in (1, 2):
-            raise TypeError(f"solve takes a vector or a matrix on the right, got {b} with {b.type.ndim} dimensions")
-        return Apply(self, [A, b], [TensorType(upcast(A.type.dtype, b.type.dtype), b.type.broadcastable)()])
+        A, b = as_matrices("solve", A), as_array("solve", b)
+        if b.type.ndim == 0 or (b.type.ndim == 1 and A.type.ndim > 2):
+            raise TypeError(
+                f"solve takes a vector or matrices on the right, got {b} with {b.type.ndim} dimensions for {A} with {A.type.ndim}: "
+                "write one vector for a stack of matrices as a column, b[:, None]"
+            )
+        dtype = upcast(A.type.dtype, b.type.dtype)
+        A, b = cast(A, dtype), cast(b, dtype)
+        if b.type.ndim > 1:
+            A, b = same_stack(A, b)
+            front = [one and other for one, other in zip(A.type.broadcastable[:-2], b.type.broadcastable[:-2], strict=True)]
+            return Apply(self, [A, b], [TensorType(dtype, (*front, *b.type.broadcastable[-2:]))()])
+        return Apply(self, [A, b], [b.type()])
 
     def perform(self, node: Apply, inputs: Sequence[Any], output_storage: Sequence[list[Any]], params: Any = None) -> None:
         a, b = inputs
         check_square("solve", a)
-        if a.shape[0] != b.shape[0]:
-            raise ValueError(f"solve: {a.shape[0]} equations, but {b.shape[0]} rows on the right; the shapes are {a.shape} and {b.shape}")
-        dtype = node.outputs[0].type.dtype
-        output_storage[0][0] = self._solve(a, b, dtype) if b.size else np.zeros(b.shape, dtype)
+        rows = b.shape[0] if b.ndim == 1 else b.shape[-2]
+        if a.shape[-1] != rows:
+            raise ValueError(f"solve: {a.shape[-1]} equations, but {rows} rows on the right; the shapes are {a.shape} and {b.shape}")
+        core = [2, min(b.ndim, 2)]
+        check_stack("solve", node, inputs, core)
+        shape = np.broadcast_shapes(a.shape[:-2], b.shape[: b.ndim - core[1]]) + b.shape[b.ndim - core[1] :]
+        empty = 0 in shape
+        output_storage[0][0] = np.zeros(shape, b.dtype) if empty else on_each(self._solve, b.dtype, a, b, core=core)
 
-    def _solve(self, a: np.ndarray, b: np.ndarray, dtype: str) -> np.ndarray:
+    def _solve(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        dtype = b.dtype.name
         options: dict[str, Any] = {"overwrite_b": self.overwrite_b}
-        a = np.asarray(a, dtype)
         if self.A_structure == "general":
             *_, x, info = lapack("gesv", dtype)(a, b, overwrite_a=self.overwrite_A, **options)
         elif self.A_structure == "symmetric":
@@ -98,7 +130,11 @@ class Solve(Op):
         return np.asarray(x, dtype).reshape(b.shape)
 
     def infer_shape(self, node: Apply, shapes: Sequence[Any]) -> list[tuple[Any, ...]]:
-        return [shapes[1]]
+        a, b = shapes
+        if len(b) == 1:
+            return [b]
+        marks = zip(node.inputs[0].type.broadcastable, a, b, strict=True)
+        return [(*[other if one else own for one, own, other in [*marks][:-2]], *b[-2:])]
 
     def _fresh(self) -> Solve:
         """The same without work in place, which derivatives must not do."""
@@ -113,15 +149,14 @@ class Solve(Op):
         (a, b), (x,), (g,) = inputs, outputs, output_grads
         # a symmetric matrix that is complex is not Hermitian: its adjoint is its conjugate
         b_bar: Any = self._turned()(adjoint(a), g)
-        a_bar = -(outer(b_bar, x.conj()) if b.type.ndim == 1 else dot(b_bar, adjoint(x)))  # type: ignore[attr-defined]
-        return [as_gradient_of(a, self._read(a_bar)), as_gradient_of(b, b_bar)]
+        a_bar = -(outer(b_bar, x.conj()) if b.type.ndim == 1 else product(b_bar, adjoint(x)))  # type: ignore[attr-defined]
+        return [as_gradient_of(a, sum_to_type(self._read(a_bar), a)), as_gradient_of(b, sum_to_type(b_bar, b))]
 
     def _read(self, a_bar: Any) -> Any:
         if self.A_structure == "general":
             return a_bar
         if self.A_structure == "symmetric":
-            both = a_bar + a_bar.T
-            return (tril(both) if self.lower else triu(both)) - diagonal_matrix(diagonal_of(a_bar))
+            return symmetric_gradient(a_bar, self.lower)
         return tril(a_bar) if self.A_structure == "lower_triangular" else triu(a_bar)
 
     def _meant(self, a: Any) -> Any:
@@ -129,8 +164,7 @@ class Solve(Op):
         if self.A_structure == "general":
             return a
         if self.A_structure == "symmetric":
-            triangle = tril(a) if self.lower else triu(a)
-            return triangle + triangle.T - diagonal_matrix(diagonal_of(a))
+            return symmetric(a, self.lower)
         return tril(a) if self.A_structure == "lower_triangular" else triu(a)
 
     def R_op(self, inputs: Sequence[Variable], eval_points: Sequence[Variable | None]) -> list[Variable | None]:
@@ -141,7 +175,8 @@ class Solve(Op):
         op = self._fresh()
         right: Any = db
         if da is not None:
-            moved = -dot(self._meant(da), op(a, b))
+            x: Any = op(a, b)
+            moved = -(dot if x.type.ndim == 1 else product)(self._meant(da), x)
             right = moved if db is None else db + moved  # type: ignore[operator]
         return [op(a, right)]  # type: ignore[list-item]
 
@@ -182,7 +217,7 @@ class TensorSolve(Op):
         return [tuple([a[axis] for axis in self._order(len(a))][len(b) :])]
 
     def _as_matrix(self, a: Any, b: Any) -> Any:
-        size = product([b.shape[axis] for axis in range(b.type.ndim)])
+        size = _lengths.product([b.shape[axis] for axis in range(b.type.ndim)])
         return a.dimshuffle(*self._order(a.type.ndim)).reshape((size, size), ndim=2)
 
     def L_op(self, inputs: Sequence[Variable], outputs: Sequence[Variable], output_grads: Sequence[Variable]) -> list[Variable]:
@@ -219,19 +254,24 @@ def solve(a: Any, b: Any) -> Variable:
 
     Parameters
     ----------
-    a : matrix of shape (M, M)
+    a : matrix of shape (M, M), or a stack of them
         Integers are taken as floatX.
-    b : tensor of shape (M,) or (M, N)
+    b : tensor of shape (M,) or (M, N), or a stack of matrices (M, N)
+        Stacks broadcast. A vector stands for itself beside each matrix of a stack.
 
     Returns
     -------
-    tensor of the shape of ``b``
+    tensor of the shape of ``b``, behind the axes of the stack
 
     Raises
     ------
     numpy.linalg.LinAlgError
         When the function runs, if ``a`` is singular or not square.
     """
+    a, b = as_matrices("solve", a), as_array("solve", b)
+    if b.type.ndim == 1 and a.type.ndim > 2:
+        column: Any = _solve(a, b.dimshuffle(0, "x"))
+        return column[..., 0]  # type: ignore[no-any-return]
     return _solve(a, b)  # type: ignore[return-value]
 
 
@@ -263,11 +303,11 @@ def lstsq(a: Any, b: Any) -> Variable:
 
     Parameters
     ----------
-    a : matrix of shape (M, N)
-    b : tensor of shape (M,) or (M, K)
+    a : matrix of shape (M, N), or a stack of them
+    b : tensor of shape (M,) or (M, K), or a stack of matrices (M, K)
 
     Returns
     -------
-    tensor of shape (N,) or (N, K)
+    tensor of shape (N,) or (N, K), behind the axes of the stack
     """
-    return dot(pinv(a), as_array("lstsq", b))  # type: ignore[arg-type]
+    return matmul(pinv(a), as_array("lstsq", b))

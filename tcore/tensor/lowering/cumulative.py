@@ -8,9 +8,11 @@ from typing import Any
 from tcore.codegen.expr import Param, cast, const, index_const, select
 from tcore.codegen.functions import apply_function
 from tcore.codegen.lowering import Operand, Target, lowers
+from tcore.codegen.scalar_ops import scalar_values
 from tcore.codegen.stages import Prefix, Stage
 from tcore.tensor.cumulative import CumOp, LinearRecurrence
 from tcore.tensor.lowering.views import fits
+from tcore.tensor.recurrence import Recurrence
 
 __all__ = ["LOWERINGS"]
 
@@ -38,4 +40,22 @@ def lower_recurrence(op: Any, out: Target, a: Operand, b: Operand) -> Sequence[S
     return (*fits(a, b.shape), prefix)
 
 
-LOWERINGS = (lower_cumulative, lower_recurrence)
+@lowers(Recurrence)
+def lower_scalar_recurrence(op: Any, out: Target | tuple[Target, ...], *inputs: Operand) -> Sequence[Stage]:
+    """``states = f(states, element of each sequence, values)``; what is no state is carried along, and read by nobody."""
+    outs = out if isinstance(out, tuple) else (out,)
+    split = op.n_states + op.n_seqs
+    firsts, seqs, values = inputs[: op.n_states], inputs[op.n_states : split], inputs[split:]
+    axes = outs[0].over(seqs[0].shape)
+    carried = tuple(Param(f"carried{k}", target.dtype) for k, target in enumerate(outs))
+    step = scalar_values(
+        op.scalar_op,
+        [*carried[: op.n_states], *(seq[axes] for seq in seqs), *(value[()] for value in values)],
+        [target.dtype for target in outs],
+    )
+    initial = (*(first[()] for first in firsts), *(const(0, target.dtype) for target in outs[op.n_states :]))
+    checks = [stage for seq in seqs[1:] for stage in fits(seq, seqs[0].shape)]
+    return (*checks, Prefix(tuple(target.buffer for target in outs), axes, axes[0], carried, initial, step))
+
+
+LOWERINGS = (lower_cumulative, lower_recurrence, lower_scalar_recurrence)

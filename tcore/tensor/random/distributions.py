@@ -37,6 +37,12 @@ def _float_dtype(dtype: str | None, *parameters: Variable) -> str:
     return config.floatX if dtype == "floatX" else str(dtype)
 
 
+def _of_floats(dtype: str, what: str) -> str:
+    if dtype in discrete_dtypes:
+        raise TypeError(f"{what}: the numbers are floats, of which {dtype} would keep but the whole part; cast them, or draw with random_integers")
+    return dtype
+
+
 def _integers(value: Any, name: str, what: str) -> Variable:
     variable = as_tensor_variable(value)
     if variable.type.dtype not in discrete_dtypes:
@@ -51,14 +57,14 @@ def uniform(random_state: Variable, size: Any = None, low: Any = 0.0, high: Any 
     """
     low, high = as_tensor_variable(low), as_tensor_variable(high)
     found = resolve_size(size, ndim, (("low", low, 0), ("high", high, 0)), "uniform")
-    return _drawn("uniform", random_state, found, _float_dtype(dtype, low, high), [low, high])
+    return _drawn("uniform", random_state, found, _of_floats(_float_dtype(dtype, low, high), "uniform"), [low, high])
 
 
 def normal(random_state: Variable, size: Any = None, avg: Any = 0.0, std: Any = 1.0, ndim: int | None = None, dtype: str | None = None) -> list[Variable]:
     """Numbers around ``avg`` with the standard deviation ``std``. ``dtype`` as for :func:`uniform`."""
     avg, std = as_tensor_variable(avg), as_tensor_variable(std)
     found = resolve_size(size, ndim, (("avg", avg, 0), ("std", std, 0)), "normal")
-    return _drawn("normal", random_state, found, _float_dtype(dtype, avg, std), [avg, std])
+    return _drawn("normal", random_state, found, _of_floats(_float_dtype(dtype, avg, std), "normal"), [avg, std])
 
 
 def binomial(

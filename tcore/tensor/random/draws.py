@@ -38,9 +38,12 @@ def permutation(state: np.random.RandomState, n: Any, size: tuple[int, ...]) -> 
     count = int(n)
     if count < 0:
         raise ValueError(f"permutation: n counts the elements of a permutation, got {count}")
+    if not size:
+        return state.permutation(count)
     numbers = np.empty((*size, count), "int64")
-    for place in np.ndindex(*size):
-        numbers[place] = state.permutation(count)
+    for row in numbers.reshape(-1, count) if count else ():
+        row[:] = np.arange(count)
+        state.shuffle(row)  # what NumPy's permutation does
     return numbers
 
 

@@ -80,12 +80,14 @@ class RandomFunction(Op):
             )
         if not self.inplace:
             state = copied(state)
-        shape = tuple(int(length) for length in size)
+        shape = tuple(size.tolist())
         draw = getattr(state, self.fn) if isinstance(self.fn, str) else self._draw_with(state)
+        if isinstance(self.fn, str):  # NumPy's methods take numbers faster than arrays without axes
+            parameters = [parameter if parameter.ndim else parameter.item() for parameter in parameters]
         numbers = np.asarray(draw(*parameters, size=shape))
         if numbers.ndim != ndim or numbers.shape[: len(shape)] != shape:
             raise ValueError(f"{self} had to draw numbers of shape {shape}{' and more' if self.ndim_added else ''}, got {numbers.shape}")
-        if any(flag and length != 1 for flag, length in zip(self.outtype.broadcastable, numbers.shape, strict=True)):
+        if True in self.outtype.broadcastable and any(flag and length != 1 for flag, length in zip(self.outtype.broadcastable, numbers.shape, strict=True)):
             raise ValueError(f"{self} was built for a size with the length 1 where broadcastable is True in {self.outtype}, got {numbers.shape}")
         output_storage[0][0] = state
         output_storage[1][0] = numbers.astype(self.outtype.dtype, copy=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,12 +11,14 @@ from tcore.configuration import config
 from tcore.graph import Variable
 from tcore.scalar.dtypes import discrete_dtypes, upcast
 from tcore.scalar.normal_quantile import normal_quantile as scalar_normal_quantile
+from tcore.tensor.assertion import Assert
 from tcore.tensor.conversion import as_tensor_variable
 from tcore.tensor.elemwise import Elemwise
 from tcore.tensor.math import and_, cast, clip, lt
 from tcore.tensor.random.from_uniform import SLACK, choice_from_uniform, outcomes_from_uniform
 from tcore.tensor.random.sizes import Size, resolve_size
 from tcore.tensor.ranges import arange
+from tcore.tensor.reductions import all as all_true
 from tcore.tensor.reductions import argmax
 from tcore.tensor.reductions import max as tensor_max
 from tcore.tensor.shape import as_shape_vector
@@ -94,6 +97,7 @@ class UniformStreams:
         ``truncate=True`` leaves out what is farther than 2 standard deviations from ``avg``; the result then deviates less.
         """
         _refuse(kwargs, "normal")
+        std = _demanded(as_tensor_variable(std), lambda value: ~(value < 0), "normal: std is a standard deviation, at least 0")
         avg, std, dtype = _bounds(avg, std, dtype, "normal")
         found = resolve_size(size, ndim, (("avg", avg, 0), ("std", std, 0)), "normal")
         numbers, update = self._draw(found, "float64", nstreams)
@@ -129,6 +133,8 @@ class UniformStreams:
         n, p = as_tensor_variable(n), as_tensor_variable(p if prob is None else prob)
         if n.type.dtype not in discrete_dtypes:
             raise TypeError(f"binomial: n is an integer, got {n} of type {n.type}; cast it to int64")
+        n = _demanded(n, lambda value: value >= 0, "binomial: n counts trials, at least 0")
+        p = _demanded(p, lambda value: (value >= 0) & (value <= 1), "binomial: p is a probability, between 0 and 1")
         found = resolve_size(size, ndim, (("n", n, 0), ("p", p, 0)), "binomial")
         dtype = config.floatX if dtype == "floatX" else dtype
         if _is(n, 1):
@@ -207,6 +213,16 @@ def _bounds(a: Any, b: Any, dtype: str | None, what: str) -> tuple[Variable, Var
     if dtype not in SLACK:
         raise TypeError(f"{what}: the numbers are floats, got dtype {dtype}")
     return cast(a, dtype), cast(b, dtype), dtype
+
+
+def _demanded(parameter: Any, holds: Callable[[Any], Any], what: str) -> Variable:
+    """``parameter``; a ValueError where its elements are not as ``what`` says: now for a constant, else when the function runs."""
+    data = getattr(parameter, "data", None)
+    if data is None:
+        return Assert(what, ValueError)(parameter, all_true(holds(parameter)))  # type: ignore[return-value]
+    if not np.all(holds(data)):
+        raise ValueError(f"{what}, got {data}")
+    return parameter  # type: ignore[no-any-return]
 
 
 def _stacked(count: Any, size: Size) -> Size:

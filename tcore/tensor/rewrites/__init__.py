@@ -9,6 +9,7 @@ from tcore.tensor.rewrites import (
     assertions,
     blas,
     canonizer,
+    conditions,
     dimshuffles,
     fills,
     fusion,
@@ -30,6 +31,7 @@ GROUP: tuple[Rewrite | GlobalRewrite, ...] = tuple(
     for family in (
         useless,
         assertions,
+        conditions,
         shape_feature,
         alloc_lengths,
         fills,

@@ -10,7 +10,7 @@ import numpy as np
 import tcore.tensor as T
 from tcore.tensor import linalg as lapack
 from tcore.tensor.cumulative import checked_axis
-from tcore.tensor.linalg.matrices import adjoint, as_array, as_matrix
+from tcore.tensor.linalg.matrices import adjoint, as_array, as_rows
 from tcore.tensor.numpy_protocols import FUNCTIONS, UFUNCS
 from tcore.tensor.reductions import checked_axes
 
@@ -122,7 +122,7 @@ def vector_norm(x: Any, /, *, axis: Any = None, keepdims: bool = False, ord: flo
 
 
 def matrix_norm(x: Any, /, *, keepdims: bool = False, ord: Any = "fro") -> Any:
-    """The norm of each matrix: ``"fro"``, 1, -1, inf and -inf; of one matrix also ``"nuc"``, 2 and -2, by singular values."""
+    """The norm of each matrix: ``"fro"``, 1, -1, inf and -inf; ``"nuc"``, 2 and -2 by singular values."""
     x = as_array("matrix_norm", x)
     if x.type.ndim < 2:
         raise ValueError(f"matrix_norm takes a matrix or a stack of matrices, got {x} with {x.type.ndim} dimensions")
@@ -130,8 +130,8 @@ def matrix_norm(x: Any, /, *, keepdims: bool = False, ord: Any = "fro") -> Any:
         return vector_norm(x, axis=(-2, -1), keepdims=keepdims)
     if ord in ("nuc", 2, -2):
         values = svdvals(x)
-        norm: Any = T.sum(values) if ord == "nuc" else T.max(values) if ord == 2 else T.min(values)
-        return norm.dimshuffle("x", "x") if keepdims else norm
+        norm: Any = (T.sum if ord == "nuc" else T.max if ord == 2 else T.min)(values, axis=-1)
+        return norm.dimshuffle(*range(norm.type.ndim), "x", "x") if keepdims else norm
     if ord not in (1, -1, math.inf, -math.inf):
         raise ValueError(f"matrix_norm: ord is 'fro', 'nuc', 1, -1, 2, -2, inf or -inf, got {ord!r}")
     summed, other = (-2, -1) if abs(ord) == 1 else (-1, -2)
@@ -140,7 +140,7 @@ def matrix_norm(x: Any, /, *, keepdims: bool = False, ord: Any = "fro") -> Any:
     return norm if keepdims else norm.dimshuffle(*range(x.type.ndim - 2))
 
 
-# ------------------------------------------------------------------------------------------------ of one matrix
+# --------------------------------------------------------------------------------------- decompositions and equations
 
 
 def cholesky(x: Any, /, *, upper: bool = False) -> Any:
@@ -155,14 +155,7 @@ def det(x: Any, /) -> Any:
 
 def slogdet(x: Any, /) -> SlogdetResult:
     """The sign of the determinant (a complex number of size 1 for complex matrices) and the logarithm of its size, which cannot overflow."""
-    x = as_matrix("slogdet", x)
-    x = T.Assert("slogdet takes a square matrix", np.linalg.LinAlgError)(x, T.eq(x.shape[0], x.shape[1]))
-    q, r = lapack.qr(x)
-    diagonal_of_r = diagonal(r)
-    size = abs(diagonal_of_r)
-    signs = T.prod(UFUNCS[np.sign](diagonal_of_r))
-    turned = lapack.det(q)  # ±1, or a complex number of size 1, but for rounding
-    return SlogdetResult(UFUNCS[np.sign](turned) * signs, T.sum(T.log(size)))
+    return SlogdetResult(*lapack.slogdet(x))
 
 
 def eigh(x: Any, /) -> EighResult:
@@ -190,9 +183,9 @@ def pinv(x: Any, /, *, rtol: Any = None) -> Any:
     if rtol is None:
         return lapack.pinv(x)
     u, s, vh = svd(x, full_matrices=False)
-    kept = T.gt(s, rtol * T.max(s))
+    kept = T.gt(s, rtol * T.max(s, axis=-1, keepdims=True))
     reciprocal = T.switch(kept, 1 / T.switch(kept, s, 1), np.asarray(0, s.type.dtype))
-    return T.dot(adjoint(vh) * reciprocal, adjoint(u))
+    return matmul(adjoint(vh) * as_rows(reciprocal), adjoint(u))
 
 
 def matrix_rank(x: Any, /, *, rtol: Any = None) -> Any:
@@ -200,8 +193,8 @@ def matrix_rank(x: Any, /, *, rtol: Any = None) -> Any:
     x = as_array("matrix_rank", x)
     values = svdvals(x)
     if rtol is None:
-        rtol = T.cast(T.max(x.shape), values.type.dtype) * np.finfo(values.type.dtype).eps
-    return T.sum(T.gt(values, rtol * T.max(values)))
+        rtol = T.cast(T.max(x.shape[-2:]), values.type.dtype) * np.finfo(values.type.dtype).eps
+    return T.sum(T.gt(values, rtol * T.max(values, axis=-1, keepdims=True)), axis=-1)
 
 
 def qr(x: Any, /, *, mode: Any = "reduced") -> QRResult:

@@ -53,7 +53,7 @@ def test_list(store):
     assert "3 libraries" in run()
 
 
-def test_clear_L7870(store):
+def test_clear_L1340_L7870(store):
     """Everything that was compiled goes, and nothing else: neither what others are at, nor files that are not ours."""
     assert "removed 3 libraries" in run("clear")
     assert {path.name for path in store.iterdir()} == {"notes.txt", ".work-now"}

@@ -74,7 +74,7 @@ def test_book_rc_file_L13296_L13307(tmp_path: Path) -> None:
     assert run(show("floatX", "device", "gpuarray.preallocate", "dnn.conv.algo_fwd"), tcorerc=str(rc)) == "float32 cuda0 1.0 large"
 
 
-def test_precedence_L13263_L13309(tmp_path: Path) -> None:
+def test_precedence_L4449_L13263_L13309(tmp_path: Path) -> None:
     """Assignment beats TCORE_FLAGS, which beats the later rc file, which beats the earlier one."""
     first, second = tmp_path / "first", tmp_path / "second"
     first.write_text("[global]\nmode = FAST_COMPILE\nfloatX = float16\nexception_verbosity = high\n")
@@ -87,13 +87,41 @@ def test_precedence_L13263_L13309(tmp_path: Path) -> None:
     assert run(assigned, tcorerc=rc, tcore_flags="floatX=float64") == "float16 code"
 
 
-def test_personal_rc_file_L13292(tmp_path: Path) -> None:
-    """Without TCORERC, ~/.tcorerc is read."""
+def test_personal_rc_file_L4447_L13292(tmp_path: Path) -> None:
+    """Without TCORERC, ~/.tcorerc is read: over the built-in defaults, below TCORE_FLAGS."""
     (tmp_path / ".tcorerc").write_text("[scan]\ndebug = yes\n")
     env = dict(os.environ, HOME=str(tmp_path))
     env.pop("TCORERC", None)
     done = subprocess.run([sys.executable, "-c", show("scan.debug")], env=env, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "True"
+    env["TCORE_FLAGS"] = "scan.debug=no"
+    done = subprocess.run([sys.executable, "-c", show("scan.debug")], env=env, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
+
+
+def test_defaults_and_read_only_flags_L4443_L4445(tmp_path: Path) -> None:
+    """Every attribute has a value without anybody's word; those that start-up looks at cannot be changed, and the manual says to leave them."""
+    names = [name for name in config.options if name.partition(".")[0] not in {"opencl", "example"}]
+    program = f"import functools, tcore\nfor name in {names!r}: functools.reduce(getattr, name.split('.'), tcore.config)\nprint('all')"
+    assert run(program, tcorerc=str(tmp_path / "none")) == "all"
+    with pytest.raises(ConfigFrozenError):
+        config.device = "cuda0"
+    page = (Path(__file__).parents[3] / "docs" / "configuration.md").read_text(encoding="utf-8")
+    assert "not in the middle of a program" in page
+
+
+def test_another_rc_file_L4453(tmp_path: Path) -> None:
+    """TCORERC names the file that is read in the place of the personal one."""
+    (tmp_path / ".tcorerc").write_text("[global]\nfloatX = float16\n")
+    (tmp_path / "other").write_text("[global]\nmode = FAST_COMPILE\n")
+    env = dict(os.environ, HOME=str(tmp_path), TCORERC=str(tmp_path / "other"))
+    done = subprocess.run([sys.executable, "-c", show("floatX", "mode")], env=env, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "float64 FAST_COMPILE"
+
+
+def test_several_flags_L5327() -> None:
+    """Separated by commas; a list within one by colons."""
+    assert run(show("optimizer_excluding", "profile"), tcore_flags="optimizer_excluding=fusion:inplace,profile=True") == "fusion:inplace True"
 
 
 def test_rc_paths_L13309() -> None:
@@ -375,7 +403,7 @@ def test_warn_flags_follow_ignore_bug_before_L13666() -> None:
         assert run(show("warn.subtensor_merge_bug"), tcore_flags=f"warn.ignore_bug_before={before}") == expected
 
 
-def test_print_config_is_complete_L13271() -> None:
+def test_print_config_is_complete_L4455_L4458_L13271() -> None:
     """The printed configuration shows every option with documentation and value, and the keys of the format."""
     text = run("import tcore; print(tcore.config)", tcore_flags="floatX=float32")
     plugins = {"opencl", "example"}  # loaded in this process, perhaps, not in that one
@@ -419,3 +447,13 @@ def test_folders_start_no_process() -> None:
         print(platform.platform() in folder, "%(short_platform)s" % tcore.configuration.defaults._Keys() == platform.platform(terse=True))
     """
     assert run(textwrap.dedent(program)) == "True True"
+
+
+def test_changed_options() -> None:
+    """What somebody gave, as text or by assignment, with its present value; nothing else."""
+    program = "import tcore; tcore.config.allow_gc = False; tcore.config.optimizer\n"
+    program += "with tcore.config.change_flags(floatX='float32'): print(tcore.config.changed())\n"
+    program += "print(tcore.config.changed())"
+    inside, after = run(program, tcore_flags="floatX=float16,optimizer=o2").splitlines()
+    assert inside == "(('allow_gc', 'False'), ('floatX', \"'float32'\"), ('optimizer', 'o2'))"
+    assert after == "(('allow_gc', 'False'), ('floatX', 'float16'), ('optimizer', 'o2'))"

@@ -18,6 +18,7 @@ from tcore.gpuarray.eye import GpuEye
 from tcore.gpuarray.lowered import GpuOp
 from tcore.gpuarray.transfer import GpuFromHost, HostFromGpu, as_gpuarray_variable, infer_context_name
 from tcore.gpuarray.type import GpuArrayType, gpuarray_shared_constructor
+from tcore.tensor.random.mrg_streams import MRG_RandomStreams
 
 pytestmark = pytest.mark.usefixtures("context")
 DEVICE = "opencl0:0"
@@ -55,6 +56,24 @@ def test_shapes_are_asked_on_the_device():
     f = tcore.function([x], T.exp(x).shape[0] * 2)
     assert not any(isinstance(op, HostFromGpu) for op in ops_of(f))
     assert f(np.ones((5, 2))) == 10
+
+
+def test_reshape_stays_on_the_device():
+    """Another shape is a view there, or a copy of what is not in order; draws of several axes go on to the next kernel."""
+    x, n = T.dmatrix(), T.lscalar()
+    f = tcore.function([x, n], [T.exp(x).reshape((n, -1)) * 2, T.exp(x).T.flatten() + 1])
+    assert sum(isinstance(op, HostFromGpu) for op in ops_of(f)) == 2
+    value = RNG.normal(size=(2, 3))
+    for got, wanted in zip(f(value, 3), [np.exp(value).reshape(3, -1) * 2, np.exp(value).T.ravel() + 1], strict=True):
+        np.testing.assert_allclose(got, wanted)
+    for length in (4, -1, -3):
+        with pytest.raises(ValueError, match=rf"cannot reshape an array of shape \(2, 3\) \(6 elements\) to \({length}, -1\)"):
+            f(value, length)
+    drawn = MRG_RandomStreams(5).uniform((2, 3, 4))
+    g = tcore.function([], T.exp(drawn), no_default_updates=True)
+    assert [type(op).__name__ for op in ops_of(g)].count("HostFromGpu") == 1
+    with tcore.config.change_flags(backend="numpy"):
+        np.testing.assert_allclose(g(), np.exp(MRG_RandomStreams(5).uniform((2, 3, 4)).eval()))
 
 
 def test_one_kernel():

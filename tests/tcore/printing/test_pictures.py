@@ -219,7 +219,7 @@ def test_graphviz(tmp_path, monkeypatch, script):
         assert render(drawing, "gif") == b"drawn"
 
 
-def test_nothing_to_draw_with(monkeypatch):
+def test_nothing_to_draw_with_L372(monkeypatch):
     """Says what can be installed, and which formats need nothing."""
     monkeypatch.setattr("shutil.which", lambda name: None)
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)

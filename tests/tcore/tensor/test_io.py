@@ -31,7 +31,7 @@ def stored(tmp_path):
 @pytest.mark.usefixtures("backend")
 @pytest.mark.backends("numpy", "cpu")
 @pytest.mark.parametrize("mmap_mode", [None, "c"])
-def test_load_L25028(stored, mmap_mode):
+def test_load_L25014_L25024_L25028(stored, mmap_mode):
     """The book's example, read into memory and mapped; what the file holds is asked at each call."""
     path = Variable(generic)
     x = io.load(path, "int64", (False,), mmap_mode=mmap_mode)
@@ -58,7 +58,7 @@ def test_a_mapped_file_is_never_written(stored):
     np.testing.assert_array_equal(np.load(path), [0, 0, 0])
 
 
-def test_what_load_refuses(stored, tmp_path, evaluate):
+def test_what_load_refuses_L25014_L25024(stored, tmp_path, evaluate):
     """Modes that write, paths that are none; files that hold something else."""
     for mode in ("r", "r+", "w+"):
         with pytest.raises(ValueError, match=f"mmap_mode is None .* or 'c' .* got '{mode.replace('+', '.')}'"):
@@ -81,7 +81,7 @@ def test_what_load_refuses(stored, tmp_path, evaluate):
         evaluate(io.load(stored(np.array([None, 1], dtype=object)), "int64", (False,)))
 
 
-def test_load_has_no_gradient():
+def test_load_has_no_gradient_L24946():
     """It says so to whom it is asked by; ops are equal by what they were told."""
     op = io.LoadFromDisk("int64", (False,))
     assert op == io.LoadFromDisk(np.int64, [0]) == pickle.loads(pickle.dumps(op))
@@ -134,7 +134,7 @@ def scheduled():
     return Mode(linker=VMLinker(schedule=io.mpi_schedule))
 
 
-def test_order_of_transfers_L25038(wire):
+def test_order_of_transfers_L25038_L25046_L25050(wire):
     """Transfers start before other work, the lower tag first, and are waited for after it."""
     x = T.dmatrix("x")
     received = io.recv((3, 2), "float64", source=0, tag=11)
@@ -152,7 +152,7 @@ def test_order_of_transfers_L25038(wire):
     assert all(place[v.owner] < place[node] for node in order for v in node.inputs if v.owner is not None)
 
 
-def test_keys():
+def test_keys_L25006_L25010_L25042():
     """Waits sort last, starts first, and ties by tag."""
     x = T.dvector()
     request, data = io.isend(x, 1, 5)
@@ -172,6 +172,19 @@ def test_equal_transfers_are_two(wire):
     f()
     f()
     assert sorted(wire.log) == sorted(2 * ["send 7", "sent 7", *2 * ["receive 7", "received 7"]])
+
+
+def test_ops_of_transfers_L24958_L24970_L24982_L24994():
+    """Starts and waits, by destination or source and by tag; none has a gradient."""
+    x = T.dvector()
+    send, receive = io.MPISend(dest=0, tag=1), io.MPIRecv(source=0, tag=1, shape=(2,), dtype="float64")
+    request, data = send(x)
+    arriving = receive()
+    waits = [io.MPISendWait(tag=1)(request, data), io.MPIRecvWait(tag=1)(*arriving)]
+    assert [each.owner.op.tag for each in (request, arriving[0], *waits)] == [1, 1, 1, 1]
+    assert waits[1].type == T.dvector
+    for op, inputs in ((send, [x]), (io.MPISendWait(1), [request, data]), (io.MPIRecvWait(1), list(arriving))):
+        assert all(hasattr(g.type, "why_null") or g.type.__class__.__name__ == "DisconnectedType" for g in op.grad(inputs, [None, None]))
 
 
 def test_refusals_of_transfers():

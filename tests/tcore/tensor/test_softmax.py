@@ -5,6 +5,7 @@ import pytest
 import scipy.special
 
 import tcore.tensor as T
+from tcore.compile import Mode, function
 from tcore.tensor.softmax import softmax_grad
 
 rng = np.random.default_rng(11)
@@ -19,6 +20,16 @@ def test_values(evaluate, check_shape):
     np.testing.assert_allclose(evaluate(T.softmax(v), {v: a[0]}), scipy.special.softmax(a[:1], axis=1), rtol=1e-13)
     assert T.softmax(v).broadcastable == (True, False)
     check_shape(T.softmax(x), {x: a})
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_sums_of_long_rows(order):
+    """However a matrix lies in memory, NumPy adds up its rows in pairs: each entry by itself would lose some twenty ulps."""
+    x = T.dmatrix("x")
+    a = np.array(np.random.default_rng(5).normal(size=(4, 20000)), order=order)
+    e = np.exp((a - a.max(axis=1, keepdims=True)).astype(np.longdouble))
+    found = function([x], T.softmax(x), mode=Mode("py", None))(a)
+    np.testing.assert_allclose(found, (e / e.sum(axis=1, keepdims=True)).astype("float64"), rtol=5 * np.finfo("float64").eps)
 
 
 def test_stability(evaluate):

@@ -24,7 +24,7 @@ def test_hash_L24365():
         hash_from_ndarray(np.array([None]))
 
 
-def test_shapes_L24385():
+def test_shapes_L24371_L24385():
     """The book's example."""
     x = T.matrix("x")
     y = x[512:]

@@ -126,6 +126,8 @@ def test_float32_probabilities():
         (rr.uniform, {"size": tt.dvector("size"), "ndim": 1}, TypeError, "a shape is a vector of integers"),
         (rr.normal, {"size": (2,), "avg": tt.dmatrix("m")}, ValueError, r"avg = m needs 2 axes, size \(2,\) gives 1"),
         (rr.multinomial, {"size": (2,), "pvals": tt.dtensor3("m")}, ValueError, "pvals = m needs 2 axes"),
+        (rr.uniform, {"dtype": "int32"}, TypeError, "uniform: the numbers are floats, of which int32 would keep but the whole part; cast them, or draw with random_integers"),
+        (rr.normal, {"dtype": "bool"}, TypeError, "normal: the numbers are floats"),
         (rr.binomial, {"n": 2.5}, TypeError, "n is an integer"),
         (rr.random_integers, {"low": 2.5}, TypeError, "low is an integer"),
         (rr.permutation, {"n": [2, 3]}, TypeError, "n is one integer"),

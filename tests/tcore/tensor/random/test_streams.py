@@ -175,6 +175,11 @@ def test_gradient(make):
         (lambda s: s.uniform((2,), nope=1), TypeError, "uniform has no argument 'nope'"),
         (lambda s: s.uniform((2,), dtype="int64"), TypeError, "the numbers are floats, got dtype int64"),
         (lambda s: s.binomial((2,), n=1.5), TypeError, "n is an integer"),
+        (lambda s: s.normal((2,), std=-1.5), ValueError, "normal: std is a standard deviation, at least 0, got -1.5"),
+        (lambda s: s.truncated_normal((2,), std=[1.0, -1.0]), ValueError, "std is a standard deviation"),
+        (lambda s: s.binomial((2,), p=1.5), ValueError, "binomial: p is a probability, between 0 and 1, got 1.5"),
+        (lambda s: s.binomial((2,), p=[0.5, np.nan]), ValueError, "p is a probability"),
+        (lambda s: s.binomial((2,), n=-1), ValueError, "n counts trials, at least 0, got -1"),
         (lambda s: s.multinomial(), TypeError, "needs pvals"),
         (lambda s: s.multinomial(pvals=[0.5, 0.5]), TypeError, "pvals is a matrix"),
         (lambda s: s.multinomial(size=3, pvals=[[0.5, 0.5]]), ValueError, "leave out size"),
@@ -189,6 +194,18 @@ def test_refusals(make, draw, error, message):
     """When the graph is built."""
     with pytest.raises(error, match=message):
         draw(make(9))
+
+
+def test_refusals_when_drawn(make):
+    """Parameters that are no constants are looked at when the function runs; the ends of what is allowed are allowed."""
+    std, p, n = tt.dscalar("std"), tt.dvector("p"), tt.lscalar("n")
+    streams = make(9)
+    f = tcore.function([std, p, n], [streams.normal((2,), 3.0, std), streams.binomial((2,), p=p), streams.binomial((2,), n=n)], mode=PLAIN)
+    exact = f(0.0, [0.0, 1.0], 0)
+    assert [value.tolist() for value in exact] == [[3.0, 3.0], [0, 1], [0, 0]]
+    for arguments, message in (((-0.5, [0, 1], 1), "std"), ((1, [0, 1.01], 1), "p is"), ((1, [-0.01, 1], 1), "p is"), ((1, [0.5, np.nan], 1), "p is"), ((1, [0, 1], -1), "n counts")):
+        with pytest.raises(ValueError, match=message):
+            f(*arguments)
 
 
 @pytest.mark.parametrize("make", STREAMS, ids=["mrg", "philox"])

@@ -524,8 +524,9 @@ TEMPLATES: dict[str, list[Template]] = {
 WITHOUT = {
     "CheckStackTrace", "ShapeOpt", "UnShapeOpt", "add_destroy_handler", "merge1.1", "merge1.2", "merge2", "merge3", "merge_commutative2",
     "random_make_inplace",  # test_function.py of tensor/random
-    # matrices that have inverses: test_hints.py of tensor/linalg
-    "HintsOptimizer", "local_inverse_to_solve", "local_remove_hint", "local_solve_psd", "local_solve_triangular",
+    # matrices that have inverses: test_hints.py of tensor/linalg, test_linalg.py
+    "HintsOptimizer", "local_inverse_to_solve", "local_remove_hint", "local_solve_psd", "local_solve_triangular", "local_solve_diagonal", "local_solve_symmetric",
+    "local_inverse_of_inverse", "local_det_triangular", "local_log_det", "local_gradient_formula", "local_tensorinv_to_inverse",
     "useless", "canonicalize", "stabilize", "specialize", "uncanonicalize", "specialize_device", "BlasOpt", "elemwise_fusion",
 }  # fmt: skip
 

@@ -1,0 +1,189 @@
+"""The documented ``c_code`` of built-in ops on arrays: users' ops call it, and it agrees with ``perform``."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+import pytest
+
+import tcore
+import tcore.tensor as T
+from tcore.graph import Apply, Op
+from tcore.graph.c_interface import ask
+from tcore.tensor import blas
+from tcore.tensor.advanced_subtensor import AdvancedSubtensor1
+from tcore.tensor.alloc import AllocEmpty, alloc
+from tcore.tensor.incsubtensor import IncSubtensor
+from tcore.tensor.join import Join, MakeVector
+from tcore.tensor.scalars import ScalarFromTensor, TensorFromScalar
+from tcore_cpu.user_modules import objection
+
+pytestmark = pytest.mark.skipif(objection() is not None, reason=str(objection()))
+
+
+class Own(Op):
+    """A user's op around a built-in one: its C code is that of the other, called by the documented interface."""
+
+    __props__ = ("op",)
+    _f16_ok = True
+
+    def __init__(self, op):
+        self.op = op
+        self.view_map, self.destroy_map = dict(op.view_map), dict(op.destroy_map)
+
+    def make_node(self, *inputs):
+        inner = self.op.make_node(*inputs)
+        return Apply(self, inner.inputs, [v.type() for v in inner.outputs])
+
+    def _inner(self, node):
+        return self.op.make_node(*node.inputs)
+
+    def c_code(self, node, name, inputs, outputs, sub):
+        return self.op.c_code(self._inner(node), name, inputs, outputs, sub)
+
+    def c_support_code(self):
+        return ask(self.op, "c_support_code", default="")
+
+    def c_code_cache_version(self):
+        return (self.op.c_code_cache_version(), 1)
+
+
+def own(expression):
+    """The node of an expression, made anew with :class:`Own` in place of its op."""
+    node = expression.owner
+    return Own(node.op)(*node.inputs)
+
+
+class Case:
+    """An expression of some inputs, values for them, and values that it refuses: (position, value, error, what it says)."""
+
+    def __init__(self, build, *values, refused=(), types=None):
+        values = [np.asarray(value) for value in values]
+        self.inputs = [T.TensorType(str(v.dtype), (types or {}).get(k, (False,) * v.ndim))() for k, v in enumerate(values)]
+        self.plain, self.values, self.refused = build(*self.inputs), values, refused
+        self.own = own(self.plain)
+
+
+RNG = np.random.default_rng(2)
+M, V, W = RNG.normal(size=(4, 6)), RNG.normal(size=6), RNG.normal(size=4)
+COLUMN = (False, True)
+NUMBER = np.float64(0.5)
+PAIR = np.array([3, -1])
+
+CASES = {
+    "transpose": Case(lambda m: m.T, M[::2, ::-1]),
+    "new axes": Case(lambda m: m.dimshuffle("x", 1, "x", 0), M),
+    "dropped axis": Case(lambda m: m.dimshuffle(0), M[:, :1], types={0: COLUMN}),
+    "0-d to 2-d": Case(lambda s: s.dimshuffle("x", "x"), NUMBER),
+    "halves": Case(lambda h: h.dimshuffle(2, 0, 1), np.arange(6, dtype="float16").reshape(1, 2, 3)),
+    "row": Case(lambda m, i: m[i], M, -1, refused=[(1, 4, IndexError, "index 4 is out of bounds for axis 0 with size 4")]),
+    "element": Case(lambda m, i: m[i, 2], M[:, ::2], 3, refused=[(1, -5, IndexError, "index -5 is out of bounds for axis 0 with size 4")]),
+    "columns": Case(lambda m, i: m[:, i], M, np.uint8(5), refused=[(1, np.uint8(6), IndexError, "index 6 is out of bounds for axis 1 with size 6")]),
+    "slices": Case(lambda m, i: m[i:0:-2, 1:], M.T[:, ::-1], 4),
+    "empty slice": Case(lambda m, i: m[i:, ::2], M, 9),
+    "step": Case(lambda t, i: t[::i, :, 1], RNG.normal(size=(2, 3, 4)), -1, refused=[(1, 0, ValueError, "slice step cannot be zero")]),
+    "reshape": Case(lambda m, i: m.reshape((i, -1)), M, 3, refused=[(1, 7, ValueError, "cannot reshape|total size")]),
+    "reshape of strides": Case(lambda m: m.reshape((12,)), M[::2]),
+    "reshape to 0-d": Case(lambda m: m.reshape((), ndim=0), M[:1, :1]),
+    "reshape by a vector": Case(lambda m, k: m.reshape(k, ndim=2), M, PAIR, refused=[(1, np.array([3, 4, 2]), ValueError, "as many entries in the shape, got 3")]),
+    "set": Case(lambda m, w, i: T.set_subtensor(m[i:, 1], w), M, W[:3], 1,
+                refused=[(1, W, ValueError, "cannot set a value of length 4 along axis 0 in a part of length 3")]),
+    "increment": Case(lambda m, s: T.inc_subtensor(m[::2, ::-1], s), M.T, NUMBER),
+    "increment in place": Case(lambda m, i: IncSubtensor((tcore.scalar.int64,), inplace=True)(T.exp(m), 1.0, i), M, 2),
+    "increment of integers": Case(lambda b, i: T.inc_subtensor(b[i], np.int32(5)), np.arange(6, dtype="int32").reshape(2, 3), 1),
+    "alloc": Case(lambda v, i: alloc(v, i, 6), V, 3, refused=[
+        (0, V[1:], ValueError, "cannot broadcast a value of length 5 along axis 0 to 6"), (1, -2, ValueError, "cannot have -2 elements along axis 0")]),
+    "alloc of a number": Case(lambda s, i: alloc(s, i, 0, 2), NUMBER, 3),
+    "alloc of nothing": Case(lambda i: AllocEmpty("float64")(i, 0), 3, refused=[(0, -1, ValueError, "cannot have -1 elements")]),
+    "vector of scalars": Case(lambda s: MakeVector("float64")(s, s, T.constant(2.0)), NUMBER),
+    "join": Case(lambda i, m, f: Join()(i, m, f, m), -1, M, M[:, ::-1].astype("float32"), refused=[
+        (0, 2, IndexError, "axis 2 does not exist"), (2, M[:3].astype("float32"), ValueError, "must match")]),
+    "join with empty": Case(lambda m, n: Join(view=0)(0, m, n), M, np.zeros((0, 6))),
+    "rows": Case(lambda m, k: AdvancedSubtensor1()(m, k), M.T, np.array([0, -1, 2, 0]),
+                 refused=[(1, np.array([0, 6]), IndexError, "index 6 is out of bounds for axis 0 with size 6")]),
+    "rows without elements": Case(lambda m, k: AdvancedSubtensor1()(m, k), M[:, :0], PAIR,
+                                  refused=[(1, np.array([-5]), IndexError, "index -5 is out of bounds for axis 0 with size 4")]),
+    "dot": Case(lambda m, n: T.dot(m, n), M, M.T, refused=[(1, M, ValueError, r"x has 6 cols \(and 4 rows\) but y has 4 rows \(and 6 cols\)")]),
+    "dot of strides": Case(lambda m, v: T.dot(m, v), M[::-1], V[::-1], refused=[(1, W, ValueError, r"x has 6 cols \(and 4 rows\) but y has 4 elements")]),
+    "dot of vectors": Case(lambda v: T.dot(v, v), V),
+    "dot of vector and matrix": Case(lambda w, m: T.dot(w, m), W, M),
+    "dot of dtypes": Case(lambda b, m: T.dot(b, m), np.arange(8, dtype="int32").reshape(2, 4), M),
+    "dot22": Case(lambda m, n: blas.dot22(m, n), M, M.T[:, 1:]),
+    "dot22scalar": Case(lambda m, n, s: blas.dot22scalar(m, n, s), M, M.T, NUMBER),
+    "gemm": Case(lambda z, m, n, s: blas.gemm_no_inplace(z, s, m, n, s), M[:, :3], M[:, :2], RNG.normal(size=(2, 3)), NUMBER,
+                 refused=[(0, M, ValueError, "another shape")]),
+    "gemm in place": Case(lambda z, m, s: blas.gemm_inplace(T.exp(z), s, m, m.T, 2.0), M[:, :4], M, NUMBER),
+    "gemm without the target": Case(lambda z, m, s: blas.gemm_no_inplace(z, 1.0, m, m.T, s), np.full((4, 4), np.nan), M, np.float64(0)),
+    "gemv": Case(lambda w, m, v, s: blas.gemv_no_inplace(w, s, m, v, s), W, M, V, NUMBER),
+    "ger": Case(lambda m, s, w, v: blas.ger(m, s, w, v), M, NUMBER, W[::-1], V),
+    "ger in place": Case(lambda m, w, v: blas.ger_destructive(T.exp(m), 2.0, w, v), M, W, V),
+    "tensor of a number": Case(lambda i: TensorFromScalar()(ScalarFromTensor()(i)), 7),
+}  # fmt: skip
+
+
+#: the cases that one function computes together: one block, one run of the compiler
+GROUPS = [list(CASES)[start : start + 7] for start in range(0, len(CASES), 7)]
+
+
+@cache
+def together(group):
+    """The cases of a group as one function of the linker c."""
+    cases = [CASES[name] for name in GROUPS[group]]
+    inputs = [v for case in cases for v in case.inputs]
+    return tcore.function(inputs, [case.own for case in cases], mode=tcore.Mode(linker="c", optimizer=None), accept_inplace=True)
+
+
+def call(group, changed=None, position=0, value=None):
+    """The results for the values of the cases, of which one may be another."""
+    arguments = []
+    for name in GROUPS[group]:
+        case = CASES[name]
+        arguments += [np.asarray(value, v.type.dtype) if (name, k) == (changed, position) else given for k, (v, given) in enumerate(zip(case.inputs, case.values, strict=True))]
+    return together(group)(*arguments)
+
+
+def reference(name):
+    """The function of a case by perform."""
+    return tcore.function(CASES[name].inputs, CASES[name].plain, mode=tcore.Mode(linker="py", optimizer=None), accept_inplace=True)
+
+
+@pytest.mark.parametrize("group", range(len(GROUPS)))
+def test_agree_with_perform(group):
+    """By their own C code; twice, so that results of the last call are met."""
+    f = together(group)
+    assert {f.maker.linker.explain_node(node) for node in f.maker.fgraph.apply_nodes if isinstance(node.op, Own)} == {"C"}
+    for results in (call(group), call(group)):
+        for name, got in zip(GROUPS[group], results, strict=True):
+            wanted = reference(name)(*CASES[name].values)
+            assert got.dtype == wanted.dtype, name
+            np.testing.assert_allclose(got, wanted, rtol=1e-12, err_msg=name)
+
+
+REFUSED = [(name, *refused) for name, case in CASES.items() for refused in case.refused]
+
+
+@pytest.mark.parametrize(("name", "position", "value", "error", "says"), REFUSED, ids=[f"{name}-{says}" for name, *_, says in REFUSED])
+def test_refuse_what_perform_refuses(name, position, value, error, says):
+    """By sub["fail"], with the node; the function works afterwards."""
+    group = next(k for k, names in enumerate(GROUPS) if name in names)
+    with pytest.raises(error, match=says) as caught:
+        call(group, name, position, value)
+    assert f"Apply node that caused the error: {Own.__name__}" in str(caught.value)
+    case = CASES[name]
+    arguments = [np.asarray(value, v.type.dtype) if k == position else given for k, (v, given) in enumerate(zip(case.inputs, case.values, strict=True))]
+    with pytest.raises(error):
+        reference(name)(*arguments)
+    assert len(call(group)) == len(GROUPS[group])
+
+
+def test_views_in_a_block_cost_no_call():
+    """Between users' ops they are part of the block; kernels are called for what needs them."""
+    m = T.dmatrix("m")
+    expression = Own(blas.dot22)(m.T[1:], m.reshape((4, 6)) * 2)
+    f = tcore.function([m], expression[0], mode=tcore.Mode(linker="c"))
+    np.testing.assert_allclose(f(M), (M.T[1:] @ (M * 2))[0])
+    shown = {str(node.op): f.maker.linker.explain_node(node) for node in f.maker.fgraph.apply_nodes}
+    views = [ran for name, ran in shown.items() if "Subtensor" in name or "DimShuffle" in name]
+    assert views
+    assert set(views) == {"C"}
