@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from tcore.codegen.expr import Axis, Buffer, Expr, Fn, Load, Param, cast
 from tcore.codegen.kernel import affine, cost
@@ -107,7 +107,7 @@ class BorderBuilder(Builder):
 
         lines = [
             *share,
-            *self._run(stage, current, place, stores("at[i]"), c_type, base),
+            *self._run(stage, current, place, stores, c_type, base),
             f"tc_i64 count = 0, places[{TILE}];",
             f"int32_t chosen[{TILE}];",
             "for (tc_i64 i = 0; i < n; i++) {",
@@ -128,7 +128,7 @@ class BorderBuilder(Builder):
         self.phases.append(Phase(body, 0, False, tuple(current.refs), ()))
         return self.plan(SCATTERED + cost([value]), order=KernelOrder.SERIAL if divided is None else KernelOrder.PARTS)
 
-    def _run(self, stage: Scatter, current: Pass, place: list[str], stores: list[str], c_type: str, base: str) -> list[str]:
+    def _run(self, stage: Scatter, current: Pass, place: list[str], stores: Callable[[str], list[str]], c_type: str, base: str) -> list[str]:
         """The form for a tile of neighbours: the last axis of the stage is that of the output, and the tile does not cross its ends."""
         last = stage.axes[-1] if stage.axes else None
         others = stage.index[:-1] if stage.index else ()
@@ -136,18 +136,24 @@ class BorderBuilder(Builder):
             return []
         if any(map(self.printer.has_vector_form, flatten([stage.value]))):
             return []  # its values would depend on the form that the tile happens to have
-        position = current.leaf(last, frozenset(), {}) or ""
         stride = f"q->ints[{self.int_argument(Stride(stage.output, stage.output.ndim - 1))}]"
-        first, end = position.replace("[i]", "[0]"), position.replace("[i]", "[n - 1]")
+        if not current.mark_places(last, place, stores("at[i]")):
+            return []
+
+        def loop(old: str) -> list[str]:
+            return ["for (tc_i64 i = 0; i < n; i++) {", *stores(old), "}"]
+
         return [
-            f"if ({end} - {first} == n - 1 && {stride} == (tc_i64)sizeof({c_type})) {{",
+            "if (q->run) {",
             "enum { i = 0 };",
             *place,
             "if (line < low || line >= high) return;",
             f"{c_type} *const at = &TC_AT({c_type}, {base}, offset);",
+            f"if ({stride} == (tc_i64)sizeof({c_type})) {{",
             '_Pragma("omp simd")',
-            "for (tc_i64 i = 0; i < n; i++) {",
-            *stores,
+            *loop("at[i]"),
+            "} else {",
+            *loop(f"TC_AT({c_type}, at, i * {stride})"),
             "}",
             "return;",
             "}",
@@ -174,7 +180,10 @@ class BorderBuilder(Builder):
         lines = statements(stage.initial)
         first = f"{self._axis_text(current, stage.ordered)} == 0"
         states = [current.ref(RefKind.TILE, k, param.dtype, 2) for k, param in enumerate(stage.carried)]
+        read = set(flatten(stage.step))
         for k, (param, initial, state) in enumerate(zip(stage.carried, stage.initial, states, strict=True)):
+            if param not in read:
+                continue
             assert isinstance(param, Param)
             self.params[param.name] = f"state{k}"
             lines.append(f"const {self.printer.type(param.dtype)} state{k} = {first} ? {names[initial]} : {state};")

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from tcore.codegen.tables import lowering_table
-from tcore_cpu.base_linker import wants_blas, wants_lapack
 from tcore_cpu.native_steps import native_steps
 from tcore_cpu.printer import UnitPrinter
 from tcore_cpu.program import build
 from tcore_cpu.runtime import load_blas, load_lapack
+from tcore_cpu.wanted import wants_blas, wants_lapack
 
 if TYPE_CHECKING:
     from tcore.codegen.lowering import LoweringTable

@@ -15,13 +15,14 @@ from tcore.link import Container, ValueLock
 from tcore.link.locks import hold, release
 from tcore.link.storage import map_storage
 from tcore.scalar.type import Scalar
-from tcore_cpu.base_linker import CpuLinker, is_lazy, ran_by, wants_blas, wants_lapack
+from tcore_cpu.base_linker import CpuLinker, is_lazy, ran_by
 from tcore_cpu.compiler import Unit
 from tcore_cpu.draft import Draft, decode, encode
 from tcore_cpu.linking import Linked, load_bodies, make_program
 from tcore_cpu.runtime import load_blas, load_lapack, runtime
 from tcore_cpu.slots import is_array
 from tcore_cpu.thunks import SegmentThunk
+from tcore_cpu.wanted import wants_blas, wants_lapack
 
 if TYPE_CHECKING:
     from tcore.graph import Apply, Variable

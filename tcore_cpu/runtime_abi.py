@@ -39,6 +39,8 @@ class RefKind(IntEnum):
     CELL = 4
     TILE = 5
     SPREAD = 6
+    PLACE = 7
+    LINE = 8
 
 
 class KernelOrder(IntEnum):

@@ -28,12 +28,14 @@
 /* TC_INTERFACE begin */
 
 /* What a body gets beside its pointers: integers (strides, lengths), the error word, and which part of the results it is to make:
- * number `part` of `parts`. Bodies whose kernel is not cut into parts look at neither. */
+ * number `part` of `parts`. Bodies whose kernel is not cut into parts look at neither. `run`: the elements are neighbours along the last
+ * axis, and references of kind PLACE and LINE show the first one only. */
 typedef struct {
     const int64_t *ints;
     int64_t *error;
     int64_t part;
     int64_t parts;
+    int64_t run;
 } tc_params;
 
 typedef void (*tc_body)(int64_t n, void *const *ptr, const tc_params *params);
@@ -46,7 +48,9 @@ enum tc_ref_kind {
     TC_REF_ROW = 3,    /* scratch as long as a row; index: number of the scratch row */
     TC_REF_CELL = 4,   /* result of a reduction; index: number of the cell */
     TC_REF_TILE = 5,   /* tile that only this phase's reductions read, or that stays from step to step of a prefix */
-    TC_REF_SPREAD = 6  /* result of a reduction, read once per element: lanes have one each, a row has one for all; index: the cell */
+    TC_REF_SPREAD = 6, /* result of a reduction, read once per element: lanes have one each, a row has one for all; index: the cell */
+    TC_REF_PLACE = 7,  /* as ARRAY; a run, along which it is the same, needs its first element only */
+    TC_REF_LINE = 8    /* as ARRAY: the index along the last axis; a run needs its first element only */
 };
 
 typedef struct {

@@ -9,7 +9,6 @@ import numpy as np
 
 from tcore.link import ExportError
 from tcore.records import frozen
-from tcore_cpu.base_linker import wants_lapack
 from tcore_cpu.compiler import Unit
 from tcore_cpu.draft import Draft
 from tcore_cpu.drafting import draft_graph
@@ -18,6 +17,7 @@ from tcore_cpu.native_steps import native_steps
 from tcore_cpu.runtime_abi import DTYPES
 from tcore_cpu.slots import is_array
 from tcore_cpu.user_code import has_c_code
+from tcore_cpu.wanted import wants_lapack
 
 __all__ = ["Exported", "Value", "collect"]
 
