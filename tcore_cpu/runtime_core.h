@@ -157,6 +157,10 @@ enum tc_lapack_routine {
     TC_SYEVD = 9, TC_SYGVD = 10, TC_GEEV = 11, TC_NLAPACK = 12
 };
 void tc_set_blas(int routine, void *pointer);
+/* Sorts n elements of a dtype at `start`, NaN last; 0, or not when memory ran out. */
+typedef int (*tc_sort_fn)(void *start, intptr_t n, void *unused);
+/* A sort of the host, which serves where it is faster than the core's own. */
+void tc_set_sort(int dtype, tc_sort_fn sort);
 /* Functions of the BLAS library that tell and set its number of threads: without them it threads by itself. */
 void tc_set_blas_threads(void *get, void *set);
 

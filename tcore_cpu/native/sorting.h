@@ -1,6 +1,7 @@
 /* Sorting without comparisons: elements become unsigned integers of the same order, NaN last, which are sorted by their digits
- * of eight bits; few of them by insertion and merging. All of it keeps the order of equal elements, so that results depend
- * neither on the kind of sort that was asked for nor on the number of threads.
+ * of eight bits; few of them by their ranks and merging. All of it keeps the order of equal elements, so that places depend
+ * neither on the kind of sort that was asked for nor on the number of threads. Values alone show no order of equal ones: where
+ * the host has a sort of vectors (see tc_set_sort), it sorts short rows of them.
  */
 
 /* From here on an element is sorted by its digits. */
@@ -90,12 +91,8 @@ typedef struct {
 #define TC_FOR_TARGETS(DEFINE, NAME, ...) DEFINE(NAME##_plain, , __VA_ARGS__)
 #define TC_FOR_THIS_MACHINE(NAME) NAME##_plain
 #endif
-typedef uint8_t tc_u8x64 __attribute__((vector_size(64)));
-typedef uint16_t tc_u16x32 __attribute__((vector_size(64)));
 typedef uint32_t tc_u32x16 __attribute__((vector_size(64)));
 typedef uint64_t tc_u64x8 __attribute__((vector_size(64)));
-TC_FOR_TARGETS(TC_RANKS_FOR, tc_ranks8, uint8_t, tc_u8x64)
-TC_FOR_TARGETS(TC_RANKS_FOR, tc_ranks16, uint16_t, tc_u16x32)
 TC_FOR_TARGETS(TC_RANKS_FOR, tc_ranks32, uint32_t, tc_u32x16)
 TC_FOR_TARGETS(TC_RANKS_FOR, tc_ranks64, uint64_t, tc_u64x8)
 
@@ -173,18 +170,73 @@ TC_FOR_TARGETS(TC_RANKS_FOR, tc_ranks64, uint64_t, tc_u64x8)
     }
 #define TC_ITSELF(E) (E)
 #define TC_KEY_OF(E) ((E).key)
-TC_SORTER(tc_sort8, uint8_t, TC_ITSELF, 1, uint8_t, tc_ranks8)
-TC_SORTER(tc_sort16, uint16_t, TC_ITSELF, 2, uint16_t, tc_ranks16)
+TC_SORTER(tc_sort16, uint16_t, TC_ITSELF, 2, uint32_t, tc_ranks32)
 TC_SORTER(tc_sort32, uint32_t, TC_ITSELF, 4, uint32_t, tc_ranks32)
 TC_SORTER(tc_sort64, uint64_t, TC_ITSELF, 8, uint64_t, tc_ranks64)
 TC_SORTER(tc_sort_pairs32, tc_pair32, TC_KEY_OF, 4, uint32_t, tc_ranks32)
 TC_SORTER(tc_sort_pairs64, tc_pair64, TC_KEY_OF, 8, uint64_t, tc_ranks64)
+
+/* Keys of one byte are counted. */
+static void tc_sort8(uint8_t *a, int64_t n)
+{
+    int64_t counts[256];
+    memset(counts, 0, sizeof counts);
+    for (int64_t i = 0; i < n; i++)
+        counts[a[i]]++;
+    for (int key = 0; key < 256; a += counts[key], key++)
+        if (counts[key])
+            memset(a, key, (size_t)counts[key]);
+}
+
+static tc_sort_fn tc_host_sorts[TC_OBJECT];
+
+void tc_set_sort(int dtype, tc_sort_fn sort)
+{
+    if (dtype >= 0 && dtype < TC_OBJECT)
+        tc_host_sorts[dtype] = sort;
+}
+
+/* Below these lengths NumPy's sort of a row is faster than ours, on machines whose vectors it has a form for. */
+static int64_t tc_host_sorts_below(int dtype)
+{
+#if defined(__x86_64__)
+    const int wide = __builtin_cpu_supports("avx512f"), wider = __builtin_cpu_supports("avx512vbmi2");
+    switch (dtype) {
+    case TC_BOOL: case TC_INT8: case TC_UINT8: return 48;
+    case TC_INT16: case TC_UINT16: return wider ? 800 : 16;
+    case TC_FLOAT16: return wider ? TC_DIGITS_FROM : 16;
+    default: return wide ? 1200 : __builtin_cpu_supports("avx2") ? 600 : 16;
+    }
+#else
+    return dtype == TC_BOOL || dtype == TC_INT8 || dtype == TC_UINT8 ? 48 : 16;
+#endif
+}
+
+static int tc_sorts_by_host(char *out, int64_t out_stride, const char *x, int64_t stride, int64_t n, int dtype, char *work)
+{
+    const int64_t size = tc_itemsize(dtype);
+    const tc_sort_fn sort = tc_host_sorts[dtype];
+    if (!sort || n >= tc_host_sorts_below(dtype))
+        return 0;
+    char *const row = out_stride == size ? out : work;
+    if (stride == size)
+        memmove(row, x, (size_t)(n * size));
+    else
+        tc_copy(row, &size, x, &stride, 1, &n, (int)size);
+    if (sort(row, (intptr_t)n, NULL))
+        return 0;
+    if (row != out)
+        tc_copy(out, &out_stride, row, &size, 1, &n, (int)size);
+    return 1;
+}
 
 /* Sorts n elements of x to `out`; `work` has room for twice as many. */
 static void tc_sort_values(char *out, int64_t out_stride, const char *x, int64_t stride, int64_t n, int dtype, char *work)
 {
     const int merged = 0;
     char *const spare = work + n * tc_itemsize(dtype);
+    if (tc_sorts_by_host(out, out_stride, x, stride, n, dtype, work))
+        return;
 #define TC_LOAD(V, KEY, BACK)                                                   \
     for (int64_t i = 0; i < n; i++) {                                           \
         const V bits = *(const V *)(x + i * stride);                            \
@@ -193,7 +245,7 @@ static void tc_sort_values(char *out, int64_t out_stride, const char *x, int64_t
     TC_FOR_KEYS(dtype, TC_LOAD)
 #undef TC_LOAD
     switch (tc_itemsize(dtype)) {
-    case 1: tc_sort8((uint8_t *)work, (uint8_t *)spare, n); break;
+    case 1: tc_sort8((uint8_t *)work, n); break;
     case 2: tc_sort16((uint16_t *)work, (uint16_t *)spare, n); break;
     case 4: tc_sort32((uint32_t *)work, (uint32_t *)spare, n); break;
     default: tc_sort64((uint64_t *)work, (uint64_t *)spare, n);
