@@ -20,7 +20,7 @@ from tcore.configuration import config
 from tcore.graph import clone
 from tcore.scan_module.layout import depth_of
 from tcore_cpu.assembler import HOST
-from tcore_cpu.drafting import lowerings
+from tcore_cpu.lowerings import lowerings
 from tcore_cpu.memory import Memory
 from tcore_cpu.plans import NotScheduled
 from tcore_cpu.printer import UnitPrinter

@@ -199,6 +199,8 @@ def _routines(draft: Draft) -> tuple[str, ...]:
         if name == "Dot":
             ndims = tuple(v.type.ndim for v in node.inputs)
             routine = "dot" if ndims == (1, 1) else "gemm" if ndims == (2, 2) else "gemv"
-        if routine is not None and node not in fused:
-            found.add(_LETTERS[DTYPES[node.outputs[0].type.dtype]] + routine)
+        # items of a batch are matrices or vectors, as their lengths tell at run time
+        routines = ("gemm", "gemv") if name == "BatchedDot" else () if routine is None else (routine,)
+        if node not in fused:
+            found.update(_LETTERS[DTYPES[node.outputs[0].type.dtype]] + each for each in routines)
     return tuple(sorted(found))
