@@ -62,14 +62,8 @@ def _scratch(builder: ProgramBuilder, dtype: str, length: int) -> int:
 # -- sorting
 
 
-def _is_sortable(dtype: str) -> None:
-    if dtype.startswith("complex"):
-        raise NotScheduled("complex numbers are sorted by NumPy")
-
-
 def _ordering(builder: ProgramBuilder, node: Any) -> None:
     (x,), (out,) = node.inputs, node.outputs
-    _is_sortable(x.type.dtype)
     source = builder.array_slot(x)
     slot = builder.new(out, _lengths(builder, source), [source])
     routine = Routine.SORT if isinstance(node.op, SortOp) else Routine.ARGSORT
@@ -78,7 +72,6 @@ def _ordering(builder: ProgramBuilder, node: Any) -> None:
 
 def _unique(builder: ProgramBuilder, node: Any) -> None:
     op, (x,), assembler = node.op, node.inputs, builder.assembler
-    _is_sortable(x.type.dtype)
     flat, order = _flat(builder, node, x), _NONE
     length = assembler.length(flat, 0)
     if op.return_index or op.return_inverse:
@@ -120,8 +113,6 @@ def _bincount(builder: ProgramBuilder, node: Any) -> None:
 
 def _repeat(builder: ProgramBuilder, node: Any) -> None:
     (x, repeats), (out,), axis, assembler = node.inputs, node.outputs, node.op.axis, builder.assembler
-    if x.type.dtype.startswith("complex128"):
-        raise NotScheduled("complex numbers are repeated by NumPy")
     source, counts = builder.array_slot(x), builder.array_slot(repeats)
     lengths = _lengths(builder, source)
     length, given = lengths[axis], assembler.length(counts, 0)

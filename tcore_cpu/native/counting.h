@@ -20,6 +20,28 @@
         }                                                                       \
     }
 
+/* The same for complex numbers of type V, whose parts are `re` and `im`. */
+#define TC_WALK_COMPLEX(V, DO)                                                  \
+    {                                                                           \
+        V before = {0};                                                         \
+        int was_nan = 0;                                                        \
+        for (int64_t i = 0; i < n; i++) {                                       \
+            const int64_t place = places ? places[i] : i;                       \
+            const V bits = ((const V *)x->data)[place];                         \
+            const int is_nan = bits.re != bits.re || bits.im != bits.im;        \
+            const int first = i == 0 || (is_nan ? apart || !was_nan : was_nan || bits.re != before.re || bits.im != before.im); \
+            before = bits;                                                      \
+            was_nan = is_nan;                                                   \
+            DO                                                                  \
+        }                                                                       \
+    }
+typedef struct {
+    float re, im;
+} tc_complex64;
+typedef struct {
+    double re, im;
+} tc_complex128;
+
 /* How many there are. `order` tells the places in x in rising order, NULL: x is sorted. NaN are `apart`, or all one. */
 static int64_t tc_count_different(const tc_array *x, const tc_array *order, int apart)
 {
@@ -27,6 +49,12 @@ static int64_t tc_count_different(const tc_array *x, const tc_array *order, int 
     int64_t count = 0;
 #define TC_COUNT(V, KEY, BACK) TC_WALK(V, KEY, { count += first; (void)place; })
     TC_FOR_KEYS(x->dtype, TC_COUNT)
+#undef TC_COUNT
+#define TC_COUNT { count += first; (void)place; }
+    if (x->dtype == TC_COMPLEX64)
+        TC_WALK_COMPLEX(tc_complex64, TC_COUNT)
+    else if (x->dtype == TC_COMPLEX128)
+        TC_WALK_COMPLEX(tc_complex128, TC_COUNT)
 #undef TC_COUNT
     return count;
 }
@@ -40,8 +68,8 @@ static void tc_unique(const tc_array *x, const tc_array *order, int apart, const
     int64_t *const firsts = index ? (int64_t *)index->data : NULL, *const back = inverse ? (int64_t *)inverse->data : NULL;
     int64_t *const often = counts ? (int64_t *)counts->data : NULL;
     int64_t at = -1, begin = 0;
-#define TC_FILL(V, KEY, BACK)                                                   \
-    TC_WALK(V, KEY, {                                                           \
+#define TC_FILL(V)                                                              \
+    {                                                                           \
         if (first) {                                                            \
             if (often && at >= 0)                                               \
                 often[at] = i - begin;                                          \
@@ -52,8 +80,14 @@ static void tc_unique(const tc_array *x, const tc_array *order, int apart, const
         }                                                                       \
         if (back)                                                               \
             back[place] = at;                                                   \
-    })
-    TC_FOR_KEYS(x->dtype, TC_FILL)
+    }
+#define TC_FILL_BY_KEY(V, KEY, BACK) TC_WALK(V, KEY, TC_FILL(V))
+    TC_FOR_KEYS(x->dtype, TC_FILL_BY_KEY)
+    if (x->dtype == TC_COMPLEX64)
+        TC_WALK_COMPLEX(tc_complex64, TC_FILL(tc_complex64))
+    else if (x->dtype == TC_COMPLEX128)
+        TC_WALK_COMPLEX(tc_complex128, TC_FILL(tc_complex128))
+#undef TC_FILL_BY_KEY
 #undef TC_FILL
     if (often && at >= 0)
         often[at] = n - begin;
@@ -223,43 +257,76 @@ static int64_t tc_bincount(const tc_array *out, const tc_array *x, const tc_arra
 
 /* -- copies ------------------------------------------------------------------------------------ */
 
+/* Pieces of one size, each `often` times, to `out`. */
+static char *tc_repeat_pieces(char *out, const char *x, int64_t pieces, int64_t size, int64_t often)
+{
+#define TC_COPIES(T)                                                            \
+    for (int64_t i = 0; i < pieces; i++)                                        \
+        for (int64_t k = 0; k < often; k++, out += sizeof(T))                   \
+            *(T *)out = ((const T *)x)[i];
+    switch (size) {
+    case 1: TC_COPIES(uint8_t) break;
+    case 2: TC_COPIES(uint16_t) break;
+    case 4: TC_COPIES(uint32_t) break;
+    case 8: TC_COPIES(uint64_t) break;
+    default:
+        for (int64_t i = 0; i < pieces; i++, x += size)
+            for (int64_t k = 0; k < often; k++, out += size)
+                memcpy(out, x, (size_t)size);
+    }
+#undef TC_COPIES
+    return out;
+}
+
+typedef struct {
+    char *out;
+    const char *x;
+    int64_t size, often;
+} tc_repeat_job;
+
+static void tc_repeat_part(void *context, int64_t begin, int64_t end)
+{
+    const tc_repeat_job *j = context;
+    tc_repeat_pieces(j->out + begin * j->often * j->size, j->x + begin * j->size, end - begin, j->size, j->often);
+}
+
+static int64_t tc_number_at(const char *at, int dtype)
+{
+    int64_t number = 0;
+#define TC_READ(T) number = (int64_t) * (const T *)at;
+    TC_FOR_INTEGERS(dtype, TC_READ)
+#undef TC_READ
+    return number;
+}
+
 /* Pieces of `inner` elements along an axis of `length`, each as often as its number says (one number: that of all). x and out
  * have no gaps, counts any stride. */
 static void tc_repeat(const tc_array *to, const tc_array *from, const tc_array *counts, int64_t length, int64_t inner)
 {
-    const int64_t step = counts->dims[0] == 1 ? 0 : counts->strides[0], size = inner * from->itemsize;
-    const int64_t pieces = tc_elements(from) ? tc_elements(from) / inner : 0;
+    const int64_t size = inner * from->itemsize, pieces = tc_elements(from) ? tc_elements(from) / inner : 0;
     const char *x = from->data;
     char *out = to->data;
     const char *const end = out + tc_elements(to) * to->itemsize;
-    for (int64_t i = 0, at = 0; i < pieces; i++, x += size, at = at + 1 < length ? at + 1 : 0) {
-        const char *number = counts->data + at * step;
-        int64_t often = 0;
-#define TC_READ(T) often = (int64_t) * (const T *)number;
-        TC_FOR_INTEGERS(counts->dtype, TC_READ)
-#undef TC_READ
-#define TC_COPIES(T)                                                            \
-    {                                                                           \
-        const T value = *(const T *)x;                                          \
-        /* Stores that the next piece overwrites cost less than to find out how many are needed. */ \
-        if (often <= 4 && end - out >= 4 * (int64_t)sizeof(T))                  \
-            for (int k = 0; k < 4; k++)                                         \
-                ((T *)out)[k] = value;                                          \
-        else                                                                    \
-            for (int64_t k = 0; k < often; k++)                                 \
-                ((T *)out)[k] = value;                                          \
-        out += often * size;                                                    \
+    if (counts->dims[0] == 1) {
+        tc_repeat_job j = {out, x, size, tc_number_at(counts->data, counts->dtype)};
+        const double cost = 1 + (double)(j.often * size) / 12; /* nanoseconds, about */
+        tc_parallel_for(pieces, (int64_t)((double)tc_grain_ns / cost) + 1, tc_repeat_part, &j);
+        return;
     }
-        switch (size) {
-        case 1: TC_COPIES(uint8_t) break;
-        case 2: TC_COPIES(uint16_t) break;
-        case 4: TC_COPIES(uint32_t) break;
-        case 8: TC_COPIES(uint64_t) break;
-        default:
-            for (int64_t k = 0; k < often; k++, out += size)
-                memcpy(out, x, (size_t)size);
+    for (int64_t i = 0, at = 0; i < pieces; i++, x += size, at = at + 1 < length ? at + 1 : 0) {
+        const int64_t often = tc_number_at(counts->data + at * counts->strides[0], counts->dtype);
+        /* Stores that the next piece overwrites cost less than to find out how many are needed. */
+        if (size == 8 && often <= 4 && end - out >= 32) {
+            for (int k = 0; k < 4; k++)
+                ((uint64_t *)out)[k] = *(const uint64_t *)x;
+            out += 8 * often;
+        } else if (size == 4 && often <= 4 && end - out >= 16) {
+            for (int k = 0; k < 4; k++)
+                ((uint32_t *)out)[k] = *(const uint32_t *)x;
+            out += 4 * often;
+        } else {
+            out = tc_repeat_pieces(out, x, 1, size, often);
         }
-#undef TC_COPIES
     }
 }
 

@@ -305,6 +305,48 @@ static void tc_argsort_values(char *out, int64_t out_stride, const char *x, int6
             *(int64_t *)(out + i * out_stride) = (int64_t)((const tc_pair64 *)work)[i].place;
 }
 
+/* The key of a complex number for a pass: NaN last, first those with a number as real part, then by real and by imaginary parts. */
+static uint64_t tc_complex_key(const char *at, int dtype, int pass)
+{
+    uint64_t parts[2];
+    if (dtype == TC_COMPLEX64) {
+        uint32_t bits[2];
+        memcpy(bits, at, sizeof bits);
+        for (int k = 0; k < 2; k++)
+            parts[k] = bits[k] << 1 > 0xff000000u ? ~(uint64_t)0 : tc_key_f32(bits[k], 1);
+    } else {
+        memcpy(parts, at, sizeof parts);
+        for (int k = 0; k < 2; k++)
+            parts[k] = tc_key_f64(parts[k], 1);
+    }
+    return pass == 0 ? parts[1] : pass == 1 ? parts[0] : parts[0] == ~(uint64_t)0 ? 2 : parts[1] == ~(uint64_t)0;
+}
+
+/* Complex numbers, or their places: sorted by the last key first, as each pass keeps the order of equal keys. */
+static void tc_sort_complex(char *out, int64_t out_stride, const char *x, int64_t stride, int64_t n, int dtype, int places, char *work)
+{
+    tc_pair64 *const pairs = (tc_pair64 *)work;
+    for (int64_t i = 0; i < n; i++)
+        pairs[i].place = (uint64_t)i;
+    for (int pass = 0; pass < 3; pass++) {
+        uint64_t any = 0;
+        for (int64_t i = 0; i < n; i++)
+            any |= pairs[i].key = tc_complex_key(x + (int64_t)pairs[i].place * stride, dtype, pass);
+        if (any)
+            tc_sort_pairs64(pairs, pairs + n, n);
+    }
+    for (int64_t i = 0; i < n; i++, out += out_stride)
+        if (places)
+            *(int64_t *)out = (int64_t)pairs[i].place;
+        else
+            memcpy(out, x + (int64_t)pairs[i].place * stride, (size_t)tc_itemsize(dtype));
+}
+
+static int tc_has_parts(int dtype)
+{
+    return dtype == TC_COMPLEX64 || dtype == TC_COMPLEX128;
+}
+
 /* All rows along an axis, by threads. */
 typedef struct {
     const tc_array *out, *x;
@@ -317,7 +359,8 @@ static void tc_sort_rows(void *context, int64_t begin, int64_t end)
     tc_sort_job *j = context;
     const tc_array *out = j->out, *x = j->x;
     const int64_t n = x->dims[j->axis];
-    char *work = tc_block_get((size_t)(2 * n * (j->places ? tc_pair_size(n, x->dtype) : x->itemsize)) + 1);
+    const int64_t size = tc_has_parts(x->dtype) ? (int64_t)sizeof(tc_pair64) : j->places ? tc_pair_size(n, x->dtype) : x->itemsize;
+    char *work = tc_block_get((size_t)(2 * n * size) + 1);
     if (!work) {
         atomic_store(&j->failed, 1);
         return;
@@ -331,8 +374,11 @@ static void tc_sort_rows(void *context, int64_t begin, int64_t end)
             to += rest % x->dims[d] * out->strides[d];
             rest /= x->dims[d];
         }
-        (j->places ? tc_argsort_values : tc_sort_values)(out->data + to, out->strides[j->axis], x->data + from,
-                                                         x->strides[j->axis], n, x->dtype, work);
+        if (tc_has_parts(x->dtype))
+            tc_sort_complex(out->data + to, out->strides[j->axis], x->data + from, x->strides[j->axis], n, x->dtype, j->places, work);
+        else
+            (j->places ? tc_argsort_values : tc_sort_values)(out->data + to, out->strides[j->axis], x->data + from,
+                                                             x->strides[j->axis], n, x->dtype, work);
     }
     tc_block_free(work);
 }

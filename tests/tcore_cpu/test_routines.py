@@ -10,12 +10,19 @@ import tcore.tensor as T
 from tcore.tensor.searching import Unique
 
 RNG = np.random.default_rng(8)
-DTYPES = ["bool", "int8", "uint16", "int32", "uint64", "int64", "float16", "float32", "float64"]
+DTYPES = ["bool", "int8", "uint16", "int32", "uint64", "int64", "float16", "float32", "float64", "complex64", "complex128"]
 LENGTHS = (0, 1, 127, 129, 383, 385, 3000)
+
+
+def is_native(f) -> bool:
+    return not f.maker.linker.reasons
 
 
 def values(dtype, n):
     """Few different values; for floats with NaN of both signs, infinity and both zeros."""
+    if dtype.startswith("complex"):
+        part = f"float{int(dtype[7:]) // 2}"
+        return np.stack([values(part, n), RNG.permutation(values(part, n))], axis=1).view(dtype).reshape(n)
     if dtype.startswith("float"):
         return np.resize(np.array([np.nan, -0.0, 0.0, np.inf, -np.nan, 3.5, -2.0, *RNG.normal(size=30)], dtype), n)
     return RNG.integers(0, 2 if dtype == "bool" else 90, n).astype(dtype) if dtype[0] in "bu" else RNG.integers(-90, 90, n).astype(dtype)
@@ -27,6 +34,7 @@ def test_orders(dtype) -> None:
     x = T.TensorType(dtype, (False,))()
     outputs = [T.sort(x), T.argsort(x), *Unique(True, True, True)(x, return_list=True), T.nonzero(x)[0]]
     made = tcore.function([x], outputs)
+    assert is_native(made)
     for n in LENGTHS:
         for given in (values(dtype, n), values(dtype, 2 * n)[::-2]):
             wanted = [np.sort(given), np.argsort(given, kind="stable"), *np.unique(given, True, True, True), np.nonzero(given)[0]]
@@ -40,7 +48,39 @@ def test_batched_products(dtype, shape) -> None:
     """Small and large ones, of rows, of columns, and with turned operands."""
     x, y = T.TensorType(dtype, (False,) * 3)(), T.TensorType(dtype, (False,) * 3)()
     made = tcore.function([x, y], T.batched_dot(x, y))
+    assert is_native(made)
     m, k, n = shape
     left, right = RNG.normal(size=(6, m, k)).astype(dtype), RNG.normal(size=(6, k, n)).astype(dtype)
     for a, b in [(left, right), (left[::-1, :, ::-1], right[:, :, ::-1]), (np.asfortranarray(left), np.asfortranarray(right))]:
         np.testing.assert_allclose(made(a, b), a @ b, rtol=1e-3 if dtype == "float32" else 1e-10, atol=1e-4 if dtype == "float32" else 1e-12)
+
+
+@pytest.mark.parametrize("dtype", ["int16", "float32", "complex64", "complex128"])
+def test_copies(dtype) -> None:
+    """Elements and pieces, each as often as one number says or an array."""
+    x, counts, number = T.TensorType(dtype, (False,) * 2)(), T.lvector(), T.lscalar()
+    made = tcore.function([x, counts, number], [T.repeat(x, counts, axis=0), T.repeat(x, counts, axis=1), T.repeat(x, number), T.repeat(x, 3, axis=0)])
+    assert is_native(made)
+    given, often = values(dtype, 6 * 6).reshape(6, 6), np.array([0, 1, 7, 2, 0, 4])
+    for each in (given, given.T, given[::-1, ::-1]):
+        wanted = [np.repeat(each, often, axis=0), np.repeat(each, often, axis=1), np.repeat(each, 2), np.repeat(each, 3, axis=0)]
+        for found, expected in zip(made(each, often, 2), wanted, strict=True):
+            np.testing.assert_array_equal(found, expected)
+
+
+def searches(given):
+    x, v, i, j, n = given
+    return {
+        "searchsorted": [T.searchsorted(x, v), T.searchsorted(x, v, side="right")],
+        "unravel_index": [*T.unravel_index(i, (7, 9))],
+        "ravel_multi_index": [T.ravel_multi_index((i % 7, j % 9), (7, 9))],
+        "bincount": [T.bincount(i), T.bincount(i, v, minlength=n)],
+        "diagonals": [T.diag(x), T.diagonal(T.outer(x, v), offset=1)],
+    }
+
+
+@pytest.mark.parametrize("name", ["searchsorted", "unravel_index", "ravel_multi_index", "bincount", "diagonals"])
+def test_no_step_is_python(name) -> None:
+    """What has a routine or a loop runs as one."""
+    given = [T.dvector(), T.dvector(), T.lvector(), T.lvector(), T.lscalar()]
+    assert is_native(tcore.function(given, searches(given)[name], on_unused_input="ignore"))
