@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from operator import index
 from typing import Any
+
+import numpy as np
 
 from tcore import scalar
 from tcore.configuration import config
@@ -24,6 +27,7 @@ __all__ = [
     "arctan",
     "arctan2",
     "arctanh",
+    "around",
     "bitwise_and",
     "bitwise_not",
     "bitwise_or",
@@ -289,6 +293,25 @@ def round(a: Any, mode: str | None = None) -> Variable:
     if mode == "half_away_from_zero":
         return round_half_away_from_zero(a)
     raise ValueError(f"round has the modes 'half_to_even' and 'half_away_from_zero', got {mode!r}")
+
+
+def around(a: Any, decimals: int = 0) -> Variable:
+    """The nearest numbers with so many decimals, halves to even ones, in the dtype of ``a``; fewer than none: tens, hundreds, …
+
+    Raises
+    ------
+    TypeError
+        If ``decimals`` is no integer, or ``a`` is complex.
+    """
+    a, decimals = as_tensor_variable(a), index(decimals)
+    dtype = a.type.dtype
+    if decimals == 0 or (decimals > 0 and dtype in discrete_dtypes):
+        return round_half_to_even(a)
+    wide = "float64" if dtype in discrete_dtypes else dtype
+    factor = as_tensor_variable(np.asarray(10.0 ** abs(decimals), wide))
+    if decimals > 0:
+        return true_div(round_half_to_even(mul(a, factor)), factor)
+    return cast(mul(round_half_to_even(true_div(cast(a, wide), factor)), factor), dtype)
 
 
 def iround(a: Any, mode: str | None = None) -> Variable:

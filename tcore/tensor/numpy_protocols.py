@@ -258,7 +258,7 @@ FUNCTIONS: Mapping[Any, Callable[..., Any]] = MappingProxyType(
         np.nonzero: T.nonzero, np.flatnonzero: T.flatnonzero, np.sort: T.sort, np.argsort: T.argsort, np.searchsorted: T.searchsorted,
         np.unique: T.unique, np.bincount: T.bincount, np.ravel_multi_index: T.ravel_multi_index, np.unravel_index: T.unravel_index,
         # values
-        np.isclose: T.isclose, np.allclose: T.allclose, np.real: T.real, np.imag: T.imag, np.angle: T.angle, np.round: lambda a: T.round_half_to_even(a),
+        np.isclose: T.isclose, np.allclose: T.allclose, np.real: T.real, np.imag: T.imag, np.angle: T.angle, np.round: T.around,
         np.zeros_like: _dtype("zeros_like", T.zeros_like), np.ones_like: _dtype("ones_like", T.ones_like), np.full_like: _dtype("full_like", T.full_like),
         np.copy: T.tensor_copy, np.shape: _shape, np.ndim: lambda a: T.as_tensor_variable(a).type.ndim, np.size: lambda a: T.as_tensor_variable(a).size,
         np.iscomplexobj: lambda x: x.type.dtype.startswith("complex"), np.isrealobj: lambda x: not x.type.dtype.startswith("complex"),

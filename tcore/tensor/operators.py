@@ -264,6 +264,9 @@ class _tensor_py_operators:
     def __trunc__(self) -> Any:
         return math.trunc(self)
 
+    def __round__(self, digits: int | None = None) -> Any:
+        return math.around(self, 0 if digits is None else digits)
+
     # ------------------------------------------------------------ parts
 
     def __getitem__(self, key: Any) -> Any:

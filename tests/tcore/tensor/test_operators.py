@@ -51,6 +51,23 @@ def test_as_numpy(expression, evaluate):
     np.testing.assert_allclose(result, expected, rtol=1e-13)
 
 
+@pytest.mark.parametrize("digits", [None, 0, 1, 2, -1])
+@pytest.mark.parametrize("dtype", ["int8", "uint16", "float32", "float64"])
+def test_builtin_round(dtype, digits, evaluate):
+    """``round(x)`` and ``round(x, digits)`` are NumPy's: halves go to even numbers, the dtype stays."""
+    a = np.array([0, 0.125, 1.25, 2.5, 15, 25, 35, 101.45, 9]).astype(dtype)
+    x = T.TensorType(dtype, (False,))("x")
+    result, expected = evaluate(round(x) if digits is None else round(x, digits), {x: a}), np.round(a, digits or 0)
+    np.testing.assert_array_equal(result, expected)
+    assert result.dtype == expected.dtype
+
+
+def test_builtin_round_refuses():
+    """Digits are a whole number, known when the graph is built."""
+    with pytest.raises(TypeError, match="float"):
+        round(T.dvector(), 1.5)
+
+
 def test_like(evaluate):
     """Arrays shaped like others."""
     x = T.imatrix("x")
