@@ -200,7 +200,8 @@ def _as_products(x: _Term, y: _Term, batch: list[str], left: list[str], right: l
     a, b = x.ordered([*batch, *left, *summed]), y.ordered([*batch, *summed, *right])
     if len(summed) > 1 or len(batch) > 1:  # below, only products of lengths are compared
         equal = [eq(x.length(label), y.length(label)) for label in (*batch, *summed)]
-        b = Assert("einsum: axes of one label differ in length", ValueError)(b, *equal)
+        message = "einsum: axes of one label differ in length; one of length 1 is repeated where its type says so, see addbroadcast"
+        b = Assert(message, ValueError)(b, *equal)
     lengths = {label: x.length(label) for label in (*batch, *left, *summed)} | {label: y.length(label) for label in right}
 
     def many(labels: list[str]) -> Any:

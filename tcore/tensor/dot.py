@@ -132,6 +132,11 @@ def outer(x: Any, y: Any) -> Variable:
     return dot(x.dimshuffle(0, "x"), y.dimshuffle("x", 0))
 
 
+def _hint(*lengths: int) -> str:
+    """What to do about a length of 1 that the graph does not know of."""
+    return ": an axis of length 1 is repeated where its type says so, see addbroadcast" if 1 in lengths else ""
+
+
 class BatchedDot(FieldlessOp):
     """The product of the items of two batches: ``out[i] = dot(x[i], y[i])``.
 
@@ -153,7 +158,7 @@ class BatchedDot(FieldlessOp):
     def perform(self, node: Apply, inputs: Sequence[Any], output_storage: Sequence[list[Any]], params: Any = None) -> None:
         x, y = inputs
         if x.shape[0] != y.shape[0]:
-            raise TypeError(f"batched_dot needs batches of equal length, got shapes {x.shape} and {y.shape}")
+            raise TypeError(f"batched_dot needs batches of equal length, got shapes {x.shape} and {y.shape}{_hint(x.shape[0], y.shape[0])}")
         if x.shape[-1] != y.shape[1]:
             raise ValueError(f"batched_dot: inner lengths differ, got shapes {x.shape} and {y.shape}")
         left = x if x.ndim == 3 else x[:, None, :]

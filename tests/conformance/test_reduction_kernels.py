@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from conformance_arrays import DTYPES, draws, factors, make, numbers, ordinary, shapes
-from conformance_reductions import crossentropies, extremes, ordered, products, reductions, rows, some_axes, suprema
+from conformance_reductions import batches, crossentropies, extremes, ordered, products, reductions, rows, some_axes, suprema
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -76,3 +76,15 @@ def test_products(dtype, data, rng):
     x, y, z, u, v = (make(data, rng, dtype, shape, fill=factors) for shape in ((n, k), (k, m), (n, m), (k,), (n,)))
     # BLAS may scale factors or their sum, which differ where the scale is infinite
     products(dtype).agree(x, y, z, u, v, *(np.asarray(rng.normal(), dtype) for _ in "ab"))
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32", "float16"])
+@draws(15)
+@given(data=st.data(), rng=SEEDS)
+def test_batches(dtype, data, rng):
+    """Products of each pair of items, of any layout, small and large; batches and inner lengths that differ are refused."""
+    lengths = st.sampled_from([3, 2, 1, 0, 5, 8, 17])
+    n, k = data.draw(lengths), data.draw(lengths)
+    first, inner = data.draw(st.sampled_from([(n, k), (n, k), (n, k), (n + 1, k), (n, k + 1)]))
+    x, y, v = (make(data, rng, dtype, shape, fill=factors) for shape in ((n, k, k), (first, inner, inner), (n, k)))
+    batches(dtype).agree(x, y, v)
