@@ -1,4 +1,4 @@
-"""Matrix products on devices: the forms of Dot22, Gemm, Gemv and Ger, on the kernel of :mod:`tcore.gpuarray.gemm`."""
+"""Matrix products on devices: the forms of Dot22, BatchedDot, Gemm, Gemv and Ger, on the kernel of :mod:`tcore.gpuarray.gemm`."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from tcore.gpuarray.gemm import gemm
 from tcore.gpuarray.lowered import GpuOp, stays_on_host
 from tcore.graph import Apply, Op
 from tcore.tensor.blas import Dot22, Dot22Scalar, Gemm, Gemv, Ger
-from tcore.tensor.dot import Dot
+from tcore.tensor.dot import BatchedDot, Dot
 
-__all__ = ["GpuDot22", "GpuGemm", "GpuGemv", "GpuGer", "GpuProduct", "multiplied_ops", "product_form", "takes"]
+__all__ = ["GpuBatchedDot", "GpuDot22", "GpuGemm", "GpuGemv", "GpuGer", "GpuProduct", "multiplied_ops", "product_form", "takes"]
 
 
 class GpuProduct(GpuOp):
@@ -43,6 +43,22 @@ class GpuDot22(GpuProduct):
         result = array.empty((left.shape[0], right.shape[1]), x.dtype, context=x.context)
         gemm(1, left, right, 0, result)
         output_storage[0][0] = result.reshape(x.shape[:-1] + y.shape[1:])
+
+
+class GpuBatchedDot(GpuProduct):
+    """The product of the items of two batches, of matrices or vectors."""
+
+    def perform(self, node: Apply, inputs: Sequence[Any], output_storage: Sequence[list[Any]], params: Any = None) -> None:
+        """All products at once; the lengths of the batches and the inner lengths must agree."""
+        x, y = inputs
+        if x.shape[0] != y.shape[0] or x.shape[-1] != y.shape[1]:
+            kind, what = (TypeError, "the batches") if x.shape[0] != y.shape[0] else (ValueError, "inner lengths")
+            raise kind(f"batched_dot: {what} differ, got shapes {x.shape} and {y.shape}")
+        left = x if x.ndim == 3 else _with_axis(x, 1)
+        right = y if y.ndim == 3 else _with_axis(y, 2)
+        result = array.empty((x.shape[0], left.shape[1], right.shape[2]), x.dtype, context=x.context)
+        gemm(1, left, right, 0, result)
+        output_storage[0][0] = result.reshape(x.shape[:-1] + y.shape[2:])
 
 
 class GpuDot22Scalar(GpuProduct):
@@ -93,6 +109,14 @@ def _column(vector: GpuArray) -> GpuArray:
     return vector.view((vector.shape[0], 1), (vector.strides[0], vector.dtype.itemsize), vector.offset)
 
 
+def _with_axis(rows: GpuArray, axis: int) -> GpuArray:
+    """A batch of vectors as one of matrices with one row (axis 1) or column (2)."""
+    lengths, strides = list(rows.shape), list(rows.strides)
+    lengths.insert(axis, 1)
+    strides.insert(axis, rows.dtype.itemsize)
+    return rows.view(tuple(lengths), tuple(strides), rows.offset)
+
+
 @stays_on_host(Dot22Scalar)
 def _scalar(op: Op, count: int) -> Sequence[int]:
     return (2,)
@@ -109,7 +133,7 @@ def _alpha(op: Op, count: int) -> Sequence[int]:
 
 
 _PRODUCTS: dict[type[Op], Callable[..., GpuProduct]] = {
-    Dot: GpuDot22, Dot22: GpuDot22, Dot22Scalar: GpuDot22Scalar, Gemm: GpuGemm, Gemv: GpuGemv, Ger: GpuGer,
+    BatchedDot: GpuBatchedDot, Dot: GpuDot22, Dot22: GpuDot22, Dot22Scalar: GpuDot22Scalar, Gemm: GpuGemm, Gemv: GpuGemv, Ger: GpuGer,
 }  # fmt: skip
 
 
