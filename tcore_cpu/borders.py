@@ -221,15 +221,17 @@ class BorderBuilder(Builder):
             for c, state, value in zip(stage.carried, states, stage.step, strict=True)
         ]
         inside += [f"{state} = new_{state};" for state in states]
+        stores: list[str] = []
         for buffer, state in zip(stage.outputs, states, strict=False):
             base = current.ref(RefKind.BASE, self.operand(buffer, (), True), buffer.dtype, 2)
             offsets = [
                 f"{self._axis_text(current, axis)} * q->ints[{self.int_argument(Stride(buffer, k))}]"
                 for k, axis in enumerate(stage.axes)
             ]
-            inside.append(f"TC_AT({self.printer.type(buffer.dtype)}, {base}, {' + '.join(offsets)}) = {state};")
+            stores.append(f"TC_AT({self.printer.type(buffer.dtype)}, {base}, {' + '.join(offsets) or '0'}) = {state};")
+        every, last = (stores, []) if stage.ordered in stage.axes else ([], stores)
         length = f"q->ints[{self.int_argument(stage.ordered.extent)}]"
-        lines += [f"for (tc_i64 t = 0; t < {length}; t++) {{", *(f"    {line}" for line in inside), "}"]
+        lines += [f"for (tc_i64 t = 0; t < {length}; t++) {{", *(f"    {line}" for line in inside + every), "}", *last]
         body = self.printer.body(current.pointers, lines, lanes=False, simd=False)
         self.current = None
         self.phases.append(Phase(body, 0, False, tuple(current.refs), ()))

@@ -1,4 +1,4 @@
-"""Nodes that need no kernel: views, and matrix products through BLAS.
+"""Nodes that need no kernel: views, and matrix products through BLAS; those of routines stand in :mod:`tcore_cpu.routine_steps`.
 
 Each function emits the instructions of one node, or raises :class:`NotScheduled` before it has emitted an allocation,
 for a form that it does not know.
@@ -34,6 +34,7 @@ def native_steps(*, blas: bool, lapack: bool = False) -> dict[type, NativeStep]:
     from tcore.tensor.scalars import ScalarFromTensor, TensorFromScalar
     from tcore.tensor.shape import Shape, Shape_i
     from tcore.tensor.subtensor import Subtensor
+    from tcore_cpu.routine_steps import BLAS_ROUTINES, ROUTINES
 
     steps: dict[type, NativeStep] = {
         AllocEmpty: _alloc_empty,
@@ -48,6 +49,7 @@ def native_steps(*, blas: bool, lapack: bool = False) -> dict[type, NativeStep]:
         Subtensor: _subtensor,
         TensorFromScalar: _copy,
         ViewOp: _whole,
+        **ROUTINES,
     }
     if "tcore.scan_module.op" in sys.modules:
         from tcore.scan_module.op import Scan
@@ -55,7 +57,7 @@ def native_steps(*, blas: bool, lapack: bool = False) -> dict[type, NativeStep]:
 
         steps[Scan] = loop_step
     if blas:
-        steps |= {Dot: _dot, Dot22: _dot22, Dot22Scalar: _dot22scalar, Gemm: _gemm, Gemv: _gemv, Ger: _ger}
+        steps |= {**BLAS_ROUTINES, Dot: _dot, Dot22: _dot22, Dot22Scalar: _dot22scalar, Gemm: _gemm, Gemv: _gemv, Ger: _ger}
     if lapack:
         # linear algebra is loaded by the graphs that have some
         from tcore_cpu.linalg_steps import linalg_steps

@@ -6,7 +6,7 @@ from enum import IntEnum
 
 __all__ = [
     "DTYPES", "LAPACK", "MAX_CELLS", "MAX_DIMS", "MAX_REFS", "RUNTIME_ABI", "Event", "Failure", "Instruction", "IntegerFunction", "KernelOrder",
-    "LinearAlgebra", "ReduceOp", "RefKind",
+    "LinearAlgebra", "ReduceOp", "RefKind", "Routine",
 ]  # fmt: skip
 
 RUNTIME_ABI = 3
@@ -93,8 +93,26 @@ class Instruction(IntEnum):
     RELEASE = 21
     FORGET = 22
     LINALG = 23
+    ROUTINE = 24
     JUMP = 30
     REPEAT = 31
+
+
+class Routine(IntEnum):
+    """Routines of ``Instruction.ROUTINE``."""
+
+    SORT = 0
+    ARGSORT = 1
+    DIFFERENT = 2
+    UNIQUE = 3
+    RANGE = 4
+    BINCOUNT = 5
+    TOTAL = 6
+    REPEAT = 7
+    COUNT_PLACES = 8
+    LIST_PLACES = 9
+    DIAGONAL = 10
+    BATCHED = 11
 
 
 class LinearAlgebra(IntEnum):

@@ -273,9 +273,26 @@ enum tc_instruction {
     TC_OP_LINALG = 23,   /* operation option needs apply nout nin (slot core)*(nout + nin)
                             needs: bits of the routines of LAPACK that it calls, then of gemm and trsm;
                             core: how many of the last axes belong to an item, those before are the stack's */
+    TC_OP_ROUTINE = 24,  /* routine apply nslots nargs (slot or -1)*nslots (argument)*nargs    see tc_routine */
     TC_OP_JUMP = 30,     /* r offset               goes on at `offset` from here where the register is 0 */
     TC_OP_REPEAT = 31    /* r end stop offset      counts r, and goes back to `offset` from here while it is below `end`
                             and register stop (-1: none) is 0 */
+};
+
+/* Routines: their slots, and their arguments: registers, or literals where so said. */
+enum tc_routine {
+    TC_R_SORT = 0,         /* out x; literal axis           of equal shapes */
+    TC_R_ARGSORT = 1,      /* out x; literal axis */
+    TC_R_DIFFERENT = 2,    /* x order; count, literal apart    vectors; order -1: x is sorted; apart: each NaN by itself */
+    TC_R_UNIQUE = 3,       /* x order values index inverse counts; literal apart    all but x and values may be -1 */
+    TC_R_RANGE = 4,        /* x; least, largest             of a vector of integers */
+    TC_R_BINCOUNT = 5,     /* out x weights                 weights may be -1 */
+    TC_R_TOTAL = 6,        /* x; sum                        of a vector of integers, -1 where one is negative */
+    TC_R_REPEAT = 7,       /* out x counts; length, inner   of the axis, and product of those behind it; no gaps */
+    TC_R_COUNT_PLACES = 8, /* parts mask; count             mask: a vector without gaps; parts: see tc_count_places */
+    TC_R_LIST_PLACES = 9,  /* parts mask (out)*ndim; (length)*ndim */
+    TC_R_DIAGONAL = 10,    /* view x; literals offset first second */
+    TC_R_BATCHED = 11      /* out x y                       three axes each */
 };
 
 /* Operations of linear algebra. */

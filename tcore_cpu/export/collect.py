@@ -102,13 +102,13 @@ def collect(function: Any, fgraph: Any, order: Sequence[Any]) -> Exported:
     states: list[Value] = []
     numbers: dict[int, int] = {}  # position of an input -> number of the state that it is
     for position, (slot, *_) in enumerate(draft.inputs):
-        if function._lasting[position]:
+        if function._plan.lasting[position]:
             numbers[position] = len(states)
             states.append(_state(function, position, slot))
         else:
             inputs.append(_input(function, position, slot))
     count = len(function.outputs)
-    updated = [(slot, numbers[k]) for slot, k in zip(draft.outputs[count:], function._updated, strict=True)]
+    updated = [(slot, numbers[k]) for slot, k in zip(draft.outputs[count:], function._plan.updated, strict=True)]
     keys = function.output_keys
     names = keys or [output.variable.name or "" for output in function.outputs]
     outputs = [_value(name, slot, v) for name, slot, v in zip(names, draft.outputs[:count], fgraph.outputs, strict=False)]
@@ -151,8 +151,8 @@ def _strangers(function: Any, fgraph: Any) -> list[str]:
     for position, variable in enumerate(fgraph.inputs):
         name = function._input_name(position)
         if not is_array(variable.type):
-            found.append(f"{'state' if function._lasting[position] else 'input'} {name} is of type {variable.type}, which is no array")
-        elif function._lasting[position] and function.input_storage[position].storage[0] is None:
+            found.append(f"{'state' if function._plan.lasting[position] else 'input'} {name} is of type {variable.type}, which is no array")
+        elif function._plan.lasting[position] and function.input_storage[position].storage[0] is None:
             found.append(f"state {name} has no value yet: call the function or set it first")
     for k, variable in enumerate(fgraph.outputs[: len(function.outputs)]):
         if not is_array(variable.type):
@@ -224,6 +224,7 @@ def _routines(nodes: Sequence[Any]) -> tuple[str, ...]:
         if name == "Dot":
             ndims = tuple(v.type.ndim for v in node.inputs)
             routine = "dot" if ndims == (1, 1) else "gemm" if ndims == (2, 2) else "gemv"
-        if routine is not None:
-            found.add(_LETTERS[DTYPES[node.outputs[0].type.dtype]] + routine)
+        # items of a batch are matrices or vectors, as their lengths tell at run time
+        routines = ("gemm", "gemv") if name == "BatchedDot" else () if routine is None else (routine,)
+        found.update(_LETTERS[DTYPES[node.outputs[0].type.dtype]] + each for each in routines)
     return tuple(sorted(found))

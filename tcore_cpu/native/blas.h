@@ -140,7 +140,8 @@ static int tc_too_long(const tc_array *x)
 }
 
 /* These return 0 or an error code. */
-static int64_t tc_gemm(const tc_array *c, const tc_array *a, const tc_array *b, const tc_array *alpha, const tc_array *beta)
+static int64_t tc_gemm_by(void (*run)(tc_gemm_job *), const tc_array *c, const tc_array *a, const tc_array *b,
+                          const tc_array *alpha, const tc_array *beta)
 {
     int single = c->dtype == TC_FLOAT32, size = c->itemsize;
     tc_scalar one = tc_scalar_of(alpha, 1, c->dtype), two = tc_scalar_of(beta, 0, c->dtype);
@@ -176,7 +177,7 @@ static int64_t tc_gemm(const tc_array *c, const tc_array *a, const tc_array *b, 
         job.a_form = y.transposed ? "T" : "N", job.a = y.data, job.lda = y.ld, job.m = n;
         job.b_form = x.transposed ? "T" : "N", job.b = x.data, job.ldb = x.ld, job.n = m;
     }
-    tc_run_gemm(&job);
+    run(&job);
     if (z.copy) {
         int64_t strides[2] = {z.cols * size, size};
         tc_copy(c->data, c->strides, z.copy, strides, 2, c->dims, size);
@@ -187,7 +188,13 @@ static int64_t tc_gemm(const tc_array *c, const tc_array *a, const tc_array *b, 
     return 0;
 }
 
-static int64_t tc_gemv(const tc_array *y, const tc_array *a, const tc_array *x, const tc_array *alpha, const tc_array *beta)
+static int64_t tc_gemm(const tc_array *c, const tc_array *a, const tc_array *b, const tc_array *alpha, const tc_array *beta)
+{
+    return tc_gemm_by(tc_run_gemm, c, a, b, alpha, beta);
+}
+
+static int64_t tc_gemv_by(void (*run)(tc_gemv_job *), const tc_array *y, const tc_array *a, const tc_array *x,
+                          const tc_array *alpha, const tc_array *beta)
 {
     int single = y->dtype == TC_FLOAT32, size = y->itemsize;
     tc_scalar one = tc_scalar_of(alpha, 1, y->dtype), two = tc_scalar_of(beta, 0, y->dtype);
@@ -218,7 +225,7 @@ static int64_t tc_gemv(const tc_array *y, const tc_array *a, const tc_array *x, 
     job.form = m.transposed ? "N" : "T";
     job.m = (int)(m.transposed ? m.rows : m.cols);
     job.n = (int)(m.transposed ? m.cols : m.rows);
-    tc_run_gemv(&job);
+    run(&job);
     if (v.copy) {
         int64_t unit = size;
         tc_copy(y->data, y->strides, v.copy, &unit, 1, y->dims, size);
@@ -227,6 +234,11 @@ static int64_t tc_gemv(const tc_array *y, const tc_array *a, const tc_array *x, 
     tc_block_free(u.copy);
     tc_block_free(v.copy);
     return 0;
+}
+
+static int64_t tc_gemv(const tc_array *y, const tc_array *a, const tc_array *x, const tc_array *alpha, const tc_array *beta)
+{
+    return tc_gemv_by(tc_run_gemv, y, a, x, alpha, beta);
 }
 
 static int64_t tc_ger(const tc_array *a, const tc_array *x, const tc_array *y, const tc_array *alpha)

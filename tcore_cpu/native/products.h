@@ -113,6 +113,14 @@ static void tc_run_gemm(tc_gemm_job *j)
     tc_product_ends();
 }
 
+/* The same in one block, for callers that spread the work themselves and have told the BLAS to use one thread. */
+static void tc_run_whole_gemm(tc_gemm_job *j)
+{
+    j->columns = 1;
+    j->block = j->n;
+    tc_gemm_blocks(j, 0, 1);
+}
+
 /* y = alpha op(a) x + beta y; vectors are given by their lowest address, as BLAS wants them. */
 typedef struct {
     tc_gemv_fn gemv;
@@ -180,4 +188,11 @@ static void tc_run_gemv(tc_gemv_job *j)
     tc_product_begins();
     tc_parallel_for((length + j->block - 1) / j->block, 1, tc_gemv_blocks, j);
     tc_product_ends();
+}
+
+/* The same in one block, as tc_run_whole_gemm. */
+static void tc_run_whole_gemv(tc_gemv_job *j)
+{
+    j->block = *j->form == 'N' ? j->m : j->n;
+    tc_gemv_blocks(j, 0, 1);
 }

@@ -360,6 +360,22 @@ static int tc_step_blas(tc_frame *f, int64_t instruction, const int64_t *c)
     return code ? tc_fail(f, code, -1, c[0], 0, 0, 0) : TC_DONE;
 }
 
+/* Runs TC_OP_ROUTINE; *at is behind its opcode and moves behind the instruction. */
+static int tc_step_routine(tc_frame *f, const int64_t **at)
+{
+    const int64_t *c = *at, routine = c[0], apply = c[1], nslots = c[2], nargs = c[3];
+    tc_array *slots[TC_MAXDIM + 2];
+    for (int64_t k = 0; k < nslots; k++)
+        slots[k] = c[4 + k] < 0 ? NULL : &f->slots[c[4 + k]];
+    *at = c + 4 + nslots + nargs;
+    if (tc_watch_begins(f, tc_routine_cost(routine, slots)))
+        return tc_stop(f);
+    int64_t code = tc_run_routine(routine, slots, c + 4 + nslots, (int)nargs, f->regs);
+    if (tc_watch_ends())
+        return tc_stop(f);
+    return code ? tc_fail(f, code, code == TC_ERROR_MEMORY ? -1 : apply, c[4], 0, 0, 0) : TC_DONE;
+}
+
 /* Runs TC_OP_LINALG; *at is behind its opcode and moves behind the instruction. */
 static int tc_step_linalg(tc_frame *f, const int64_t **at)
 {
@@ -482,6 +498,11 @@ int tc_frame_run(tc_frame *f)
             if (event != TC_DONE)
                 return event;
             c += *start == TC_OP_DOT ? 3 : *start == TC_OP_GER ? 4 : 5;
+            break;
+        case TC_OP_ROUTINE:
+            event = tc_step_routine(f, &c);
+            if (event != TC_DONE)
+                return event;
             break;
         case TC_OP_LINALG:
             event = tc_step_linalg(f, &c);

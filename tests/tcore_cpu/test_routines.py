@@ -1,0 +1,46 @@
+"""Routines of the runtime against NumPy: lengths around those at which the method changes, special values, strides."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import tcore
+import tcore.tensor as T
+from tcore.tensor.searching import Unique
+
+RNG = np.random.default_rng(8)
+DTYPES = ["bool", "int8", "uint16", "int32", "uint64", "int64", "float16", "float32", "float64"]
+LENGTHS = (0, 1, 127, 129, 383, 385, 3000)
+
+
+def values(dtype, n):
+    """Few different values; for floats with NaN of both signs, infinity and both zeros."""
+    if dtype.startswith("float"):
+        return np.resize(np.array([np.nan, -0.0, 0.0, np.inf, -np.nan, 3.5, -2.0, *RNG.normal(size=30)], dtype), n)
+    return RNG.integers(0, 2 if dtype == "bool" else 90, n).astype(dtype) if dtype[0] in "bu" else RNG.integers(-90, 90, n).astype(dtype)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_orders(dtype) -> None:
+    """Sorted values, the places in a stable order, the different elements, the places that are not zero."""
+    x = T.TensorType(dtype, (False,))()
+    outputs = [T.sort(x), T.argsort(x), *Unique(True, True, True)(x, return_list=True), T.nonzero(x)[0]]
+    made = tcore.function([x], outputs)
+    for n in LENGTHS:
+        for given in (values(dtype, n), values(dtype, 2 * n)[::-2]):
+            wanted = [np.sort(given), np.argsort(given, kind="stable"), *np.unique(given, True, True, True), np.nonzero(given)[0]]
+            for found, expected in zip(made(given), wanted, strict=True):
+                np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("shape", [(4, 3, 5), (8, 9, 7), (20, 30, 40), (2, 3, 1), (0, 3, 2), (3, 0, 4), (70, 2, 33)])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_batched_products(dtype, shape) -> None:
+    """Small and large ones, of rows, of columns, and with turned operands."""
+    x, y = T.TensorType(dtype, (False,) * 3)(), T.TensorType(dtype, (False,) * 3)()
+    made = tcore.function([x, y], T.batched_dot(x, y))
+    m, k, n = shape
+    left, right = RNG.normal(size=(6, m, k)).astype(dtype), RNG.normal(size=(6, k, n)).astype(dtype)
+    for a, b in [(left, right), (left[::-1, :, ::-1], right[:, :, ::-1]), (np.asfortranarray(left), np.asfortranarray(right))]:
+        np.testing.assert_allclose(made(a, b), a @ b, rtol=1e-3 if dtype == "float32" else 1e-10, atol=1e-4 if dtype == "float32" else 1e-12)
