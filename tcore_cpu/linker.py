@@ -234,12 +234,6 @@ class CvmLinker(CpuLinker):
         """By input, how often the program copied its value because it may not be overwritten where it is."""
         return self._linked.program.copies() if self._linked is not None else ()  # type: ignore[no-any-return]
 
-    def native_loop(self, function: Any) -> Callable[..., Any] | None:
-        """As the program does it: None where a node runs in Python, or the runtime has no loop."""
-        if self._linked is None or self._by_node() or self._linked.draft.steps:
-            return None
-        return getattr(self._linked.program, "loop", None)
-
     def native_entry(self, function: Any) -> Callable[..., Any] | None:
         """The fast way to call ``function``: None where its calls need more than positions and storage."""
         if self._linked is None or self._by_node():

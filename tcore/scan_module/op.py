@@ -223,7 +223,7 @@ class Scan(Selectors, Op):
 
     def perform(self, node: Apply, inputs: Sequence[Any], output_storage: Sequence[list[Any]], params: Any = None) -> None:
         fn = self.fn
-        results = run_loop(node, fn, inputs, fn.maker.linker.native_loop(fn))
+        results = run_loop(node, fn, inputs)
         for cell, value in zip(output_storage, results, strict=True):
             cell[0] = value
         if config.allow_gc:
