@@ -84,3 +84,15 @@ def test_no_step_is_python(name) -> None:
     """What has a routine or a loop runs as one."""
     given = [T.dvector(), T.dvector(), T.lvector(), T.lvector(), T.lscalar()]
     assert is_native(tcore.function(given, searches(given)[name], on_unused_input="ignore"))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_repeats(dtype) -> None:
+    """Elements and pieces of rows, each as often as its number says; elements of every size in native code."""
+    x, counts = T.TensorType(dtype, (False, False))(), T.lvector()
+    axes = (0, 1, None)
+    made = tcore.function([x, counts], [T.repeat(x, counts[: x.shape[axis] if axis is not None else x.size], axis=axis) for axis in axes])
+    assert "runs in Python" not in str(made.explain())
+    given, numbers = RNG.normal(size=(3, 4)).astype(dtype), RNG.integers(0, 7, 12)
+    for found, axis in zip(made(given[:, ::-1], numbers), axes, strict=True):
+        np.testing.assert_array_equal(found, np.repeat(given[:, ::-1], numbers[: given.size if axis is None else given.shape[axis]], axis))
