@@ -82,5 +82,5 @@ class Program:
 def _outcome(call, values):
     try:
         return call(*values)
-    except (ValueError, IndexError, TypeError) as error:
+    except (ValueError, IndexError, TypeError, AssertionError) as error:
         return error

@@ -17,11 +17,12 @@ from tcore.tensor.products import Prod, ProdWithoutZeros
 from tcore.tensor.random.from_uniform import OutcomesFromUniform
 from tcore.tensor.random.mrg_op import MRGUniform, mrg_steps
 from tcore.tensor.random.philox import PhiloxUniform
+from tcore.tensor.recurrence import Recurrence
 from tcore.tensor.softmax import LogSoftmax, Softmax, SoftmaxGrad
 from tcore_nnet.crossentropy import CrossentropyCategorical1Hot, CrossentropyCategorical1HotGrad
 from tcore_nnet.softmax_crossentropy import CrossentropySoftmax1HotWithBiasDx, CrossentropySoftmaxArgmax1HotWithBias
 
-__all__ = ["batches", "crossentropies", "extremes", "ordered", "products", "randoms", "reductions", "rows", "some_axes", "suprema"]
+__all__ = ["batches", "crossentropies", "extremes", "ordered", "products", "randoms", "recurrences", "reductions", "rows", "some_axes", "suprema"]
 
 
 def some_axes(ndim):
@@ -124,6 +125,13 @@ def ordered(dtype, ndim, axis):
     """Values carried along an axis, in its order: the same roundings."""
     x, a = tensor(dtype, ndim), tensor(dtype, ndim)
     return Program([x, a]).add(CumOp(axis, "add")(x), CumOp(axis, "mul")(x), LinearRecurrence(axis)(a, x), zero_signs=False)
+
+
+@functools.cache
+def recurrences(dtype):
+    """Numbers that each step makes of those of the one before."""
+    state, row = tensor(dtype), tensor(dtype, 1)
+    return Program([state, row]).add(Recurrence(scalar.add, 1, 1)(state, row), Recurrence(scalar.mul, 1, 1)(state, row))
 
 
 @functools.cache

@@ -12,6 +12,7 @@ from tcore.compile.copy_ops import DeepCopyOp, ViewOp
 from tcore.tensor.advanced_incsubtensor import AdvancedIncSubtensor, AdvancedIncSubtensor1
 from tcore.tensor.advanced_subtensor import AdvancedSubtensor, AdvancedSubtensor1
 from tcore.tensor.alloc import Alloc, AllocEmpty, Eye
+from tcore.tensor.assertion import Assert
 from tcore.tensor.diagonals import AllocDiag, ExtractDiag
 from tcore.tensor.dimshuffle import DimShuffle
 from tcore.tensor.elemwise import Elemwise
@@ -24,10 +25,10 @@ from tcore.tensor.rebroadcast import Rebroadcast
 from tcore.tensor.reshape import Reshape
 from tcore.tensor.scalars import ScalarFromTensor, TensorFromScalar
 from tcore.tensor.searching import BinCount, SearchsortedOp, Unique
-from tcore.tensor.shape import Shape, Shape_i
+from tcore.tensor.shape import Shape, Shape_i, SpecifyShape
 from tcore.tensor.sorting import ArgSortOp, SortOp
 
-__all__ = ["advanced", "counts", "diagonals", "fills", "joins", "numbered", "places", "ranges", "searches", "vectors", "views", "writes"]
+__all__ = ["advanced", "checks", "counts", "diagonals", "fills", "joins", "numbered", "places", "ranges", "searches", "vectors", "views", "writes"]
 
 
 def _used(view):
@@ -61,6 +62,13 @@ def numbered(dtype, ndim):
     x, i, j = tensor(dtype, ndim), tensor("int64"), tensor("int8")
     made = [x[(slice(None),) * (ndim - 1) + (i,)], x[j], x[(i,) * ndim]]
     return Program([x, i, j]).add(*made, *map(_used, made))
+
+
+@functools.cache
+def checks(dtype):
+    """Values that are handed on where a condition holds, or their shape is the promised one."""
+    x, shape, fine = tensor(dtype, 2), tensor("int64", 1), tensor("bool")
+    return Program([x, shape, fine]).add(Assert("not so", ValueError)(x, fine), SpecifyShape()(x, T.stack([shape[0], shape[1]])))
 
 
 @functools.cache

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from conformance_arrays import DTYPES, draws, factors, make, numbers, ordinary, shapes
-from conformance_reductions import batches, crossentropies, extremes, ordered, products, reductions, rows, some_axes, suprema
+from conformance_reductions import batches, crossentropies, extremes, ordered, products, recurrences, reductions, rows, some_axes, suprema
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -64,6 +64,14 @@ def test_ordered(dtype, data, rng, ndim):
     """Running sums and products, and linear recurrences, step by step as in Python."""
     axis, shape = data.draw(st.integers(0, ndim - 1)), data.draw(shapes(ndim))
     ordered(dtype, ndim, axis).agree(*(make(data, rng, dtype, shape, fill=ordinary) for _ in range(2)))
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32", "int16"])
+@draws(5)
+@given(data=st.data(), rng=SEEDS, n=st.integers(0, 70))
+def test_recurrences(dtype, data, rng, n):
+    """Step by step as in Python."""
+    recurrences(dtype).agree(make(data, rng, dtype, (), fill=ordinary), make(data, rng, dtype, (n,), fill=ordinary))
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from conformance_arrays import DTYPES, draws, make, shapes
-from conformance_structure import advanced, counts, diagonals, fills, joins, numbered, places, ranges, searches, vectors, views, writes
+from conformance_structure import advanced, checks, counts, diagonals, fills, joins, numbered, places, ranges, searches, vectors, views, writes
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -99,6 +99,13 @@ def test_scatters(dtype, data, rng, ndim, index, k):
     i, j = _positions(data, rng, index, x.shape, 2)
     rows = make(data, rng, dtype, (len(i), *x.shape[1:]))
     writes(dtype, ndim, index, dtype).agree(x, i, j, np.array(k), make(data, rng, dtype, ()), rows)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "int16"])
+def test_checks(fixed_rng, dtype):
+    """What does not hold is refused."""
+    for shape, fine in [((3, 4), True), ((3, 5), True), ((3, 4), False)]:
+        checks(dtype).agree(fixed_rng.normal(size=(3, 4)).astype(dtype), np.array(shape), np.array(fine))
 
 
 @pytest.mark.parametrize("offset", [-2, 0, 1])
