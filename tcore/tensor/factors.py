@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from tcore.graph import Apply, FieldlessOp, Op, Variable
+from tcore.graph import Apply, FieldlessOp, Variable
+from tcore.graph.gradient_only import GradientOnly
 from tcore.graph.null_type import disconnected_type
 from tcore.tensor.cumulative import before, reversed_along
 from tcore.tensor.math import cast
@@ -18,15 +19,13 @@ from tcore.tensor.math import cast
 __all__ = ["Differentiated", "other_factors"]
 
 
-class Differentiated(FieldlessOp, Op):
+class Differentiated(GradientOnly, FieldlessOp):
     """``Differentiated()(value, exact)`` is ``value``, with the derivatives of ``exact``: another expression of the same value.
 
     Optimizations remove it from finished graphs, and ``exact`` with it.
     """
 
     view_map = {0: [0]}
-    #: read by the rewrite that removes such ops
-    says_gradient_only = True
 
     def make_node(self, *inputs: Any) -> Apply:
         """Two tensors of one type."""
