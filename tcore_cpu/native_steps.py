@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 __all__ = ["native_steps"]
 
-_BLAS_DTYPES = ("float32", "float64")
 
 
 def native_steps(*, blas: bool, lapack: bool = False) -> dict[type, NativeStep]:
@@ -249,9 +248,11 @@ def _slice(builder: ProgramBuilder, entry: slice, length: int) -> tuple[int, int
 
 def _floats(builder: ProgramBuilder, node: Any) -> list[int]:
     """Slots of the operands, which must have one BLAS dtype."""
+    from tcore.tensor.blas import blas_dtypes
+
     dtype = node.outputs[0].type.dtype
-    if dtype not in _BLAS_DTYPES or any(v.type.dtype != dtype for v in node.inputs):
-        raise NotScheduled("BLAS multiplies float32 and float64 only")
+    if dtype not in blas_dtypes or any(v.type.dtype != dtype for v in node.inputs):
+        raise NotScheduled("BLAS multiplies floats and complex numbers of one dtype")
     return [builder.array_slot(v) for v in node.inputs]
 
 
@@ -314,7 +315,7 @@ def _target(builder: ProgramBuilder, node: Any, source: int, ndim: int, *, inpla
 
 
 def _is_zero(variable: Any) -> bool:
-    return isinstance(variable, Constant) and float(variable.data) == 0
+    return isinstance(variable, Constant) and bool(variable.data == 0)
 
 
 def _gemm(builder: ProgramBuilder, node: Any) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tcore.graph import Constant
+from tcore.tensor.blas import blas_dtypes
 from tcore.tensor.diagonals import ExtractDiag
 from tcore.tensor.dot import BatchedDot
 from tcore.tensor.indexing import MaskIndices
@@ -184,8 +185,8 @@ def _with_three_axes(builder: ProgramBuilder, slot: int, dtype: str, new: int) -
 def _batched_dot(builder: ProgramBuilder, node: Any) -> None:
     (x, y), (out,), assembler = node.inputs, node.outputs, builder.assembler
     dtype = out.type.dtype
-    if dtype not in ("float32", "float64") or any(v.type.dtype != dtype for v in node.inputs):
-        raise NotScheduled("BLAS multiplies float32 and float64 only")
+    if dtype not in blas_dtypes or any(v.type.dtype != dtype for v in node.inputs):
+        raise NotScheduled("BLAS multiplies floats and complex numbers of one dtype")
     left, right = builder.array_slot(x), builder.array_slot(y)
     builder.check(node, 1, 0, assembler.length(right, 0), assembler.length(left, 0))
     builder.check(node, 1, 1, assembler.length(right, 1), assembler.length(left, x.type.ndim - 1))

@@ -13,8 +13,8 @@ from tcore_cpu.compiler import Unit
 from tcore_cpu.draft import Draft
 from tcore_cpu.drafting import draft_graph
 from tcore_cpu.linking import constant_value
+from tcore_cpu.lapack import LETTERS
 from tcore_cpu.native_steps import native_steps
-from tcore_cpu.runtime_abi import DTYPES
 from tcore_cpu.slots import is_array
 from tcore_cpu.user_code import has_c_code
 from tcore_cpu.wanted import wants_lapack
@@ -180,8 +180,9 @@ def _refuse(function: Any, found: Sequence[str]) -> None:
 
 # -- BLAS and LAPACK
 
-_MATRIX_ROUTINES = {"Dot22": "gemm", "Dot22Scalar": "gemm", "Gemm": "gemm", "Gemv": "gemv", "Ger": "ger"}
-_LETTERS = {DTYPES["float32"]: "s", DTYPES["float64"]: "d"}
+_MATRIX_ROUTINES = {"BatchedDot": ("gemm", "gemv"), "Dot22": ("gemm",), "Dot22Scalar": ("gemm",), "Gemm": ("gemm",), "Gemv": ("gemv",), "Ger": ("ger",)}
+_OF_VECTORS = {"s": "dot", "d": "dot", "c": "gemv", "z": "gemv"}
+_OF_COMPLEX = {"ger": "geru"}
 
 
 def _routines(draft: Draft) -> tuple[str, ...]:
@@ -194,11 +195,12 @@ def _routines(draft: Draft) -> tuple[str, ...]:
 
         found.update(name for node in draft.applies for name in routines_of(node))
     for node in draft.applies:
-        name = type(node.op).__name__
-        routine = _MATRIX_ROUTINES.get(name)
+        if node in fused:
+            continue
+        name, routines = type(node.op).__name__, _MATRIX_ROUTINES.get(type(node.op).__name__, ())
+        letter = LETTERS[node.outputs[0].type.dtype] if routines or name == "Dot" else ""
         if name == "Dot":
             ndims = tuple(v.type.ndim for v in node.inputs)
-            routine = "dot" if ndims == (1, 1) else "gemm" if ndims == (2, 2) else "gemv"
-        if routine is not None and node not in fused:
-            found.add(_LETTERS[DTYPES[node.outputs[0].type.dtype]] + routine)
+            routines = (_OF_VECTORS[letter] if ndims == (1, 1) else "gemm" if ndims == (2, 2) else "gemv",)
+        found.update(letter + (_OF_COMPLEX.get(routine, routine) if letter in ("c", "z") else routine) for routine in routines)
     return tuple(sorted(found))
