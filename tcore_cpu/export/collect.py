@@ -12,8 +12,8 @@ from tcore.records import frozen
 from tcore_cpu.compiler import Unit
 from tcore_cpu.draft import Draft
 from tcore_cpu.drafting import draft_graph
-from tcore_cpu.linking import constant_value
 from tcore_cpu.lapack import LETTERS
+from tcore_cpu.linking import constant_value
 from tcore_cpu.native_steps import native_steps
 from tcore_cpu.slots import is_array
 from tcore_cpu.user_code import has_c_code
