@@ -10,6 +10,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from tcore.graph import Constant
+from tcore.scalar.dtypes import discrete_dtypes
 from tcore_cpu.plans import NotScheduled
 from tcore_cpu.runtime_abi import Failure, Instruction, IntegerFunction
 
@@ -24,10 +25,12 @@ def native_steps(*, blas: bool, lapack: bool = False) -> dict[type, NativeStep]:
     """The functions by Op class; those of BLAS and LAPACK only where they are there, and wanted."""
     from tcore.compile.copy_ops import DeepCopyOp, ViewOp
     from tcore.tensor.alloc import AllocEmpty
+    from tcore.tensor.assertion import Assert
     from tcore.tensor.blas import Dot22, Dot22Scalar, Gemm, Gemv, Ger
     from tcore.tensor.dimshuffle import DimShuffle
     from tcore.tensor.dot import Dot
     from tcore.tensor.join import MakeVector
+    from tcore.tensor.manipulation import CpuContiguous
     from tcore.tensor.rebroadcast import Rebroadcast
     from tcore.tensor.reshape import Reshape
     from tcore.tensor.scalars import ScalarFromTensor, TensorFromScalar
@@ -37,6 +40,8 @@ def native_steps(*, blas: bool, lapack: bool = False) -> dict[type, NativeStep]:
 
     steps: dict[type, NativeStep] = {
         AllocEmpty: _alloc_empty,
+        Assert: _assert,
+        CpuContiguous: _contiguous,
         DeepCopyOp: _copy,
         DimShuffle: _dimshuffle,
         MakeVector: _make_vector,
@@ -80,6 +85,26 @@ def _copy(builder: ProgramBuilder, node: Any) -> None:
     lengths = [assembler.length(source, k) for k in range(assembler.ndims[source])]
     slot = builder.new(node.outputs[0], lengths, [source])
     assembler.emit(Instruction.COPY, slot, source)
+
+
+def _assert(builder: ProgramBuilder, node: Any) -> None:
+    """The value itself; ``perform`` raises, where a condition is false."""
+    value, *conditions = node.inputs
+    builder.array_slot(value)
+    if any(condition.type.dtype not in discrete_dtypes for condition in conditions):
+        raise NotScheduled("a condition that is neither an integer nor a bool")
+    for condition in conditions:
+        register = builder.integer(condition)
+        builder.assembler.emit(Instruction.REQUIRE, Failure.DEMAND, builder.number[node], 0, 0, register, register)
+    _whole(builder, node)
+
+
+def _contiguous(builder: ProgramBuilder, node: Any) -> None:
+    """The view or the copy that a reshape to the same lengths makes."""
+    (x,), (out,), assembler = node.inputs, node.outputs, builder.assembler
+    source = builder.array_slot(x)
+    lengths = [assembler.length(source, axis) for axis in range(x.type.ndim)]
+    assembler.emit(Instruction.RESHAPE, builder.array_slot(out), source, builder.buffer(out), builder.number[node], len(lengths), *lengths)
 
 
 def _alloc_empty(builder: ProgramBuilder, node: Any) -> None:

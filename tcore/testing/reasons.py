@@ -30,7 +30,7 @@ _STATEMENTS: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
     ("lowering", "a loop over items for an op that has no form for a batch: each is a call of a function of that op", "tensor.vectorizing.loop", ("EachItem",)),
     ("lowering", "stops in Python's debugger", "printing.breakpoint", ("PdbBreakpoint",)),
     ("lowering", "prints, or calls a function of the user, in Python", "printing.print_op", ("Print",)),
-    ("lowering", "hands on its input and raises with the user's text: Python raises; optimization takes out what is known to hold",
+    ("lowering", "hands on its input, or raises with the user's text: the host looks at the conditions; optimization takes out what is known to hold",
      "tensor.assertion", ("Assert",)),
     ("lowering", "hands on values of one branch; the linker runs what computes them, or does not", "tensor.ifelse", ("IfElse",)),
     ("lowering", "a promise to optimizations, which take it out", "tensor.linalg.hints", ("Hint",)),
@@ -42,7 +42,7 @@ _STATEMENTS: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
     ("lowering", "another shape of the same memory: linkers make the view, or the copy where it is not in order", "tensor.reshape", ("Reshape",)),
     ("lowering", "lengths, which the host knows before anything runs", "tensor.shape", ("Shape", "Shape_i")),
     ("lowering", "a view with a check of lengths, which the host makes", "tensor.shape", ("SpecifyShape",)),
-    ("lowering", "a view, or a copy by NumPy where the memory is not in order", "tensor.manipulation", ("CpuContiguous",)),
+    ("lowering", "a view, or on the host a copy where the memory is not in order; arrays on devices are", "tensor.manipulation", ("CpuContiguous",)),
     # --- libraries
     ("lowering", "SciPy's function, called by address: there is no formula of a few operations; device arrays come to the host for it",
      "scalar.special", ("Chi2SF", "Erfcinv", "Erfcx", "Erfinv", "I0", "I1", "J0", "J1", "Psi")),
@@ -56,8 +56,7 @@ _STATEMENTS: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
         ("factorizations", ("QRFull", "QRIncomplete", "SVD")), ("inverse", ("MatrixInverse", "MatrixPinv")), ("solve", ("Solve",)),
     )),
     *(("lowering", "other ops of linear algebra, which have native forms, take its place where a graph is optimized", f"tensor.linalg.{file}", names)
-      for file, names in (("cholesky", ("CholeskyGrad",)), ("eigen", ("EighGrad", "EigvalshGrad")), ("inverse", ("TensorInv",)))),
-    ("lowering", "NumPy's, which moves axes and checks that the lengths fit", "tensor.linalg.solve", ("TensorSolve",)),
+      for file, names in (("cholesky", ("CholeskyGrad",)), ("eigen", ("EighGrad", "EigvalshGrad")), ("inverse", ("TensorInv",)), ("solve", ("TensorSolve",)))),
     ("grad", "is itself a gradient, as one numeric op; the gradient of the first op built of symbolic ops has further ones", "tensor.linalg.cholesky", ("CholeskyGrad",)),
     ("grad", "is itself a gradient, as one numeric op", "tensor.linalg.eigen", ("EighGrad",)),
     ("lowering", "a sort is no loop over elements: a routine of the runtime on the host, on devices NumPy of the host", "tensor.sorting", ("ArgSortOp", "SortOp")),
