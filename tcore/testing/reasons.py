@@ -23,6 +23,7 @@ _STATEMENTS: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
     ("lowering", "a Python function runs in Python", "compile.copy_ops", ("FromFunctionOp",)),
     ("lowering", "a view that changes the gradient only: optimization takes it out", "gradient.shaping",
      ("ConsiderConstant", "DisconnectedGrad", "GradClip", "GradScale", "UndefinedGrad")),
+    ("lowering", "a view that changes the gradient only: optimization takes it out", "tensor.factors", ("Differentiated",)),
     ("lowering", "a loop over whole graphs: each iteration is a function of its own, whose nodes are lowered", "gradient.rows", ("Rows",)),
     ("lowering", "a whole graph, compiled as a function of its own; inline=True puts it where the op is, so that its nodes are lowered",
      "gradient.op_from_graph", ("OpFromGraph",)),

@@ -94,13 +94,13 @@ def collect(function: Any, fgraph: Any, order: Sequence[Any]) -> Exported:
     states: list[Value] = []
     numbers: dict[int, int] = {}  # position of an input -> number of the state that it is
     for position, (slot, *_) in enumerate(draft.inputs):
-        if function._lasting[position]:
+        if function._plan.lasting[position]:
             numbers[position] = len(states)
             states.append(_state(function, position, slot))
         else:
             inputs.append(_input(function, position, slot))
     count = len(function.outputs)
-    updated = [(slot, numbers[k]) for slot, k in zip(draft.outputs[count:], function._updated, strict=True)]
+    updated = [(slot, numbers[k]) for slot, k in zip(draft.outputs[count:], function._plan.updated, strict=True)]
     keys = function.output_keys
     names = keys or [output.variable.name or "" for output in function.outputs]
     outputs = [_value(name, slot, v) for name, slot, v in zip(names, draft.outputs[:count], fgraph.outputs, strict=False)]
@@ -142,8 +142,8 @@ def _strangers(function: Any, fgraph: Any) -> list[str]:
     for position, variable in enumerate(fgraph.inputs):
         name = function._input_name(position)
         if not is_array(variable.type):
-            found.append(f"{'state' if function._lasting[position] else 'input'} {name} is of type {variable.type}, which is no array")
-        elif function._lasting[position] and function.input_storage[position].storage[0] is None:
+            found.append(f"{'state' if function._plan.lasting[position] else 'input'} {name} is of type {variable.type}, which is no array")
+        elif function._plan.lasting[position] and function.input_storage[position].storage[0] is None:
             found.append(f"state {name} has no value yet: call the function or set it first")
     for k, variable in enumerate(fgraph.outputs[: len(function.outputs)]):
         if not is_array(variable.type):
@@ -180,6 +180,7 @@ def _refuse(function: Any, found: Sequence[str]) -> None:
 
 # -- BLAS and LAPACK
 
+#: items of a batch are matrices or vectors, as their lengths tell at run time
 _MATRIX_ROUTINES = {"BatchedDot": ("gemm", "gemv"), "Dot22": ("gemm",), "Dot22Scalar": ("gemm",), "Gemm": ("gemm",), "Gemv": ("gemv",), "Ger": ("ger",)}
 _OF_VECTORS = {"s": "dot", "d": "dot", "c": "gemv", "z": "gemv"}
 _OF_COMPLEX = {"ger": "geru"}

@@ -9,10 +9,11 @@ from conformance_programs import Program, tensor
 
 from tcore import scalar
 from tcore.tensor.blas import Dot22, Dot22Scalar, Gemm, Gemv, Ger
-from tcore.tensor.careduce import All, Any_, CAReduce, Prod, ProdWithoutZeros, Sum, Supremum
+from tcore.tensor.careduce import All, Any_, CAReduce, Sum, Supremum
 from tcore.tensor.cumulative import CumOp, LinearRecurrence
 from tcore.tensor.dot import BatchedDot, Dot
 from tcore.tensor.extremes import Argmax, Argmin, MaxAndArgmax
+from tcore.tensor.products import Prod, ProdWithoutZeros
 from tcore.tensor.random.from_uniform import OutcomesFromUniform
 from tcore.tensor.random.mrg_op import MRGUniform, mrg_steps
 from tcore.tensor.random.philox import PhiloxUniform
