@@ -13,6 +13,7 @@ from tcore.tensor.diagonals import ExtractDiag
 from tcore.tensor.dot import BatchedDot
 from tcore.tensor.indexing import MaskIndices
 from tcore.tensor.manipulation import Repeat
+from tcore.tensor.random.from_uniform import ChoiceFromUniform
 from tcore.tensor.searching import BinCount, Unique
 from tcore.tensor.sorting import ArgSortOp, SortOp
 from tcore.tensor.type_other import NoneConst
@@ -160,6 +161,20 @@ def _mask_indices(builder: ProgramBuilder, node: Any) -> None:
     _run(builder, node, Routine.LIST_PLACES, [starts, flat, *places], *lengths)
 
 
+# -- random choices
+
+
+def _choice(builder: ProgramBuilder, node: Any) -> None:
+    (chances, numbers), (out,), assembler = node.inputs, node.outputs, builder.assembler
+    if "float16" in (chances.type.dtype, numbers.type.dtype):
+        raise NotScheduled("half precision is left to NumPy")
+    source, uniform = builder.array_slot(chances), builder.array_slot(numbers)
+    rows, draws = assembler.length(source, 0), assembler.length(uniform, 0)
+    builder.check(node, 1, 1, assembler.length(uniform, 1), rows)
+    _require(builder, node, assembler.arith(IntegerFunction.GE, assembler.length(source, 1), draws))
+    _run(builder, node, Routine.CHOOSE, [builder.new(out, [rows, draws]), source, uniform])
+
+
 # -- views and products
 
 
@@ -211,6 +226,7 @@ def _as_rows(builder: ProgramBuilder, slot: int, dtype: str) -> int:
 ROUTINES: dict[type, NativeStep] = {
     ArgSortOp: _ordering,
     BinCount: _bincount,
+    ChoiceFromUniform: _choice,
     ExtractDiag: _extract_diag,
     MaskIndices: _mask_indices,
     Repeat: _repeat,

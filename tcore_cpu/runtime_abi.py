@@ -113,6 +113,7 @@ class Routine(IntEnum):
     LIST_PLACES = 9
     DIAGONAL = 10
     BATCHED = 11
+    CHOOSE = 12
 
 
 class LinearAlgebra(IntEnum):

@@ -33,6 +33,7 @@
 #include "native/operations.h"
 #include "native/sorting.h"
 #include "native/counting.h"
+#include "native/choices.h"
 #include "native/batches.h"
 #include "native/routines.h"
 #include "native/frames.h"

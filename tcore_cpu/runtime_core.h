@@ -293,7 +293,8 @@ enum tc_routine {
     TC_R_COUNT_PLACES = 8, /* parts mask; count             mask: a vector without gaps; parts: see tc_count_places */
     TC_R_LIST_PLACES = 9,  /* parts mask (out)*ndim; (length)*ndim */
     TC_R_DIAGONAL = 10,    /* view x; literals offset first second */
-    TC_R_BATCHED = 11      /* out x y                       three axes each */
+    TC_R_BATCHED = 11,     /* out x y                       three axes each */
+    TC_R_CHOOSE = 12       /* out chances numbers           see tc_choose_rows */
 };
 
 /* Operations of linear algebra. */

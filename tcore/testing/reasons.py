@@ -62,7 +62,7 @@ _STATEMENTS: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
     ("grad", "is itself a gradient, as one numeric op", "tensor.linalg.eigen", ("EighGrad",)),
     ("lowering", "a sort is no loop over elements: a routine of the runtime on the host, on devices NumPy of the host", "tensor.sorting", ("ArgSortOp", "SortOp")),
     ("lowering", "draws from a NumPy generator: its numbers are NumPy's own, in NumPy's order", "tensor.random.function", ("RandomFunction",)),
-    ("lowering", "each choice depends on those before it: NumPy goes through them", "tensor.random.from_uniform", ("ChoiceFromUniform",)),
+    ("lowering", "each choice depends on those before it: a routine of the runtime on the host, on devices NumPy of the host", "tensor.random.from_uniform", ("ChoiceFromUniform",)),
     ("lowering", "products of integers wider than 64 bits: Python's, once for each seed", "tensor.random.mrg_op", ("DotModulo",)),
     ("lowering", "a table that is computed once and kept", "tensor.random.mrg_op", ("MRGSteps",)),
     # --- lengths that depend on the data
