@@ -49,8 +49,7 @@ _STATEMENTS: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
      "scalar.special", ("Chi2SF", "Erfcinv", "Erfcx", "Erfinv", "I0", "I1", "J0", "J1", "Psi")),
     ("lowering", "a product of matrices is no loop worth generating: BLAS computes it, and on devices a kernel in blocks", "tensor.blas",
      ("Dot22", "Dot22Scalar", "Gemm", "Gemv", "Ger")),
-    ("lowering", "a product of matrices is no loop worth generating: BLAS computes it, and on devices a kernel in blocks", "tensor.dot", ("Dot",)),
-    ("lowering", "a product of matrices for each item: on the host BLAS computes it, on devices NumPy of the host does", "tensor.dot", ("BatchedDot",)),
+    ("lowering", "a product of matrices is no loop worth generating: BLAS computes it, and on devices a kernel in blocks", "tensor.dot", ("BatchedDot", "Dot")),
     ("lowering", "scipy.fft, with its threads", "tensor.fft", ("InverseRealFFT", "RealFFT")),
     *(("lowering", "LAPACK, no loop of ours: the CPU calls it by address, device arrays come to the host for it", f"tensor.linalg.{file}", names) for file, names in (
         ("cholesky", ("Cholesky",)), ("determinant", ("Det", "SLogDet")), ("eigen", ("Eig", "Eigh", "Eigvalsh")), ("exponential", ("Expm", "ExpmGrad")),
