@@ -74,8 +74,6 @@ class BorderBuilder(Builder):
         output = stage.output
         base = current.ref(RefKind.BASE, self.operand(output, (), True), output.dtype, 2)
         c_type = self.printer.type(output.dtype)
-        axes = [k for k in range(output.ndim) if not output.broadcastable[k]]
-        checked = dict(stage.checked)
         value = cast(stage.value, output.dtype)
         if stage.combine == "inc":
             value = Fn("add", (Param("tc_old", output.dtype), value), output.dtype)
@@ -87,18 +85,8 @@ class BorderBuilder(Builder):
 
         names: dict[Expr, str] = {}
         place = statements(stage.index, names)
-        counted = {k: names[stage.index[k]] for k in axes}
-        for k in checked.keys() & counted.keys():
-            counted[k] = f"({counted[k]} < 0 ? {counted[k]} + q->ints[{self.int_argument(checked[k])}] : {counted[k]})"
-        offsets = [f"{text} * q->ints[{self.int_argument(Stride(output, k))}]" for k, text in counted.items()]
-        # parts are of an axis that users' positions lead to: they are likely to be spread over it
-        divided = next((k for k in axes if k in checked), None)
-        share, line = ["const tc_i64 low = 0, high = 1;"], "0"
-        if divided is not None:
-            length = f"q->ints[{self.int_argument(checked[divided])}]"
-            share = [f"const tc_i64 low = {length} * q->part / q->parts, high = {length} * (q->part + 1) / q->parts;"]
-            line = counted[divided]
-        place += [f"const tc_i64 line = {line}, offset = {' + '.join(offsets) or '0'};"]
+        share, line, offset = self._destination(stage, names)
+        place.append(f"const tc_i64 line = {line}, offset = {offset};")
 
         def stores(old: str) -> list[str]:
             self.params["tc_old"] = old
@@ -106,7 +94,7 @@ class BorderBuilder(Builder):
             return [*statements([value], names), f"{old} = {names[value]};"]
 
         lines = [
-            *share,
+            share or "const tc_i64 low = 0, high = 1;",
             *self._run(stage, current, place, stores, c_type, base),
             f"tc_i64 count = 0, places[{TILE}];",
             f"int32_t chosen[{TILE}];",
@@ -126,7 +114,22 @@ class BorderBuilder(Builder):
         body = self.printer.written_body(current.pointers, lines)
         self.current = None
         self.phases.append(Phase(body, 0, False, tuple(current.refs), ()))
-        return self.plan(SCATTERED + cost([value]), order=KernelOrder.SERIAL if divided is None else KernelOrder.PARTS)
+        return self.plan(SCATTERED + cost([value]), order=KernelOrder.SERIAL if share is None else KernelOrder.PARTS)
+
+    def _destination(self, stage: Scatter, names: dict[Expr, str]) -> tuple[str | None, str, str]:
+        """C texts: what lines of an axis are a thread's (None where one does all), the line of an element, and its offset in bytes."""
+        output, checked = stage.output, dict(stage.checked)
+        counted = {k: names[stage.index[k]] for k in range(output.ndim) if not output.broadcastable[k]}
+        for k in checked.keys() & counted.keys():
+            counted[k] = f"({counted[k]} < 0 ? {counted[k]} + q->ints[{self.int_argument(checked[k])}] : {counted[k]})"
+        offsets = [f"{text} * q->ints[{self.int_argument(Stride(output, k))}]" for k, text in counted.items()]
+        offset = " + ".join(offsets) or "0"
+        # parts are of an axis that users' positions lead to: they are likely to be spread over it
+        divided = next((k for k in counted if k in checked), None)
+        if divided is None:
+            return None, "0", offset
+        length = f"q->ints[{self.int_argument(checked[divided])}]"
+        return f"const tc_i64 low = {length} * q->part / q->parts, high = {length} * (q->part + 1) / q->parts;", counted[divided], offset
 
     def _run(self, stage: Scatter, current: Pass, place: list[str], stores: Callable[[str], list[str]], c_type: str, base: str) -> list[str]:
         """The form for a tile of neighbours: the last axis of the stage is that of the output, and the tile does not cross its ends."""

@@ -10,7 +10,6 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from tcore.graph import Constant
-from tcore.scalar.dtypes import discrete_dtypes
 from tcore_cpu.plans import NotScheduled
 from tcore_cpu.runtime_abi import Failure, Instruction, IntegerFunction
 
@@ -34,7 +33,7 @@ def native_steps(*, blas: bool, lapack: bool = False) -> dict[type, NativeStep]:
     from tcore.tensor.rebroadcast import Rebroadcast
     from tcore.tensor.reshape import Reshape
     from tcore.tensor.scalars import ScalarFromTensor, TensorFromScalar
-    from tcore.tensor.shape import Shape, Shape_i
+    from tcore.tensor.shape import Shape, Shape_i, SpecifyShape
     from tcore.tensor.subtensor import Subtensor
     from tcore_cpu.routine_steps import BLAS_ROUTINES, ROUTINES
 
@@ -50,6 +49,7 @@ def native_steps(*, blas: bool, lapack: bool = False) -> dict[type, NativeStep]:
         ScalarFromTensor: _copy,  # no view: what overwrites the tensor in place must not change the scalar
         Shape: _shape,
         Shape_i: _shape_i,
+        SpecifyShape: _specify_shape,
         Subtensor: _subtensor,
         TensorFromScalar: _copy,
         ViewOp: _whole,
@@ -79,24 +79,41 @@ def _whole(builder: ProgramBuilder, node: Any) -> None:
     assembler.view(builder.array_slot(node.outputs[0]), source, axes)
 
 
+def _require(builder: ProgramBuilder, node: Any, condition: int) -> None:
+    """A register must not be 0; else ``perform`` says what is wrong."""
+    builder.assembler.emit(Instruction.REQUIRE, Failure.DEMAND, builder.number[node], 0, 0, condition, condition)
+
+
+def _assert(builder: ProgramBuilder, node: Any) -> None:
+    conditions = node.inputs[1:]
+    if not all(v.type.dtype.startswith(("bool", "int", "uint")) for v in conditions):
+        raise NotScheduled("conditions that are no integers")
+    builder.array_slot(node.inputs[0])
+    for condition in conditions:
+        _require(builder, node, builder.integer(condition))
+    _whole(builder, node)
+
+
+def _specify_shape(builder: ProgramBuilder, node: Any) -> None:
+    (value, shape), assembler = node.inputs, builder.assembler
+    slot, ndim = builder.array_slot(value), value.type.ndim
+    if isinstance(shape, Constant):
+        wanted = [assembler.constant(int(length)) for length in shape.data]
+    else:
+        vector = builder.array_slot(shape)
+        _require(builder, node, assembler.arith(IntegerFunction.EQ, assembler.length(vector, 0), assembler.constant(ndim)))
+        wanted = [assembler.element(vector, [assembler.constant(axis)]) for axis in range(ndim)]
+    for axis, length in enumerate(wanted):
+        _require(builder, node, assembler.arith(IntegerFunction.EQ, assembler.length(slot, axis), length))
+    _whole(builder, node)
+
+
 def _copy(builder: ProgramBuilder, node: Any) -> None:
     builder.array_slot(node.outputs[0])
     source, assembler = builder.array_slot(node.inputs[0]), builder.assembler
     lengths = [assembler.length(source, k) for k in range(assembler.ndims[source])]
     slot = builder.new(node.outputs[0], lengths, [source])
     assembler.emit(Instruction.COPY, slot, source)
-
-
-def _assert(builder: ProgramBuilder, node: Any) -> None:
-    """The value itself; ``perform`` raises, where a condition is false."""
-    value, *conditions = node.inputs
-    builder.array_slot(value)
-    if any(condition.type.dtype not in discrete_dtypes for condition in conditions):
-        raise NotScheduled("a condition that is neither an integer nor a bool")
-    for condition in conditions:
-        register = builder.integer(condition)
-        builder.assembler.emit(Instruction.REQUIRE, Failure.DEMAND, builder.number[node], 0, 0, register, register)
-    _whole(builder, node)
 
 
 def _contiguous(builder: ProgramBuilder, node: Any) -> None:

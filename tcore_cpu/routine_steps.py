@@ -122,8 +122,6 @@ def _bincount(builder: ProgramBuilder, node: Any) -> None:
 
 def _repeat(builder: ProgramBuilder, node: Any) -> None:
     (x, repeats), (out,), axis, assembler = node.inputs, node.outputs, node.op.axis, builder.assembler
-    if x.type.dtype.startswith("complex128"):
-        raise NotScheduled("complex numbers are repeated by NumPy")
     source, counts = builder.array_slot(x), builder.array_slot(repeats)
     lengths = _lengths(builder, source)
     length, given = lengths[axis], assembler.length(counts, 0)

@@ -101,6 +101,8 @@ PATHS: Mapping[str, str | tuple[str, ...]] = MappingProxyType(
         "tcore.scan_module.scan_opt": (
             "tcore.scan_module.rewrites.cleaning",
             "tcore.scan_module.rewrites.pushing",
+            "tcore.scan_module.rewrites.pushing_after",
+            "tcore.scan_module.rewrites.sums",
             "tcore.scan_module.rewrites.merging",
             "tcore.scan_module.rewrites.memory",
         ),

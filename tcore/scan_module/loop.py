@@ -84,10 +84,7 @@ class _Rows:
             raise ValueError(
                 f"{self.what} changes its shape: {value.shape} at step {step}, {wanted} at {before}. All rows of a result must have one shape"
             )
-        if isinstance(self.memory, list):
-            self.memory[place] = value
-        else:
-            self.memory[place] = value
+        self.memory[place] = value
 
     def result(self, steps: int) -> np.ndarray:
         """The rows that are wanted, the oldest first, after ``steps`` steps."""
@@ -225,7 +222,7 @@ def _empty_rows(op: Any, nitsots: Sequence[_Rows], given: Any) -> None:
     measure = function(inputs, [length for row in lengths for length in row], mode="FAST_COMPILE", on_unused_input="ignore")
     try:
         measured = [int(length) for length in measure(*values)]
-    except Exception:
+    except Exception:  # a length may follow from values of which there is none before the first step
         measured = [0 for row in lengths for _ in row]
     found = iter(measured)
     for rows, output, row in zip(nitsots, layout.inner_outputs(op.inner_outputs).nitsots, lengths, strict=True):

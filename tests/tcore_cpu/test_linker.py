@@ -101,29 +101,6 @@ def test_bad_indices_and_empty_extremes(native) -> None:
     np.testing.assert_array_equal(value, 1)
 
 
-def test_assertions(native) -> None:
-    """Conditions of every integer type are looked at natively; what the op raises is the error, and the next call is a new one."""
-    x, flag, number = tt.dvector("x"), tt.bscalar("flag"), tt.scalar("number", "uint64")
-    checked = tt.Assert("positive", ValueError)(x[::-1], tt.all(x > 0), flag, number)
-    f = native([x, flag, number], [checked, 2 * checked])
-    assert "Python" not in {report.runs_on for report in f.explain().nodes}
-    good = np.array([1.0, 2, 3])
-    for wrong in ((-good, 1, 1), (good, 0, 1), (good, 1, 0)):
-        with pytest.raises(ValueError, match="positive"):
-            f(*wrong)
-        for result, wanted in zip(f(good, -1, 2**64 - 1), (good[::-1], 2 * good[::-1]), strict=True):
-            np.testing.assert_array_equal(result, wanted)
-
-
-def test_assertions_on_floats(native) -> None:
-    """NaN counts as true, as in Python: a step in Python."""
-    x = tt.dscalar("x")
-    f = native([x], tt.Assert("not zero")(x, x))
-    assert np.isnan(f(np.nan))
-    with pytest.raises(AssertionError, match="not zero"):
-        f(0.0)
-
-
 def test_memory_in_order(native) -> None:
     """What lies in row-major order is handed on, anything else is copied."""
     x = tt.dmatrix("x")

@@ -67,3 +67,15 @@ def test_batched_products(dtype, shape) -> None:
     left, right = RNG.normal(size=(6, m, k)).astype(dtype), RNG.normal(size=(6, k, n)).astype(dtype)
     for a, b in [(left, right), (left[::-1, :, ::-1], right[:, :, ::-1]), (np.asfortranarray(left), np.asfortranarray(right))]:
         np.testing.assert_allclose(made(a, b), a @ b, rtol=1e-3 if dtype == "float32" else 1e-10, atol=1e-4 if dtype == "float32" else 1e-12)
+
+
+@pytest.mark.parametrize("dtype", [*DTYPES, "complex64", "complex128"])
+def test_repeats(dtype) -> None:
+    """Elements and pieces of rows, each as often as its number says; elements of every size in native code."""
+    x, counts = T.TensorType(dtype, (False, False))(), T.lvector()
+    axes = (0, 1, None)
+    made = tcore.function([x, counts], [T.repeat(x, counts[: x.shape[axis] if axis is not None else x.size], axis=axis) for axis in axes])
+    assert "runs in Python" not in str(made.explain())
+    given, numbers = RNG.normal(size=(3, 4)).astype(dtype), RNG.integers(0, 7, 12)
+    for found, axis in zip(made(given[:, ::-1], numbers), axes, strict=True):
+        np.testing.assert_array_equal(found, np.repeat(given[:, ::-1], numbers[: given.size if axis is None else given.shape[axis]], axis))

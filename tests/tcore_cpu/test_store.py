@@ -27,7 +27,8 @@ from tcore_cpu import core_object
 from tcore_cpu import store as store_module
 from tcore_cpu.compiler import CompileError, Unit, find_compiler, load_units
 from tcore_cpu.export import writing
-from tcore_cpu.store import LoadError, Store, StoreWarning, open_store
+from tcore_cpu.libraries import LoadError
+from tcore_cpu.store import Store, StoreWarning, open_store
 from tcore_cpu.user_modules import objection
 
 pytestmark = pytest.mark.skipif(find_compiler() is None, reason="no C compiler")

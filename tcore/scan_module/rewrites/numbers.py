@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from tcore.compile.mode import mode_in_use
 from tcore.graph import Constant, FunctionGraph, clone
-from tcore.optimizer import Query, Rewrite, rewrite
+from tcore.optimizer import Query, rewrite
 from tcore.scalar import Composite, get_scalar_type
 from tcore.scan_module.op import Scan
 from tcore.scan_module.rewrites.common import is_loop, opened
@@ -109,6 +109,3 @@ def _drops_first(client: Any) -> bool:
         return False
     (entry,) = fill_index(client.op.idx_list, client.inputs[1:])
     return isinstance(entry, slice) and entry.stop is None and entry.step is None and entry.start is not None and constant_int(entry.start) == 1
-
-
-RULES: tuple[Rewrite, ...] = (scan_to_recurrence,)

@@ -89,7 +89,7 @@ class Solve(Op):
         return {0: destroyed} if destroyed else {}
 
     def make_node(self, A: Any, b: Any) -> Apply:
-        A, b = as_matrices("solve", A), as_array("solve", b)
+        A, b = as_matrices("solve", A), as_array(b)
         if b.type.ndim == 0 or (b.type.ndim == 1 and A.type.ndim > 2):
             raise TypeError(
                 f"solve takes a vector or matrices on the right, got {b} with {b.type.ndim} dimensions for {A} with {A.type.ndim}: "
@@ -192,7 +192,7 @@ class TensorSolve(Op):
     axes: tuple[int, ...] | None = field(default=None, converter=lambda axes: None if axes is None else tuple(int(axis) for axis in axes))
 
     def make_node(self, a: Any, b: Any) -> Apply:
-        a, b = as_array("tensorsolve", a), as_array("tensorsolve", b)
+        a, b = as_array(a), as_array(b)
         for axis in self.axes or ():
             if not -a.type.ndim <= axis < a.type.ndim:
                 raise ValueError(f"tensorsolve: axis {axis} does not exist in {a} with {a.type.ndim} dimensions")
@@ -280,7 +280,7 @@ def solve(a: Any, b: Any) -> Variable:
     numpy.linalg.LinAlgError
         When the function runs, if ``a`` is singular or not square.
     """
-    a, b = as_matrices("solve", a), as_array("solve", b)
+    a, b = as_matrices("solve", a), as_array(b)
     if b.type.ndim == 1 and a.type.ndim > 2:
         column: Any = _solve(a, b.dimshuffle(0, "x"))
         return column[..., 0]  # type: ignore[no-any-return]
@@ -322,4 +322,4 @@ def lstsq(a: Any, b: Any) -> Variable:
     -------
     tensor of shape (N,) or (N, K), behind the axes of the stack
     """
-    return matmul(pinv(a), as_array("lstsq", b))
+    return matmul(pinv(a), as_array(b))
