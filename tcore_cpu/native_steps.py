@@ -25,6 +25,7 @@ def native_steps(*, blas: bool, lapack: bool = False) -> dict[type, NativeStep]:
     """The functions by Op class; those of BLAS and LAPACK only where they are there, and wanted."""
     from tcore.compile.copy_ops import DeepCopyOp, ViewOp
     from tcore.tensor.alloc import AllocEmpty
+    from tcore.tensor.assertion import Assert
     from tcore.tensor.blas import Dot22, Dot22Scalar, Gemm, Gemv, Ger
     from tcore.tensor.dimshuffle import DimShuffle
     from tcore.tensor.dot import Dot
@@ -32,12 +33,13 @@ def native_steps(*, blas: bool, lapack: bool = False) -> dict[type, NativeStep]:
     from tcore.tensor.rebroadcast import Rebroadcast
     from tcore.tensor.reshape import Reshape
     from tcore.tensor.scalars import ScalarFromTensor, TensorFromScalar
-    from tcore.tensor.shape import Shape, Shape_i
+    from tcore.tensor.shape import Shape, Shape_i, SpecifyShape
     from tcore.tensor.subtensor import Subtensor
     from tcore_cpu.routine_steps import BLAS_ROUTINES, ROUTINES
 
     steps: dict[type, NativeStep] = {
         AllocEmpty: _alloc_empty,
+        Assert: _assert,
         DeepCopyOp: _copy,
         DimShuffle: _dimshuffle,
         MakeVector: _make_vector,
@@ -46,6 +48,7 @@ def native_steps(*, blas: bool, lapack: bool = False) -> dict[type, NativeStep]:
         ScalarFromTensor: _copy,  # no view: what overwrites the tensor in place must not change the scalar
         Shape: _shape,
         Shape_i: _shape_i,
+        SpecifyShape: _specify_shape,
         Subtensor: _subtensor,
         TensorFromScalar: _copy,
         ViewOp: _whole,
@@ -73,6 +76,35 @@ def _whole(builder: ProgramBuilder, node: Any) -> None:
     source, assembler = builder.array_slot(node.inputs[0]), builder.assembler
     axes = [(assembler.length(source, k), k, -1) for k in range(assembler.ndims[source])]
     assembler.view(builder.array_slot(node.outputs[0]), source, axes)
+
+
+def _require(builder: ProgramBuilder, node: Any, condition: int) -> None:
+    """A register must not be 0; else ``perform`` says what is wrong."""
+    builder.assembler.emit(Instruction.REQUIRE, Failure.DEMAND, builder.number[node], 0, 0, condition, condition)
+
+
+def _assert(builder: ProgramBuilder, node: Any) -> None:
+    conditions = node.inputs[1:]
+    if not all(v.type.dtype.startswith(("bool", "int", "uint")) for v in conditions):
+        raise NotScheduled("conditions that are no integers")
+    builder.array_slot(node.inputs[0])
+    for condition in conditions:
+        _require(builder, node, builder.integer(condition))
+    _whole(builder, node)
+
+
+def _specify_shape(builder: ProgramBuilder, node: Any) -> None:
+    (value, shape), assembler = node.inputs, builder.assembler
+    slot, ndim = builder.array_slot(value), value.type.ndim
+    if isinstance(shape, Constant):
+        wanted = [assembler.constant(int(length)) for length in shape.data]
+    else:
+        vector = builder.array_slot(shape)
+        _require(builder, node, assembler.arith(IntegerFunction.EQ, assembler.length(vector, 0), assembler.constant(ndim)))
+        wanted = [assembler.element(vector, [assembler.constant(axis)]) for axis in range(ndim)]
+    for axis, length in enumerate(wanted):
+        _require(builder, node, assembler.arith(IntegerFunction.EQ, assembler.length(slot, axis), length))
+    _whole(builder, node)
 
 
 def _copy(builder: ProgramBuilder, node: Any) -> None:

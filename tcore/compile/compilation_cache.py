@@ -22,6 +22,7 @@ from tcore.compile.basemode import Mode
 from tcore.compile.sharedvalue import SharedVariable
 from tcore.configuration import config
 from tcore.graph import FunctionGraph
+from tcore.plugins.finders import LOADED
 from tcore.plugins.process import active_plugins_for, manager
 from tcore.records import frozen
 
@@ -39,6 +40,8 @@ _FORMAT = 1
 _LIMIT = 1 << 23
 #: packages whose code does not change what a graph is compiled to; their versions are part of the key where it could
 _NEUTRAL = frozenset({"builtins", "numpy", "copyreg", "collections", "functools", "operator", "_operator"})
+#: names of files that decide what is compiled
+_CODE = (".py", ".so", ".h", ".hpp", ".c", ".cc", ".cpp", ".cu", ".cuh", ".cl")
 #: options that make an optimization show itself, so that it has to take place
 _SHOWING = ("optimizer_verbose", "check_stack_trace", "profile", "metaopt.verbose")
 
@@ -67,11 +70,13 @@ class _Writer(pickle.Pickler):
         """What stands for an object, where that is not what it says itself."""
         if isinstance(obj, (type, FunctionType, BuiltinFunctionType)):
             self._note(obj)
-        elif isinstance(obj, SharedVariable):
+            return NotImplemented
+        self._note(type(obj))  # for those that are pickled as a name
+        if isinstance(obj, SharedVariable):
             if id(obj) not in self._numbers:
                 raise _NotKeptError(f"{obj} is no input")
             return _shared_input, (self._numbers[id(obj)],)
-        elif isinstance(obj, FunctionGraph):
+        if isinstance(obj, FunctionGraph):
             make, arguments, (inputs, outputs, features, mapping) = obj.__reduce_ex__(pickle.HIGHEST_PROTOCOL)
             # what merged nodes is of no use any more, and would load the optimizer
             kept = [feature for feature in features if not type(feature).__module__.startswith("tcore.optimizer")]
@@ -169,7 +174,7 @@ def key_of(maker: FunctionMaker, roots: Sequence[Variable]) -> str | None:
         maker.accept_inplace,
         entries,
         [entry.borrow for entry in maker.outputs],
-        [None if isinstance(entry.variable, SharedVariable) else entry.variable for entry in maker.inputs],
+        [_told_of_shared(entry.variable) if isinstance(entry.variable, SharedVariable) else entry.variable for entry in maker.inputs],
         list(roots),
     )
     sink = _Sink()
@@ -181,7 +186,10 @@ def key_of(maker: FunctionMaker, roots: Sequence[Variable]) -> str | None:
     active = active_plugins_for(_nodes(roots), [entry.variable for entry in maker.inputs], (backend.name,))  # type: ignore[union-attr]
     modules = {candidate.module.partition(".")[0] for name in active for candidate in manager().installed.named(name)}
     for package in sorted(writer.packages | modules | {"tcore"}):
-        sink.write(f"{package} {_files_of(package)}\n".encode())
+        files = _files_of(package)
+        if files is None:
+            return None
+        sink.write(f"{package} {files}\n".encode())
     return sink.digest.hexdigest()[:40]
 
 
@@ -233,6 +241,12 @@ def _told(mode: Mode) -> Any:
     return linker, sorted(query.include), sorted(query.require), sorted(query.exclude), query.position_cutoff
 
 
+def _told_of_shared(variable: SharedVariable) -> Any:
+    """What decides about a shared variable beside its type and name: its class, and the notes of its tag but for who made it."""
+    notes = variable.tag.__getstate__() if variable.has_tag() else {}
+    return type(variable), {name: note for name, note in notes.items() if name != "trace"}
+
+
 def _program_changed_optdb() -> bool:
     """Whether the program itself registered optimizations, or took some out."""
     database = sys.modules.get("tcore.optimizer.database")
@@ -258,16 +272,21 @@ def _packages_of_plugins() -> frozenset[str]:
 
 
 @lru_cache(maxsize=64)
-def _files_of(package: str) -> str:
-    """A digest of the names, times and sizes of a package's files: an installation that is replaced or edited has another one."""
+def _files_of(package: str) -> str | None:
+    """A digest of the names, times and sizes of a package's files: an installation that is replaced or edited has another one.
+
+    None where a file changed after this process began: what runs may be the code that stood there before.
+    """
     digest = hashlib.sha256()
     module = sys.modules.get(package)
     waiting = [os.path.realpath(folder) for folder in getattr(module, "__path__", ())]
     for folder in waiting:  # grows on the way
         with os.scandir(folder) as entries:
             for entry in sorted(entries, key=lambda entry: entry.name):
-                if entry.name.endswith((".py", ".h", ".c", ".so")):
+                if entry.name.endswith(_CODE):
                     found = entry.stat()
+                    if found.st_mtime > LOADED:
+                        return None
                     digest.update(f"{entry.name} {found.st_mtime_ns} {found.st_size}\n".encode())
                 elif entry.name != "__pycache__" and entry.is_dir():
                     digest.update(f"{entry.name}/\n".encode())

@@ -12,17 +12,21 @@ import importlib
 import importlib.util
 import sys
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
 
-__all__ = ["Facade", "MountError", "add_alias", "install", "lazy_submodules", "names_elsewhere"]
+__all__ = ["LOADED", "Facade", "MountError", "add_alias", "install", "lazy_submodules", "names_elsewhere"]
 
 #: A documented path: the real module, or several in which names are looked up in turn.
 Target = str | tuple[str, ...]
 
 _ROOT = "tcore"
+
+#: when this process began to load tcore: files that changed since then may not be what it runs
+LOADED = time.time()
 
 
 class MountError(ModuleNotFoundError):

@@ -31,7 +31,7 @@ _STATEMENTS: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
     ("lowering", "a loop over items for an op that has no form for a batch: each is a call of a function of that op", "tensor.vectorizing.loop", ("EachItem",)),
     ("lowering", "stops in Python's debugger", "printing.breakpoint", ("PdbBreakpoint",)),
     ("lowering", "prints, or calls a function of the user, in Python", "printing.print_op", ("Print",)),
-    ("lowering", "hands on its input and raises with the user's text: Python raises; optimization takes out what is known to hold",
+    ("lowering", "a view with a check of numbers, which the host makes, and Python where it fails; optimization takes out what is known to hold",
      "tensor.assertion", ("Assert",)),
     ("lowering", "hands on values of one branch; the linker runs what computes them, or does not", "tensor.ifelse", ("IfElse",)),
     ("lowering", "a promise to optimizations, which take it out", "tensor.linalg.hints", ("Hint",)),

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from functools import wraps
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,7 +18,10 @@ from tcore_cpu.native_steps import native_steps
 from tcore_cpu.runtime_abi import DTYPES
 from tcore_cpu.slots import is_array
 from tcore_cpu.user_code import has_c_code
-from tcore_cpu.wanted import wants_lapack
+from tcore_cpu.wanted import calls_lapack, wants_lapack
+
+if TYPE_CHECKING:
+    from tcore_cpu.program import NativeStep
 
 __all__ = ["Exported", "Value", "collect"]
 
@@ -64,6 +68,8 @@ class Exported:
         What it needs of BLAS and LAPACK.
     nodes : sequence of str
         The nodes that error records name by number.
+    calls : sequence of str
+        The loops that the program leaves to Python where they make no step, or lack rows.
     returns : str or list of str
         ``single``, ``list``, ``none``, or the keys of a dict.
     """
@@ -77,6 +83,7 @@ class Exported:
     updates: Sequence[tuple[int, int]]
     routines: tuple[str, ...]
     nodes: Sequence[str]
+    calls: Sequence[str]
     returns: str | list[str]
 
 
@@ -88,7 +95,8 @@ def collect(function: Any, fgraph: Any, order: Sequence[Any]) -> Exported:
     ExportError
     """
     _refuse(function, _strangers(function, fgraph))
-    draft, units = draft_graph(fgraph, order, fgraph.outputs, native_steps(blas=True, lapack=wants_lapack(order)))
+    native: list[Any] = []
+    draft, units = draft_graph(fgraph, order, fgraph.outputs, _noting(native_steps(blas=True, lapack=wants_lapack(order)), native))
     _refuse(function, _needing_python(draft, units))
     inputs: list[Value] = []
     states: list[Value] = []
@@ -107,8 +115,9 @@ def collect(function: Any, fgraph: Any, order: Sequence[Any]) -> Exported:
     constants = [_value("", slot, v, constant_value(v, draft.dtypes[slot])) for slot, v in draft.constants]
     returns: Any = "none" if function.return_none else "single" if function.unpack_single and count == 1 else keys or "list"
     return Exported(
-        draft, units, inputs, states, outputs, constants, updated, _routines(draft), [str(node) for node in draft.applies], returns
-    )
+        draft, units, inputs, states, outputs, constants, updated, _routines(native),
+        [str(node) for node in draft.applies], [str(step.node) for step in draft.steps], returns,
+    )  # fmt: skip
 
 
 def _value(name: str, slot: int, variable: Any, data: Any = None) -> Value:
@@ -155,13 +164,15 @@ def _needing_python(draft: Draft, units: Sequence[Unit]) -> list[str]:
     """The nodes that need Python, each with the reason."""
     found = []
     for step in draft.steps:
+        if step.spare:
+            continue
         reason = draft.reasons.get(step.node, "its op has no native form")
         if has_c_code(step.node):
             reason = "its op brings C code that works on Python's objects"
         found.append(f"{step.node}: {reason}")
-    if any(unit.cplusplus for unit in units):
-        for kernel in draft.kernels:
-            found += [f"{node}: its op brings C++ code of its own" for node in kernel.nodes if has_c_code(node)]
+    if not found and any(unit.cplusplus for unit in units):
+        nodes = [node for kernel in draft.kernels for node in kernel.nodes if has_c_code(node)]
+        found = [f"{node}: its op brings C++ code of its own" for node in nodes] or ["a loop: an op of its steps brings C++ code of its own"]
     return found
 
 
@@ -184,16 +195,30 @@ _MATRIX_ROUTINES = {"Dot22": "gemm", "Dot22Scalar": "gemm", "Gemm": "gemm", "Gem
 _LETTERS = {DTYPES["float32"]: "s", DTYPES["float64"]: "d"}
 
 
-def _routines(draft: Draft) -> tuple[str, ...]:
-    """The routines that the nodes outside of kernels call."""
-    fused = {node for kernel in draft.kernels for node in kernel.nodes}
-    found: set[str] = set()
-    if wants_lapack(draft.applies):
-        # linear algebra is loaded by the graphs that have some
-        from tcore_cpu.linalg_steps import routines_of
+def _noting(native: Mapping[type, NativeStep], nodes: list[Any]) -> dict[type, NativeStep]:
+    """The same native forms, which append to ``nodes`` the nodes that they make, those of the steps of loops included."""
 
-        found.update(name for node in draft.applies for name in routines_of(node))
-    for node in draft.applies:
+    def noting(form: NativeStep) -> NativeStep:
+        @wraps(form)
+        def emit(builder: Any, node: Any) -> None:
+            form(builder, node)
+            nodes.append(node)
+
+        return emit
+
+    return {kind: noting(form) for kind, form in native.items()}
+
+
+def _routines(nodes: Sequence[Any]) -> tuple[str, ...]:
+    """The routines that nodes outside of kernels call."""
+    found: set[str] = set()
+    for node in nodes:
+        if calls_lapack(node.op):
+            # linear algebra is loaded by the graphs that have some
+            from tcore_cpu.linalg_steps import routines_of
+
+            found.update(routines_of(node))
+            continue
         name = type(node.op).__name__
         routine = _MATRIX_ROUTINES.get(name)
         if name == "Dot":
@@ -201,6 +226,5 @@ def _routines(draft: Draft) -> tuple[str, ...]:
             routine = "dot" if ndims == (1, 1) else "gemm" if ndims == (2, 2) else "gemv"
         # items of a batch are matrices or vectors, as their lengths tell at run time
         routines = ("gemm", "gemv") if name == "BatchedDot" else () if routine is None else (routine,)
-        if node not in fused:
-            found.update(_LETTERS[DTYPES[node.outputs[0].type.dtype]] + each for each in routines)
+        found.update(_LETTERS[DTYPES[node.outputs[0].type.dtype]] + each for each in routines)
     return tuple(sorted(found))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import pickle
 import subprocess
@@ -28,8 +29,9 @@ pytestmark = pytest.mark.skipif(find_compiler() is None, reason="no C compiler")
 
 
 @pytest.fixture
-def store(tmp_path):
-    """The cache, on, in a store of this test alone."""
+def store(tmp_path, monkeypatch):
+    """The cache, on, in a store of this test alone, whatever is edited while the tests run."""
+    monkeypatch.setattr(compilation_cache, "LOADED", math.inf)
     folder = tmp_path / "kernels"
     with config.change_flags(cpu__store=str(folder), backend="cpu", compilation_cache=True):
         yield folder
@@ -158,6 +160,12 @@ def test_ops_of_a_program_are_not_kept(store):
     assert kept(store) == []
 
 
+def test_ops_that_are_pickled_by_a_name_are_not_kept(store):
+    program = OPS.replace("__props__ = ()", "def __reduce_ex__(self, protocol): return 'twice'").replace("Twice()(x)", "twice(x)")
+    assert run(program.replace("FACTOR", "2").replace("\nx = ", "\ntwice = Twice()\nx = "), store) == ["[2. 2.]"]
+    assert kept(store) == []
+
+
 PLUGIN = """
 import tcore
 
@@ -198,6 +206,15 @@ def test_edited_plugin_is_another_one(store, tmp_path):
     (package / "__init__.py").write_text(PLUGIN.replace("FACTOR", "30"), encoding="utf-8")
     run(USER, store, str(package.parent))
     assert len(kept(store)) == 2
+
+
+def test_files_that_changed_while_the_process_ran(store, monkeypatch):
+    """It may have loaded what stood there before, and others must not take its program for that of the new text."""
+    monkeypatch.setattr(compilation_cache, "LOADED", 0.0)
+    compilation_cache._files_of.cache_clear()
+    made()
+    compilation_cache._files_of.cache_clear()
+    assert kept(store) == []
 
 
 # ------------------------------------------------------------------------------------------------- what decides about a key
@@ -302,6 +319,16 @@ def test_which_variable_is_which(store, optimized):
         assert f() == (2 - 10 if swapped else 1 - 20)
     # the two are told apart by what they are used for: a graph of the same shape may be recalled, its values never
     assert len(optimized) <= 2
+
+
+def test_hints_on_shared_variables(store, optimized):
+    """A triangular solver would read half of a matrix of which nothing is known."""
+    for hints in ({"lower_triangular": True}, {}):
+        a, b = tcore.shared(np.array([[2.0, 1.0], [0.0, 3.0]]), "a"), T.dvector("b")
+        a.tag.hints = hints
+        solved = tcore.function([b], tcore.tensor.linalg.solve(a, b))([1.0, 2.0])
+    np.testing.assert_allclose(solved, [1 / 6, 2 / 3])
+    assert len(optimized) == 2
 
 
 def test_generators_go_on(store, optimized):

@@ -157,7 +157,7 @@ def test_too_few_rows(rng):
 # -------------------------------------------------------------------------------------------------------- around the program
 
 
-@pytest.mark.parametrize("linker", ["c|py", "cvm_nogc", "vm"])
+@pytest.mark.parametrize("linker", ["c", "c|py", "cvm_nogc", "vm"])
 def test_linkers(linker, rng):
     given = inputs()
     arguments = values(rng, 6)

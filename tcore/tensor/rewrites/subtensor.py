@@ -304,6 +304,8 @@ def local_subtensor_of_alloc(node: Apply) -> Any:
     else:
         kept, scalars = index_list(value_entries)
         part = Subtensor(kept)(value, *scalars)
+    if any(constant_int(n) == 1 and not flag for n, flag in zip(new_lengths[::-1], part.type.broadcastable[::-1], strict=False)):
+        return False  # one element is left, which no type says, neither that of the part nor that of the node
     result = maker.op(part, *new_lengths)
     return [result] if result.type == node.outputs[0].type else False
 

@@ -159,6 +159,7 @@ def test_of_alloc():
     assert "Alloc" in apply(rules.local_subtensor_of_alloc, [v, n], whole[1:3, 2:], values)
     assert "Alloc" in apply(rules.local_subtensor_of_alloc, [v, n], tt.alloc(v, 3, 6)[1], values)
     assert apply(rules.local_subtensor_of_alloc, [v, n], whole[1], values)[-1] == "Subtensor{int64}"
+    assert apply(rules.local_subtensor_of_alloc, [v, n], whole[:, :1], values)[-1] == "Subtensor{::, :int64:}"  # no type says that one is left
 
 
 def test_of_dot():
