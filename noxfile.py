@@ -204,22 +204,25 @@ def clang(session: nox.Session) -> None:
         run_pytest(session, "--backend=cpu", "-p", "no:cacheprovider", default=("tests",), env=environment)
 
 
-#: parts of the suite that run hardly any native code, on whatever form of the runtime
+#: parts of the suite that run hardly any native code, on whatever form of the runtime; those of the store compile that again and again
 WITHOUT_NATIVE_CODE = (
-    *("benchmarks", "meta", "tcore_cuda", "tcore_opencl"),
+    *("benchmarks", "meta", "tcore_cuda", "tcore_opencl", "tcore_cpu/test_store.py", "tcore_cpu/test_store_race.py", "tcore_cpu/test_trust.py"),
     *(f"tcore/{part}" for part in ("cli", "configuration", "graph", "gpuarray", "optimizer", "plugins", "printing")),
 )
+#: tests of what holds only where the extension module is there
+NEED_THE_EXTENSION = ("test_pickled_programs.py::test_worker_without_compiler", "test_report.py::test_without_compilers")
 
 
 @nox.session
 def fallback(session: nox.Session) -> None:
     """The suite on the cffi form of the runtime, which installations without Python's headers have: about 20 minutes of CPU time.
 
-    Leaves out the parts that run hardly any native code. What takes most of the time is that each test with a kernel store of its own compiles the runtime.
+    Leaves out the parts that run hardly any native code. Each test with a kernel store of its own compiles the runtime.
     """
     install_editable(session, "test", "demo")
     warning = "default::tcore_cpu.fallback.FallbackWarning"
     left_out = [f"--ignore=tests/{part}" for part in WITHOUT_NATIVE_CODE]
+    left_out += [f"--deselect=tests/tcore_cpu/{test}" for test in NEED_THE_EXTENSION]
     run_pytest(session, "--backend=cpu", "-W", warning, *left_out, default=("tests",), env={"TCORE_CPU_RUNTIME": "cffi"})
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from tcore.link import Linker
+from tcore_cpu.wanted import calls_blas, calls_lapack
 
 if TYPE_CHECKING:
     import os
@@ -15,32 +16,12 @@ if TYPE_CHECKING:
     from tcore_cpu.compiler import Unit
     from tcore_cpu.linking import Linked
 
-__all__ = ["CpuLinker", "is_lazy", "ran_by", "wants_blas", "wants_lapack"]
-
-#: where the ops stand that may call BLAS
-_BLAS_MODULES = ("tcore.tensor.blas", "tcore.tensor.dot")
-#: and the package of those that may call LAPACK
-_LAPACK_PACKAGE = "tcore.tensor.linalg."
+__all__ = ["CpuLinker", "is_lazy", "ran_by"]
 
 
 def is_lazy(node: Any) -> bool:
     """Whether a node decides itself which of its inputs are computed."""
     return bool(getattr(node.op, "lazy_inputs", ()) or getattr(node.op, "lazy", False))
-
-
-def wants_blas(nodes: Sequence[Any]) -> bool:
-    """Whether any of the nodes may call BLAS."""
-    waiting = list(nodes)
-    for node in waiting:  # grows on the way
-        if type(node.op).__module__ in _BLAS_MODULES:
-            return True
-        waiting += getattr(getattr(node.op, "fgraph", None), "apply_nodes", ())
-    return False
-
-
-def wants_lapack(nodes: Sequence[Any]) -> bool:
-    """Whether any of the nodes may call LAPACK."""
-    return any(type(node.op).__module__.startswith(_LAPACK_PACKAGE) for node in nodes)
 
 
 def ran_by(node: Apply, linked: Linked) -> str:
@@ -50,9 +31,9 @@ def ran_by(node: Apply, linked: Linked) -> str:
         return step
     if any(node in kernel.nodes for kernel in linked.draft.kernels):
         return "kernel"
-    if type(node.op).__module__ in _BLAS_MODULES:
+    if calls_blas(node.op):
         return "BLAS"
-    if type(node.op).__module__.startswith(_LAPACK_PACKAGE):
+    if calls_lapack(node.op):
         return "LAPACK"
     return "view" if getattr(node.op, "view_map", None) else "native"
 

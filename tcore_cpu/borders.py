@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from tcore.codegen.expr import Axis, Buffer, Expr, Fn, Load, Param, cast
 from tcore.codegen.kernel import affine, cost
@@ -74,8 +74,6 @@ class BorderBuilder(Builder):
         output = stage.output
         base = current.ref(RefKind.BASE, self.operand(output, (), True), output.dtype, 2)
         c_type = self.printer.type(output.dtype)
-        axes = [k for k in range(output.ndim) if not output.broadcastable[k]]
-        checked = dict(stage.checked)
         value = cast(stage.value, output.dtype)
         if stage.combine == "inc":
             value = Fn("add", (Param("tc_old", output.dtype), value), output.dtype)
@@ -87,18 +85,8 @@ class BorderBuilder(Builder):
 
         names: dict[Expr, str] = {}
         place = statements(stage.index, names)
-        counted = {k: names[stage.index[k]] for k in axes}
-        for k in checked.keys() & counted.keys():
-            counted[k] = f"({counted[k]} < 0 ? {counted[k]} + q->ints[{self.int_argument(checked[k])}] : {counted[k]})"
-        offsets = [f"{text} * q->ints[{self.int_argument(Stride(output, k))}]" for k, text in counted.items()]
-        # parts are of an axis that users' positions lead to: they are likely to be spread over it
-        divided = next((k for k in axes if k in checked), None)
-        share, line = ["const tc_i64 low = 0, high = 1;"], "0"
-        if divided is not None:
-            length = f"q->ints[{self.int_argument(checked[divided])}]"
-            share = [f"const tc_i64 low = {length} * q->part / q->parts, high = {length} * (q->part + 1) / q->parts;"]
-            line = counted[divided]
-        place += [f"const tc_i64 line = {line}, offset = {' + '.join(offsets) or '0'};"]
+        share, line, offset = self._destination(stage, names)
+        place.append(f"const tc_i64 line = {line}, offset = {offset};")
 
         def stores(old: str) -> list[str]:
             self.params["tc_old"] = old
@@ -106,8 +94,8 @@ class BorderBuilder(Builder):
             return [*statements([value], names), f"{old} = {names[value]};"]
 
         lines = [
-            *share,
-            *self._run(stage, current, place, stores("at[i]"), c_type, base),
+            share or "const tc_i64 low = 0, high = 1;",
+            *self._run(stage, current, place, stores, c_type, base),
             f"tc_i64 count = 0, places[{TILE}];",
             f"int32_t chosen[{TILE}];",
             "for (tc_i64 i = 0; i < n; i++) {",
@@ -126,9 +114,24 @@ class BorderBuilder(Builder):
         body = self.printer.written_body(current.pointers, lines)
         self.current = None
         self.phases.append(Phase(body, 0, False, tuple(current.refs), ()))
-        return self.plan(SCATTERED + cost([value]), order=KernelOrder.SERIAL if divided is None else KernelOrder.PARTS)
+        return self.plan(SCATTERED + cost([value]), order=KernelOrder.SERIAL if share is None else KernelOrder.PARTS)
 
-    def _run(self, stage: Scatter, current: Pass, place: list[str], stores: list[str], c_type: str, base: str) -> list[str]:
+    def _destination(self, stage: Scatter, names: dict[Expr, str]) -> tuple[str | None, str, str]:
+        """C texts: what lines of an axis are a thread's (None where one does all), the line of an element, and its offset in bytes."""
+        output, checked = stage.output, dict(stage.checked)
+        counted = {k: names[stage.index[k]] for k in range(output.ndim) if not output.broadcastable[k]}
+        for k in checked.keys() & counted.keys():
+            counted[k] = f"({counted[k]} < 0 ? {counted[k]} + q->ints[{self.int_argument(checked[k])}] : {counted[k]})"
+        offsets = [f"{text} * q->ints[{self.int_argument(Stride(output, k))}]" for k, text in counted.items()]
+        offset = " + ".join(offsets) or "0"
+        # parts are of an axis that users' positions lead to: they are likely to be spread over it
+        divided = next((k for k in counted if k in checked), None)
+        if divided is None:
+            return None, "0", offset
+        length = f"q->ints[{self.int_argument(checked[divided])}]"
+        return f"const tc_i64 low = {length} * q->part / q->parts, high = {length} * (q->part + 1) / q->parts;", counted[divided], offset
+
+    def _run(self, stage: Scatter, current: Pass, place: list[str], stores: Callable[[str], list[str]], c_type: str, base: str) -> list[str]:
         """The form for a tile of neighbours: the last axis of the stage is that of the output, and the tile does not cross its ends."""
         last = stage.axes[-1] if stage.axes else None
         others = stage.index[:-1] if stage.index else ()
@@ -136,18 +139,24 @@ class BorderBuilder(Builder):
             return []
         if any(map(self.printer.has_vector_form, flatten([stage.value]))):
             return []  # its values would depend on the form that the tile happens to have
-        position = current.leaf(last, frozenset(), {}) or ""
         stride = f"q->ints[{self.int_argument(Stride(stage.output, stage.output.ndim - 1))}]"
-        first, end = position.replace("[i]", "[0]"), position.replace("[i]", "[n - 1]")
+        if not current.mark_places(last, place, stores("at[i]")):
+            return []
+
+        def loop(old: str) -> list[str]:
+            return ["for (tc_i64 i = 0; i < n; i++) {", *stores(old), "}"]
+
         return [
-            f"if ({end} - {first} == n - 1 && {stride} == (tc_i64)sizeof({c_type})) {{",
+            "if (q->run) {",
             "enum { i = 0 };",
             *place,
             "if (line < low || line >= high) return;",
             f"{c_type} *const at = &TC_AT({c_type}, {base}, offset);",
+            f"if ({stride} == (tc_i64)sizeof({c_type})) {{",
             '_Pragma("omp simd")',
-            "for (tc_i64 i = 0; i < n; i++) {",
-            *stores,
+            *loop("at[i]"),
+            "} else {",
+            *loop(f"TC_AT({c_type}, at, i * {stride})"),
             "}",
             "return;",
             "}",
@@ -174,7 +183,10 @@ class BorderBuilder(Builder):
         lines = statements(stage.initial)
         first = f"{self._axis_text(current, stage.ordered)} == 0"
         states = [current.ref(RefKind.TILE, k, param.dtype, 2) for k, param in enumerate(stage.carried)]
+        read = set(flatten(stage.step))
         for k, (param, initial, state) in enumerate(zip(stage.carried, stage.initial, states, strict=True)):
+            if param not in read:
+                continue
             assert isinstance(param, Param)
             self.params[param.name] = f"state{k}"
             lines.append(f"const {self.printer.type(param.dtype)} state{k} = {first} ? {names[initial]} : {state};")
@@ -212,15 +224,17 @@ class BorderBuilder(Builder):
             for c, state, value in zip(stage.carried, states, stage.step, strict=True)
         ]
         inside += [f"{state} = new_{state};" for state in states]
+        stores: list[str] = []
         for buffer, state in zip(stage.outputs, states, strict=False):
             base = current.ref(RefKind.BASE, self.operand(buffer, (), True), buffer.dtype, 2)
             offsets = [
                 f"{self._axis_text(current, axis)} * q->ints[{self.int_argument(Stride(buffer, k))}]"
                 for k, axis in enumerate(stage.axes)
             ]
-            inside.append(f"TC_AT({self.printer.type(buffer.dtype)}, {base}, {' + '.join(offsets)}) = {state};")
+            stores.append(f"TC_AT({self.printer.type(buffer.dtype)}, {base}, {' + '.join(offsets) or '0'}) = {state};")
+        every, last = (stores, []) if stage.ordered in stage.axes else ([], stores)
         length = f"q->ints[{self.int_argument(stage.ordered.extent)}]"
-        lines += [f"for (tc_i64 t = 0; t < {length}; t++) {{", *(f"    {line}" for line in inside), "}"]
+        lines += [f"for (tc_i64 t = 0; t < {length}; t++) {{", *(f"    {line}" for line in inside + every), "}", *last]
         body = self.printer.body(current.pointers, lines, lanes=False, simd=False)
         self.current = None
         self.phases.append(Phase(body, 0, False, tuple(current.refs), ()))

@@ -50,18 +50,19 @@ class _UserCode(Exception):
 
 
 class _WholeGraph(CvmLinker):
-    """A program of the runtime without steps."""
+    """A program of the runtime without steps, but for those that native code calls in rare cases."""
 
     def _draft(self, fgraph: Any, order: Sequence[Apply], outputs: Sequence[Any]) -> tuple[Draft, Sequence[Unit]]:
         for node in order:
             if is_lazy(node):
                 raise NoNativeCode.at(node, "it decides itself which of its inputs are computed")
         draft, units = super()._draft(fgraph, order, outputs)
-        for step in draft.steps:
-            if not brings_c_code(step.node, derived=True):
-                raise NoNativeCode.at(step.node, draft.reasons[step.node])
-        if draft.steps:
-            raise _UserCode([step.node for step in draft.steps])
+        called = [step.node for step in draft.steps if not step.spare]
+        for node in called:
+            if not brings_c_code(node, derived=True):
+                raise NoNativeCode.at(node, draft.reasons[node])
+        if called:
+            raise _UserCode(called)
         return draft, units
 
 

@@ -20,8 +20,9 @@ from tcore.configuration import config
 from tcore.configuration.defaults import program
 from tcore.records import frozen
 from tcore_cpu.children import Child, CompileError
+from tcore_cpu.libraries import Library
 from tcore_cpu.runtime_abi import RUNTIME_ABI
-from tcore_cpu.store import Library, Store, open_store, replace_store
+from tcore_cpu.store import Store, open_store, replace_store
 
 __all__ = [
     "SEMANTIC_FLAGS",

@@ -11,7 +11,8 @@ from tcore.configuration import config
 from tcore_cpu import runtime_build
 from tcore_cpu.children import run
 from tcore_cpu.compiler import CompileError, Compiler, find_compiler, in_some_store, platform_abi, storage_faults
-from tcore_cpu.store import Library, Store, open_store
+from tcore_cpu.libraries import Library
+from tcore_cpu.store import Store, open_store
 
 __all__ = ["core_library", "core_object", "run_compiler"]
 

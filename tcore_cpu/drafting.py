@@ -5,21 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from tcore.codegen.tables import lowering_table
-from tcore_cpu.base_linker import wants_blas, wants_lapack
+from tcore_cpu.lowerings import lowerings
 from tcore_cpu.native_steps import native_steps
 from tcore_cpu.printer import UnitPrinter
 from tcore_cpu.program import build
 from tcore_cpu.runtime import load_blas, load_lapack
+from tcore_cpu.wanted import wants_blas, wants_lapack
 
 if TYPE_CHECKING:
-    from tcore.codegen.lowering import LoweringTable
     from tcore.graph import Apply, Variable
     from tcore_cpu.compiler import Unit
     from tcore_cpu.draft import Draft
     from tcore_cpu.program import NativeStep
 
-__all__ = ["UNIT_BODIES", "draft_graph", "lowerings", "native_forms"]
+__all__ = ["UNIT_BODIES", "draft_graph", "native_forms"]
 
 #: how many bodies one translation unit has at the most, so that compilers work side by side
 UNIT_BODIES = 24
@@ -28,11 +27,6 @@ UNIT_BODIES = 24
 def native_forms(nodes: Sequence[Any]) -> dict[type, NativeStep]:
     """The native forms of ops without kernels in this process; loads the libraries that the nodes want."""
     return native_steps(blas=wants_blas(nodes) and load_blas(), lapack=wants_lapack(nodes) and load_lapack())
-
-
-def lowerings(fgraph: Any) -> LoweringTable:
-    """What the ops of a graph are lowered to on this backend."""
-    return lowering_table(fgraph.apply_nodes, fgraph.inputs, backends=("cpu",))
 
 
 def draft_graph(

@@ -46,7 +46,9 @@ class ErrorReports:
             if code == Failure.SHAPE:
                 # lengths are compared across a kernel: the node that minds may be another of it
                 self.replay(values)
-            raise _own_error(Failure(code), operand, axis, left, right)
+            # operands may be overwritten by now, so that an op which has only one thing to say is asked for that
+            refusal = getattr(node.op, "refusal", None)
+            raise _own_error(Failure(code), operand, axis, left, right) if refusal is None else refusal()
         except _ReplayError as found:
             raise_with_op(self.fgraph, found.node, ThunkView(found.operands, len(found.node.outputs)), found.info)
         except Exception:

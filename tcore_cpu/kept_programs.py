@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tcore.configuration import config
-from tcore_cpu.store import PROGRAM_SUFFIX, belongs_to_us, open_store
+from tcore_cpu.store import PROGRAM_SUFFIX, open_store
+from tcore_cpu.trust import belongs_to_us
 
 if TYPE_CHECKING:
     from tcore_cpu.store import Store

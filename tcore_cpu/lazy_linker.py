@@ -12,8 +12,9 @@ from tcore.link.program import note_written
 from tcore.link.storage import map_storage, written_inputs
 from tcore.scalar.type import Scalar
 from tcore_cpu.base_linker import CpuLinker, ran_by
-from tcore_cpu.drafting import UNIT_BODIES, lowerings, native_forms
+from tcore_cpu.drafting import UNIT_BODIES, native_forms
 from tcore_cpu.linking import Linked, load_bodies, make_program
+from tcore_cpu.lowerings import lowerings
 from tcore_cpu.printer import UnitPrinter
 from tcore_cpu.program import build
 from tcore_cpu.regions import Region, split

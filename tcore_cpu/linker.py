@@ -15,13 +15,14 @@ from tcore.link import Container, ValueLock
 from tcore.link.locks import hold, release
 from tcore.link.storage import map_storage
 from tcore.scalar.type import Scalar
-from tcore_cpu.base_linker import CpuLinker, is_lazy, ran_by, wants_blas, wants_lapack
+from tcore_cpu.base_linker import CpuLinker, is_lazy, ran_by
 from tcore_cpu.compiler import Unit
 from tcore_cpu.draft import Draft, decode, encode
 from tcore_cpu.linking import Linked, load_bodies, make_program
 from tcore_cpu.runtime import load_blas, load_lapack, runtime
 from tcore_cpu.slots import is_array
 from tcore_cpu.thunks import SegmentThunk
+from tcore_cpu.wanted import wants_blas, wants_lapack
 
 if TYPE_CHECKING:
     from tcore.graph import Apply, Variable
@@ -233,12 +234,6 @@ class CvmLinker(CpuLinker):
         """By input, how often the program copied its value because it may not be overwritten where it is."""
         return self._linked.program.copies() if self._linked is not None else ()  # type: ignore[no-any-return]
 
-    def native_loop(self, function: Any) -> Callable[..., Any] | None:
-        """As the program does it: None where a node runs in Python, or the runtime has no loop."""
-        if self._linked is None or self._by_node() or self._linked.draft.steps:
-            return None
-        return getattr(self._linked.program, "loop", None)
-
     def native_entry(self, function: Any) -> Callable[..., Any] | None:
         """The fast way to call ``function``: None where its calls need more than positions and storage."""
         if self._linked is None or self._by_node():
@@ -247,7 +242,7 @@ class CvmLinker(CpuLinker):
         fgraph = self._accepted()
         plain = all(
             required and not refeed for position, (required, refeed, _) in enumerate(function.defaults)
-            if position in function._explicit
+            if position in function._plan.explicit
         )  # fmt: skip
         returned = len(function.outputs)
         if (
@@ -257,21 +252,21 @@ class CvmLinker(CpuLinker):
             or any(isinstance(v.type, Scalar) or not hasattr(v.type, "broadcastable") for v in fgraph.outputs)
             or any(container.strict for container in function.input_storage)
             # the entry checks arrays and numbers by itself; what other types take only their filter knows
-            or any(not is_array(kind) and not isinstance(kind, Generic) for kind in (fgraph.inputs[k].type for k in function._explicit))
+            or any(not is_array(kind) and not isinstance(kind, Generic) for kind in (fgraph.inputs[k].type for k in function._plan.explicit))
         ):
             return None
-        implicit = [k for k in range(len(function.input_storage)) if k not in set(function._explicit)]
-        if any(function._lasting[k] for k in function._explicit):
+        implicit = [k for k in range(len(function.input_storage)) if k not in set(function._plan.explicit)]
+        if any(function._plan.lasting[k] for k in function._plan.explicit):
             return None
         return runtime().Entry(  # type: ignore[no-any-return]
             program,
-            (*function._explicit, *implicit),
+            (*function._plan.explicit, *implicit),
             tuple(function.input_storage[k].storage for k in implicit),
-            tuple(range(returned, returned + len(function._updated))),
-            tuple(function.input_storage[k].storage for k in function._updated),
+            tuple(range(returned, returned + len(function._plan.updated))),
+            tuple(function.input_storage[k].storage for k in function._plan.updated),
             tuple(range(returned)),
             bool(function.unpack_single and returned == 1),
-            tuple(function._lock_plan),
+            tuple(function._plan.locks),
             hold,
             release,
         )

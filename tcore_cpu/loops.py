@@ -20,7 +20,7 @@ from tcore.configuration import config
 from tcore.graph import clone
 from tcore.scan_module.layout import depth_of
 from tcore_cpu.assembler import HOST
-from tcore_cpu.drafting import lowerings
+from tcore_cpu.lowerings import lowerings
 from tcore_cpu.memory import Memory
 from tcore_cpu.plans import NotScheduled
 from tcore_cpu.printer import UnitPrinter
@@ -59,10 +59,10 @@ loop_step.may_call = True  # type: ignore[attr-defined]
 def _optimized_step(node: Apply) -> FunctionGraph:
     """The graph of one step, optimized; outputs share no memory with inputs nor with one another."""
     op: Any = node.op
-    around = op.options.function_mode
-    mode = Mode("cvm") if type(around) is not Mode or around.provided_linker not in _LINKERS else around
-    if op.options.mode is not None or op.options.profile:
+    own, around = op.options.mode, op.options.function_mode
+    if op.options.profile or (own is not None and not _is_plain(own)):
         raise NotScheduled("each step is a call of the inner function, as its mode or its profile asks")
+    mode = own if own is not None else around if _is_plain(around) else Mode("cvm")
     if op.layout.n_shared:
         raise NotScheduled("it hands on shared values from step to step")
     if not all(is_array(v.type) for v in (*node.inputs, *node.outputs, *op.inner_inputs)):
@@ -71,6 +71,11 @@ def _optimized_step(node: Apply) -> FunctionGraph:
     with config.change_flags(compilation_cache=False):
         maker = FunctionMaker(inputs, outputs, mode=mode, on_unused_input="ignore", profile=False)
     return maker.fgraph
+
+
+def _is_plain(mode: Any) -> bool:
+    """Whether a mode asks for nothing but native code, and says how it is optimized."""
+    return type(mode) is Mode and mode.provided_linker in _LINKERS
 
 
 def _order(fgraph: FunctionGraph) -> list[Apply]:

@@ -88,6 +88,7 @@ class Memory:
         self._sizes: dict[int, tuple[int, ...]] = {}
         self._dead: list[int] = []  # those of them whose memory was not given back
         self._held: dict[Any, list[tuple[bool, int]]] = {}  # what a value has: slots of the host (True) or buffers
+        self._scratch: list[int] = []  # buffers of the step at hand alone
         self._expiring: dict[int, list[Any]] = {}  # step -> whose memory is read until then
 
     def root(self, variable: Any) -> Any:
@@ -152,6 +153,18 @@ class Memory:
         self._hold(root, False, number, until)
         return number
 
+    def scratch(self, dtype: str, lengths: Sequence[int]) -> int:
+        """A buffer that one step works in: the next step may have it for something else."""
+        size = (int(np.dtype(dtype).itemsize), *sorted(lengths))
+        number = next((each for each, other in reversed(self._free.items()) if other == size), self.buffers)
+        self.buffers = max(self.buffers, number + 1)
+        self._free.pop(number, None)
+        if number in self._dead:
+            self._dead.remove(number)
+        self._sizes[number] = size
+        self._scratch.append(number)
+        return number
+
     def place_array(self, variable: Any, slot: int, position: int) -> None:
         """The host makes an array for a value; it forgets it where nobody reads it any more."""
         root = self.root(variable)
@@ -185,6 +198,10 @@ class Memory:
 
     def end_step(self, position: int) -> None:
         """Take back the buffers that nobody reads any more, and let the host forget its arrays."""
+        for place in self._scratch:
+            self._free[place] = self._sizes[place]
+            self._dead.append(place)
+        self._scratch = []
         for root in self._expiring.pop(position, ()):
             for host, place in self._held.pop(root):
                 if host:

@@ -1,4 +1,4 @@
-"""Nodes that need no kernel: views, and matrix products through BLAS.
+"""Nodes that need no kernel: views, and matrix products through BLAS; those of routines stand in :mod:`tcore_cpu.routine_steps`.
 
 Each function emits the instructions of one node, or raises :class:`NotScheduled` before it has emitted an allocation,
 for a form that it does not know.
@@ -18,25 +18,29 @@ if TYPE_CHECKING:
 
 __all__ = ["native_steps"]
 
-_BLAS_DTYPES = ("float32", "float64")
 
 
 def native_steps(*, blas: bool, lapack: bool = False) -> dict[type, NativeStep]:
     """The functions by Op class; those of BLAS and LAPACK only where they are there, and wanted."""
     from tcore.compile.copy_ops import DeepCopyOp, ViewOp
     from tcore.tensor.alloc import AllocEmpty
+    from tcore.tensor.assertion import Assert
     from tcore.tensor.blas import Dot22, Dot22Scalar, Gemm, Gemv, Ger
     from tcore.tensor.dimshuffle import DimShuffle
     from tcore.tensor.dot import Dot
     from tcore.tensor.join import MakeVector
+    from tcore.tensor.manipulation import CpuContiguous
     from tcore.tensor.rebroadcast import Rebroadcast
     from tcore.tensor.reshape import Reshape
     from tcore.tensor.scalars import ScalarFromTensor, TensorFromScalar
-    from tcore.tensor.shape import Shape, Shape_i
+    from tcore.tensor.shape import Shape, Shape_i, SpecifyShape
     from tcore.tensor.subtensor import Subtensor
+    from tcore_cpu.routine_steps import BLAS_ROUTINES, ROUTINES
 
     steps: dict[type, NativeStep] = {
         AllocEmpty: _alloc_empty,
+        Assert: _assert,
+        CpuContiguous: _contiguous,
         DeepCopyOp: _copy,
         DimShuffle: _dimshuffle,
         MakeVector: _make_vector,
@@ -45,9 +49,11 @@ def native_steps(*, blas: bool, lapack: bool = False) -> dict[type, NativeStep]:
         ScalarFromTensor: _copy,  # no view: what overwrites the tensor in place must not change the scalar
         Shape: _shape,
         Shape_i: _shape_i,
+        SpecifyShape: _specify_shape,
         Subtensor: _subtensor,
         TensorFromScalar: _copy,
         ViewOp: _whole,
+        **ROUTINES,
     }
     if "tcore.scan_module.op" in sys.modules:
         from tcore.scan_module.op import Scan
@@ -55,7 +61,7 @@ def native_steps(*, blas: bool, lapack: bool = False) -> dict[type, NativeStep]:
 
         steps[Scan] = loop_step
     if blas:
-        steps |= {Dot: _dot, Dot22: _dot22, Dot22Scalar: _dot22scalar, Gemm: _gemm, Gemv: _gemv, Ger: _ger}
+        steps |= {**BLAS_ROUTINES, Dot: _dot, Dot22: _dot22, Dot22Scalar: _dot22scalar, Gemm: _gemm, Gemv: _gemv, Ger: _ger}
     if lapack:
         # linear algebra is loaded by the graphs that have some
         from tcore_cpu.linalg_steps import linalg_steps
@@ -73,12 +79,49 @@ def _whole(builder: ProgramBuilder, node: Any) -> None:
     assembler.view(builder.array_slot(node.outputs[0]), source, axes)
 
 
+def _require(builder: ProgramBuilder, node: Any, condition: int) -> None:
+    """A register must not be 0; else ``perform`` says what is wrong."""
+    builder.assembler.emit(Instruction.REQUIRE, Failure.DEMAND, builder.number[node], 0, 0, condition, condition)
+
+
+def _assert(builder: ProgramBuilder, node: Any) -> None:
+    conditions = node.inputs[1:]
+    if not all(v.type.dtype.startswith(("bool", "int", "uint")) for v in conditions):
+        raise NotScheduled("conditions that are no integers")
+    builder.array_slot(node.inputs[0])
+    for condition in conditions:
+        _require(builder, node, builder.integer(condition))
+    _whole(builder, node)
+
+
+def _specify_shape(builder: ProgramBuilder, node: Any) -> None:
+    (value, shape), assembler = node.inputs, builder.assembler
+    slot, ndim = builder.array_slot(value), value.type.ndim
+    if isinstance(shape, Constant):
+        wanted = [assembler.constant(int(length)) for length in shape.data]
+    else:
+        vector = builder.array_slot(shape)
+        _require(builder, node, assembler.arith(IntegerFunction.EQ, assembler.length(vector, 0), assembler.constant(ndim)))
+        wanted = [assembler.element(vector, [assembler.constant(axis)]) for axis in range(ndim)]
+    for axis, length in enumerate(wanted):
+        _require(builder, node, assembler.arith(IntegerFunction.EQ, assembler.length(slot, axis), length))
+    _whole(builder, node)
+
+
 def _copy(builder: ProgramBuilder, node: Any) -> None:
     builder.array_slot(node.outputs[0])
     source, assembler = builder.array_slot(node.inputs[0]), builder.assembler
     lengths = [assembler.length(source, k) for k in range(assembler.ndims[source])]
     slot = builder.new(node.outputs[0], lengths, [source])
     assembler.emit(Instruction.COPY, slot, source)
+
+
+def _contiguous(builder: ProgramBuilder, node: Any) -> None:
+    """The view or the copy that a reshape to the same lengths makes."""
+    (x,), (out,), assembler = node.inputs, node.outputs, builder.assembler
+    source = builder.array_slot(x)
+    lengths = [assembler.length(source, axis) for axis in range(x.type.ndim)]
+    assembler.emit(Instruction.RESHAPE, builder.array_slot(out), source, builder.buffer(out), builder.number[node], len(lengths), *lengths)
 
 
 def _alloc_empty(builder: ProgramBuilder, node: Any) -> None:
@@ -247,9 +290,11 @@ def _slice(builder: ProgramBuilder, entry: slice, length: int) -> tuple[int, int
 
 def _floats(builder: ProgramBuilder, node: Any) -> list[int]:
     """Slots of the operands, which must have one BLAS dtype."""
+    from tcore.tensor.blas import blas_dtypes
+
     dtype = node.outputs[0].type.dtype
-    if dtype not in _BLAS_DTYPES or any(v.type.dtype != dtype for v in node.inputs):
-        raise NotScheduled("BLAS multiplies float32 and float64 only")
+    if dtype not in blas_dtypes or any(v.type.dtype != dtype for v in node.inputs):
+        raise NotScheduled("BLAS multiplies floats and complex numbers of one dtype")
     return [builder.array_slot(v) for v in node.inputs]
 
 
@@ -312,7 +357,7 @@ def _target(builder: ProgramBuilder, node: Any, source: int, ndim: int, *, inpla
 
 
 def _is_zero(variable: Any) -> bool:
-    return isinstance(variable, Constant) and float(variable.data) == 0
+    return isinstance(variable, Constant) and bool(variable.data == 0)
 
 
 def _gemm(builder: ProgramBuilder, node: Any) -> None:

@@ -12,8 +12,9 @@ from tcore.link.linker import LocalLinker
 from tcore_cpu.base_linker import CpuLinker, is_lazy, ran_by
 from tcore_cpu.c_steps import CThunk, lock_of, prepare
 from tcore_cpu.draft import Draft
-from tcore_cpu.drafting import UNIT_BODIES, lowerings, native_forms
+from tcore_cpu.drafting import UNIT_BODIES, native_forms
 from tcore_cpu.linking import Linked, load_bodies, make_program
+from tcore_cpu.lowerings import lowerings
 from tcore_cpu.printer import UnitPrinter
 from tcore_cpu.program import build
 from tcore_cpu.thunks import NodeThunk

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -78,8 +78,8 @@ class Pass:
             return expr.index
         return expr.args
 
-    def flat(self, guarded: frozenset[Load]) -> list[Expr]:
-        """The body's expressions, operands first."""
+    def flat(self, guarded: frozenset[Load], known: Collection[Expr] = ()) -> list[Expr]:
+        """The body's expressions, operands first; what ``known`` loads are made of is left out."""
         done: dict[Expr, None] = {}
         for root in self.roots:
             stack = [root]
@@ -88,7 +88,7 @@ class Pass:
                 if expr in done:
                     stack.pop()
                     continue
-                missing = [arg for arg in self.children(expr, guarded) if arg not in done]
+                missing = [] if expr in known else [arg for arg in self.children(expr, guarded) if arg not in done]
                 if missing:
                     stack += missing
                 else:
@@ -173,8 +173,66 @@ class Pass:
         lanes = lanes and bool(builder.axes)
         if len(self.refs) > MAX_REFS:
             raise NotScheduled(f"a pass of more than {MAX_REFS} references")
-        body = printer.body(self.pointers, lines, lanes=lanes, simd=self.simd, single=not builder.axes)
+        run = [] if lanes or self.simd else self.run_of_gathers(guarded)
+        if run:
+            body = printer.written_body(self.pointers, [*run, "for (tc_i64 i = 0; i < n; i++) {", *lines, "}"])
+        else:
+            body = printer.body(self.pointers, lines, lanes=lanes, simd=self.simd, single=not builder.axes)
         return Phase(body, self.level, lanes, tuple(self.refs), tuple(self.reductions))
+
+
+    # -- runs: tiles of neighbours along the last axis
+
+    def run_of_gathers(self, guarded: frozenset[Load]) -> list[str]:
+        """The form for tiles of rows that index arrays pick: their place is computed once. Empty where there is no such form."""
+        builder = self.builder
+        if self.level or builder.inner or not builder.outer or self.reductions:
+            return []
+        last = builder.outer[-1]
+        gathers = [e for e in self.flat(guarded) if isinstance(e, Load) and builder.scratch_kind(e.buffer) is None and builder.walk(e, e in guarded) is None]
+        for load in gathers:
+            if load in guarded or not load.index or load.index[-1] is not last or load.buffer.broadcastable[-1] or last in set(flatten(load.index[:-1])):
+                return []
+        values = self.roots
+        self.roots = [index for load in gathers for index in load.index]
+        names: dict[Expr, str] = {}
+        place = builder.printer.statements(self.flat(guarded), lambda e: self.leaf(e, guarded, names), names)
+        near: dict[Expr, str] = {}
+        far: dict[Expr, str] = {}
+        units, tests, rows = [], [], []
+        for k, load in enumerate(gathers):
+            element = self.indexed(load, frozenset(), names)
+            test, _, element = element.removeprefix("(").removesuffix(" : 0)").rpartition(" ? ")
+            tests += [test] if test else []
+            c_type, stride = builder.printer.type(load.dtype), f"q->ints[{builder.int_argument(Stride(load.buffer, load.buffer.ndim - 1))}]"
+            units.append(f"{stride} == (tc_i64)sizeof({c_type})")
+            rows.append(f"const {c_type} *const row{k} = &{element};")
+            true = " != 0" if load.dtype == "bool" else ""
+            near[load], far[load] = f"row{k}[i]{true}", f"TC_AT(const {c_type}, row{k}, i * {stride}){true}"
+        self.roots = values
+
+        def loop(elements: dict[Expr, str]) -> list[str]:
+            names: dict[Expr, str] = {}
+            lines = builder.printer.statements(self.flat(guarded, elements), lambda e: elements.get(e) or self.leaf(e, guarded, names), names)
+            return ["for (tc_i64 i = 0; i < n; i++) {", *lines, *(f"{text} = {names[value]};" for text, value in self.stores), "}"]
+
+        if not self.mark_places(last, [*place, *rows, *tests], loop(near)):
+            return []
+        # an index outside has been noted: there will be no results
+        checks = [f"if (!({' && '.join(tests)})) return;"] if tests else []
+        head = ["if (q->run) {", "enum { i = 0 };", *place, *checks, *rows]
+        return [*head, f"if ({' && '.join(units)}) {{", '_Pragma("omp simd")', *loop(near), "} else {", *loop(far), "}", "return;", "}"]
+
+    def mark_places(self, last: Axis, place: Sequence[str], each: Sequence[str]) -> bool:
+        """Says of references that only the place of a run needs that one element of them is enough; whether there is a form for runs."""
+        line = self.leaf(last, frozenset(), {}) or ""
+        if not line.startswith("a") or line in "\n".join(each):
+            return False
+        for number, (kind, index, size, written) in enumerate(self.refs):
+            text = f"a{number}[i]"
+            if kind == RefKind.ARRAY and not written and text in "\n".join(place) and text not in "\n".join(each):
+                self.refs[number] = int(RefKind.LINE if text == line else RefKind.PLACE), index, size, written
+        return True
 
 
 def guarded_loads(roots: Sequence[Expr]) -> frozenset[Load]:

@@ -53,7 +53,7 @@ class Phase:
     @property
     def tile_bytes(self) -> int:
         """Scratch of one thread for tiles: what is packed, and what only reductions read."""
-        return TILE * sum(itemsize for kind, _, itemsize, _ in self.refs if kind in (RefKind.ARRAY, RefKind.TILE, RefKind.SPREAD))
+        return TILE * sum(itemsize for kind, _, itemsize, _ in self.refs if kind in (RefKind.ARRAY, RefKind.TILE, RefKind.SPREAD, RefKind.PLACE, RefKind.LINE))
 
 
 @frozen(eq=False)

@@ -30,7 +30,7 @@ _PRELUDE = """\
 typedef uint8_t tc_b8; typedef int8_t tc_i8; typedef uint8_t tc_u8; typedef int16_t tc_i16; typedef uint16_t tc_u16;
 typedef int32_t tc_i32; typedef uint32_t tc_u32; typedef int64_t tc_i64; typedef uint64_t tc_u64;
 typedef float tc_f32; typedef double tc_f64;
-typedef struct { const tc_i64 *ints; tc_i64 *error; tc_i64 part, parts; } tc_params;
+typedef struct { const tc_i64 *ints; tc_i64 *error; tc_i64 part, parts, run; } tc_params;
 #define TC_INLINE static inline __attribute__((unused))
 #define TC_I64(x) INT64_C(x)
 #define TC_U64(x) UINT64_C(x)

@@ -6,7 +6,7 @@ from enum import IntEnum
 
 __all__ = [
     "DTYPES", "LAPACK", "MAX_CELLS", "MAX_DIMS", "MAX_REFS", "RUNTIME_ABI", "Event", "Failure", "Instruction", "IntegerFunction", "KernelOrder",
-    "LinearAlgebra", "ReduceOp", "RefKind",
+    "LinearAlgebra", "ReduceOp", "RefKind", "Routine",
 ]  # fmt: skip
 
 RUNTIME_ABI = 3
@@ -17,7 +17,7 @@ MAX_REFS = 40
 MAX_CELLS = 16
 MAX_DIMS = 32
 
-LAPACK = 14
+LAPACK = 18
 """``TC_LAPACK``: the number of LAPACK's first routine."""
 
 DTYPES: dict[str, int] = {
@@ -39,6 +39,8 @@ class RefKind(IntEnum):
     CELL = 4
     TILE = 5
     SPREAD = 6
+    PLACE = 7
+    LINE = 8
 
 
 class KernelOrder(IntEnum):
@@ -91,8 +93,27 @@ class Instruction(IntEnum):
     RELEASE = 21
     FORGET = 22
     LINALG = 23
+    ROUTINE = 24
     JUMP = 30
     REPEAT = 31
+
+
+class Routine(IntEnum):
+    """Routines of ``Instruction.ROUTINE``."""
+
+    SORT = 0
+    ARGSORT = 1
+    DIFFERENT = 2
+    UNIQUE = 3
+    RANGE = 4
+    BINCOUNT = 5
+    TOTAL = 6
+    REPEAT = 7
+    COUNT_PLACES = 8
+    LIST_PLACES = 9
+    DIAGONAL = 10
+    BATCHED = 11
+    CHOOSE = 12
 
 
 class LinearAlgebra(IntEnum):

@@ -28,12 +28,14 @@
 /* TC_INTERFACE begin */
 
 /* What a body gets beside its pointers: integers (strides, lengths), the error word, and which part of the results it is to make:
- * number `part` of `parts`. Bodies whose kernel is not cut into parts look at neither. */
+ * number `part` of `parts`. Bodies whose kernel is not cut into parts look at neither. `run`: the elements are neighbours along the last
+ * axis, and references of kind PLACE and LINE show the first one only. */
 typedef struct {
     const int64_t *ints;
     int64_t *error;
     int64_t part;
     int64_t parts;
+    int64_t run;
 } tc_params;
 
 typedef void (*tc_body)(int64_t n, void *const *ptr, const tc_params *params);
@@ -46,7 +48,9 @@ enum tc_ref_kind {
     TC_REF_ROW = 3,    /* scratch as long as a row; index: number of the scratch row */
     TC_REF_CELL = 4,   /* result of a reduction; index: number of the cell */
     TC_REF_TILE = 5,   /* tile that only this phase's reductions read, or that stays from step to step of a prefix */
-    TC_REF_SPREAD = 6  /* result of a reduction, read once per element: lanes have one each, a row has one for all; index: the cell */
+    TC_REF_SPREAD = 6, /* result of a reduction, read once per element: lanes have one each, a row has one for all; index: the cell */
+    TC_REF_PLACE = 7,  /* as ARRAY; a run, along which it is the same, needs its first element only */
+    TC_REF_LINE = 8    /* as ARRAY: the index along the last axis; a run needs its first element only */
 };
 
 typedef struct {
@@ -144,8 +148,9 @@ void tc_copy(char *to, const int64_t *to_strides, const char *from, const int64_
 /* BLAS: routines by number, pointers given by the host (Fortran calling convention). */
 enum tc_blas_routine {
     TC_SGEMM = 0, TC_DGEMM = 1, TC_SGEMV = 2, TC_DGEMV = 3, TC_SGER = 4, TC_DGER = 5, TC_SDOT = 6, TC_DDOT = 7,
-    TC_CGEMM = 8, TC_ZGEMM = 9, TC_STRSM = 10, TC_DTRSM = 11, TC_CTRSM = 12, TC_ZTRSM = 13, TC_LAPACK = 14,
-    TC_NROUTINES = 62
+    TC_CGEMM = 8, TC_ZGEMM = 9, TC_STRSM = 10, TC_DTRSM = 11, TC_CTRSM = 12, TC_ZTRSM = 13, TC_CGEMV = 14, TC_ZGEMV = 15,
+    TC_CGERU = 16, TC_ZGERU = 17, TC_LAPACK = 18,
+    TC_NROUTINES = 66
 };
 /* LAPACK: the routine k for float32, float64, complex64, complex128 has the numbers TC_LAPACK + 4 k and following. */
 enum tc_lapack_routine {
@@ -269,9 +274,27 @@ enum tc_instruction {
     TC_OP_LINALG = 23,   /* operation option needs apply nout nin (slot core)*(nout + nin)
                             needs: bits of the routines of LAPACK that it calls, then of gemm and trsm;
                             core: how many of the last axes belong to an item, those before are the stack's */
+    TC_OP_ROUTINE = 24,  /* routine apply nslots nargs (slot or -1)*nslots (argument)*nargs    see tc_routine */
     TC_OP_JUMP = 30,     /* r offset               goes on at `offset` from here where the register is 0 */
     TC_OP_REPEAT = 31    /* r end stop offset      counts r, and goes back to `offset` from here while it is below `end`
                             and register stop (-1: none) is 0 */
+};
+
+/* Routines: their slots, and their arguments: registers, or literals where so said. */
+enum tc_routine {
+    TC_R_SORT = 0,         /* out x; literal axis           of equal shapes */
+    TC_R_ARGSORT = 1,      /* out x; literal axis */
+    TC_R_DIFFERENT = 2,    /* x order; count, literal apart    vectors; order -1: x is sorted; apart: each NaN by itself */
+    TC_R_UNIQUE = 3,       /* x order values index inverse counts; literal apart    all but x and values may be -1 */
+    TC_R_RANGE = 4,        /* x; least, largest             of a vector of integers */
+    TC_R_BINCOUNT = 5,     /* out x weights                 weights may be -1 */
+    TC_R_TOTAL = 6,        /* x; sum                        of a vector of integers, -1 where one is negative */
+    TC_R_REPEAT = 7,       /* out x counts; length, inner   of the axis, and product of those behind it; no gaps */
+    TC_R_COUNT_PLACES = 8, /* parts mask; count             mask: a vector without gaps; parts: see tc_count_places */
+    TC_R_LIST_PLACES = 9,  /* parts mask (out)*ndim; (length)*ndim */
+    TC_R_DIAGONAL = 10,    /* view x; literals offset first second */
+    TC_R_BATCHED = 11,     /* out x y                       three axes each */
+    TC_R_CHOOSE = 12       /* out chances numbers           see tc_choose_rows */
 };
 
 /* Operations of linear algebra. */

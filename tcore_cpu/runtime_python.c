@@ -362,7 +362,6 @@ static PyObject *program_call(PyObject *self, PyObject *const *args, size_t narg
     return list;
 }
 
-#include "native/python_loop.h"
 #include "native/python_types.h"
 #include "native/python_steps.h"
 #include "native/machine.h"

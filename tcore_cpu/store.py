@@ -13,11 +13,9 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-import ctypes
 import hashlib
 import json
 import os
-import stat
 import time
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
@@ -28,11 +26,11 @@ from typing import Any
 from attrs import field
 
 from tcore.configuration import config
-from tcore.link.stopwatch import IMPORTS
 from tcore.records import frozen
-from tcore_cpu.children import CompileError
+from tcore_cpu.libraries import Library, LoadError
+from tcore_cpu.trust import belongs_to_us, is_trusted, objection
 
-__all__ = ["PROGRAM_SUFFIX", "Library", "LoadError", "Store", "StoreWarning", "belongs_to_us", "cpu_features", "open_store", "replace_store"]
+__all__ = ["PROGRAM_SUFFIX", "Store", "StoreWarning", "cpu_features", "open_store", "replace_store"]
 
 #: of the files with compiled functions, see :mod:`tcore_cpu.kept_programs`
 PROGRAM_SUFFIX = ".program"
@@ -44,51 +42,6 @@ _opened: dict[tuple[str, ...], Store] = {}
 
 class StoreWarning(RuntimeWarning):
     """The kernel store cannot be used as asked; the message says why, what is done instead and what helps."""
-
-
-class LoadError(CompileError):
-    """A library was compiled and the system does not load it; the message has its reason."""
-
-
-class Library:
-    """A loaded kernel library; it is closed when the last reference goes.
-
-    Parameters
-    ----------
-    path : Path
-    compiled : bool
-        Whether it was made just now.
-
-    Raises
-    ------
-    LoadError
-    """
-
-    def __init__(self, path: Path, *, compiled: bool = False) -> None:
-        self.compiled = compiled
-        # else functions of the C library, which the process has loaded already, would hide those of amdlibm
-        mode = ctypes.DEFAULT_MODE | (getattr(os, "RTLD_DEEPBIND", 0) if config.lib.amdlibm else 0)
-        self._library: ctypes.CDLL | None = None
-        try:
-            with IMPORTS:
-                self._library = ctypes.CDLL(str(path), mode)
-        except OSError as error:
-            advice = f"; {path.parent} {_NO_PROGRAMS}: set the flag cpu.store to a folder elsewhere" if _refuses_programs(path.parent) else ""
-            raise LoadError(f"a compiled library cannot be loaded: {error}{advice}") from error
-        self.path = path
-
-    def table(self, symbol: str, length: int) -> list[int]:
-        """The addresses in the pointer table ``symbol``."""
-        assert self._library is not None
-        return [int(address or 0) for address in (ctypes.c_void_p * length).in_dll(self._library, symbol)]
-
-    def __del__(self) -> None:
-        library, self._library = getattr(self, "_library", None), None
-        if library is not None and ctypes is not None:
-            with contextlib.suppress(Exception):
-                import _ctypes
-
-                _ctypes.dlclose(library._handle)
 
 
 def cpu_features() -> frozenset[str]:
@@ -113,11 +66,6 @@ def _remove(folder: str | os.PathLike[str]) -> None:
 
 def _digest(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
-
-
-def belongs_to_us(info: os.stat_result) -> bool:
-    """Whether nobody but this user and root could have written a file: what is loaded runs with this user's rights."""
-    return info.st_uid in (os.getuid(), 0) and not info.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
 
 
 def _tag(features: Iterable[str]) -> str:
@@ -296,51 +244,6 @@ class Store:
         return sum(1 for _ in self.root.glob("*.so"))
 
 
-def _exposed_by(root: Path) -> Path | None:
-    """The folder above ``root`` in which anyone may put something else in its place; None where there is none."""
-    for folder in reversed(root.resolve().parents):
-        mode = folder.stat().st_mode
-        if not mode & (stat.S_IXGRP | stat.S_IXOTH):
-            return None  # nobody else comes further
-        if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
-            return folder
-    return None
-
-
-_NO_PROGRAMS = "is on a file system that is mounted noexec, from which no library is loaded"
-
-
-def _refuses_programs(folder: Path) -> bool:
-    try:
-        return bool(os.statvfs(folder).f_flag & getattr(os, "ST_NOEXEC", 0))
-    except OSError:
-        return False
-
-
-def _objection(root: Path) -> str | None:
-    """Why ``root`` cannot be the store, None if it can."""
-    try:
-        root.mkdir(mode=0o700, parents=True, exist_ok=True)
-        info = root.stat()
-    except FileExistsError:
-        return "is no folder"
-    except OSError as error:
-        return f"cannot be made ({error.strerror})"
-    if info.st_uid != os.getuid():
-        return "belongs to another user"
-    if info.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-        return f"can be written by others (mode {stat.S_IMODE(info.st_mode):o}; chmod go-w makes it yours alone)"
-    if (folder := _exposed_by(root)) is not None:
-        return f"can be replaced by others, who can write {folder} (chmod o-w or chmod +t {folder} prevents it)"
-    probe = root / f".tmp-{os.getpid()}-{time.time_ns()}"
-    try:
-        os.close(os.open(probe, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-        probe.unlink()
-    except OSError as error:
-        return f"cannot be written ({error.strerror})"
-    return _NO_PROGRAMS if _refuses_programs(root) else None
-
-
 def open_store(root: str | os.PathLike[str], layers: Sequence[str | os.PathLike[str]] = ()) -> Store:
     """The store in the folder ``root``, opened once per process; ``config.cmodule.preload_cache`` loads all of it at once.
 
@@ -353,13 +256,13 @@ def open_store(root: str | os.PathLike[str], layers: Sequence[str | os.PathLike[
         return store
     path = Path(root).expanduser()
     lower = tuple(layer for layer in map(Path, layers) if _is_usable(layer))
-    objection = _objection(path)
-    if objection is None:
+    problem = objection(path)
+    if problem is None:
         store = _opened[asked] = Store(path, lower)
     else:
-        if _is_trusted(path):
+        if is_trusted(path):
             lower = (path, *lower)  # such as that of an image: what is there serves
-        store = _stand_in(asked, lower, f"{path} {objection}")
+        store = _stand_in(asked, lower, f"{path} {problem}")
     if config.cmodule.preload_cache:
         store.preload()
     return store
@@ -373,18 +276,9 @@ def replace_store(store: Store, root: str | os.PathLike[str], error: OSError) ->
     return _stand_in((os.fspath(root),), (store.root, *store.layers), f"{store.root} cannot be written any more ({error.strerror})")
 
 
-def _is_trusted(path: Path) -> bool:
-    """Whether nobody but this user and root could have put libraries into an existing folder."""
-    try:
-        info = path.stat()
-    except OSError:
-        return False
-    return stat.S_ISDIR(info.st_mode) and belongs_to_us(info) and _exposed_by(path) is None
-
-
 def _is_usable(layer: Path) -> bool:
     """Whether a layer is trusted; one that is there and is not gets a warning."""
-    if not layer.exists() or _is_trusted(layer):
+    if not layer.exists() or is_trusted(layer):
         return True
     warnings.warn(f"kernels in {layer} are not used: others than you and root could have put them there", StoreWarning, stacklevel=5)
     return False

@@ -17,7 +17,8 @@ from tcore.link import ValueLock
 from tcore.records import frozen
 from tcore_cpu.children import run
 from tcore_cpu.compiler import CompileError, extra_libraries, in_some_store, storage_faults, warn_of_output
-from tcore_cpu.store import Library, Store, open_store
+from tcore_cpu.libraries import Library
+from tcore_cpu.store import Store, open_store
 from tcore_cpu.user_block import Block
 from tcore_cpu.user_code import ModuleText, text_of
 

@@ -1,13 +1,13 @@
 """The rows of the table, one file for each group."""
 
-from groups import calls, compiling, elementwise, first_results, reductions, roofline, scan, training, vocabulary
+from groups import calls, compiling, elementwise, first_results, indexing, linear_algebra, reductions, roofline, scan, training, vocabulary
 
 __all__ = ["GROUPS", "ROWS"]
 
 GROUPS = {
     "elementwise": elementwise.ROWS,
     "reductions": reductions.ROWS,
-    "vocabulary": vocabulary.ROWS,
+    "vocabulary": (*indexing.ROWS, *vocabulary.ROWS, *linear_algebra.ROWS),
     "calls": calls.ROWS,
     "training": training.ROWS,
     "scan": scan.ROWS,

@@ -134,14 +134,16 @@ class BorderText(DeviceText):
         # all of the new state is made of the old one
         inner += [f"const {kind} new_{state} = {self.source.name_of(value, names)};" for kind, state, value in zip(types, states, stage.step, strict=True)]
         inner += [f"{state} = new_{state};" for state in states]
-        inner += [f"{self.place(buffer, stage.axes, names)} = {state};" for buffer, state in zip(stage.outputs, states, strict=False)]
+        stores = [f"{self.place(buffer, stage.axes, names)} = {state};" for buffer, state in zip(stage.outputs, states, strict=False)]
+        every, last = (stores, []) if stage.ordered in stage.axes else ([], stores)
         dialect = self.dialect
         lines = [
             f"for (tc_i64 tc_t = {dialect.thread}; tc_t < {self.total(free)}; tc_t += {dialect.threads}) {{",
             *(f"    {line}" for line in code),
             f"    for (tc_i64 tc_u = 0; tc_u < {self.total([ordered])}; tc_u += 1) {{",
-            *(f"        {line}" for line in inner),
+            *(f"        {line}" for line in inner + every),
             "    }",
+            *(f"    {line}" for line in last),
             "}",
         ]
         self.function("_prefix", "thread", [axis.extent for axis in free], lines)

@@ -205,6 +205,10 @@ class Interpreter:
             state = [np.array(v) for v in self.evaluate(stage.step, rest, fixed)]
             for result, value in zip(results, state, strict=False):
                 result[..., k] = value
+        if stage.ordered not in stage.axes:
+            for buffer, value in zip(stage.outputs, state, strict=False):
+                self._assign(buffer, stage.axes, np.broadcast_to(value, lengths[:-1]).transpose([rest.index(axis) for axis in stage.axes]))
+            return
         for buffer, result in zip(stage.outputs, results, strict=True):
             order = [axes.index(axis) for axis in stage.axes]
             self._assign(buffer, stage.axes, result.transpose(order))

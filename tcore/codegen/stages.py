@@ -126,7 +126,8 @@ class Prefix(Stage):
 
     For each index of ``axes`` but ``ordered``: ``state = initial``; then, in order along ``ordered``,
     ``state = step`` and ``outputs[axes] = state``.  ``carried`` are the names under which ``step`` reads the
-    state before the step; there may be more of them than outputs, which get the first ones.
+    state before the step; there may be more of them than outputs, which get the first ones. Where ``ordered`` is not among
+    ``axes``, the outputs get the last state alone (searches).
     """
 
     outputs: tuple[Buffer, ...]

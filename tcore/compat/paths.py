@@ -101,6 +101,8 @@ PATHS: Mapping[str, str | tuple[str, ...]] = MappingProxyType(
         "tcore.scan_module.scan_opt": (
             "tcore.scan_module.rewrites.cleaning",
             "tcore.scan_module.rewrites.pushing",
+            "tcore.scan_module.rewrites.pushing_after",
+            "tcore.scan_module.rewrites.sums",
             "tcore.scan_module.rewrites.merging",
             "tcore.scan_module.rewrites.memory",
         ),
@@ -138,7 +140,7 @@ ELSEWHERE: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "tcore.misc": ("tcore.compile.archive",),
         "tcore.scalar.basic": ("tcore.scalar",),
         "tcore.tensor.blas": ("tcore.tensor.dot", "tcore.tensor.rewrites.blas", "tcore.tensor.rewrites.gemm"),
-        "tcore.tensor.elemwise": ("Any=tcore.tensor.careduce:Any_", "tcore.tensor.careduce", "tcore.tensor.dimshuffle"),
+        "tcore.tensor.elemwise": ("Any=tcore.tensor.careduce:Any_", "tcore.tensor.careduce", "tcore.tensor.products", "tcore.tensor.dimshuffle"),
         "tcore.tensor.subtensor": (
             "tcore.tensor.incsubtensor",
             "tcore.tensor.advanced_subtensor",

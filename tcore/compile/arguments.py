@@ -17,7 +17,7 @@ __all__ = ["explain_bad_argument", "matched", "wanted_outputs"]
 
 def matched(function: Function, args: Sequence[Any], kwargs: Mapping[str, Any]) -> list[tuple[int, Any]]:
     """(position of an input, argument) for each argument; inputs that have a value may be left out."""
-    explicit = function._explicit
+    explicit = function._plan.explicit
     if len(args) > len(explicit):
         raise TypeError(f"{function._title()} takes {len(explicit)} argument{'s' * (len(explicit) != 1)}, got {len(args)}")
     given = list(zip(explicit, args, strict=False))
@@ -64,7 +64,7 @@ def _unknown_name(function: Function, name: str) -> str:
 def explain_bad_argument(function: Function, error: Exception, position: int, value: Any) -> None:
     """Let an error of a Type, which refused an argument, name the input and the function."""
     entry = function.indices[position]
-    number = function._explicit.index(position) if position in function._explicit else position
+    number = function._plan.explicit.index(position) if position in function._plan.explicit else position
     name = f' (called "{entry.name}")' if entry.name is not None else ""
     have = type(value).__name__
     if hasattr(value, "dtype") and hasattr(value, "shape"):

@@ -36,11 +36,11 @@ def copy_function(
     if not delete_updates:
         _refuse_two_updates(inputs)
     # what the source protects, the copy protects; what is not updated any more must stay as it is
-    no_longer = [fgraph.inputs[position] for position in source._updated] if delete_updates else []
+    no_longer = [fgraph.inputs[position] for position in source._plan.updated] if delete_updates else []
     protected = [
         variable
         for position, variable in enumerate(fgraph.inputs)
-        if position not in source._destroyed or (delete_updates and position in source._updated)
+        if position not in source._plan.destroyed or (delete_updates and position in source._plan.updated)
     ]
     with_protected_inputs(fgraph, protected, no_longer)
     new_maker = type(maker)(
@@ -59,7 +59,7 @@ def copy_function(
     new_maker.plugins = maker.plugins
     storage: list[Any] = []
     for position, (entry, container) in enumerate(zip(inputs, source.input_storage, strict=True)):
-        if not source._foreign[position]:
+        if not source._plan.foreign[position]:
             storage.append(copy.deepcopy(container.storage[0]))
         elif source.indices[position].origin in swap:
             storage.append(entry.value)
@@ -168,7 +168,7 @@ def deepcopy_function(source: Function, memo: dict[int, Any]) -> Function:
     for position, (entry, container) in enumerate(zip(source.indices, source.input_storage, strict=True)):
         if entry.origin in own:
             storage.append(own[entry.origin].container)
-        elif source._foreign[position]:
+        elif source._plan.foreign[position]:
             storage.append(copy.deepcopy(container, memo))
         else:
             storage.append(copy.deepcopy(container.storage[0], memo))

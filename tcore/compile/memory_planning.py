@@ -64,7 +64,7 @@ def _known_inputs(
 ) -> tuple[dict[Variable, tuple[int, ...]], dict[Variable, Any], dict[Variable, str]]:
     """Shapes and values of the inputs as far as they are given, shared variables have them, or defaults tell; and their names."""
     inputs = function.maker.fgraph.inputs
-    positions = list(function._explicit)
+    positions = list(function._plan.explicit)
     if len(arguments) > len(positions):
         raise TypeError(f"{function._title()} takes {len(positions)} arguments, memory_plan got {len(arguments)}")
     given = dict(zip(positions, arguments, strict=False))

@@ -1,4 +1,4 @@
-"""Memory that a call overwrites without having allocated it: whether it may, and a copy where it may not.
+"""Memory that a call overwrites without having allocated it: whether it may, a copy where it may not, and what a failing call lost.
 
 Such memory belongs to arguments declared mutable and to values that outlive calls. It can be read-only (a file mapped for
 reading), show one element at several places, or be seen by another operand of the same call.
@@ -14,11 +14,13 @@ import numpy as np
 from tcore.graph.type import of_type
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
+    from tcore.compile.frame import Frame
+    from tcore.compile.function_module import Function
     from tcore.graph import Type
 
-__all__ = ["is_plain_memory", "may_overwrite", "own_copy"]
+__all__ = ["is_plain_memory", "make_room", "may_overwrite", "note_lost_values", "own_copy"]
 
 
 def is_plain_memory(array: np.ndarray) -> bool:
@@ -53,3 +55,32 @@ def own_copy(value: Any) -> Any:
         # keeps the order of axes, drops subclasses such as files mapped into memory
         return np.array(value, dtype=value.dtype.newbyteorder("="), order="K", subok=False)
     return copy.deepcopy(value)
+
+
+def make_room(function: Function, frame: Frame) -> None:
+    """Let each input that a call will overwrite have memory of its own that may be written to."""
+    plan, cells = function._plan, frame.input_cells
+    for position in plan.destroyed:
+        value = cells[position][0]
+        others = [cell[0] for other, cell in enumerate(cells) if other != position]
+        is_default = any(value is default for other, default in plan.refed if other == position)
+        if is_default or not may_overwrite(function.indices[position].variable.type, value, (*others, *plan.constants)):
+            cells[position][0] = own_copy(value)
+            function._copied_arguments[position] = function._copied_arguments.get(position, 0) + 1
+
+
+def note_lost_values(function: Function, error: BaseException, suspects: Sequence[int]) -> None:
+    """Name the values that outlive the call and were being overwritten when it failed.
+
+    ``suspects``: the positions of inputs that may have been overwritten where the linker does not say it.
+    """
+    written = error.__dict__.pop("written_inputs", suspects)
+    lost = [str(function.indices[position].origin) for position in written if position in function._plan.at_risk]
+    if not lost:
+        return
+    names, values = ", ".join(lost), "value is" if len(lost) == 1 else "values are"
+    error.add_note(
+        f"{function._title()} overwrites {names} in place and had begun when it failed: the {values} unspecified now. Set "
+        "what was lost with set_value; functions compiled with updates_transactional=True (an argument of function, "
+        "and a flag) update nothing in place, so that a failing call leaves all values as they were."
+    )

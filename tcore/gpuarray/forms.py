@@ -20,6 +20,7 @@ from tcore.tensor.dimshuffle import DimShuffle
 from tcore.tensor.elemwise import Elemwise
 from tcore.tensor.incsubtensor import IncSubtensor
 from tcore.tensor.join import Join, Split
+from tcore.tensor.manipulation import Repeat
 from tcore.tensor.random.mrg_op import MRGUniform
 from tcore.tensor.random.philox import PhiloxUniform
 from tcore.tensor.reshape import Reshape
@@ -88,7 +89,7 @@ class GpuAlloc(GpuOp):
         return f"GpuAlloc<{self.context_name}>"
 
 
-@stays_on_host(Subtensor, Reshape, Alloc, PhiloxUniform)
+@stays_on_host(Subtensor, Reshape, Alloc, PhiloxUniform, Repeat)
 def _all_but_the_first(op: Op, count: int) -> Sequence[int]:
     """Indices, and lengths of axes."""
     return range(1, count)

@@ -9,6 +9,7 @@ import numpy as np
 
 from tcore.gpuarray.array import GpuArray
 from tcore.graph import Apply
+from tcore.tensor.diagonals import ExtractDiag
 from tcore.tensor.dimshuffle import DimShuffle
 from tcore.tensor.rebroadcast import Rebroadcast
 from tcore.tensor.reshape import Reshape
@@ -38,6 +39,8 @@ def view_thunk(node: Apply, storage_map: Any, compute_map: Any) -> Any:
         make = _reshape
     elif isinstance(op, Rebroadcast):
         make = _rebroadcast
+    elif isinstance(op, ExtractDiag):
+        make = _diagonal
     else:
         raise NotImplementedError(f"{node.op} makes no view that devices know")
 
@@ -66,6 +69,16 @@ def _dimshuffle(op: Any, x: GpuArray) -> GpuArray:
     shape = [1 if axis == "x" else x.shape[axis] for axis in op.new_order]
     strides = [x.dtype.itemsize if axis == "x" else x.strides[axis] for axis in op.new_order]
     return x.view(shape, strides, x.offset)
+
+
+def _diagonal(op: Any, x: GpuArray) -> GpuArray:
+    first, second = op.axis1 % x.ndim, op.axis2 % x.ndim
+    above, left = max(-op.offset, 0), max(op.offset, 0)
+    length = max(min(x.shape[first] - above, x.shape[second] - left), 0)
+    kept = [axis for axis in range(x.ndim) if axis not in (first, second)]
+    shape = [*(x.shape[axis] for axis in kept), length]
+    strides = [*(x.strides[axis] for axis in kept), x.strides[first] + x.strides[second]]
+    return x.view(shape, strides, x.offset + (above * x.strides[first] + left * x.strides[second] if length else 0))
 
 
 def _subtensor(op: Any, x: GpuArray, *numbers: Any) -> GpuArray:

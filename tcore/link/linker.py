@@ -144,18 +144,6 @@ class Linker:
         """
         return None
 
-    def native_loop(self, function: Any) -> Callable[..., Any] | None:
-        """A fast way to run ``function`` again and again on rows of arrays, or None.
-
-        ``loop(first, last, reads, writes, until)`` runs the steps from ``first`` to ``last - 1``. ``reads`` has for each input, ``writes`` for each
-        output, a tuple (array, offset, places, direct): at step t it is row ``(t + offset) % places`` of the array; with 0 places the value
-        itself at every step, or an output that is not kept. ``direct`` says that no input of a step reads the row that it writes. ``until`` is the
-        number of the output that ends the loop, or -1. Returns how many steps were made, and whether no step is left: a step
-        whose output has another shape than its row is not counted, and ends the loop. None, before it had any effect, where a value needs the
-        general path.
-        """
-        return None
-
     def export(self, function: Any, path: str | os.PathLike[str], **options: Any) -> list[Path]:
         """Write ``function`` as files that need neither tcore nor Python, named after ``path``; the files.
 

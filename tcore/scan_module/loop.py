@@ -84,10 +84,7 @@ class _Rows:
             raise ValueError(
                 f"{self.what} changes its shape: {value.shape} at step {step}, {wanted} at {before}. All rows of a result must have one shape"
             )
-        if isinstance(self.memory, list):
-            self.memory[place] = value
-        else:
-            self.memory[place] = value
+        self.memory[place] = value
 
     def result(self, steps: int) -> np.ndarray:
         """The rows that are wanted, the oldest first, after ``steps`` steps."""
@@ -102,7 +99,7 @@ class _Rows:
         return np.concatenate([self.memory[first:], self.memory[: first + kept - self.places]])
 
 
-def run_loop(node: Apply, fn: Callable[..., list[Any]], inputs: Sequence[Any], native: Callable[..., Any] | None = None) -> list[Any]:
+def run_loop(node: Apply, fn: Callable[..., list[Any]], inputs: Sequence[Any]) -> list[Any]:
     """The values of the outputs of ``node``.
 
     Parameters
@@ -113,8 +110,6 @@ def run_loop(node: Apply, fn: Callable[..., list[Any]], inputs: Sequence[Any], n
         From the inner inputs, as positional arguments, to a list of the inner outputs, which share no memory with the inputs.
     inputs : list
         The values of the node's inputs.
-    native : callable, optional
-        Makes many steps at once, as :meth:`tcore.link.Linker.native_loop` says.
     """
     op: Any = node.op
     given, names = op.layout.outer_inputs(inputs), op.layout.outer_inputs(node.inputs)
@@ -124,12 +119,8 @@ def run_loop(node: Apply, fn: Callable[..., list[Any]], inputs: Sequence[Any], n
         print(f"{op}: {loop.describe()}")
     done, finished = 0, loop.n_steps == 0
     while not finished:
-        if native is not None and loop.allocated():
-            made, finished = loop.many(native, done)
-            done, native = done + made, None  # what it leaves has a reason that a step in Python tells
-        else:
-            finished = loop.step(fn, done)
-            done += 1
+        finished = loop.step(fn, done)
+        done += 1
     return loop.results(done)
 
 
@@ -166,27 +157,6 @@ class _Loop:
             rows.write(t, value)
         self.shareds = results.shareds
         return t + 1 == self.n_steps or bool(layout.until and results.until[0])
-
-    def allocated(self) -> bool:
-        """Whether all rows have memory: those of outputs without a first row have some after the first step."""
-        return not self.shareds and all(isinstance(rows.memory, np.ndarray) for rows in self.stacked)
-
-    def many(self, native: Callable[..., Any], first: int) -> tuple[int, bool]:
-        """Make the steps from ``first`` on in one call; how many were made, and whether none is left."""
-        layout, given = self.layout, self.given
-        reads = [
-            *((seq, 0, len(seq), False) for seq in given.seqs),
-            *((rows, tap, len(rows), False) for rows, taps in zip(self.mitmots, layout.mitmot_taps, strict=True) for tap in taps),
-            *((rows.memory, rows.depth + tap, rows.places, False) for rows, taps in zip(self.states, layout.state_taps, strict=True) for tap in taps),
-            *((value, 0, 0, False) for value in given.non_seqs),
-        ]
-        writes = [
-            *((rows, tap, len(rows), False) for rows, taps in zip(self.mitmots, layout.mitmot_out_taps, strict=True) for tap in taps),
-            *((rows.memory, rows.depth, rows.places, rows.places > rows.depth) for rows in self.stacked),
-            *([(None, 0, 0, False)] if layout.until else []),
-        ]
-        until = len(writes) - 1 if layout.until else -1
-        return native(first, self.n_steps, tuple(reads), tuple(writes), until) or (0, False)
 
     def results(self, done: int) -> list[Any]:
         """The values of the outputs after ``done`` steps."""
@@ -252,7 +222,7 @@ def _empty_rows(op: Any, nitsots: Sequence[_Rows], given: Any) -> None:
     measure = function(inputs, [length for row in lengths for length in row], mode="FAST_COMPILE", on_unused_input="ignore")
     try:
         measured = [int(length) for length in measure(*values)]
-    except Exception:
+    except Exception:  # a length may follow from values of which there is none before the first step
         measured = [0 for row in lengths for _ in row]
     found = iter(measured)
     for rows, output, row in zip(nitsots, layout.inner_outputs(op.inner_outputs).nitsots, lengths, strict=True):

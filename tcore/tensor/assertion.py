@@ -64,6 +64,10 @@ class Assert(Op):
             raise self.error(self.msg)
         output_storage[0][0] = value
 
+    def refusal(self) -> Exception:
+        """What a condition that native code found to be false means, where ``perform`` cannot be asked any more."""
+        return self.error(self.msg)
+
     def do_constant_folding(self, node: Apply) -> bool:
         """No: a condition that is false is an error of the call, not of the compilation."""
         return False

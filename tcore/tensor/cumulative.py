@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["CumOp", "LinearRecurrence", "cumprod", "cumsum"]
 
 
-def _reversed(x: Any, axis: int) -> Any:
+def reversed_along(x: Any, axis: int) -> Any:
     return x[along(axis, slice(None, None, -1))]
 
 
@@ -36,12 +36,12 @@ def _delayed(first: Any, x: Any, axis: int) -> Any:
 
 def _backwards(coefficients: Any, terms: Any, axis: int) -> Any:
     """``t[i] = terms[i] + coefficients[i + 1] * t[i + 1]``."""
-    turned = _reversed(coefficients, axis)
+    turned = reversed_along(coefficients, axis)
     delayed = _delayed(turned[along(axis, slice(None, 1))], turned, axis)
-    return _reversed(LinearRecurrence(axis)(delayed, _reversed(terms, axis)), axis)
+    return reversed_along(LinearRecurrence(axis)(delayed, reversed_along(terms, axis)), axis)
 
 
-def _before(x: Any, axis: int) -> Any:
+def before(x: Any, axis: int) -> Any:
     """The products of all elements before each."""
     products = CumOp(axis, "mul")(x)
     return _delayed(ones_like(x[along(axis, slice(None, 1))]), products, axis)
@@ -77,9 +77,9 @@ class CumOp(Op):
             return [zero_gradient(x)]
         g = output_grads[0]
         if self.mode == "add":
-            return [_reversed(self(_reversed(g, self.axis)), self.axis)]
+            return [reversed_along(self(reversed_along(g, self.axis)), self.axis)]
         x = conj(x)
-        return [_before(x, self.axis) * _backwards(x, g, self.axis)]
+        return [before(x, self.axis) * _backwards(x, g, self.axis)]
 
     def R_op(self, inputs: Sequence[Variable], eval_points: Sequence[Variable | None]) -> list[Variable | None]:
         (x,), (v,) = inputs, eval_points
@@ -87,7 +87,7 @@ class CumOp(Op):
             return [None]
         if self.mode == "add":
             return [self(v)]  # type: ignore[list-item]
-        return [LinearRecurrence(self.axis)(x, _before(x, self.axis) * v)]  # type: ignore[list-item]
+        return [LinearRecurrence(self.axis)(x, before(x, self.axis) * v)]  # type: ignore[list-item]
 
     def __str__(self) -> str:
         return f"CumOp{{{self.axis}, {self.mode}}}"

@@ -15,7 +15,7 @@ from tcore.records import frozen
 from tcore.scalar.dtypes import discrete_dtypes, upcast
 from tcore.tensor._lengths import Length, as_length, plus
 from tcore.tensor.alloc import integer_scalar
-from tcore.tensor.alloc_c import JoinC, MakeVectorC
+from tcore.tensor.alloc_c import JoinC, MakeVectorC, SplitC
 from tcore.tensor.constants import (
     NotScalarConstantError,
     constant_int,
@@ -204,7 +204,7 @@ def concatenate(tensor_list: Any, axis: Any = 0) -> Variable:
 
 
 @frozen
-class Split(Op):
+class Split(SplitC, Op):
     """A tensor cut along an axis: ``Split(n)(x, axis, splits)`` gives ``n`` pieces of the lengths in ``splits``."""
 
     len_splits: int

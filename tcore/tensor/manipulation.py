@@ -105,7 +105,7 @@ def tile(x: Any, reps: Any, ndim: int | None = None) -> Variable:
 
 @frozen
 class Repeat(Op):
-    """Elements repeated along an axis, each its own number of times: ``Repeat(axis)(x, repeats)``, ``repeats`` a vector."""
+    """Elements repeated along an axis: ``Repeat(axis)(x, repeats)``, ``repeats`` a vector with a number for each, or one for all."""
 
     axis: int = field(converter=int)
 
@@ -128,7 +128,8 @@ class Repeat(Op):
         _x, repeats = node.inputs
         lengths = list(shapes[0])
         total = repeats.sum(dtype="int64")
-        lengths[self.axis] = total * lengths[self.axis] if repeats.type.broadcastable[0] else total
+        # one number for all: where that is so, there are as many numbers as elements otherwise
+        lengths[self.axis] = times(total, lengths[self.axis]) if repeats.type.broadcastable[0] else total * (lengths[self.axis] // shapes[1][0])
         return [tuple(lengths)]
 
     def connection_pattern(self, node: Apply) -> list[list[bool]]:
@@ -139,8 +140,11 @@ class Repeat(Op):
         (x, repeats), (g,) = inputs, output_grads
         if x.type.dtype in discrete_dtypes:
             return [x.zeros_like(dtype=config.floatX), disconnected_type()]
-        counts = alloc(repeats, x.shape[self.axis]) if repeats.type.broadcastable[0] else repeats
-        source = Repeat(0)(arange(x.shape[self.axis]), counts)
+        if repeats.type.broadcastable[0]:
+            # not -1: the length is not known where there is nothing to repeat
+            lengths = [*x.shape[: self.axis + 1], as_length(repeats[0]), *x.shape[self.axis + 1 :]]  # type: ignore[index]
+            return [g.reshape(lengths, ndim=x.type.ndim + 1).sum(self.axis + 1), disconnected_type()]
+        source = Repeat(0)(arange(x.shape[self.axis]), repeats)
         place = (slice(None),) * self.axis
         return [inc_subtensor(x.zeros_like()[(*place, source)], g), disconnected_type()]
 
@@ -196,11 +200,4 @@ def repeat(x: Any, repeats: Any, axis: int | None = None) -> Variable:
     if axis is None:
         x, axis = x.flatten(), 0
     axis = checked_axis("repeat", axis, x)
-    if repeats.type.ndim == 1 and not repeats.type.broadcastable[0]:
-        return Repeat(axis)(x, repeats)
-    count = as_length(repeats if repeats.type.ndim == 0 else repeats[0])
-    lengths = [1 if mark else x.shape[place] for place, mark in enumerate(x.type.broadcastable)]
-    spread = x.dimshuffle(*range(axis + 1), "x", *range(axis + 1, x.type.ndim))
-    copied = alloc(spread, *lengths[: axis + 1], count, *lengths[axis + 1 :])
-    lengths[axis] = times(lengths[axis], count)
-    return copied.reshape(lengths, ndim=x.type.ndim)
+    return Repeat(axis)(x, repeats.dimshuffle("x") if repeats.type.ndim == 0 else repeats)

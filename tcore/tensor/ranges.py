@@ -14,6 +14,7 @@ from tcore.records import frozen
 from tcore.scalar.dtypes import discrete_dtypes, upcast
 from tcore.tensor._lengths import as_length, ceil_divided, greatest, less
 from tcore.tensor.alloc import alloc
+from tcore.tensor.alloc_c import ARangeC
 from tcore.tensor.constants import NotScalarConstantError, constant_int, get_scalar_constant_value
 from tcore.tensor.conversion import as_tensor_variable
 from tcore.tensor.math import cast, ceil, maximum
@@ -26,7 +27,7 @@ __all__ = ["ARange", "arange", "mgrid", "ogrid"]
 
 
 @frozen
-class ARange(Op):
+class ARange(ARangeC, Op):
     """The numbers ``start + i * step`` before ``stop``, as a vector: ``ARange(dtype)(start, stop, step)``."""
 
     dtype: str = field(converter=lambda dtype: str(np.dtype(dtype)))

@@ -15,10 +15,11 @@ from tcore.configuration import config
 from tcore.graph.variable import Constant, Variable
 from tcore.scalar.dtypes import discrete_dtypes
 from tcore.tensor import careduce
-from tcore.tensor.careduce import CAReduce, Prod, Sum, normal_axes, spread_over
+from tcore.tensor.careduce import CAReduce, Sum, normal_axes, spread_over
 from tcore.tensor.conversion import as_tensor_variable
 from tcore.tensor.extremes import Argmin, MaxAndArgmax
 from tcore.tensor.math import cast, conj, isclose, sqr, sqrt, true_div
+from tcore.tensor.products import Prod
 from tcore.tensor.type import TensorType
 
 __all__ = [

@@ -111,9 +111,12 @@ class Unique(Op):
         return Apply(self, [x], [TensorType(x.type.dtype, (False,))(), *(TensorType("int64", (False,))() for _ in range(extra))])
 
     def perform(self, node: Apply, inputs: Sequence[Any], output_storage: Sequence[list[Any]], params: Any = None) -> None:
-        flags = (self.return_index, self.return_inverse, self.return_counts)
-        found: Any = np.unique(inputs[0], *flags, equal_nan=self.equal_nan)  # type: ignore[call-overload]
-        values = found if any(flags) else (found,)
+        # asked for the index, NumPy sorts in one order that holds on every backend: this tells which NaN is which
+        with_index = self.return_index or self.return_inverse
+        found: Any = np.unique(inputs[0], with_index, self.return_inverse, self.return_counts, equal_nan=self.equal_nan)  # type: ignore[call-overload]
+        values = list(found) if with_index or self.return_counts else [found]
+        if with_index and not self.return_index:
+            del values[1]
         for cell, output, value in zip(output_storage, node.outputs, values, strict=True):
             cell[0] = np.asarray(value, output.type.dtype).reshape(-1)
 
@@ -184,9 +187,15 @@ class BinCount(FieldlessOp):
         return [[False], [node.inputs[1] is not NoneConst], [False]]
 
     def grad(self, inputs: Sequence[Variable], output_grads: Sequence[Variable]) -> list[Variable]:
-        """Each weight has the gradient of its bin."""
+        """Each weight has the gradient of its bin; weights that are integers have none."""
         x, weights, _ = inputs
-        gradient = disconnected_type() if weights is NoneConst else output_grads[0][x]  # type: ignore[index]
+        gradient: Variable
+        if weights is NoneConst:
+            gradient = disconnected_type()
+        elif weights.type.dtype in discrete_dtypes:  # type: ignore[attr-defined]
+            gradient = zero_gradient(weights)
+        else:
+            gradient = output_grads[0][x]  # type: ignore[index]
         return [disconnected_type(), gradient, disconnected_type()]
 
     def R_op(self, inputs: Sequence[Variable], eval_points: Sequence[Variable | None]) -> list[Variable | None]:

@@ -73,14 +73,15 @@ class SortOp(_Ordering):
 
 @frozen(str=False)
 class ArgSortOp(_Ordering):
-    """The int64 indices that sort a tensor along an axis."""
+    """The int64 indices that sort a tensor along an axis; equal elements keep their order, whatever ``kind`` is."""
 
     def make_node(self, x: Any) -> Apply:
         x = self._checked(x)
         return Apply(self, [x], [TensorType("int64", x.type.broadcastable)()])
 
     def perform(self, node: Apply, inputs: Sequence[Any], output_storage: Sequence[list[Any]], params: Any = None) -> None:
-        output_storage[0][0] = np.argsort(inputs[0], self.axis, self.kind).astype("int64", copy=False)
+        # in one order on every backend: other kinds may leave equal elements in any
+        output_storage[0][0] = np.argsort(inputs[0], self.axis, "stable").astype("int64", copy=False)
 
     def grad(self, inputs: Sequence[Variable], output_grads: Sequence[Variable]) -> list[Variable]:
         """Zero: small changes of the values change no index."""
@@ -117,7 +118,7 @@ def sort(a: Any, axis: int | None = -1, kind: _Kind = "quicksort", order: None =
 
 
 def argsort(a: Any, axis: int | None = -1, kind: _Kind = "quicksort", order: None = None) -> Variable:
-    """The int64 indices that would sort ``a``; see :func:`sort`."""
+    """The int64 indices that would sort ``a``; see :func:`sort`. Equal elements keep their order with every ``kind``."""
     a, axis = _prepared("argsort", a, axis, order)
     return ArgSortOp(axis, kind)(a)  # type: ignore[return-value]
 

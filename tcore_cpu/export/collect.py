@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from functools import wraps
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from tcore.link import ExportError
 from tcore.records import frozen
-from tcore_cpu.base_linker import wants_lapack
 from tcore_cpu.compiler import Unit
 from tcore_cpu.draft import Draft
 from tcore_cpu.drafting import draft_graph
+from tcore_cpu.lapack import LETTERS
 from tcore_cpu.linking import constant_value
 from tcore_cpu.native_steps import native_steps
-from tcore_cpu.runtime_abi import DTYPES
 from tcore_cpu.slots import is_array
 from tcore_cpu.user_code import has_c_code
+from tcore_cpu.wanted import calls_lapack, wants_lapack
+
+if TYPE_CHECKING:
+    from tcore_cpu.program import NativeStep
 
 __all__ = ["Exported", "Value", "collect"]
 
@@ -64,6 +68,8 @@ class Exported:
         What it needs of BLAS and LAPACK.
     nodes : sequence of str
         The nodes that error records name by number.
+    calls : sequence of str
+        The loops that the program leaves to Python where they make no step, or lack rows.
     returns : str or list of str
         ``single``, ``list``, ``none``, or the keys of a dict.
     """
@@ -77,6 +83,7 @@ class Exported:
     updates: Sequence[tuple[int, int]]
     routines: tuple[str, ...]
     nodes: Sequence[str]
+    calls: Sequence[str]
     returns: str | list[str]
 
 
@@ -88,27 +95,29 @@ def collect(function: Any, fgraph: Any, order: Sequence[Any]) -> Exported:
     ExportError
     """
     _refuse(function, _strangers(function, fgraph))
-    draft, units = draft_graph(fgraph, order, fgraph.outputs, native_steps(blas=True, lapack=wants_lapack(order)))
+    native: list[Any] = []
+    draft, units = draft_graph(fgraph, order, fgraph.outputs, _noting(native_steps(blas=True, lapack=wants_lapack(order)), native))
     _refuse(function, _needing_python(draft, units))
     inputs: list[Value] = []
     states: list[Value] = []
     numbers: dict[int, int] = {}  # position of an input -> number of the state that it is
     for position, (slot, *_) in enumerate(draft.inputs):
-        if function._lasting[position]:
+        if function._plan.lasting[position]:
             numbers[position] = len(states)
             states.append(_state(function, position, slot))
         else:
             inputs.append(_input(function, position, slot))
     count = len(function.outputs)
-    updated = [(slot, numbers[k]) for slot, k in zip(draft.outputs[count:], function._updated, strict=True)]
+    updated = [(slot, numbers[k]) for slot, k in zip(draft.outputs[count:], function._plan.updated, strict=True)]
     keys = function.output_keys
     names = keys or [output.variable.name or "" for output in function.outputs]
     outputs = [_value(name, slot, v) for name, slot, v in zip(names, draft.outputs[:count], fgraph.outputs, strict=False)]
     constants = [_value("", slot, v, constant_value(v, draft.dtypes[slot])) for slot, v in draft.constants]
     returns: Any = "none" if function.return_none else "single" if function.unpack_single and count == 1 else keys or "list"
     return Exported(
-        draft, units, inputs, states, outputs, constants, updated, _routines(draft), [str(node) for node in draft.applies], returns
-    )
+        draft, units, inputs, states, outputs, constants, updated, _routines(native),
+        [str(node) for node in draft.applies], [str(step.node) for step in draft.steps], returns,
+    )  # fmt: skip
 
 
 def _value(name: str, slot: int, variable: Any, data: Any = None) -> Value:
@@ -142,8 +151,8 @@ def _strangers(function: Any, fgraph: Any) -> list[str]:
     for position, variable in enumerate(fgraph.inputs):
         name = function._input_name(position)
         if not is_array(variable.type):
-            found.append(f"{'state' if function._lasting[position] else 'input'} {name} is of type {variable.type}, which is no array")
-        elif function._lasting[position] and function.input_storage[position].storage[0] is None:
+            found.append(f"{'state' if function._plan.lasting[position] else 'input'} {name} is of type {variable.type}, which is no array")
+        elif function._plan.lasting[position] and function.input_storage[position].storage[0] is None:
             found.append(f"state {name} has no value yet: call the function or set it first")
     for k, variable in enumerate(fgraph.outputs[: len(function.outputs)]):
         if not is_array(variable.type):
@@ -155,13 +164,15 @@ def _needing_python(draft: Draft, units: Sequence[Unit]) -> list[str]:
     """The nodes that need Python, each with the reason."""
     found = []
     for step in draft.steps:
+        if step.spare:
+            continue
         reason = draft.reasons.get(step.node, "its op has no native form")
         if has_c_code(step.node):
             reason = "its op brings C code that works on Python's objects"
         found.append(f"{step.node}: {reason}")
-    if any(unit.cplusplus for unit in units):
-        for kernel in draft.kernels:
-            found += [f"{node}: its op brings C++ code of its own" for node in kernel.nodes if has_c_code(node)]
+    if not found and any(unit.cplusplus for unit in units):
+        nodes = [node for kernel in draft.kernels for node in kernel.nodes if has_c_code(node)]
+        found = [f"{node}: its op brings C++ code of its own" for node in nodes] or ["a loop: an op of its steps brings C++ code of its own"]
     return found
 
 
@@ -180,25 +191,43 @@ def _refuse(function: Any, found: Sequence[str]) -> None:
 
 # -- BLAS and LAPACK
 
-_MATRIX_ROUTINES = {"Dot22": "gemm", "Dot22Scalar": "gemm", "Gemm": "gemm", "Gemv": "gemv", "Ger": "ger"}
-_LETTERS = {DTYPES["float32"]: "s", DTYPES["float64"]: "d"}
+#: items of a batch are matrices or vectors, as their lengths tell at run time
+_MATRIX_ROUTINES = {"BatchedDot": ("gemm", "gemv"), "Dot22": ("gemm",), "Dot22Scalar": ("gemm",), "Gemm": ("gemm",), "Gemv": ("gemv",), "Ger": ("ger",)}
+_OF_VECTORS = {"s": "dot", "d": "dot", "c": "gemv", "z": "gemv"}
+_OF_COMPLEX = {"ger": "geru"}
 
 
-def _routines(draft: Draft) -> tuple[str, ...]:
-    """The routines that the nodes outside of kernels call."""
-    fused = {node for kernel in draft.kernels for node in kernel.nodes}
+def _noting(native: Mapping[type, NativeStep], nodes: list[Any]) -> dict[type, NativeStep]:
+    """The same native forms, which append to ``nodes`` the nodes that they make, those of the steps of loops included."""
+
+    def noting(form: NativeStep) -> NativeStep:
+        @wraps(form)
+        def emit(builder: Any, node: Any) -> None:
+            form(builder, node)
+            nodes.append(node)
+
+        return emit
+
+    return {kind: noting(form) for kind, form in native.items()}
+
+
+def _routines(nodes: Sequence[Any]) -> tuple[str, ...]:
+    """The routines that nodes outside of kernels call."""
     found: set[str] = set()
-    if wants_lapack(draft.applies):
-        # linear algebra is loaded by the graphs that have some
-        from tcore_cpu.linalg_steps import routines_of
+    for node in nodes:
+        if calls_lapack(node.op):
+            # linear algebra is loaded by the graphs that have some
+            from tcore_cpu.linalg_steps import routines_of
 
-        found.update(name for node in draft.applies for name in routines_of(node))
-    for node in draft.applies:
+            found.update(routines_of(node))
+            continue
         name = type(node.op).__name__
-        routine = _MATRIX_ROUTINES.get(name)
+        routines = _MATRIX_ROUTINES.get(name, ())
+        if not routines and name != "Dot":
+            continue
+        letter = LETTERS[node.outputs[0].type.dtype]
         if name == "Dot":
             ndims = tuple(v.type.ndim for v in node.inputs)
-            routine = "dot" if ndims == (1, 1) else "gemm" if ndims == (2, 2) else "gemv"
-        if routine is not None and node not in fused:
-            found.add(_LETTERS[DTYPES[node.outputs[0].type.dtype]] + routine)
+            routines = (_OF_VECTORS[letter] if ndims == (1, 1) else "gemm" if ndims == (2, 2) else "gemv",)
+        found.update(letter + (_OF_COMPLEX.get(routine, routine) if letter in ("c", "z") else routine) for routine in routines)
     return tuple(sorted(found))

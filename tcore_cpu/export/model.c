@@ -272,6 +272,13 @@ static int run(model_instance *m)
         case TC_ALLOC:
             status = allocate(m, (int)m->frame->event_arg);
             break;
+        case TC_FORGET:
+            tc_block_free(m->owned[m->frame->event_arg]);
+            m->owned[m->frame->event_arg] = NULL;
+            break;
+        case TC_CALL:
+            status = fail(m, TCORE_ERROR_VALUE, "a loop makes no step, or has fewer rows than steps: %s", calls[m->frame->event_arg]);
+            break;
         default:
             /* nobody is there to look closer, and few doubts turn out to be right */
             status = m->frame->error.code == TC_ERROR_DOUBT ? TCORE_OK : report(m);

@@ -159,6 +159,7 @@ def _write_sources(exported: Exported, name: str, folder: Path) -> None:
         _table("const tcore_value output_values", map(_described, exported.outputs)),
         _table("const tcore_value state_values", (_described(v).replace(", 1}", ", 0}") for v in exported.states)),
         _table("const char *const applies", map(_text, exported.nodes), "NULL"),
+        _table("const char *const calls", map(_text, exported.calls), "NULL"),
         _table("const int64_t lengths", tables.lengths, "0"),
     ]
     (folder / "tables.h").write_text("\n".join(lines) + "\n", encoding="utf-8")

@@ -24,6 +24,7 @@ typedef struct {
     int linear;       /* map: tiles cross the ends of runs */
     int64_t tiles;    /* map: how many there are */
     int64_t part, parts; /* map: which part of the results is made */
+    int in_runs;      /* map: tiles are runs along the last axis, and bodies take them so */
     atomic_int failed;
     const tc_phase *phase; /* the phase in progress */
     /* One row in parallel: the values of its blocks. */
@@ -36,6 +37,12 @@ typedef struct {
 
 /* Elements of a block of tiles. */
 #define TC_BLOCK (64 * TC_TILE)
+
+/* Whether a reference is to one element per index. */
+static int tc_is_array(const tc_ref *ref)
+{
+    return ref->kind == TC_REF_ARRAY || ref->kind == TC_REF_PLACE || ref->kind == TC_REF_LINE;
+}
 
 static size_t tc_round64(size_t bytes)
 {
@@ -53,7 +60,7 @@ static size_t tc_phase_scratch(const tc_job *job, const tc_phase *phase)
 {
     size_t bytes = 0;
     for (int r = 0; r < phase->nrefs; r++)
-        if (phase->refs[r].kind == TC_REF_ARRAY || phase->refs[r].kind == TC_REF_TILE || phase->refs[r].kind == TC_REF_SPREAD)
+        if (tc_is_array(&phase->refs[r]) || phase->refs[r].kind == TC_REF_TILE || phase->refs[r].kind == TC_REF_SPREAD)
             bytes += tc_tile_bytes(job, &phase->refs[r]);
     return bytes;
 }
@@ -132,13 +139,21 @@ static void tc_fetch(const tc_job *job, const tc_phase *phase, const tc_loop *lo
         const tc_ref *ref = &phase->refs[r];
         tile[r] = packed[r] = 0;
         switch (ref->kind) {
-        case TC_REF_ARRAY: {
+        case TC_REF_ARRAY:
+        case TC_REF_PLACE:
+        case TC_REF_LINE: {
             const tc_operand *operand = &job->kernel->operands[ref->index];
             int64_t stride = loop->str[ref->index][last];
             char *memory = base[r] + at * stride;
             tile[r] = 1;
             int streamed = ref->written == 1 && (job->streamed >> ref->index & 1);
-            if (operand->kind == TC_OPERAND_ARRAY && ((stride == ref->itemsize && !streamed) || n == 1))
+            if (job->in_runs && ref->kind != TC_REF_ARRAY) {
+                /* The first element only. */
+                tile[r] = 0;
+                ptr[r] = operand->kind == TC_OPERAND_IOTA ? scratch : memory;
+                if (operand->kind == TC_OPERAND_IOTA)
+                    *(int64_t *)scratch = (int64_t)(intptr_t)memory;
+            } else if (operand->kind == TC_OPERAND_ARRAY && ((stride == ref->itemsize && !streamed) || n == 1))
                 ptr[r] = memory;
             else {
                 ptr[r] = scratch;

@@ -4,13 +4,13 @@
 static void tc_run_single(const tc_kernel *kernel, const tc_launch *launch)
 {
     const tc_phase *phase = &kernel->phases[0];
-    const tc_params params = {launch->ints, launch->error, 0, 1};
+    const tc_params params = {launch->ints, launch->error, 0, 1, 0};
     void *ptr[TC_MAXREFS];
     uint8_t tile[TC_MAXREFS];
     int64_t iota[TC_MAXREFS];
     for (int r = 0; r < phase->nrefs; r++) {
         const tc_ref *ref = &phase->refs[r];
-        tile[r] = ref->kind == TC_REF_ARRAY;
+        tile[r] = tc_is_array(ref);
         ptr[r] = launch->data[ref->index];
         if (tile[r] && kernel->operands[ref->index].kind == TC_OPERAND_IOTA) {
             iota[r] = (int64_t)(intptr_t)ptr[r];
@@ -40,6 +40,7 @@ int tc_run_kernel(const tc_kernel *kernel, const tc_launch *launch)
     job.launch = launch;
     job.part = 0;
     job.parts = 1;
+    job.in_runs = 0;
     atomic_init(&job.failed, 0);
     tc_plan_loop(&job.kept, kernel, launch, 0);
     if (job.kept.total == 0)

@@ -8,7 +8,7 @@
 static void tc_map_linear(tc_job *job, int64_t begin, int64_t end, char *scratch)
 {
     const tc_phase *phase = job->phase;
-    const tc_params params = {job->launch->ints, job->launch->error, job->part, job->parts};
+    const tc_params params = {job->launch->ints, job->launch->error, job->part, job->parts, job->in_runs};
     void *ptr[TC_MAXREFS];
     uint8_t tile[TC_MAXREFS];
     for (int64_t t = begin; t < end; t++) {
@@ -17,7 +17,7 @@ static void tc_map_linear(tc_job *job, int64_t begin, int64_t end, char *scratch
         n = n < job->tile ? n : job->tile;
         for (int r = 0; r < phase->nrefs; r++) {
             const tc_ref *ref = &phase->refs[r];
-            tile[r] = ref->kind == TC_REF_ARRAY;
+            tile[r] = tc_is_array(ref);
             ptr[r] = tile[r] ? free_ : job->launch->data[ref->index];
             if (!tile[r])
                 continue;
@@ -38,7 +38,7 @@ static void tc_map_linear(tc_job *job, int64_t begin, int64_t end, char *scratch
 static void tc_map_runs(tc_job *job, int64_t begin, int64_t end, char *scratch)
 {
     const tc_phase *phase = job->phase;
-    const tc_params params = {job->launch->ints, job->launch->error, job->part, job->parts};
+    const tc_params params = {job->launch->ints, job->launch->error, job->part, job->parts, job->in_runs};
     const tc_loop *loop = &job->kept;
     int64_t inner = tc_inner(loop), run = -1;
     void *ptr[TC_MAXREFS];
@@ -48,7 +48,7 @@ static void tc_map_runs(tc_job *job, int64_t begin, int64_t end, char *scratch)
         if (t / job->per_run != run) {
             run = t / job->per_run;
             for (int r = 0; r < phase->nrefs; r++)
-                if (phase->refs[r].kind == TC_REF_ARRAY) {
+                if (tc_is_array(&phase->refs[r])) {
                     int p = phase->refs[r].index;
                     base[r] = job->launch->data[p] + tc_run_offset(loop, p, run);
                 }
@@ -91,6 +91,21 @@ static void tc_parts_task(void *context, int64_t begin, int64_t end)
     free(job);
 }
 
+/* Whether tiles are runs along the last axis of the kernel: PLACE references stay where they are, and the LINE goes on by one. */
+static int tc_is_in_runs(const tc_job *job)
+{
+    int found = 0;
+    for (int r = 0; r < job->phase->nrefs; r++) {
+        const tc_ref *ref = &job->phase->refs[r];
+        int64_t stride = job->kept.str[ref->index][job->kept.nd - 1];
+        if (ref->kind == TC_REF_LINE)
+            found = stride == 1;
+        else if (ref->kind == TC_REF_PLACE && stride)
+            return 0;
+    }
+    return found && !job->linear;
+}
+
 static void tc_run_map(tc_job *job)
 {
     int64_t inner = tc_inner(&job->kept), elements = job->kept.total;
@@ -98,6 +113,7 @@ static void tc_run_map(tc_job *job)
     job->per_run = (inner + TC_TILE - 1) / TC_TILE;
     job->phase = &job->kernel->phases[0];
     job->span = job->tile = TC_TILE;
+    job->in_runs = tc_is_in_runs(job);
     job->streamed = job->linear ? 0 : tc_streamed(job, &job->kept, elements);
     job->tiles = job->linear ? (elements + TC_TILE - 1) / TC_TILE : elements / inner * job->per_run;
     int64_t grain = tc_grain_of(job->kernel, elements / job->tiles);

@@ -113,6 +113,14 @@ static void tc_run_gemm(tc_gemm_job *j)
     tc_product_ends();
 }
 
+/* The same in one block, for callers that spread the work themselves and have told the BLAS to use one thread. */
+static void tc_run_whole_gemm(tc_gemm_job *j)
+{
+    j->columns = 1;
+    j->block = j->n;
+    tc_gemm_blocks(j, 0, 1);
+}
+
 /* y = alpha op(a) x + beta y; vectors are given by their lowest address, as BLAS wants them. */
 typedef struct {
     tc_gemv_fn gemv;
@@ -121,7 +129,7 @@ typedef struct {
     const void *alpha, *beta;
     const char *a, *x;
     char *y;
-    int lda, incx, incy, size;
+    int lda, incx, incy, size, complex;
     int64_t block;
 } tc_gemv_job;
 
@@ -140,7 +148,7 @@ static void tc_gemv_blocks(void *context, int64_t begin, int64_t end)
     }
 }
 
-/* Elements [begin, end) of y, where neither vector has gaps. */
+/* Elements [begin, end) of y, where numbers are real and neither vector has gaps. */
 static void tc_plain_gemv(void *context, int64_t begin, int64_t end)
 {
     const tc_gemv_job *j = context;
@@ -162,7 +170,7 @@ static void tc_plain_gemv(void *context, int64_t begin, int64_t end)
 static void tc_run_gemv(tc_gemv_job *j)
 {
     int64_t length = *j->form == 'N' ? j->m : j->n;
-    if (j->incx == 1 && j->incy == 1) {
+    if (!j->complex && j->incx == 1 && j->incy == 1) {
         /* Parts of nearly equal size, of whole cache lines. */
         int64_t part = (length / (2 * tc_get_threads()) + 15) / 16 * 16;
         if ((double)j->m * j->n * j->size < (double)tc_grain_ns * TC_READ_SPEED)
@@ -180,4 +188,11 @@ static void tc_run_gemv(tc_gemv_job *j)
     tc_product_begins();
     tc_parallel_for((length + j->block - 1) / j->block, 1, tc_gemv_blocks, j);
     tc_product_ends();
+}
+
+/* The same in one block, as tc_run_whole_gemm. */
+static void tc_run_whole_gemv(tc_gemv_job *j)
+{
+    j->block = *j->form == 'N' ? j->m : j->n;
+    tc_gemv_blocks(j, 0, 1);
 }

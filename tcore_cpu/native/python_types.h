@@ -188,7 +188,6 @@ static PyObject *program_forget(PyObject *self, PyObject *unused)
 }
 
 static PyMethodDef program_methods[] = {
-    {"loop", program_loop, METH_VARARGS, "loop(first, last, reads, writes, until): runs on one row after the other."},
     {"keep_values", program_keep, METH_NOARGS, "From now on intermediate values stay until the next call."},
     {"kept_value", program_kept, METH_O, "A copy of the intermediate value that the last call left in a slot, or None."},
     {"forget_values", program_forget, METH_NOARGS, "Drops the values that calls left."},

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from conformance_elementwise import casts, elementwise, on_numbers, powers
 from conformance_programs import Program, tensor
-from conformance_reductions import crossentropies, extremes, ordered, products, randoms, reductions, rows, suprema
-from conformance_structure import advanced, fills, joins, numbered, ranges, vectors, views, writes
+from conformance_reductions import batches, crossentropies, extremes, ordered, products, randoms, reductions, rows, suprema
+from conformance_structure import advanced, counts, diagonals, fills, joins, numbered, places, ranges, searches, vectors, views, writes
 from conformance_windows import GEOMETRIES, correlations, pools
 
 import tcore.tensor as T
@@ -27,6 +27,10 @@ def every_program(dtype):
     for number, geometry in enumerate(GEOMETRIES):
         yield f"pools {number}", pools(dtype, (False,) * 3, geometry, number % 2 == 0)
     yield "numbered", numbered(dtype, 2)
+    yield "diagonals", diagonals(dtype, 1)
+    yield "searches", searches(dtype, dtype)
+    yield "places", places("int64", "C")
+    yield "counts", counts(dtype)
     yield "joins", joins(dtype, 2, 1, dtype)
     yield "vectors", vectors(dtype, "int64")
     yield "fills", fills(dtype, 1)
@@ -37,6 +41,7 @@ def every_program(dtype):
         yield "ordered", ordered(dtype, 2, 0)
         yield "scatters", writes(dtype, 3, "int32", dtype)
     if dtype.startswith("float"):
+        yield "batches", batches(dtype)
         yield "suprema", suprema(dtype, 2, (1,))
         yield "rows", rows(dtype)
         yield "crossentropies", crossentropies(dtype)

@@ -26,10 +26,11 @@ from tcore.graph import Constant
 from tcore.printing import Print
 from tcore.printing.breakpoint import PdbBreakpoint
 from tcore.scalar.normal_quantile import NormalQuantile
-from tcore.tensor import blas, careduce, extremes, linalg, type_other
+from tcore.tensor import blas, careduce, extremes, linalg, products, type_other
 from tcore.tensor.alloc import AllocEmpty
 from tcore.tensor.cumulative import LinearRecurrence
 from tcore.tensor.elemwise import Elemwise
+from tcore.tensor.factors import Differentiated
 from tcore.tensor.ifelse import ifelse
 from tcore.tensor.io import load, mpi
 from tcore.tensor.join import Join
@@ -187,7 +188,7 @@ case(
 )  # fmt: skip
 case(
     "reductions by name",
-    lambda x: [careduce.CAReduce(scalar.minimum, 1)(x), careduce.CAReduceDtype(scalar.maximum, 0)(x), careduce.ProdWithoutZeros(axis=(0,))(x), careduce.Supremum((1,))(x), extremes.Argmax((1,))(x), extremes.Argmin((0,))(x)],
+    lambda x: [careduce.CAReduce(scalar.minimum, 1)(x), careduce.CAReduceDtype(scalar.maximum, 0)(x), products.ProdWithoutZeros(axis=(0,))(x), careduce.Supremum((1,))(x), extremes.Argmax((1,))(x), extremes.Argmin((0,))(x)],
     lambda x: [x.min(1), x.max(0), np.prod(np.where(x == 0, 1, x), 0), x.max(1), x.argmax(1), x.argmin(0)],
     MATRIX,
 )  # fmt: skip
@@ -268,6 +269,7 @@ case(
     lambda x: [x + 1, x * 2, x],
     VECTOR,
 )  # fmt: skip
+case("what has the derivatives of another form", lambda x: Differentiated()(T.exp(x), T.exp(x / 2) ** 2), np.exp, VECTOR)
 case(
     "what changes gradients alone",
     lambda x: [gradient.disconnected_grad(x) + x, gradient.zero_grad(x), ConsiderConstant()(x), gradient.grad_clip(x, -1, 1), gradient.grad_scale(x, 1.0),

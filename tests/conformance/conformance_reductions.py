@@ -9,10 +9,11 @@ from conformance_programs import Program, tensor
 
 from tcore import scalar
 from tcore.tensor.blas import Dot22, Dot22Scalar, Gemm, Gemv, Ger
-from tcore.tensor.careduce import All, Any_, CAReduce, Prod, ProdWithoutZeros, Sum, Supremum
+from tcore.tensor.careduce import All, Any_, CAReduce, Sum, Supremum
 from tcore.tensor.cumulative import CumOp, LinearRecurrence
-from tcore.tensor.dot import Dot
+from tcore.tensor.dot import BatchedDot, Dot
 from tcore.tensor.extremes import Argmax, Argmin, MaxAndArgmax
+from tcore.tensor.products import Prod, ProdWithoutZeros
 from tcore.tensor.random.from_uniform import OutcomesFromUniform
 from tcore.tensor.random.mrg_op import MRGUniform, mrg_steps
 from tcore.tensor.random.philox import PhiloxUniform
@@ -20,7 +21,7 @@ from tcore.tensor.softmax import LogSoftmax, Softmax, SoftmaxGrad
 from tcore_nnet.crossentropy import CrossentropyCategorical1Hot, CrossentropyCategorical1HotGrad
 from tcore_nnet.softmax_crossentropy import CrossentropySoftmax1HotWithBiasDx, CrossentropySoftmaxArgmax1HotWithBias
 
-__all__ = ["crossentropies", "extremes", "ordered", "products", "randoms", "reductions", "rows", "some_axes", "suprema"]
+__all__ = ["batches", "crossentropies", "extremes", "ordered", "products", "randoms", "reductions", "rows", "some_axes", "suprema"]
 
 
 def some_axes(ndim):
@@ -85,7 +86,8 @@ def suprema(dtype, ndim, axes):
 def rows(dtype, flags=(False, False)):
     """Softmax and its relatives: sums of exponentials, compared in units of the largest number of a row."""
     x, g = tensor(dtype, flags), tensor(dtype, flags)
-    close = {"ulps": 16, "near": float(np.finfo(dtype).tiny), "zero_signs": False}
+    # NumPy adds the columns of what lies column by column one after the other
+    close = {"ulps": 64, "near": float(np.finfo(dtype).tiny), "zero_signs": False}
 
     def of_logarithm(x, g):
         with np.errstate(all="ignore"):
@@ -152,3 +154,10 @@ def products(dtype):
     program.add(Dot()(u, u), **close(lambda x, y, z, u, v, a, b: u @ u))
     program.add(Gemv()(v, a, x, u, b), **close(lambda x, y, z, u, v, a, b: b * v + a * (x @ u)))
     return program.add(Ger()(x, a, v, u), **close(lambda x, y, z, u, v, a, b: x + a * np.outer(v, u)))
+
+
+@functools.cache
+def batches(dtype):
+    """Products of the items of two batches, of matrices and of vectors."""
+    x, y, v = tensor(dtype, 3), tensor(dtype, 3), tensor(dtype, 2)
+    return Program([x, y, v]).add(*(BatchedDot()(*pair) for pair in ((x, y), (v, y), (x, v), (v, v))), rtol=1e-4, atol=1e-4)

@@ -12,16 +12,22 @@ from tcore.compile.copy_ops import DeepCopyOp, ViewOp
 from tcore.tensor.advanced_incsubtensor import AdvancedIncSubtensor, AdvancedIncSubtensor1
 from tcore.tensor.advanced_subtensor import AdvancedSubtensor, AdvancedSubtensor1
 from tcore.tensor.alloc import Alloc, AllocEmpty, Eye
+from tcore.tensor.diagonals import AllocDiag, ExtractDiag
 from tcore.tensor.dimshuffle import DimShuffle
 from tcore.tensor.elemwise import Elemwise
+from tcore.tensor.index_tricks import RavelMultiIndex, UnravelIndex
+from tcore.tensor.indexing import MaskIndices
 from tcore.tensor.join import Join, MakeVector, Split
+from tcore.tensor.manipulation import Repeat
 from tcore.tensor.ranges import ARange
 from tcore.tensor.rebroadcast import Rebroadcast
 from tcore.tensor.reshape import Reshape
 from tcore.tensor.scalars import ScalarFromTensor, TensorFromScalar
+from tcore.tensor.searching import BinCount, SearchsortedOp, Unique
 from tcore.tensor.shape import Shape, Shape_i
+from tcore.tensor.sorting import ArgSortOp, SortOp
 
-__all__ = ["advanced", "fills", "joins", "numbered", "ranges", "vectors", "views", "writes"]
+__all__ = ["advanced", "counts", "diagonals", "fills", "joins", "numbered", "places", "ranges", "searches", "vectors", "views", "writes"]
 
 
 def _used(view):
@@ -126,3 +132,35 @@ def writes(dtype, ndim, index, value):
         if ndim > 2:
             program.add(op(x, y, j, slice(1, None), i))
     return program
+
+
+@functools.cache
+def diagonals(dtype, offset):
+    """Diagonals shown and filled, alone and as what a kernel reads; one number of copies for all."""
+    x, v, n = tensor(dtype, 3), tensor(dtype, 1), tensor("int64", (True,))
+    made = [ExtractDiag(offset, 0, 2)(x), ExtractDiag(offset, 2, 1)(x), AllocDiag(offset)(v), Repeat(1)(x, n)]
+    return Program([x, v, n]).add(*made, *map(_used, made))
+
+
+@functools.cache
+def searches(dtype, searched):
+    """Where values stand in a vector that is sorted, or in the order of another."""
+    x, v, order = tensor(searched, 1), tensor(dtype, 2), tensor("int32", 1)
+    return Program([x, v, order]).add(SearchsortedOp("left")(x, v), SearchsortedOp("right")(x, v), SearchsortedOp("left")(x, v, order))
+
+
+@functools.cache
+def places(dtype, order):
+    """Places as one number and as several; outside of the array they are refused."""
+    i, j, dims = tensor("int64", 2), tensor("int64", 2), tensor(dtype, 1)
+    program = Program([i, j, dims]).add(*UnravelIndex(2, order)(i, dims, return_list=True), *UnravelIndex(3, order)(j, (2, 3, 4), return_list=True))
+    modes = [("wrap",), ("clip",), ("wrap", "clip")]
+    return program.add(*(RavelMultiIndex(mode, order)(i, j, dims) for mode in modes), RavelMultiIndex(("raise",), order)(i, j, (9, 9)))
+
+
+@functools.cache
+def counts(dtype):
+    """Sorting, and results whose length depends on the data."""
+    x, n = tensor(dtype, 2), tensor("int16", 1)
+    program = Program([x, n]).add(*(op(axis)(x) for axis in (0, 1) for op in (SortOp, ArgSortOp)), Unique()(x), *Unique(True, True, True)(x, return_list=True))
+    return program.add(*MaskIndices(2)(x, return_list=True), BinCount()(n, None, 3), Repeat(0)(x, n))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from conformance_arrays import DTYPES, draws, make, shapes
-from conformance_structure import advanced, fills, joins, numbered, ranges, vectors, views, writes
+from conformance_structure import advanced, counts, diagonals, fills, joins, numbered, places, ranges, searches, vectors, views, writes
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -99,3 +99,40 @@ def test_scatters(dtype, data, rng, ndim, index, k):
     i, j = _positions(data, rng, index, x.shape, 2)
     rows = make(data, rng, dtype, (len(i), *x.shape[1:]))
     writes(dtype, ndim, index, dtype).agree(x, i, j, np.array(k), make(data, rng, dtype, ()), rows)
+
+
+@pytest.mark.parametrize("offset", [-2, 0, 1])
+def test_diagonals(fixed_rng, offset):
+    """Shown, filled, and each element copied as often as a number says."""
+    for shape, n in [((3, 4, 5), 2), ((1, 2, 1), 0), ((0, 3, 2), 3)]:
+        diagonals("float32", offset).agree(fixed_rng.normal(size=shape).astype("float32"), fixed_rng.normal(size=shape[0]).astype("float32"), np.array([n]))
+
+
+@pytest.mark.parametrize("searched", ["float64", "int16"])
+def test_searches(fixed_rng, searched):
+    """NaN stand last; the order of another vector may be wrong."""
+    for n in (0, 1, 8, 33):
+        x = np.sort(fixed_rng.normal(size=n) * 9).astype(searched)
+        v = np.append(fixed_rng.normal(size=(2, 5)) * 9, [[np.nan], [np.inf]], axis=1)
+        searches("float64", searched).agree(x, v, np.arange(n, dtype="int32"))
+    searches("float64", searched).agree(np.zeros(2, searched), v, np.array([0, 2], "int32"))
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_places(fixed_rng, order):
+    """Places in and outside of an array, of lengths that fit or do not."""
+    for dims, most in [((6, 7), 9), ((3, 2), 6), ((0, 4), 1), ((2, 3, 4), 6), ((-1, 2), 3), ((2**40, 2**40), 3)]:
+        places("int64", order).agree(*(fixed_rng.integers(0, most, (2, 4)) for _ in range(2)), np.array(dims))
+
+
+@pytest.mark.parametrize("dtype", ["bool", "float32", "int64"])
+def test_counts(fixed_rng, dtype):
+    """Negative numbers are refused."""
+    for n in ([0, 2, 1], [3, 0, 0], [1, -1, 2], [5]):
+        counts(dtype).agree((fixed_rng.normal(size=(3, 40)) * 4).astype(dtype), np.array(n, "int16"))
+
+
+@pytest.fixture
+def fixed_rng():
+    """The same numbers each time."""
+    return np.random.default_rng(5)

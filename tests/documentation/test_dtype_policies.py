@@ -11,7 +11,8 @@ import pytest
 import tcore
 import tcore.tensor as T
 from tcore import config, scalar
-from tcore.tensor.careduce import CAReduceDtype, Prod, Sum
+from tcore.tensor.careduce import CAReduceDtype, Sum
+from tcore.tensor.products import Prod
 from tcore.tensor.random import MRG_RandomStreams
 from tcore.tensor.upcasts import Float64Error
 

@@ -5,6 +5,7 @@ What it says of devices is in the tests of those; what it says of debugging in `
 
 from __future__ import annotations
 
+import builtins
 import os
 import pickle
 import re
@@ -294,9 +295,11 @@ def test_scipy_is_loaded_when_needed_L357():
 
 
 def test_star_and_alias_L1375_L1381():
-    """``from tcore import *`` gives the public names; submodules have aliases, and the names of the book's programs are there."""
+    """``from tcore import *`` gives the public names and hides none of Python's; submodules have aliases, and the names of the book's programs are there."""
     code = "from tcore import *; print(function is not None and shared is not None and config.floatX)"
     assert run(code) == "float64\n"
+    assert not {*tcore.__all__} & {*dir(builtins)}, "what a program has of Python stays"
+    assert not [name for name in tcore.__all__ if not hasattr(tcore, name)]
     from tcore import In, config, pp, sparse, tensor
 
     assert tensor is T
@@ -304,6 +307,14 @@ def test_star_and_alias_L1375_L1381():
     assert config is tcore.config
     assert pp is tcore.printing.pp
     assert sparse.__name__ == "tcore_sparse"
+
+
+def test_program_of_starred_names_L25029(tmp_path):
+    """The documentation's program that reads a file uses nothing but the names of the star."""
+    np.save(tmp_path / "stored-array.npy", np.arange(3))
+    names = {}
+    exec("from tcore import *\npath = Variable(Generic())\nfn = function([path], tensor.load(path, 'int64', (False,)) * 2)", names)
+    assert names["fn"](str(tmp_path / "stored-array.npy")).tolist() == [0, 2, 4]
 
 
 def test_configuration_is_printed_L173():

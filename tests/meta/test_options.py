@@ -17,7 +17,6 @@ PACKAGES = ("tcore", "tcore_cpu", "tcore_cuda", "tcore_opencl", "tcore_sparse", 
 OPTIONS = {option.name for option in (*CORE_OPTIONS, *tcore_opencl.plugin.tcore_config())}
 
 UNREAD = {
-    "scan": "scan.allow_gc scan.allow_output_prealloc scan.debug",
     "convolution": "conv.assert_shape metaopt.optimizer_excluding metaopt.optimizer_including metaopt.verbose",
     "CTC": "ctc.root",
     "CUDA": "nvcc.fastmath nvcc.flags",

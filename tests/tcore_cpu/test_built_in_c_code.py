@@ -13,9 +13,10 @@ from tcore.graph import Apply, Op
 from tcore.graph.c_interface import ask
 from tcore.tensor import blas
 from tcore.tensor.advanced_subtensor import AdvancedSubtensor1
-from tcore.tensor.alloc import AllocEmpty, alloc
+from tcore.tensor.alloc import AllocEmpty, Eye, alloc
 from tcore.tensor.incsubtensor import IncSubtensor
-from tcore.tensor.join import Join, MakeVector
+from tcore.tensor.join import Join, MakeVector, Split
+from tcore.tensor.ranges import ARange
 from tcore.tensor.scalars import ScalarFromTensor, TensorFromScalar
 from tcore_cpu.user_modules import objection
 
@@ -52,7 +53,7 @@ class Own(Op):
 def own(expression):
     """The node of an expression, made anew with :class:`Own` in place of its op."""
     node = expression.owner
-    return Own(node.op)(*node.inputs)
+    return Own(node.op)(*node.inputs, return_list=True)[expression.index]
 
 
 class Case:
@@ -99,6 +100,17 @@ CASES = {
     "vector of scalars": Case(lambda s: MakeVector("float64")(s, s, T.constant(2.0)), NUMBER),
     "join": Case(lambda i, m, f: Join()(i, m, f, m), -1, M, M[:, ::-1].astype("float32"), refused=[
         (0, 2, IndexError, "axis 2 does not exist"), (2, M[:3].astype("float32"), ValueError, "must match")]),
+    "split": Case(lambda m, i, k: Split(2)(m, i, k)[1], M[::-1, ::2], -1, np.array([1, 2], "uint8"), refused=[
+        (1, -3, IndexError, "axis -3 does not exist"), (2, [1, 3], ValueError, r"split: the lengths \[1 3\]"), (2, [1], ValueError, "as many lengths"),
+        (2, [0, 2], ValueError, r"split: the lengths \[0 2\]")]),
+    "split of little": Case(lambda h, k: Split(3)(h, 0, k)[0], np.arange(4, dtype="float16"), np.array([0, 4, 0]), refused=[
+        (1, [-1, 5, 0], ValueError, r"a length is negative in \[-1 +5 +0\]"), (1, [2**62, 2**62, 4], ValueError, "split: the lengths")]),
+    "unit matrix": Case(lambda i, j: Eye("int8")(i, j, 1), 3, np.uint8(4), refused=[(0, -1, ValueError, "-1")]),
+    "lower diagonal": Case(lambda k: Eye("complex64")(4, 2, k), np.int8(-1)),
+    "no diagonal": Case(lambda k: Eye("float16")(2, 3, k), np.iinfo("int64").min),
+    "range": Case(lambda a, b, c: ARange("int32")(a, b, c), 7, np.int8(-2), -3, refused=[(2, 0, ValueError, "step cannot be zero")]),
+    "range of floats": Case(lambda a, b, c: ARange("float64")(a, b, c), NUMBER, np.float32(3), np.float64(0.1), refused=[
+        (1, np.inf, (ValueError, OverflowError), "[Mm]aximum|compute length"), (2, 0.0, ValueError, "step cannot be zero")]),
     "join with empty": Case(lambda m, n: Join(view=0)(0, m, n), M, np.zeros((0, 6))),
     "rows": Case(lambda m, k: AdvancedSubtensor1()(m, k), M.T, np.array([0, -1, 2, 0]),
                  refused=[(1, np.array([0, 6]), IndexError, "index 6 is out of bounds for axis 0 with size 6")]),

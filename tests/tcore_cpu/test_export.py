@@ -447,6 +447,44 @@ print([m(), m(), m[0].tolist()])
     assert lines[3] in ("[[], [], 2]", "[None, None, 2]")
 
 
+def loops():
+    """A recurrence of vectors with its gradient, a loop that ends by a condition and whose rows are read, and a loop in a loop."""
+    x, limit = tt.dmatrix("x"), tt.dscalar("limit")
+    w = tensor_constructor(np.linspace(-0.5, 0.5, 9).reshape(3, 3), name="w")
+    states, _ = tcore.scan(lambda row, h: tt.tanh(row + tt.dot(h, w)), sequences=x, outputs_info=tt.zeros((3,)))
+    doubled, _ = tcore.scan(lambda h: (2 * h, tcore.scan_module.until(h[0] > limit)), outputs_info=tt.ones((2,)), n_steps=50)
+    sums, _ = tcore.scan(lambda row: tcore.scan(lambda v, total: tt.exp(v) + 0.5 * total, sequences=row, outputs_info=np.float64(0))[0][-1], sequences=x)
+    return compile_([x, limit], [states, doubled + 1, sums], updates=[(w, w - 0.1 * tcore.grad(states[-1].sum(), w))])
+
+
+def test_loops(tmp_path) -> None:
+    """Loops are part of the library, what their steps call of BLAS included; one without a step, which only Python could make, is an error."""
+    f = loops()
+    files = f.export(tmp_path / "loops")
+    assert "It uses dgemm, dgemv of BLAS" in files[1].read_text(encoding="utf-8")
+    lines = _python(
+        tmp_path,
+        f"""
+import json, loops
+m = loops.Model()
+x = np.array({X.tolist()})
+for limit in (9.0, 100.0, 3.0):
+    print(json.dumps([np.asarray(value).tolist() for value in (*m(x, limit), m["w"])]))
+try:
+    m(x[:0], 5.0)
+except ValueError as error:
+    print(error)
+print(m(x, 9.0)[1].shape)
+""",
+    )
+    for limit, line in zip((9.0, 100.0, 3.0), lines, strict=False):
+        wanted = [*f(X, limit), f.get_shared()[0].get_value()]
+        for found, value in zip(json.loads(line), wanted, strict=True):
+            np.testing.assert_allclose(found, value, rtol=1e-13)
+    assert lines[3].startswith("a loop makes no step, or has fewer rows than steps: for{cpu,scan_fn}")
+    assert lines[4] == "(5, 2)"
+
+
 class PythonOnly(Op):
     """x + 1, in Python."""
 

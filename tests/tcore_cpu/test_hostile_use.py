@@ -158,7 +158,7 @@ def test_interrupt_in_a_product(threads, interrupted, count) -> None:
     x, w = T.dmatrix("x"), tcore.shared(np.zeros((n, n)), name="w")
     with tcore.config.change_flags(backend="cpu"):
         f = tcore.function([x], [], updates=[(w, w + T.dot(x, x))], mode=tcore.Mode("cvm", "fast_run"))
-    assert f._destroyed
+    assert f._plan.destroyed
     threads(count)
     assert interrupted(lambda: f(np.ones((n, n)))) is not None
     assert w.get_value(borrow=True).sum() < n**3
@@ -234,7 +234,7 @@ def test_interrupt_in_an_update_in_place(threads, interrupted) -> None:
     """The value that was being overwritten is named."""
     threads(1)
     f, _ = _long_function(8_000_000, 10)
-    assert f._destroyed
+    assert f._plan.destroyed
     assert len(f.explain().kernels) == 1
     caught, value = [], np.ones(8_000_000)
 

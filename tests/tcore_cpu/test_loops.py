@@ -157,7 +157,7 @@ def test_too_few_rows(rng):
 # -------------------------------------------------------------------------------------------------------- around the program
 
 
-@pytest.mark.parametrize("linker", ["c|py", "cvm_nogc", "vm"])
+@pytest.mark.parametrize("linker", ["c", "c|py", "cvm_nogc", "vm"])
 def test_linkers(linker, rng):
     given = inputs()
     arguments = values(rng, 6)
@@ -310,3 +310,23 @@ def test_recalled_by_another_process(tmp_path, monkeypatch):
             found.append((len(names), f(np.ones((3, 2)), np.zeros(2), np.ones((2, 2))).tolist()))
     assert found[0] == found[1]
     assert is_native(f)
+
+
+def test_arrays_of_other_makes():
+    """Rows in another byte order, out of place in memory, or backwards."""
+    x = T.dmatrix("x")
+    f = compiled([x], scan(lambda a, s: s + a, x, T.zeros((x.shape[1],)))[0], NATIVE)
+    assert is_native(f)
+    value = np.arange(12.0).reshape(4, 3)
+    odd = np.frombuffer(b"\0" + value.tobytes(), np.uint8)[1:].view(np.float64).reshape(4, 3)
+    for given in (value, value.astype(">f8"), odd, value[::-1, ::-1], np.asfortranarray(value), np.broadcast_to(value[:1], (4, 3))):
+        np.testing.assert_allclose(f(given), np.cumsum(given, axis=0))
+
+
+def test_step_with_a_plain_mode_of_its_own(rng):
+    """What asks for native code alone gets it in the program around."""
+    given = inputs()
+    f, reference = (compiled(given, scan(rnn, given[0], given[1], given[3], mode=own)[0], mode) for own, mode in (("FAST_RUN", NATIVE), (None, REFERENCE)))
+    assert is_native(f)
+    arguments = values(rng, 5)
+    np.testing.assert_allclose(f(*arguments), reference(*arguments), rtol=1e-12)

@@ -24,6 +24,7 @@ HEADER = (runtime_build.FOLDER / "runtime_core.h").read_text(encoding="utf-8")
         ("Instruction", {f"TC_OP_{m.name}": m.value for m in runtime_abi.Instruction}),
         ("RefKind", {f"TC_REF_{m.name}": m.value for m in runtime_abi.RefKind}),
         ("ReduceOp", {f"TC_{m.name}": m.value for m in runtime_abi.ReduceOp}),
+        ("Routine", {f"TC_R_{m.name}": m.value for m in runtime_abi.Routine}),
         ("LinearAlgebra", {f"TC_{m.name}": m.value for m in runtime_abi.LinearAlgebra}),
         ("Routines", {f"TC_{kind.upper()}": k for k, kind in enumerate(lapack.KINDS)} | {f"TC_{name.upper()}": k for k, name in enumerate(blas.ROUTINES)} | {"TC_LAPACK": runtime_abi.LAPACK}),
         ("Failure", {f"TC_ERROR_{m.name}": m.value for m in runtime_abi.Failure}),

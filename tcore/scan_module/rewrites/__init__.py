@@ -8,7 +8,9 @@ from tcore.scan_module.rewrites.cleaning import remove_constants_and_unused_inpu
 from tcore.scan_module.rewrites.memory import ScanInplaceOptimizer, ScanSaveMem, scan_mode_of_function
 from tcore.scan_module.rewrites.merging import ScanMerge
 from tcore.scan_module.rewrites.numbers import scan_to_recurrence
-from tcore.scan_module.rewrites.pushing import PushOutDot1, PushOutNonSeqScan, PushOutScanOutput, PushOutSeqScan
+from tcore.scan_module.rewrites.pushing import PushOutNonSeqScan, PushOutSeqScan
+from tcore.scan_module.rewrites.pushing_after import PushOutScanOutput
+from tcore.scan_module.rewrites.sums import PushOutDot1
 
 __all__ = ["GROUP"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tcore.graph import Constant, ancestors, clone_replace, equal_computations
-from tcore.optimizer import Rewrite, rewrite
+from tcore.optimizer import rewrite
 from tcore.scan_module.inner import graph_codes
 from tcore.scan_module.op import Scan
 from tcore.scan_module.rewrites.common import inners_of, is_loop, is_used, opened, outs_of
@@ -144,6 +144,3 @@ def _equal_nitsots(parts: Parts) -> dict[Any, Any]:
         if stays is not record and record.out.type == stays.out.type and equal_computations([record.out], [stays.out]):
             twins[record] = stays
     return twins
-
-
-RULES: tuple[Rewrite, ...] = (remove_constants_and_unused_inputs_scan, scan_merge_inouts)

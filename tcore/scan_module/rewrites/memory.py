@@ -11,7 +11,7 @@ from tcore.compile.mode import mode_in_use
 from tcore.graph.destroyhandler import DestroyHandler
 from tcore.graph.errors import InconsistencyError
 from tcore.graph.features import ReplaceValidate
-from tcore.optimizer import Rewrite, rewrite
+from tcore.optimizer import rewrite
 from tcore.optimizer.base import Optimizer
 from tcore.optimizer.tracing import inherit
 from tcore.scan_module.layout import depth_of
@@ -154,6 +154,3 @@ def scan_mode_of_function(node: Apply) -> Any:
     if op.options.function_mode is mode:
         return False
     return Scan(op.fgraph, op.layout, evolve(op.options, function_mode=mode)).make_node(*node.inputs).outputs
-
-
-RULES: tuple[Rewrite, ...] = (ScanSaveMem, scan_mode_of_function)

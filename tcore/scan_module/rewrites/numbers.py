@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from tcore.compile.mode import mode_in_use
 from tcore.graph import Constant, FunctionGraph, clone
-from tcore.optimizer import Query, Rewrite, rewrite
+from tcore.optimizer import Query, rewrite
 from tcore.scalar import Composite, get_scalar_type
 from tcore.scan_module.op import Scan
 from tcore.scan_module.rewrites.common import is_loop, opened
@@ -71,7 +71,7 @@ def _is_of_numbers(parts: Parts) -> bool:
 
 def _step_as_scalar_op(parts: Parts) -> Composite | None:
     """One scalar op of states, elements and values that does what a step does, optimized as the function around it is."""
-    inner_inputs = [*(v for state in parts.states for v in state.inners), *(part.inner for part in [*parts.seqs]), *(part.inner for part in parts.non_seqs)]
+    inner_inputs = [*(v for state in parts.states for v in state.inners), *(part.inner for part in parts.seqs), *(part.inner for part in parts.non_seqs)]
     fgraph = FunctionGraph(*clone(inner_inputs, parts.inner_outputs()), clone=False)
     mode = mode_in_use()
     if mode is not None and isinstance(mode.provided_optimizer, (str, Query)):
@@ -109,6 +109,3 @@ def _drops_first(client: Any) -> bool:
         return False
     (entry,) = fill_index(client.op.idx_list, client.inputs[1:])
     return isinstance(entry, slice) and entry.stop is None and entry.step is None and entry.start is not None and constant_int(entry.start) == 1
-
-
-RULES: tuple[Rewrite, ...] = (scan_to_recurrence,)

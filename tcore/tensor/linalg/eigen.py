@@ -137,7 +137,7 @@ class EighGrad(Op):
 
     def make_node(self, x: Any, w: Any, v: Any, gw: Any, gv: Any) -> Apply:
         x, v, gv = same_stack(*(as_matrices("EighGrad", each) for each in (x, v, gv)))
-        w, gw = (as_array("EighGrad", each) for each in (w, gw))
+        w, gw = map(as_array, (w, gw))
         for each in (w, gw):
             if each.type.ndim != x.type.ndim - 1:
                 raise TypeError(f"EighGrad takes vectors of eigenvalues, got {each} with {each.type.ndim} dimensions")
@@ -259,7 +259,7 @@ class EigvalshGrad(Op):
     lower: bool = field(default=True, converter=bool)
 
     def make_node(self, a: Any, b: Any, gw: Any) -> Apply:
-        a, gw = as_matrices("EigvalshGrad", a), as_array("EigvalshGrad", gw)
+        a, gw = as_matrices("EigvalshGrad", a), as_array(gw)
         if _is_none(b):
             return Apply(self, [a, NoneConst, gw], [a.type()])
         a, b = same_stack(a, as_matrices("EigvalshGrad", b))

@@ -117,7 +117,7 @@ class TensorInv(Op):
     ind: int = field(default=2, converter=int, validator=ge(1))
 
     def make_node(self, a: Any) -> Apply:
-        a = as_array("tensorinv", a)
+        a = as_array(a)
         if a.type.ndim < self.ind:
             raise TypeError(f"tensorinv: {a} has {a.type.ndim} dimensions, ind={self.ind} needs that many")
         marks = a.type.broadcastable

@@ -28,7 +28,7 @@ __all__ = [
 ]  # fmt: skip
 
 
-def as_array(name: str, value: Any) -> Any:
+def as_array(value: Any) -> Any:
     """``value`` in a dtype that LAPACK computes in: integers as floatX, half precision as single."""
     x = as_tensor_variable(value)
     if x.type.dtype in discrete_dtypes:
@@ -44,7 +44,7 @@ def as_matrices(name: str, value: Any) -> Any:
     TypeError
         If it has fewer dimensions.
     """
-    x = as_array(name, value)
+    x = as_array(value)
     if x.type.ndim < 2:
         raise TypeError(f"{name} takes a matrix or a stack of matrices, got {x} with {x.type.ndim} dimension{'s' * (x.type.ndim != 1)}")
     return x
@@ -99,7 +99,7 @@ def _is_diagonal(rows: Any, columns: Any) -> Any:
     return eq(arange(columns).dimshuffle("x", 0), arange(rows).dimshuffle(0, "x"))
 
 
-def _of_last(v: Any, mark: Any, ndim: int) -> Any:
+def _of_last(mark: Any, ndim: int) -> Any:
     """A matrix of marks for stacks of ``ndim`` dimensions."""
     return mark.dimshuffle(*["x"] * (ndim - 2), 0, 1)
 
@@ -108,7 +108,7 @@ def diagonal_matrix(v: Any) -> Any:
     """Matrices with the vectors of ``v`` on their diagonals; a loop, where ``diag`` would be a step of its own."""
     rows = as_rows(v)
     n = v.shape[-1]
-    return switch(_of_last(v, _is_diagonal(n, n), v.type.ndim + 1), rows, np.array(0, v.type.dtype))
+    return switch(_of_last(_is_diagonal(n, n), v.type.ndim + 1), rows, np.array(0, v.type.dtype))
 
 
 def as_rows(v: Any) -> Any:
@@ -120,7 +120,7 @@ def reciprocal_gaps(w: Any) -> Any:
     """``1 / (w[j] - w[i])``, and 0 on the diagonal."""
     gaps = as_rows(w) - w.dimshuffle(*range(w.type.ndim), "x")
     n = w.shape[-1]
-    same = _of_last(w, _is_diagonal(n, n), w.type.ndim + 1)
+    same = _of_last(_is_diagonal(n, n), w.type.ndim + 1)
     one = np.array(1, w.type.dtype)
     return switch(same, np.array(0, w.type.dtype), one / switch(same, one, gaps))
 
@@ -131,21 +131,21 @@ def half_lower(x: Any) -> Any:
 
 
 def _half_diagonal(x: Any, triangle: Any) -> Any:
-    same = _of_last(x, _is_diagonal(x.shape[-2], x.shape[-1]), x.type.ndim)
+    same = _of_last(_is_diagonal(x.shape[-2], x.shape[-1]), x.type.ndim)
     return switch(same, x * np.array(0.5, real_dtype(x.type.dtype)), triangle)
 
 
 def hermitian(x: Any, lower: bool) -> Any:
     """The Hermitian matrix that is given by one triangle of ``x``."""
     triangle, n = (tril(x) if lower else triu(x)), x.shape[-1]
-    same = _of_last(x, _is_diagonal(n, n), x.type.ndim)
+    same = _of_last(_is_diagonal(n, n), x.type.ndim)
     return switch(same, cast(real(x), x.type.dtype), triangle + adjoint(triangle))
 
 
 def symmetric(x: Any, lower: bool) -> Any:
     """The symmetric matrix that is given by one triangle of ``x``."""
     triangle, n = (tril(x) if lower else triu(x)), x.shape[-1]
-    return switch(_of_last(x, _is_diagonal(n, n), x.type.ndim), x, triangle + transpose(triangle))
+    return switch(_of_last(_is_diagonal(n, n), x.type.ndim), x, triangle + transpose(triangle))
 
 
 def symmetric_gradient(full: Any, lower: bool) -> Any:

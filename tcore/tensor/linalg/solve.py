@@ -13,6 +13,7 @@ from tcore.records import frozen
 from tcore.scalar.dtypes import upcast
 from tcore.tensor import _lengths
 from tcore.tensor.alloc import sum_to_type
+from tcore.tensor.assertion import Assert
 from tcore.tensor.contraction import matmul
 from tcore.tensor.dot import dot, outer
 from tcore.tensor.gradients import as_gradient_of
@@ -30,7 +31,7 @@ from tcore.tensor.linalg.matrices import (
     symmetric,
     symmetric_gradient,
 )  # fmt: skip
-from tcore.tensor.math import cast
+from tcore.tensor.math import cast, eq
 from tcore.tensor.triangles import tril, triu
 from tcore.tensor.type import TensorType
 
@@ -88,7 +89,7 @@ class Solve(Op):
         return {0: destroyed} if destroyed else {}
 
     def make_node(self, A: Any, b: Any) -> Apply:
-        A, b = as_matrices("solve", A), as_array("solve", b)
+        A, b = as_matrices("solve", A), as_array(b)
         if b.type.ndim == 0 or (b.type.ndim == 1 and A.type.ndim > 2):
             raise TypeError(
                 f"solve takes a vector or matrices on the right, got {b} with {b.type.ndim} dimensions for {A} with {A.type.ndim}: "
@@ -191,7 +192,7 @@ class TensorSolve(Op):
     axes: tuple[int, ...] | None = field(default=None, converter=lambda axes: None if axes is None else tuple(int(axis) for axis in axes))
 
     def make_node(self, a: Any, b: Any) -> Apply:
-        a, b = as_array("tensorsolve", a), as_array("tensorsolve", b)
+        a, b = as_array(a), as_array(b)
         for axis in self.axes or ():
             if not -a.type.ndim <= axis < a.type.ndim:
                 raise ValueError(f"tensorsolve: axis {axis} does not exist in {a} with {a.type.ndim} dimensions")
@@ -215,6 +216,17 @@ class TensorSolve(Op):
     def infer_shape(self, node: Apply, shapes: Sequence[Any]) -> list[tuple[Any, ...]]:
         a, b = shapes
         return [tuple([a[axis] for axis in self._order(len(a))][len(b) :])]
+
+    def formula(self, inputs: Sequence[Any]) -> Any:
+        """The same as equations with a matrix, for backends that solve those natively."""
+        a, b = inputs
+        order = self._order(a.type.ndim)
+        unknown = [a.shape[axis] for axis in order[b.type.ndim :]]
+        fits = [eq(a.shape[axis], b.shape[k]) for k, axis in enumerate(order[: b.type.ndim])]
+        fits.append(eq(_lengths.product(unknown), _lengths.product([b.shape[k] for k in range(b.type.ndim)])))
+        message = "tensorsolve: a (axes moved) is not square over b: it needs b's shape first and as many unknowns"
+        x: Any = Solve()(self._as_matrix(Assert(message, np.linalg.LinAlgError)(a, *fits), b), b.flatten())
+        return x.reshape(unknown, ndim=len(unknown))
 
     def _as_matrix(self, a: Any, b: Any) -> Any:
         size = _lengths.product([b.shape[axis] for axis in range(b.type.ndim)])
@@ -268,7 +280,7 @@ def solve(a: Any, b: Any) -> Variable:
     numpy.linalg.LinAlgError
         When the function runs, if ``a`` is singular or not square.
     """
-    a, b = as_matrices("solve", a), as_array("solve", b)
+    a, b = as_matrices("solve", a), as_array(b)
     if b.type.ndim == 1 and a.type.ndim > 2:
         column: Any = _solve(a, b.dimshuffle(0, "x"))
         return column[..., 0]  # type: ignore[no-any-return]
@@ -310,4 +322,4 @@ def lstsq(a: Any, b: Any) -> Variable:
     -------
     tensor of shape (N,) or (N, K), behind the axes of the stack
     """
-    return matmul(pinv(a), as_array("lstsq", b))
+    return matmul(pinv(a), as_array(b))

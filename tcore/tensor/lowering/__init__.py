@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tcore.codegen.lowering import Lowering
-from tcore.tensor.lowering import allocation, cumulative, elementwise, indexing, joins, random, reductions, rows, views
+from tcore.tensor.lowering import allocation, cumulative, elementwise, indexing, joins, random, reductions, rows, searching, views
 
 __all__ = ["LOWERINGS"]
 
@@ -16,5 +16,6 @@ LOWERINGS: tuple[Lowering, ...] = (
     *joins.LOWERINGS,
     *allocation.LOWERINGS,
     *cumulative.LOWERINGS,
+    *searching.LOWERINGS,
     *random.LOWERINGS,
 )

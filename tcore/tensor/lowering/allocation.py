@@ -1,15 +1,17 @@
-"""Lowerings of ops that make arrays: fills, ranges, unit matrices."""
+"""Lowerings of ops that make arrays: fills, ranges, unit matrices, diagonals, copies."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from tcore.codegen.expr import Const, Expr, cast, const, select
+from tcore.codegen.expr import Const, Expr, Fn, cast, const, index_const, select
 from tcore.codegen.functions import apply_function
-from tcore.codegen.lowering import Operand, Target, lowers
+from tcore.codegen.lowering import NotLowered, Operand, Target, lowers
 from tcore.codegen.stages import Demand, Map, Stage
 from tcore.tensor.alloc import Alloc, Eye
+from tcore.tensor.diagonals import AllocDiag
 from tcore.tensor.lowering.views import fits
+from tcore.tensor.manipulation import Repeat
 from tcore.tensor.ranges import ARange
 
 __all__ = ["LOWERINGS"]
@@ -61,4 +63,32 @@ def _sum(left: Expr, right: Expr) -> Expr:
     return apply_function("add", (left, right), wide)
 
 
-LOWERINGS = (lower_alloc, lower_eye, lower_arange)
+@lowers(AllocDiag)
+def lower_alloc_diag(op: Any, out: Target, diag: Operand) -> Map:
+    """``out[i, j] = diag[i - above] if j == i + offset else 0``."""
+    above, left = max(-op.offset, 0), max(op.offset, 0)
+    row, column = axes = out.over([diag.shape[0] + above + left] * 2)
+    on = apply_function("eq", (column, row + op.offset), "bool")
+    if above:
+        on = apply_function("and", (on, apply_function("ge", (row, index_const(above)), "bool")), "bool")
+    if left:
+        on = apply_function("and", (on, apply_function("lt", (row, diag.shape[0]), "bool")), "bool")
+    return Map((out.buffer,), axes, (select(on, diag[(row - above,)], const(0, out.dtype)),))
+
+
+@lowers(Repeat)
+def lower_repeat(op: Any, out: Target, x: Operand, repeats: Operand) -> list[Stage]:
+    """``out[…, i, …] = x[…, i // n, …]`` for one number n for all."""
+    if not repeats.broadcastable[0]:
+        raise NotLowered("a number for each element: the length is their sum")
+    number = cast(repeats[(index_const(0),)], "int64")
+    lengths = list(x.shape)
+    lengths[op.axis] = Fn("mul", (lengths[op.axis], number), "int64")
+    axes = out.over(lengths)
+    place: list[Expr] = [*axes]
+    place[op.axis] = Fn("floor_div", (axes[op.axis], number), "int64")
+    fine = apply_function("ge", (number, index_const(0)), "bool")
+    return [Demand((fine,)), Map((out.buffer,), axes, (x[place],))]
+
+
+LOWERINGS = (lower_alloc, lower_eye, lower_arange, lower_alloc_diag, lower_repeat)

@@ -10,8 +10,9 @@ from tcore.codegen.functions import apply_function
 from tcore.codegen.lowering import NotLowered, Operand, Target, axes_of, lowers, merge
 from tcore.codegen.reductions import Reduction
 from tcore.codegen.stages import Demand, Reduce, Stage
-from tcore.tensor.careduce import CAReduce, ProdWithoutZeros, Supremum
+from tcore.tensor.careduce import CAReduce, Supremum
 from tcore.tensor.extremes import Argmax, Argmin, MaxAndArgmax
+from tcore.tensor.products import ProdWithoutZeros
 
 __all__ = ["LOWERINGS"]
 

@@ -10,6 +10,7 @@ from tcore.codegen.expr import Const, Expr, Fn, cast, const, index_const, select
 from tcore.codegen.functions import apply_function
 from tcore.codegen.lowering import NotLowered, Operand, Target, lowers
 from tcore.codegen.stages import Demand, Map
+from tcore.tensor.diagonals import ExtractDiag
 from tcore.tensor.dimshuffle import DimShuffle
 from tcore.tensor.rebroadcast import Rebroadcast
 from tcore.tensor.scalars import ScalarFromTensor, TensorFromScalar
@@ -144,4 +145,20 @@ def _extreme(name: str, left: Expr, right: Expr) -> Expr:
     return Fn(name, (left, right), "int64")
 
 
-LOWERINGS = (lower_dimshuffle, lower_rebroadcast, lower_scalar_conversion, lower_subtensor)
+@lowers(ExtractDiag)
+def lower_extract_diag(op: Any, out: Target, x: Operand) -> Map:
+    """``out[…, i] = x[…, i + above, …, i + left, …]``."""
+    first, second = op.axis1 % x.ndim, op.axis2 % x.ndim
+    above, left = max(-op.offset, 0), max(op.offset, 0)
+    rows, columns = x.shape[first] - above, x.shape[second] - left
+    length = _extreme("maximum", _extreme("minimum", rows, columns), index_const(0))
+    *kept, along = axes = out.over([*(n for axis, n in enumerate(x.shape) if axis not in (first, second)), length])
+    rest = iter(kept)
+    starts = {first: above, second: left}
+    place = [
+        part(along, start=index_const(starts[axis]), step=1, whole=False) if axis in starts else next(rest) for axis in range(x.ndim)
+    ]
+    return Map((out.buffer,), axes, (x[place],))
+
+
+LOWERINGS = (lower_extract_diag, lower_dimshuffle, lower_rebroadcast, lower_scalar_conversion, lower_subtensor)

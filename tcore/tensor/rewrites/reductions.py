@@ -11,13 +11,14 @@ from tcore.optimizer.rewrite import ASSUME_FINITE, Rewrite, Stage, rewrite
 from tcore.scalar.dtypes import float_dtypes
 from tcore.tensor._lengths import product
 from tcore.tensor.alloc import Alloc
-from tcore.tensor.careduce import CAReduce, CAReduceDtype, Prod, ProdWithoutZeros, Sum, Supremum, normal_axes
+from tcore.tensor.careduce import CAReduce, CAReduceDtype, Sum, Supremum, normal_axes
 from tcore.tensor.constants import constant_int
 from tcore.tensor.dimshuffle import DimShuffle
 from tcore.tensor.elemwise import Elemwise
 from tcore.tensor.extremes import Argmax, MaxAndArgmax
 from tcore.tensor.join import Join
 from tcore.tensor.math import cast, mul, neg, pow, true_div
+from tcore.tensor.products import Prod, ProdWithoutZeros
 from tcore.tensor.rewrites.common import elemwise_node, fitted, is_discrete, is_real, only_client, widened
 
 if TYPE_CHECKING:

@@ -105,7 +105,7 @@ def trace(x: Any, /, *, offset: int = 0, dtype: Any = None) -> Any:
 
 def vector_norm(x: Any, /, *, axis: Any = None, keepdims: bool = False, ord: float = 2) -> Any:
     """The norm over ``axis``: the ``ord``-th root of the sum of that power; for ±inf the largest or smallest size, for 0 how many are not 0."""
-    sizes: Any = abs(as_array("vector_norm", x))
+    sizes: Any = abs(as_array(x))
     axes = checked_axes(axis, sizes.type.ndim)
     if ord == math.inf:
         return T.max(sizes, axes, keepdims)
@@ -123,7 +123,7 @@ def vector_norm(x: Any, /, *, axis: Any = None, keepdims: bool = False, ord: flo
 
 def matrix_norm(x: Any, /, *, keepdims: bool = False, ord: Any = "fro") -> Any:
     """The norm of each matrix: ``"fro"``, 1, -1, inf and -inf; ``"nuc"``, 2 and -2 by singular values."""
-    x = as_array("matrix_norm", x)
+    x = as_array(x)
     if x.type.ndim < 2:
         raise ValueError(f"matrix_norm takes a matrix or a stack of matrices, got {x} with {x.type.ndim} dimensions")
     if ord == "fro":
@@ -190,7 +190,7 @@ def pinv(x: Any, /, *, rtol: Any = None) -> Any:
 
 def matrix_rank(x: Any, /, *, rtol: Any = None) -> Any:
     """How many singular values are larger than ``rtol`` (default: the longer side times the precision of the dtype) times the largest."""
-    x = as_array("matrix_rank", x)
+    x = as_array(x)
     values = svdvals(x)
     if rtol is None:
         rtol = T.cast(T.max(x.shape[-2:]), values.type.dtype) * np.finfo(values.type.dtype).eps

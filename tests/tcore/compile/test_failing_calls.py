@@ -132,8 +132,8 @@ def test_transactional_against_the_optimizer(host):
     y = T.dvector("y")
     usual = function([y], [], updates=[(w, w - 0.5 * y)])
     careful = function([y], [], updates=[(w, w - 0.5 * y)], updates_transactional=True)
-    assert usual._destroyed
-    assert not careful._destroyed
+    assert usual._plan.destroyed
+    assert not careful._plan.destroyed
     memory = w.get_value(borrow=True)
     careful(np.ones(3))
     np.testing.assert_array_equal(memory, 0)

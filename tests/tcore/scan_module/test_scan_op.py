@@ -258,7 +258,7 @@ def test_memory_of_a_step():
     for given, flag, wanted in ((None, False, False), (None, True, True), (True, False, True), (False, True, False)):
         inputs, result = rnn(allow_gc=given)
         with tcore.change_flags(scan__allow_gc=flag):
-            f = tcore.function(inputs, result)
+            f = tcore.function(inputs, result, mode="FAST_COMPILE")
             f(X, H, W)
         assert loop_of(f.maker.fgraph.outputs[0]).op.fn.maker.linker.allow_gc is wanted
 

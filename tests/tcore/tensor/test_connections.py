@@ -9,9 +9,9 @@ import tcore
 import tcore.tensor as T
 from tcore.gradient import DisconnectedType
 from tcore.tensor.alloc import AllocEmpty
-from tcore.tensor.careduce import ProdWithoutZeros
 from tcore.tensor.extremes import Argmax, MaxAndArgmax
 from tcore.tensor.join import MakeVector, Split
+from tcore.tensor.products import ProdWithoutZeros
 from tcore.tensor.softmax import LogSoftmax, Softmax, SoftmaxGrad
 from tcore.tensor.type_other import MakeSlice
 

@@ -10,7 +10,8 @@ import tcore.tensor as T
 from tcore import scalar
 from tcore.configuration import config
 from tcore.graph import MethodNotDefined
-from tcore.tensor.careduce import CAReduce, CAReduceDtype, Prod, ProdWithoutZeros, Sum
+from tcore.tensor.careduce import CAReduce, CAReduceDtype, Sum
+from tcore.tensor.products import Prod, ProdWithoutZeros
 
 rng = np.random.default_rng(5)
 

@@ -113,3 +113,12 @@ def test_bincount_details(evaluate, check_grad):
         evaluate(T.bincount(x, T.constant(np.ones(3))), {x: [1, 1]})
     with pytest.raises(ValueError, match="minlength is not negative"):
         evaluate(T.bincount(x, minlength=-1), {x: [1]})
+
+
+def test_bincount_gradient_of_integer_weights() -> None:
+    """Integers have no gradient: zeros of a floating dtype."""
+    x, w = T.lvector(), T.lvector()
+    made = tcore.function([x, w], tcore.grad(T.bincount(x, w).sum(), w), mode="FAST_COMPILE", on_unused_input="ignore")
+    found = made([0, 2, 2], [1, 5, 7])
+    assert found.dtype.kind == "f"
+    np.testing.assert_array_equal(found, [0, 0, 0])
