@@ -1,4 +1,4 @@
-"""Matrix products on devices: the forms of Dot22, Gemm, Gemv and Ger, on the kernel of :mod:`tcore.gpuarray.gemm`."""
+"""Matrix products on devices: the forms of Dot22, Gemm, Gemv, Ger and BatchedDot, on the kernel of :mod:`tcore.gpuarray.gemm`."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import numpy as np
 
 from tcore.gpuarray import array
 from tcore.gpuarray.array import GpuArray
-from tcore.gpuarray.gemm import gemm
+from tcore.gpuarray.gemm import batched_gemm, gemm
 from tcore.gpuarray.lowered import GpuOp, stays_on_host
 from tcore.graph import Apply, Op
 from tcore.tensor.blas import Dot22, Dot22Scalar, Gemm, Gemv, Ger
-from tcore.tensor.dot import Dot
+from tcore.tensor.dot import BatchedDot, Dot
 
-__all__ = ["GpuDot22", "GpuGemm", "GpuGemv", "GpuGer", "GpuProduct", "multiplied_ops", "product_form", "takes"]
+__all__ = ["GpuBatchedDot", "GpuDot22", "GpuGemm", "GpuGemv", "GpuGer", "GpuProduct", "multiplied_ops", "product_form", "takes"]
 
 
 class GpuProduct(GpuOp):
@@ -43,6 +43,23 @@ class GpuDot22(GpuProduct):
         result = array.empty((left.shape[0], right.shape[1]), x.dtype, context=x.context)
         gemm(1, left, right, 0, result)
         output_storage[0][0] = result.reshape(x.shape[:-1] + y.shape[1:])
+
+
+class GpuBatchedDot(GpuProduct):
+    """Products of the items of two batches, of matrices or vectors."""
+
+    def perform(self, node: Apply, inputs: Sequence[Any], output_storage: Sequence[list[Any]], params: Any = None) -> None:
+        """All products by one launch; numbers of items and inner lengths must agree."""
+        x, y = inputs
+        if x.shape[0] != y.shape[0]:
+            raise TypeError(f"batched_dot needs batches of equal length, got shapes {x.shape} and {y.shape}")
+        if x.shape[-1] != y.shape[1]:
+            raise ValueError(f"batched_dot: inner lengths differ, got shapes {x.shape} and {y.shape}")
+        left = _with_axis(x, 1) if x.ndim == 2 else x
+        right = _with_axis(y, 2) if y.ndim == 2 else y
+        result = array.empty((x.shape[0], left.shape[1], right.shape[2]), x.dtype, context=x.context)
+        batched_gemm(left, right, result)
+        output_storage[0][0] = result.reshape((x.shape[0], *x.shape[1:-1], *y.shape[2:]))
 
 
 class GpuDot22Scalar(GpuProduct):
@@ -90,7 +107,15 @@ class GpuGer(GpuProduct):
 
 
 def _column(vector: GpuArray) -> GpuArray:
-    return vector.view((vector.shape[0], 1), (vector.strides[0], vector.dtype.itemsize), vector.offset)
+    return _with_axis(vector, 1)
+
+
+def _with_axis(x: GpuArray, place: int) -> GpuArray:
+    """A view with one more axis, of length 1."""
+    shape, strides = list(x.shape), list(x.strides)
+    shape.insert(place, 1)
+    strides.insert(place, x.dtype.itemsize)
+    return x.view(tuple(shape), tuple(strides), x.offset)
 
 
 @stays_on_host(Dot22Scalar)
@@ -109,7 +134,7 @@ def _alpha(op: Op, count: int) -> Sequence[int]:
 
 
 _PRODUCTS: dict[type[Op], Callable[..., GpuProduct]] = {
-    Dot: GpuDot22, Dot22: GpuDot22, Dot22Scalar: GpuDot22Scalar, Gemm: GpuGemm, Gemv: GpuGemv, Ger: GpuGer,
+    BatchedDot: GpuBatchedDot, Dot: GpuDot22, Dot22: GpuDot22, Dot22Scalar: GpuDot22Scalar, Gemm: GpuGemm, Gemv: GpuGemv, Ger: GpuGer,
 }  # fmt: skip
 
 

@@ -12,7 +12,7 @@ import pytest
 pytest.importorskip("pyopencl", reason="pyopencl is not installed")
 
 from tcore.gpuarray import array, c_calls
-from tcore.gpuarray.gemm import gemm
+from tcore.gpuarray.gemm import batched_gemm, gemm
 from tcore.gpuarray.kernel import Kernel
 from tcore.gpuarray.runtime import DeviceError, LaunchShape
 from tcore.gpuarray.typecodes import SIZE, SSIZE, TYPECODES, device_ctype
@@ -98,6 +98,22 @@ def test_gemm_with_beta_zero_ignores_old_content(context):
     c = array.asarray(np.full((3, 3), np.nan), context=context)
     gemm(1, a, a, 0, c)
     assert np.array_equal(np.asarray(c), np.eye(3))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("lengths", [(5, 33, 18, 20), (4, 1, 7, 1), (3, 2, 0, 4), (0, 2, 3, 4), (3, 0, 2, 1)])
+def test_products_of_batches(context, dtype, lengths, monkeypatch):
+    """All items, also where groups take several each; operands of any strides."""
+    monkeypatch.setattr("tcore.gpuarray.gemm._MOST_ITEMS", 2)
+    items, m, k, n = lengths
+    rng = np.random.default_rng(1)
+    a, b = rng.normal(size=(items, k, m)).astype(dtype), rng.normal(size=(items, k, n)).astype(dtype)
+    left, right = (array.asarray(value, context=context) for value in (a, b))
+    out = array.asarray(np.full((items, m, n), np.nan, dtype), context=context)
+    batched_gemm(left.transpose(0, 2, 1)[::-1], right, out)
+    np.testing.assert_allclose(np.asarray(out), a.transpose(0, 2, 1)[::-1] @ b, rtol=1e-4 if dtype == "float32" else 1e-11, atol=1e-5)
+    with pytest.raises(ValueError, match="shapes do not fit"):
+        batched_gemm(left, right, array.zeros((items + 1, m, n), dtype, context=context))
 
 
 def test_gemm_refuses_shapes_that_do_not_fit(context):
