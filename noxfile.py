@@ -206,7 +206,7 @@ def clang(session: nox.Session) -> None:
 
 #: parts of the suite that run hardly any native code, on whatever form of the runtime; those of the store compile that again and again
 WITHOUT_NATIVE_CODE = (
-    *("benchmarks", "meta", "tcore_cuda", "tcore_opencl", "tcore_cpu/test_store.py", "tcore_cpu/test_store_race.py"),
+    *("benchmarks", "meta", "tcore_cuda", "tcore_opencl", "tcore_cpu/test_store.py", "tcore_cpu/test_store_race.py", "tcore_cpu/test_trust.py"),
     *(f"tcore/{part}" for part in ("cli", "configuration", "graph", "gpuarray", "optimizer", "plugins", "printing")),
 )
 #: tests of what holds only where the extension module is there

@@ -120,7 +120,8 @@ class CpuBackend:
         return ()
 
     def native_ops(self) -> tuple[type, ...]:
-        """The ops that need no kernel: views, shapes, products through BLAS, and linear algebra through LAPACK."""
+        """The ops that need no kernel: views, shapes, routines, loops, products through BLAS, and linear algebra through LAPACK."""
+        import tcore.scan_module.op  # noqa: F401 - loops count where they are loaded
         from tcore_cpu.native_steps import native_steps
 
         return tuple(native_steps(blas=True, lapack=True))

@@ -20,7 +20,7 @@ from tcore.configuration import config
 
 __all__ = ["DEFAULT", "ROUTINES", "Blas", "BlasError", "addresses_from_flags", "addresses_from_scipy", "find_blas", "uses_scipy"]
 
-ROUTINES = ("sgemm", "dgemm", "sgemv", "dgemv", "sger", "dger", "sdot", "ddot", "cgemm", "zgemm", "strsm", "dtrsm", "ctrsm", "ztrsm")
+ROUTINES = ("sgemm", "dgemm", "sgemv", "dgemv", "sger", "dger", "sdot", "ddot", "cgemm", "zgemm", "strsm", "dtrsm", "ctrsm", "ztrsm", "cgemv", "zgemv", "cgeru", "zgeru")
 """In the order of the runtime's numbers."""
 DEFAULT = "-lblas"
 """The default of the flag: it means the BLAS that SciPy brings."""

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 __all__ = ["native_steps"]
 
-_BLAS_DTYPES = ("float32", "float64")
 
 
 def native_steps(*, blas: bool, lapack: bool = False) -> dict[type, NativeStep]:
@@ -30,6 +29,7 @@ def native_steps(*, blas: bool, lapack: bool = False) -> dict[type, NativeStep]:
     from tcore.tensor.dimshuffle import DimShuffle
     from tcore.tensor.dot import Dot
     from tcore.tensor.join import MakeVector
+    from tcore.tensor.manipulation import CpuContiguous
     from tcore.tensor.rebroadcast import Rebroadcast
     from tcore.tensor.reshape import Reshape
     from tcore.tensor.scalars import ScalarFromTensor, TensorFromScalar
@@ -40,6 +40,7 @@ def native_steps(*, blas: bool, lapack: bool = False) -> dict[type, NativeStep]:
     steps: dict[type, NativeStep] = {
         AllocEmpty: _alloc_empty,
         Assert: _assert,
+        CpuContiguous: _contiguous,
         DeepCopyOp: _copy,
         DimShuffle: _dimshuffle,
         MakeVector: _make_vector,
@@ -113,6 +114,14 @@ def _copy(builder: ProgramBuilder, node: Any) -> None:
     lengths = [assembler.length(source, k) for k in range(assembler.ndims[source])]
     slot = builder.new(node.outputs[0], lengths, [source])
     assembler.emit(Instruction.COPY, slot, source)
+
+
+def _contiguous(builder: ProgramBuilder, node: Any) -> None:
+    """The view or the copy that a reshape to the same lengths makes."""
+    (x,), (out,), assembler = node.inputs, node.outputs, builder.assembler
+    source = builder.array_slot(x)
+    lengths = [assembler.length(source, axis) for axis in range(x.type.ndim)]
+    assembler.emit(Instruction.RESHAPE, builder.array_slot(out), source, builder.buffer(out), builder.number[node], len(lengths), *lengths)
 
 
 def _alloc_empty(builder: ProgramBuilder, node: Any) -> None:
@@ -281,9 +290,11 @@ def _slice(builder: ProgramBuilder, entry: slice, length: int) -> tuple[int, int
 
 def _floats(builder: ProgramBuilder, node: Any) -> list[int]:
     """Slots of the operands, which must have one BLAS dtype."""
+    from tcore.tensor.blas import blas_dtypes
+
     dtype = node.outputs[0].type.dtype
-    if dtype not in _BLAS_DTYPES or any(v.type.dtype != dtype for v in node.inputs):
-        raise NotScheduled("BLAS multiplies float32 and float64 only")
+    if dtype not in blas_dtypes or any(v.type.dtype != dtype for v in node.inputs):
+        raise NotScheduled("BLAS multiplies floats and complex numbers of one dtype")
     return [builder.array_slot(v) for v in node.inputs]
 
 
@@ -346,7 +357,7 @@ def _target(builder: ProgramBuilder, node: Any, source: int, ndim: int, *, inpla
 
 
 def _is_zero(variable: Any) -> bool:
-    return isinstance(variable, Constant) and float(variable.data) == 0
+    return isinstance(variable, Constant) and bool(variable.data == 0)
 
 
 def _gemm(builder: ProgramBuilder, node: Any) -> None:

@@ -91,8 +91,8 @@ class Builder:
             parts = affine(index)
             if parts is None or any(axis not in self.number or axis in self.local_axes for axis in parts[1]):
                 return None
-            if any(isinstance(e, Param) for e in flatten([parts[0]])):  # a state, which changes from step to step
-                return None
+            if any(isinstance(e, Param) for e in flatten([parts[0]])):
+                return None  # a state that changes from step to step
             if guarded and not self.inside(load.buffer, k, index):
                 return None
             if not is_zero(parts[0]):

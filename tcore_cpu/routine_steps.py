@@ -8,10 +8,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tcore.graph import Constant
+from tcore.tensor.blas import blas_dtypes
 from tcore.tensor.diagonals import ExtractDiag
 from tcore.tensor.dot import BatchedDot
 from tcore.tensor.indexing import MaskIndices
 from tcore.tensor.manipulation import Repeat
+from tcore.tensor.random.from_uniform import ChoiceFromUniform
 from tcore.tensor.searching import BinCount, Unique
 from tcore.tensor.sorting import ArgSortOp, SortOp
 from tcore.tensor.type_other import NoneConst
@@ -150,6 +152,20 @@ def _mask_indices(builder: ProgramBuilder, node: Any) -> None:
     _run(builder, node, Routine.LIST_PLACES, [starts, flat, *places], *lengths)
 
 
+# -- random choices
+
+
+def _choice(builder: ProgramBuilder, node: Any) -> None:
+    (chances, numbers), (out,), assembler = node.inputs, node.outputs, builder.assembler
+    if "float16" in (chances.type.dtype, numbers.type.dtype):
+        raise NotScheduled("half precision is left to NumPy")
+    source, uniform = builder.array_slot(chances), builder.array_slot(numbers)
+    rows, draws = assembler.length(source, 0), assembler.length(uniform, 0)
+    builder.check(node, 1, 1, assembler.length(uniform, 1), rows)
+    _require(builder, node, assembler.arith(IntegerFunction.GE, assembler.length(source, 1), draws))
+    _run(builder, node, Routine.CHOOSE, [builder.new(out, [rows, draws]), source, uniform])
+
+
 # -- views and products
 
 
@@ -175,8 +191,8 @@ def _with_three_axes(builder: ProgramBuilder, slot: int, dtype: str, new: int) -
 def _batched_dot(builder: ProgramBuilder, node: Any) -> None:
     (x, y), (out,), assembler = node.inputs, node.outputs, builder.assembler
     dtype = out.type.dtype
-    if dtype not in ("float32", "float64") or any(v.type.dtype != dtype for v in node.inputs):
-        raise NotScheduled("BLAS multiplies float32 and float64 only")
+    if dtype not in blas_dtypes or any(v.type.dtype != dtype for v in node.inputs):
+        raise NotScheduled("BLAS multiplies floats and complex numbers of one dtype")
     left, right = builder.array_slot(x), builder.array_slot(y)
     builder.check(node, 1, 0, assembler.length(right, 0), assembler.length(left, 0))
     builder.check(node, 1, 1, assembler.length(right, 1), assembler.length(left, x.type.ndim - 1))
@@ -201,6 +217,7 @@ def _as_rows(builder: ProgramBuilder, slot: int, dtype: str) -> int:
 ROUTINES: dict[type, NativeStep] = {
     ArgSortOp: _ordering,
     BinCount: _bincount,
+    ChoiceFromUniform: _choice,
     ExtractDiag: _extract_diag,
     MaskIndices: _mask_indices,
     Repeat: _repeat,

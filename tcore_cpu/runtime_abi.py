@@ -17,7 +17,7 @@ MAX_REFS = 40
 MAX_CELLS = 16
 MAX_DIMS = 32
 
-LAPACK = 14
+LAPACK = 18
 """``TC_LAPACK``: the number of LAPACK's first routine."""
 
 DTYPES: dict[str, int] = {
@@ -113,6 +113,7 @@ class Routine(IntEnum):
     LIST_PLACES = 9
     DIAGONAL = 10
     BATCHED = 11
+    CHOOSE = 12
 
 
 class LinearAlgebra(IntEnum):

@@ -36,6 +36,7 @@
 #include "native/operations.h"
 #include "native/sorting.h"
 #include "native/counting.h"
+#include "native/choices.h"
 #include "native/places.h"
 #include "native/batches.h"
 #include "native/routines.h"

@@ -148,8 +148,9 @@ void tc_copy(char *to, const int64_t *to_strides, const char *from, const int64_
 /* BLAS: routines by number, pointers given by the host (Fortran calling convention). */
 enum tc_blas_routine {
     TC_SGEMM = 0, TC_DGEMM = 1, TC_SGEMV = 2, TC_DGEMV = 3, TC_SGER = 4, TC_DGER = 5, TC_SDOT = 6, TC_DDOT = 7,
-    TC_CGEMM = 8, TC_ZGEMM = 9, TC_STRSM = 10, TC_DTRSM = 11, TC_CTRSM = 12, TC_ZTRSM = 13, TC_LAPACK = 14,
-    TC_NROUTINES = 62
+    TC_CGEMM = 8, TC_ZGEMM = 9, TC_STRSM = 10, TC_DTRSM = 11, TC_CTRSM = 12, TC_ZTRSM = 13, TC_CGEMV = 14, TC_ZGEMV = 15,
+    TC_CGERU = 16, TC_ZGERU = 17, TC_LAPACK = 18,
+    TC_NROUTINES = 66
 };
 /* LAPACK: the routine k for float32, float64, complex64, complex128 has the numbers TC_LAPACK + 4 k and following. */
 enum tc_lapack_routine {
@@ -296,7 +297,8 @@ enum tc_routine {
     TC_R_COUNT_PLACES = 8, /* parts mask; count             mask: a vector without gaps; parts: see tc_count_places */
     TC_R_LIST_PLACES = 9,  /* parts mask (out)*ndim; (length)*ndim */
     TC_R_DIAGONAL = 10,    /* view x; literals offset first second */
-    TC_R_BATCHED = 11      /* out x y                       three axes each */
+    TC_R_BATCHED = 11,     /* out x y                       three axes each */
+    TC_R_CHOOSE = 12       /* out chances numbers           see tc_choose_rows */
 };
 
 /* Operations of linear algebra. */

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from tcore.compile.copy_ops import ViewOp
 from tcore.graph import Apply
+from tcore.graph.gradient_only import GradientOnly
 from tcore.optimizer import Rewrite, Stage, rewrite
 
 __all__ = ["GROUP"]
 
 
-@rewrite(Stage.USELESS, Stage.CANONICALIZE, tracks=[ViewOp], tags=("fast_compile",), name="local_view_op")
+@rewrite(Stage.USELESS, Stage.CANONICALIZE, tracks=[GradientOnly], tags=("fast_compile",), name="local_view_op")
 def remove_identity(node: Apply) -> Any:
     """grad_clip(x), zero_grad(x), disconnected_grad(x), … -> x: what they say about gradients is said by then."""
-    if not getattr(node.op, "says_gradient_only", False):
-        return None
     return [node.inputs[0]]
 
 

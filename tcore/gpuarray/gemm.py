@@ -1,6 +1,6 @@
-"""Matrix product on a device without a BLAS of its own: one kernel in the portable dialect.
+"""Matrix products on a device without a BLAS of its own: one kernel in the portable dialect, for one product and for those of a batch.
 
-C = alpha * A · B + beta * C, tile by tile through local memory, for one pair of matrices or each of a batch. Operands have any strides, so transposes cost nothing; a vector is
+C = alpha * A · B + beta * C, tile by tile through local memory, item by item along the third axis of the grid. Operands have any strides, so transposes cost nothing; a vector is
 a matrix with one row or column. The order of summation is that of the inner axis, whatever the group size: results do not
 depend on the launch. With beta = 0 the old content of C is never read.
 """
@@ -16,11 +16,11 @@ from tcore.gpuarray.dialect import resolve
 from tcore.gpuarray.runtime import DeviceError, GpuContext, KernelHandle, LaunchShape
 from tcore.gpuarray.typecodes import device_ctype
 
-__all__ = ["gemm", "gemm_source"]
+__all__ = ["batched_gemm", "gemm", "gemm_source"]
 
 _TILE = 16
+#: groups along the third axis of a grid: CUDA's limit; each takes several items of a longer batch
 _MOST_ITEMS = 65535
-"""Of the third axis of a grid, on any device."""
 
 _SOURCE = """#include "cluda.h"
 
@@ -39,7 +39,6 @@ KERNEL void tc_gemm(
   a += a_off;
   b += b_off;
   c += c_off;
-  /* a batch may have more items than a grid can */
   for (ga_size item = GID_2; item < items; item += GDIM_2) {{
     GLOBAL_MEM const {ctype} *left = a + (ga_ssize)item * a_item;
     GLOBAL_MEM const {ctype} *right = b + (ga_ssize)item * b_item;
@@ -85,8 +84,7 @@ def gemm(alpha: Any, a: GpuArray, b: GpuArray, beta: Any, c: GpuArray) -> None:
     ----------
     alpha, beta : number
     a, b, c : GpuArray
-        Shapes (m, k), (k, n) and (m, n), or all three with the same first axis before, of one floating dtype and context, with
-        any strides.
+        Shapes (m, k), (k, n) and (m, n), of one floating dtype and context, with any strides.
 
     Raises
     ------
@@ -95,22 +93,48 @@ def gemm(alpha: Any, a: GpuArray, b: GpuArray, beta: Any, c: GpuArray) -> None:
     TypeError
         If the dtypes differ or are not float32 or float64.
     """
-    items, (m, k), (k2, n) = a.shape[:-2], a.shape[-2:], b.shape[-2:]
-    if k != k2 or b.shape[:-2] != items or c.shape != (*items, m, n):
+    (m, k), (k2, n) = a.shape, b.shape
+    if k != k2 or c.shape != (m, n):
         raise ValueError(f"shapes do not fit: {a.shape} times {b.shape} into {c.shape}")
+    _multiply(1, alpha, a, b, beta, c)
+
+
+def batched_gemm(a: GpuArray, b: GpuArray, c: GpuArray) -> None:
+    """``c[i] = a[i] · b[i]`` for all items; ``c`` is not read.
+
+    Parameters
+    ----------
+    a, b, c : GpuArray
+        Shapes (items, m, k), (items, k, n) and (items, m, n), of one floating dtype and context, with any strides.
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not fit.
+    TypeError
+        If the dtypes differ or are not float32 or float64.
+    """
+    (items, m, k), (items2, k2, n) = a.shape, b.shape
+    if items != items2 or k != k2 or c.shape != (items, m, n):
+        raise ValueError(f"shapes do not fit: {a.shape} times {b.shape} into {c.shape}")
+    _multiply(items, 1, a, b, 0, c)
+
+
+def _multiply(items: int, alpha: Any, a: GpuArray, b: GpuArray, beta: Any, c: GpuArray) -> None:
+    """The product of matrices, or those of all items where there is an axis for them."""
+    m, k, n = *a.shape[-2:], b.shape[-1]
     dtype = str(c.dtype)
     if not a.dtype == b.dtype == c.dtype or dtype not in ("float32", "float64"):
         raise TypeError(f"matrix products on devices take float32 or float64 throughout, got {a.dtype}, {b.dtype} and {c.dtype}")
-    count = items[0] if items else 1
-    if 0 in (count, m, n):
+    if m == 0 or n == 0 or items == 0:
         return
     real, size, step = c.dtype.type, np.uint64, np.int64
     item = c.dtype.itemsize
 
     def operand(x: GpuArray) -> list[Any]:
-        strides = x.strides if items else (0, *x.strides)
+        strides = (0, *x.strides)[-3:]
         return [x.data, size(x.offset // item), *(step(stride // item) for stride in strides)]
 
-    arguments = [size(count), size(m), size(n), size(k), real(alpha), real(beta), *operand(a), *operand(b), *operand(c)]
-    shape = LaunchShape(grid=(-(-n // _TILE), -(-m // _TILE), min(count, _MOST_ITEMS)), block=(_TILE, _TILE, 1))
+    arguments = [size(items), size(m), size(n), size(k), real(alpha), real(beta), *operand(a), *operand(b), *operand(c)]
+    shape = LaunchShape(grid=(-(-n // _TILE), -(-m // _TILE), min(items, _MOST_ITEMS)), block=(_TILE, _TILE, 1))
     c.context.launch(_kernel(c.context, dtype), shape, arguments, reads=[a.data, b.data], writes=[c.data])

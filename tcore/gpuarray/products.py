@@ -1,4 +1,4 @@
-"""Matrix products on devices: the forms of Dot22, BatchedDot, Gemm, Gemv and Ger, on the kernel of :mod:`tcore.gpuarray.gemm`."""
+"""Matrix products on devices: the forms of Dot22, Gemm, Gemv, Ger and BatchedDot, on the kernel of :mod:`tcore.gpuarray.gemm`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 from tcore.gpuarray import array
 from tcore.gpuarray.array import GpuArray
-from tcore.gpuarray.gemm import gemm
+from tcore.gpuarray.gemm import batched_gemm, gemm
 from tcore.gpuarray.lowered import GpuOp, stays_on_host
 from tcore.graph import Apply, Op
 from tcore.tensor.blas import Dot22, Dot22Scalar, Gemm, Gemv, Ger
@@ -46,19 +46,20 @@ class GpuDot22(GpuProduct):
 
 
 class GpuBatchedDot(GpuProduct):
-    """The product of the items of two batches, of matrices or vectors."""
+    """Products of the items of two batches, of matrices or vectors."""
 
     def perform(self, node: Apply, inputs: Sequence[Any], output_storage: Sequence[list[Any]], params: Any = None) -> None:
-        """All products at once; the lengths of the batches and the inner lengths must agree."""
+        """All products by one launch; numbers of items and inner lengths must agree."""
         x, y = inputs
-        if x.shape[0] != y.shape[0] or x.shape[-1] != y.shape[1]:
-            kind, what = (TypeError, "the batches") if x.shape[0] != y.shape[0] else (ValueError, "inner lengths")
-            raise kind(f"batched_dot: {what} differ, got shapes {x.shape} and {y.shape}")
-        left = x if x.ndim == 3 else _with_axis(x, 1)
-        right = y if y.ndim == 3 else _with_axis(y, 2)
+        if x.shape[0] != y.shape[0]:
+            raise TypeError(f"batched_dot needs batches of equal length, got shapes {x.shape} and {y.shape}")
+        if x.shape[-1] != y.shape[1]:
+            raise ValueError(f"batched_dot: inner lengths differ, got shapes {x.shape} and {y.shape}")
+        left = _with_axis(x, 1) if x.ndim == 2 else x
+        right = _with_axis(y, 2) if y.ndim == 2 else y
         result = array.empty((x.shape[0], left.shape[1], right.shape[2]), x.dtype, context=x.context)
-        gemm(1, left, right, 0, result)
-        output_storage[0][0] = result.reshape(x.shape[:-1] + y.shape[2:])
+        batched_gemm(left, right, result)
+        output_storage[0][0] = result.reshape((x.shape[0], *x.shape[1:-1], *y.shape[2:]))
 
 
 class GpuDot22Scalar(GpuProduct):
@@ -106,15 +107,15 @@ class GpuGer(GpuProduct):
 
 
 def _column(vector: GpuArray) -> GpuArray:
-    return vector.view((vector.shape[0], 1), (vector.strides[0], vector.dtype.itemsize), vector.offset)
+    return _with_axis(vector, 1)
 
 
-def _with_axis(rows: GpuArray, axis: int) -> GpuArray:
-    """A batch of vectors as one of matrices with one row (axis 1) or column (2)."""
-    lengths, strides = list(rows.shape), list(rows.strides)
-    lengths.insert(axis, 1)
-    strides.insert(axis, rows.dtype.itemsize)
-    return rows.view(tuple(lengths), tuple(strides), rows.offset)
+def _with_axis(x: GpuArray, place: int) -> GpuArray:
+    """A view with one more axis, of length 1."""
+    shape, strides = list(x.shape), list(x.strides)
+    shape.insert(place, 1)
+    strides.insert(place, x.dtype.itemsize)
+    return x.view(tuple(shape), tuple(strides), x.offset)
 
 
 @stays_on_host(Dot22Scalar)

@@ -9,6 +9,7 @@ from typing import Any
 from tcore.compile.copy_ops import ViewOp
 from tcore.gradient.reverse import float_zeros
 from tcore.graph import Apply, Variable
+from tcore.graph.gradient_only import GradientOnly
 from tcore.graph.null_type import disconnected_type
 from tcore.graph.undefined import grad_undefined
 from tcore.records import frozen
@@ -31,12 +32,10 @@ __all__ = [
 ]
 
 
-class _GradIdentity(ViewOp):
+class _GradIdentity(GradientOnly, ViewOp):
     """Hands its input on; subclasses say what becomes of the gradient. Optimizations remove it from finished graphs."""
 
     __props__ = ()
-    #: read by the rewrite that removes such ops
-    says_gradient_only = True
 
     def make_node(self, *inputs: Any) -> Apply:
         """One tensor in, the same type out."""

@@ -6,8 +6,8 @@ The pieces, from the user's call to the loop:
   what it returned (``step``). The records of ``parts`` hold each variable with all that belongs to it, and make the node.
 - :class:`Scan` (``op``) has three things: the inner graph ``fgraph``, the ``layout``, and the ``options``. ``layout`` is the one place that knows
   in which order variables stand in the inputs and outputs of the node and of the inner graph, and what each kind of variable means.
-- ``loop`` runs it, in Python; ``backward`` and ``tangents`` make its derivatives, which are loops again; ``shapes`` and ``connection`` answer
-  questions about it; ``rewrites`` are loaded for graphs that hold a loop.
+- ``loop`` runs it, in Python; ``backward`` and ``tangents`` make its derivatives, which are loops again, the first of ``pullback``, the
+  gradients of one step; ``shapes`` and ``connection`` answer questions about it; ``rewrites`` are loaded for graphs that hold a loop.
 
 What a backend is handed
 ------------------------

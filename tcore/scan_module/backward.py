@@ -12,8 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import evolve, field
 
-from tcore.compile.copy_ops import view_op
-from tcore.gradient import graph_gradients
 from tcore.gradient.connection import is_disconnected, is_null
 from tcore.gradient.reverse import float_zeros
 from tcore.graph import Variable, ancestors, clone_replace, io_toposort
@@ -21,15 +19,15 @@ from tcore.graph.null_type import disconnected_type
 from tcore.graph.undefined import grad_not_implemented
 from tcore.records import define
 from tcore.scan_module.connection import input_bits, outer_pattern
-from tcore.scan_module.inner import is_float
 from tcore.scan_module.layout import depth_of
 from tcore.scan_module.parts import Built, Mitmot, Nitsot, NonSequence, Parts, SequencePart, State
+from tcore.scan_module.pullback import Pullback, has_value, in_type_of
 from tcore.scan_module.rows import first_rows, has_rows
 from tcore.tensor.alloc import zeros, zeros_like
 from tcore.tensor.dimshuffle import DimShuffle
 from tcore.tensor.elemwise import Elemwise
 from tcore.tensor.indexing import set_subtensor
-from tcore.tensor.math import cast, minimum
+from tcore.tensor.math import minimum
 from tcore.tensor.rebroadcast import patternbroadcast
 from tcore.tensor.shape import Shape_i
 from tcore.tensor.subtensor import Subtensor
@@ -47,7 +45,7 @@ def gradients(op: Scan, inputs: Sequence[Variable], outputs: Sequence[Variable],
     """As ``L_op`` gives them."""
     forward = Parts.of(op, inputs)
     given = op.layout.outer_outputs(list(output_grads))
-    pullback = _Pullback(forward, given)
+    pullback = Pullback(forward, given)
     if pullback.nothing():
         return [disconnected_type() for _ in inputs]
     found = _BackwardLoop(op, forward, given, pullback, op.layout.outer_outputs(list(outputs))).results()
@@ -60,85 +58,13 @@ def gradients(op: Scan, inputs: Sequence[Variable], outputs: Sequence[Variable],
     return results
 
 
-def _undefined(op: Scan, forward: Parts, pullback: _Pullback) -> dict[int, Variable]:
+def _undefined(op: Scan, forward: Parts, pullback: Pullback) -> dict[int, Variable]:
     """By position, outer inputs whose gradient is undefined, since it is so within a step that they flow into."""
     nulls = [(k, pullback.of[v]) for k, v in enumerate(forward.inner_inputs()) if v in pullback.of and is_null(pullback.of[v])]
     if not nulls:
         return {}
     bits = input_bits(op)
     return {position: reason for k, reason in nulls for position in range(op.layout.n_outer_inputs) if bits[k] >> position & 1}
-
-
-def _has_value(gradient: Variable) -> bool:
-    return not is_disconnected(gradient) and not is_null(gradient)
-
-
-def _reaches(gradients_of: dict[Variable, Variable], inner: Variable) -> bool:
-    return inner in gradients_of and not is_disconnected(gradients_of[inner])
-
-
-class _Pullback:
-    """The gradients of one step: those of its inputs, from those of its outputs.
-
-    Attributes
-    ----------
-    seeds : dict
-        Record of a state, nitsot or mitmot -> the inner variables that stand for the gradients of its outputs in a step.
-    of : dict
-        Inner input -> its gradient in a step.
-    """
-
-    def __init__(self, forward: Parts, given: Any) -> None:
-        self.forward = forward
-        self.seeds: dict[Any, list[Variable]] = {}
-        for record, gradient in zip(forward.with_output(), (*given.mitmots, *given.states, *given.nitsots, *given.shareds), strict=True):
-            if _has_value(gradient):
-                self._seed(record)
-        self.of: dict[Variable, Variable] = {}
-        if not self.seeds:
-            return
-        wrt = [v for v in forward.inner_inputs() if is_float(v)]
-        while True:  # what flows into a state of an earlier step flows on from there
-            self.of = dict(zip(wrt, self._gradients(wrt), strict=True))
-            fresh = [
-                record
-                for record in forward.fed_back()
-                if record not in self.seeds and any(_reaches(self.of, inner) for inner in getattr(record, "inners", ()))
-            ]
-            if not fresh:
-                break
-            for record in fresh:
-                self._seed(record)
-
-    def nothing(self) -> bool:
-        """Whether no gradient comes in."""
-        return not self.seeds
-
-    def _seed(self, record: Any) -> None:
-        outs = record.outs if isinstance(record, Mitmot) else [record.out]
-        if all(is_float(out) for out in outs):
-            self.seeds[record] = [out.type() for out in outs]
-
-    def _gradients(self, wrt: list[Variable]) -> list[Any]:
-        # a view of each output: one may be an input, or what another one is computed of
-        pairs = [
-            (view_op(out), seed)
-            for record, seeds in self.seeds.items()
-            for out, seed in zip(record.outs if isinstance(record, Mitmot) else [record.out], seeds, strict=True)
-        ]
-        found = graph_gradients(pairs, wrt)
-        return [_like(gradient, variable) for gradient, variable in zip(found, wrt, strict=True)]
-
-
-def _like(gradient: Any, variable: Any) -> Any:
-    """A gradient in the type of its variable."""
-    if not _has_value(gradient) or not isinstance(variable.type, TensorType):
-        return gradient
-    if gradient.type.dtype != variable.type.dtype:
-        gradient = cast(gradient, variable.type.dtype)
-    if gradient.type.broadcastable != variable.type.broadcastable:
-        gradient = patternbroadcast(gradient, variable.type.broadcastable)
-    return gradient
 
 
 def _is_cheap(op: Any) -> bool:
@@ -181,7 +107,7 @@ class _BackwardLoop:
     op: Any
     forward: Parts
     given: Any
-    pullback: _Pullback
+    pullback: Pullback
     outputs: Any
     back: Parts = field(init=False)
     n_steps: Any = field(init=False)
@@ -201,7 +127,7 @@ class _BackwardLoop:
         for record, gradient, template in zip(self.forward.nitsots, self.given.nitsots, self.outputs.nitsots, strict=True):
             for seed in self.pullback.seeds.get(record, ()):
                 self._add_sequence(seed, self._all_rows(gradient, template, 0, record.keep))
-        targets = {v: g for v, g in self.pullback.of.items() if _has_value(g)}
+        targets = {v: g for v, g in self.pullback.of.items() if has_value(g)}
         positions = self.op.layout.outer_inputs(range(self.op.layout.n_outer_inputs))
         self._add_mitmots(targets, positions)
         for position, part in zip(positions.seqs, self.forward.seqs, strict=True):
@@ -219,7 +145,7 @@ class _BackwardLoop:
     def _values_of_the_loop_forward(self) -> list[tuple[Variable, Any]]:
         """Pairs of an inner variable that gradients need and what has its value at step t as row t."""
         forward = self.forward
-        wanted = [g for g in self.pullback.of.values() if _has_value(g)]
+        wanted = [g for g in self.pullback.of.values() if has_value(g)]
         inner_inputs = set(forward.inner_inputs())
         computed = [r for r in forward.stacked() if r.out not in inner_inputs and r.out.owner is not None]
         known = {*inner_inputs, *(record.out for record in computed)}
@@ -260,10 +186,10 @@ class _BackwardLoop:
     def _all_rows(self, gradient: Any, template: Any, depth: int, keep: Any) -> Any:
         """The gradient of all rows of an output: zeros where there is none, and before the rows that were kept."""
         if keep is None:
-            return gradient if _has_value(gradient) else zeros_like(template)
+            return gradient if has_value(gradient) else zeros_like(template)
         lengths = [template.shape[axis] for axis in range(1, template.type.ndim)]
         whole = zeros((self.n_steps + depth, *lengths), dtype=template.type.dtype)
-        return set_subtensor(whole[whole.shape[0] - gradient.shape[0] :], gradient) if _has_value(gradient) else whole
+        return set_subtensor(whole[whole.shape[0] - gradient.shape[0] :], gradient) if has_value(gradient) else whole
 
     def _add_mitmots(self, targets: dict[Variable, Variable], positions: Any) -> None:
         forward, seeds_of = self.forward, self.pullback.seeds
@@ -275,7 +201,7 @@ class _BackwardLoop:
         for position, mitmot, gradient, template in zip(positions.mitmots, forward.mitmots, self.given.mitmots, self.outputs.mitmots, strict=True):
             if mitmot in seeds_of:
                 last = max(*mitmot.taps, *mitmot.out_taps)
-                rows = gradient if _has_value(gradient) else zeros_like(template)
+                rows = gradient if has_value(gradient) else zeros_like(template)
                 seeds = {last - tap: seed for tap, seed in zip(mitmot.out_taps, seeds_of[mitmot], strict=True)}
                 added = {last - tap: targets[v] for tap, v in zip(mitmot.taps, mitmot.inners, strict=True) if v in targets}
                 self.wanted[position] = self._mitmot(rows[: self.n_steps + last][::-1], seeds, added, tuple(seeds))
@@ -288,7 +214,7 @@ class _BackwardLoop:
         outs: dict[int, Any] = {}
         for tap in sorted({*added, *overwritten}):
             start: Any = zeros_like(inners[tap]) if tap in overwritten else inners[tap]
-            outs[tap] = _like(start + added[tap], inners[tap]) if tap in added else start
+            outs[tap] = in_type_of(start + added[tap], inners[tap]) if tap in added else start
         if not outs:  # no earlier row is seen in a differentiable way
             outs = {taps[0]: inners[taps[0]]}
         if rows.type.broadcastable[1:] != kind.broadcastable:
@@ -330,10 +256,10 @@ class _BackwardLoop:
         found = {}
         for position, record in self.wanted.items():
             part = by_position[position]
-            found[position] = _like(self._result(part, given[record]), part.outer)
+            found[position] = in_type_of(self._result(part, given[record]), part.outer)
         for position, part in zip(positions.non_seqs, self.forward.non_seqs, strict=True):
             gradient = self.pullback.of.get(part.inner)
-            if gradient is not None and _has_value(gradient) and position not in found:
+            if gradient is not None and has_value(gradient) and position not in found:
                 found[position] = grad_not_implemented(self.op, position, part.outer, "a sum over steps of what is no tensor")
         return found
 
@@ -345,7 +271,7 @@ class _BackwardLoop:
             return rows[self.n_steps : self.n_steps + depth_of(part.taps)][::-1]
         if isinstance(part, Mitmot):
             gradient = self.given.mitmots[self.forward.mitmots.index(part)]
-            whole = gradient if _has_value(gradient) else zeros_like(part.outer)
+            whole = gradient if has_value(gradient) else zeros_like(part.outer)
             return set_subtensor(whole[: rows.shape[0]], rows[::-1])
         if self.back.n_steps is self.n_steps and has_rows(part.outer, self.n_steps):
             return rows[::-1]
@@ -356,5 +282,5 @@ def _sum_over_steps(outer: Any, inner: Any, gradient: Any) -> State:
     """A state that adds up ``gradient``, that of a value that every step sees."""
     start: Any = zeros_like(outer)
     total: Any = inner.type()
-    return State(start.dimshuffle("x", *range(start.type.ndim)), (-1,), [total], _like(total + gradient, total))
+    return State(start.dimshuffle("x", *range(start.type.ndim)), (-1,), [total], in_type_of(total + gradient, total))
 

@@ -116,7 +116,7 @@ def scan(
     outputs = [_fitted(out, info, taps, k) for k, (out, info, taps) in enumerate(zip(step.outputs, infos, earlier, strict=True))]
     if not outputs and not step.updates:
         raise ValueError("scan: fn returns neither outputs nor updates, so that there is nothing to compute")
-    parts = Parts(_steps(count, seqs, go_backwards), options=options)
+    parts = Parts(_steps(count, seqs), options=options)
     for seq, group in zip(seqs, slices, strict=True):
         parts.seqs += [SequencePart(_elements(seq, tap, go_backwards), inner) for tap, inner in zip(seq.taps, group, strict=True)]
     for out, info, group in zip(outputs, infos, earlier, strict=True):
@@ -170,7 +170,7 @@ def _elements(seq: SequenceInfo, tap: int, go_backwards: bool) -> Variable:
     return part[::-1]  # type: ignore[no-any-return]
 
 
-def _steps(count: Variable | None, seqs: list[SequenceInfo], go_backwards: bool) -> Variable:
+def _steps(count: Variable | None, seqs: list[SequenceInfo]) -> Variable:
     if count is not None:
         return count
     lengths: list[Any] = []

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from tcore.compile.copy_ops import ViewOp
-from tcore.graph import Apply, Variable
+from tcore.graph import Apply, FieldlessOp, Variable
+from tcore.graph.gradient_only import GradientOnly
 from tcore.graph.null_type import disconnected_type
 from tcore.tensor.cumulative import before, reversed_along
 from tcore.tensor.math import cast
@@ -19,15 +19,13 @@ from tcore.tensor.math import cast
 __all__ = ["Differentiated", "other_factors"]
 
 
-class Differentiated(ViewOp):
+class Differentiated(GradientOnly, FieldlessOp):
     """``Differentiated()(value, exact)`` is ``value``, with the derivatives of ``exact``: another expression of the same value.
 
     Optimizations remove it from finished graphs, and ``exact`` with it.
     """
 
-    __props__ = ()
-    #: read by the rewrite that removes such ops
-    says_gradient_only = True
+    view_map = {0: [0]}
 
     def make_node(self, *inputs: Any) -> Apply:
         """Two tensors of one type."""
@@ -35,6 +33,9 @@ class Differentiated(ViewOp):
         if value.type.ndim != exact.type.ndim or value.type.dtype != exact.type.dtype:
             raise TypeError(f"{self} takes two expressions of one value, got types {value.type} and {exact.type}")
         return Apply(self, [value, exact], [value.type()])
+
+    def perform(self, node: Apply, inputs: Sequence[Any], output_storage: Sequence[list[Any]], params: Any = None) -> None:
+        output_storage[0][0] = inputs[0]
 
     def infer_shape(self, node: Apply, shapes: Sequence[Any]) -> list[Any]:
         return [shapes[0]]

@@ -13,9 +13,9 @@ from tcore.records import frozen
 from tcore_cpu.compiler import Unit
 from tcore_cpu.draft import Draft
 from tcore_cpu.drafting import draft_graph
+from tcore_cpu.lapack import LETTERS
 from tcore_cpu.linking import constant_value
 from tcore_cpu.native_steps import native_steps
-from tcore_cpu.runtime_abi import DTYPES
 from tcore_cpu.slots import is_array
 from tcore_cpu.user_code import has_c_code
 from tcore_cpu.wanted import calls_lapack, wants_lapack
@@ -191,8 +191,10 @@ def _refuse(function: Any, found: Sequence[str]) -> None:
 
 # -- BLAS and LAPACK
 
-_MATRIX_ROUTINES = {"Dot22": "gemm", "Dot22Scalar": "gemm", "Gemm": "gemm", "Gemv": "gemv", "Ger": "ger"}
-_LETTERS = {DTYPES["float32"]: "s", DTYPES["float64"]: "d"}
+#: items of a batch are matrices or vectors, as their lengths tell at run time
+_MATRIX_ROUTINES = {"BatchedDot": ("gemm", "gemv"), "Dot22": ("gemm",), "Dot22Scalar": ("gemm",), "Gemm": ("gemm",), "Gemv": ("gemv",), "Ger": ("ger",)}
+_OF_VECTORS = {"s": "dot", "d": "dot", "c": "gemv", "z": "gemv"}
+_OF_COMPLEX = {"ger": "geru"}
 
 
 def _noting(native: Mapping[type, NativeStep], nodes: list[Any]) -> dict[type, NativeStep]:
@@ -220,11 +222,12 @@ def _routines(nodes: Sequence[Any]) -> tuple[str, ...]:
             found.update(routines_of(node))
             continue
         name = type(node.op).__name__
-        routine = _MATRIX_ROUTINES.get(name)
+        routines = _MATRIX_ROUTINES.get(name, ())
+        if not routines and name != "Dot":
+            continue
+        letter = LETTERS[node.outputs[0].type.dtype]
         if name == "Dot":
             ndims = tuple(v.type.ndim for v in node.inputs)
-            routine = "dot" if ndims == (1, 1) else "gemm" if ndims == (2, 2) else "gemv"
-        # items of a batch are matrices or vectors, as their lengths tell at run time
-        routines = ("gemm", "gemv") if name == "BatchedDot" else () if routine is None else (routine,)
-        found.update(_LETTERS[DTYPES[node.outputs[0].type.dtype]] + each for each in routines)
+            routines = (_OF_VECTORS[letter] if ndims == (1, 1) else "gemm" if ndims == (2, 2) else "gemv",)
+        found.update(letter + (_OF_COMPLEX.get(routine, routine) if letter in ("c", "z") else routine) for routine in routines)
     return tuple(sorted(found))

@@ -1,6 +1,6 @@
 /* Products of the matrices of two batches: small ones by loops of our own, in one thread each; others by BLAS. */
 
-/* Multiplications up to which a call of BLAS costs more than the product. */
+/* Multiplications of real numbers up to which a call of BLAS costs more than the product. */
 #define TC_SMALL_PRODUCT 400
 
 typedef struct {
@@ -96,15 +96,15 @@ static tc_array tc_line(const tc_array *x, int left_out)
     return one;
 }
 
-static int tc_is_small(int64_t m, int64_t n, int64_t k)
+static int tc_is_small(int dtype, int64_t m, int64_t n, int64_t k)
 {
-    return (double)m * (double)n * (double)k <= TC_SMALL_PRODUCT || k == 0;
+    return !tc_is_complex(tc_letter(dtype)) && ((double)m * (double)n * (double)k <= TC_SMALL_PRODUCT || k == 0);
 }
 
 static int64_t tc_item_product(const tc_array *c, const tc_array *a, const tc_array *b, int by_all)
 {
     const int64_t m = c->dims[0], n = c->dims[1], k = a->dims[1];
-    if (tc_is_small(m, n, k)) {
+    if (tc_is_small(c->dtype, m, n, k)) {
         (c->dtype == TC_FLOAT32 ? tc_small_f32_strided : tc_small_f64_strided)(c, a, b);
         return 0;
     }
@@ -128,7 +128,7 @@ static void tc_batch_items(void *context, int64_t begin, int64_t end)
     tc_batch_job *j = context;
     const tc_array *x = j->a, *y = j->b, *z = j->c;
     const int64_t size = z->itemsize;
-    if (tc_is_small(j->m, j->n, j->k) && (j->n == 1 || (y->strides[2] == size && z->strides[2] == size))) {
+    if (tc_is_small(z->dtype, j->m, j->n, j->k) && (j->n == 1 || (y->strides[2] == size && z->strides[2] == size))) {
         (size == 4 ? TC_FOR_THIS_MACHINE(tc_small_f32) : TC_FOR_THIS_MACHINE(tc_small_f64))(
             z->data + begin * z->strides[0], z->strides[0], z->strides[1], x->data + begin * x->strides[0], x->strides[0],
             x->strides[1], x->strides[2], y->data + begin * y->strides[0], y->strides[0], y->strides[1], j->m, j->n, j->k,
@@ -163,7 +163,7 @@ static int64_t tc_batched_product(const tc_array *c, const tc_array *a, const tc
         tc_batch_items(&j, 0, items);
         return atomic_load(&j.failed);
     }
-    const int tell = tc_blas_set_threads && !tc_is_small(j.m, j.n, j.k);
+    const int tell = tc_blas_set_threads && !tc_is_small(c->dtype, j.m, j.n, j.k);
     if (tell)
         tc_product_begins();
     tc_parallel_for(items, (int64_t)((double)tc_grain_ns / cost) + 1, tc_batch_items, &j);

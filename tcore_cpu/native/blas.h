@@ -91,30 +91,74 @@ static int tc_as_vector(tc_vector *v, const tc_array *x, int size)
     return 0;
 }
 
+/* A number of one of the four types that BLAS knows, as BLAS reads it. */
 typedef union {
-    float f;
-    double d;
+    float f, cf[2];
+    double d, cd[2];
 } tc_scalar;
+
+/* 0 to 3 for float32, float64, complex64, complex128: the order of their numbers, and of the routines below. */
+static int tc_letter(int dtype)
+{
+    return dtype - TC_FLOAT32;
+}
+static const int tc_gemm_routines[4] = {TC_SGEMM, TC_DGEMM, TC_CGEMM, TC_ZGEMM};
+static const int tc_gemv_routines[4] = {TC_SGEMV, TC_DGEMV, TC_CGEMV, TC_ZGEMV};
+static const int tc_ger_routines[4] = {TC_SGER, TC_DGER, TC_CGERU, TC_ZGERU};
+
+static int tc_is_complex(int letter)
+{
+    return letter >= 2;
+}
 
 static tc_scalar tc_scalar_of(const tc_array *x, double otherwise, int dtype)
 {
-    tc_scalar s;
-    double value = !x ? otherwise : x->dtype == TC_FLOAT32 ? *(float *)x->data : *(double *)x->data;
-    if (dtype == TC_FLOAT32)
-        s.f = (float)value;
+    tc_scalar s = {.cd = {0, 0}};
+    if (x)
+        memcpy(&s, x->data, (size_t)x->itemsize);
+    else if (dtype == TC_FLOAT32 || dtype == TC_COMPLEX64)
+        s.f = (float)otherwise;
     else
-        s.d = value;
+        s.d = otherwise;
     return s;
 }
 
-static double tc_scalar_value(tc_scalar s, int dtype)
+static int tc_scalar_is_zero(const tc_scalar *s, int dtype)
 {
-    return dtype == TC_FLOAT32 ? s.f : s.d;
+    switch (dtype) {
+    case TC_FLOAT32: return s->f == 0;
+    case TC_FLOAT64: return s->d == 0;
+    case TC_COMPLEX64: return s->cf[0] == 0 && s->cf[1] == 0;
+    default: return s->cd[0] == 0 && s->cd[1] == 0;
+    }
+}
+
+/* *x *= beta */
+static void tc_scale_one(void *x, const tc_scalar *beta, int dtype)
+{
+    float *f = x;
+    double *d = x;
+    switch (dtype) {
+    case TC_FLOAT32: *f *= beta->f; break;
+    case TC_FLOAT64: *d *= beta->d; break;
+    case TC_COMPLEX64: {
+        const float real = f[0] * beta->cf[0] - f[1] * beta->cf[1];
+        f[1] = f[0] * beta->cf[1] + f[1] * beta->cf[0];
+        f[0] = real;
+        break;
+    }
+    default: {
+        const double real = d[0] * beta->cd[0] - d[1] * beta->cd[1];
+        d[1] = d[0] * beta->cd[1] + d[1] * beta->cd[0];
+        d[0] = real;
+    }
+    }
 }
 
 /* x *= beta, by elements; beta 0 does not read x. */
-static void tc_scale(const tc_array *x, double beta)
+static void tc_scale(const tc_array *x, const tc_scalar *beta)
 {
+    const int zero = tc_scalar_is_zero(beta, x->dtype);
     int64_t total = 1;
     for (int d = 0; d < x->ndim; d++)
         total *= x->dims[d];
@@ -124,10 +168,10 @@ static void tc_scale(const tc_array *x, double beta)
             offset += rest % x->dims[d] * x->strides[d];
             rest /= x->dims[d];
         }
-        if (x->dtype == TC_FLOAT32)
-            *(float *)(x->data + offset) = beta == 0 ? 0 : (float)beta * *(float *)(x->data + offset);
+        if (zero)
+            memset(x->data + offset, 0, (size_t)x->itemsize);
         else
-            *(double *)(x->data + offset) = beta == 0 ? 0 : beta * *(double *)(x->data + offset);
+            tc_scale_one(x->data + offset, beta, x->dtype);
     }
 }
 
@@ -143,16 +187,16 @@ static int tc_too_long(const tc_array *x)
 static int64_t tc_gemm_by(void (*run)(tc_gemm_job *), const tc_array *c, const tc_array *a, const tc_array *b,
                           const tc_array *alpha, const tc_array *beta)
 {
-    int single = c->dtype == TC_FLOAT32, size = c->itemsize;
+    const int size = c->itemsize;
     tc_scalar one = tc_scalar_of(alpha, 1, c->dtype), two = tc_scalar_of(beta, 0, c->dtype);
-    tc_gemm_fn gemm = (tc_gemm_fn)tc_blas[single ? TC_SGEMM : TC_DGEMM];
+    tc_gemm_fn gemm = (tc_gemm_fn)tc_blas[tc_gemm_routines[tc_letter(c->dtype)]];
     tc_matrix x, y, z;
     if (!gemm || tc_too_long(a) || tc_too_long(b))
         return TC_ERROR_BLAS;
     if (c->dims[0] == 0 || c->dims[1] == 0)
         return 0;
     if (a->dims[1] == 0) {
-        tc_scale(c, tc_scalar_value(two, c->dtype));
+        tc_scale(c, &two);
         return 0;
     }
     if (tc_as_matrix(&x, a, size))
@@ -196,9 +240,9 @@ static int64_t tc_gemm(const tc_array *c, const tc_array *a, const tc_array *b, 
 static int64_t tc_gemv_by(void (*run)(tc_gemv_job *), const tc_array *y, const tc_array *a, const tc_array *x,
                           const tc_array *alpha, const tc_array *beta)
 {
-    int single = y->dtype == TC_FLOAT32, size = y->itemsize;
+    const int size = y->itemsize;
     tc_scalar one = tc_scalar_of(alpha, 1, y->dtype), two = tc_scalar_of(beta, 0, y->dtype);
-    tc_gemv_fn gemv = (tc_gemv_fn)tc_blas[single ? TC_SGEMV : TC_DGEMV];
+    tc_gemv_fn gemv = (tc_gemv_fn)tc_blas[tc_gemv_routines[tc_letter(y->dtype)]];
     tc_matrix m;
     tc_vector u, v;
     if (!gemv || tc_too_long(a))
@@ -206,7 +250,7 @@ static int64_t tc_gemv_by(void (*run)(tc_gemv_job *), const tc_array *y, const t
     if (y->dims[0] == 0)
         return 0;
     if (x->dims[0] == 0) {
-        tc_scale(y, tc_scalar_value(two, y->dtype));
+        tc_scale(y, &two);
         return 0;
     }
     if (tc_as_matrix(&m, a, size))
@@ -221,7 +265,7 @@ static int64_t tc_gemv_by(void (*run)(tc_gemv_job *), const tc_array *y, const t
         return TC_ERROR_MEMORY;
     }
     tc_gemv_job job = {.gemv = gemv, .alpha = &one, .beta = &two, .a = m.data, .lda = m.ld, .x = u.data, .incx = u.inc,
-                       .y = v.data, .incy = v.inc, .size = size};
+                       .y = v.data, .incy = v.inc, .size = size, .complex = tc_is_complex(tc_letter(y->dtype))};
     job.form = m.transposed ? "N" : "T";
     job.m = (int)(m.transposed ? m.rows : m.cols);
     job.n = (int)(m.transposed ? m.cols : m.rows);
@@ -243,9 +287,9 @@ static int64_t tc_gemv(const tc_array *y, const tc_array *a, const tc_array *x, 
 
 static int64_t tc_ger(const tc_array *a, const tc_array *x, const tc_array *y, const tc_array *alpha)
 {
-    int single = a->dtype == TC_FLOAT32, size = a->itemsize;
+    const int size = a->itemsize;
     tc_scalar one = tc_scalar_of(alpha, 1, a->dtype);
-    tc_ger_fn ger = (tc_ger_fn)tc_blas[single ? TC_SGER : TC_DGER];
+    tc_ger_fn ger = (tc_ger_fn)tc_blas[tc_ger_routines[tc_letter(a->dtype)]];
     tc_matrix m;
     tc_vector u, v;
     if (!ger || tc_too_long(a))
@@ -278,10 +322,23 @@ static int64_t tc_ger(const tc_array *a, const tc_array *x, const tc_array *y, c
     return 0;
 }
 
+/* The functions of BLAS for products of complex vectors return a structure, which compilers hand on in different ways: the product
+ * of a matrix of one row and a vector is the same. */
+static int64_t tc_complex_dot(const tc_array *z, const tc_array *x, const tc_array *y)
+{
+    int64_t dims[2] = {1, x->dims[0]}, strides[2] = {x->dims[0] * x->itemsize, x->strides[0]}, length = 1, gap = z->itemsize;
+    tc_array row = *x, sum = *z;
+    row.ndim = 2, row.dims = dims, row.strides = strides;
+    sum.ndim = 1, sum.dims = &length, sum.strides = &gap;
+    return tc_gemv(&sum, &row, y, NULL, NULL);
+}
+
 static int64_t tc_dot(const tc_array *z, const tc_array *x, const tc_array *y)
 {
-    int single = z->dtype == TC_FLOAT32, size = z->itemsize;
+    const int single = z->dtype == TC_FLOAT32, size = z->itemsize;
     tc_vector u, v;
+    if (tc_is_complex(tc_letter(z->dtype)))
+        return tc_complex_dot(z, x, y);
     if (!tc_blas[single ? TC_SDOT : TC_DDOT] || tc_too_long(x))
         return TC_ERROR_BLAS;
     if (tc_as_vector(&u, x, size))

@@ -6,7 +6,7 @@
 /* -- different elements ------------------------------------------------------------------------ */
 
 /* Calls DO for each element in rising order: `first` tells whether it differs from the one before, `place` where it stands in x. */
-#define TC_WALK(V, KEY, DO)                                                     \
+#define TC_WALK_IN_ORDER(V, KEY, DO)                                            \
     {                                                                           \
         enum { merged = 1 };                                                    \
         const int is_float = x->dtype >= TC_FLOAT16;                            \
@@ -47,7 +47,7 @@ static int64_t tc_count_different(const tc_array *x, const tc_array *order, int 
 {
     const int64_t n = x->dims[0], *places = order ? (const int64_t *)order->data : NULL;
     int64_t count = 0;
-#define TC_COUNT(V, KEY, BACK) TC_WALK(V, KEY, { count += first; (void)place; })
+#define TC_COUNT(V, KEY, BACK) TC_WALK_IN_ORDER(V, KEY, { count += first; (void)place; })
     TC_FOR_KEYS(x->dtype, TC_COUNT)
 #undef TC_COUNT
 #define TC_COUNT { count += first; (void)place; }
@@ -81,7 +81,7 @@ static void tc_unique(const tc_array *x, const tc_array *order, int apart, const
         if (back)                                                               \
             back[place] = at;                                                   \
     }
-#define TC_FILL_BY_KEY(V, KEY, BACK) TC_WALK(V, KEY, TC_FILL(V))
+#define TC_FILL_BY_KEY(V, KEY, BACK) TC_WALK_IN_ORDER(V, KEY, TC_FILL(V))
     TC_FOR_KEYS(x->dtype, TC_FILL_BY_KEY)
     if (x->dtype == TC_COMPLEX64)
         TC_WALK_COMPLEX(tc_complex64, TC_FILL(tc_complex64))

@@ -153,6 +153,66 @@ static const double tc_pade_limit[2][5] = {
     {1.08e-2, 2.00e-1, 7.83e-1, 1.78, 4.74},
 };
 
+/* Computes the powers a[1], ... that the approximant needs, and says which it is (an index of tc_pade), how many powers it takes, the
+ * identity included, and how often the matrix, of norm `norm`, is halved before. `work`: n * n + 2 * n numbers. */
+static int tc_choose_approximant(const tc_exponential *e, tc_dual *a, double norm, int both, double *work, int *powers, int *halvings)
+{
+    const double *limit = tc_pade_limit[both];
+    double *row = work + (int64_t)e->n * e->n, *next = row + e->n;
+    *halvings = 0;
+    tc_dual_multiply(e, a[1], a[0], a[0]);
+    *powers = 2;
+    if (norm <= limit[0])
+        return 0;
+    tc_dual_multiply(e, a[2], a[1], a[1]);
+    *powers = 3;
+    if (norm <= limit[1])
+        return 1;
+    tc_dual_multiply(e, a[3], a[2], a[1]);
+    *powers = 4;
+    /* Powers of matrices that are far from normal are much smaller than the power of the norm. */
+    double fourth = pow(tc_one_norm(e, a[2].v), 1.0 / 4), sixth = pow(tc_one_norm(e, a[3].v), 1.0 / 6);
+    double reach = both ? norm : fmin(norm, fmax(fourth, sixth));
+    int degree = 4;
+    for (int d = 2; d < 4; d++)
+        if (degree == 4 && reach <= limit[d] &&
+            (norm <= limit[d] || !tc_more_halvings(e, a[0].v, 1, norm, tc_pade_degree[d], work, row, next)))
+            degree = d;
+    if (degree == 3) {
+        tc_dual_multiply(e, a[4], a[3], a[1]);
+        *powers = 5;
+    }
+    if (degree == 4) {
+        *halvings = isfinite(reach) ? (int)fmax(0, ceil(log2(reach / limit[4]))) : (int)ceil(log2(norm / limit[4]));
+        if (ldexp(norm, -*halvings) > limit[4])
+            *halvings += tc_more_halvings(e, a[0].v, ldexp(1, -*halvings), norm, 13, work, row, next);
+    }
+    return degree;
+}
+
+/* The odd terms of the numerator to u, the even ones to v; w is overwritten. The denominator is v - u. */
+static void tc_approximate(const tc_exponential *e, const tc_dual *a, int degree, int powers, tc_dual u, tc_dual v, tc_dual w)
+{
+    const double *b = tc_pade[degree];
+    if (degree < 4) {
+        tc_polynomial(e, w, b + 1, 2, a, powers);
+        tc_dual_multiply(e, u, a[0], w);
+        tc_polynomial(e, v, b, 2, a, powers);
+    } else {
+        for (int odd = 1; odd >= 0; odd--) {
+            tc_dual part = odd ? w : v;
+            tc_dual_add(e, u, 0, a[3], b[12 + odd]);
+            tc_dual_add(e, u, 1, a[2], b[10 + odd]);
+            tc_dual_add(e, u, 1, a[1], b[8 + odd]);
+            tc_dual_multiply(e, part, a[3], u);
+            for (int k = 3; k > 0; k--)
+                tc_dual_add(e, part, 1, a[k], b[2 * k + odd]);
+            tc_add_identity(e, part, b[odd]);
+        }
+        tc_dual_multiply(e, u, a[0], w);
+    }
+}
+
 /* Outputs: exp(A), or with a second input G its derivative at the adjoint of A in the direction of G. */
 static int tc_run_expm(tc_stack *s, tc_arena *arena, int64_t item)
 {
@@ -162,8 +222,7 @@ static int tc_run_expm(tc_stack *s, tc_arena *arena, int64_t item)
     tc_dual a[5], u = tc_take_dual(arena, &e, both), v = tc_take_dual(arena, &e, both), w = tc_take_dual(arena, &e, both);
     for (int k = 0; k < 5; k++) /* a[k]: the 2k-th power, a[0]: the first */
         a[k] = tc_take_dual(arena, &e, both);
-    double *sizes = tc_take(arena, (size_t)n * (size_t)n, sizeof *sizes);
-    double *row = tc_take(arena, (size_t)n, sizeof *row), *next = tc_take(arena, (size_t)n, sizeof *next);
+    double *work = tc_take(arena, (size_t)n * ((size_t)n + 2), sizeof *work);
     int *pivots = tc_take(arena, (size_t)n, sizeof *pivots);
     if (!arena->base || !n)
         return 0;
@@ -181,55 +240,10 @@ static int tc_run_expm(tc_stack *s, tc_arena *arena, int64_t item)
         tc_fill_nan(to, s->letter);
         return 0;
     }
-    const double *limit = tc_pade_limit[both];
-    int degree = 4, halvings = 0, powers = 4;
-    tc_dual_multiply(&e, a[1], a[0], a[0]);
-    if (norm <= limit[0])
-        degree = 0, powers = 2;
-    else {
-        tc_dual_multiply(&e, a[2], a[1], a[1]);
-        if (norm <= limit[1])
-            degree = 1, powers = 3;
-        else {
-            tc_dual_multiply(&e, a[3], a[2], a[1]);
-            /* Powers of matrices that are far from normal are much smaller than the power of the norm. */
-            double fourth = pow(tc_one_norm(&e, a[2].v), 1.0 / 4), sixth = pow(tc_one_norm(&e, a[3].v), 1.0 / 6);
-            double reach = both ? norm : fmin(norm, fmax(fourth, sixth));
-            for (int d = 2; d < 4; d++)
-                if (degree == 4 && reach <= limit[d] &&
-                    (norm <= limit[d] || !tc_more_halvings(&e, a[0].v, 1, norm, tc_pade_degree[d], sizes, row, next)))
-                    degree = d;
-            if (degree == 3) {
-                tc_dual_multiply(&e, a[4], a[3], a[1]);
-                powers = 5;
-            }
-            if (degree == 4) {
-                halvings = isfinite(reach) ? (int)fmax(0, ceil(log2(reach / limit[4]))) : (int)ceil(log2(norm / limit[4]));
-                if (ldexp(norm, -halvings) > limit[4])
-                    halvings += tc_more_halvings(&e, a[0].v, ldexp(1, -halvings), norm, 13, sizes, row, next);
-            }
-        }
-    }
+    int halvings, powers, degree = tc_choose_approximant(&e, a, norm, both, work, &powers, &halvings);
     for (int k = 0; halvings && k < 4; k++)
         tc_dual_add(&e, a[k], ldexp(1, -halvings * (k ? 2 * k : 1)), a[k], 0);
-    const double *b = tc_pade[degree];
-    if (degree < 4) {
-        tc_polynomial(&e, w, b + 1, 2, a, powers);
-        tc_dual_multiply(&e, u, a[0], w);
-        tc_polynomial(&e, v, b, 2, a, powers);
-    } else {
-        for (int odd = 1; odd >= 0; odd--) {
-            tc_dual to_ = odd ? w : v;
-            tc_dual_add(&e, u, 0, a[3], b[12 + odd]);
-            tc_dual_add(&e, u, 1, a[2], b[10 + odd]);
-            tc_dual_add(&e, u, 1, a[1], b[8 + odd]);
-            tc_dual_multiply(&e, to_, a[3], u);
-            for (int k = 3; k > 0; k--)
-                tc_dual_add(&e, to_, 1, a[k], b[2 * k + odd]);
-            tc_add_identity(&e, to_, b[odd]);
-        }
-        tc_dual_multiply(&e, u, a[0], w);
-    }
+    tc_approximate(&e, a, degree, powers, u, v, w);
     /* (v - u) r = v + u */
     tc_dual_add(&e, w, 0, v, 1);
     tc_dual_add(&e, w, 1, u, 1);

@@ -38,11 +38,6 @@ typedef void (*tc_geev_complex_fn)(const char *, const char *, const int *, void
 
 static const int8_t tc_letter_size[4] = {4, 8, 8, 16};
 
-static int tc_is_complex(int letter)
-{
-    return letter >= 2;
-}
-
 /* Bytes of a real number of the same precision. */
 static int tc_real_size(int letter)
 {
@@ -187,8 +182,6 @@ static int tc_geev(int letter, int n, void *a, void *values, void *imaginary, vo
                                           &info, 1, 1);
     return info;
 }
-
-static const int tc_gemm_routines[4] = {TC_SGEMM, TC_DGEMM, TC_CGEMM, TC_ZGEMM};
 
 /* c = alpha op(a) op(b) + beta c with real alpha and beta; c is m by n. */
 static void tc_multiply(int letter, const char *forms, int m, int n, int k, double alpha, const void *a, const void *b, double beta,

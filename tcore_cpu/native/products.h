@@ -129,7 +129,7 @@ typedef struct {
     const void *alpha, *beta;
     const char *a, *x;
     char *y;
-    int lda, incx, incy, size;
+    int lda, incx, incy, size, complex;
     int64_t block;
 } tc_gemv_job;
 
@@ -148,7 +148,7 @@ static void tc_gemv_blocks(void *context, int64_t begin, int64_t end)
     }
 }
 
-/* Elements [begin, end) of y, where neither vector has gaps. */
+/* Elements [begin, end) of y, where numbers are real and neither vector has gaps. */
 static void tc_plain_gemv(void *context, int64_t begin, int64_t end)
 {
     const tc_gemv_job *j = context;
@@ -170,7 +170,7 @@ static void tc_plain_gemv(void *context, int64_t begin, int64_t end)
 static void tc_run_gemv(tc_gemv_job *j)
 {
     int64_t length = *j->form == 'N' ? j->m : j->n;
-    if (j->incx == 1 && j->incy == 1) {
+    if (!j->complex && j->incx == 1 && j->incy == 1) {
         /* Parts of nearly equal size, of whole cache lines. */
         int64_t part = (length / (2 * tc_get_threads()) + 15) / 16 * 16;
         if ((double)j->m * j->n * j->size < (double)tc_grain_ns * TC_READ_SPEED)

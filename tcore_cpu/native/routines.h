@@ -38,6 +38,7 @@ static double tc_routine_cost(int64_t routine, tc_array *const *s)
     case TC_R_BATCHED: return (double)s[0]->dims[0] * tc_item_cost(s[0]->dims[1], s[0]->dims[2], x->dims[2]);
     case TC_R_REPEAT: return (double)tc_elements(s[0]);
     case TC_R_DIAGONAL: return 0;
+    case TC_R_CHOOSE: return (double)x->dims[0] * tc_choice_cost(x, s[2]);
     default: return n;
     }
 }
@@ -83,6 +84,8 @@ static int64_t tc_run_routine(int64_t routine, tc_array *const *s, const int64_t
         return 0;
     case TC_R_BATCHED:
         return tc_batched_product(s[0], s[1], s[2]);
+    case TC_R_CHOOSE:
+        return tc_choose(s[0], s[1], s[2]);
     default:
         return TC_ERROR_BLAS;
     }

@@ -29,7 +29,8 @@ TC_FLOAT_KEY(tc_key_f16, uint16_t, int16_t, 0x7c00u)
 TC_FLOAT_KEY(tc_key_f32, uint32_t, int32_t, 0x7f800000u)
 TC_FLOAT_KEY(tc_key_f64, uint64_t, int64_t, 0x7ff0000000000000u)
 
-/* One loop for each dtype: V is the unsigned integer with the element's bits, KEY its key. */
+/* One loop for each dtype: V is the unsigned integer with the element's bits, KEY the key of `bits`, BACK the bits of `key`, which the loop
+ * has; `merged` stands before it. */
 #define TC_FOR_KEYS(DTYPE, LOOP)                                                \
     switch (DTYPE) {                                                            \
     case TC_BOOL: LOOP(uint8_t, (uint8_t)(bits != 0), key) break;               \
@@ -108,7 +109,7 @@ TC_FOR_TARGETS(TC_RANKS_FOR, tc_ranks64, uint64_t, tc_u64x8)
             /* Whole vectors are read. */                                       \
             for (int64_t i = own; i % (64 / (int64_t)sizeof(K)); i++)           \
                 keys[i] = 0;                                                    \
-            TC_FOR_THIS_MACHINE(RANKS)(keys, own, ranks);                                            \
+            TC_FOR_THIS_MACHINE(RANKS)(keys, own, ranks);                       \
             for (int64_t i = 0; i < own; i++)                                   \
                 spare[begin + (int64_t)ranks[i]] = a[begin + i];                \
         }                                                                       \

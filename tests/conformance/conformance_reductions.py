@@ -14,7 +14,7 @@ from tcore.tensor.cumulative import CumOp, LinearRecurrence
 from tcore.tensor.dot import BatchedDot, Dot
 from tcore.tensor.extremes import Argmax, Argmin, MaxAndArgmax
 from tcore.tensor.products import Prod, ProdWithoutZeros
-from tcore.tensor.random.from_uniform import OutcomesFromUniform
+from tcore.tensor.random.from_uniform import ChoiceFromUniform, OutcomesFromUniform
 from tcore.tensor.random.mrg_op import MRGUniform, mrg_steps
 from tcore.tensor.random.philox import PhiloxUniform
 from tcore.tensor.recurrence import Recurrence
@@ -140,7 +140,8 @@ def randoms(dtype):
     key, n, p, u = tensor("uint64", 1), tensor("int64"), tensor(dtype, 2), tensor(dtype, 2)
     states, steps = tensor("int32", 2), mrg_steps(6)
     mrg = MRGUniform(tensor(dtype, 1).type)(states, steps, steps[2:6], 7, 2, 3)
-    return Program([key, n, p, u, states]).add(*mrg.owner.outputs if hasattr(mrg, "owner") else mrg).add(PhiloxUniform(dtype)(key, n, 3), OutcomesFromUniform()(p, u))
+    program = Program([key, n, p, u, states]).add(*mrg.owner.outputs if hasattr(mrg, "owner") else mrg)
+    return program.add(PhiloxUniform(dtype)(key, n, 3), OutcomesFromUniform()(p, u), ChoiceFromUniform()(p, u))
 
 
 @functools.cache

@@ -19,7 +19,7 @@ from tcore.tensor.elemwise import Elemwise
 from tcore.tensor.index_tricks import RavelMultiIndex, UnravelIndex
 from tcore.tensor.indexing import MaskIndices
 from tcore.tensor.join import Join, MakeVector, Split
-from tcore.tensor.manipulation import Repeat
+from tcore.tensor.manipulation import CpuContiguous, Repeat
 from tcore.tensor.ranges import ARange
 from tcore.tensor.rebroadcast import Rebroadcast
 from tcore.tensor.reshape import Reshape
@@ -41,7 +41,7 @@ def views(dtype, ndim, flags=()):
     """Turned, cut, reshaped, marked; each as a result, and as what a kernel reads. ``i`` and ``j`` may be anything."""
     flags = flags or (False,) * ndim
     x, i, j = tensor(dtype, flags), tensor("int64"), tensor("int8")
-    program = Program([x, i, j]).add(Shape()(x), *(Shape_i(axis)(x) for axis in range(ndim)), DeepCopyOp()(x), ViewOp()(x))
+    program = Program([x, i, j]).add(Shape()(x), *(Shape_i(axis)(x) for axis in range(ndim)), DeepCopyOp()(x), ViewOp()(x), CpuContiguous()(x))
     order = tuple(range(ndim))
     made = [DimShuffle(flags, order[::-1])(x), DimShuffle(flags, ("x", *order[1:], *order[:1], "x"))(x)]
     made.append(DimShuffle(flags, tuple(axis for axis in order if not flags[axis]))(x))

@@ -10,8 +10,10 @@ import pytest
 
 import tcore.tensor as tt
 from tcore.compile.function import function
+from tcore.compile.io import In, Out
 from tcore.compile.mode import Mode
 from tcore.graph import Apply, Op
+from tcore.tensor.manipulation import CpuContiguous
 from tcore.tensor.sharedvar import tensor_constructor
 from tcore_cpu.c_linker import CLinker
 from tcore_cpu.linker import CvmLinker
@@ -97,6 +99,19 @@ def test_bad_indices_and_empty_extremes(native) -> None:
     with pytest.raises(IndexError):
         scatter(value, np.array([0, 5]))
     np.testing.assert_array_equal(value, 1)
+
+
+def test_memory_in_order(native) -> None:
+    """What lies in row-major order is handed on, anything else is copied."""
+    x = tt.dmatrix("x")
+    f = native([In(x, borrow=True)], Out(CpuContiguous()(x), borrow=True))
+    assert "Python" not in {report.runs_on for report in f.explain().nodes}
+    wide = np.arange(24.0).reshape(4, 6)
+    for value in (wide, wide.T, wide[::2], wide[:, ::-1], wide[:, 1:3], wide[:0]):
+        result = f(value)
+        assert result.flags.c_contiguous
+        np.testing.assert_array_equal(result, value)
+    assert np.shares_memory(f(wide), wide)
 
 
 def test_python_steps(native) -> None:

@@ -45,3 +45,18 @@ def test_absorbed_functions(native, reference, threads):
     for other in results[1:]:
         for result, first in zip(other, results[0], strict=True):
             np.testing.assert_array_equal(result, first)
+
+
+@pytest.mark.parametrize("side", ["left", "right"])
+def test_a_search_reads_at_its_own_state(native, side):
+    """The place that a step reads follows from the steps before: the body computes it, for each element of a tile and of an array of any strides."""
+    x, v, order = tt.dvector("x"), tt.dmatrix("v"), tt.lvector("order")
+    f = native([x, v, order], [tt.searchsorted(x, v, side), tt.searchsorted(x, v, side, sorter=order)])
+    assert "Python" not in {report.runs_on for report in f.explain().nodes}
+    rng = np.random.default_rng(3)
+    for length in (0, 1, 2, 5, 64):
+        given = np.sort(rng.integers(0, 9, length).astype(float))
+        wanted = np.array([[np.nan, np.inf, -np.inf], [4.0, 8.5, -1.0]])
+        for values in (wanted, wanted[::-1, ::2], np.repeat(wanted, 300, axis=1), wanted[:0]):
+            for found in f(given, values, np.arange(length)):
+                np.testing.assert_array_equal(found, np.searchsorted(given, values, side))

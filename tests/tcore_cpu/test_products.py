@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import tcore.tensor as tt
+from tcore.tensor import blas
 from tcore_cpu.blas import find_blas
 
 
@@ -55,6 +56,51 @@ def test_matrix_times_vector(native, shape):
     for matrix in layouts(a).values():
         for vector in (u, u[::-1].copy()[::-1], gaps[::3]):
             np.testing.assert_array_equal(f(matrix, vector), a @ u)
+
+
+def whole_numbers(rng, dtype, *shape):
+    """Complex whole numbers: products of them are exact in any order."""
+    real, imaginary = rng.integers(-8, 9, size=(2, *shape))
+    return (real + 1j * imaginary).astype(dtype)
+
+
+@pytest.mark.parametrize("dtype", ["complex128", "complex64"])
+@pytest.mark.parametrize("shape", [(3, 4, 5), (1, 7, 9), (9, 1, 4), (3, 0, 4), (0, 3, 2), (300, 150, 200)])
+def test_complex_products(native, shape, dtype):
+    """Every form of product of complex numbers, in all layouts, with weights that are complex; nothing is conjugated."""
+    m, k, n = shape
+    rng = np.random.default_rng(2)
+    x, y, z = (tt.TensorType(dtype, (False, False))(name) for name in "xyz")
+    u, v, w = (tt.TensorType(dtype, (False,))(name) for name in "uvw")
+    s, t = (tt.TensorType(dtype, ())(name) for name in "st")
+    graphs = [
+        tt.dot(x, y), blas.Dot22()(x, y), blas.Dot22Scalar()(x, y, s), blas.Gemm(False)(z, s, x, y, t),
+        tt.dot(x, u), tt.dot(v, x), tt.dot(u, u[::-1]), blas.Gemv(False)(v, s, x, u, t), blas.Ger(False)(z, s, v, w),
+    ]  # fmt: skip
+    f = native([x, y, z, u, v, w, s, t], graphs)
+    assert "Python" not in {report.runs_on for report in f.explain().nodes}
+    a, b, c, *vectors = (whole_numbers(rng, dtype, *lengths) for lengths in ((m, k), (k, n), (m, n), (k,), (m,), (n,)))
+    one, two = np.asarray(2 - 3j, dtype), np.asarray(1 + 2j, dtype)
+    d, e, g = vectors
+    expected = [a @ b, a @ b, one * (a @ b), two * c + one * (a @ b), a @ d, e @ a, d @ d[::-1], two * e + one * (a @ d), c + one * np.outer(e, g)]
+    for left in layouts(a).values():
+        for result, wanted in zip(f(left, b, c, *vectors, one, two), expected, strict=True):
+            assert result.dtype == dtype
+            np.testing.assert_array_equal(result, wanted)
+
+
+@pytest.mark.parametrize("dtype", ["complex128", "complex64"])
+def test_batches_of_complex_products(native, dtype):
+    """As real ones: also where vectors stand for matrices, and where nothing is summed."""
+    rng = np.random.default_rng(3)
+    x, y = (tt.TensorType(dtype, (False,) * 3)(name) for name in "xy")
+    f = native([x, y], [tt.batched_dot(x, y), tt.batched_dot(x, y[:, :, 0]), tt.batched_dot(x[:, 0], y)])
+    for m, k, n in ((3, 4, 5), (1, 2, 1), (30, 20, 10), (2, 0, 2)):
+        a, b = whole_numbers(rng, dtype, 6, m, k), whole_numbers(rng, dtype, 6, k, n)
+        for left in (a, a[::-1, :, ::-1]):
+            whole = left @ b
+            for result, wanted in zip(f(left, b), (whole, whole[:, :, 0], whole[:, 0]), strict=True):
+                np.testing.assert_array_equal(result, wanted)
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])

@@ -7,6 +7,7 @@ import pytest
 
 import tcore
 import tcore.tensor as T
+from tcore.tensor.random.from_uniform import choice_from_uniform
 from tcore.tensor.searching import Unique
 
 RNG = np.random.default_rng(8)
@@ -40,6 +41,28 @@ def test_orders(dtype) -> None:
             wanted = [np.sort(given), np.argsort(given, kind="stable"), *np.unique(given, True, True, True), np.nonzero(given)[0]]
             for found, expected in zip(made(given), wanted, strict=True):
                 np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("dtypes", [("float64", "float64"), ("float32", "float64"), ("float64", "float32")])
+def test_choices_without_replacement(native, reference, dtypes) -> None:
+    """Those of perform: rows without chances, with NaN, with uniform numbers of 0 and 1, of every layout; too many draws are refused."""
+    p, u = (T.TensorType(dtype, (False, False))() for dtype in dtypes)
+    made, wanted = (compile_([p, u], choice_from_uniform(p, u)) for compile_ in (native, reference))
+    assert "Python" not in {report.runs_on for report in made.explain().nodes}
+    for rows, outcomes, draws in ((0, 3, 2), (5, 1, 1), (4, 7, 0), (3, 6, 6), (900, 11, 4)):
+        chances = RNG.random((rows, outcomes)) * (RNG.random((rows, outcomes)) > 0.3)
+        chances[:1] = 0
+        chances[1:2, -1:] = np.nan
+        numbers = RNG.random((draws, rows))
+        numbers[:1, ::2] = 1
+        numbers[1:2, ::3] = 0
+        chances, numbers = chances.astype(dtypes[0]), numbers.astype(dtypes[1])
+        for given in ((chances, numbers), (np.asfortranarray(chances)[::-1], numbers[::-1, ::-1])):
+            np.testing.assert_array_equal(made(*given), wanted(*given))
+    with pytest.raises(ValueError, match="cannot choose 3 of 2 outcomes"):
+        made(np.ones((4, 2), dtypes[0]), np.ones((3, 4), dtypes[1]))
+    with pytest.raises(ValueError, match="4 rows, there are uniform numbers for 5"):
+        made(np.ones((4, 2), dtypes[0]), np.ones((2, 5), dtypes[1]))
 
 
 @pytest.mark.parametrize("shape", [(4, 3, 5), (8, 9, 7), (20, 30, 40), (2, 3, 1), (0, 3, 2), (3, 0, 4), (70, 2, 33)])

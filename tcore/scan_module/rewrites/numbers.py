@@ -71,7 +71,7 @@ def _is_of_numbers(parts: Parts) -> bool:
 
 def _step_as_scalar_op(parts: Parts) -> Composite | None:
     """One scalar op of states, elements and values that does what a step does, optimized as the function around it is."""
-    inner_inputs = [*(v for state in parts.states for v in state.inners), *(part.inner for part in [*parts.seqs]), *(part.inner for part in parts.non_seqs)]
+    inner_inputs = [*(v for state in parts.states for v in state.inners), *(part.inner for part in parts.seqs), *(part.inner for part in parts.non_seqs)]
     fgraph = FunctionGraph(*clone(inner_inputs, parts.inner_outputs()), clone=False)
     mode = mode_in_use()
     if mode is not None and isinstance(mode.provided_optimizer, (str, Query)):

@@ -13,6 +13,7 @@ from tcore.records import frozen
 from tcore.scalar.dtypes import upcast
 from tcore.tensor import _lengths
 from tcore.tensor.alloc import sum_to_type
+from tcore.tensor.assertion import Assert
 from tcore.tensor.contraction import matmul
 from tcore.tensor.dot import dot, outer
 from tcore.tensor.gradients import as_gradient_of
@@ -30,7 +31,7 @@ from tcore.tensor.linalg.matrices import (
     symmetric,
     symmetric_gradient,
 )  # fmt: skip
-from tcore.tensor.math import cast
+from tcore.tensor.math import cast, eq
 from tcore.tensor.triangles import tril, triu
 from tcore.tensor.type import TensorType
 
@@ -215,6 +216,17 @@ class TensorSolve(Op):
     def infer_shape(self, node: Apply, shapes: Sequence[Any]) -> list[tuple[Any, ...]]:
         a, b = shapes
         return [tuple([a[axis] for axis in self._order(len(a))][len(b) :])]
+
+    def formula(self, inputs: Sequence[Any]) -> Any:
+        """The same as equations with a matrix, for backends that solve those natively."""
+        a, b = inputs
+        order = self._order(a.type.ndim)
+        unknown = [a.shape[axis] for axis in order[b.type.ndim :]]
+        fits = [eq(a.shape[axis], b.shape[k]) for k, axis in enumerate(order[: b.type.ndim])]
+        fits.append(eq(_lengths.product(unknown), _lengths.product([b.shape[k] for k in range(b.type.ndim)])))
+        message = "tensorsolve: a (axes moved) is not square over b: it needs b's shape first and as many unknowns"
+        x: Any = Solve()(self._as_matrix(Assert(message, np.linalg.LinAlgError)(a, *fits), b), b.flatten())
+        return x.reshape(unknown, ndim=len(unknown))
 
     def _as_matrix(self, a: Any, b: Any) -> Any:
         size = _lengths.product([b.shape[axis] for axis in range(b.type.ndim)])

@@ -18,7 +18,7 @@ __all__ = ["LOWERINGS"]
 
 
 def _length(number: Operand, default: Expr) -> Expr:
-    """A length that is a literal, else that of the output."""
+    """A length that is a literal, else the default."""
     value = number.scalar()
     return cast(value, "int64") if isinstance(value, Const) else default
 
@@ -26,9 +26,12 @@ def _length(number: Operand, default: Expr) -> Expr:
 @lowers(Alloc)
 def lower_alloc(op: Any, out: Target, value: Operand, *lengths: Operand) -> list[Stage]:
     """``out[i, j] = value[j]``."""
-    axes = out.over(_length(number, own) for number, own in zip(lengths, out.shape, strict=True))
+    offset = out.ndim - value.ndim
+    # along what is not repeated the value tells a computed length: a kernel may have what the value is made of, and no array of this shape
+    told = [own if k < offset or value.broadcastable[k - offset] else value.shape[k - offset] for k, own in enumerate(out.shape)]
+    axes = out.over(map(_length, lengths, told))
     demands = fits(value, [cast(number.scalar(), "int64") for number in lengths])
-    return [*demands, Map((out.buffer,), axes, (value[axes[out.ndim - value.ndim :]],))]
+    return [*demands, Map((out.buffer,), axes, (value[axes[offset:]],))]
 
 
 @lowers(Eye)

@@ -16,7 +16,7 @@ from tcore.tensor.linalg.eigen import EighGrad, EigvalshGrad
 from tcore.tensor.linalg.hints import Hint, HintsOptimizer, hints_of, is_transpose
 from tcore.tensor.linalg.inverse import MatrixInverse, TensorInv
 from tcore.tensor.linalg.matrices import diagonal_of, transpose
-from tcore.tensor.linalg.solve import Solve, solve_lower_triangular, solve_symmetric, solve_upper_triangular
+from tcore.tensor.linalg.solve import Solve, TensorSolve, solve_lower_triangular, solve_symmetric, solve_upper_triangular
 from tcore.tensor.math import cast
 from tcore.tensor.reductions import prod
 from tcore.tensor.rewrites.common import elemwise_node, fitted, of_kind, only_client
@@ -157,6 +157,12 @@ def local_tensorinv_to_inverse(node: Apply) -> Any:
     return [fitted(node.op.of_matrices(*node.inputs), node.outputs[0])]  # type: ignore[attr-defined]
 
 
+@rewrite(Stage.SPECIALIZE, tracks=[TensorSolve])
+def local_tensorsolve_to_solve(node: Apply) -> Any:
+    """tensorsolve(a, b) -> solve of a matrix and a vector, by reshapes, where an assertion says that lengths fit"""
+    return [fitted(node.op.formula(node.inputs), node.outputs[0])]  # type: ignore[attr-defined]
+
+
 @rewrite(Stage.CANONICALIZE, tracks=[Hint], tags=("fast_compile",))
 def local_remove_hint(node: Apply) -> Any:
     """hint(A) -> A: what it says is noted"""
@@ -177,4 +183,5 @@ GROUP: tuple[Rewrite | GlobalRewrite, ...] = (
     local_log_det,
     local_gradient_formula,
     local_tensorinv_to_inverse,
+    local_tensorsolve_to_solve,
 )

@@ -28,7 +28,7 @@ def _read(op: Any, node: Apply, batch: Batch, items: Sequence[Item]) -> Sequence
 @vectorizes(AdvancedSubtensor1, AdvancedSubtensor)
 def _gather(op: Any, node: Apply, batch: Batch, items: Sequence[Item]) -> Sequence[Any]:
     x, *index = items
-    return [_Place(batch, x, _advanced_entries(op, index)).read()]
+    return [_Place(batch, x, _advanced_entries(index)).read()]
 
 
 @vectorizes(IncSubtensor)
@@ -43,13 +43,13 @@ def _write(op: Any, node: Apply, batch: Batch, items: Sequence[Item]) -> Sequenc
 @vectorizes(AdvancedIncSubtensor1)
 def _write_rows(op: Any, node: Apply, batch: Batch, items: Sequence[Item]) -> Sequence[Any]:
     x, y, index = items
-    return [_Place(batch, _own(batch, x), _advanced_entries(op, [index])).write(op, y)]
+    return [_Place(batch, _own(batch, x), _advanced_entries([index])).write(op, y)]
 
 
 @vectorizes(AdvancedIncSubtensor)
 def _scatter(op: Any, node: Apply, batch: Batch, items: Sequence[Item]) -> Sequence[Any]:
     x, y, *index = items
-    return [_Place(batch, _own(batch, x), _advanced_entries(op, index)).write(op, y)]
+    return [_Place(batch, _own(batch, x), _advanced_entries(index)).write(op, y)]
 
 
 def _own(batch: Batch, x: Item) -> Item:
@@ -78,7 +78,7 @@ def _slice_of(entry: slice) -> slice:
     return slice(*(bound.variable if isinstance(bound, Item) else bound for bound in (entry.start, entry.stop, entry.step)))
 
 
-def _advanced_entries(op: Any, index: Sequence[Item]) -> list[Any]:
+def _advanced_entries(index: Sequence[Item]) -> list[Any]:
     """Slices, which are the same for all items, and items that hold arrays."""
     return [item if hasattr(item.variable.type, "ndim") else getattr(item.variable, "data", item.variable) for item in index]
 

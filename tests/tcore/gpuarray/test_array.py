@@ -12,7 +12,7 @@ import pytest
 pytest.importorskip("pyopencl", reason="pyopencl is not installed")
 
 from tcore.gpuarray import array, c_calls
-from tcore.gpuarray.gemm import gemm
+from tcore.gpuarray.gemm import batched_gemm, gemm
 from tcore.gpuarray.kernel import Kernel
 from tcore.gpuarray.runtime import DeviceError, LaunchShape
 from tcore.gpuarray.typecodes import SIZE, SSIZE, TYPECODES, device_ctype
@@ -88,36 +88,6 @@ def test_gemm(context, dtype, beta):
     np.testing.assert_allclose(np.asarray(on_device[2]), 2 * a @ b + dtype_of(beta, c) * c, rtol=1e-5, atol=1e-4)
 
 
-@pytest.mark.parametrize("items", [0, 3, 65537])
-def test_gemm_of_batches(context, items):
-    """A product for each pair of items, also of more than a grid has room for."""
-    rng = np.random.default_rng(1)
-    m, k, n = (18, 20, 17) if items < 10 else (1, 2, 1)
-    a, b = rng.normal(size=(items, m, k)), rng.normal(size=(items, k, n))
-    result = array.empty((items, m, n), "float64", context=context)
-    gemm(1, array.asarray(a[:, ::-1], context=context), array.asarray(b, context=context), 0, result)
-    np.testing.assert_allclose(np.asarray(result), a[:, ::-1] @ b, rtol=1e-12, atol=1e-12)
-
-
-@pytest.mark.parametrize("rule", ["bij,bjk->bik", "bj,bjk->bk", "bij,bj->bi", "bj,bj->b"])
-def test_batched_products_stay_on_the_device(context, rule):
-    """Of matrices and vectors; lengths that differ are refused with both shapes."""
-    import tcore
-    import tcore.tensor as T
-
-    first, second = rule.split("->")[0].split(",")
-    lengths = {"b": 4, "i": 3, "j": 5, "k": 2}
-    a, b = (np.random.default_rng(2).normal(size=[lengths[label] for label in labels]) for labels in (first, second))
-    x, y = T.TensorType("float64", (False,) * a.ndim)(), T.TensorType("float64", (False,) * b.ndim)()
-    with tcore.config.change_flags(backend="opencl"):
-        f = tcore.function([x, y], T.batched_dot(x, y))
-    assert "BatchedDot" not in {type(node.op).__name__ for node in f.maker.fgraph.apply_nodes}
-    np.testing.assert_allclose(f(a, b), np.einsum(rule, a, b))
-    for wrong, error in [(b[1:], TypeError), (b[:, 1:], ValueError)]:
-        with pytest.raises(error, match=r"\(4, .*\) and \("):
-            f(a, wrong)
-
-
 def dtype_of(value, like):
     return like.dtype.type(value)
 
@@ -128,6 +98,22 @@ def test_gemm_with_beta_zero_ignores_old_content(context):
     c = array.asarray(np.full((3, 3), np.nan), context=context)
     gemm(1, a, a, 0, c)
     assert np.array_equal(np.asarray(c), np.eye(3))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("lengths", [(5, 33, 18, 20), (4, 1, 7, 1), (3, 2, 0, 4), (0, 2, 3, 4), (3, 0, 2, 1)])
+def test_products_of_batches(context, dtype, lengths, monkeypatch):
+    """All items, also where groups take several each; operands of any strides."""
+    monkeypatch.setattr("tcore.gpuarray.gemm._MOST_ITEMS", 2)
+    items, m, k, n = lengths
+    rng = np.random.default_rng(1)
+    a, b = rng.normal(size=(items, k, m)).astype(dtype), rng.normal(size=(items, k, n)).astype(dtype)
+    left, right = (array.asarray(value, context=context) for value in (a, b))
+    out = array.asarray(np.full((items, m, n), np.nan, dtype), context=context)
+    batched_gemm(left.transpose(0, 2, 1)[::-1], right, out)
+    np.testing.assert_allclose(np.asarray(out), a.transpose(0, 2, 1)[::-1] @ b, rtol=1e-4 if dtype == "float32" else 1e-11, atol=1e-5)
+    with pytest.raises(ValueError, match="shapes do not fit"):
+        batched_gemm(left, right, array.zeros((items + 1, m, n), dtype, context=context))
 
 
 def test_gemm_refuses_shapes_that_do_not_fit(context):

@@ -17,9 +17,11 @@ from tcore.gpuarray.eye import GpuEye
 from tcore.gpuarray.fp16_help import load_w, work_dtype, write_w
 from tcore.gpuarray.kernel import GpuKernelBase, Kernel
 from tcore.gpuarray.lowered import GpuOp
+from tcore.gpuarray.products import GpuBatchedDot
 from tcore.gpuarray.transfer import GpuFromHost, HostFromGpu, as_gpuarray_variable, host_from_gpu, infer_context_name
 from tcore.gpuarray.type import GpuArrayType, gpuarray_shared_constructor
 from tcore.graph import MethodNotDefined
+from tcore.tensor.dot import BatchedDot
 from tcore.tensor.elemwise import Elemwise
 from tcore_opencl import runtime
 
@@ -222,3 +224,23 @@ def test_shapes_of_device_values(context):
     x = T.fmatrix("x")
     f = tcore.function([x], [T.exp(x).sum(), T.exp(x)[1:].shape[0] + x.shape[1]])
     assert f(np.zeros((3, 2), "float32"))[1] == 4
+
+
+def test_products_of_batches_stay_on_the_device():
+    """Of matrices and vectors, with their gradients; what does not fit is the error of the host's op."""
+    x, y = T.dtensor3("x"), T.dtensor3("y")
+    outputs = [T.batched_dot(x, y), T.batched_dot(x[:, 0], y), T.batched_dot(x, y[:, :, 0]), T.batched_dot(x[:, 0], y[:, :, 0])]
+    gradients = tcore.grad(T.sqr(outputs[0]).sum(), [x, y])
+    f = tcore.function([x, y], [*outputs, *gradients])
+    assert not any(isinstance(op, BatchedDot) for op in ops(f))
+    assert sum(isinstance(op, GpuBatchedDot) for op in ops(f)) == 6
+    rng = np.random.default_rng(4)
+    a, b = rng.normal(size=(5, 3, 4)), rng.normal(size=(5, 4, 6))
+    whole = a @ b
+    wanted = [whole, whole[:, 0], whole[:, :, 0], whole[:, 0, 0], 2 * whole @ b.transpose(0, 2, 1), 2 * a.transpose(0, 2, 1) @ whole]
+    for got, expected in zip(f(a, b), wanted, strict=True):
+        np.testing.assert_allclose(got, expected, rtol=1e-10)
+    with pytest.raises(TypeError, match="batches of equal length"):
+        f(a[:4], b)
+    with pytest.raises(ValueError, match="inner lengths differ"):
+        f(a, b[:, :3])

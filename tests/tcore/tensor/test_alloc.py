@@ -71,6 +71,13 @@ def test_bad_alloc(evaluate):
         evaluate(tt.alloc(x, 3), {x: np.ones(2)})
 
 
+def test_reduced_alloc(evaluate):
+    """A row that is computed, repeated and summed up, with one literal length and a computed one, is one kernel."""
+    x = tt.dvector("x")
+    repeated = tt.alloc(x.dimshuffle("x", 0) * 2, 4, x.shape[0])
+    np.testing.assert_allclose(evaluate(repeated.sum(axis=1), {x: np.arange(3.0)}), np.full(4, 6.0))
+
+
 def test_alloc_reuses_storage():
     """An old value of the right shape gives its memory."""
     node = Alloc()(2.0, 3).owner

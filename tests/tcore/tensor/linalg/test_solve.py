@@ -111,7 +111,7 @@ def test_equations_of_tensors_L25750(evaluate, check_grad, check_direction):
     check_grad(linalg.tensorsolve, a, b)
     check_grad(lambda p, q: linalg.tensorsolve(p, q, axes=[0]), moved, b)
     check_direction(linalg.tensorsolve, a, b)
-    with pytest.raises(np.linalg.LinAlgError, match="is not square over b of shape"):
+    with pytest.raises(np.linalg.LinAlgError, match="is not square over b"):
         evaluate(linalg.tensorsolve(x, y), {x: np.ones((2, 3, 5)), y: b})
     with pytest.raises(ValueError, match="axis 3 does not exist"):
         linalg.tensorsolve(x, y, axes=(3,))

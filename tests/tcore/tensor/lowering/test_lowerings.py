@@ -226,6 +226,13 @@ def test_make_arrays() -> None:
     check([n, s], outs, arguments)
 
 
+@pytest.mark.parametrize("axis", [None, 0, 1])
+def test_reduced_fill_of_a_literal_and_a_computed_length(axis: int | None) -> None:
+    """Neither the filled array nor the row that it repeats is ever there: the length is that of what the row is made of."""
+    x, n = T.row(dtype="float64"), T.lscalar()
+    check([x, n], [T.sum(T.alloc(x * 2, 4, n), axis=axis)], [V[None], np.array(7)])
+
+
 @pytest.mark.parametrize("op", [Softmax(), LogSoftmax()])
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 def test_softmax(op: Any, dtype: str) -> None:

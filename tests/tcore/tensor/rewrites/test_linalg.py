@@ -127,6 +127,19 @@ def test_inverses_of_tensors():
         f(np.ones((2, 3, 2, 2)))
 
 
+def test_equations_of_tensors():
+    """They are those of a matrix and a vector, which backends run; lengths that do not fit are the error that NumPy has."""
+    x, y = T.dtensor4("x"), T.dmatrix("y")
+    f = compiled(linalg.tensorsolve(x, y, axes=(0,)), x, y)
+    assert "Solve" in ops(f)[0]
+    assert "TensorSolve" not in ops(f)[0]
+    value, right = rng.normal(size=(3, 2, 3, 2)), rng.normal(size=(2, 3))
+    np.testing.assert_allclose(f(value, right), np.linalg.tensorsolve(value, right, axes=(0,)))
+    for wrong in (rng.normal(size=(3, 2, 3, 3)), rng.normal(size=(2, 3, 2, 3))):
+        with pytest.raises(np.linalg.LinAlgError, match="not square over b"):
+            f(wrong, right)
+
+
 def test_solution_with_hints_of_scipy():
     """The triangle that is marked is the one that is read."""
     x, b = T.dmatrix("x"), T.dvector("b")

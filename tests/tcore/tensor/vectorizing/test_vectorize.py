@@ -6,6 +6,7 @@ import pickle
 
 import numpy as np
 import pytest
+import scipy.linalg
 import scipy.special
 
 import tcore
@@ -86,9 +87,18 @@ CASES = {
     "filled": ("()->(n)", lambda x: T.alloc(x, 3) + T.ones_like(x), lambda x: np.full(3, x) + 1, (V[0],), ""),
     "constant": ("(n)->(m)", lambda x: T.zeros(2) + 1, lambda x: np.ones(2), (V,), ""),
     "two results": ("(n)->(n),()", lambda x: [x - x.mean(), x.mean()], lambda x: (x - x.mean(), x.mean()), (V,), ""),
-    "inverses": ("(n,n)->(n,n)", linalg.matrix_inverse, np.linalg.inv, (M,), "loop"),
-    "solutions": ("(n,n),(n)->(n)", linalg.solve, np.linalg.solve, (M, V), "loop"),
-    "factors": ("(n,n)->(n,n)", lambda x: linalg.cholesky(T.dot(x, x.T)), lambda x: np.linalg.cholesky(x @ x.T), (M,), "loop"),
+    "inverses": ("(n,n)->(n,n)", linalg.matrix_inverse, np.linalg.inv, (M,), ""),
+    "solutions": ("(n,n),(n)->(n)", linalg.solve, np.linalg.solve, (M, V), ""),
+    "factors": ("(n,n)->(n,n)", lambda x: linalg.cholesky(T.dot(x, x.T)), lambda x: np.linalg.cholesky(x @ x.T), (M,), ""),
+    "solutions of matrices": ("(n,n),(n,k)->(n,k)", linalg.solve, np.linalg.solve, (M, M[:, :, :3]), ""),
+    "one matrix, many vectors": ("(n,n),(n)->(n)", linalg.solve, np.linalg.solve, (M[0], V), ""),
+    "one matrix, many matrices": ("(n,n),(n,k)->(n,k)", linalg.solve, np.linalg.solve, (M[0], M[:, :, :3]), ""),
+    "one vector": ("(n,n),(n)->(n)", linalg.solve_lower_triangular, lambda a, b: np.linalg.solve(np.tril(a), b), (M, V[0, 0]), ""),
+    "spectra": ("(n,n)->(n)", lambda x: linalg.svd(x, compute_uv=False) + linalg.eigvalsh(x, None), lambda x: np.linalg.svd(x, compute_uv=False) + np.linalg.eigvalsh(x), (M,), ""),
+    "pairs of matrices": ("(n,n),(n,n)->(n)", lambda a, b: linalg.eigvalsh(a, T.dot(b, b.T)), lambda a, b: scipy.linalg.eigh(a, b @ b.T, eigvals_only=True), (M, M[1]), ""),
+    "exponentials": ("(n,n)->(n,n)", linalg.expm, scipy.linalg.expm, (M / 4,), ""),
+    "tensors": ("(n,m,k),(n,m)->(k)", linalg.tensorsolve, np.linalg.tensorsolve, (M.reshape(3, 2, 2, 4), V[0].reshape(3, 2, 2)), ""),
+    "transforms": ("(m,n)->(m,k,c)", T.fft.rfft, lambda x: np.stack([np.fft.rfft(x).real, np.fft.rfft(x).imag], -1), (M,), "loop"),
     "determinants of all and each": ("(n,n),(n)->()", lambda a, x: linalg.det(a) * x.sum(), lambda a, x: np.linalg.det(a) * x.sum(), (M[0], V), ""),
 }  # fmt: skip
 
@@ -168,6 +178,13 @@ def test_empty_batch():
     x = T.tensor3("x", "float64")
     f = tcore.function([x], [T.vectorize(lambda r: r.reshape((2, -1)).sum(0), "(n)->(k)")(x), T.vectorize(T.sum, "(n)->()")(x), T.vectorize(linalg.matrix_inverse, "(n,n)->(n,n)")(x[:, :, :3])], mode="FAST_COMPILE")
     assert [value.shape for value in f(np.zeros((0, 3, 4)))] == [(0, 3, 2), (0, 3), (0, 3, 3)]
+
+
+def test_empty_batch_of_loops():
+    """How many steps a loop makes is known, though none of its items is there."""
+    x, m = T.dmatrix("x"), T.dtensor3("m")
+    added_up = T.vectorize(lambda x, m: tcore.scan(lambda row, last: last + row, sequences=[m], outputs_info=[x])[0], "(n),(k,n)->(k,n)")
+    assert added_up(x, m).eval({x: np.zeros((0, 4)), m: np.zeros((0, 3, 4))}).shape == (0, 3, 4)
 
 
 def test_excluded():
@@ -259,6 +276,6 @@ def test_items_of_different_shapes():
 def test_pickle():
     """A loop over items comes back and computes the same."""
     m = T.tensor3("m", "float64")
-    f = tcore.function([m], T.vectorize(linalg.matrix_inverse, "(n,n)->(n,n)")(m), mode="FAST_COMPILE")
-    f(M)
-    np.testing.assert_allclose(pickle.loads(pickle.dumps(f))(M), np.linalg.inv(M))
+    f = tcore.function([m], T.vectorize(T.fft.rfft, "(m,n)->(m,k,c)")(m), mode="FAST_COMPILE")
+    np.testing.assert_allclose(pickle.loads(pickle.dumps(f))(M), f(M))
+    np.testing.assert_allclose(f(M)[..., 0], np.fft.rfft(M).real)
