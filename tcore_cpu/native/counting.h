@@ -6,7 +6,7 @@
 /* -- different elements ------------------------------------------------------------------------ */
 
 /* Calls DO for each element in rising order: `first` tells whether it differs from the one before, `place` where it stands in x. */
-#define TC_WALK(V, KEY, DO)                                                     \
+#define TC_WALK_IN_ORDER(V, KEY, DO)                                            \
     {                                                                           \
         enum { merged = 1 };                                                    \
         const int is_float = x->dtype >= TC_FLOAT16;                            \
@@ -25,7 +25,7 @@ static int64_t tc_count_different(const tc_array *x, const tc_array *order, int 
 {
     const int64_t n = x->dims[0], *places = order ? (const int64_t *)order->data : NULL;
     int64_t count = 0;
-#define TC_COUNT(V, KEY, BACK) TC_WALK(V, KEY, { count += first; (void)place; })
+#define TC_COUNT(V, KEY, BACK) TC_WALK_IN_ORDER(V, KEY, { count += first; (void)place; })
     TC_FOR_KEYS(x->dtype, TC_COUNT)
 #undef TC_COUNT
     return count;
@@ -41,7 +41,7 @@ static void tc_unique(const tc_array *x, const tc_array *order, int apart, const
     int64_t *const often = counts ? (int64_t *)counts->data : NULL;
     int64_t at = -1, begin = 0;
 #define TC_FILL(V, KEY, BACK)                                                   \
-    TC_WALK(V, KEY, {                                                           \
+    TC_WALK_IN_ORDER(V, KEY, {                                                  \
         if (first) {                                                            \
             if (often && at >= 0)                                               \
                 often[at] = i - begin;                                          \

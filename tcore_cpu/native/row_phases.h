@@ -166,7 +166,7 @@ static void tc_row_phase(tc_job *job, const tc_phase *phase, int64_t run, int64_
 }
 
 /* Elements of a row that are computed between two requests for the next ones, and between two stores around the caches. */
-#define TC_PIECE 256
+#define TC_ROW_PIECE 256
 
 /* Arrays of which the next rows are asked for. */
 typedef struct {
@@ -267,7 +267,7 @@ static void tc_pass_pieces(const tc_job *job, tc_pass *pass, int64_t b, const tc
     tc_ahead *ahead = &pass->ahead;
     void *piece[TC_MAXREFS];
     for (int64_t at = 0, n; at < job->row.total; at += n) {
-        n = job->row.total - at < TC_PIECE ? job->row.total - at : TC_PIECE;
+        n = job->row.total - at < TC_ROW_PIECE ? job->row.total - at : TC_ROW_PIECE;
         for (int k = 0; k < ahead->count; k++)
             tc_ask_for(ahead->next[k] + at * ahead->itemsize[k], n * ahead->itemsize[k]);
         for (int r = 0; r < phase->nrefs; r++)

@@ -284,8 +284,8 @@ case("a graph as an op", lambda x, y: OF_GRAPH(x, y), lambda x, y: [np.tanh(x) *
 case("a matrix of derivatives", lambda x: gradient.jacobian(T.sqr(x) * x[0], x), None, VECTOR[:2], equal=False)
 case(
     "item by item",
-    lambda a, b: [T.vectorize(linalg.matrix_inverse, "(n,n)->(n,n)")(a), T.vectorize(linalg.solve, "(n,n),(n)->(n)")(a[0], b), T.vectorize(linalg.det, "(n,n)->()")(a[:1])],
-    lambda a, b: [np.linalg.inv(a), np.linalg.solve(a[0], b.T).T, np.linalg.det(a[:1])],
+    lambda a, b: [T.vectorize(T.fft.rfft, "(m,n)->(m,k,c)")(a), T.vectorize(linalg.solve, "(n,n),(n)->(n)")(a[0], b), T.vectorize(linalg.det, "(n,n)->()")(a[:1])],
+    lambda a, b: [np.stack([np.fft.rfft(a).real, np.fft.rfft(a).imag], -1), np.linalg.solve(a[0], b.T).T, np.linalg.det(a[:1])],
     np.stack([SQUARE, POSITIVE]), MATRIX[:2], equal=False,
 )  # fmt: skip
 case(
