@@ -241,7 +241,7 @@ static int report(model_instance *m)
     case TC_ERROR_INDEX:
         return fail(m, TCORE_ERROR_INDEX, "an index is out of bounds%s%s: %lld, where the axis has length %lld", in, node, left, right);
     case TC_ERROR_DEMAND:
-        return fail(m, TCORE_ERROR_VALUE, "lengths or integers do not fit together%s%s", in, node);
+        return fail(m, TCORE_ERROR_VALUE, "a condition on lengths or numbers does not hold%s%s", in, node);
     case TC_ERROR_NEGATIVE:
         return fail(m, TCORE_ERROR_VALUE, "a length is negative: %lld along axis %lld", left, (long long)e->axis);
     case TC_ERROR_RESHAPE:

@@ -18,6 +18,7 @@ from tcore.compile.mode import Mode
 from tcore.graph import Apply, Op
 from tcore.link import ExportError
 from tcore.tensor import linalg
+from tcore.tensor.assertion import Assert
 from tcore.tensor.sharedvar import tensor_constructor
 from tcore_cpu.compiler import find_compiler
 from tcore_cpu.linker import CvmLinker
@@ -496,6 +497,24 @@ print(m(x, 9.0)[1].shape)
             np.testing.assert_allclose(found, value, rtol=1e-13)
     assert lines[3].startswith("a loop makes no step, or has fewer rows than steps: for{cpu,scan_fn}")
     assert lines[4] == "(5, 2)"
+
+
+def test_checks(tmp_path) -> None:
+    """Conditions of a graph are part of the library; the error has their text."""
+    x = tt.dvector("x")
+    compile_([x], Assert("all are positive")(x, tt.all(x > 0)) * 2).export(tmp_path / "checked")
+    body = """
+import checked
+model = checked.Model()
+for numbers in ([1.0, 2.0], [1.0, -2.0]):
+    try:
+        print(model(np.array(numbers)))
+    except ValueError as error:
+        print(error)
+"""
+    first, second = _python(tmp_path, body)
+    assert first == "[2. 4.]"
+    assert second.startswith("a condition on lengths or numbers does not hold in Assert{msg='all are positive'}")
 
 
 class PythonOnly(Op):

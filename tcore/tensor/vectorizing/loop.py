@@ -67,14 +67,16 @@ class EachItem(Op):
                     raise ValueError(f"{self}: items of one batch give arrays of different shapes, {results[k].shape[self.ndim :]} and {np.shape(value)}")
                 results[k][place] = value
         if 0 in shape:
-            lengths = self._lengths_of_one([np.zeros(value.shape[self.ndim * hit :], value.dtype) for value, hit in zip(inputs, self.batched, strict=True)])
+            lengths = self._lengths_of_one(
+                [np.zeros(value.shape[self.ndim :], value.dtype) if hit else value for value, hit in zip(inputs, self.batched, strict=True)]
+            )
             results = [np.empty((*shape, *own), output.type.dtype) for own, output in zip(lengths, node.outputs, strict=True)]  # type: ignore[attr-defined]
         for cell, result in zip(output_storage, results, strict=True):
             cell[0] = result
 
-    def _lengths_of_one(self, zeros: Sequence[np.ndarray]) -> list[tuple[int, ...]]:
-        """The shapes of the outputs of an item, of which an empty batch has none: from those of its inputs, where the op can tell."""
-        shapes = function(self.moving, [v.shape for v in self.core.outputs], on_unused_input="ignore")(*zeros)  # type: ignore[attr-defined]
+    def _lengths_of_one(self, values: Sequence[np.ndarray]) -> list[tuple[int, ...]]:
+        """The shapes of the outputs of an item, of which an empty batch has none: from its inputs, zeros where each item has its own."""
+        shapes = function(self.moving, [v.shape for v in self.core.outputs], on_unused_input="ignore")(*values)  # type: ignore[attr-defined]
         return [tuple(map(int, lengths)) for lengths in shapes]
 
     def connection_pattern(self, node: Apply) -> list[list[bool]]:

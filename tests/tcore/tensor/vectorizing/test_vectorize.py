@@ -180,6 +180,13 @@ def test_empty_batch():
     assert [value.shape for value in f(np.zeros((0, 3, 4)))] == [(0, 3, 2), (0, 3), (0, 3, 3)]
 
 
+def test_empty_batch_of_loops():
+    """How many steps a loop makes is known, though none of its items is there."""
+    x, m = T.dmatrix("x"), T.dtensor3("m")
+    added_up = T.vectorize(lambda x, m: tcore.scan(lambda row, last: last + row, sequences=[m], outputs_info=[x])[0], "(n),(k,n)->(k,n)")
+    assert added_up(x, m).eval({x: np.zeros((0, 4)), m: np.zeros((0, 3, 4))}).shape == (0, 3, 4)
+
+
 def test_excluded():
     """By position and by name: handed on as they are."""
     power = T.vectorize(lambda x, n, scale=1: scale * x**n, excluded=(1, "scale"))
