@@ -52,6 +52,10 @@ class _AdvancedIncrement(Op):
     def perform(self, node: Apply, inputs: Sequence[Any], output_storage: Sequence[list[Any]], params: Any = None) -> None:
         x, y, *index = inputs
         check_index(x, index)
+        flags = node.inputs[1].type.broadcastable  # type: ignore[attr-defined]
+        ones = [axis - y.ndim for axis, (length, flag) in enumerate(zip(y.shape, flags, strict=True)) if length == 1 and not flag]
+        if ones and any((part := x[tuple(index)].shape)[axis] != 1 for axis in ones):
+            raise ValueError(f"a value of shape {y.shape} does not fit in a part of shape {part}: lengths must be equal, or 1 by the value's type")
         out = x if self.inplace else x.copy()
         try:
             if self.set_instead_of_inc:

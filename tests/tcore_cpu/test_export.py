@@ -378,6 +378,19 @@ except ValueError as error:
     assert "singular, not positive definite or not finite" in second
 
 
+def test_complex_products(tmp_path) -> None:
+    """Products of complex numbers ask for routines of their own, which the loader finds in SciPy; those of vectors go through gemv."""
+    x, v = tt.zmatrix("x"), tt.zvector("v")
+    files = compile_([x, v], [tt.dot(x, x), tt.dot(v, v)]).export(tmp_path / "waves")
+    assert "zgemm, zgemv of BLAS" in files[1].read_text(encoding="utf-8")
+    body = """
+import waves
+matrix, vector = np.array([[1j, 2], [0, 1 - 1j]]), np.array([1j, 2, 3 + 1j])[:2]
+print([part.tolist() == wanted.tolist() for part, wanted in zip(waves.Model()(matrix, vector), (matrix @ matrix, vector @ vector))])
+"""
+    assert _python(tmp_path, body) == ["[True, True]"]
+
+
 def training():
     """Products of matrices and vectors, reductions, gradients, several outputs, numbers, two states that are updated in place."""
     rng = np.random.default_rng(0)

@@ -158,3 +158,12 @@ def test_nonzero(evaluate):
     for values in (tt.nonzero_values(x), x.nonzero_values(), x[x.nonzero()]):
         np.testing.assert_array_equal(evaluate(values, {x: data}), [1, 2, 3])
     np.testing.assert_array_equal(evaluate(tt.flatnonzero(x), {x: data}), np.flatnonzero(data))
+
+
+@pytest.mark.parametrize("index", [ROW, (slice(None), ROW)], ids=["rows", "columns"])
+def test_written_value_stretches_by_its_type_only(evaluate, index):
+    """A length of 1 that no type tells is refused by every backend, as in basic indexing."""
+    x, y = tt.dmatrix("x"), tt.dmatrix("y")
+    for increment in (tt.set_subtensor, tt.inc_subtensor):
+        with pytest.raises(ValueError, match="lengths must be equal, or 1 by the value's type"):
+            evaluate(increment(x[index], y), {x: A[0], y: np.ones((1, 5) if isinstance(index, np.ndarray) else (4, 1))})
