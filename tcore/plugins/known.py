@@ -38,7 +38,7 @@ SUPPLIERS: dict[tuple[str, str], str] = {
 #: names and tags of optimizations that the documentation has and none of these packages needs: programs exclude and include them
 DOCUMENTED_TAGS = frozenset({
     "conv_dnn", "conv_gemm", "conv_meta", "gpu_opt", "gpuarray", "local_dimshuffle_no_inplace_at_canonicalize", "local_hard_sigmoid", "local_ultra_fast_sigmoid",
-    "low_memory", "more_mem", "scanOp_pushout_output", "scanOp_pushout_seqs_ops", "scan_pushout_dot1", "stable", "use_c_blas",
+    "low_memory", "stable", "use_c_blas",
     "use_scipy_gesv", "use_scipy_ger",
 })  # fmt: skip
 

@@ -30,8 +30,9 @@ pytestmark = pytest.mark.skipif(find_compiler() is None, reason="no C compiler")
 
 @pytest.fixture
 def store(tmp_path, monkeypatch):
-    """The cache, on, in a store of this test alone, whatever is edited while the tests run."""
+    """The cache, on, in a store of this test alone, whatever is edited while the tests run, and whatever other tests registered."""
     monkeypatch.setattr(compilation_cache, "LOADED", math.inf)
+    monkeypatch.setattr("tcore.optimizer.database._changed", False)
     folder = tmp_path / "kernels"
     with config.change_flags(cpu__store=str(folder), backend="cpu", compilation_cache=True):
         yield folder

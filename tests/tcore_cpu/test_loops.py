@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import pickle
 import signal
 import threading
@@ -299,6 +300,8 @@ def test_recalled_by_another_process(tmp_path, monkeypatch):
     """A kept program has its loops."""
     from tcore.compile.maker import FunctionMaker
 
+    monkeypatch.setattr("tcore.compile.compilation_cache.LOADED", math.inf)  # sources may be edited while tests run
+    monkeypatch.setattr("tcore.optimizer.database._changed", False)  # and other tests register rewrites
     names = []
     optimize = FunctionMaker._optimize
     monkeypatch.setattr(FunctionMaker, "_optimize", lambda maker, fgraph: (names.append(maker.name), optimize(maker, fgraph)))

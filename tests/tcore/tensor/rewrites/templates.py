@@ -526,7 +526,13 @@ WITHOUT = {
     "random_make_inplace",  # test_function.py of tensor/random
     # matrices that have inverses: test_hints.py of tensor/linalg, test_linalg.py
     "HintsOptimizer", "local_inverse_to_solve", "local_remove_hint", "local_solve_psd", "local_solve_triangular", "local_solve_diagonal", "local_solve_symmetric",
-    "local_inverse_of_inverse", "local_det_triangular", "local_log_det", "local_gradient_formula", "local_tensorinv_to_inverse",
+    "local_inverse_of_inverse", "local_det_triangular", "local_log_det", "local_gradient_formula", "local_tensorinv_to_inverse", "local_tensorsolve_to_solve",
+    # loops: test_scan_rewrites.py of scan_module
+    "remove_constants_and_unused_inputs_scan", "remove_unused_scan", "scanOp_make_inplace", "scanOp_pushout_nonseqs_ops", "scanOp_pushout_output",
+    "scanOp_pushout_seqs_ops", "scanOp_save_mem", "scan_eqopt1", "scan_eqopt2", "scan_merge", "scan_merge_inouts", "scan_mode_of_function",
+    "scan_pushout_dot1", "scan_to_recurrence",
+    # conditions and graphs as ops: test_ifelse.py of tensor, test_op_from_graph.py of gradient
+    "local_ifelse_equal_branches", "local_ifelse_known_condition", "inline_ofg_expansion",
     "useless", "canonicalize", "stabilize", "specialize", "uncanonicalize", "specialize_device", "BlasOpt", "elemwise_fusion",
 }  # fmt: skip
 
