@@ -77,3 +77,8 @@ def test_topics(page, topic):
     text = (ROOT / "docs" / page).read_text(encoding="utf-8")
     sections = dict(part.partition("\n")[::2] for part in text.split("\n## ")[1:])
     assert len(sections[topic].strip()) > 100
+
+
+def test_manual_says_when_to_set_flags_L4443():
+    """Flags are for the beginning of a program."""
+    assert "not in the middle of a program" in (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")

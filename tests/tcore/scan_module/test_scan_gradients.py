@@ -23,7 +23,7 @@ def gated(x, h, c, w):
     """Two states that see each other, and what no step sees."""
 
     def step(x_t, h, c, w):
-        gate = T.nnet.sigmoid(x_t + T.dot(h, w))
+        gate = T.sigmoid(x_t + T.dot(h, w))
         c = c * gate + T.tanh(x_t)
         return gate * T.tanh(c), c, T.dot(c, w)
 

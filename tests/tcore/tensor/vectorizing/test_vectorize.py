@@ -79,8 +79,8 @@ CASES = {
     "switched": ("(n)->(n)", lambda x: T.switch(T.gt(x, x.mean()), x, 0), lambda x: np.where(x > x.mean(), x, 0), (V,), ""),
     "cumulated": ("(n)->(n)", T.cumsum, np.cumsum, (V,), ""),
     "sorted": ("(n)->(n)", lambda x: T.sort(x) + T.argsort(x), lambda x: np.sort(x) + np.argsort(x), (V,), ""),
-    "softmax of rows": ("(n,m)->(n,m)", T.nnet.softmax, lambda x: scipy.special.softmax(x, -1), (M,), ""),
-    "softmax of vectors": ("(n)->(n)", lambda x: T.nnet.softmax(x)[0], lambda x: scipy.special.softmax(x), (V,), ""),
+    "softmax of rows": ("(n,m)->(n,m)", T.softmax, lambda x: scipy.special.softmax(x, -1), (M,), ""),
+    "softmax of vectors": ("(n)->(n)", lambda x: T.softmax(x)[0], lambda x: scipy.special.softmax(x), (V,), ""),
     "logsumexp": ("(n)->()", T.logsumexp, scipy.special.logsumexp, (V,), ""),
     "diagonals": ("(n,m)->(k)", lambda x: T.diagonal(x, 1) * T.trace(x), lambda x: np.diagonal(x, 1) * np.trace(x), (M,), ""),
     "repeated": ("(n)->(m)", lambda x: T.repeat(x, 2), lambda x: np.repeat(x, 2), (V,), ""),
@@ -131,13 +131,13 @@ def _first(results):
 def test_on_every_backend(backend):
     """A layer and its gradient: products, not loops."""
     x, w, b = T.tensor3("x", "float64"), T.dmatrix("w"), T.dvector("b")
-    layer = T.vectorize(lambda row, w, b: T.nnet.softmax(T.tanh(T.dot(row, w) + b))[0], "(n),(n,m),(m)->(m)")
+    layer = T.vectorize(lambda row, w, b: T.softmax(T.tanh(T.dot(row, w) + b))[0], "(n),(n,m),(m)->(m)")
     out = layer(x, w, b)
     f = tcore.function([x, w, b], [out, *tcore.grad(T.sqr(out).sum(), [x, w, b])])
     W, B = RNG.normal(size=(4, 2)), RNG.normal(size=2)
     got = f(V, W, B)
     np.testing.assert_allclose(got[0], scipy.special.softmax(np.tanh(V @ W + B), -1))
-    flat = T.nnet.softmax(T.tanh(T.dot(x.reshape((-1, 4)), w) + b))
+    flat = T.softmax(T.tanh(T.dot(x.reshape((-1, 4)), w) + b))
     plain = tcore.function([x, w, b], tcore.grad(T.sqr(flat).sum(), [x, w, b]), mode="FAST_COMPILE")
     for mine, theirs in zip(got[1:], plain(V, W, B), strict=True):
         np.testing.assert_allclose(mine, theirs)
