@@ -203,6 +203,8 @@ static char *tc_scratch_get(size_t bytes)
         tc_scratch_own = s;
         pthread_setspecific(tc_scratch_key, s);
     }
+    if (bytes == 0)
+        bytes = 64; /* NULL means that there is no memory, also for who needs none */
     if (s->bytes < bytes) {
         free(s->memory);
         s->bytes = 0;

@@ -333,3 +333,17 @@ def test_step_with_a_plain_mode_of_its_own(rng):
     assert is_native(f)
     arguments = values(rng, 5)
     np.testing.assert_allclose(f(*arguments), reference(*arguments), rtol=1e-12)
+
+
+def test_first_kernel_of_a_process():
+    """A kernel that needs no scratch runs where nothing has asked for any yet: in a thread without any other work."""
+    u, start = T.dvector("u"), T.dscalar("start")
+    f = tcore.function([u, start], scan(lambda u, y: 0.9 * T.sin(y) + u, u, start)[0], mode=NATIVE)
+    value, expected = np.linspace(-1, 1, 7), [0.5]
+    for each in value:
+        expected.append(0.9 * np.sin(expected[-1]) + each)
+    found = []
+    worker = threading.Thread(target=lambda: found.append(f(value, 0.5)))
+    worker.start()
+    worker.join()
+    np.testing.assert_allclose(found[0], expected[1:])
