@@ -220,7 +220,7 @@ def fallback(session: nox.Session) -> None:
     Leaves out the parts that run hardly any native code. Each test with a kernel store of its own compiles the runtime.
     """
     install_editable(session, "test", "demo")
-    warning = "default::tcore_cpu.fallback.FallbackWarning"
+    warning = "default::tcore_cpu.runtime.fallback.FallbackWarning"
     left_out = [f"--ignore=tests/{part}" for part in WITHOUT_NATIVE_CODE]
     left_out += [f"--deselect=tests/tcore_cpu/{test}" for test in NEED_THE_EXTENSION]
     run_pytest(session, "--backend=cpu", "-W", warning, *left_out, default=("tests",), env={"TCORE_CPU_RUNTIME": "cffi"})

@@ -57,7 +57,7 @@ def node_times(make: Callable[[], Callable[[], Any]], seconds: float, before: li
 
 def vectorization(function: Any) -> str:
     """What the compiler says of the loops of a function's kernels: which it made vectors of, and why not the others."""
-    from tcore_cpu.compiler import compile_command, find_compiler
+    from tcore_cpu.compiling.compiler import compile_command, find_compiler
 
     compiler = find_compiler()
     if compiler is None:

@@ -14,11 +14,11 @@ __all__ = ["CpuBackend"]
 
 #: name -> (where the class stands, options that it has by its name); only the one that is asked for is imported
 _LINKERS: dict[str, tuple[str, dict[str, Any]]] = {
-    "cvm": ("tcore_cpu.linker:CvmLinker", {}),
-    "cvm_nogc": ("tcore_cpu.linker:CvmLinker", {"allow_gc": False}),
-    "c": ("tcore_cpu.c_linker:CLinker", {}),
-    "c|py": ("tcore_cpu.node_linker:CPyLinker", {}),
-    "c|py_nogc": ("tcore_cpu.node_linker:CPyLinker", {"allow_gc": False}),
+    "cvm": ("tcore_cpu.linkers.cvm:CvmLinker", {}),
+    "cvm_nogc": ("tcore_cpu.linkers.cvm:CvmLinker", {"allow_gc": False}),
+    "c": ("tcore_cpu.linkers.c:CLinker", {}),
+    "c|py": ("tcore_cpu.linkers.nodes:CPyLinker", {}),
+    "c|py_nogc": ("tcore_cpu.linkers.nodes:CPyLinker", {"allow_gc": False}),
 }
 
 
@@ -33,7 +33,7 @@ class CpuBackend:
 
         if not sys.platform.startswith("linux"):
             return f"tcore_cpu makes native code on Linux, and this is {sys.platform}; set the flag backend=numpy"
-        from tcore_cpu.compiler import find_compiler
+        from tcore_cpu.compiling.compiler import find_compiler
 
         if find_compiler() is None:
             return (
@@ -42,7 +42,7 @@ class CpuBackend:
                 "environment variable CC; "
                 "the flag backend=numpy chooses NumPy without this warning"
             )
-        from tcore_cpu.runtime import RuntimeMissingError, runtime
+        from tcore_cpu.runtime.loading import RuntimeMissingError, runtime
 
         try:
             runtime()
@@ -66,7 +66,7 @@ class CpuBackend:
 
     def host_nodes(self, fgraph: Any, nodes: Sequence[Any], no_recycling: Sequence[Any]) -> Any:
         """Native code for some nodes of a graph that a device's linker runs: an object with ``native_thunk`` and the ``explain_`` methods."""
-        from tcore_cpu.node_linker import CPyLinker
+        from tcore_cpu.linkers.nodes import CPyLinker
 
         linker = CPyLinker().accept(fgraph, no_recycling)
         linker.serve(nodes)
@@ -74,16 +74,16 @@ class CpuBackend:
 
     def linker_class(self, name: str) -> type[Linker]:
         """The class that the documentation calls ``CLinker`` or ``OpWiseCLinker``."""
-        from tcore_cpu.c_linker import CLinker
-        from tcore_cpu.node_linker import CPyLinker
+        from tcore_cpu.linkers.c import CLinker
+        from tcore_cpu.linkers.nodes import CPyLinker
 
         return {"CLinker": CLinker, "OpWiseCLinker": CPyLinker}[name]
 
     def restore(self, saved: dict[str, Any]) -> Linker | None:
         """The linker of a pickled function, with its program: None where kernels are missing and nothing compiles them."""
-        from tcore_cpu.compiler import find_compiler
-        from tcore_cpu.runtime import RuntimeMissingError, runtime
-        from tcore_cpu.store import open_store
+        from tcore_cpu.compiling.compiler import find_compiler
+        from tcore_cpu.compiling.store import open_store
+        from tcore_cpu.runtime.loading import RuntimeMissingError, runtime
 
         store = open_store(config.cpu.store)
         if find_compiler() is None and not all(map(store.has, saved["keys"])):
@@ -99,19 +99,19 @@ class CpuBackend:
 
     def recall(self, key: str) -> bytes | None:
         """What :meth:`remember` was given under ``key`` in this process or an earlier one."""
-        from tcore_cpu.kept_programs import read
+        from tcore_cpu.compiling.kept_programs import read
 
         return read(key)
 
     def remember(self, key: str, data: bytes) -> None:
         """Keep ``data`` in the kernel store, if that can be written."""
-        from tcore_cpu.kept_programs import write
+        from tcore_cpu.compiling.kept_programs import write
 
         write(key, data)
 
     def c_program(self, node: Any) -> Callable[..., tuple[Any, ...]] | None:
         """Runs the C code that a node's op brings: values in, values out. None where the op has none or it cannot be compiled."""
-        from tcore_cpu.c_steps import c_step_of
+        from tcore_cpu.user_code.steps import c_step_of
 
         return c_step_of(node)
 
@@ -122,6 +122,6 @@ class CpuBackend:
     def native_ops(self) -> tuple[type, ...]:
         """The ops that need no kernel: views, shapes, routines, loops, products through BLAS, and linear algebra through LAPACK."""
         import tcore.scan_module.op  # noqa: F401 - loops count where they are loaded
-        from tcore_cpu.native_steps import native_steps
+        from tcore_cpu.programs.native_steps import native_steps
 
         return tuple(native_steps(blas=True, lapack=True))

@@ -1,6 +1,6 @@
 """Build hook of tcore-cpu: compiles the runtime into the wheel, or beside its sources for an editable install.
 
-What is compiled, and how, stands in ``runtime_build.py``, which imports nothing of tcore. A machine without a C compiler
+What is compiled, and how, stands in ``native/build.py``, which imports nothing of tcore. A machine without a C compiler
 or without Python's headers gets the wheel without the runtime: it installs, and runs through cffi.
 """
 
@@ -31,10 +31,10 @@ def missing() -> str | None:
 
 
 def recipe(folder: Path) -> ModuleType:
-    """The module ``runtime_build.py`` of the sources in ``folder``, loaded by path."""
-    spec = importlib.util.spec_from_file_location("runtime_build", folder / "runtime_build.py")
+    """The module ``native/build.py`` of the sources in ``folder``, loaded by path."""
+    spec = importlib.util.spec_from_file_location("runtime_build", folder / "native" / "build.py")
     if spec is None or spec.loader is None:
-        raise FileNotFoundError(folder / "runtime_build.py")
+        raise FileNotFoundError(folder / "native" / "build.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module

@@ -38,7 +38,7 @@ def _safely(topic: str, part: Callable[[str], ReportLine]) -> ReportLine:
 
 
 def _compiler(topic: str) -> ReportLine:
-    from tcore_cpu.compiler import find_compiler
+    from tcore_cpu.compiling.compiler import find_compiler
 
     compiler = find_compiler()
     if compiler is None:
@@ -48,7 +48,7 @@ def _compiler(topic: str) -> ReportLine:
 
 
 def _runtime(topic: str) -> ReportLine:
-    from tcore_cpu.runtime import RuntimeMissingError, runtime, runtime_kind
+    from tcore_cpu.runtime.loading import RuntimeMissingError, runtime, runtime_kind
 
     headers = "install Python's headers (apt install python3-dev) and reinstall tcore-cpu"
     try:
@@ -62,7 +62,7 @@ def _runtime(topic: str) -> ReportLine:
 
 
 def _store(topic: str) -> ReportLine:
-    from tcore_cpu.store import open_store
+    from tcore_cpu.compiling.store import open_store
 
     store = open_store(config.cpu.store)
     if store.root != Path(config.cpu.store).expanduser():
@@ -71,7 +71,7 @@ def _store(topic: str) -> ReportLine:
 
 
 def _blas(topic: str) -> ReportLine:
-    from tcore_cpu.blas import DEFAULT, BlasError, find_blas
+    from tcore_cpu.runtime.blas import DEFAULT, BlasError, find_blas
 
     try:
         found = find_blas()
@@ -85,7 +85,7 @@ def _blas(topic: str) -> ReportLine:
 
 
 def _vectors(topic: str) -> ReportLine:
-    from tcore_cpu.compiler import vector_math
+    from tcore_cpu.compiling.compiler import vector_math
 
     found = vector_math()
     if not found:

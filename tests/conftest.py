@@ -19,7 +19,7 @@ pytest_plugins = ["tcore.testing.plugin"]
 #: `--hypothesis-profile=thorough`: for a night, or for who changed rewrites
 settings.register_profile("thorough", max_examples=4000)
 
-RUNTIME_BUILD = Path(__file__).parents[1] / "tcore_cpu" / "runtime_build.py"
+RUNTIME_BUILD = Path(__file__).parents[1] / "tcore_cpu" / "native" / "build.py"
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -43,7 +43,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     wanted = build.source_hash()
     if wanted != _runtime.SOURCE_HASH:
         pytest.exit(
-            f"{_runtime.__file__} was built from other sources ({_runtime.SOURCE_HASH}) than {RUNTIME_BUILD.parent} has ({wanted}); "
+            f"{_runtime.__file__} was built from other sources ({_runtime.SOURCE_HASH}) than {RUNTIME_BUILD.parents[1]} has ({wanted}); "
             "install again: pip install --no-build-isolation -e ./tcore_cpu",
             returncode=3,
         )

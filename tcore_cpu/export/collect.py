@@ -10,18 +10,18 @@ import numpy as np
 
 from tcore.link import ExportError
 from tcore.records import frozen
-from tcore_cpu.compiler import Unit
-from tcore_cpu.draft import Draft
-from tcore_cpu.drafting import draft_graph
-from tcore_cpu.lapack import LETTERS
-from tcore_cpu.linking import constant_value
-from tcore_cpu.native_steps import native_steps
-from tcore_cpu.slots import is_array
-from tcore_cpu.user_code import has_c_code
-from tcore_cpu.wanted import calls_lapack, wants_lapack
+from tcore_cpu.compiling.compiler import Unit
+from tcore_cpu.programs.draft import Draft
+from tcore_cpu.programs.drafting import draft_graph
+from tcore_cpu.programs.linking import constant_value
+from tcore_cpu.programs.native_steps import native_steps
+from tcore_cpu.runtime.lapack import LETTERS
+from tcore_cpu.runtime.slots import is_array
+from tcore_cpu.runtime.wanted import calls_lapack, wants_lapack
+from tcore_cpu.user_code.methods import has_c_code
 
 if TYPE_CHECKING:
-    from tcore_cpu.program import NativeStep
+    from tcore_cpu.programs.program import NativeStep
 
 __all__ = ["Exported", "Value", "collect"]
 
@@ -217,7 +217,7 @@ def _routines(nodes: Sequence[Any]) -> tuple[str, ...]:
     for node in nodes:
         if calls_lapack(node.op):
             # linear algebra is loaded by the graphs that have some
-            from tcore_cpu.linalg_steps import routines_of
+            from tcore_cpu.programs.linalg_steps import routines_of
 
             found.update(routines_of(node))
             continue

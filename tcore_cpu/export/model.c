@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "runtime_core.h"
+#include "native/runtime_core.h"
 #include "model.h"
 
 #define EXPORTED __attribute__((visibility("default")))

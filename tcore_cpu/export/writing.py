@@ -17,14 +17,14 @@ from attrs import field
 
 from tcore.configuration import config
 from tcore.records import define
-from tcore_cpu import runtime_build
-from tcore_cpu.blas import DEFAULT, ROUTINES
-from tcore_cpu.compiler import SEMANTIC_FLAGS, CompileError, Compiler, find_compiler, in_some_store, libraries_of, storage_faults
-from tcore_cpu.core_object import core_object, run_compiler
+from tcore_cpu.compiling.compiler import SEMANTIC_FLAGS, CompileError, Compiler, find_compiler, in_some_store, libraries_of, storage_faults
+from tcore_cpu.compiling.core_object import core_object, run_compiler
+from tcore_cpu.compiling.store import Store, open_store
 from tcore_cpu.export.collect import Exported, Value
-from tcore_cpu.lapack import ROUTINES as LAPACK_ROUTINES
-from tcore_cpu.runtime_abi import DTYPES
-from tcore_cpu.store import Store, open_store
+from tcore_cpu.native import build as runtime_build
+from tcore_cpu.native.abi import DTYPES
+from tcore_cpu.runtime.blas import DEFAULT, ROUTINES
+from tcore_cpu.runtime.lapack import ROUTINES as LAPACK_ROUTINES
 
 __all__ = ["write"]
 

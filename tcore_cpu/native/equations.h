@@ -1,6 +1,6 @@
 /* Factors, equations, inverses and determinants: what these operations do with one item of a stack.
  *
- * Options and the order of outputs and inputs are those of tcore_cpu/linalg_steps.py. Fortran's matrices lie column by column;
+ * Options and the order of outputs and inputs are those of tcore_cpu/programs/linalg_steps.py. Fortran's matrices lie column by column;
  * where an operation on the transpose serves as well, rows are left as they are.
  */
 

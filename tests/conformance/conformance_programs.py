@@ -13,7 +13,7 @@ from conformance_arrays import assert_same
 
 import tcore.tensor as T
 from tcore.compile import Mode, function
-from tcore_cpu.linker import CvmLinker
+from tcore_cpu.linkers.cvm import CvmLinker
 
 __all__ = ["Program", "tensor"]
 

@@ -18,7 +18,7 @@ from tcore.plugins import LoweringGroup
 from tcore.plugins.process import manager
 from tcore.plugins.references import resolve
 from tcore.scalar.op import ScalarOp
-from tcore_cpu.native_steps import native_steps
+from tcore_cpu.programs.native_steps import native_steps
 
 OURS = ("tcore.", "tcore_")
 #: used by authors only: test_stages.py and test_functions.py have cases of them

@@ -11,8 +11,8 @@ import pytest
 from conformance_all import every_program
 
 from tcore.graph import FunctionGraph
-from tcore_cpu.compiler import SEMANTIC_FLAGS
-from tcore_cpu.linker import CvmLinker
+from tcore_cpu.compiling.compiler import SEMANTIC_FLAGS
+from tcore_cpu.linkers.cvm import CvmLinker
 
 #: -O1 for the warnings that need data flow
 WARNINGS = ("-O1", "-Wall", "-Wextra", "-Werror", "-S", "-o", "-")

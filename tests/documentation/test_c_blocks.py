@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.usefixtures("backend"), pytest.mark.backends("cpu")]
 
 def text(node):
     """The module that the CPU backend makes for one node."""
-    from tcore_cpu.user_code import module_text
+    from tcore_cpu.user_code.methods import module_text
 
     return module_text(node)
 
@@ -341,7 +341,7 @@ class TestStructure:
 
     def test_who_is_asked_what_L9063(self):
         """Inputs: extract and cleanup; temporaries: init and cleanup; outputs: sync, too. (L8889, L8893, L8897, L8901, L8905)"""
-        from tcore_cpu.user_block import Block
+        from tcore_cpu.user_code.block import Block
 
         kind = Recorded()
         x, y, z = kind("x"), kind("y"), kind("z")
@@ -422,7 +422,7 @@ class BothForms(Surrounded):
 
 def test_surroundings_L9277_L9313_L8941():
     """Both forms of the methods (L8909), arguments that are added (L9301) and taken away (L9307), and a compiler that an op insists on."""
-    from tcore_cpu.user_modules import command_of
+    from tcore_cpu.user_code.modules import command_of
 
     x, y = cdouble("x"), cdouble("y")
     ops = [cls("add", CADD.fn, CADD.ccode) for cls in (Surrounded, BothForms)]
@@ -451,7 +451,7 @@ def test_errors_in_methods_are_not_hidden_L9313():
 
 def test_two_compilers_L8941():
     """One block has one compiler."""
-    from tcore_cpu.user_block import Block
+    from tcore_cpu.user_code.block import Block
 
     class Other(Surrounded):
         def c_compiler(self):
@@ -528,9 +528,9 @@ class Copies(Op):
 @pytest.mark.parametrize("compiler", [name for name in ("g++", "clang++") if shutil.which(name)])
 def test_no_warnings(compiler):
     """What is written around users' code draws none under -Wall -Wextra: inputs, arrays, params, structs, cleanups."""
-    from tcore_cpu.user_block import Block
-    from tcore_cpu.user_code import text_of
-    from tcore_cpu.user_modules import command_of
+    from tcore_cpu.user_code.block import Block
+    from tcore_cpu.user_code.methods import text_of
+    from tcore_cpu.user_code.modules import command_of
 
     x, y = cdouble("x"), cdouble("y")
     total = CADD(x, y)

@@ -15,7 +15,7 @@ import tcore
 import tcore.tensor as T
 from tcore import gof
 from tcore.gof import Apply, Op
-from tcore_cpu import user_modules
+from tcore_cpu.user_code import modules as user_modules
 
 pytestmark = [pytest.mark.usefixtures("backend"), pytest.mark.backends("cpu")]
 
@@ -427,7 +427,7 @@ def test_types_of_types_L8963_L9055_L9059_L9024_L8893_L8897(linker):
 
 def test_every_variable_has_an_object_L9078_L8953_L9133():
     """py_name for each variable, temporaries too; storage_name for what comes and goes; fail is a goto."""
-    from tcore_cpu.user_block import Block
+    from tcore_cpu.user_code.block import Block
 
     x = tcore.scalar.float64("x")
     inner = Text("%(z)s = %(x)s;")(x)
@@ -457,7 +457,7 @@ def test_threads_by_the_environment_L6334_L6328():
     program = """
 import threading, os
 import numpy as np, tcore, tcore.tensor as T
-from tcore_cpu.runtime import runtime
+from tcore_cpu.runtime.loading import runtime
 x = T.dvector("x")
 f = tcore.function([x], T.exp(x))
 tasks = lambda: len(os.listdir("/proc/self/task"))

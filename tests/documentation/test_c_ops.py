@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.usefixtures("backend"), pytest.mark.backends("cpu")]
 
 def text(node):
     """The module that the CPU backend makes for one node."""
-    from tcore_cpu.user_code import module_text
+    from tcore_cpu.user_code.methods import module_text
 
     return module_text(node)
 
@@ -238,8 +238,8 @@ def test_kernels_in_the_block_L7153():
 
 def test_symbols_L7672_L7674():
     """A debugger finds the lines of a module's source, which lies in the kernel store."""
-    from tcore_cpu.user_block import Block
-    from tcore_cpu.user_modules import load_block
+    from tcore_cpu.user_code.block import Block
+    from tcore_cpu.user_code.modules import load_block
 
     v = T.dvector("v")
     loaded = load_block(Block.of(VectorTimesVector()(v, v).owner))
@@ -251,7 +251,7 @@ def test_symbols_L7672_L7674():
 
 def test_half_precision_L9387_L9389():
     """C code of nodes with float16 is off, unless the op says that it copes."""
-    from tcore_cpu.user_code import has_c_code
+    from tcore_cpu.user_code.methods import has_c_code
 
     class Copes(VectorTimesVector):
         _f16_ok = True

@@ -17,8 +17,9 @@ from tcore import Mode, function
 from tcore.configuration import Config, config, defaults
 from tcore.configuration.sources import read_sources
 from tcore.graph import Apply, Op
-from tcore_cpu import blas, runtime
-from tcore_cpu.compiler import find_compiler
+from tcore_cpu.compiling.compiler import find_compiler
+from tcore_cpu.runtime import blas
+from tcore_cpu.runtime import loading as runtime
 
 pytestmark = pytest.mark.skipif(find_compiler() is None, reason="no C compiler")
 

@@ -236,7 +236,7 @@ def test_python_values_of_c_constants_L15143():
 @pytest.mark.backends("cpu")
 def test_names_of_values_in_c_are_for_debugging_L15428():
     """The function that names a value is in the C text only where ``cmodule.debug`` asks for it."""
-    from tcore_cpu.user_code import module_text
+    from tcore_cpu.user_code.methods import module_text
 
     class Chosen(tcore.Op):
         __props__ = ("choice",)

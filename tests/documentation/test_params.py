@@ -266,7 +266,7 @@ class TestInC:
             f = tcore.function([x], CMulOp(factor)(x), mode=CVM)
             assert f(3.0) == 3.0 * factor
         nodes = [CMulOp(factor)(x).owner for factor in (2, 0.5)]
-        from tcore_cpu.user_code import module_text
+        from tcore_cpu.user_code.methods import module_text
 
         assert module_text(nodes[0]) == module_text(nodes[1])
 

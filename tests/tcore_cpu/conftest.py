@@ -7,8 +7,8 @@ import pytest
 
 from tcore.compile.function import function
 from tcore.compile.mode import Mode
-from tcore_cpu.linker import CvmLinker
-from tcore_cpu.runtime import runtime
+from tcore_cpu.linkers.cvm import CvmLinker
+from tcore_cpu.runtime.loading import runtime
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from tcore.tensor.incsubtensor import IncSubtensor
 from tcore.tensor.join import Join, MakeVector, Split
 from tcore.tensor.ranges import ARange
 from tcore.tensor.scalars import ScalarFromTensor, TensorFromScalar
-from tcore_cpu.user_modules import objection
+from tcore_cpu.user_code.modules import objection
 
 pytestmark = pytest.mark.skipif(objection() is not None, reason=str(objection()))
 

@@ -14,12 +14,12 @@ import tcore
 import tcore.tensor as T
 from tcore.configuration import config
 from tcore.graph import Apply, Op
-from tcore_cpu import core_object
-from tcore_cpu.children import run
-from tcore_cpu.compiler import CompileError, find_compiler
+from tcore_cpu.compiling import core_object
+from tcore_cpu.compiling.children import run
+from tcore_cpu.compiling.compiler import CompileError, find_compiler
+from tcore_cpu.compiling.store import open_store
 from tcore_cpu.export import writing
-from tcore_cpu.store import open_store
-from tcore_cpu.user_modules import objection
+from tcore_cpu.user_code.modules import objection
 
 pytestmark = pytest.mark.skipif(find_compiler() is None, reason="no C compiler")
 

@@ -21,9 +21,9 @@ from tcore.compile.maker import FunctionMaker
 from tcore.configuration import config
 from tcore.optimizer import local_optimizer, optdb
 from tcore.optimizer.database import changed_by_programs
-from tcore_cpu.compiler import find_compiler
-from tcore_cpu.kept_programs import read, write
-from tcore_cpu.store import PROGRAM_SUFFIX, open_store
+from tcore_cpu.compiling.compiler import find_compiler
+from tcore_cpu.compiling.kept_programs import read, write
+from tcore_cpu.compiling.store import PROGRAM_SUFFIX, open_store
 
 pytestmark = pytest.mark.skipif(find_compiler() is None, reason="no C compiler")
 
@@ -100,7 +100,7 @@ both = tcore.function([tcore.In(z, mutable=True)], {"double": z * 2, "sum": z.su
 print({name: value.tolist() for name, value in both(np.arange(3.0)).items()})
 swap = tcore.function([z], [w.sum(), b.sum()], givens={b: z[:2]})
 print([float(value) for value in swap(np.arange(3.0))])
-print([module for module in ("tcore.optimizer", "tcore.codegen", "tcore_cpu.drafting") if module in sys.modules])
+print([module for module in ("tcore.optimizer", "tcore.codegen", "tcore_cpu.programs.drafting") if module in sys.modules])
 """
 
 
@@ -120,7 +120,7 @@ def test_second_process_neither_optimizes_nor_compiles(store):
     first = run(PROGRAM, store, PYTHONHASHSEED="1")
     second = run(PROGRAM, store, "strict", PYTHONHASHSEED="2")
     assert second[:-1] == first[:-1]
-    assert first[-1] == "['tcore.optimizer', 'tcore.codegen', 'tcore_cpu.drafting']"
+    assert first[-1] == "['tcore.optimizer', 'tcore.codegen', 'tcore_cpu.programs.drafting']"
     assert second[-1] == "[]"
 
 

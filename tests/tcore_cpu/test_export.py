@@ -20,9 +20,9 @@ from tcore.link import ExportError
 from tcore.tensor import linalg
 from tcore.tensor.assertion import Assert
 from tcore.tensor.sharedvar import tensor_constructor
-from tcore_cpu.compiler import find_compiler
-from tcore_cpu.linker import CvmLinker
-from tcore_cpu.node_linker import CPyLinker
+from tcore_cpu.compiling.compiler import find_compiler
+from tcore_cpu.linkers.cvm import CvmLinker
+from tcore_cpu.linkers.nodes import CPyLinker
 
 X = np.linspace(-1, 1, 12).reshape(4, 3)
 

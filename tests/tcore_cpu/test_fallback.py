@@ -17,9 +17,9 @@ import tcore.tensor as T
 from tcore.graph import Apply, Op
 from tcore.tensor.shared_randomstreams import RandomStreams
 from tcore.testing.conformance import check_backend
-from tcore_cpu import fallback
-from tcore_cpu import runtime as runtime_module
-from tcore_cpu.compiler import find_compiler
+from tcore_cpu.compiling.compiler import find_compiler
+from tcore_cpu.runtime import fallback
+from tcore_cpu.runtime import loading as runtime_module
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "conformance"))
 from conformance_cases import CASES

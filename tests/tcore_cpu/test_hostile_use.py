@@ -197,7 +197,7 @@ import numpy as np
 import tcore
 import tcore.tensor as T
 from tcore.graph import Apply, Op
-from tcore_cpu.runtime import runtime
+from tcore_cpu.runtime.loading import runtime
 
 runtime().set_threads(1)
 x, y = T.dvector("x"), T.dvector("y")

@@ -14,8 +14,8 @@ from tcore.tensor.blas import Gemm, Gemv, Ger
 from tcore.tensor.elemwise import Elemwise
 from tcore.tensor.shared_randomstreams import RandomStreams
 from tcore.tensor.sharedvar import tensor_constructor
-from tcore_cpu.linker import CvmLinker
-from tcore_cpu.node_linker import CPyLinker
+from tcore_cpu.linkers.cvm import CvmLinker
+from tcore_cpu.linkers.nodes import CPyLinker
 
 
 def _inplace(scalar_op):

@@ -13,10 +13,10 @@ import tcore
 import tcore.tensor as tt
 from tcore.configuration import config
 from tcore.tensor import linalg
-from tcore_cpu import runtime as runtime_module
-from tcore_cpu.compiler import find_compiler
-from tcore_cpu.lapack import KINDS, LETTERS, ROUTINES
-from tcore_cpu.runtime import load_lapack
+from tcore_cpu.compiling.compiler import find_compiler
+from tcore_cpu.runtime import loading as runtime_module
+from tcore_cpu.runtime.lapack import KINDS, LETTERS, ROUTINES
+from tcore_cpu.runtime.loading import load_lapack
 
 pytestmark = pytest.mark.skipif(find_compiler() is None, reason="no C compiler")
 

@@ -15,9 +15,9 @@ from tcore.compile.mode import Mode
 from tcore.graph import Apply, Op
 from tcore.tensor.manipulation import CpuContiguous
 from tcore.tensor.sharedvar import tensor_constructor
-from tcore_cpu.c_linker import CLinker
-from tcore_cpu.linker import CvmLinker
-from tcore_cpu.node_linker import CPyLinker, NoNativeCode
+from tcore_cpu.linkers.c import CLinker
+from tcore_cpu.linkers.cvm import CvmLinker
+from tcore_cpu.linkers.nodes import CPyLinker, NoNativeCode
 
 
 class PythonOnly(Op):

@@ -18,8 +18,8 @@ from tcore.compile.mode import Mode
 from tcore.configuration import config
 from tcore.scan_module import until
 from tcore.scan_module.op import Scan
-from tcore_cpu.compiler import find_compiler
-from tcore_cpu.runtime import runtime_kind
+from tcore_cpu.compiling.compiler import find_compiler
+from tcore_cpu.runtime.loading import runtime_kind
 
 pytestmark = pytest.mark.skipif(find_compiler() is None, reason="no C compiler")
 

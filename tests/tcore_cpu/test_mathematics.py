@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 
 import tcore.tensor as tt
-from tcore_cpu.compiler import SEMANTIC_FLAGS
-from tcore_cpu.mathematics import OWN
-from tcore_cpu.printer import CDialect
+from tcore_cpu.compiling.compiler import SEMANTIC_FLAGS
+from tcore_cpu.kernels.mathematics import OWN
+from tcore_cpu.kernels.printer import CDialect
 
 #: smallest and largest argument whose exponential is neither 0 nor infinite
 RANGE = {"float64": (-745.1, 709.78), "float32": (-103.9, 88.72)}

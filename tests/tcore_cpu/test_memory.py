@@ -14,8 +14,8 @@ import pytest
 import tcore
 import tcore.tensor as T
 from tcore.graph import Apply, Op
-from tcore_cpu.compiler import find_compiler
-from tcore_cpu.user_modules import objection
+from tcore_cpu.compiling.compiler import find_compiler
+from tcore_cpu.user_code.modules import objection
 
 
 class NegateInC(Op):
@@ -182,7 +182,7 @@ EACH_REFUSED = """
     import numpy as np
     import tcore
     import tcore.tensor as T
-    from tcore_cpu.runtime import runtime
+    from tcore_cpu.runtime.loading import runtime
 
     runtime().cache_limit(0)  # nothing is kept for the next call
     faulty = ctypes.CDLL(sys.argv[1])

@@ -10,7 +10,7 @@ import pytest
 import tcore
 import tcore.tensor as T
 from tcore.compile.ops import as_op
-from tcore_cpu.runtime import runtime, runtime_kind
+from tcore_cpu.runtime.loading import runtime, runtime_kind
 
 pytestmark = [pytest.mark.backends("cpu"), pytest.mark.needs_compiler]
 

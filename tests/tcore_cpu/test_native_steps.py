@@ -9,7 +9,7 @@ import tcore
 import tcore.tensor as tt
 from tcore.configuration import config
 from tcore.tensor.assertion import Assert
-from tcore_cpu.compiler import find_compiler
+from tcore_cpu.compiling.compiler import find_compiler
 
 pytestmark = pytest.mark.skipif(find_compiler() is None, reason="no C compiler")
 

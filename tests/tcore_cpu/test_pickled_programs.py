@@ -15,12 +15,12 @@ import pytest
 import tcore
 import tcore.tensor as T
 from tcore.configuration import config
-from tcore_cpu import drafting
-from tcore_cpu.compiler import find_compiler
-from tcore_cpu.core_object import core_library
-from tcore_cpu.draft import decode
-from tcore_cpu.linker import CvmLinker
-from tcore_cpu.runtime import runtime_kind
+from tcore_cpu.compiling.compiler import find_compiler
+from tcore_cpu.compiling.core_object import core_library
+from tcore_cpu.linkers.cvm import CvmLinker
+from tcore_cpu.programs import drafting
+from tcore_cpu.programs.draft import decode
+from tcore_cpu.runtime.loading import runtime_kind
 
 pytestmark = pytest.mark.skipif(find_compiler() is None, reason="no C compiler")
 
@@ -36,8 +36,8 @@ def refuse(*args, **kwargs):
 if sys.argv[2] == "strict":
     subprocess.Popen.__init__ = refuse
     Optimizer.optimize = refuse
-    import tcore_cpu.drafting
-    tcore_cpu.drafting.build = refuse
+    import tcore_cpu.programs.drafting
+    tcore_cpu.programs.drafting.build = refuse
 with open(sys.argv[1], "rb") as file:
     f = pickle.load(file)
 found = f.explain()

@@ -12,7 +12,7 @@ import pytest
 
 import tcore.tensor as tt
 from tcore.tensor import blas
-from tcore_cpu.blas import find_blas
+from tcore_cpu.runtime.blas import find_blas
 
 
 def layouts(value):

@@ -10,7 +10,7 @@ import pytest
 import tcore.tensor as tt
 from tcore.compile.function import function
 from tcore.compile.mode import Mode
-from tcore_cpu.linker import CvmLinker
+from tcore_cpu.linkers.cvm import CvmLinker
 
 DTYPES = ("float64", "float32", "int64", "int32", "int16", "int8", "uint32", "uint16", "uint8", "bool")
 

@@ -7,10 +7,10 @@ import sys
 import pytest
 
 from tcore.configuration import config, defaults
-from tcore_cpu import runtime as runtime_module
-from tcore_cpu import store as store_module
-from tcore_cpu.compiler import find_compiler
+from tcore_cpu.compiling import store as store_module
+from tcore_cpu.compiling.compiler import find_compiler
 from tcore_cpu.report import lines
+from tcore_cpu.runtime import loading as runtime_module
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from tcore.compile.mode import Mode
 from tcore.scan_module.op import Scan
 from tcore.tensor.ifelse import ifelse
 from tcore.tensor.searching import Unique
-from tcore_cpu.compiler import find_compiler
+from tcore_cpu.compiling.compiler import find_compiler
 
 pytestmark = pytest.mark.skipif(find_compiler() is None, reason="no C compiler")
 

@@ -11,11 +11,13 @@ import numpy as np
 import pytest
 
 import tcore.tensor as tt
-from tcore_cpu import blas, lapack, runtime_abi, runtime_build
-from tcore_cpu.compiler import find_compiler
-from tcore_cpu.runtime import runtime, runtime_kind
+from tcore_cpu.compiling.compiler import find_compiler
+from tcore_cpu.native import abi as runtime_abi
+from tcore_cpu.native import build as runtime_build
+from tcore_cpu.runtime import blas, lapack
+from tcore_cpu.runtime.loading import runtime, runtime_kind
 
-HEADER = (runtime_build.FOLDER / "runtime_core.h").read_text(encoding="utf-8")
+HEADER = (runtime_build.FOLDER / "native" / "runtime_core.h").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(
@@ -31,7 +33,7 @@ HEADER = (runtime_build.FOLDER / "runtime_core.h").read_text(encoding="utf-8")
     ],
 )
 def test_numbers_agree_with_the_header(enum, names) -> None:
-    """Every number of runtime_abi.py stands in runtime_core.h."""
+    """Every number of abi.py stands in runtime_core.h."""
     for name, value in names.items():
         assert re.search(rf"\b{name} = {value}\b", HEADER), (enum, name)
 
@@ -121,7 +123,7 @@ try:
     f(a, 2.0, np.array([4]))
 except IndexError as error:
     assert "Apply node" in str(error)
-from tcore_cpu.runtime import runtime_kind
+from tcore_cpu.runtime.loading import runtime_kind
 print(runtime_kind())
 """
 

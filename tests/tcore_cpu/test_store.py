@@ -19,14 +19,14 @@ import pytest
 import tcore.tensor as tt
 from tcore import function, gof
 from tcore.configuration import config, defaults
-from tcore_cpu import compiler as compiler_module
-from tcore_cpu import core_object
-from tcore_cpu import store as store_module
-from tcore_cpu.compiler import CompileError, Unit, find_compiler, load_units
+from tcore_cpu.compiling import compiler as compiler_module
+from tcore_cpu.compiling import core_object
+from tcore_cpu.compiling import store as store_module
+from tcore_cpu.compiling.compiler import CompileError, Unit, find_compiler, load_units
+from tcore_cpu.compiling.libraries import LoadError
+from tcore_cpu.compiling.store import Store, StoreWarning, open_store
 from tcore_cpu.export import writing
-from tcore_cpu.libraries import LoadError
-from tcore_cpu.store import Store, StoreWarning, open_store
-from tcore_cpu.user_modules import objection
+from tcore_cpu.user_code.modules import objection
 
 pytestmark = pytest.mark.skipif(find_compiler() is None, reason="no C compiler")
 

@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 
 from tcore.configuration import config
-from tcore_cpu.compiler import Unit, find_compiler, load_units
-from tcore_cpu.store import Store, open_store
+from tcore_cpu.compiling.compiler import Unit, find_compiler, load_units
+from tcore_cpu.compiling.store import Store, open_store
 
 pytestmark = pytest.mark.skipif(find_compiler() is None, reason="no C compiler")
 

@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 
 from tcore.configuration import config
-from tcore_cpu import store as store_module
-from tcore_cpu.compiler import Unit, find_compiler, load_units
-from tcore_cpu.libraries import LoadError
-from tcore_cpu.store import Store, StoreWarning, open_store
+from tcore_cpu.compiling import store as store_module
+from tcore_cpu.compiling.compiler import Unit, find_compiler, load_units
+from tcore_cpu.compiling.libraries import LoadError
+from tcore_cpu.compiling.store import Store, StoreWarning, open_store
 
 pytestmark = pytest.mark.skipif(find_compiler() is None, reason="no C compiler")
 

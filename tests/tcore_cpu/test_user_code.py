@@ -20,12 +20,12 @@ from tcore.graph import Apply, MethodNotDefined, Op, Type
 from tcore.link import PerformLinker
 from tcore.tensor.conversion import as_tensor_variable
 from tcore.tensor.sharedvar import tensor_constructor
-from tcore_cpu.c_linker import CLinker
-from tcore_cpu.compiler import CompileError
-from tcore_cpu.linker import CvmLinker
-from tcore_cpu.node_linker import CPyLinker
-from tcore_cpu.user_code import module_text
-from tcore_cpu.user_modules import objection
+from tcore_cpu.compiling.compiler import CompileError
+from tcore_cpu.linkers.c import CLinker
+from tcore_cpu.linkers.cvm import CvmLinker
+from tcore_cpu.linkers.nodes import CPyLinker
+from tcore_cpu.user_code.methods import module_text
+from tcore_cpu.user_code.modules import objection
 
 pytestmark = pytest.mark.skipif(objection() is not None, reason=str(objection()))
 
@@ -477,7 +477,7 @@ def test_results_of_another_type_name_the_node(made, says) -> None:
 def test_inputs_that_cannot_be_read_are_named(linker, value, monkeypatch) -> None:
     """The error of a value that is none of its Type names the variable, its type, what came, and the user's line."""
     if linker == "fallback":
-        monkeypatch.setattr("tcore_cpu.c_steps.runtime", lambda: None)
+        monkeypatch.setattr("tcore_cpu.user_code.steps.runtime", lambda: None)
     x, y = tt.dvector("x"), tt.dvector("the_bad_one")
     f = function([x, y], VectorTimesVector()(x, VectorTimesScalar()(y, tt.constant(2.0)) + 1), mode=Mode({"fallback": "cvm"}.get(linker, linker)))
     f.trust_input = True
@@ -620,7 +620,7 @@ def test_steps_of_the_program_are_native() -> None:
         f(np.zeros(2), 1.0)
     finally:
         sys.setprofile(None)
-    assert not [name for name in calls if name.endswith(("c_steps.py", "user_modules.py", "python_steps.py"))]
+    assert not [name for name in calls if name.endswith(("user_code/steps.py", "user_code/modules.py", "python_steps.py"))]
     with pytest.raises(ValueError, match="negative\nApply node that caused the error: Accumulates.*\n.*\n.*\nInputs shapes: .*\\(2,\\)"):
         f(np.zeros(2), -1.0)
     assert f(np.zeros(2), 1.0)[1] == 103

@@ -15,11 +15,11 @@ import tcore
 from tcore import scalar
 from tcore.configuration import config
 from tcore.graph import Apply, Op
-from tcore_cpu import store as store_module
-from tcore_cpu import user_modules
-from tcore_cpu.compiler import CompileError
-from tcore_cpu.store import StoreWarning
-from tcore_cpu.user_modules import objection
+from tcore_cpu.compiling import store as store_module
+from tcore_cpu.compiling.compiler import CompileError
+from tcore_cpu.compiling.store import StoreWarning
+from tcore_cpu.user_code import modules as user_modules
+from tcore_cpu.user_code.modules import objection
 
 pytestmark = pytest.mark.skipif(objection() is not None, reason=str(objection()))
 

@@ -11,8 +11,8 @@ import pytest
 import tcore
 import tcore.tensor as tt
 from tcore.graph import Apply, Op
-from tcore_cpu.user_modules import objection
-from tcore_cpu.user_scopes import with_cleanup
+from tcore_cpu.user_code.modules import objection
+from tcore_cpu.user_code.scopes import with_cleanup
 
 pytestmark = pytest.mark.skipif(objection() is not None, reason=str(objection()))
 

@@ -10,7 +10,7 @@ from tcore import scalar
 from tcore.graph import Apply, MethodNotDefined, Op
 from tcore.scalar.op import ScalarOp
 
-user_modules = pytest.importorskip("tcore_cpu.user_modules", reason="tcore-cpu is not installed")
+user_modules = pytest.importorskip("tcore_cpu.user_code.modules", reason="tcore-cpu is not installed")
 pytestmark = pytest.mark.skipif(user_modules.objection() is not None, reason=str(user_modules.objection()))
 
 #: what has no form at some dtype, or a C form of its own elsewhere

@@ -1,0 +1,1 @@
+"""C compilers, and where what they wrote is kept."""

@@ -1,0 +1,295 @@
+"""The C compiler: finding it, and turning translation units into libraries of the kernel store.
+
+Nothing here starts a program unless a library is missing from the store.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import os
+import platform
+import shlex
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from tcore.configuration import config
+from tcore.configuration.defaults import program
+from tcore.records import frozen
+from tcore_cpu.compiling.children import Child, CompileError
+from tcore_cpu.compiling.libraries import Library
+from tcore_cpu.compiling.store import Store, open_store, replace_store
+from tcore_cpu.native.abi import RUNTIME_ABI
+
+__all__ = [
+    "SEMANTIC_FLAGS",
+    "CompileError",
+    "Compiler",
+    "Unit",
+    "compile_command",
+    "extra_libraries",
+    "find_compiler",
+    "in_some_store",
+    "libraries_of",
+    "load_units",
+    "platform_abi",
+    "storage_faults",
+    "vector_math",
+    "warn_of_output",
+]
+
+Made = TypeVar("Made")
+
+SEMANTIC_FLAGS = ("-ffp-contract=off", "-fwrapv", "-fno-math-errno", "-fno-strict-aliasing", "-fno-trapping-math")
+"""Flags that decide what results are: part of every key."""
+_SPEED_FLAGS = ("-O2", "-ftree-vectorize", "-fopenmp-simd", "-march=native")
+_SHAPE_FLAGS = ("-std=gnu11", "-fPIC", "-shared", "-fvisibility=hidden")
+_CPLUSPLUS_SHAPE_FLAGS = ("-std=gnu++14", "-fPIC", "-shared", "-fvisibility=hidden", "-fpermissive")
+_IDENTITIES = "compilers.json"
+
+
+@frozen
+class Compiler:
+    """A C compiler.
+
+    Attributes
+    ----------
+    command : tuple of str
+        What starts it.
+    path : str
+        Its file.
+    """
+
+    command: tuple[str, ...]
+    path: str
+
+    def stamp(self) -> str:
+        """A text that changes when the compiler's file does; starts no program."""
+        info = Path(self.path).stat()
+        return f"{self.path}:{info.st_size}:{info.st_mtime_ns}"
+
+    def identity(self, store: Store) -> str:
+        """First line of its version text, cached in the store."""
+        stamp = self.stamp()
+        known = store.read_json(_IDENTITIES) or {}
+        if not isinstance(known, dict) or stamp not in known:
+            import subprocess  # as below: a warm store starts no program
+
+            text = subprocess.run([*self.command, "--version"], capture_output=True, text=True, check=False).stdout
+            known = {**(known if isinstance(known, dict) else {}), stamp: text.partition("\n")[0]}
+            store.write_json(_IDENTITIES, known)
+        return str(known[stamp])
+
+
+@frozen
+class Unit:
+    """A translation unit: ``source`` defines a pointer table ``tc_table`` of ``count`` bodies."""
+
+    source: str
+    count: int
+    cplusplus: bool = False
+
+    @property
+    def key(self) -> str:
+        """What the library is found under."""
+        parts = (self.source, "c++" if self.cplusplus else "c", *SEMANTIC_FLAGS, platform_abi(), str(RUNTIME_ABI), *extra_libraries())
+        return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:40]
+
+
+def _which(command: str) -> Compiler | None:
+    words = shlex.split(command)
+    path = program(words[0]) if words else None
+    return Compiler((path, *words[1:]), path) if path else None
+
+
+def find_compiler() -> Compiler | None:
+    """The C compiler: that of ``CC``, else the C part of ``config.cxx``, else gcc, clang or cc on the path, else ziglang's."""
+    if os.environ.get("CC"):
+        return _which(os.environ["CC"])
+    if not config.cxx:
+        return None
+    folder, name = os.path.split(config.cxx)
+    for other, own in (("clang++", "clang"), ("g++", "gcc"), ("c++", "cc")):
+        if name.startswith(other):
+            found = _which(str(Path(folder, own + name[len(other) :])))
+            if found is not None:
+                return found
+    words = shlex.split(config.cxx)
+    if Path(words[0]).name == "zig":
+        words = [words[0], "cc"]
+    return _which("gcc") or _which("clang") or _which("cc") or _which(shlex.join(words))
+
+
+def platform_abi() -> str:
+    """Machine, word size and C library: what a library must agree with beside CPU features."""
+    return f"{platform.machine()}-{sys.maxsize.bit_length() + 1}-{_libc()}"
+
+
+def _libc() -> str:
+    try:
+        return os.confstr("CS_GNU_LIBC_VERSION") or "unknown"
+    except (ValueError, AttributeError, OSError):
+        return "unknown"
+
+
+def extra_libraries() -> tuple[str, ...]:
+    """Link arguments that stand before those of the C library: its functions are taken from there where they have them.
+
+    Part of every key, since they decide what results are.
+    """
+    return ("-lamdlibm",) if config.lib.amdlibm else ()
+
+
+_OLD_VECTOR_MATH = frozenset(["exp", "log", "pow", "sin", "cos"])
+_NEW_VECTOR_MATH = _OLD_VECTOR_MATH | frozenset(
+    ["acos", "acosh", "asin", "asinh", "atan", "atan2", "atanh", "cbrt", "cosh", "erf", "erfc", "exp2", "expm1", "hypot", "log10", "log1p", "log2", "sinh", "tan", "tanh"]
+)
+
+
+def vector_math() -> frozenset[str]:
+    """The functions of which this C library has vector forms."""
+    name, _, version = _libc().partition(" ")
+    try:
+        major, minor = (int(part) for part in version.split(".")[:2])
+    except ValueError:
+        return frozenset()
+    if name != "glibc":
+        return frozenset()
+    if platform.machine() == "x86_64":
+        return _NEW_VECTOR_MATH if (major, minor) >= (2, 35) else _OLD_VECTOR_MATH
+    if platform.machine() == "aarch64" and (major, minor) >= (2, 38):
+        return frozenset(["exp", "log", "sin", "cos"])
+    return frozenset()
+
+
+def libraries_of(compiler: Compiler) -> tuple[str, ...]:
+    """The mathematics libraries that kernels are linked with."""
+    return (*extra_libraries(), *(["-lmvec"] if vector_math() else []), "-lm")
+
+
+def compile_command(compiler: Compiler, unit: Unit, source: Path, target: Path) -> list[str]:
+    """The command that makes a shared library of a unit whose text is in ``source``."""
+    command = list(compiler.command)
+    shape: Sequence[str] = _SHAPE_FLAGS
+    language = "c"
+    if unit.cplusplus:
+        language, shape = "c++", _CPLUSPLUS_SHAPE_FLAGS
+        if config.cxx:
+            command = shlex.split(config.cxx)
+    quiet = [] if config.cmodule.compilation_warning else ["-w"]
+    return [
+        *command, *_SPEED_FLAGS, *SEMANTIC_FLAGS, *shape, *quiet, "-x", language, str(source), "-o", str(target), *libraries_of(compiler)
+    ]  # fmt: skip
+
+
+def _fail(compiler: Compiler, command: Sequence[str], output: str) -> CompileError:
+    lines = output.strip().splitlines()
+    return CompileError(
+        "\n".join([f"{compiler.path} could not compile a kernel:", *lines[:30], f"command: {shlex.join(command)}"])
+    )
+
+
+def load_units(units: Iterable[Unit]) -> list[Library]:
+    """The libraries of some units, those that the store lacks compiled side by side.
+
+    Raises
+    ------
+    CompileError
+        If there is no compiler, or it refuses a unit.
+    """
+    units = list(units)
+    store = open_store(config.cpu.store)
+    found: list[Library | None] = [store.find(unit.key) for unit in units]
+    missing = [k for k, library in enumerate(found) if library is None]
+    if missing:
+        compiler = find_compiler()
+        if compiler is None:
+            raise CompileError("a kernel must be compiled and there is no C compiler: install gcc, or name one in CC")
+        wanted = {k: units[k] for k in missing}
+        for k, library in in_some_store(store, lambda place: _build(compiler, wanted, place)).items():
+            found[k] = library
+    return [library for library in found if library is not None]
+
+
+def in_some_store(store: Store, work: Callable[[Store], Made]) -> Made:
+    """What ``work`` makes in a store: in the given one, else in what takes its place, with a warning.
+
+    Raises
+    ------
+    CompileError
+        If that cannot be written either.
+    """
+    try:
+        return work(store)
+    except OSError as error:
+        store = replace_store(store, config.cpu.store, error)
+        try:
+            return work(store)
+        except OSError as again:
+            raise CompileError(f"compiled code can be written neither to {config.cpu.store} nor to {store.root}: {again.strerror}") from again
+
+
+@contextlib.contextmanager
+def storage_faults(folder: Path) -> Iterator[None]:
+    """A CompileError becomes an OSError where the compiler could not write to ``folder``: full, or gone."""
+    try:
+        yield
+    except CompileError as error:
+        lost = next((code for code in (errno.ENOSPC, errno.EDQUOT) if os.strerror(code) in str(error)), None)
+        if not folder.is_dir():
+            lost = errno.ENOENT  # somebody emptied the store meanwhile
+        if lost is None:
+            raise
+        raise OSError(lost, os.strerror(lost)) from error
+
+
+def _build(compiler: Compiler, units: Mapping[int, Unit], store: Store) -> dict[int, Library]:
+    """Compile units into a store.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written.
+    """
+    with store.workplace() as folder:
+        with storage_faults(folder):
+            built = _compile_all(compiler, units, folder)
+        about: dict[str, Any] = {"compiler": compiler.identity(store), "flags": [*_SPEED_FLAGS, *SEMANTIC_FLAGS]}
+        return {k: store.put(units[k].key, path, about) for k, path in built.items()}
+
+
+def warn_of_output(text: str) -> None:
+    """Log what a compiler said though it succeeded."""
+    import logging
+
+    logging.getLogger("tcore_cpu.compiling.compiler").warning("%s", text.rstrip())
+
+
+def _compile_all(compiler: Compiler, units: Mapping[int, Unit], folder: Path) -> dict[int, Path]:
+    jobs = max(1, min(len(units), len(os.sched_getaffinity(0))))
+    waiting = list(units.items())
+    running: list[tuple[int, Path, Child]] = []
+    built: dict[int, Path] = {}
+    try:
+        while waiting or running:
+            while waiting and len(running) < jobs:
+                k, unit = waiting.pop(0)
+                source = folder / f"{k}.{'cpp' if unit.cplusplus else 'c'}"
+                target = folder / f"{k}.so"
+                source.write_text(unit.source, encoding="utf-8")
+                running.append((k, target, Child(compile_command(compiler, unit, source, target), folder)))
+            k, target, child = running[0]
+            status, output = child.finish()
+            if status:
+                raise _fail(compiler, child.command, output)
+            running.pop(0)
+            if output.strip():
+                warn_of_output(output)
+            built[k] = target
+    finally:
+        for *_, child in running:
+            child.end()
+    return built

@@ -1,0 +1,65 @@
+"""Compiled functions in the kernel store: one file each, the hash of its content first.
+
+The same rules as for libraries hold: what others could have written is not read, a damaged file counts as absent, the time of the file is
+that of its last use, and what nobody asks for grows old.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tcore.configuration import config
+from tcore_cpu.compiling.store import PROGRAM_SUFFIX, open_store
+from tcore_cpu.compiling.trust import belongs_to_us
+
+if TYPE_CHECKING:
+    from tcore_cpu.compiling.store import Store
+
+__all__ = ["read", "write"]
+
+_DIGEST = 32
+
+
+def read(key: str) -> bytes | None:
+    """What :func:`write` was given under ``key``; None where it is not there any more, or not sound."""
+    store = open_store(config.cpu.store)
+    for layer in (store.root, *store.layers):
+        found = _read(store, layer / (key + PROGRAM_SUFFIX))
+        if found is not None:
+            return found
+    return None
+
+
+def _read(store: Store, path: Path) -> bytes | None:
+    try:
+        unused = store.unused(path)
+        if unused > config.cmodule.age_thresh_use or not belongs_to_us(path.stat()):
+            return None
+        content = path.read_bytes()
+        if unused > config.cmodule.age_thresh_use / 24:
+            with contextlib.suppress(OSError):  # another process may have removed it
+                os.utime(path)
+    except OSError:
+        return None
+    data = content[_DIGEST:]
+    return data if hashlib.sha256(data).digest() == content[:_DIGEST] else None
+
+
+def write(key: str, data: bytes) -> None:
+    """Keep ``data`` for later processes. Where the store cannot be written nothing is kept: they compile, as this one did."""
+    import tempfile  # slow to import; a program that is recalled writes nothing
+
+    root = open_store(config.cpu.store).root
+    with contextlib.suppress(OSError):
+        handle, private = tempfile.mkstemp(dir=root, prefix=".tmp-")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(hashlib.sha256(data).digest() + data)
+            Path(private).replace(root / (key + PROGRAM_SUFFIX))
+        except BaseException:
+            Path(private).unlink(missing_ok=True)
+            raise

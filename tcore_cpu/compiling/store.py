@@ -1,0 +1,299 @@
+"""The kernel store: compiled libraries under the hash of what they were made from.
+
+An entry is a library and a record beside it with the hash of the library, the CPU features that it needs, the
+compiler and the flags. The record is written last, and a library is loaded only if its bytes have the recorded
+hash: a truncated or foreign file is made again. Names are private until a rename, so no lock is needed. Layers below
+the user's own store are read-only.
+
+The time of an entry's record is that of its last use, to a twenty-fourth of ``config.cmodule.age_thresh_use``. Past that age the
+entry counts as absent, and a week later it is removed: what no program asks for any more does not stay for ever.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import hashlib
+import json
+import os
+import time
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+from attrs import field
+
+from tcore.configuration import config
+from tcore.records import frozen
+from tcore_cpu.compiling.libraries import Library, LoadError
+from tcore_cpu.compiling.trust import belongs_to_us, is_trusted, objection
+
+__all__ = ["PROGRAM_SUFFIX", "Store", "StoreWarning", "cpu_features", "open_store", "replace_store"]
+
+#: of the files with compiled functions, see :mod:`tcore_cpu.compiling.kept_programs`
+PROGRAM_SUFFIX = ".program"
+
+_FORMAT = 1
+_WEEK = 7 * 24 * 3600
+_opened: dict[tuple[str, ...], Store] = {}
+
+
+class StoreWarning(RuntimeWarning):
+    """The kernel store cannot be used as asked; the message says why, what is done instead and what helps."""
+
+
+def cpu_features() -> frozenset[str]:
+    """The features that this CPU states (on Linux), for ``-march=native`` code."""
+    try:
+        with Path("/proc/cpuinfo").open(encoding="ascii", errors="replace") as file:
+            for line in file:
+                name, _, value = line.partition(":")
+                if name.strip() in ("flags", "Features"):
+                    return frozenset(value.split())
+    except OSError:
+        pass
+    return frozenset()
+
+
+def _remove(folder: str | os.PathLike[str]) -> None:
+    """Remove a folder with what is in it, as far as that can be done."""
+    import shutil  # loads all the formats of archives; a program whose kernels are all there removes nothing
+
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def _tag(features: Iterable[str]) -> str:
+    return _digest(" ".join(sorted(features)).encode())[:12]
+
+
+@frozen(eq=False)
+class Store:
+    """A folder of compiled libraries, with read-only layers below it.
+
+    Parameters
+    ----------
+    root : Path
+        The layer that is written.
+    layers : tuple of Path
+        Further layers that are only read, best first.
+    features : frozenset of str
+        What this CPU can do.
+    """
+
+    root: Path
+    layers: tuple[Path, ...] = ()
+    features: frozenset[str] = field(factory=cpu_features)
+    _ready: dict[str, Library] = field(factory=dict, init=False, repr=False)
+
+    def preload(self) -> int:
+        """Verify and load all entries that this CPU can run, and keep them; how many there are."""
+        for layer in (self.root, *self.layers):
+            for path in layer.glob("*.*.json"):
+                key = path.name.rsplit(".", 2)[0]
+                if key not in self._ready and (found := self.find(key)) is not None:
+                    self._ready[key] = found
+        return len(self._ready)
+
+    def find(self, key: str) -> Library | None:
+        """The verified library of ``key`` that uses the most of this CPU, from any layer; None where there is none."""
+        return self._ready.get(key) or next(filter(None, map(self._load, self._verified(key))), None)
+
+    def find_file(self, key: str) -> Path | None:
+        """As :meth:`find`, for what is no library to load: the verified file."""
+        return next(self._verified(key), None)
+
+    def _verified(self, key: str) -> Iterator[Path]:
+        """The sound entries of ``key`` that this CPU can run, best first."""
+        for layer in (self.root, *self.layers):
+            best = layer / f"{key}.{_tag(self.features)}.json"
+            # the folder, which may hold thousands of entries, is listed only where the best one is not there
+            for record in chain([best], (path for path in self._records(layer, key) if path != best)):
+                found = self._verify(record)
+                if found is not None:
+                    yield found
+
+    @staticmethod
+    def _records(layer: Path, key: str) -> Iterator[Path]:
+        """The records of ``key`` in a layer, for whatever CPU."""
+        yield from layer.glob(f"{key}.*.json")
+
+    @staticmethod
+    def _load(path: Path) -> Library | None:
+        try:
+            return Library(path)
+        except LoadError:
+            return None
+
+    def _verify(self, record_path: Path) -> Path | None:
+        library_path = record_path.with_suffix(".so")
+        try:
+            unused = self.unused(record_path)
+            if unused > config.cmodule.age_thresh_use:
+                return None
+            record = json.loads(record_path.read_bytes())
+            if record["format"] != _FORMAT or not self.features.issuperset(record["features"]):
+                return None
+            if not belongs_to_us(library_path.stat()):
+                return None
+            if _digest(library_path.read_bytes()) != record["sha256"]:
+                return None
+            if unused > config.cmodule.age_thresh_use / 24:
+                with contextlib.suppress(OSError):  # another process may have removed it
+                    os.utime(record_path)
+            return library_path
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
+    def unused(self, record_path: Path) -> float:
+        """Seconds since an entry was last used, by the time of its record; 0 in read-only layers, which are somebody else's to tidy up."""
+        return time.time() - record_path.stat().st_mtime if record_path.parent == self.root else 0.0
+
+    def put(self, key: str, built: Path, about: dict[str, Any]) -> Library:
+        """Move the library ``built`` (in :meth:`workplace`) into the store, and load it."""
+        return Library(self.put_file(key, built, about), compiled=True)
+
+    def put_file(self, key: str, built: Path, about: dict[str, Any]) -> Path:
+        """Move ``built`` (in :meth:`workplace`) into the store; where it is then."""
+        built.chmod(0o600)
+        name = f"{key}.{_tag(self.features)}"
+        record = {"format": _FORMAT, "sha256": _digest(built.read_bytes()), "features": sorted(self.features), **about}
+        target = self.root / f"{name}.so"
+        built.replace(target)
+        self.write_json(f"{name}.json", record)
+        return target
+
+    def has(self, key: str) -> bool:
+        """Whether some layer has an entry of this name that is young enough; whether it is sound shows when it is loaded."""
+        limit = config.cmodule.age_thresh_use
+        records = (path for layer in (self.root, *self.layers) for path in layer.glob(f"{key}.*.json"))
+        with contextlib.suppress(OSError):
+            return any(self.unused(path) <= limit for path in records)
+        return False
+
+    def write_json(self, name: str, value: Any) -> None:
+        """Write a small file atomically."""
+        import tempfile  # here and below: a program whose kernels are all there writes nothing, and it is slow to import
+
+        handle, private = tempfile.mkstemp(dir=self.root, prefix=".tmp-")
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as file:
+                json.dump(value, file)
+            Path(private).replace(self.root / name)
+        except BaseException:
+            Path(private).unlink(missing_ok=True)
+            raise
+
+    def read_json(self, name: str) -> Any:
+        """The value of a small file; None where it is missing or damaged."""
+        try:
+            return json.loads((self.root / name).read_bytes())
+        except (OSError, ValueError):
+            return None
+
+    @contextlib.contextmanager
+    def workplace(self) -> Any:
+        """A private folder on the file system of the store, removed at the end, or in later runs with ``config.nocleanup``."""
+        import tempfile
+
+        self.sweep()
+        folder = tempfile.mkdtemp(dir=self.root, prefix=".work-")
+        try:
+            yield Path(folder)
+        finally:
+            if not config.nocleanup:
+                _remove(folder)
+
+    def sweep(self, older_than: float = 3600.0) -> None:
+        """Remove what processes left behind that were killed while they compiled: private folders and files, and libraries
+        without a record, all older than ``older_than`` seconds (others may be at work on younger ones). Remove entries, too,
+        that have counted as absent for a week, and the sources of modules that are gone.
+        """
+        latest = time.time() - older_than
+        forgotten = config.cmodule.age_thresh_use + _WEEK
+        with contextlib.suppress(OSError), os.scandir(self.root) as found:
+            entries = list(found)
+            modules = {entry.name.partition("-")[0] for entry in entries if entry.name.endswith(".so")}
+            for entry in entries:
+                private = entry.name.startswith((".work-", ".tmp-"))
+                with contextlib.suppress(OSError):  # another process may sweep, too
+                    if entry.name.endswith(PROGRAM_SUFFIX) and self.unused(Path(entry.path)) > forgotten:
+                        Path(entry.path).unlink()
+                        continue
+                    record = Path(entry.path).with_suffix(".json")
+                    if entry.name.endswith(".so") and record.exists() and self.unused(record) > forgotten:
+                        record.unlink()  # first: without it, nobody loads the library
+                        Path(entry.path).unlink()
+                        continue
+                    orphan = entry.name.endswith(".so") and not record.exists()
+                    orphan |= entry.name.endswith(".cpp") and entry.name.removesuffix(".cpp") not in modules
+                    if not (private or orphan) or entry.stat(follow_symlinks=False).st_mtime > latest:
+                        continue
+                    if entry.is_dir(follow_symlinks=False):
+                        _remove(entry.path)
+                    else:
+                        Path(entry.path).unlink()
+
+    def entries(self) -> int:
+        """How many libraries the written layer holds."""
+        return sum(1 for _ in self.root.glob("*.so"))
+
+
+def open_store(root: str | os.PathLike[str], layers: Sequence[str | os.PathLike[str]] = ()) -> Store:
+    """The store in the folder ``root``, opened once per process; ``config.cmodule.preload_cache`` loads all of it at once.
+
+    Where ``root`` cannot be written, or others could write it, a :class:`StoreWarning` says so and a private temporary
+    folder takes its place until the process ends; what is in a folder that only this user and root can write is still read.
+    """
+    asked = (os.fspath(root), *(os.fspath(layer) for layer in layers))
+    store = _opened.get(asked)
+    if store is not None and store.root.is_dir():
+        return store
+    path = Path(root).expanduser()
+    lower = tuple(layer for layer in map(Path, layers) if _is_usable(layer))
+    problem = objection(path)
+    if problem is None:
+        store = _opened[asked] = Store(path, lower)
+    else:
+        if is_trusted(path):
+            lower = (path, *lower)  # such as that of an image: what is there serves
+        store = _stand_in(asked, lower, f"{path} {problem}")
+    if config.cmodule.preload_cache:
+        store.preload()
+    return store
+
+
+def replace_store(store: Store, root: str | os.PathLike[str], error: OSError) -> Store:
+    """What takes the place of ``store``, opened as ``root``, when it could not be written to after all: a full disk, a quota.
+
+    Warns as :func:`open_store` does.
+    """
+    return _stand_in((os.fspath(root),), (store.root, *store.layers), f"{store.root} cannot be written any more ({error.strerror})")
+
+
+def _is_usable(layer: Path) -> bool:
+    """Whether a layer is trusted; one that is there and is not gets a warning."""
+    if not layer.exists() or is_trusted(layer):
+        return True
+    warnings.warn(f"kernels in {layer} are not used: others than you and root could have put them there", StoreWarning, stacklevel=5)
+    return False
+
+
+def _stand_in(asked: tuple[str, ...], lower: tuple[Path, ...], problem: str) -> Store:
+    """A private temporary store, with the reason as a warning."""
+    import tempfile
+
+    temporary = Path(tempfile.mkdtemp(prefix="tcore-kernels-"))
+    atexit.register(_remove, temporary)
+    message = (
+        f"the kernel store {problem}: kernels of this process go to {temporary} and are lost when it ends; "
+        f"set the flag cpu.store to a folder of your own"
+    )
+    _opened[asked] = Store(temporary, lower)
+    warnings.warn(message, StoreWarning, stacklevel=3)
+    return _opened[asked]

@@ -1,0 +1,1 @@
+"""The linkers of this backend: what makes functions of programs."""

@@ -1,0 +1,45 @@
+/* The native runtime core: threads, memory, reductions, drivers, BLAS, LAPACK and programs, without Python.
+ *
+ * Built into the extension module, and alone as a shared library where there are no Python headers.
+ */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include <signal.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "native/runtime_core.h"
+#include "native/threads.h"
+#include "native/memory.h"
+#include "native/folds.h"
+#include "native/reductions.h"
+#include "native/cascades.h"
+#include "native/streams.h"
+#include "native/loops.h"
+#include "native/jobs.h"
+#include "native/map.h"
+#include "native/row_phases.h"
+#include "native/rows.h"
+#include "native/lanes.h"
+#include "native/prefixes.h"
+#include "native/kernels.h"
+#include "native/vectors.h"
+#include "native/products.h"
+#include "native/blas.h"
+#include "native/lapack.h"
+#include "native/stacks.h"
+#include "native/equations.h"
+#include "native/decompositions.h"
+#include "native/exponential.h"
+#include "native/operations.h"
+#include "native/sorting.h"
+#include "native/counting.h"
+#include "native/choices.h"
+#include "native/places.h"
+#include "native/batches.h"
+#include "native/routines.h"
+#include "native/frames.h"
+#include "native/slots.h"
+#include "native/program.h"

@@ -1,0 +1,354 @@
+"""From the nodes of a graph to a program of the runtime.
+
+The nodes are grouped into kernels; each step (kernel, view, BLAS call, Python step) becomes instructions. Values that
+only kernels see live in buffers that the program owns and shares between values whose lives do not overlap; what
+Python sees lives in arrays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from tcore.codegen.expr import Buffer, Expr, Extent, Load
+from tcore.codegen.grouping import Group, Limits, group
+from tcore.codegen.lowering import LoweringTable, NotLowered
+from tcore.codegen.walks import flatten
+from tcore.graph import Constant
+from tcore_cpu.kernels.plans import CopyPlan, KernelPlan, NotScheduled
+from tcore_cpu.kernels.printer import UnitPrinter
+from tcore_cpu.kernels.schedule import schedule
+from tcore_cpu.native.abi import DTYPES, Failure, Instruction
+from tcore_cpu.programs.assembler import Assembler
+from tcore_cpu.programs.draft import Draft, Fused, PythonStep
+from tcore_cpu.programs.lengths import Lengths
+from tcore_cpu.programs.memory import Memory, members
+from tcore_cpu.programs.ordering import in_frugal_order
+from tcore_cpu.runtime.slots import is_array
+
+__all__ = ["NativeStep", "ProgramBuilder", "build"]
+
+_LIMITS = Limits(operands=16)
+
+NativeStep = Callable[["ProgramBuilder", Any], None]
+
+
+def _ndim(type_: Any) -> int:
+    return int(getattr(type_, "ndim", 0)) if is_array(type_) else 0
+
+
+def _mask(type_: Any) -> int:
+    flags = getattr(type_, "broadcastable", ()) if is_array(type_) else ()
+    return sum(1 << k for k, flag in enumerate(flags) if flag)
+
+
+def build(
+    inputs: Sequence[Any],
+    nodes: Sequence[Any],
+    outputs: Sequence[Any],
+    table: LoweringTable,
+    printer: UnitPrinter,
+    native: Mapping[type, NativeStep],
+    *,
+    granularity: str = "segment",
+    orderings: Mapping[Any, Sequence[Any]] | None = None,
+    share: bool = True,
+) -> Draft:
+    """The program that computes ``outputs`` from ``inputs`` by ``nodes``, which are in a legal order.
+
+    Parameters
+    ----------
+    printer : UnitPrinter
+        Takes the bodies.
+    native : mapping from Op class
+        Functions that emit instructions for a node (views, BLAS).
+    granularity : {"segment", "node"}
+    orderings : mapping from Apply to Applies, optional
+        What must run before.
+    share : bool
+        Whether values take over the memory of others that nobody reads any more.
+    """
+    return ProgramBuilder(inputs, nodes, outputs, table, printer, native, share).build(granularity, orderings or {})
+
+
+class ProgramBuilder:
+    """Collects the instructions of one program: slots of values, registers of lengths, and the steps in order."""
+
+    def __init__(
+        self,
+        inputs: Sequence[Any],
+        nodes: Sequence[Any],
+        outputs: Sequence[Any],
+        table: LoweringTable,
+        printer: UnitPrinter,
+        native: Mapping[type, NativeStep],
+        share: bool = True,
+    ) -> None:
+        self.inputs, self.nodes, self.outputs = list(inputs), list(nodes), list(outputs)
+        self.table, self.printer, self.native = table, printer, native
+        self.assembler = Assembler()
+        self.slots: dict[Any, int] = {}
+        self.constants: dict[Any, int] = {}
+        self.python: list[PythonStep] = []
+        self.fused: list[Fused] = []
+        self.number = {node: k for k, node in enumerate(self.nodes)}
+        self.reasons: dict[Any, str] = {}
+        self.memory = Memory(self.nodes, self.inputs, self.outputs, native, self.assembler.emit, share)
+        self.position = 0
+        self.copied: dict[int, tuple[int, int]] = {}  # slots with what a step may overwrite -> its node, and no output
+        self.available: set[Any] = set(self.inputs)
+        self.buffers: dict[Any, Buffer] = {}
+        self.variables: dict[Buffer, Any] = {}
+
+    # -- variables
+
+    def slot(self, variable: Any) -> int:
+        """The slot of a variable."""
+        found = self.slots.get(variable)
+        if found is None:
+            dtype = variable.type.dtype if is_array(variable.type) else "object"
+            found = self.slots[variable] = self.assembler.slot(_ndim(variable.type), dtype)
+            if isinstance(variable, Constant):
+                self.constants[variable] = found
+        return found
+
+    def array_slot(self, variable: Any) -> int:
+        """The slot of a variable that must be an array."""
+        if not is_array(variable.type):
+            raise NotScheduled(f"{variable.type} is no array")
+        return self.slot(variable)
+
+    def integer(self, variable: Any) -> int:
+        """A register with the value of a 0-d integer variable."""
+        if isinstance(variable, Constant):
+            return self.assembler.constant(int(variable.data))
+        return self.assembler.value(self.array_slot(variable))
+
+    def new(self, variable: Any, lengths: Sequence[int], like: Sequence[int] = ()) -> int:
+        """Memory for a variable; returns its slot."""
+        slot = self.slot(variable)
+        self.assembler.allocate(slot, self.buffer(variable, lengths), lengths, like)
+        return slot
+
+    def buffer(self, variable: Any, lengths: Sequence[int] = ()) -> int:
+        """The buffer in which a variable is made."""
+        return self.memory.place(variable, self.slot(variable), lengths, self.position)
+
+    # -- planning
+
+    def build(self, granularity: str, orderings: Mapping[Any, Sequence[Any]]) -> Draft:
+        """All steps in order."""
+        for variable in self.inputs:
+            self.assembler.given.add(self.slot(variable))
+        steps = self.emit_steps(granularity, orderings)
+        outputs = tuple(self.slot(variable) for variable in self.outputs)
+        code, bodies = self.assembler.pack(self.memory.buffers)
+        called = [step for step in self.python if not step.spare]
+        return Draft(
+            code,
+            bodies,
+            tuple(self.assembler.dtypes),
+            tuple(self.input_spec(variable) for variable in self.inputs),
+            tuple((slot, variable) for variable, slot in self.constants.items()),
+            outputs,
+            tuple(self.python),
+            tuple(self.nodes),
+            self.copied | {slot: (self.number[v.owner], v.index) for v, slot in self.slots.items() if v.owner in self.number},
+            self.memory.buffers,
+            tuple(self.fused),
+            {step.node: self.reasons.get(step.node, "its op has no native form") for step in called},
+            tuple(map(members, steps)),
+            tuple({stay.variable: stay for stay in self.memory.stays}.values()),
+        )
+
+    def emit_steps(self, granularity: str, orderings: Mapping[Any, Sequence[Any]]) -> list[Any]:
+        """The instructions of all steps; the steps in order."""
+        grouping = group(
+            self.nodes,
+            self.outputs,
+            self.table,
+            limits=_LIMITS,
+            granularity="node" if granularity == "node" else "segment",
+            orderings=orderings,
+            keep=self.stays_out,
+        )
+        self.reasons.update(grouping.reasons)
+        steps = in_frugal_order(grouping.steps, orderings, self.memory)
+        self.memory.follow(steps)
+        for self.position, step in enumerate(steps):
+            self.lengths = Lengths(self.made, self.readable)
+            self.step(step)
+            self.available.update(v for node in members(step) for v in node.outputs if v in self.slots)
+            self.memory.end_step(self.position)
+        return steps
+
+    def stays_out(self, node: Any) -> bool:
+        """BLAS is faster than any kernel, as C code of its own may be; views are cheap alone, but may vanish in kernels."""
+        if getattr(node.op, "prefers_c_code", False):
+            return True
+        known = type(node.op) in self.native and not getattr(node.op, "view_map", None)
+        return known or not all(is_array(variable.type) for variable in node.outputs)
+
+    def input_spec(self, variable: Any) -> tuple[int, int, int, int, int]:
+        """How the runtime checks an input."""
+        type_ = variable.type
+        dtype = DTYPES[type_.dtype if is_array(type_) else "object"]
+        return self.slots[variable], dtype, _ndim(type_), _mask(type_), int(variable in self.memory.destroyed)
+
+    def told(self, nodes: Sequence[Any]) -> tuple[Any, ...]:
+        """The nodes of the graph that nodes of this program stand for: themselves."""
+        return tuple(nodes)
+
+    # -- steps
+
+    def step(self, step: Any) -> None:
+        """The instructions of one step, in Python where there is no other way."""
+        if isinstance(step, Group):
+            try:
+                self.kernel(step)
+            except (NotScheduled, NotLowered) as reason:
+                for node in step.nodes:
+                    self.reasons[node] = str(reason)
+                    self.single(node)
+            return
+        self.single(step)
+
+    def single(self, node: Any) -> None:
+        """One node by itself."""
+        native = self.native.get(type(node.op))
+        if native is not None:
+            mark = len(self.assembler.code)
+            try:
+                native(self, node)
+                return
+            except NotScheduled as reason:
+                assert mark <= len(self.assembler.code)
+                self.reasons[node] = str(reason)
+        self.call(node)
+
+    def call(self, node: Any) -> None:
+        """A Python step."""
+        reads = []
+        destroyed = {k for shown in (getattr(node.op, "destroy_map", None) or {}).values() for k in shown}
+        for k, variable in enumerate(node.inputs):
+            slot = self.slot(variable)
+            # values that are no arrays (generators) are objects, which nothing else can be a view of
+            if k in destroyed and self.memory.root(variable) in self.memory.destroyed and is_array(variable.type):
+                own = self.assembler.slot(_ndim(variable.type), variable.type.dtype)
+                self.copied[own] = self.number[node], -1
+                self.assembler.emit(Instruction.PRIVATE, own, slot)
+                slot = own
+            reads.append(slot)
+        self.memory.give_back()
+        writes = tuple(self.slot(variable) for variable in node.outputs)
+        for variable in node.outputs:
+            self.memory.place_array(variable, self.slot(variable), self.position)
+        self.assembler.emit(Instruction.CALL, len(self.python))
+        self.python.append(PythonStep(node, tuple(reads), writes))
+
+    # -- kernels
+
+    def kernel(self, step: Group) -> None:
+        """Checks, memory and launches of a group."""
+        kernel, assembler = step.kernel, self.assembler
+        variables = dict(zip(kernel.inputs, step.inputs, strict=True))
+        variables |= dict(zip(kernel.outputs, step.outputs, strict=True))
+        equal = [(check.actual, check.expected) for check in step.checks]
+        shapes = [self.shape(step, k) for k in range(len(step.outputs))]
+        plans = schedule(kernel, self.printer, equal)
+        assembler.site = site = self.site(step)
+
+        def slot_of(buffer: Buffer) -> int:
+            return self.array_slot(variables[buffer] if buffer in variables else self.variables[buffer])
+
+        stated = set(kernel.outputs)
+        for check in step.checks:
+            if any(isinstance(e, Extent) and e.buffer in stated for e in flatten([check.actual, check.expected])):
+                continue  # nothing to compare with before the output is there
+            left, right = assembler.index(check.actual, slot_of), assembler.index(check.expected, slot_of)
+            if left != right:
+                number = self.number[check.node]
+                assembler.emit(Instruction.CHECK, Failure.SHAPE, number, check.operand, check.axis, left, right)
+        for requirement in step.requirements:
+            fine = assembler.index(requirement.condition, slot_of)
+            failure = Failure.DOUBT if requirement.doubtful else Failure.DEMAND
+            assembler.emit(Instruction.REQUIRE, failure, self.number[requirement.node], 0, 0, fine, fine)
+        inplace = self.taken_over(step, plans)
+        for k, variable in enumerate(step.outputs):
+            if k in inplace:
+                source = self.slot(step.inputs[step.inplace[k]])
+                assembler.emit(Instruction.PRIVATE, self.slot(variable), source)
+                continue
+            flags = variable.type.broadcastable if hasattr(variable.type, "broadcastable") else ()
+            lengths = [
+                assembler.constant(1) if flag else assembler.index(length, slot_of)
+                for flag, length in zip(flags, shapes[k], strict=True)
+            ]
+            like = [self.slot(v) for v in step.inputs if _ndim(v.type) == len(lengths) > 1]
+            self.new(variable, lengths, like)
+        for plan in plans:
+            if isinstance(plan, CopyPlan):
+                if slot_of(plan.target) not in {self.slot(step.outputs[k]) for k in inplace}:
+                    assembler.emit(Instruction.COPY, slot_of(plan.target), slot_of(plan.source))
+            else:
+                assembler.kernel(plan, slot_of, site)
+        phases = [phase for plan in plans if isinstance(plan, KernelPlan) for phase in plan.phases]
+        bodies = dict.fromkeys(phase.body for phase in phases if phase.body is not None)
+        launches = [plan for plan in plans if isinstance(plan, KernelPlan)]
+        tiles = max((phase.tile_bytes for phase in phases), default=0)
+        self.fused.append(Fused(self.told(step.nodes), tuple(bodies), tiles, max((sum(p.row_itemsizes) for p in launches), default=0)))
+
+    def shape(self, step: Group, k: int) -> tuple[Expr, ...]:
+        """Lengths of an output, in terms of what is there before the kernel runs."""
+        if k in step.inplace:
+            return ()
+        variable, lengths, kernel = step.outputs[k], step.shapes[k], step.kernel
+        known = {*kernel.inputs, *kernel.outputs[:k]}
+        if len(lengths) == kernel.outputs[k].ndim and all(
+            e.buffer in known for e in flatten(lengths) if isinstance(e, (Extent, Load))
+        ):
+            return lengths
+        for stage in kernel.stages:
+            base = getattr(stage, "base", None)
+            if base is not None and stage.outputs[0] is kernel.outputs[k]:
+                return tuple(Extent(base, axis) for axis in range(base.ndim))
+        return self.lengths.of(variable)
+
+    def made(self, variable: Any) -> Buffer | None:
+        """The buffer under which the lengths of a variable are known that is computed already."""
+        if (variable not in self.available and not isinstance(variable, Constant)) or not is_array(variable.type):
+            return None
+        found = self.buffers.get(variable)
+        if found is None:
+            flags = tuple(getattr(variable.type, "broadcastable", ()))
+            found = self.buffers[variable] = Buffer("made", variable.type.dtype, flags)
+            self.variables[found] = variable
+        return found
+
+    def readable(self, variable: Any) -> bool:
+        """Whether the elements of an available variable are still in its memory at this step."""
+        return self.memory.readable(variable, self.position)
+
+    def taken_over(self, step: Group, plans: Sequence[KernelPlan | CopyPlan]) -> set[int]:
+        """Outputs that take over the memory of an input: not where several passes might still read it."""
+        kernels = [plan for plan in plans if isinstance(plan, KernelPlan)]
+        forced = any(getattr(stage, "inplace", False) for stage in step.kernel.stages)
+        if not forced and (len(kernels) != 1 or len(kernels[0].phases) != 1):
+            return set()
+        return set(step.inplace)
+
+    def site(self, step: Group) -> int:
+        """The Apply that a failed index check names."""
+        for node in step.nodes:
+            if "Subtensor" in type(node.op).__name__:
+                return self.number[node]
+        return self.number[step.nodes[0]]
+
+    # -- for native steps
+
+    def check(self, node: Any, operand: int, axis: int, left: int, right: int) -> None:
+        """Two lengths must be equal."""
+        if left != right:
+            number = self.number[node]
+            self.assembler.emit(Instruction.CHECK, Failure.SHAPE, number, operand, axis, left, right)
+

@@ -1,0 +1,1 @@
+"""Users' C code: the documented ``c_*`` methods as compiled modules."""
