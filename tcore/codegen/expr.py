@@ -15,9 +15,8 @@ from typing import Any, TypeVar
 from weakref import WeakValueDictionary
 
 import numpy as np
-from attrs import field
 
-from tcore.records import frozen
+from tcore.records import field, frozen
 
 __all__ = [
     "INDEX",

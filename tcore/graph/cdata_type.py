@@ -8,14 +8,12 @@ from functools import lru_cache
 from importlib import import_module
 from typing import Any
 
-from attrs import field
-from attrs.validators import instance_of, optional
-
 from tcore.graph.apply import Apply
 from tcore.graph.op import Op
 from tcore.graph.type import Type, generic
 from tcore.graph.variable import Variable
-from tcore.records import frozen
+from tcore.records import field, frozen
+from tcore.validators import instance_of, optional
 
 __all__ = ["CDataType"]
 
@@ -23,7 +21,7 @@ __all__ = ["CDataType"]
 _Capsule = type(dt.datetime_CAPI)
 
 
-@frozen(slots=False, str=False)
+@frozen(slots=False)
 class CDataType(Type):
     """A C pointer in the hands of ops' C code: in Python a capsule, or None for NULL.
 

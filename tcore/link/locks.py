@@ -21,9 +21,7 @@ import os
 from _thread import RLock, allocate_lock, get_ident
 from typing import TYPE_CHECKING, Any
 
-from attrs import field
-
-from tcore.records import define
+from tcore.records import define, field
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

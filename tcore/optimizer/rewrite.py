@@ -13,11 +13,9 @@ from __future__ import annotations
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
-from attrs import field
-
 from tcore.optimizer.base import FromFunctionLocalOptimizer, LocalOptimizer, Optimizer
 from tcore.optimizer.database import DB, EquilibriumDB, LocalGroupDB, SequenceDB, TopoDB
-from tcore.records import frozen
+from tcore.records import field, frozen
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence

@@ -6,8 +6,6 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import TypeVar
 
-from attrs import field
-
 from tcore.configuration.option import Option
 from tcore.plugins.declarations import (
     BackendSpec,
@@ -25,7 +23,7 @@ from tcore.plugins.declarations import (
 )
 from tcore.plugins.discovery import Candidate
 from tcore.plugins.errors import DuplicateNameError
-from tcore.records import frozen
+from tcore.records import field, frozen
 
 __all__ = ["HOOK_RECORDS", "Declared", "Owned", "Tables"]
 

@@ -9,9 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from attrs import field
-
-from tcore.records import define
+from tcore.records import define, field
 from tcore_cpu.programs.memory import Memory, members
 
 __all__ = ["in_frugal_order"]

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import copy
+import gc
+import inspect
 import pickle
-from typing import Any
+import weakref
+from typing import Any, ClassVar
 
 import attrs
 import pytest
 
-from tcore.records import define, frozen
+from tcore.records import define, evolve, field, frozen
+from tcore.validators import ge, in_, instance_of, optional
 
 
 @frozen
@@ -93,3 +97,182 @@ def test_they_are_attrs_classes() -> None:
     assert pickle.loads(pickle.dumps(point)) == point
     with pytest.raises(attrs.exceptions.FrozenInstanceError):
         point.x = 2  # type: ignore[misc]
+
+
+@frozen
+class Range:
+    """Every kind of field."""
+
+    low: int = field(converter=int)
+    high: int = field(default=9, converter=int, validator=ge(0))
+    marks: list[int] = field(factory=list)
+    width: int = field(init=False, eq=False)
+    unit: str = field(default="m", init=False)
+    kind: str = field(default="closed", kw_only=True, validator=in_(("closed", "open")))
+    _seen: Any = field(default=None, repr=False)
+    count: ClassVar[int] = 0
+
+    @high.validator
+    def _not_below(self, attribute: Any, high: int) -> None:
+        if high < self.low:
+            raise ValueError(f"{attribute.name} is {high}, below {self.low}")
+
+    def __attrs_post_init__(self) -> None:
+        object.__setattr__(self, "width", self.high - self.low)
+
+
+@attrs.frozen
+class Theirs:
+    """The same, by attrs."""
+
+    low: int = attrs.field(converter=int)
+    high: int = attrs.field(default=9, converter=int)
+    marks: list[int] = attrs.field(factory=list)
+    width: int = attrs.field(init=False, eq=False)
+    unit: str = attrs.field(default="m", init=False)
+    kind: str = attrs.field(default="closed", kw_only=True)
+    _seen: Any = attrs.field(default=None, repr=False)
+
+
+def test_init_takes_what_that_of_attrs_takes() -> None:
+    """The same parameters, so the same ways to call it, and the same errors for wrong calls."""
+
+    def parameters(cls: type) -> list[tuple[str, Any, bool]]:
+        found = inspect.signature(cls).parameters.values()
+        return [(each.name, each.kind, each.default is inspect.Parameter.empty) for each in found]
+
+    assert parameters(Range) == parameters(Theirs)
+    assert Range.__match_args__ == Theirs.__match_args__
+    assert Range.__init__.__annotations__ == Theirs.__init__.__annotations__
+    for arguments, named in (((), {}), ((1, 2, [], None, 3), {}), ((1,), {"hihg": 2}), ((1,), {"low": 2})):
+        with pytest.raises(TypeError) as ours:
+            Range(*arguments, **named)
+        with pytest.raises(TypeError) as theirs:
+            Theirs(*arguments, **named)
+        assert str(ours.value) == str(theirs.value).replace("Theirs", "Range")
+
+
+def test_fields_convert_check_and_have_defaults() -> None:
+    """Converters before validators, those before ``__attrs_post_init__``; a factory makes a value for each object."""
+    made = Range("3", high="5", kind="open", seen=1)
+    assert repr(made) == "Range(low=3, high=5, marks=[], width=2, unit='m', kind='open')"
+    assert made._seen == 1
+    assert Range(1).marks is not Range(1).marks
+    assert Range(1, 5) == Range("1", "5")
+    with pytest.raises(ValueError, match="high is 2, below 3"):
+        Range(3, 2)
+    with pytest.raises(ValueError, match=r"Range: 'kind' must be in \('closed', 'open'\), got 'half'"):
+        Range(1, kind="half")
+
+
+def test_copies_with_changes() -> None:
+    """``evolve`` of ours and of attrs, by the names of parameters."""
+    made = Range(1, seen="a")
+    for change in (evolve, attrs.evolve):
+        changed = change(made, high=4, seen="b")
+        assert (changed.low, changed.high, changed.width, changed._seen) == (1, 4, 3, "b")
+    with pytest.raises(TypeError, match="unexpected keyword argument 'height'"):
+        evolve(made, height=1)
+
+
+def test_attrs_sees_its_own_classes() -> None:
+    """``attrs.fields`` and ``asdict``, and classes that inherit, in both directions."""
+    assert [(each.name, each.alias, each.init, each.eq, each.kw_only) for each in attrs.fields(Range)] == [
+        (each.name, each.alias, each.init, each.eq, each.kw_only) for each in attrs.fields(Theirs)
+    ]
+    assert attrs.fields(Range).low.converter is int
+    assert attrs.fields(Place).x.inherited
+    assert not attrs.fields(Place).name.inherited
+    assert attrs.asdict(Place(1, name="a")) == {"x": 1, "y": 0, "note": "", "name": "a"}
+
+    @attrs.frozen
+    class Below(Range):
+        color: str = "red"
+
+    @frozen
+    class Lowest(Below):
+        size: int = 1
+
+    assert repr(Below(1, color="blue")).endswith("kind='closed', color='blue')")
+    assert Lowest(1, size=2) == evolve(Lowest(1), size=2)
+    assert [each.name for each in attrs.fields(Lowest)][-3:] == ["_seen", "color", "size"]
+    assert Lowest(1).color == "red"
+
+
+def test_a_class_may_write_its_own_init() -> None:
+    """The one that would have been written is then ``__attrs_init__``."""
+
+    @frozen
+    class Doubled:
+        value: int
+
+        def __init__(self, half: int) -> None:
+            self.__attrs_init__(2 * half)  # type: ignore[attr-defined]
+
+    assert Doubled(2).value == 4
+
+
+@define
+class Holder:
+    content: Any
+    rest: list[int] = field(factory=list)
+
+    def above(self) -> str:
+        return super().__repr__()
+
+
+def test_slots_where_the_bases_have_them() -> None:
+    """Without a dict in the bases there is none; ``super()`` and weak references work; nobody holds the class that was decorated."""
+    assert not hasattr(Holder(1), "__dict__")
+    with pytest.raises(AttributeError):
+        Holder(1).other = 2  # type: ignore[attr-defined]
+    kept = Holder(1)
+    assert weakref.ref(kept)() is kept
+    assert kept.above() == object.__repr__(kept)
+    gc.collect()
+    assert [cls for cls in object.__subclasses__() if cls.__qualname__ == "Holder" and cls.__module__ == __name__] == [Holder]
+
+    class Free:
+        pass
+
+    @frozen
+    class Attached(Free):
+        value: int = 3
+
+    assert Attached.__mro__[1] is Free
+    made = Attached()
+    assert vars(made) == {"value": 3}
+    object.__setattr__(made, "cache", 1)
+    assert vars(copy.copy(made)) == {"value": 3}  # the fields make the value, what else was put there does not
+
+
+def test_what_cannot_be_a_field_is_refused() -> None:
+    """Where the class is made, and by name."""
+    with pytest.raises(TypeError, match=r"Bare\.x = field\(\.\.\.\) needs an annotation"):
+
+        @frozen
+        class Bare:
+            x = field()
+
+    with pytest.raises(ValueError, match=r"Late\.y has no default, and stands behind a field that has one"):
+
+        @frozen
+        class Late:
+            x: int = 1
+            y: int
+
+
+def test_validators() -> None:
+    """Each says which class, which field, what it takes and what it got."""
+
+    @frozen
+    class Checked:
+        name: str = field(default="", validator=instance_of(str))
+        size: int | None = field(default=None, validator=optional(ge(1)))
+
+    assert Checked("a", 1) == Checked("a", size=1)
+    assert Checked().size is None
+    with pytest.raises(TypeError, match="Checked: 'name' must be of <class 'str'>, got 1 of <class 'int'>"):
+        Checked(1)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="Checked: 'size' must be >= 1, got 0"):
+        Checked("a", 0)
