@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 from tcore.graph import Constant
 from tcore.graph.traversal import io_toposort
 from tcore.link.errors import ThunkView, raise_with_op
-from tcore_cpu.native.abi import DTYPES, Failure
+from tcore_cpu.native.kept import DTYPES, Failure
 from tcore_cpu.programs.draft import Draft
 
 __all__ = ["ErrorReports"]
