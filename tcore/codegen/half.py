@@ -10,11 +10,17 @@ them become vectors. They are exact: ties go to even, subnormal numbers, infinit
 
 from __future__ import annotations
 
-__all__ = ["HALF", "HALF_HELPERS", "WIDE"]
+__all__ = ["HALF", "HALF_HELPERS", "WIDE", "computed_in"]
 
 HALF = "float16"
 WIDE = "float32"
 """dtype in which values of float16 are computed."""
+
+
+def computed_in(dtype: str) -> str:
+    """The dtype of intermediate results and accumulators: ``dtype``, but float32 for half precision."""
+    return WIDE if dtype == HALF else dtype
+
 
 # Exponents differ by 112 (0x38000000 in float32). A subnormal number is the end of one next to 2**-14 (0x38800000), less 2**-14.
 _TO_FLOAT32 = """\

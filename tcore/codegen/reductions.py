@@ -33,17 +33,12 @@ import numpy as np
 from attrs import field
 
 from tcore.codegen.expr import INDEX, Axis, Expr, Fn, Param, cast, const, index_const, select
-from tcore.codegen.half import HALF, WIDE
+from tcore.codegen.half import computed_in
 from tcore.records import frozen
 
 __all__ = ["IDIOMS", "Accumulator", "Reduction", "linear_index"]
 
 Accumulator = tuple[Expr, ...]
-
-
-def _accumulated(dtype: str) -> str:
-    return WIDE if dtype == HALF else dtype
-
 
 @frozen
 class _Idiom:
@@ -72,7 +67,7 @@ class Reduction:
     """
 
     name: str
-    dtype: str = field(converter=_accumulated)
+    dtype: str = field(converter=computed_in)
     results: tuple[str, ...]
 
     @property
