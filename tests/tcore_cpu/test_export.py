@@ -391,6 +391,21 @@ print([part.tolist() == wanted.tolist() for part, wanted in zip(waves.Model()(ma
     assert _python(tmp_path, body) == ["[True, True]"]
 
 
+def test_half_precision(tmp_path) -> None:
+    """Is stored in 16 bits and computed as everywhere else."""
+    x = tt.TensorType("float16", (False, False))("x")
+    f = compile_([x], [tt.exp(x) / 3 + x, x.sum(axis=1), x > 0])
+    f.export(tmp_path / "halves")
+    value = X.astype("float16")
+    np.savez(tmp_path / "wanted.npz", value, *f(value))
+    body = f"""
+import halves
+value, *wanted = np.load({str(tmp_path / "wanted.npz")!r}).values()
+print([(part.dtype == of.dtype, part.tolist() == of.tolist()) for part, of in zip(halves.Model()(value), wanted)])
+"""
+    assert _python(tmp_path, body) == [str([(True, True)] * 3)]
+
+
 def training():
     """Products of matrices and vectors, reductions, gradients, several outputs, numbers, two states that are updated in place."""
     rng = np.random.default_rng(0)
