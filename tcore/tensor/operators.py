@@ -132,6 +132,9 @@ class _tensor_py_operators:
             raise TypeError(f"cannot iterate over {self}: its length is not known while the graph is built; use scan, or index it") from error
         return (self[i] for i in builtins.range(length))
 
+    def __contains__(self, value: object) -> NoReturn:
+        raise TypeError(f"whether a value is in {self} is not known while the graph is built: use any(eq(x, value)), which is symbolic")
+
     def _known_length(self) -> int:
         if self.ndim == 0:
             raise TypeError("cannot iterate over a 0-d tensor")

@@ -6,6 +6,7 @@ place with length 1.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -53,7 +54,7 @@ def checked_axes(axis: Any, ndim: int) -> tuple[int, ...]:
     if isinstance(axis, (int, np.integer)):
         axis = [axis]
     if axis is not None:
-        for entry in axis:
+        for entry in axis if isinstance(axis, Iterable) else [axis]:
             if isinstance(entry, bool) or not isinstance(entry, (int, np.integer)):
                 raise TypeError(f"the axis of a reduction is an integer or a sequence of integers, got {entry!r}")
     return normal_axes(None if axis is None else tuple(int(entry) for entry in axis), ndim)

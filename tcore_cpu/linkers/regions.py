@@ -1,7 +1,8 @@
 """Parts of a lazy graph that are needed together: each becomes one native program.
 
 Nodes are in one region if they are needed under the same conditions and have as many lazy nodes before them: then no path
-leaves a region and comes back to it, and each lazy node stands between regions.
+leaves a region and comes back to it, and each lazy node stands between regions. A node that overwrites what is read under
+other conditions counts as one deeper: what it overwrites then enters its region, which can get a copy.
 """
 
 from __future__ import annotations
@@ -41,6 +42,7 @@ def split(order: Sequence[Any], outputs: Sequence[Any], orderings: Mapping[Any, 
     keys: dict[Any, list[Any]] = {}
     for node in order:
         depth[node] = max((depth[owner] + is_lazy(owner) for v in node.inputs if (owner := v.owner) in depth), default=0)
+        depth[node] = max([depth[node], *(_behind(node, other, depth, needed) for other in orderings.get(node, ()) if other in depth)])
         keys.setdefault(node if is_lazy(node) else (needed[node], depth[node]), []).append(node)
     groups = list(keys.values())
     number = {node: k for k, group in enumerate(groups) for node in group}
@@ -69,6 +71,11 @@ def split(order: Sequence[Any], outputs: Sequence[Any], orderings: Mapping[Any, 
         copied = tuple(place for place, v in enumerate(inputs) if v in entered)
         regions.append(Region(tuple(group), inputs, outputs_, is_lazy(group[0]), tuple(before[k]), copied))
     return regions
+
+
+def _behind(node: Any, other: Any, depth: Mapping[Any, int], needed: Mapping[Any, Any]) -> int:
+    """How deep a node is at the least that overwrites what ``other`` reads: apart from the nodes that made it, if others may need it later."""
+    return depth[other] + is_lazy(other) if needed[other] == needed[node] else depth[node] + 1
 
 
 def _overwritten_inputs(node: Any, own: set[Any]) -> set[Any]:

@@ -86,7 +86,7 @@ def _require(builder: ProgramBuilder, node: Any, condition: int) -> None:
 
 
 def _assert(builder: ProgramBuilder, node: Any) -> None:
-    conditions = node.inputs[1:]
+    conditions = node.op.conditions(node)
     if not all(v.type.dtype.startswith(("bool", "int", "uint")) for v in conditions):
         raise NotScheduled("conditions that are no integers")
     builder.array_slot(node.inputs[0])
