@@ -24,6 +24,7 @@ from tcore_cpu.kernels.plans import NotScheduled
 from tcore_cpu.kernels.printer import UnitPrinter
 from tcore_cpu.native.abi import Failure, Instruction, IntegerFunction
 from tcore_cpu.programs.assembler import HOST
+from tcore_cpu.programs.loop_matrices import as_steps_read, multiplied_matrices
 from tcore_cpu.programs.memory import Memory
 from tcore_cpu.programs.program import ProgramBuilder
 from tcore_cpu.runtime.slots import is_array
@@ -145,7 +146,7 @@ class _Loop:
         op: Any = node.op
         self.inplace, self.layout = op.options.inplace, op.layout
         self.given, self.results = self.layout.outer_inputs(node.inputs), self.layout.outer_outputs(node.outputs)
-        self.step = _Step(builder, node, step, table)
+        self.step, self.matrices = _Step(builder, node, step, table), multiplied_matrices(step)
         self.inner, self.made = self.layout.inner_inputs(step.inputs), self.layout.inner_outputs(step.outputs)
         self.zero, self.one = self.code.constant(0), self.code.constant(1)
         self.depths = [*map(depth_of, self.layout.state_taps), *[0] * self.layout.n_nitsots]
@@ -204,7 +205,10 @@ class _Loop:
                 for row in range(rows.depth):
                     self.copy_row(rows, code.constant(row), _Rows(self, None, 0, first), code.constant(row))
         for variable, source in zip(self.inner.non_seqs, self.given.non_seqs, strict=True):
-            self.step.slots[variable] = builder.array_slot(source)
+            slot, by_columns = builder.array_slot(source), self.matrices.get(variable)
+            if by_columns is not None:
+                slot = as_steps_read(builder, slot, variable.type.dtype, self.n_steps, by_columns=by_columns)
+            self.step.slots[variable] = slot
 
     def mitmot(self, k: int) -> _Rows:
         """The memory of a mitmot: that of its outer input, or a copy of it."""
