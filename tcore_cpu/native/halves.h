@@ -1,7 +1,9 @@
-/* Numbers of half precision: storage alone, computed with in float32. */
+/* Numbers of half precision in routines: kernels convert them by the text of tcore.codegen.half. */
+
+#include <math.h>
 
 /* Exact, subnormal numbers and NaN included. */
-static inline float tc_of_half(uint16_t half)
+static inline float tc_from_half(uint16_t half)
 {
     uint32_t bits = (uint32_t)(half & 0x7fff) << 13;
     float value;
@@ -15,8 +17,24 @@ static inline float tc_of_half(uint16_t half)
     return value;
 }
 
-/* The nearest, of two the even one; every NaN is the quiet one. */
-static inline uint16_t tc_to_half(float value)
+/* The nearest one; of two, the even one. */
+static uint16_t tc_to_half(double value)
+{
+    const uint16_t sign = signbit(value) ? 0x8000 : 0;
+    const double size = fabs(value);
+    if (value != value)
+        return sign | 0x7e00;
+    if (size >= 65520)
+        return sign | 0x7c00;
+    if (size < 0x1p-14)
+        return sign | (uint16_t)nearbyint(size * 0x1p24);
+    int exponent;
+    const double digits = nearbyint(frexp(size, &exponent) * 2048); /* 2048 is 1024 of the next power of two */
+    return (uint16_t)(sign | ((exponent + 13) * 1024 + (int)digits));
+}
+
+/* The same of a float32, without branches: for loops. */
+static inline uint16_t tc_f32_to_half(float value)
 {
     uint32_t bits, magnitude, small;
     memcpy(&bits, &value, sizeof bits);
