@@ -65,7 +65,7 @@ class PerTypeCode(FieldlessOp):
         """The registered code of the input's type; MethodNotDefined where there is none."""
         entry = self.type_code(node)
         if entry is None:
-            return super().c_code(node, name, inames, onames, sub)
+            self._undefined("c_code")
         return self.filled_in(entry, inames, onames, sub)
 
     def filled_in(self, entry: TypeCode, inames: Sequence[str], onames: Sequence[str], sub: Mapping[str, str]) -> str:

@@ -12,10 +12,10 @@ from tcore.link.program import note_written
 from tcore.link.storage import map_storage, written_inputs
 from tcore.scalar.type import Scalar
 from tcore_cpu.linkers.base import CpuLinker, ran_by
-from tcore_cpu.linkers.regions import Region, split
 from tcore_cpu.linkers.thunks import tidied
 from tcore_cpu.programs.drafting import draft_regions, native_forms
 from tcore_cpu.programs.linking import Linked, load_bodies, make_program
+from tcore_cpu.programs.regions import Region, split
 from tcore_cpu.runtime.loading import runtime
 
 if TYPE_CHECKING:

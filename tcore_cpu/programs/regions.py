@@ -13,9 +13,13 @@ from typing import Any
 from tcore.codegen.demand import conditions
 from tcore.graph import Constant
 from tcore.records import frozen
-from tcore_cpu.linkers.base import is_lazy
 
-__all__ = ["Region", "split"]
+__all__ = ["Region", "is_lazy", "split"]
+
+
+def is_lazy(node: Any) -> bool:
+    """Whether a node decides itself which of its inputs are computed."""
+    return bool(getattr(node.op, "lazy_inputs", ()) or getattr(node.op, "lazy", False))
 
 
 @frozen(eq=False)
