@@ -121,11 +121,14 @@ class CpuBackend:
 
         return refusal_of(node)
 
-    def native_call(self, node: Any) -> Callable[..., tuple[Any, ...]]:
-        """That code: from the values of the node's inputs, each once and without constants, to those of its outputs."""
+    def native_calls(self, node: Any) -> list[Callable[..., Sequence[Any]]]:
+        """That code: from the values of the node's inputs, each once and without constants, to those of its outputs.
+
+        The first that does not refuse the values with a TypeError counts.
+        """
         from tcore_cpu.linkers.nodes import call_of
 
-        return call_of(node)
+        return call_of(node).callables()
 
     def tags(self) -> tuple[str, ...]:
         """No optimizations beyond those of the mode."""

@@ -16,7 +16,7 @@ from tcore.graph.errors import MethodNotDefined
 from tcore.scalar.type import Scalar
 from tcore.tensor.type import TensorType
 
-__all__ = ["c_code_of_kernel", "native_call"]
+__all__ = ["c_code_of_kernel", "native_calls"]
 
 #: constants of more bytes are arguments: a text is no place for data
 _MOST = 1024
@@ -42,12 +42,15 @@ def c_code_of_kernel(op: Any, node: Any, inputs: Sequence[str], outputs: Sequenc
         "static PyObject* tc_native = NULL;",
         "if (!tc_native) {",
         f'PyObject* tc_module = PyImport_ImportModule("{__name__}");',
-        f'PyObject* tc_made = tc_module ? PyObject_CallMethod(tc_module, "{native_call.__name__}", "s", "{text}") : NULL;',
+        f'PyObject* tc_made = tc_module ? PyObject_CallMethod(tc_module, "{native_calls.__name__}", "s", "{text}") : NULL;',
         f"Py_XDECREF(tc_module);\nif (!tc_made) {fail}",
         "if (tc_native) Py_DECREF(tc_made); else tc_native = tc_made;\n}",
         f"PyObject* tc_arguments[{count + 1}] = {{{', '.join(_argument(names[v], v.type) for v in read)}}};",
-        f"PyObject* tc_results = {' && '.join(['true', *(f'tc_arguments[{k}]' for k in range(count))])}",
-        f"    ? PyObject_Vectorcall(tc_native, tc_arguments, {count}, NULL) : NULL;",
+        "PyObject* tc_results = NULL;",
+        f"int tc_tries = {' && '.join(['true', *(f'tc_arguments[{k}]' for k in range(count))])} ? (int) PyList_GET_SIZE(tc_native) : 0;",
+        # each but the last may refuse what it cannot take as it is
+        "for (int tc_k = 0; !tc_results && tc_k < tc_tries && (tc_k == 0 || PyErr_ExceptionMatches(PyExc_TypeError)); tc_k++) {",
+        f"PyErr_Clear();\ntc_results = PyObject_Vectorcall(PyList_GET_ITEM(tc_native, tc_k), tc_arguments, {count}, NULL);\n}}",
         f"for (int tc_k = 0; tc_k < {count}; tc_k++) Py_XDECREF(tc_arguments[tc_k]);",
         f"if (!tc_results) {fail}",
         *(_result(name, k, variable.type) for k, (name, variable) in enumerate(zip(outputs, node.outputs, strict=True))),
@@ -56,12 +59,15 @@ def c_code_of_kernel(op: Any, node: Any, inputs: Sequence[str], outputs: Sequenc
     return "\n".join(("{", *lines, "}"))
 
 
-def native_call(text: str) -> Callable[..., Sequence[Any]]:
-    """What :func:`c_code_of_kernel`'s statements call: from the values of a node's inputs, each once and without constants, to those of its outputs."""
+def native_calls(text: str) -> list[Callable[..., Sequence[Any]]]:
+    """What :func:`c_code_of_kernel`'s statements call: from the values of a node's inputs, each once and without constants, to those of its outputs.
+
+    The first that does not refuse the values with a TypeError counts.
+    """
     backend: Any = host_backend()
     if backend is None:
         raise RuntimeError("this module calls native code of a backend, and none can run here: tcore doctor tells why")
-    found: Callable[..., Sequence[Any]] = backend.native_call(_node_of(text))
+    found: list[Callable[..., Sequence[Any]]] = backend.native_calls(_node_of(text))
     return found
 
 
