@@ -33,19 +33,19 @@ def tracked(package: str) -> set[str]:
         names = [name for name in listing.stdout.split("\0") if name and (ROOT / name).exists()]
     else:
         names = [path.relative_to(ROOT).as_posix() for path in (ROOT / package).rglob("*") if path.is_file()]
-        names = [name for name in names if "__pycache__" not in name and not name.endswith((".so", ".pyc"))]
+        names = [name for name in names if "__pycache__" not in name and not name.endswith((".so", ".o", ".pyc"))]
     return {name for name in names if name.partition("/")[2] not in NOT_SHIPPED}
 
 
 def contents(dist: str) -> None:
-    """Each wheel holds exactly the tracked files of its package, and the compiled runtime."""
+    """Each wheel holds exactly the tracked files of its package, and the compiled runtime: extension module and core."""
     problems = []
     for package in PACKAGES:
         (wheel,) = Path(dist).glob(f"{package}-*.whl")
         with zipfile.ZipFile(wheel) as archive:
             packed = {name for name in archive.namelist() if not name.split("/")[0].endswith(".dist-info")}
-        compiled = set(fnmatch.filter(packed, "tcore_cpu/_runtime.*"))
-        if package == "tcore_cpu" and not compiled and Path(sysconfig.get_path("include"), "Python.h").exists():
+        compiled = {name for pattern in ("_runtime.*", "_core-*.o") for name in fnmatch.filter(packed, f"tcore_cpu/{pattern}")}
+        if package == "tcore_cpu" and len(compiled) < 2 and Path(sysconfig.get_path("include"), "Python.h").exists():
             problems.append(f"{wheel.name} holds no compiled runtime, though Python.h is here")
         wanted = tracked(package)
         problems += [f"{wheel.name} lacks the tracked file {name}" for name in sorted(wanted - packed)]

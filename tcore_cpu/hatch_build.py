@@ -40,16 +40,18 @@ def recipe(folder: Path) -> ModuleType:
     return module
 
 
-def build_extension(folder: Path, target: Path) -> Path:
-    """Compile the sources in ``folder`` to an extension module in ``target``; returns the file."""
+def build_extension(folder: Path, target: Path) -> list[Path]:
+    """Compile the sources in ``folder`` to an extension module and the core's object in ``target``; returns the files."""
     import numpy as np
     from setuptools import Distribution, Extension
     from setuptools.command.build_ext import build_ext
 
     build = recipe(folder)
+    core = build.build_object(target)
     extension = Extension(
         "_runtime",
-        sources=[str(folder / name) for name in build.EXTENSION_SOURCES],
+        sources=[str(folder / build.EXTENSION_SOURCE)],
+        extra_objects=[str(core)],
         include_dirs=[np.get_include(), str(folder)],
         define_macros=[("TC_SOURCE_HASH", f'"{build.source_hash()}"')],
         extra_compile_args=[*build.COMPILE_FLAGS, "-g0"],
@@ -65,7 +67,7 @@ def build_extension(folder: Path, target: Path) -> Path:
         # under a name of its own first, so that a process that has the old file open keeps it
         private = target / f".{built.name}.{os.getpid()}"
         shutil.copy2(built, private)
-        return private.rename(target / built.name)
+        return [private.rename(target / built.name), core]
 
 
 class RuntimeBuildHook(BuildHookInterface):
@@ -84,9 +86,9 @@ class RuntimeBuildHook(BuildHookInterface):
             build_extension(folder, folder)
             return
         self.scratch = Path(tempfile.mkdtemp(prefix="tcore-cpu-"))
-        built = build_extension(folder, self.scratch)
-        # the bare name: `sources` of the wheel target puts the package's name in front of it
-        build_data["force_include"][str(built)] = built.name
+        for built in build_extension(folder, self.scratch):
+            # the bare name: `sources` of the wheel target puts the package's name in front of it
+            build_data["force_include"][str(built)] = built.name
         build_data["pure_python"] = False
         build_data["infer_tag"] = True
 

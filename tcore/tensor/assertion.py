@@ -13,7 +13,7 @@ from tcore.records import field, frozen
 from tcore.tensor.conversion import as_tensor_variable
 from tcore.validators import instance_of
 
-__all__ = ["Assert", "assert_op"]
+__all__ = ["Assert", "assert_fitting", "assert_op"]
 
 
 def _exception(op: Assert, attribute: Any, value: Any) -> None:
@@ -30,6 +30,8 @@ class Assert(Op):
     msg : str
     error : class of exceptions
         What is raised: AssertionError, as documented, if nothing else is asked for.
+    shown : int
+        So many of the last inputs are no conditions but integers, which the message has in the places ``{}``.
 
     Notes
     -----
@@ -39,6 +41,7 @@ class Assert(Op):
 
     msg: str = field(default="tcore Assert failed!", validator=instance_of(str))
     error: type[Exception] = field(default=AssertionError, validator=_exception)
+    shown: int = 0
 
     view_map: ClassVar[dict[int, list[int]]] = {0: [0]}
 
@@ -58,14 +61,18 @@ class Assert(Op):
         return Apply(self, [value, *checked], [value.type()])
 
     def perform(self, node: Apply, inputs: Sequence[Any], output_storage: Sequence[list[Any]], params: Any = None) -> None:
-        value, *conditions = inputs
+        value, *conditions = inputs[: len(inputs) - self.shown]
         if not all(conditions):
-            raise self.error(self.msg)
+            raise self.error(self.msg.format(*map(int, inputs[len(inputs) - self.shown :])) if self.shown else self.msg)
         output_storage[0][0] = value
+
+    def conditions(self, node: Apply) -> list[Variable]:
+        """The conditions of a node, without what the message shows."""
+        return node.inputs[1 : len(node.inputs) - self.shown]
 
     def refusal(self) -> Exception:
         """What a condition that native code found to be false means, where ``perform`` cannot be asked any more."""
-        return self.error(self.msg)
+        return self.error(self.msg.replace("{}", "?") if self.shown else self.msg)
 
     def do_constant_folding(self, node: Apply) -> bool:
         """No: a condition that is false is an error of the call, not of the compilation."""
@@ -89,3 +96,11 @@ class Assert(Op):
 
 
 assert_op = Assert()
+
+
+def assert_fitting(message: str, value: Any, conditions: Sequence[Any], operands: Sequence[Any], error: type[Exception] = ValueError) -> Any:
+    """``value`` where the conditions on lengths hold; the message of the error ends with the shapes of the operands."""
+    places = [f"({', '.join(['{}'] * x.type.ndim)}{',' * (x.type.ndim == 1)})" for x in operands]
+    lengths = [x.shape[axis] for x in operands for axis in range(x.type.ndim)]
+    text = message.replace("{", "{{").replace("}", "}}") if lengths else message
+    return Assert(f"{text}, got shapes {' and '.join(places)}", error, len(lengths))(value, *conditions, *lengths)

@@ -34,7 +34,7 @@ def _axes(axis: Any) -> tuple[int, ...] | None:
     if isinstance(axis, np.ndarray) and axis.ndim == 0:
         return (int(axis),)
     axes = []
-    for entry in axis:
+    for entry in axis if isinstance(axis, Iterable) else [axis]:
         if not isinstance(entry, (int, np.integer)) or isinstance(entry, bool):
             raise TypeError(f"a reduction's axis is None, an integer or a sequence of integers, got {axis!r}")
         axes.append(int(entry))

@@ -6,7 +6,7 @@ from typing import Any
 
 from tcore.graph import Variable
 from tcore.tensor._lengths import product
-from tcore.tensor.assertion import Assert
+from tcore.tensor.assertion import assert_fitting
 from tcore.tensor.conversion import as_tensor_variable
 from tcore.tensor.diagonals import ExtractDiag
 from tcore.tensor.dot import batched_dot, dot
@@ -85,7 +85,7 @@ class _Term:
                 first = labels.index(label)
                 second = labels.index(label, first + 1)
                 lengths = tensor.shape[first], tensor.shape[second]
-                checked = Assert(f"einsum: two axes with the label {label!r} differ in length", ValueError)(tensor, eq(*lengths))
+                checked = assert_fitting(f"einsum: two axes with the label {label!r} differ in length", tensor, [eq(*lengths)], [tensor])
                 tensor = ExtractDiag(0, first, second)(checked)
                 labels = [own for place, own in enumerate(labels) if place not in (first, second)] + [label]
         return _Term(tensor, labels)
@@ -177,6 +177,7 @@ def _labels(part: str, tensor: Any, subscripts: str) -> list[str]:
 
 def _multiplied(x: _Term, y: _Term, wanted: set[str]) -> _Term:
     """The product of two terms, summed over the labels that nobody wants any more."""
+    given = x, y
     # an axis of length 1 on one side only broadcasts: the other side has the label alone
     for label in set(x.labels) & set(y.labels):
         if x.is_one(label) and not y.is_one(label):
@@ -192,16 +193,16 @@ def _multiplied(x: _Term, y: _Term, wanted: set[str]) -> _Term:
     if not summed:
         labels = [*batch, *left, *right]
         return _Term(x.ordered(labels) * y.ordered(labels), labels)
-    return _Term(_as_products(x, y, batch, left, right, summed), [*batch, *left, *right])
+    return _Term(_as_products(x, y, batch, left, right, summed, given), [*batch, *left, *right])
 
 
-def _as_products(x: _Term, y: _Term, batch: list[str], left: list[str], right: list[str], summed: list[str]) -> Any:
-    """By a product of matrices for each index of ``batch``."""
+def _as_products(x: _Term, y: _Term, batch: list[str], left: list[str], right: list[str], summed: list[str], given: tuple[_Term, _Term]) -> Any:
+    """By a product of matrices for each index of ``batch``; errors speak of what was ``given``."""
     a, b = x.ordered([*batch, *left, *summed]), y.ordered([*batch, *summed, *right])
     if len(summed) > 1 or len(batch) > 1:  # below, only products of lengths are compared
         equal = [eq(x.length(label), y.length(label)) for label in (*batch, *summed)]
         message = "einsum: axes of one label differ in length; one of length 1 is repeated where its type says so, see addbroadcast"
-        b = Assert(message, ValueError)(b, *equal)
+        b = assert_fitting(message, b, equal, [term.tensor for term in given])
     lengths = {label: x.length(label) for label in (*batch, *left, *summed)} | {label: y.length(label) for label in right}
 
     def many(labels: list[str]) -> Any:

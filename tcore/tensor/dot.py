@@ -10,7 +10,7 @@ import numpy as np
 from tcore.graph import Apply, FieldlessOp, Variable
 from tcore.scalar.dtypes import upcast
 from tcore.tensor._lengths import product
-from tcore.tensor.assertion import Assert
+from tcore.tensor.assertion import assert_fitting
 from tcore.tensor.conversion import as_tensor_variable
 from tcore.tensor.gradients import as_gradient_of
 from tcore.tensor.math import conj, eq
@@ -252,11 +252,6 @@ def _pairs(a: Variable, b: Variable, axes: Any, batched: bool, name: str) -> tup
     return lists[0], lists[1]
 
 
-def _fitting(operand: Variable, lengths: Sequence[tuple[Variable, Variable]], name: str) -> Variable:
-    """``operand``, with a check at run time that the two lengths of each pair are equal."""
-    return Assert(f"{name}: the axes that are summed over differ in length", ValueError)(operand, *(eq(left, right) for left, right in lengths))
-
-
 def _tensordot(a: Any, b: Any, axes: Any, batched: bool, name: str) -> Variable:
     a, b = as_tensor_variable(a), as_tensor_variable(b)
     a_axes, b_axes = _pairs(a, b, axes, batched, name)
@@ -268,7 +263,8 @@ def _tensordot(a: Any, b: Any, axes: Any, batched: bool, name: str) -> Variable:
     b_moved = b.dimshuffle(*batch, *b_axes, *b_kept) if [*b_axes, *b_kept] != list(range(first, b.type.ndim)) else b
     a_shape, b_shape = a.shape, b.shape
     if len(a_axes) > 1:  # below, only the product of the lengths is checked
-        b_moved = _fitting(b_moved, [(a_shape[i], b_shape[j]) for i, j in zip(a_axes, b_axes, strict=True)], name)
+        equal = [eq(a_shape[i], b_shape[j]) for i, j in zip(a_axes, b_axes, strict=True)]
+        b_moved = assert_fitting(f"{name}: the axes that are summed over differ in length", b_moved, equal, [a, b])
 
     def length(operand: Variable, shape: Variable, axis: int) -> Any:
         return 1 if operand.type.broadcastable[axis] else shape[axis]

@@ -132,6 +132,9 @@ class _tensor_py_operators:
             raise TypeError(f"cannot iterate over {self}: its length is not known while the graph is built; use scan, or index it") from error
         return (self[i] for i in builtins.range(length))
 
+    def __contains__(self, value: object) -> NoReturn:
+        raise TypeError(f"whether a value is in {self} is not known while the graph is built: use any(eq(x, value)), which is symbolic")
+
     def _known_length(self) -> int:
         if self.ndim == 0:
             raise TypeError("cannot iterate over a 0-d tensor")
@@ -419,9 +422,9 @@ class _tensor_py_operators:
         """The slices of ``a`` for which this vector of conditions is not zero; see :func:`tcore.tensor.compress`."""
         return _seldom("choosing").compress(self, a, axis)
 
-    def ptp(self, axis: Any = None) -> Any:
+    def ptp(self, axis: Any = None, keepdims: bool = False) -> Any:
         """Largest less smallest element over ``axis``."""
-        return reductions.ptp(self, axis)
+        return reductions.ptp(self, axis, keepdims)
 
     def norm(self, L: Any, axis: Any = None) -> Any:
         """The norm of order ``L`` over ``axis``: 0 counts elements that are not zero, inf takes the largest magnitude."""

@@ -6,6 +6,7 @@ place with length 1.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -53,7 +54,7 @@ def checked_axes(axis: Any, ndim: int) -> tuple[int, ...]:
     if isinstance(axis, (int, np.integer)):
         axis = [axis]
     if axis is not None:
-        for entry in axis:
+        for entry in axis if isinstance(axis, Iterable) else [axis]:
             if isinstance(entry, bool) or not isinstance(entry, (int, np.integer)):
                 raise TypeError(f"the axis of a reduction is an integer or a sequence of integers, got {entry!r}")
     return normal_axes(None if axis is None else tuple(int(entry) for entry in axis), ndim)
@@ -233,10 +234,10 @@ def std(x: Any, axis: Any = None, ddof: int = 0, keepdims: bool = False, correct
     return result
 
 
-def ptp(a: Any, axis: Any = None) -> Variable:
+def ptp(a: Any, axis: Any = None, keepdims: bool = False) -> Variable:
     """The range: largest less smallest element over ``axis``; over the flattened tensor for None."""
     x = as_tensor_variable(a)
-    return max(x, axis) - min(x, axis)  # type: ignore[operator]
+    return max(x, axis, keepdims) - min(x, axis, keepdims)  # type: ignore[operator]
 
 
 def allclose(a: Any, b: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> Variable:

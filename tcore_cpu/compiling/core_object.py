@@ -1,4 +1,8 @@
-"""The runtime core without Python, compiled once per kernel store: exported functions and the cffi form are linked from it."""
+"""The runtime core without Python: exported functions and the cffi form are linked from it.
+
+It comes with the package, compiled. Where it does not, or a compiler with options of its own is asked for, it is compiled once
+per kernel store.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +26,7 @@ def _about(compiler: Compiler) -> dict[str, Any]:
 
 
 def core_object(compiler: Compiler, store: Store) -> Path:
-    """The object file, from the store where it is there.
+    """The object file: that of the package, else from the store where it is there.
 
     Raises
     ------
@@ -31,6 +35,9 @@ def core_object(compiler: Compiler, store: Store) -> Path:
     OSError
         If the store cannot be written.
     """
+    shipped = runtime_build.shipped_object()
+    if shipped is not None and len(compiler.command) == 1:  # options may change what objects are linked with
+        return shipped
     key = f"runtime-object-{runtime_build.source_hash()}-{platform_abi()}"
     found = store.find_file(key)
     if found is not None:

@@ -89,10 +89,12 @@ static int tc_solve_triangle(tc_stack *s, tc_arena *arena, tc_piece to, tc_piece
     int direct = !by_rows || tc_is_rows(to, size);
     char *x = direct ? to.data : tc_take(arena, (size_t)n * (size_t)count, (size_t)size);
     char *matrix = as_it_is ? a.data : tc_take(arena, (size_t)n * (size_t)n, (size_t)size);
-    if (!arena->base || !n || !count)
+    if (!arena->base || !n)
         return 0;
     if (!as_it_is)
         tc_gather(matrix, a, size);
+    if (!count) /* a singular matrix is refused all the same */
+        return tc_zero_pivot(matrix, n, s->letter);
     tc_gather(x, by_rows ? tc_turned(b) : b, size);
     char uplo = lower == rows ? 'U' : 'L';
     if (by_rows) { /* x' a' = b' */
@@ -127,9 +129,9 @@ static int tc_run_solve(tc_stack *s, tc_arena *arena, int64_t item)
         s->sizes.lwork = scratch.lwork = tc_wanted(answer, s->letter);
     }
     scratch.work = tc_take(arena, (size_t)scratch.lwork, (size_t)size);
-    if (!arena->base || n == 0 || count == 0)
+    if (!arena->base || n == 0)
         return 0;
-    tc_gather(matrix, a, size);
+    tc_gather(matrix, a, size); /* also without right sides: a singular matrix is refused */
     tc_gather(x, b, size);
     if (structure == TC_SYMMETRIC)
         info = tc_sysv(s->letter, uplo, n, count, matrix, pivots, x, &scratch);
@@ -185,11 +187,16 @@ static int tc_run_det(tc_stack *s, tc_arena *arena, int64_t item)
     int exponent = 0;
     for (int k = 0; k < n; k++) {
         tc_number z = tc_load_number(a + ((int64_t)k * n + k) * size, s->letter);
-        double length = hypot(z.re, z.im);
         if (pivots[k] != k + 1)
-            z.re = -z.re, z.im = -z.im;
-        if (s->option)
-            logarithm += log(length), z.re /= length, z.im /= length;
+            product.re = -product.re, product.im = -product.im;
+        if (s->option) {
+            double length = hypot(z.re, z.im);
+            logarithm += log(length);
+            if (tc_is_complex(s->letter))
+                z.re /= length, z.im /= length;
+            else /* NaN has no sign, and infinity has: as for NumPy */
+                z.re = z.re < 0 ? -1 : 1;
+        }
         tc_number p = {product.re * z.re, product.re * z.im + product.im * z.re};
         if (tc_is_complex(s->letter))
             p.re -= product.im * z.im;

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from conformance_arrays import DTYPES, draws, factors, make, numbers, ordinary, shapes
-from conformance_reductions import batches, crossentropies, extremes, ordered, products, recurrences, reductions, rows, some_axes, suprema
+from conformance_reductions import batches, crossentropies, extremes, ordered, products, recurrences, reductions, rows, some_axes, suprema, whole_products
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -43,7 +43,7 @@ def test_rows(dtype, data, rng, flags):
     rows(dtype, flags).agree(*(make(data, rng, dtype, shape, flags, fill=ordinary) for _ in range(2)))
 
 
-@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("dtype", ["float64", "float32", "float16"])
 @draws(20)
 @given(data=st.data(), rng=SEEDS, index=st.sampled_from(["int64", "int8", "uint16"]))
 def test_crossentropies(dtype, data, rng, index):
@@ -57,7 +57,7 @@ def test_crossentropies(dtype, data, rng, index):
     crossentropies(dtype, index).agree(x, b, g, positions.astype(index))
 
 
-@pytest.mark.parametrize("dtype", ["float64", "float32", "int8", "int64", "uint32"])
+@pytest.mark.parametrize("dtype", ["float64", "float32", "float16", "int8", "int64", "uint32"])
 @draws(5)
 @given(data=st.data(), rng=SEEDS, ndim=st.integers(1, 4))
 def test_ordered(dtype, data, rng, ndim):
@@ -66,7 +66,7 @@ def test_ordered(dtype, data, rng, ndim):
     ordered(dtype, ndim, axis).agree(*(make(data, rng, dtype, shape, fill=ordinary) for _ in range(2)))
 
 
-@pytest.mark.parametrize("dtype", ["float64", "float32", "int16"])
+@pytest.mark.parametrize("dtype", ["float64", "float32", "float16", "int16"])
 @draws(5)
 @given(data=st.data(), rng=SEEDS, n=st.integers(0, 70))
 def test_recurrences(dtype, data, rng, n):
@@ -84,6 +84,18 @@ def test_products(dtype, data, rng):
     x, y, z, u, v = (make(data, rng, dtype, shape, fill=factors) for shape in ((n, k), (k, m), (n, m), (k,), (n,)))
     # BLAS may scale factors or their sum, which differ where the scale is infinite
     products(dtype).agree(x, y, z, u, v, *(np.asarray(rng.normal(), dtype) for _ in "ab"))
+
+
+@pytest.mark.parametrize("dtype", ["bool", "int8", "uint16", "int32", "uint64"])
+@draws(15)
+@given(data=st.data(), rng=SEEDS)
+def test_whole_products(dtype, data, rng):
+    """Matrices and vectors of any layout and size; inner lengths that differ are refused."""
+    lengths = st.sampled_from([3, 2, 1, 0, 5, 8, 17, 140])
+    n, k, m = data.draw(lengths), data.draw(lengths), data.draw(lengths)
+    inner = data.draw(st.sampled_from([k, k, k, k + 1]))
+    x, y, u = (make(data, rng, dtype, shape) for shape in ((n, k), (inner, m), (k,)))
+    whole_products(dtype).agree(x, y, u)
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32", "float16"])

@@ -15,7 +15,7 @@ from tcore.graph import Apply, Op
 from tcore.tensor.ifelse import ifelse
 from tcore_cpu.linkers import lazy as lazy_linker
 from tcore_cpu.linkers.lazy import LazyPrograms, MachineThunk
-from tcore_cpu.linkers.regions import split
+from tcore_cpu.programs.regions import split
 from tcore_cpu.runtime.loading import runtime
 
 pytestmark = pytest.mark.skipif(not hasattr(runtime(), "Machine"), reason="this form of the runtime has no native loop")
@@ -108,6 +108,19 @@ def test_in_place_work_of_one_branch_leaves_the_other_alone(log):
         np.testing.assert_allclose(got[0], np.exp(x_) + 1 if c_ > 0 else x_)
         np.testing.assert_allclose(got[1], np.exp(x_) * 3 if d_ > 0 else x_)
         assert sorted(log) == ran
+
+
+@pytest.mark.parametrize("mode", [MODE, tcore.Mode(linker="cvm", optimizer=None)], ids=["optimized", "as given"])
+def test_in_place_work_beside_what_made_the_value(mode):
+    """What is read later, under a condition, is not what it was overwritten with by then."""
+    c, x = T.dscalar("c"), T.dvector("x")
+    shared = T.exp(x)
+    changed = T.inc_subtensor(shared[:1], 100.0, inplace=mode is not MODE)
+    f = tcore.function([x, c], [changed, ifelse(c, shared * 3, x), ifelse(c, x, changed * 2)], mode=mode, accept_inplace=True)
+    assert isinstance(f.fn, MachineThunk)
+    for condition, chosen in ((1.0, ([3.0, 3.0], [0.0, 0.0])), (0.0, ([0.0, 0.0], [202.0, 2.0]))):
+        for got, wanted in zip(f([0.0, 0.0], condition), ([101.0, 1.0], *chosen), strict=True):
+            np.testing.assert_array_equal(got, wanted)
 
 
 def test_updates_and_shared_values():

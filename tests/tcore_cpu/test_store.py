@@ -143,6 +143,7 @@ def test_full_disk_for_the_runtime_and_for_exports(folder, tmp_path, monkeypatch
     f = function([x], tt.exp(x) * 2)
     monkeypatch.setenv("CC", str(script))
     monkeypatch.setattr(store_module, "_opened", {})
+    monkeypatch.setattr(core_object.runtime_build, "shipped_object", lambda: None)
     # the true one takes long to compile
     short = ["-xc", "-c", "/dev/null"]
     monkeypatch.setattr(core_object.runtime_build, "object_command", lambda command, target: [*command, *short, "-o", str(target)])

@@ -31,7 +31,8 @@ class Det(FieldlessOp):
 
     def perform(self, node: Apply, inputs: Sequence[Any], output_storage: Sequence[list[Any]], params: Any = None) -> None:
         check_square("det", inputs[0])
-        output_storage[0][0] = np.asarray(np.linalg.det(inputs[0]))
+        with np.errstate(all="ignore"):
+            output_storage[0][0] = np.asarray(np.linalg.det(inputs[0]))
 
     def infer_shape(self, node: Apply, shapes: Sequence[Any]) -> list[tuple[Any, ...]]:
         return [shapes[0][:-2]]
@@ -65,7 +66,9 @@ class SLogDet(FieldlessOp):
 
     def perform(self, node: Apply, inputs: Sequence[Any], output_storage: Sequence[list[Any]], params: Any = None) -> None:
         check_square("slogdet", inputs[0])
-        for cell, value in zip(output_storage, np.linalg.slogdet(inputs[0]), strict=True):
+        with np.errstate(all="ignore"):
+            found = np.linalg.slogdet(inputs[0])
+        for cell, value in zip(output_storage, found, strict=True):
             cell[0] = np.asarray(value)
 
     def infer_shape(self, node: Apply, shapes: Sequence[Any]) -> list[tuple[Any, ...]]:

@@ -12,7 +12,7 @@ from tcore.records import evolve, field, frozen
 from tcore.scalar.dtypes import upcast
 from tcore.tensor import _lengths
 from tcore.tensor.alloc import sum_to_type
-from tcore.tensor.assertion import Assert
+from tcore.tensor.assertion import assert_fitting
 from tcore.tensor.contraction import matmul
 from tcore.tensor.dot import dot, outer
 from tcore.tensor.gradients import as_gradient_of
@@ -111,8 +111,12 @@ class Solve(Op):
         core = [2, min(b.ndim, 2)]
         check_stack("solve", node, inputs, core)
         shape = np.broadcast_shapes(a.shape[:-2], b.shape[: b.ndim - core[1]]) + b.shape[b.ndim - core[1] :]
-        empty = 0 in shape
-        output_storage[0][0] = np.zeros(shape, b.dtype) if empty else on_each(self._solve, b.dtype, a, b, core=core)
+        if 0 in shape:
+            if shape[-1] == 0 and 0 not in (rows, *shape[: -core[1]]):  # without right sides, a singular matrix is refused all the same
+                on_each(self._solve, b.dtype, a, np.zeros((*b.shape[:-1], 1), b.dtype), core=core)
+            output_storage[0][0] = np.zeros(shape, b.dtype)
+        else:
+            output_storage[0][0] = on_each(self._solve, b.dtype, a, b, core=core)
 
     def _solve(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
         dtype = b.dtype.name
@@ -224,7 +228,7 @@ class TensorSolve(Op):
         fits = [eq(a.shape[axis], b.shape[k]) for k, axis in enumerate(order[: b.type.ndim])]
         fits.append(eq(_lengths.product(unknown), _lengths.product([b.shape[k] for k in range(b.type.ndim)])))
         message = "tensorsolve: a (axes moved) is not square over b: it needs b's shape first and as many unknowns"
-        x: Any = Solve()(self._as_matrix(Assert(message, np.linalg.LinAlgError)(a, *fits), b), b.flatten())
+        x: Any = Solve()(self._as_matrix(assert_fitting(message, a, fits, [a, b], np.linalg.LinAlgError), b), b.flatten())
         return x.reshape(unknown, ndim=len(unknown))
 
     def _as_matrix(self, a: Any, b: Any) -> Any:

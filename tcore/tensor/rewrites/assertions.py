@@ -17,15 +17,16 @@ __all__ = ["REWRITES"]
 @rewrite(Stage.CANONICALIZE, Stage.SPECIALIZE, tracks=[Assert], tags=("fast_compile",))
 def local_remove_useless_assert(node: Apply) -> Any:
     """Assert(value, true, condition, condition) -> Assert(value, condition); Assert(value, true) -> value"""
-    value, *conditions = node.inputs
-    kept = []
+    op: Any = node.op
+    value, conditions = node.inputs[0], op.conditions(node)
+    kept: list[Any] = []
     for condition in conditions:
         known = uniform_value(condition)
         if condition not in kept and (known is None or not known):
             kept.append(condition)
     if not kept:
         return [value]
-    return False if len(kept) == len(conditions) else [node.op(value, *kept)]
+    return False if len(kept) == len(conditions) else [op(value, *kept, *node.inputs[1 + len(conditions) :])]
 
 
 @rewrite(Stage.CANONICALIZE, Stage.SPECIALIZE, tracks=[Assert], tags=("unsafe",))

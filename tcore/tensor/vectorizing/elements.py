@@ -16,6 +16,7 @@ from tcore.tensor.diagonals import ExtractDiag
 from tcore.tensor.elemwise import Elemwise
 from tcore.tensor.extremes import Argmax, Argmin, MaxAndArgmax
 from tcore.tensor.reductions import all as all_true
+from tcore.tensor.reductions import min as least
 from tcore.tensor.scalars import ScalarFromTensor, TensorFromScalar, tensor_from_scalar
 from tcore.tensor.softmax import LogSoftmax, Softmax, SoftmaxGrad
 from tcore.tensor.sorting import ArgSortOp, SortOp
@@ -53,10 +54,11 @@ def _itself(op: Any, node: Apply, batch: Batch, items: Sequence[Item]) -> Sequen
 
 @vectorizes(Assert)
 def _assert(op: Any, node: Apply, batch: Batch, items: Sequence[Item]) -> Sequence[Any]:
-    """The conditions hold for all items."""
-    value, *conditions = items
-    checked = [all_true(item.variable) if item.batched else item.variable for item in conditions]
-    return [Item(op(value.variable, *checked), value.batched)]
+    """The conditions hold for all items; of numbers that differ from item to item, the message shows the least."""
+    value, *others = items
+    last = len(others) - op.shown
+    reduced = [(all_true if place < last else least)(item.variable) if item.batched else item.variable for place, item in enumerate(others)]
+    return [Item(op(value.variable, *reduced), value.batched)]
 
 
 @vectorizes(CAReduce)

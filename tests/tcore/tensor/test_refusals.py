@@ -26,6 +26,7 @@ from tcore.tensor.type_other import make_slice
 
 x, v, s, b = T.dmatrix("x"), T.dvector("v"), T.dscalar("s"), T.dtensor3("b")
 i, n = T.lvector("i"), T.lscalar("n")
+c, d = T.dtensor4("c"), T.dtensor4("d")
 flag, mask = T.scalar("flag", dtype="bool"), T.matrix("mask", dtype="bool")
 
 BUILT = {
@@ -119,6 +120,9 @@ BUILT = {
     "slice of a slice": (lambda: make_slice(T.slicetype()), TypeError, "a part of a slice is an integer scalar or None"),
     "stretch of what does not": (lambda: T.alloc(v, 1), TypeError, "axis 0 of v is not broadcastable, the shape has the constant 1 there; mark it with addbroadcast"),
     "alloc of too many axes": (lambda: T.alloc(x, 3), TypeError, "alloc: x has 2 dimensions, the shape only 1"),
+    "axis between two": (lambda: x.sum(axis=0.5), TypeError, "the axis of a reduction is an integer or a sequence of integers, got 0.5"),
+    "axis that is no number": (lambda: T.Sum(0.5), TypeError, "a reduction's axis is None, an integer or a sequence of integers, got 0.5"),
+    "member of a symbolic vector": (lambda: 3 in v, TypeError, r"whether a value is in v is not known while the graph is built: use any\(eq\(x, value\)\)"),
     "alloc of negative length": (lambda: T.alloc(0.0, -1), ValueError, "length 0 of an array cannot be negative, got -1"),
 }  # fmt: skip
 
@@ -145,6 +149,10 @@ RUN = {
     "batched dot, inner lengths": ([b, x], lambda: T.batched_dot(b, x), (np.ones((2, 2, 2)), X), ValueError, "inner lengths differ"),
     "gradient of softmax of another shape": ([x, b], lambda: SoftmaxGrad()(x, b[0]), (X, np.ones((1, 3, 2))), ValueError, "two matrices of one shape"),
     "dropped axis that is long": ([x], lambda: T.DimShuffle((False, True), [0])(T.patternbroadcast(x, (False, True))), (X,), ValueError, "must be 1|has length 3"),
+    "matmul, length 1": ([c, d], lambda: c @ d, (np.ones((2, 1, 2, 3)), np.ones((2, 3, 3, 2))), ValueError, r"differ in length.* got shapes \(2, 1, 2, 3\) and \(2, 3, 3, 2\)"),
+    "matmul, inner lengths": ([c, d], lambda: c @ d, (np.ones((2, 1, 2, 3)), np.ones((2, 1, 4, 2))), ValueError, r"shapes \(2, 1, 2, 3\) and \(2, 1, 4, 2\)"),
+    "einsum, one label twice": ([x], lambda: T.einsum("ii", x), (X,), ValueError, r"two axes with the label 'i' differ in length, got shapes \(2, 3\)"),
+    "tensordot, two axes": ([x, b], lambda: T.tensordot(x, b, [[0, 1], [0, 1]]), (X, np.ones((3, 2, 2))), ValueError, r"differ in length, got shapes \(2, 3\) and \(3, 2, 2\)"),
     "maximum of nothing": ([v], lambda: v.max(), ([],), ValueError, "zero-size|empty"),
 }  # fmt: skip
 
@@ -154,5 +162,6 @@ def test_refused_when_run(name):
     inputs, build, values, error, message = RUN[name]
     with change_flags(backend="numpy"):
         f = tcore.function(inputs, build(), mode="FAST_COMPILE")
-    with pytest.raises(error, match=message):
+    with pytest.raises(error, match=message) as caught:
         f(*values)
+    assert "test_refusals.py" in str(caught.value), "the report ends at the user's line"

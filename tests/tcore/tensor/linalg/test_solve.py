@@ -123,3 +123,14 @@ def test_least_squares(evaluate, check_grad):
     x, y = T.dmatrix(), T.dmatrix()
     np.testing.assert_allclose(evaluate(linalg.lstsq(x, y), {x: a, y: b}), np.linalg.lstsq(a, b, rcond=None)[0])
     check_grad(linalg.lstsq, a, b)
+
+
+@pytest.mark.parametrize("op", [linalg.solve, linalg.solve_symmetric, linalg.solve_lower_triangular, linalg.solve_upper_triangular])
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_no_right_sides(op, order, evaluate):
+    """A singular matrix is refused without right sides as well, as by NumPy; of any other nothing is the solution."""
+    x, y = T.dmatrix(), T.dmatrix()
+    with pytest.raises(np.linalg.LinAlgError, match="singular"):
+        evaluate(op(x, y), {x: np.zeros((2, 2), order=order), y: np.zeros((2, 0), order=order)})
+    assert evaluate(op(x, y), {x: np.eye(2), y: np.zeros((2, 0))}).shape == (2, 0)
+    assert evaluate(op(x, y), {x: np.zeros((0, 0)), y: np.zeros((0, 3))}).shape == (0, 3)

@@ -1,7 +1,8 @@
 """Parts of a lazy graph that are needed together: each becomes one native program.
 
 Nodes are in one region if they are needed under the same conditions and have as many lazy nodes before them: then no path
-leaves a region and comes back to it, and each lazy node stands between regions.
+leaves a region and comes back to it, and each lazy node stands between regions. A node that overwrites what is read under
+other conditions counts as one deeper: what it overwrites then enters its region, which can get a copy.
 """
 
 from __future__ import annotations
@@ -12,9 +13,13 @@ from typing import Any
 from tcore.codegen.demand import conditions
 from tcore.graph import Constant
 from tcore.records import frozen
-from tcore_cpu.linkers.base import is_lazy
 
-__all__ = ["Region", "split"]
+__all__ = ["Region", "is_lazy", "split"]
+
+
+def is_lazy(node: Any) -> bool:
+    """Whether a node decides itself which of its inputs are computed."""
+    return bool(getattr(node.op, "lazy_inputs", ()) or getattr(node.op, "lazy", False))
 
 
 @frozen(eq=False)
@@ -33,6 +38,11 @@ class Region:
     before: tuple[int, ...] = ()
     copied: tuple[int, ...] = ()
 
+    def orderings(self, orderings: Mapping[Any, Sequence[Any]]) -> dict[Any, list[Any]]:
+        """What must run before what, among its own nodes."""
+        own = set(self.nodes)
+        return {node: [other for other in orderings.get(node, ()) if other in own] for node in self.nodes if node in orderings}
+
 
 def split(order: Sequence[Any], outputs: Sequence[Any], orderings: Mapping[Any, Sequence[Any]]) -> list[Region] | None:
     """The regions of a graph, whose nodes are in a legal ``order``; None where in-place work would make them wait for each other."""
@@ -41,6 +51,7 @@ def split(order: Sequence[Any], outputs: Sequence[Any], orderings: Mapping[Any, 
     keys: dict[Any, list[Any]] = {}
     for node in order:
         depth[node] = max((depth[owner] + is_lazy(owner) for v in node.inputs if (owner := v.owner) in depth), default=0)
+        depth[node] = max([depth[node], *(_behind(node, other, depth, needed) for other in orderings.get(node, ()) if other in depth)])
         keys.setdefault(node if is_lazy(node) else (needed[node], depth[node]), []).append(node)
     groups = list(keys.values())
     number = {node: k for k, group in enumerate(groups) for node in group}
@@ -69,6 +80,11 @@ def split(order: Sequence[Any], outputs: Sequence[Any], orderings: Mapping[Any, 
         copied = tuple(place for place, v in enumerate(inputs) if v in entered)
         regions.append(Region(tuple(group), inputs, outputs_, is_lazy(group[0]), tuple(before[k]), copied))
     return regions
+
+
+def _behind(node: Any, other: Any, depth: Mapping[Any, int], needed: Mapping[Any, Any]) -> int:
+    """How deep a node is at the least that overwrites what ``other`` reads: apart from the nodes that made it, if others may need it later."""
+    return depth[other] + is_lazy(other) if needed[other] == needed[node] else depth[node] + 1
 
 
 def _overwritten_inputs(node: Any, own: set[Any]) -> set[Any]:
