@@ -23,9 +23,9 @@ from tcore.records import frozen
 __all__ = ["STORED", "Lowered", "Lowering", "LoweringTable", "NotLowered", "Operand", "Target", "axes_of", "axis_name", "lowers", "merge"]
 
 STORED = frozenset(
-    ["bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "float32", "float64"]
+    ["bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "float16", "float32", "float64"]
 )
-"""dtypes that kernels compute in."""
+"""dtypes of the arrays of kernels; float16 only as long as it is stored (:mod:`tcore.codegen.half`)."""
 
 
 class NotLowered(NotImplementedError):

@@ -16,10 +16,11 @@ from tcore.link.locks import hold, release
 from tcore.link.storage import map_storage
 from tcore.scalar.type import Scalar
 from tcore_cpu.compiling.compiler import Unit
-from tcore_cpu.linkers.base import CpuLinker, is_lazy, ran_by
+from tcore_cpu.linkers.base import CpuLinker, ran_by
 from tcore_cpu.linkers.thunks import SegmentThunk
 from tcore_cpu.programs.draft import Draft, decode, encode
 from tcore_cpu.programs.linking import Linked, load_bodies, make_program
+from tcore_cpu.programs.regions import is_lazy
 from tcore_cpu.runtime.loading import load_blas, load_lapack, runtime
 from tcore_cpu.runtime.slots import is_array
 from tcore_cpu.runtime.wanted import wants_blas, wants_lapack

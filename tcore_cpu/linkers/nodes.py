@@ -11,12 +11,13 @@ from tcore.link import Container, VMLinker
 from tcore.link.linker import LocalLinker
 from tcore_cpu.kernels.lowerings import lowerings
 from tcore_cpu.kernels.printer import UnitPrinter
-from tcore_cpu.linkers.base import CpuLinker, is_lazy, ran_by
+from tcore_cpu.linkers.base import CpuLinker, ran_by
 from tcore_cpu.linkers.thunks import NodeThunk
 from tcore_cpu.programs.draft import Draft
 from tcore_cpu.programs.drafting import UNIT_BODIES, native_forms
 from tcore_cpu.programs.linking import Linked, load_bodies, make_program
 from tcore_cpu.programs.program import build
+from tcore_cpu.programs.regions import is_lazy
 from tcore_cpu.user_code.block import Block
 from tcore_cpu.user_code.methods import has_c_code
 from tcore_cpu.user_code.modules import Loaded, load_block, objection

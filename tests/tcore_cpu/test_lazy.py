@@ -16,7 +16,7 @@ from tcore.graph import Apply, Op
 from tcore.tensor.ifelse import ifelse
 from tcore_cpu.linkers import lazy as lazy_linker
 from tcore_cpu.linkers.lazy import LazyPrograms, MachineThunk
-from tcore_cpu.linkers.regions import split
+from tcore_cpu.programs.regions import split
 from tcore_cpu.runtime.loading import runtime
 
 pytestmark = pytest.mark.skipif(not hasattr(runtime(), "Machine"), reason="this form of the runtime has no native loop")

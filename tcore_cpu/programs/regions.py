@@ -13,9 +13,13 @@ from typing import Any
 from tcore.codegen.demand import conditions
 from tcore.graph import Constant
 from tcore.records import frozen
-from tcore_cpu.linkers.base import is_lazy
 
-__all__ = ["Region", "split"]
+__all__ = ["Region", "is_lazy", "split"]
+
+
+def is_lazy(node: Any) -> bool:
+    """Whether a node decides itself which of its inputs are computed."""
+    return bool(getattr(node.op, "lazy_inputs", ()) or getattr(node.op, "lazy", False))
 
 
 @frozen(eq=False)
@@ -33,6 +37,11 @@ class Region:
     lazy: bool
     before: tuple[int, ...] = ()
     copied: tuple[int, ...] = ()
+
+    def orderings(self, orderings: Mapping[Any, Sequence[Any]]) -> dict[Any, list[Any]]:
+        """What must run before what, among its own nodes."""
+        own = set(self.nodes)
+        return {node: [other for other in orderings.get(node, ()) if other in own] for node in self.nodes if node in orderings}
 
 
 def split(order: Sequence[Any], outputs: Sequence[Any], orderings: Mapping[Any, Sequence[Any]]) -> list[Region] | None:
