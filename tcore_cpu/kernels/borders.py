@@ -13,6 +13,7 @@ from tcore.records import frozen
 from tcore_cpu.kernels.nests import Builder, is_zero
 from tcore_cpu.kernels.passes import Pass, guarded_loads
 from tcore_cpu.kernels.plans import KernelPlan, NotScheduled, Phase, Stride, Term
+from tcore_cpu.kernels.printer import read_by
 from tcore_cpu.native.abi import KernelOrder, RefKind
 
 __all__ = ["BorderBuilder"]
@@ -28,8 +29,8 @@ class _Destination:
 
     Attributes
     ----------
-    divided : int or None
-        The axis of whose lines each thread takes some; None where threads share no work.
+    shared : bool
+        Whether threads may share the work: each takes some lines of an axis.
     share : str
         The statement that says which lines are this thread's.
     line : str
@@ -40,7 +41,7 @@ class _Destination:
         Whether that is so.
     """
 
-    divided: int | None
+    shared: bool
     share: str
     line: str
     far: str
@@ -115,6 +116,7 @@ class BorderBuilder(Builder):
         index = statements(stage.index, names)
         goes = self._destination(stage, names, c_type)
         far = f"const tc_i64 offset = {goes.far};"
+        line = f"const tc_i64 line = {goes.line};"
 
         def stores(old: str) -> list[str]:
             self.params["tc_old"] = old
@@ -124,31 +126,16 @@ class BorderBuilder(Builder):
         store = stores(f"TC_AT({c_type}, {base}, offset)")
         lines = [
             goes.share,
-            *self._run(stage, current, [*index, f"const tc_i64 line = {goes.line};", far], stores, c_type, base),
-            *self._one_by_one(
-                self._line(stage, goes, statements), [*index, f"const tc_i64 offset = {goes.near};", *store], [*index, far, *store], goes.is_near
-            ),
+            *self._run(stage, current, [*index, line, far], stores, c_type, base),
+            *self._one_by_one(goes, [*read_by(line, index), line], [*index, f"const tc_i64 offset = {goes.near};", *store], [*index, far, *store]),
         ]
         body = self.printer.written_body(current.pointers, lines)
         self.current = None
         self.phases.append(Phase(body, 0, False, tuple(current.refs), ()))
-        return self.plan(SCATTERED + cost([value]), order=KernelOrder.SERIAL if goes.divided is None else KernelOrder.PARTS)
+        return self.plan(SCATTERED + cost([value]), order=KernelOrder.PARTS if goes.shared else KernelOrder.SERIAL)
 
-    def _line(self, stage: Scatter, goes: _Destination, statements: Callable[[Sequence[Expr], dict[Expr, str]], list[str]]) -> list[str]:
-        """The statements that find the line of an element, and no more; none where threads share no work."""
-        if goes.divided is None:
-            return []
-        names: dict[Expr, str] = {}
-        found = statements([stage.index[goes.divided]], names)
-        return [*found, f"const tc_i64 line = {self._counted(stage, goes.divided, names)};"]
-
-    def _counted(self, stage: Scatter, k: int, names: dict[Expr, str]) -> str:
-        """The text of an index, counted from the beginning where the user may have counted from the end."""
-        text, length = names[stage.index[k]], dict(stage.checked).get(k)
-        return text if length is None else f"({text} + (({text} >> 63) & q->ints[{self.int_argument(length)}]))"
-
-    def _one_by_one(self, line: list[str], near: list[str], far: list[str], is_near: str) -> list[str]:
-        """The form for elements that go anywhere: ``near`` stores one where neighbours have no gaps, which ``is_near`` says, ``far`` where they may.
+    def _one_by_one(self, goes: _Destination, line: list[str], near: list[str], far: list[str]) -> list[str]:
+        """The form for elements that go anywhere: ``near`` stores one where neighbours have no gaps, ``far`` where they may.
 
         A loop of vectors first notes, as bits of one number, which elements of a block are of this thread's part. Those of others cost next to nothing, however many threads there are. What
         is left for each own one must be short: so many as a processor holds at once are the places that it waits for at once. To keep the places from the first loop is slower.
@@ -180,8 +167,8 @@ class BorderBuilder(Builder):
             "for (tc_i64 first = 0; first < n; first += 64) {",
             "const tc_i64 block = n - first < 64 ? n - first : 64;",
             "tc_u64 mine = ~(tc_u64)0 >> (64 - block);",
-            *(choice if line else []),
-            f"if ({is_near}) {{",
+            *(choice if goes.shared else []),
+            f"if ({goes.is_near}) {{",
             *each(near),
             "} else {",
             *each(far),
@@ -192,7 +179,9 @@ class BorderBuilder(Builder):
     def _destination(self, stage: Scatter, names: dict[Expr, str], c_type: str) -> _Destination:
         """C texts of where an element goes, whose index is ``names``."""
         output, checked = stage.output, dict(stage.checked)
-        counted = {k: self._counted(stage, k, names) for k in range(output.ndim) if not output.broadcastable[k]}
+        counted = {k: names[stage.index[k]] for k in range(output.ndim) if not output.broadcastable[k]}
+        for k in checked.keys() & counted.keys():
+            counted[k] = f"({counted[k]} + (({counted[k]} >> 63) & q->ints[{self.int_argument(checked[k])}]))"
         strides = {k: f"q->ints[{self.int_argument(Stride(output, k))}]" for k in counted}
         unit = f"(tc_i64)sizeof({c_type})"
 
@@ -208,7 +197,7 @@ class BorderBuilder(Builder):
         if divided is not None:
             length, line = f"q->ints[{self.int_argument(checked[divided])}]", counted[divided]
             share = f"const tc_i64 low = {length} * q->part / q->parts, high = {length} * (q->part + 1) / q->parts;"
-        return _Destination(divided, share, line, offset(strides), near, is_near)
+        return _Destination(divided is not None, share, line, offset(strides), near, is_near)
 
     def _run(self, stage: Scatter, current: Pass, place: list[str], stores: Callable[[str], list[str]], c_type: str, base: str) -> list[str]:
         """The form for a tile of neighbours: the last axis of the stage is that of the output, and the tile does not cross its ends."""
