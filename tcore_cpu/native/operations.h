@@ -9,7 +9,7 @@ static const tc_operation tc_operations[] = {
     [TC_CHOLESKY] = {tc_run_cholesky, 0.03}, [TC_SOLVE] = {tc_run_solve, 0.07}, [TC_INVERSE] = {tc_run_inverse, 0.2},
     [TC_DET] = {tc_run_det, 0.07},           [TC_QR] = {tc_run_qr, 0.3},        [TC_SVD] = {tc_run_svd, 2},
     [TC_PINV] = {tc_run_pinv, 2},            [TC_EIGH] = {tc_run_eigh, 1},      [TC_EIG] = {tc_run_eig, 3},
-    [TC_EXPM] = {tc_run_expm, 1.5},
+    [TC_EXPM] = {tc_run_expm, 1.5},          [TC_LSTSQ] = {tc_run_lstsq, 2},
 };
 
 /* `needs`: bits of LAPACK's routines, and behind them those of two of BLAS. */
