@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from tcore.codegen.tables import lowering_table
 from tcore.graph import FunctionGraph
+from tcore.graph.laziness import is_lazy
 from tcore.link import Container, VMLinker
 from tcore.link.linker import LocalLinker
 from tcore_cpu.kernels.lowerings import lowerings
@@ -19,7 +20,6 @@ from tcore_cpu.programs.drafting import UNIT_BODIES, native_forms
 from tcore_cpu.programs.error_reports import BareErrors
 from tcore_cpu.programs.linking import Linked, load_bodies, make_program
 from tcore_cpu.programs.program import build
-from tcore_cpu.programs.regions import is_lazy
 from tcore_cpu.user_code.block import Block
 from tcore_cpu.user_code.methods import has_c_code
 from tcore_cpu.user_code.modules import Loaded, load_block, objection

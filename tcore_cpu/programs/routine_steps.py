@@ -15,7 +15,6 @@ from tcore.tensor.random.from_uniform import ChoiceFromUniform
 from tcore.tensor.searching import BinCount, Unique
 from tcore.tensor.sorting import ArgSortOp, SortOp
 from tcore.tensor.type_other import NoneConst
-from tcore_cpu.kernels.plans import NotScheduled
 from tcore_cpu.native.abi import Failure, Instruction, IntegerFunction, Routine
 
 if TYPE_CHECKING:
