@@ -129,7 +129,9 @@ class LinearAlgebra(IntEnum):
     EIGH = 7
     EIG = 8
     EXPM = 9
-    LSTSQ = 10
+    FACTOR = 10
+    SOLVE_FACTORED = 11
+    LSTSQ = 12
 
 
 class IntegerFunction(IntEnum):
