@@ -45,8 +45,6 @@ _STATEMENTS: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
     ("lowering", "a view with a check of lengths, which the host makes", "tensor.shape", ("SpecifyShape",)),
     ("lowering", "a view, or on the host a copy where the memory is not in order; arrays on devices are", "tensor.manipulation", ("CpuContiguous",)),
     # --- libraries
-    ("lowering", "SciPy's function, called by address: there is no formula of a few operations; device arrays come to the host for it",
-     "scalar.special", ("Chi2SF", "Erfcinv", "Erfcx", "Erfinv", "I0", "I1", "J0", "J1", "Psi")),
     ("lowering", "a product of matrices is no loop worth generating: BLAS computes it, and on devices a kernel in blocks", "tensor.blas",
      ("Dot22", "Dot22Scalar", "Gemm", "Gemv", "Ger")),
     ("lowering", "a product of matrices is no loop worth generating: BLAS computes it, and on devices a kernel in blocks", "tensor.dot", ("BatchedDot", "Dot")),

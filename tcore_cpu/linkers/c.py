@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
 from tcore.graph import Constant
+from tcore.graph.laziness import is_lazy
 from tcore.link import Container, ValueLock
 from tcore.link.storage import map_storage
 from tcore.scalar.type import Scalar
@@ -18,7 +19,6 @@ from tcore.tensor.views_c import ViewC
 from tcore_cpu.linkers.cvm import CvmLinker
 from tcore_cpu.linkers.nodes import NativeNodes, NoNativeCode, brings_c_code
 from tcore_cpu.linkers.thunks import BlockThunk, NodeCall
-from tcore_cpu.programs.regions import is_lazy
 from tcore_cpu.user_code.block import Block
 from tcore_cpu.user_code.methods import has_c_code, has_c_types, text_of
 from tcore_cpu.user_code.modules import Loaded, load_block

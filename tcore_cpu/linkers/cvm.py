@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from tcore.graph import Generic
+from tcore.graph.laziness import is_lazy
 from tcore.graph.traversal import io_toposort
 from tcore.link import Container, ValueLock
 from tcore.link.locks import hold, release
@@ -20,7 +21,6 @@ from tcore_cpu.linkers.base import CpuLinker, ran_by
 from tcore_cpu.linkers.thunks import SegmentThunk
 from tcore_cpu.programs.draft import Draft, decode, encode
 from tcore_cpu.programs.linking import Linked, load_bodies, make_program
-from tcore_cpu.programs.regions import is_lazy
 from tcore_cpu.runtime.loading import load_blas, load_lapack, runtime
 from tcore_cpu.runtime.slots import is_array
 from tcore_cpu.runtime.wanted import wants_blas, wants_lapack

@@ -8,6 +8,7 @@ wrong where a step fails.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -19,11 +20,13 @@ from tcore.compile.maker import FunctionMaker
 from tcore.configuration import config
 from tcore.graph import clone
 from tcore.scan_module.layout import depth_of
+from tcore.tensor.blas import Gemm, Gemv
 from tcore_cpu.kernels.lowerings import lowerings
 from tcore_cpu.kernels.plans import NotScheduled
 from tcore_cpu.kernels.printer import UnitPrinter
 from tcore_cpu.native.abi import Failure, Instruction, IntegerFunction
 from tcore_cpu.programs.assembler import HOST
+from tcore_cpu.programs.loop_matrices import as_steps_read, multiplied_matrices
 from tcore_cpu.programs.memory import Memory
 from tcore_cpu.programs.program import ProgramBuilder
 from tcore_cpu.runtime.slots import is_array
@@ -145,7 +148,9 @@ class _Loop:
         op: Any = node.op
         self.inplace, self.layout = op.options.inplace, op.layout
         self.given, self.results = self.layout.outer_inputs(node.inputs), self.layout.outer_outputs(node.outputs)
-        self.step = _Step(builder, node, step, table)
+        self.step, self.matrices = _Step(builder, node, step, table), multiplied_matrices(step)
+        #: how often nodes and results of a step read a variable
+        self.uses = Counter([*(v for n in step.apply_nodes for v in n.inputs), *step.outputs])
         self.inner, self.made = self.layout.inner_inputs(step.inputs), self.layout.inner_outputs(step.outputs)
         self.zero, self.one = self.code.constant(0), self.code.constant(1)
         self.depths = [*map(depth_of, self.layout.state_taps), *[0] * self.layout.n_nitsots]
@@ -204,7 +209,10 @@ class _Loop:
                 for row in range(rows.depth):
                     self.copy_row(rows, code.constant(row), _Rows(self, None, 0, first), code.constant(row))
         for variable, source in zip(self.inner.non_seqs, self.given.non_seqs, strict=True):
-            self.step.slots[variable] = builder.array_slot(source)
+            slot, by_columns = builder.array_slot(source), self.matrices.get(variable)
+            if by_columns is not None:
+                slot = as_steps_read(builder, slot, variable.type.dtype, self.n_steps, by_columns=by_columns)
+            self.step.slots[variable] = slot
 
     def mitmot(self, k: int) -> _Rows:
         """The memory of a mitmot: that of its outer input, or a copy of it."""
@@ -271,15 +279,22 @@ class _Loop:
             for variable, tap in zip(variables, taps, strict=True):
                 self.read(variable, rows, rows.depth + tap)
         made = (*self.made.states, *self.made.nitsots)
-        step.rows = {value: partial(self.row_for, k, value) for k, value in enumerate(made) if self.may_be_direct(k, value)}
+        step.rows = {maker: partial(self.row_for, k, maker) for k, value in enumerate(made) if (maker := self.made_directly(k, value)) is not None}
+        for rows, variables, in_taps, values, out_taps in zip(
+            self.mitmots, self.inner.mitmots, self.layout.mitmot_taps, self.made.mitmots, self.layout.mitmot_out_taps, strict=True
+        ):
+            for value, tap in zip(values, out_taps, strict=True):
+                if tap in in_taps and self.adds_to(value, variables[in_taps.index(tap)]):
+                    step.rows[value] = partial(self.own_row, rows, value, tap)
         step.memory.buffers = memory.buffers
         step.emit_steps("segment", step.orderings)
         memory.buffers = step.memory.buffers
         for rows, values, taps in zip(self.mitmots, self.made.mitmots, self.layout.mitmot_out_taps, strict=True):
             for value, tap in zip(values, taps, strict=True):
-                self.write(rows, value, tap)
+                if value not in step.written:
+                    self.write(rows, value, tap)
         for k, (rows, value) in enumerate(zip(self.rows, made, strict=True)):
-            if value in step.written:
+            if step.memory.root(value) in step.written:
                 continue
             if k >= self.layout.n_states:
                 self.allocate_in_first_round(k, self.lengths_of(value))
@@ -294,10 +309,31 @@ class _Loop:
     def read(self, variable: Any, rows: _Rows, offset: int) -> None:
         rows.view(self.step.array_slot(variable), self.row_at(offset))
 
-    def may_be_direct(self, k: int, value: Any) -> bool:
-        """Whether a value can be made in its row: it has memory of its own, and the row is none that this step reads."""
-        alone = self.step.outputs.count(value) == 1 and value.owner is not None and self.step.memory.root(value) is value
-        return alone and self.rows[k].places < 0 and value.type.dtype == self.outputs[k].type.dtype
+    def made_directly(self, k: int, value: Any) -> Any:
+        """What can be made in the row of a value, which this step does not read: the value, or what becomes it by work in place."""
+        maker, root = value, self.step.memory.root(value)
+        if self.step.outputs.count(value) != 1 or self.rows[k].places >= 0 or value.type.dtype != self.outputs[k].type.dtype:
+            return None
+        while maker is not root:
+            node = maker.owner
+            place = (getattr(node.op, "destroy_map", None) or {}).get(node.outputs.index(maker))
+            if place is None:
+                return None
+            maker = node.inputs[place[0]]
+        return None if root.owner is None or (root is not value and root in self.step.outputs) else root
+
+    def adds_to(self, value: Any, row: Any) -> bool:
+        """Whether a value is a row plus a product, and nothing else in the step reads that row: then it can take its place."""
+        node = value.owner
+        products = node is not None and isinstance(node.op, (Gemm, Gemv)) and not node.op.inplace and node.inputs[0] is row
+        return products and self.uses[row] == 1 and self.step.outputs.count(value) == 1
+
+    def own_row(self, rows: _Rows, value: Any, tap: int, lengths: Sequence[int]) -> int:
+        """Let the slot of a value show the row that it adds to."""
+        slot = self.step.array_slot(value)
+        self.must_fit(rows, lengths)
+        rows.view(slot, self.row_at(tap))
+        return slot
 
     def row_for(self, k: int, value: Any, lengths: Sequence[int]) -> int:
         """Let the slot of a value show its row, of these lengths."""

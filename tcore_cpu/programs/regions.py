@@ -12,14 +12,10 @@ from typing import Any
 
 from tcore.codegen.demand import conditions
 from tcore.graph import Constant
+from tcore.graph.laziness import is_lazy
 from tcore.records import frozen
 
-__all__ = ["Region", "is_lazy", "split"]
-
-
-def is_lazy(node: Any) -> bool:
-    """Whether a node decides itself which of its inputs are computed."""
-    return bool(getattr(node.op, "lazy_inputs", ()) or getattr(node.op, "lazy", False))
+__all__ = ["Region", "split"]
 
 
 @frozen(eq=False)

@@ -22,8 +22,10 @@ from tcore.tensor.assertion import Assert
 from tcore.tensor.ifelse import ifelse
 from tcore.tensor.sharedvar import tensor_constructor
 from tcore_cpu.compiling.compiler import find_compiler
+from tcore_cpu.export import writing
 from tcore_cpu.linkers.cvm import CvmLinker
 from tcore_cpu.linkers.nodes import CPyLinker
+from tcore_cpu.native import build
 
 X = np.linspace(-1, 1, 12).reshape(4, 3)
 
@@ -580,6 +582,24 @@ def test_choice_of_loops_and_products(tmp_path, run) -> None:
     for line, wanted in zip(lines, f(X, 1), strict=False):
         np.testing.assert_allclose(shown(line), wanted, rtol=1e-14)
     assert lines[2].startswith("there is no BLAS")
+
+
+@pytest.mark.parametrize("compiler", ["gcc", "clang"])
+@pytest.mark.parametrize("program", [layer, choices], ids=["one part", "choices"])
+def test_sources_draw_no_warning(program, compiler, tmp_path, monkeypatch) -> None:
+    """What is written for the compiler, under -Wall -Wextra."""
+    if shutil.which(compiler) is None:
+        pytest.skip(f"{compiler} is not installed")
+    compile_model = writing._compile
+
+    def strictly(own, name, folder, *rest):
+        flags = ["-O1", "-Wall", "-Wextra", "-Werror", "-std=gnu11", f"-I{build.FOLDER}", f"-I{build.FOLDER / 'native'}", "-S", "-o", "/dev/null"]
+        subprocess.run([compiler, *flags, "exported.c"], cwd=folder, check=True)
+        compile_model(own, name, folder, *rest)
+
+    monkeypatch.setattr(writing, "_compile", strictly)
+    made = program()
+    assert (made[0] if isinstance(made, tuple) else made).export(tmp_path / "model")
 
 
 class OwnChoice(Op):

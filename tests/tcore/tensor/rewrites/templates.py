@@ -485,6 +485,10 @@ TEMPLATES: dict[str, list[Template]] = {
     "local_grad_log_erfc_neg": [E(lambda d: d.scalar("float") * T.exp(-T.sqr(x := d.full("float"))) / T.erfc(x), lambda d: T.exp(-T.sqr(d.full("float"))) / T.erfc(d.full("float")))],
     # products
     "local_0_dot_x": [E(lambda d: T.dot(T.zeros_like((xy := uneven(d, "number"))[0]), xy[1]), lambda d: T.dot(*uneven(d, "number")), loose=True)],
+    "local_dot_of_one_dtype": [
+        E(lambda d: T.dot((xy := uneven(d, "int"))[0], T.cast(xy[1], "float64")), lambda d: T.dot(*uneven(d, "int")), loose=True),
+        E(lambda d: T.batched_dot((x := d.matrix("float64", 3, 4)), T.cast(x, "float32")), loose=True, gradient=False),
+    ],
     "local_dot_to_dot22": [E(lambda d: T.dot(*uneven(d, "inexact")), lambda d: T.dot(*uneven(d, "int")), loose=True)],
     "gemm_optimizer": [
         E(lambda d: (s := sum_of_products(d))[0] + s[1], lambda d: d.matrix("float64", 3, 3) + T.exp(d.matrix("float64", 3, 3)), loose=True),
