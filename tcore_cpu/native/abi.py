@@ -129,6 +129,8 @@ class LinearAlgebra(IntEnum):
     EIGH = 7
     EIG = 8
     EXPM = 9
+    FACTOR = 10
+    SOLVE_FACTORED = 11
 
 
 class IntegerFunction(IntEnum):

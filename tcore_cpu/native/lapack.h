@@ -81,10 +81,10 @@ static int tc_getrf(int letter, int n, void *a, int *pivots)
     return info;
 }
 
-static void tc_getrs(int letter, int n, int count, const void *a, const int *pivots, void *b)
+static void tc_getrs(int letter, char form, int n, int count, const void *a, const int *pivots, void *b)
 {
     int info = 0, ld = tc_ld(n);
-    TC_ROUTINE(TC_GETRS, letter, getrs)("N", &n, &count, a, &ld, pivots, b, &ld, &info, 1);
+    TC_ROUTINE(TC_GETRS, letter, getrs)(&form, &n, &count, a, &ld, pivots, b, &ld, &info, 1);
 }
 
 static int tc_getri(int letter, int n, void *a, const int *pivots, tc_workspace *s)

@@ -304,7 +304,7 @@ enum tc_routine {
 /* Operations of linear algebra. */
 enum tc_linalg_operation {
     TC_CHOLESKY = 0, TC_SOLVE = 1, TC_INVERSE = 2, TC_DET = 3, TC_QR = 4, TC_SVD = 5, TC_PINV = 6, TC_EIGH = 7, TC_EIG = 8,
-    TC_EXPM = 9
+    TC_EXPM = 9, TC_FACTOR = 10, TC_SOLVE_FACTORED = 11
 };
 
 enum tc_function {
