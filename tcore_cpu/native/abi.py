@@ -121,6 +121,7 @@ class LinearAlgebra(IntEnum):
     EXPM = 9
     FACTOR = 10
     SOLVE_FACTORED = 11
+    LSTSQ = 12
 
 
 class IntegerFunction(IntEnum):

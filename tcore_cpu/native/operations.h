@@ -10,6 +10,7 @@ static const tc_operation tc_operations[] = {
     [TC_DET] = {tc_run_det, 0.07},           [TC_QR] = {tc_run_qr, 0.3},        [TC_SVD] = {tc_run_svd, 2},
     [TC_PINV] = {tc_run_pinv, 2},            [TC_EIGH] = {tc_run_eigh, 1},      [TC_EIG] = {tc_run_eig, 3},
     [TC_EXPM] = {tc_run_expm, 1.5},          [TC_FACTOR] = {tc_run_factor, 0.07}, [TC_SOLVE_FACTORED] = {tc_run_solve_factored, 0},
+    [TC_LSTSQ] = {tc_run_lstsq, 2},
 };
 
 /* `needs`: bits of LAPACK's routines, and behind them those of two of BLAS. */

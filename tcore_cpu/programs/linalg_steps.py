@@ -33,6 +33,7 @@ def linalg_steps() -> dict[type, NativeStep]:
         linalg.Eigh: _eigh,
         linalg.Eigvalsh: _eigvalsh,
         linalg.Expm: _expm,
+        linalg.LeastSquares: _least_squares,
         linalg.ExpmGrad: _expm,
         linalg.MatrixInverse: _inverse,
         linalg.MatrixPinv: _pinv,
@@ -72,6 +73,8 @@ def _kinds(node: Any) -> tuple[str, ...]:
             return ("sygvd",) if _is_pair(node) else ("syevd",)
         case linalg.Eig():
             return ("geev",)
+        case linalg.LeastSquares():
+            return ("gelsd",)
         case linalg.Expm() | linalg.ExpmGrad():
             return ("getrf", "getrs", "gemm")
     return ()
@@ -232,6 +235,15 @@ def _inverse(builder: ProgramBuilder, node: Any) -> None:
 def _pinv(builder: ProgramBuilder, node: Any) -> None:
     form = _form(builder, node)
     form.emit(LinearAlgebra.PINV, 0, [[*_registers(form, 1, 0)]])
+
+
+def _least_squares(builder: ProgramBuilder, node: Any) -> None:
+    if node.op.rcond not in (None, -1):
+        raise NotScheduled("a limit of its own for singular values")
+    form = _form(builder, node, 2)
+    builder.check(node, 1, node.inputs[1].type.ndim - 2, form.length(0, 1), form.length(0))
+    unknowns, sides = form.length(1), form.length(1, 1)
+    form.emit(LinearAlgebra.LSTSQ, int(node.op.rcond == -1), [[unknowns, sides], [], [form.least()]])
 
 
 def _det(builder: ProgramBuilder, node: Any) -> None:
