@@ -9,7 +9,7 @@ __all__ = [
     "LinearAlgebra", "ReduceOp", "RefKind", "Routine",
 ]  # fmt: skip
 
-RUNTIME_ABI = 3
+RUNTIME_ABI = 4
 """``TC_ABI``: part of the keys of the kernel store."""
 
 TILE = 512
@@ -129,6 +129,9 @@ class LinearAlgebra(IntEnum):
     EIGH = 7
     EIG = 8
     EXPM = 9
+    FACTOR = 10
+    SOLVE_FACTORED = 11
+    LSTSQ = 12
 
 
 class IntegerFunction(IntEnum):

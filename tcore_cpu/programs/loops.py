@@ -1,9 +1,9 @@
 """Loops as part of the program around them: the instructions of a step stand there once, and are run round after round.
 
 The rows of outer values are views into their memory, which a step's nodes read as they read any array. What they make goes into buffers
-of the program, and from there into the rows of the results when the step has read all that it reads. A call that needs more than this (no
-step at all, so that no row tells the shape of the results; rows that are missing) is left to ``Scan.perform``, which also says what is
-wrong where a step fails.
+of the program, and from there into the rows of the results when the step has read all that it reads. Where there is no step, the lengths of
+the results' rows follow from those of what a step would read. A call that needs more than this (rows that are missing; no step, and
+lengths that follow from values) is left to ``Scan.perform``, which also says what is wrong where a step fails.
 """
 
 from __future__ import annotations
@@ -18,20 +18,22 @@ from attrs import evolve
 from tcore.compile.basemode import Mode
 from tcore.compile.maker import FunctionMaker
 from tcore.configuration import config
-from tcore.graph import clone
+from tcore.graph import Constant, clone
 from tcore.scan_module.layout import depth_of
 from tcore.tensor.blas import Gemm, Gemv
 from tcore_cpu.kernels.lowerings import lowerings
 from tcore_cpu.kernels.plans import NotScheduled
 from tcore_cpu.kernels.printer import UnitPrinter
 from tcore_cpu.native.abi import Failure, Instruction, IntegerFunction
-from tcore_cpu.programs.assembler import HOST
+from tcore_cpu.programs.assembler import HOST, Assembler
+from tcore_cpu.programs.lengths import Lengths
 from tcore_cpu.programs.loop_matrices import as_steps_read, multiplied_matrices
 from tcore_cpu.programs.memory import Memory
 from tcore_cpu.programs.program import ProgramBuilder
 from tcore_cpu.runtime.slots import is_array
 
 if TYPE_CHECKING:
+    from tcore.codegen.expr import Expr
     from tcore.graph import Apply, FunctionGraph
 
 __all__ = ["loop_step"]
@@ -162,12 +164,16 @@ class _Loop:
         builder.memory.give_back()
         self.n_steps = builder.integer(self.given.n_steps)
         self.keeps = [None if keep is None else builder.integer(keep) for keep in self.given.keeps]
+        self.empty = self.lengths_before()
         otherwise = code.jump_unless(self.usual())
         with code.optional():
             self.counter = code.register()
             self.prepare()
+            none = self.without_steps() if self.empty is not None else None
             with code.repeated(self.counter, self.n_steps) as stop:
                 self.round(stop)
+            if none is not None:
+                none()
             self.finish()
         behind = code.jump_unless(self.zero)
         otherwise()
@@ -179,7 +185,7 @@ class _Loop:
     def usual(self) -> int:
         """A register that is 0 where the call is one for Python."""
         at_least, both = IntegerFunction.GE, IntegerFunction.AND
-        code, fine = self.code, self.code.arith(IntegerFunction.GE, self.n_steps, self.one)
+        code, fine = self.code, self.code.arith(IntegerFunction.GE, self.n_steps, self.one if self.empty is None else self.zero)
         conditions = [code.arith(at_least, code.length(self.builder.array_slot(seq), 0), self.n_steps) for seq in self.given.seqs]
         for value, taps in zip(self.given.mitmots, zip(self.layout.mitmot_taps, self.layout.mitmot_out_taps, strict=True), strict=True):
             needed = code.arith(IntegerFunction.ADD, self.n_steps, code.constant(max(*taps[0], *taps[1])))
@@ -239,7 +245,7 @@ class _Loop:
         if keep is None:
             return -1
         most = code.arith(IntegerFunction.MAX, keep, code.constant(max(depth, 1)))
-        return code.arith(IntegerFunction.MIN, most, self.total(k))
+        return code.arith(IntegerFunction.MAX, code.arith(IntegerFunction.MIN, most, self.total(k)), self.one)
 
     def total(self, k: int) -> int:
         """A register with the number of rows after the last step."""
@@ -265,11 +271,40 @@ class _Loop:
         source.view(right, source_row)
         self.code.emit(Instruction.COPY, left, right)
 
+    # -- no step
+
+    def lengths_before(self) -> list[tuple[Expr, ...]] | None:
+        """The lengths of the rows of nitsots in terms of what a step reads; None where they follow from values that a step computes or reads."""
+        fixed = {*self.inner.non_seqs}
+        lengths = Lengths(self.step.made, lambda variable: variable in fixed or isinstance(variable, Constant))
+        trial = Assembler()
+        try:
+            found = [lengths.of(value) for value in self.made.nitsots]
+            for row in found:
+                for length in row:
+                    trial.index(length, lambda buffer: trial.slot(buffer.ndim, buffer.dtype))
+        except NotScheduled:
+            return None
+        return found
+
+    def without_steps(self) -> Callable[[], None]:
+        """Memory of nitsots without rows, where there is no step; the loop stands behind this, and the function that it returns is called behind the loop."""
+        code, empty = self.code, self.empty
+        assert empty is not None
+        some = code.jump_unless(code.arith(IntegerFunction.LT, self.n_steps, self.one))
+        with code.optional():
+            code.assign(self.counter, IntegerFunction.ADD, self.zero, self.zero)
+            self.show_read()
+            for k, row in enumerate(empty, self.layout.n_states):
+                self.allocate(k, [code.index(length, lambda buffer: self.step.array_slot(self.step.variables[buffer])) for length in row])
+        none = code.jump_unless(self.zero)
+        some()
+        return none
+
     # -- one step
 
-    def round(self, stop: list[int]) -> None:
-        """Reads, the nodes, and writes; ``stop`` gets the register that ends the loop."""
-        code, step, memory = self.code, self.step, self.builder.memory
+    def show_read(self) -> None:
+        """Let the slots of what a step reads show their rows."""
         for variable, source in zip(self.inner.seqs, self.given.seqs, strict=True):
             self.read(variable, _Rows(self, None, 0, self.builder.array_slot(source)), 0)
         for rows, variables, taps in zip(self.mitmots, self.inner.mitmots, self.layout.mitmot_taps, strict=True):
@@ -278,6 +313,11 @@ class _Loop:
         for rows, variables, taps in zip(self.rows, self.inner.states, self.layout.state_taps, strict=False):
             for variable, tap in zip(variables, taps, strict=True):
                 self.read(variable, rows, rows.depth + tap)
+
+    def round(self, stop: list[int]) -> None:
+        """Reads, the nodes, and writes; ``stop`` gets the register that ends the loop."""
+        code, step, memory = self.code, self.step, self.builder.memory
+        self.show_read()
         made = (*self.made.states, *self.made.nitsots)
         step.rows = {maker: partial(self.row_for, k, maker) for k, value in enumerate(made) if (maker := self.made_directly(k, value)) is not None}
         for rows, variables, in_taps, values, out_taps in zip(

@@ -102,7 +102,7 @@ def test_gradient_with_respect_to_a_non_sequence(hessian):
     assert got.tolist() == ([[2, 0], [0, 2]] if hessian else [[8, 0], [0, 8]])
 
 
-def test_slices_do_not_depend_on_what_their_sequence_does_L2213():
+def test_slices_do_not_depend_on_what_their_sequence_does_L2213_L2718():
     x = T.dvector("x")
     y = x**2
     with pytest.raises(tcore.gradient.DisconnectedInputError):
@@ -310,7 +310,7 @@ def test_powers_of_two_until_L19198():
     assert tcore.function([max_value], [values[-1], values.shape[0]])(45) == [64, 6]
 
 
-def test_order_of_arguments_L19350():
+def test_order_of_arguments_L19339_L19350_L19361():
     """Slices of sequences in the order of their taps, those of outputs, non_sequences; ``taps=None`` passes none."""
     s1, s2, s3, o1, o2, o3, a1, a2 = (T.dvector(n) for n in ("S1", "S2", "S3", "O1", "O2", "O3", "A1", "A2"))
     seen = []

@@ -168,3 +168,27 @@ def test_one_op_with_a_function_of_its_own_L11437_L11454_L11458_L11468():
     assert scan_utils.until is until
     assert scan_views.map is tcore.map
     assert scan_opt.ScanSaveMem
+
+
+def test_a_flag_of_the_book_L2789_L2822():
+    """Its programs switch a warning off."""
+    before = tcore.config.warn.subtensor_merge_bug
+    try:
+        tcore.config.warn.subtensor_merge_bug = False
+        assert tcore.config.warn.subtensor_merge_bug is False
+    finally:
+        tcore.config.warn.subtensor_merge_bug = before
+
+
+def test_all_rows_without_the_rewrite_L11528_L11530():
+    """Memory for every step, and for the last ones alone once the rewrite took part: one value."""
+    x = T.dscalar("x")
+    result, _ = tcore.scan(lambda a: a * 2, outputs_info=x, n_steps=6)
+    kept = []
+    for mode in (tcore.Mode("py", None), tcore.Mode("py", "fast_run")):
+        f = tcore.function([x], result[-1], mode=mode)
+        assert f(1.5) == 96
+        loops = [node for node in f.maker.fgraph.apply_nodes if isinstance(node.op, Scan)]
+        kept += [[k for k in node.op.layout.outer_inputs(node.inputs).keeps if k is not None] for node in loops]
+    assert kept[0] == []
+    assert all(len(each) == 1 for each in kept[1:])
