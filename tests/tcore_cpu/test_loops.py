@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import math
 import pickle
-import gc
 import signal
 import threading
 import time
