@@ -180,6 +180,13 @@ def crossentropy(d, softmax=True):
     return tcore_nnet.crossentropy_categorical_1hot(T.softmax(x) if softmax else T.exp(x), y)
 
 
+def correlation(d, dtype):
+    from tcore_nnet.correlation import Correlate
+
+    images, filters = d.matrix(dtype, 4, 5), d.matrix(dtype, 2, 3)
+    return Correlate()(images.dimshuffle("x", "x", 0, 1), filters.dimshuffle("x", "x", 0, 1))
+
+
 def crossentropy_gradient(d, same=True):
     from tcore_nnet.crossentropy import crossentropy_categorical_1hot_grad
 
@@ -546,5 +553,6 @@ NNET: dict[str, list[Template]] = {
         E(crossentropy_with_bias, lambda d: crossentropy_with_bias(d, vector=False), loose=True, gradient=False)
     ],
     "crossentropy_to_crossentropy_with_softmax": [E(crossentropy, lambda d: crossentropy(d, softmax=False), loose=True, gradient=False)],
+    "local_correlate_in_float32": [E(lambda d: correlation(d, "float16"), lambda d: correlation(d, "float32"), loose=True, gradient=False, tame_only=True)],
     "local_softmax_grad_to_crossentropy_with_softmax_grad": [E(crossentropy_gradient, lambda d: crossentropy_gradient(d, same=False), loose=True, gradient=False)],
 }  # fmt: skip
