@@ -12,12 +12,13 @@ from math import prod
 from typing import Any, ClassVar
 
 import numpy as np
+from attrs import field
+from attrs.validators import in_, instance_of
 
 from tcore import tensor as T
 from tcore.gradient import DisconnectedType
 from tcore.graph import Apply, Constant, Op, Variable
-from tcore.records import field, frozen
-from tcore.validators import in_, instance_of
+from tcore.records import frozen
 from tcore_nnet.windows import ARRAYS, arithmetic_of, check_numbers, count, int_vector, pooled_length, windows_of
 
 __all__ = ["MODES", "Pool", "PoolPositions", "PoolPut", "PoolSpread", "lowest"]

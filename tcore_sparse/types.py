@@ -6,10 +6,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 import scipy.sparse
+from attrs import field
 
 from tcore.configuration import config
 from tcore.graph import Type, Variable
-from tcore.records import field, frozen
+from tcore.records import frozen
 
 __all__ = ["SparseType", "all_dtypes", "is_sparse_value", "sparse_formats"]
 

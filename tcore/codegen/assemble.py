@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from attrs import evolve
+
 from tcore.codegen.expr import Axis, Buffer, Expr, Extent, Load, index_const
 from tcore.codegen.facts import NodeFacts, is_unit, map_region, reads_elements, region_axes
 from tcore.codegen.kernel import Check, Kernel, Requirement
@@ -16,7 +18,7 @@ from tcore.codegen.lowering import axis_name
 from tcore.codegen.scratch import place_scratch
 from tcore.codegen.stages import Demand, Map, Prefix, Reduce, Regions, Scatter, Stage
 from tcore.codegen.walks import flatten, substitute
-from tcore.records import evolve, frozen
+from tcore.records import frozen
 
 __all__ = ["Group", "assemble"]
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from attrs import field
+
 from tcore.codegen.expr import Axis
 from tcore.codegen.facts import NodeFacts
-from tcore.records import define, field, frozen
+from tcore.records import define, frozen
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -15,9 +15,10 @@ from typing import Any, TypeVar
 from weakref import WeakValueDictionary
 
 import numpy as np
+from attrs import field
 
 from tcore.codegen.half import HALF, WIDE
-from tcore.records import field, frozen
+from tcore.records import frozen
 
 __all__ = [
     "INDEX",

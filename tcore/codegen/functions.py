@@ -24,10 +24,11 @@ from collections.abc import Callable
 from typing import Any, Literal
 
 import numpy as np
+from attrs import field
 
 from tcore.codegen.expr import Cast, Const, Expr, Fn, cast, select
 from tcore.codegen.half import HALF, HALF_HELPERS, WIDE
-from tcore.records import field, frozen
+from tcore.records import frozen
 from tcore.scalar.philox import philox
 
 __all__ = ["FUNCTIONS", "HELPERS", "Function", "Helper", "apply_function", "cast_helper", "is_integer_cast", "kind", "numpy_cast"]

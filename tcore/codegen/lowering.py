@@ -14,10 +14,11 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
+from attrs import field
 
 from tcore.codegen.expr import Axis, Buffer, Const, Expr, const, extent, index_const, load
 from tcore.codegen.stages import Stage
-from tcore.records import field, frozen
+from tcore.records import frozen
 
 __all__ = ["STORED", "Lowered", "Lowering", "LoweringTable", "NotLowered", "Operand", "Target", "axes_of", "axis_name", "lowers", "merge"]
 

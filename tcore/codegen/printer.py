@@ -15,13 +15,14 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import ClassVar
 
 import numpy as np
+from attrs import field
 
 from tcore.codegen.expr import Axis, Buffer, Cast, Const, Expr, Extent, Fn, Load, Opaque, OpaqueCode, Param, Select
 from tcore.codegen.functions import FUNCTIONS, HELPERS, cast_helper, kind
 from tcore.codegen.half import HALF
 from tcore.codegen.kernel import body
 from tcore.codegen.lowering import NotLowered
-from tcore.records import define, field
+from tcore.records import define
 
 __all__ = ["SHORT", "Dialect", "Source", "address", "is_data"]
 

@@ -30,10 +30,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+from attrs import field
 
 from tcore.codegen.expr import INDEX, Axis, Expr, Fn, Param, cast, const, index_const, select
 from tcore.codegen.half import computed_in
-from tcore.records import field, frozen
+from tcore.records import frozen
 
 __all__ = ["IDIOMS", "Accumulator", "Reduction", "linear_index"]
 

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from attrs import evolve
+
 from tcore.codegen.expr import Axis, Buffer, Expr, Load
 from tcore.codegen.kernel import expression_cost
 from tcore.codegen.stages import Map, Reduce, Stage
 from tcore.codegen.walks import flatten
-from tcore.records import evolve, frozen
+from tcore.records import frozen
 
 __all__ = ["Plan", "place_scratch"]
 

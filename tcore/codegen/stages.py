@@ -13,9 +13,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Literal
 
+from attrs import evolve
+
 from tcore.codegen.expr import Axis, Buffer, Expr
 from tcore.codegen.reductions import Reduction
-from tcore.records import evolve, frozen
+from tcore.records import frozen
 
 __all__ = ["Demand", "Map", "Prefix", "Reduce", "Region", "Regions", "Scatter", "Stage"]
 

@@ -8,6 +8,8 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
+from attrs import evolve
+
 from tcore.compile.backends import device_in_use
 from tcore.compile.unknown_tags import warn_of_unknown_tags
 from tcore.configuration import config
@@ -16,7 +18,6 @@ from tcore.optimizer.database import declaring
 from tcore.plugins.errors import PluginError
 from tcore.plugins.process import active_plugins_for, manager
 from tcore.plugins.references import resolve
-from tcore.records import evolve
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

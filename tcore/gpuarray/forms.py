@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 
+from attrs import evolve
+
 from tcore.codegen.lowering import LoweringTable
 from tcore.gpuarray.lowered import GpuOp, stays_on_host
 from tcore.gpuarray.products import multiplied_ops, product_form
 from tcore.graph import Op
-from tcore.records import evolve
 from tcore.tensor.alloc import Alloc
 from tcore.tensor.careduce import CAReduce
 from tcore.tensor.dimshuffle import DimShuffle

@@ -12,9 +12,10 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
+from attrs import field
 
 from tcore.codegen.gpu_program import GpuDialect
-from tcore.records import field, frozen
+from tcore.records import frozen
 
 Sizes = tuple[int, int, int]
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Any
 
+from attrs import field, validators
+
 from tcore.compile.function import function
 from tcore.compile.sharedvalue import SharedVariable
 from tcore.gradient.connection import is_disconnected, is_null
@@ -14,10 +16,9 @@ from tcore.graph import Apply, Constant, Op, Variable, as_variable, clone_get_eq
 from tcore.graph.null_type import disconnected_type
 from tcore.graph.op import ops_with_inner_function
 from tcore.graph.traversal import io_connection_pattern
-from tcore.records import field, frozen
+from tcore.records import frozen
 from tcore.tensor.shape import shape_i
 from tcore.tensor.type import TensorType
-from tcore.validators import instance_of, optional
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -78,7 +79,7 @@ class OpFromGraph(Op):
     grad_overrides: Any = _DEFAULT
     rop_overrides: Any = _DEFAULT
     pattern: Any = None
-    name: str | None = field(default=None, validator=optional(instance_of(str)))
+    name: str | None = field(default=None, validator=validators.optional(validators.instance_of(str)))
     function_options: dict[str, Any] = field(factory=dict)
     shared_inputs: tuple[Variable, ...] = ()
 

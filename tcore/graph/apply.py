@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from attrs import field
+
 from tcore.graph.node import Node
 from tcore.graph.pickling import reduce_node
 from tcore.graph.scratchpad import Scratchpad
 from tcore.graph.type import of_type
 from tcore.graph.variable import Constant, Variable
-from tcore.records import define, field
+from tcore.records import define
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -8,12 +8,14 @@ from functools import lru_cache
 from importlib import import_module
 from typing import Any
 
+from attrs import field
+from attrs.validators import instance_of, optional
+
 from tcore.graph.apply import Apply
 from tcore.graph.op import Op
 from tcore.graph.type import Type, generic
 from tcore.graph.variable import Variable
-from tcore.records import field, frozen
-from tcore.validators import instance_of, optional
+from tcore.records import frozen
 
 __all__ = ["CDataType"]
 
@@ -21,7 +23,7 @@ __all__ = ["CDataType"]
 _Capsule = type(dt.datetime_CAPI)
 
 
-@frozen(slots=False)
+@frozen(slots=False, str=False)
 class CDataType(Type):
     """A C pointer in the hands of ops' C code: in Python a capsule, or None for NULL.
 

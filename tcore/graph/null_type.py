@@ -29,7 +29,7 @@ __all__ = [
 ]
 
 
-@frozen
+@frozen(str=False)
 class NullType(Type):
     """The type of an undefined value, such as a gradient that nobody knows or that does not exist.
 
@@ -60,7 +60,7 @@ class NullType(Type):
 null_type = NullType()
 
 
-@frozen
+@frozen(str=False)
 class DisconnectedType(Type):
     """The type of a gradient with respect to something that the cost does not depend on through this path.
 

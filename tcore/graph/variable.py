@@ -5,10 +5,12 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from attrs import field
+
 from tcore.configuration import config
 from tcore.graph.node import Node
 from tcore.graph.pickling import leaf_state, reduce_variable, set_leaf_state
-from tcore.records import define, field
+from tcore.records import define
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -55,15 +57,6 @@ class Variable(Node):
     if TYPE_CHECKING:  # what more a variable has depends on its type: tensors have ndim, shape, operators, …
 
         def __getattr__(self, name: str) -> Any: ...
-
-    def __init__(self, type: Type, owner: Apply | None = None, index: int | None = None, name: str | None = None) -> None:
-        self.type = type
-        self.owner = owner
-        self.index = index
-        self.name = name
-        self.fgraph = None
-        self._tag = None
-        self.__attrs_post_init__()
 
     def __attrs_post_init__(self) -> None:
         if self.name is not None and not isinstance(self.name, str):
@@ -170,9 +163,7 @@ class Constant(Variable):
     _signature: Any = field(init=False, default=None)
 
     def __init__(self, type: Type, data: Any, name: str | None = None) -> None:
-        self._data = type.filter(data)
-        self._signature = None
-        super().__init__(type, name=name)
+        self.__attrs_init__(type, None, None, name, type.filter(data))
         type_notes = getattr(type, "tag_constant", None)
         if type_notes is not None:
             type_notes(self)
@@ -211,9 +202,8 @@ class Constant(Variable):
         """A new constant of the same type and name that shares the data."""
         # not through __init__: data was filtered when self was made, and the copy shares it
         copy = object.__new__(type(self))
-        copy._data = self._data
+        copy.__attrs_init__(self.type, None, None, self.name, self.data)
         copy._signature = self._signature
-        Variable.__init__(copy, self.type, name=self.name)
         if self._tag is not None:
             copy.tag.update(self._tag)
         return copy

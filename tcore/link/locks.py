@@ -21,7 +21,9 @@ import os
 from _thread import RLock, allocate_lock, get_ident
 from typing import TYPE_CHECKING, Any
 
-from tcore.records import define, field
+from attrs import field
+
+from tcore.records import define
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

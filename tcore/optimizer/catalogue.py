@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from attrs import asdict
+from attrs import asdict, field
 
 from tcore.optimizer.base import FromFunctionLocalOptimizer, FromFunctionOptimizer
 from tcore.optimizer.database import DB, ProxyDB, SequenceDB, TopoDB
@@ -15,7 +15,7 @@ from tcore.optimizer.equilibrium import EquilibriumOptimizer
 from tcore.optimizer.groups import LocalOptGroup, OpRemove, OpSub
 from tcore.optimizer.navigators import NavigatorOptimizer
 from tcore.optimizer.pattern import PatternSub
-from tcore.records import field, frozen
+from tcore.records import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

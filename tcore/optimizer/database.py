@@ -12,6 +12,8 @@ import sys
 import threading
 from typing import TYPE_CHECKING, Any, Literal, TextIO
 
+from attrs import field
+
 from tcore.configuration import config
 from tcore.optimizer.base import LocalOptimizer, Optimizer
 from tcore.optimizer.equilibrium import EquilibriumOptimizer
@@ -19,7 +21,7 @@ from tcore.optimizer.groups import LocalOptGroup
 from tcore.optimizer.navigators import TopoOptimizer
 from tcore.optimizer.query import Query
 from tcore.optimizer.sequence import SeqOptimizer
-from tcore.records import define, field
+from tcore.records import define
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,6 +8,8 @@ from itertools import zip_longest
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, TextIO
 
+from attrs import field
+
 from tcore.configuration import config
 from tcore.optimizer.base import LocalOptimizer
 from tcore.optimizer.failures import one_optimization, report_local_failure
@@ -15,7 +17,7 @@ from tcore.optimizer.navigators import ChangeTracker, NavigatorOptimizer
 from tcore.optimizer.oscillation import Watch
 from tcore.optimizer.replacing import apply_rule, first_change
 from tcore.optimizer.rules import RuleIndex
-from tcore.records import define, field
+from tcore.records import define
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

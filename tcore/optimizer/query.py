@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from tcore.records import evolve, field, frozen
+from attrs import evolve, field
+
+from tcore.records import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -13,9 +13,11 @@ from __future__ import annotations
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
+from attrs import field
+
 from tcore.optimizer.base import FromFunctionLocalOptimizer, LocalOptimizer, Optimizer
 from tcore.optimizer.database import DB, EquilibriumDB, LocalGroupDB, SequenceDB, TopoDB
-from tcore.records import field, frozen
+from tcore.records import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence

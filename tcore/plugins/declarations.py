@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
+from attrs import field
+
 from tcore.plugins.references import is_module, is_reference
-from tcore.records import field, frozen
+from tcore.records import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

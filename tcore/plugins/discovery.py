@@ -16,8 +16,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
+from attrs import field
+
 from tcore.plugins.references import is_module, is_reference
-from tcore.records import field, frozen
+from tcore.records import frozen
 
 __all__ = ["CLAIM_GROUPS", "Broken", "Candidate", "Claim", "Installed", "Source", "scan"]
 

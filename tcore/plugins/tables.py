@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import TypeVar
 
+from attrs import field
+
 from tcore.configuration.option import Option
 from tcore.plugins.declarations import (
     BackendSpec,
@@ -23,7 +25,7 @@ from tcore.plugins.declarations import (
 )
 from tcore.plugins.discovery import Candidate
 from tcore.plugins.errors import DuplicateNameError
-from tcore.records import field, frozen
+from tcore.records import frozen
 
 __all__ = ["HOOK_RECORDS", "Declared", "Owned", "Tables"]
 

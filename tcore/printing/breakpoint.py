@@ -8,9 +8,11 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
+from attrs import evolve
+
 from tcore.graph import Apply, Op, Variable
 from tcore.graph.null_type import disconnected_type
-from tcore.records import evolve, frozen
+from tcore.records import frozen
 from tcore.tensor.conversion import as_tensor_variable
 
 __all__ = ["DEBUGGERS", "PdbBreakpoint"]

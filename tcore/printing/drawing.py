@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from attrs import field
+
 from tcore.compile.sharedvalue import SharedVariable
 from tcore.graph import Apply, Constant, FunctionGraph, Variable, io_toposort
 from tcore.graph import inputs as graph_inputs
-from tcore.records import define, field, frozen
+from tcore.records import define, frozen
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -6,10 +6,10 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
+from attrs import field, frozen
 
 from tcore.configuration import config
 from tcore.graph.type import Type
-from tcore.records import field, frozen
 from tcore.scalar.dtypes import all_dtypes
 from tcore.scalar.type_c import ScalarC
 

@@ -10,12 +10,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from attrs import evolve, field
+
 from tcore.gradient.connection import is_disconnected, is_null
 from tcore.gradient.reverse import float_zeros
 from tcore.graph import Variable, ancestors, clone_replace, io_toposort
 from tcore.graph.null_type import disconnected_type
 from tcore.graph.undefined import grad_not_implemented
-from tcore.records import define, evolve, field
+from tcore.records import define
 from tcore.scan_module.connection import input_bits, outer_pattern
 from tcore.scan_module.layout import depth_of
 from tcore.scan_module.parts import Built, Mitmot, Nitsot, NonSequence, Parts, SequencePart, State

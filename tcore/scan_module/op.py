@@ -6,10 +6,12 @@ import threading
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from attrs import field
+
 from tcore.configuration import config
 from tcore.graph import Apply, FunctionGraph, Op, Variable, clone, equal_computations
 from tcore.graph.op import ops_with_inner_function
-from tcore.records import field, frozen
+from tcore.records import frozen
 from tcore.scan_module.connection import inner_pattern, outer_pattern
 from tcore.scan_module.inner import compiled_step, graph_codes, unfit_type
 from tcore.scan_module.layout import Layout

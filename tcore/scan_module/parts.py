@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from attrs import evolve, field
+
 from tcore.graph import clone
-from tcore.records import define, evolve, field
+from tcore.records import define
 from tcore.scan_module.layout import Layout
 from tcore.scan_module.op import Options, Scan
 

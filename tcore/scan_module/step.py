@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from attrs import field
+
 from tcore.compile.rebuild import as_pairs
 from tcore.compile.sharedvalue import SharedVariable
 from tcore.graph import Constant, MissingInputError, Variable, io_toposort, nodes_constructed
 from tcore.graph.trace import creation_report
-from tcore.records import define, field
+from tcore.records import define
 from tcore.scan_module.until import until
 from tcore.tensor.conversion import as_tensor_variable
 from tcore.tensor.type import TensorType

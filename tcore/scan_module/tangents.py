@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from attrs import evolve
+
 from tcore.gradient import Rop
 from tcore.gradient.connection import is_disconnected
 from tcore.graph import Variable
-from tcore.records import evolve
 from tcore.scan_module.inner import is_float
 from tcore.scan_module.parts import Mitmot, Nitsot, NonSequence, Parts, SequencePart, State
 from tcore.tensor.alloc import zeros_like

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
+from attrs import evolve, field
 
 from tcore.configuration import config
 from tcore.graph import Apply, Op, Variable
 from tcore.graph.null_type import disconnected_type
-from tcore.records import evolve, field, frozen
+from tcore.records import frozen
 from tcore.scalar.dtypes import discrete_dtypes
 from tcore.tensor.advanced_subtensor import (
     adv_index_result,
@@ -92,7 +93,7 @@ class _AdvancedIncrement(Op):
         return f"{type(self).__name__}{{{place},{'set' if self.set_instead_of_inc else 'inc'}}}"
 
 
-@frozen(repr=False)
+@frozen(repr=False, str=False)
 class AdvancedIncSubtensor1(_AdvancedIncrement):
     """``x`` with the rows of an index vector increased by ``y`` or set to it: ``op(x, y, ilist)``.
 
@@ -115,7 +116,7 @@ class AdvancedIncSubtensor1(_AdvancedIncrement):
         return advanced_subtensor1(x, *index)
 
 
-@frozen(repr=False)
+@frozen(repr=False, str=False)
 class AdvancedIncSubtensor(_AdvancedIncrement):
     """``x`` with the places of a NumPy index increased by ``y`` or set to it: ``op(x, y, *index)``."""
 

@@ -6,11 +6,12 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from attrs import evolve, field
 
 from tcore.configuration import config
 from tcore.graph import Apply, Constant, FieldlessOp, Op, Variable
 from tcore.graph.null_type import disconnected_type
-from tcore.records import evolve, field, frozen
+from tcore.records import frozen
 from tcore.scalar.dtypes import discrete_dtypes, integer_dtypes
 from tcore.tensor._lengths import Length
 from tcore.tensor.alloc_c import TakeC

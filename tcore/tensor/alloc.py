@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from attrs import field
 
 from tcore.configuration import config
 from tcore.graph import Apply, FieldlessOp, Op, Variable
 from tcore.graph.null_type import Unconnected, disconnected_type
-from tcore.records import field, frozen
+from tcore.records import frozen
 from tcore.tensor._lengths import as_length
 from tcore.tensor.alloc_c import AllocC, AllocEmptyC, EyeC
 from tcore.tensor.constants import constant_int, get_vector_length, scalar_value_of, value_behind

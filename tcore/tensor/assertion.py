@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import numpy as np
+from attrs import field
+from attrs.validators import instance_of
 
 from tcore.graph import Apply, Op, Variable
 from tcore.graph.null_type import disconnected_type
-from tcore.records import field, frozen
+from tcore.records import frozen
 from tcore.tensor.conversion import as_tensor_variable
-from tcore.validators import instance_of
 
 __all__ = ["Assert", "assert_fitting", "assert_op"]
 

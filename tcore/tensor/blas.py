@@ -6,10 +6,11 @@ import math
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
+from attrs import field
 
 from tcore.graph import Apply, FieldlessOp, Op, Variable
 from tcore.plugins.finders import names_elsewhere
-from tcore.records import field, frozen
+from tcore.records import frozen
 from tcore.tensor.conversion import as_tensor_variable
 from tcore.tensor.dot import check_product_shapes, dot, outer, product_flops
 from tcore.tensor.math import conj
@@ -157,7 +158,7 @@ class _Updating(UpdatingProductC, Op):
         return f"{type(self).__name__}{{{'inplace' if self.inplace else 'no_inplace'}}}"
 
 
-@frozen
+@frozen(str=False)
 class Gemm(_Updating):
     """``b * z + a * dot(x, y)`` for matrices ``z``, ``x``, ``y`` and scalars: ``Gemm(inplace)(z, a, x, y, b)``."""
 
@@ -186,7 +187,7 @@ class Gemm(_Updating):
         return [b * g, (g * dot(x, y)).sum(), a * dot(g, y.T), a * dot(x.T, g), (g * z).sum()]
 
 
-@frozen
+@frozen(str=False)
 class Gemv(_Updating):
     """``beta * y + alpha * dot(A, x)`` for a matrix, vectors and scalars: ``Gemv(inplace)(y, alpha, A, x, beta)``."""
 

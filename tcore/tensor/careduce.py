@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
+from attrs import field
 
 from tcore import scalar
 from tcore.configuration import config
@@ -13,7 +14,7 @@ from tcore.graph.apply import Apply
 from tcore.graph.floating import floating_point_errors
 from tcore.graph.op import Op
 from tcore.graph.variable import Variable
-from tcore.records import field, frozen
+from tcore.records import frozen
 from tcore.scalar.dtypes import discrete_dtypes, float_dtypes
 from tcore.scalar.op import ScalarOp
 from tcore.tensor.careduce_c import CAReduceC
@@ -81,7 +82,7 @@ def spread_over(g: Any, ndim: int, axes: Iterable[int]) -> Any:
     return dimshuffle_of(g.type.broadcastable, tuple(order))(g)
 
 
-@frozen(slots=False, repr=False)
+@frozen(slots=False, str=False, repr=False)
 class CAReduce(CAReduceC, Op):
     """Reduce over ``axis`` by a scalar op whose order of application does not matter.
 
@@ -216,7 +217,7 @@ def accumulator_dtype(dtype: str) -> str:
     return "complex128" if dtype.startswith("complex") else "float64"
 
 
-@frozen(slots=False, repr=False)
+@frozen(slots=False, str=False, repr=False)
 class CAReduceDtype(CAReduce):
     """A reduction with a dtype for the result and one for its accumulator.
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+from attrs import field
+from attrs.validators import in_
 
 from tcore.graph import Apply, Op, Variable
-from tcore.records import field, frozen
+from tcore.records import frozen
 from tcore.scalar.dtypes import discrete_dtypes, upcast
 from tcore.tensor._axes import along, checked_axis
 from tcore.tensor.alloc import ones_like
@@ -16,7 +18,6 @@ from tcore.tensor.gradients import as_gradient_of, zero_gradient
 from tcore.tensor.join import join
 from tcore.tensor.math import cast, conj
 from tcore.tensor.type import TensorType
-from tcore.validators import in_
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

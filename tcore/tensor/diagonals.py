@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
+from attrs import field
 
 from tcore.graph import Apply, Op, Variable
-from tcore.records import field, frozen
+from tcore.records import frozen
 from tcore.scalar.dtypes import discrete_dtypes, upcast
 from tcore.tensor._lengths import as_length, greatest, least, less, plus, times
 from tcore.tensor.alloc import integer_scalar

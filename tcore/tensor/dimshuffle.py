@@ -7,10 +7,12 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
+from attrs import field
+
 from tcore.graph.apply import Apply
 from tcore.graph.op import Op
 from tcore.graph.variable import Variable
-from tcore.records import field, frozen
+from tcore.records import frozen
 from tcore.scalar.dtypes import discrete_dtypes
 from tcore.tensor._axes import checked_axis
 from tcore.tensor.conversion import as_tensor_variable
@@ -39,7 +41,7 @@ def _order(order: Sequence[Any]) -> tuple[int | str, ...]:
     return tuple(map(_axis, order))
 
 
-@frozen(slots=False, init=False, repr=False)
+@frozen(slots=False, init=False, str=False, repr=False)
 class DimShuffle(DimShuffleC, Op):
     """A view with the axes in ``new_order``.
 

@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
+from attrs import field, frozen
 
 from tcore.configuration import config
 from tcore.graph.apply import Apply
@@ -15,7 +16,6 @@ from tcore.graph.null_type import DisconnectedType, NullType
 from tcore.graph.op import Op
 from tcore.graph.variable import Variable
 from tcore.plugins.finders import names_elsewhere
-from tcore.records import field, frozen
 from tcore.scalar.basic import Second
 from tcore.scalar.dtypes import complex_dtypes, discrete_dtypes
 from tcore.scalar.op import ScalarOp
@@ -33,7 +33,11 @@ if TYPE_CHECKING:
 __all__ = ["Elemwise"]
 
 
-@frozen(slots=False, init=False, repr=False)
+def _pattern_key(pattern: Mapping[int, int]) -> tuple[tuple[int, int], ...]:
+    return tuple(sorted(pattern.items()))
+
+
+@frozen(slots=False, init=False, str=False, repr=False)
 class Elemwise(ElemwiseC, Op):
     """A scalar op applied to each element of arrays that broadcast against one another.
 
@@ -54,7 +58,7 @@ class Elemwise(ElemwiseC, Op):
     """
 
     scalar_op: ScalarOp
-    inplace_pattern: dict[int, int]
+    inplace_pattern: dict[int, int] = field(eq=_pattern_key)
     name: str | None = field(default=None, eq=False)
     nfunc_spec: tuple[str, int, int] | None = field(default=None, eq=False)
     openmp: bool | None = field(default=None, eq=False)
@@ -69,18 +73,9 @@ class Elemwise(ElemwiseC, Op):
         nfunc_spec: tuple[str, int, int] | None = None,
         openmp: bool | None = None,
     ) -> None:
-        pattern = dict(inplace_pattern or {})
-        if len(set(pattern.values())) < len(pattern):
-            raise ValueError(f"inplace_pattern {pattern} overwrites one input with two outputs")
-        # made and compared by the thousand
-        self.__dict__.update(scalar_op=scalar_op, inplace_pattern=pattern, name=name, nfunc_spec=nfunc_spec, openmp=openmp)
-
-    def __eq__(self, other: object) -> bool:
-        return other.__class__ is self.__class__ and self.scalar_op == other.scalar_op and self.inplace_pattern == other.inplace_pattern  # type: ignore[attr-defined]
-
-    def __hash__(self) -> int:
-        pattern = self.inplace_pattern
-        return hash((self.__class__, self.scalar_op, tuple(sorted(pattern.items())) if pattern else ()))
+        self.__attrs_init__(scalar_op, dict(inplace_pattern or {}), name, nfunc_spec, openmp)
+        if len(set(self.inplace_pattern.values())) < len(self.inplace_pattern):
+            raise ValueError(f"inplace_pattern {self.inplace_pattern} overwrites one input with two outputs")
 
     @property
     def destroy_map(self) -> dict[int, list[int]]:  # type: ignore[override]

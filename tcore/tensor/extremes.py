@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import numpy as np
+from attrs import field
 
 from tcore import scalar
 from tcore.graph.apply import Apply
 from tcore.graph.null_type import DisconnectedType
 from tcore.graph.op import Op
 from tcore.graph.variable import Variable
-from tcore.records import field, frozen
+from tcore.records import frozen
 from tcore.scalar.dtypes import complex_dtypes, discrete_dtypes
 from tcore.tensor.careduce import normal_axes, spread_over
 from tcore.tensor.conversion import as_tensor_variable
@@ -27,7 +28,7 @@ def _ascending(axis: Any) -> tuple[int, ...]:
     return tuple(sorted({int(entry) for entry in axis}))
 
 
-@frozen(slots=False, repr=False)
+@frozen(slots=False, str=False, repr=False)
 class _Extreme(Op):
     """What the three share. ``axis`` is a tuple of axes; several count as one, in row-major order."""
 

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import scipy.fft
+from attrs import field
+from attrs.validators import in_
 
 from tcore.configuration import config
 from tcore.graph import Apply, Op, Variable
 from tcore.graph.null_type import disconnected_type
-from tcore.records import field, frozen
+from tcore.records import frozen
 from tcore.scalar.dtypes import discrete_dtypes
 from tcore.tensor._lengths import divided, less, plus, times
 from tcore.tensor.alloc import integer_scalar
@@ -23,7 +25,6 @@ from tcore.tensor.gradients import as_gradient_of
 from tcore.tensor.indexing import set_subtensor
 from tcore.tensor.math import cast, eq, switch
 from tcore.tensor.type import TensorType
-from tcore.validators import in_
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
+from attrs import field
+
 from tcore.graph import Apply, Op, Variable
 from tcore.graph.null_type import DisconnectedType, disconnected_type
-from tcore.records import field, frozen
+from tcore.records import frozen
 from tcore.scalar.dtypes import upcast
 from tcore.scalar.type import Scalar
 from tcore.tensor.conversion import as_tensor_variable

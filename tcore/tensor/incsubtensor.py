@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
+from attrs import field
 
 from tcore.configuration import config
 from tcore.graph import Apply, Op, Variable
 from tcore.graph.null_type import disconnected_type
-from tcore.records import field, frozen
+from tcore.records import frozen
 from tcore.scalar.dtypes import discrete_dtypes, upcast
 from tcore.tensor.alloc import sum_to_type
 from tcore.tensor.conversion import as_tensor_variable

@@ -5,17 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+from attrs import field
+from attrs.validators import in_
 
 from tcore.graph import Apply, Op, Variable
 from tcore.graph.null_type import Unconnected
-from tcore.records import field, frozen
+from tcore.records import frozen
 from tcore.scalar.dtypes import discrete_dtypes
 from tcore.tensor.constants import get_vector_length
 from tcore.tensor.conversion import as_tensor_variable
 from tcore.tensor.join import stack
 from tcore.tensor.math import cast
 from tcore.tensor.type import TensorType
-from tcore.validators import in_
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -6,11 +6,12 @@ import warnings
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
+from attrs import field
 
 from tcore.configuration import config
 from tcore.graph import Apply, Op, Variable
 from tcore.graph.null_type import DisconnectedType, disconnected_type
-from tcore.records import field, frozen
+from tcore.records import frozen
 from tcore.scalar.dtypes import discrete_dtypes, upcast
 from tcore.tensor._lengths import Length, as_length, plus
 from tcore.tensor.alloc import integer_scalar

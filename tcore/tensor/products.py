@@ -19,7 +19,7 @@ from tcore.tensor.gradients import zero_gradient
 __all__ = ["Prod", "ProdWithoutZeros"]
 
 
-@frozen(slots=False, repr=False, init=False)
+@frozen(slots=False, str=False, repr=False, init=False)
 class Prod(NamedReduction):
     """The product over ``axis``; of nothing 1.
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from attrs import field
+
 from tcore.graph import Apply, Variable
 from tcore.graph.type_code import PerTypeCode, TypeCode
-from tcore.records import field, frozen
+from tcore.records import frozen
 from tcore.tensor.constants import scalar_value_of, value_behind
 from tcore.tensor.conversion import as_tensor_variable
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from attrs import field
 
 from tcore.graph import Apply, Op
 from tcore.graph.floating import floating_point_errors
-from tcore.records import field, frozen
+from tcore.records import frozen
 from tcore.scalar import get_scalar_type
 from tcore.tensor.conversion import as_tensor_variable
 from tcore.tensor.type import TensorType

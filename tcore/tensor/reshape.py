@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
+from attrs import field
 
 from tcore.graph import Apply, Op, Variable
 from tcore.graph.null_type import disconnected_type
-from tcore.records import field, frozen
+from tcore.records import frozen
 from tcore.tensor._lengths import as_length, divided, product, where_negative
 from tcore.tensor.constants import constant_int, get_vector_length, scalar_value_of, value_behind
 from tcore.tensor.conversion import as_tensor_variable

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+from attrs import field
+from attrs.validators import in_
 
 from tcore.graph import Apply, FieldlessOp, Op, Variable
 from tcore.graph.null_type import DisconnectedType, disconnected_type
-from tcore.records import field, frozen
+from tcore.records import frozen
 from tcore.scalar.dtypes import complex_dtypes, discrete_dtypes
 from tcore.tensor._lengths import product
 from tcore.tensor.alloc import integer_scalar
@@ -20,7 +22,6 @@ from tcore.tensor.math import cast, ge
 from tcore.tensor.reductions import all as all_true
 from tcore.tensor.type import TensorType
 from tcore.tensor.type_other import NoneConst
-from tcore.validators import in_
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -5,16 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+from attrs import field
+from attrs.validators import in_
 
 from tcore.graph import Apply, Op, Variable
-from tcore.records import field, frozen
+from tcore.records import frozen
 from tcore.scalar.dtypes import discrete_dtypes
 from tcore.tensor._axes import checked_axis
 from tcore.tensor.conversion import as_tensor_variable
 from tcore.tensor.gradients import zero_gradient
 from tcore.tensor.ranges import arange
 from tcore.tensor.type import TensorType
-from tcore.validators import in_
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,7 +46,7 @@ class _Ordering(Op):
         return f"{type(self).__name__}{{{self.axis}, {self.kind}}}"
 
 
-@frozen
+@frozen(str=False)
 class SortOp(_Ordering):
     """A tensor sorted along an axis, NaN last."""
 
@@ -70,7 +71,7 @@ class SortOp(_Ordering):
         return [take_along_axis(eval_points[0], ArgSortOp(self.axis, self.kind)(inputs[0]), self.axis)]
 
 
-@frozen
+@frozen(str=False)
 class ArgSortOp(_Ordering):
     """The int64 indices that sort a tensor along an axis; equal elements keep their order, whatever ``kind`` is."""
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
+from attrs import field
 
 from tcore.configuration import config
 from tcore.graph import Apply, Constant, Op, Variable
 from tcore.graph.null_type import disconnected_type
 from tcore.plugins.finders import names_elsewhere
-from tcore.records import field, frozen
+from tcore.records import frozen
 from tcore.scalar import Scalar, get_scalar_type
 from tcore.scalar.dtypes import discrete_dtypes, integer_dtypes
 from tcore.tensor.constants import (

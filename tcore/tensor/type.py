@@ -7,12 +7,12 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
+from attrs import field, frozen
 
 from tcore.configuration import config
 from tcore.graph.trace import is_paused
 from tcore.graph.type import Type
 from tcore.graph.variable import Variable
-from tcore.records import field, frozen
 from tcore.scalar.dtypes import all_dtypes, complex_dtypes
 from tcore.scalar.type import Scalar, get_scalar_type
 from tcore.tensor.type_c import TensorTypeC
@@ -41,7 +41,7 @@ def _flags(broadcastable: Iterable[Any]) -> tuple[bool, ...]:
     return tuple(map(bool, broadcastable))
 
 
-@frozen(slots=False, init=False, repr=False)
+@frozen(slots=False, init=False, repr=False, str=False)
 class TensorType(TensorTypeC, Type):
     """NumPy arrays of one dtype and number of axes.
 
@@ -59,8 +59,8 @@ class TensorType(TensorTypeC, Type):
         Lengths known when the graph was made: a hint that does not take part in comparisons.
     """
 
-    dtype: str
-    broadcastable: tuple[bool, ...]
+    dtype: str = field(converter=_known_dtype)
+    broadcastable: tuple[bool, ...] = field(converter=_flags)
     name: str | None = field(default=None, eq=False)
     sparse_grad: bool = field(default=False, eq=False)
     shape: tuple[int | None, ...] | None = field(default=None, eq=False)
@@ -77,10 +77,7 @@ class TensorType(TensorTypeC, Type):
         flags = _flags(broadcastable)
         if shape is not None and len(shape) != len(flags):
             raise ValueError(f"shape {tuple(shape)} has {len(shape)} entries for {len(flags)} axes")
-        # made by the thousand: all at once
-        self.__dict__.update(
-            dtype=_known_dtype(dtype), broadcastable=flags, name=name or None, sparse_grad=sparse_grad, shape=None if shape is None else tuple(shape)
-        )
+        self.__attrs_init__(dtype, flags, name or None, sparse_grad, None if shape is None else tuple(shape))
 
     @property
     def ndim(self) -> int:

@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
+from attrs import field
 
 from tcore.graph import Apply, Constant, Variable
-from tcore.records import field, frozen
+from tcore.records import frozen
 from tcore.testing.debugging import check_debug_mode
 from tcore.testing.directional import check_r_op
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from attrs import field
+
 from tcore.codegen.functions import FUNCTIONS
 from tcore.codegen.lowering import LoweringTable, NotLowered
 from tcore.codegen.scalar_ops import FORMULAS, opaque_code
@@ -18,7 +20,7 @@ from tcore.graph.op import Op, PureOp
 from tcore.plugins import BackendSpec, OpSpec
 from tcore.plugins.process import manager
 from tcore.plugins.references import resolve
-from tcore.records import field, frozen
+from tcore.records import frozen
 from tcore.scalar.op import MathOp, ScalarOp
 from tcore.scalar.preferences import upgrade_to_float
 from tcore.testing.op_classes import core_ops

@@ -23,8 +23,10 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from attrs import field
+
 from tcore.configuration import config
-from tcore.records import field, frozen
+from tcore.records import frozen
 from tcore_cpu.compiling.libraries import Library, LoadError
 from tcore_cpu.compiling.trust import belongs_to_us, is_trusted, objection
 

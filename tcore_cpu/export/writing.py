@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from attrs import field
 
 from tcore.configuration import config
-from tcore.records import define, field
+from tcore.records import define
 from tcore_cpu.compiling.compiler import SEMANTIC_FLAGS, CompileError, Compiler, find_compiler, in_some_store, libraries_of, storage_faults
 from tcore_cpu.compiling.core_object import core_object, run_compiler
 from tcore_cpu.compiling.store import Store, open_store

@@ -9,10 +9,12 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from attrs import field
+
 from tcore.codegen.expr import Cast, Expr, Load
 from tcore.codegen.half import HALF, WIDE
 from tcore.codegen.printer import Source
-from tcore.records import define, field
+from tcore.records import define
 from tcore_cpu.native.abi import TILE
 
 __all__ = ["HalfTiles"]

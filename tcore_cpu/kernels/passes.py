@@ -6,11 +6,12 @@ from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from attrs import field
 
 from tcore.codegen.expr import Axis, Cast, Expr, Extent, Fn, Load, Param, Select, const
 from tcore.codegen.half import HALF
 from tcore.codegen.walks import flatten
-from tcore.records import define, field
+from tcore.records import define
 from tcore_cpu.kernels.half_tiles import HalfTiles
 from tcore_cpu.kernels.plans import NotScheduled, Phase, Stride
 from tcore_cpu.native.abi import MAX_REFS, RefKind

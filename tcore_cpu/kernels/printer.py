@@ -10,10 +10,12 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import ClassVar
 
+from attrs import field
+
 from tcore.codegen.expr import Const, Expr, Fn
 from tcore.codegen.functions import FUNCTIONS
 from tcore.codegen.printer import SHORT, Dialect, Source
-from tcore.records import define, field
+from tcore.records import define
 from tcore_cpu.compiling.compiler import Unit, extra_libraries, vector_math
 from tcore_cpu.kernels.mathematics import OWN
 

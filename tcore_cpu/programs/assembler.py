@@ -11,9 +11,11 @@ from array import array
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+from attrs import field
+
 from tcore.codegen.expr import Buffer, Cast, Const, Expr, Extent, Fn, Load, Select
 from tcore.codegen.walks import flatten
-from tcore.records import define, field
+from tcore.records import define
 from tcore_cpu.kernels.plans import SITE, KernelPlan, NotScheduled, Stride
 from tcore_cpu.native.abi import DTYPES, Failure, Instruction, IntegerFunction
 

@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from attrs import field
 
-from tcore.records import field, frozen
+from tcore.records import frozen
 from tcore_cpu.compiling.compiler import Unit, load_units
-from tcore_cpu.native.kept import DTYPES
+from tcore_cpu.native.abi import DTYPES
 from tcore_cpu.programs.draft import Draft
 from tcore_cpu.programs.error_reports import ErrorReports
 from tcore_cpu.runtime.loading import runtime

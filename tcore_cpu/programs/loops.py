@@ -13,11 +13,12 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from attrs import evolve
+
 from tcore.compile.basemode import Mode
 from tcore.compile.maker import FunctionMaker
 from tcore.configuration import config
 from tcore.graph import Constant, clone
-from tcore.records import evolve
 from tcore.scan_module.layout import depth_of
 from tcore.tensor.blas import Gemm, Gemv
 from tcore_cpu.kernels.lowerings import lowerings

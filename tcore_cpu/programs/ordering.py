@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tcore.records import define, field
+from attrs import field
+
+from tcore.records import define
 from tcore_cpu.programs.memory import Memory, members
 
 __all__ = ["in_frugal_order"]

@@ -14,8 +14,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from attrs import frozen
+
 from tcore.configuration import config
-from tcore.records import frozen
 
 __all__ = ["DEFAULT", "ROUTINES", "Blas", "BlasError", "addresses_from_flags", "addresses_from_scipy", "find_blas", "uses_scipy"]
 

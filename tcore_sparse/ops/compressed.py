@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import scipy.sparse
+from attrs import field
 
 from tcore import tensor
 from tcore.graph import Apply, Variable
 from tcore.graph.null_type import disconnected_type
-from tcore.records import field, frozen
+from tcore.records import frozen
 from tcore.scalar import upcast
 from tcore.tensor import TensorType
 from tcore.tensor.gradients import as_gradient_of

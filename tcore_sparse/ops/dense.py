@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import scipy.sparse
+from attrs import field
 
 from tcore.graph import Apply, Op, Variable
-from tcore.records import field, frozen
+from tcore.records import frozen
 from tcore.tensor import TensorType, as_tensor_variable
 from tcore.tensor.gradients import as_gradient_of
 from tcore_sparse.conversion import as_sparse_variable, is_sparse_variable

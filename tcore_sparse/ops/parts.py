@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import scipy.sparse
+from attrs import field
 
 from tcore.graph import Apply, Op, Variable
 from tcore.graph.null_type import DisconnectedType, disconnected_type
-from tcore.records import field, frozen
+from tcore.records import frozen
 from tcore.tensor import TensorType, as_tensor_variable
 from tcore_sparse.conversion import as_sparse_variable, is_sparse_variable
 from tcore_sparse.types import SparseType, is_sparse_value

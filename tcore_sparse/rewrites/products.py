@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from attrs import evolve
+
 from tcore import tensor
 from tcore.optimizer.navigators import in2out
 from tcore.optimizer.pattern import PatternSub
 from tcore.optimizer.rewrite import ASSUME_FINITE, GlobalRewrite, Rewrite, Stage, rewrite
-from tcore.records import evolve
 from tcore_sparse.conversion import is_sparse_variable
 from tcore_sparse.ops.compressed import StructuredDotParts, UsmmParts
 from tcore_sparse.ops.dot import Dot, StructuredDot

@@ -1,10 +1,10 @@
 """The op: what it computes, and how it differentiates."""
 
 import numpy as np
+from attrs import frozen
 
 import tcore.tensor as T
 from tcore import Apply, Op
-from tcore.records import frozen
 
 
 @frozen

@@ -8,11 +8,13 @@ from contextlib import contextmanager
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, TextIO
 
+from attrs import field
+
 from tcore.compile.profiling.at_exit import print_at_exit
 from tcore.compile.profiling.report import print_profile
 from tcore.configuration import config
 from tcore.link.stopwatch import GRADIENTS
-from tcore.records import define, field
+from tcore.records import define
 
 if TYPE_CHECKING:
     from tcore.graph import Apply, FunctionGraph, Variable

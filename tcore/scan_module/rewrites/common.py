@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from attrs import field
+
 from tcore.graph import clone_replace
-from tcore.records import define, field
+from tcore.records import define
 from tcore.scan_module.op import Scan
 from tcore.scan_module.parts import Mitmot, Parts
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from attrs import evolve
 
 from tcore.compile.mode import mode_in_use
 from tcore.graph.destroyhandler import DestroyHandler
@@ -13,7 +14,6 @@ from tcore.graph.features import ReplaceValidate
 from tcore.optimizer import rewrite
 from tcore.optimizer.base import Optimizer
 from tcore.optimizer.tracing import inherit
-from tcore.records import evolve
 from tcore.scan_module.layout import depth_of
 from tcore.scan_module.op import Scan
 from tcore.scan_module.parts import State

@@ -6,10 +6,11 @@ import os
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+from attrs import field
 
 from tcore.graph import Apply, Constant, Op, Variable, generic
 from tcore.graph.null_type import grad_undefined
-from tcore.records import field, frozen
+from tcore.records import frozen
 from tcore.tensor.type import TensorType
 
 if TYPE_CHECKING:

@@ -15,10 +15,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
+from attrs import field
 
 from tcore.graph import Apply, Op, Variable, generic
 from tcore.graph.null_type import grad_undefined
-from tcore.records import field, frozen
+from tcore.records import frozen
 from tcore.tensor.conversion import as_tensor_variable
 from tcore.tensor.type import TensorType
 

@@ -5,15 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+from attrs import evolve, field
+from attrs.validators import in_
 
 from tcore.graph import Apply, Op, Variable
-from tcore.records import evolve, field, frozen
+from tcore.records import frozen
 from tcore.scalar.dtypes import complex_dtypes, upcast
 from tcore.tensor.linalg.matrices import adjoint, as_matrices, check_square, half_lower, hermitian, lapack, on_each, product, same_stack, triangle_gradient
 from tcore.tensor.linalg.solve import solve_lower_triangular, solve_upper_triangular
 from tcore.tensor.triangles import tril
 from tcore.tensor.type import TensorType
-from tcore.validators import in_
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

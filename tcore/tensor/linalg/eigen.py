@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+from attrs import field
+from attrs.validators import in_
 
 from tcore.graph import Apply, FieldlessOp, Op, Variable
 from tcore.graph.null_type import DisconnectedType, grad_not_implemented
-from tcore.records import field, frozen
+from tcore.records import frozen
 from tcore.scalar.dtypes import upcast
 from tcore.tensor.alloc import sum_to_type
 from tcore.tensor.gradients import as_gradient_of, or_zeros
@@ -35,7 +37,6 @@ from tcore.tensor.linalg.solve import solve_lower_triangular, solve_upper_triang
 from tcore.tensor.math import cast, conj, real
 from tcore.tensor.type import TensorType
 from tcore.tensor.type_other import NoneConst
-from tcore.validators import in_
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

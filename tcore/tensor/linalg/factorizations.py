@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+from attrs import field
+from attrs.validators import in_
 
 from tcore.graph import Apply, Op, Variable
 from tcore.graph.null_type import DisconnectedType, grad_undefined
-from tcore.records import field, frozen
+from tcore.records import frozen
 from tcore.tensor._lengths import least
 from tcore.tensor.alloc import zeros_like
 from tcore.tensor.gradients import or_zeros
@@ -17,7 +19,6 @@ from tcore.tensor.linalg.matrices import adjoint, as_matrices, as_rows, diagonal
 from tcore.tensor.linalg.solve import solve_upper_triangular
 from tcore.tensor.math import cast, conj
 from tcore.tensor.type import TensorType
-from tcore.validators import in_
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

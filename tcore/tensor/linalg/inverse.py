@@ -6,14 +6,15 @@ import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from attrs import field
+from attrs.validators import ge
 
 from tcore.graph import Apply, FieldlessOp, Op, Variable
-from tcore.records import field, frozen
+from tcore.records import frozen
 from tcore.tensor import _lengths
 from tcore.tensor.alloc import eye
 from tcore.tensor.linalg.matrices import adjoint, as_array, as_matrices, check_square, product
 from tcore.tensor.type import TensorType
-from tcore.validators import ge
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

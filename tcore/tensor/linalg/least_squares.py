@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from attrs import field
 
 from tcore.graph import Apply, Op, Variable
 from tcore.graph.null_type import DisconnectedType
-from tcore.records import field, frozen
+from tcore.records import frozen
 from tcore.scalar.dtypes import upcast
 from tcore.tensor.alloc import sum_to_type
 from tcore.tensor.gradients import as_gradient_of

@@ -6,9 +6,10 @@ import math
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+from attrs import evolve, field
 
 from tcore.graph import Apply, Op, Variable
-from tcore.records import evolve, field, frozen
+from tcore.records import frozen
 from tcore.scalar.dtypes import upcast
 from tcore.tensor import _lengths
 from tcore.tensor.alloc import sum_to_type

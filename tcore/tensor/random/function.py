@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from attrs import field
 
 from tcore.graph import Apply, Op, Variable
 from tcore.graph.errors import MethodNotDefined
 from tcore.graph.null_type import disconnected_type, grad_undefined
-from tcore.records import field, frozen
+from tcore.records import frozen
 from tcore.tensor.conversion import as_tensor_variable
 from tcore.tensor.random.state import RandomStateType, copied
 from tcore.tensor.shape import Shape_i, as_shape_vector

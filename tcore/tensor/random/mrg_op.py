@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from attrs import field
 
 from tcore.graph import Apply, FieldlessOp, Op, Variable
 from tcore.graph.null_type import Unconnected
-from tcore.records import field, frozen
+from tcore.records import frozen
 from tcore.scalar.dtypes import integer_dtypes
 from tcore.tensor._lengths import as_length, plus, times
 from tcore.tensor.alloc import integer_scalar

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from attrs import field
 
 from tcore.compile.sharedvalue import shared
 from tcore.graph import Apply, Op, Variable
 from tcore.graph.null_type import Unconnected
-from tcore.records import field, frozen
+from tcore.records import frozen
 from tcore.scalar.philox import philox
 from tcore.tensor._lengths import as_length
 from tcore.tensor.alloc import integer_scalar

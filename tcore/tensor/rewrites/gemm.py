@@ -11,6 +11,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from attrs import astuple
 
 from tcore import scalar
 from tcore.graph.errors import InconsistencyError
@@ -289,15 +290,15 @@ class GemmOptimizer(Optimizer):
     @staticmethod
     def merge_profile(prof1: GemmRecord, prof2: GemmRecord) -> GemmRecord:
         """Counts and times added up."""
-        return GemmRecord(*(getattr(prof1, name) + getattr(prof2, name) for name in GemmRecord.__match_args__))
+        return GemmRecord(*map(sum, zip(astuple(prof1), astuple(prof2), strict=True)))
 
     @staticmethod
     def print_profile(stream: Any, prof: GemmRecord, level: int = 0) -> None:
         """Print what a run did."""
         blanc = "    " * level
         print(f"{blanc}GemmOptimizer", file=stream)
-        for name in prof.__match_args__:
-            print(f"{blanc} {name} {getattr(prof, name)}", file=stream)
+        for field in prof.__attrs_attrs__:  # type: ignore[attr-defined]
+            print(f"{blanc} {field.name} {getattr(prof, field.name)}", file=stream)
 
 
 def _is_sum(node: Apply) -> bool:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from attrs import evolve
+
 from tcore.graph.destroyhandler import DestroyHandler, fast_inplace_check
 from tcore.graph.errors import InconsistencyError
 from tcore.graph.features import ReplaceValidate
@@ -11,7 +13,6 @@ from tcore.optimizer.base import Optimizer
 from tcore.optimizer.navigators import in2out
 from tcore.optimizer.rewrite import GlobalRewrite, Rewrite, rewrite
 from tcore.optimizer.tracing import inherit
-from tcore.records import evolve
 from tcore.tensor.advanced_incsubtensor import AdvancedIncSubtensor, AdvancedIncSubtensor1
 from tcore.tensor.elemwise import Elemwise
 from tcore.tensor.incsubtensor import IncSubtensor

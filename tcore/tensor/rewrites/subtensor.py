@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from attrs import evolve
+
 from tcore import scalar
 from tcore.graph.comparison import equal_computations
 from tcore.graph.variable import Constant
 from tcore.optimizer.base import FromFunctionLocalOptimizer
 from tcore.optimizer.navigators import TopoOptimizer
 from tcore.optimizer.rewrite import ASSUME_FINITE, GlobalRewrite, Rewrite, Stage, rewrite
-from tcore.records import evolve
 from tcore.tensor._lengths import as_length, greatest, plus, times
 from tcore.tensor.advanced_incsubtensor import AdvancedIncSubtensor, AdvancedIncSubtensor1
 from tcore.tensor.alloc import Alloc

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from attrs import evolve
+
 from tcore.compile.copy_ops import ViewOp
 from tcore.graph import Apply
-from tcore.records import evolve
 from tcore.scalar.op import ScalarOp
 from tcore.tensor.assertion import Assert
 from tcore.tensor.careduce import CAReduce, normal_axes

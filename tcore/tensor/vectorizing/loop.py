@@ -7,13 +7,14 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+from attrs import field
 
 from tcore.compile.function import function
 from tcore.compile.io import In, Out
 from tcore.graph import Apply, Constant, Op, Variable
 from tcore.graph.null_type import NullType, disconnected_type
 from tcore.graph.op import PureOp
-from tcore.records import field, frozen
+from tcore.records import frozen
 from tcore.tensor.type import TensorType
 from tcore.tensor.vectorizing.batch import Batch, Item, vectorizes
 from tcore.tensor.vectorizing.walk import batched_items
