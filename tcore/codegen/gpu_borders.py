@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tcore.codegen.expr import Axis, Buffer, Expr, Extent, Fn, Load
+from tcore.codegen.functions import apply_function
 from tcore.codegen.gpu_text import DeviceText, full_index
 from tcore.codegen.lowering import axis_name
 from tcore.codegen.printer import is_data
@@ -28,7 +29,7 @@ class BorderText(DeviceText):
             for number, region in enumerate(stage.regions):
                 value = region.value
                 if region.accumulate:
-                    value = Fn("add", (Load(stage.output, region.index), value), value.dtype)
+                    value = apply_function("add", (Load(stage.output, region.index), value), value.dtype)
                 self._box(stage.output, region.axes, region.index, value, f"_region{number}")
         elif isinstance(stage, Scatter):
             self._check(stage)
@@ -105,7 +106,7 @@ class BorderText(DeviceText):
         inner = self.split("tc_u", ordered, names, "tc_w")
         value: Expr = stage.value
         if stage.combine == "inc":
-            value = Fn("add", (Load(stage.output, tuple(index)), value), value.dtype)
+            value = apply_function("add", (Load(stage.output, tuple(index)), value), value.dtype)
         inner += self.source.statements([*(i for i in index if is_data(i)), value], names, self.load(names))
         place = self.place(stage.output, index, names)
         inner.append(self.guarded(index, names) + f"{place} = {self.source.name_of(value, names)};")

@@ -32,6 +32,7 @@ from collections.abc import Callable
 import numpy as np
 
 from tcore.codegen.expr import INDEX, Axis, Expr, Fn, Param, cast, const, index_const, select
+from tcore.codegen.functions import apply_function
 from tcore.records import frozen
 
 __all__ = ["IDIOMS", "Accumulator", "Reduction", "linear_index"]
@@ -134,7 +135,7 @@ def _simple(function: str, identity: Callable[[str], Expr]) -> _Idiom:
         slots=lambda t: (t,),
         identity=lambda t: (identity(t),),
         lift=lambda t, x, i: (x,),
-        combine=lambda t, a, b: (Fn(function, (a[0], b[0]), t),),
+        combine=lambda t, a, b: (apply_function(function, (a[0], b[0]), t),),
         finish=lambda t, a: a,
     )
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from tcore.codegen.expr import Axis, Buffer, Expr, Fn, Load, Param, cast
+from tcore.codegen.expr import Axis, Buffer, Expr, Load, Param, cast
+from tcore.codegen.functions import apply_function
 from tcore.codegen.kernel import affine, cost
 from tcore.codegen.stages import Prefix, Region, Scatter
 from tcore.codegen.walks import flatten
@@ -41,7 +42,7 @@ class BorderBuilder(Builder):
         if region.accumulate:
             old = Param("tc_old", output.dtype)
             self.params["tc_old"] = text
-            value = Fn("add", (old, value), output.dtype)
+            value = apply_function("add", (old, value), output.dtype)
         current.store(text, value)
         return self.plan(cost([region.value]))
 
@@ -76,7 +77,7 @@ class BorderBuilder(Builder):
         c_type = self.printer.type(output.dtype)
         value = cast(stage.value, output.dtype)
         if stage.combine == "inc":
-            value = Fn("add", (Param("tc_old", output.dtype), value), output.dtype)
+            value = apply_function("add", (Param("tc_old", output.dtype), value), output.dtype)
         guarded = guarded_loads([*stage.index, value])
 
         def statements(roots: Sequence[Expr], names: dict[Expr, str]) -> list[str]:
