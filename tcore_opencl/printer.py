@@ -26,7 +26,7 @@ class OpenCLDialect(GpuDialect):
 #endif
 #pragma OPENCL FP_CONTRACT OFF
 typedef uchar tc_b8; typedef char tc_i8; typedef uchar tc_u8; typedef short tc_i16; typedef ushort tc_u16;
-typedef int tc_i32; typedef uint tc_u32; typedef long tc_i64; typedef ulong tc_u64; typedef float tc_f32;
+typedef int tc_i32; typedef uint tc_u32; typedef long tc_i64; typedef ulong tc_u64; typedef ushort tc_f16; typedef float tc_f32;
 #ifdef cl_khr_fp64
 typedef double tc_f64;
 #endif
@@ -43,7 +43,7 @@ typedef double tc_f64;
     user_code: ClassVar[str] = """\
 typedef tc_i8 npy_int8; typedef tc_u8 npy_uint8; typedef tc_i16 npy_int16; typedef tc_u16 npy_uint16;
 typedef tc_i32 npy_int32; typedef tc_u32 npy_uint32; typedef tc_i64 npy_int64; typedef tc_u64 npy_uint64;
-typedef tc_b8 npy_bool; typedef tc_i64 npy_intp; typedef tc_f32 npy_float32;
+typedef tc_b8 npy_bool; typedef tc_i64 npy_intp; typedef tc_f16 npy_float16; typedef tc_f32 npy_float32;
 #ifdef cl_khr_fp64
 typedef tc_f64 npy_float64;
 #endif

@@ -20,6 +20,7 @@ from weakref import WeakValueDictionary
 import numpy as np
 from attrs import field
 
+from tcore.codegen.half import HALF, WIDE
 from tcore.records import frozen
 
 __all__ = [
@@ -395,7 +396,8 @@ def const(value: Any, dtype: str) -> Const:
     """The literal ``value`` of type ``dtype`` (converted as NumPy converts)."""
     if isinstance(value, (int, float)) and not isinstance(value, bool) and dtype == INDEX:
         return Const(int(value), dtype)
-    return Const(_literal_key(np.asarray(value).astype(dtype), dtype), dtype)
+    with np.errstate(over="ignore"):
+        return Const(_literal_key(np.asarray(value).astype(dtype), dtype), dtype)
 
 
 def index_const(value: int) -> Const:
@@ -420,7 +422,11 @@ def load(buffer: Buffer, index: Iterable[Expr | int]) -> Load:
 
 
 def cast(value: Expr, dtype: str) -> Expr:
-    """``value`` as ``dtype``; nothing is added where it has that type, and literals are folded. Of a complex number, a real dtype gets the real part."""
+    """``value`` as ``dtype``; nothing is added where it has that type, and literals are folded.
+
+    Of a complex number, a real dtype gets the real part. Half precision is left for float32 and entered from float32 or float64 alone, as
+    NumPy does it: other conversions are two.
+    """
     if value.dtype == dtype:
         return value
     if is_complex(dtype):
@@ -432,7 +438,29 @@ def cast(value: Expr, dtype: str) -> Expr:
         return Fn("or", tuple(Fn("ne", (part, const(0, part.dtype)), "bool") for part in (real(value), imag(value))), "bool")
     if isinstance(value, Const) and (dtype.startswith("float") or not value.dtype.startswith("float")):
         return const(np.array(value.value, value.dtype), dtype)
+    if dtype == HALF:
+        return _narrowed(value)
+    if value.dtype == HALF:
+        return cast(_widened(value), dtype)
     return Cast(value, dtype)
+
+
+def _narrowed(value: Expr) -> Expr:
+    """``value`` rounded to half precision; what has been rounded before is not rounded again."""
+    if isinstance(value, Cast) and value.dtype == "float64" and value.operand.dtype == WIDE:
+        value = value.operand
+    if isinstance(value, Cast) and value.dtype == WIDE and value.operand.dtype == HALF:
+        return value.operand
+    if isinstance(value, Fn) and value.name == "half":
+        value = value.args[0]
+    return Cast(value if value.dtype == "float64" else cast(value, WIDE), HALF)
+
+
+def _widened(value: Expr) -> Expr:
+    """A value of half precision as float32; one that has just been rounded does not take the way through 16 bits."""
+    if isinstance(value, Cast) and value.operand.dtype == WIDE:
+        return Fn("half", (value.operand,), WIDE)
+    return Cast(value, WIDE)
 
 
 def select(condition: Expr, then: Expr, otherwise: Expr) -> Expr:

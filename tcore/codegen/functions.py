@@ -14,6 +14,8 @@ Results that C leaves undefined are stated here and are the same in every langua
   ``INT32_MIN``), then the low bits; to int64 or uint32 the same through int64; to uint64 through int64
   below 2**63, exact up to 2**64, 0 from there on;
 * signed arithmetic wraps.
+
+Nothing is computed in float16: :func:`apply_function` widens its operands and rounds its results (:mod:`tcore.codegen.half`).
 """
 
 from __future__ import annotations
@@ -26,6 +28,7 @@ from attrs import field
 
 from tcore.codegen.complex_formulas import complex_function
 from tcore.codegen.expr import Cast, Const, Expr, Fn, cast, is_complex, select
+from tcore.codegen.half import HALF, HALF_HELPERS, WIDE
 from tcore.records import frozen
 from tcore.scalar.philox import philox
 
@@ -204,6 +207,8 @@ _ROWS = [
     # x = mantissa * 2**exponent with a mantissa from 1/2 to 1, for positive normal numbers
     Function("mantissa", 1, "same", lambda x: np.frexp(x)[0], {"f": "$mantissa({0})"}, 2),
     Function("exponent", 1, "same", lambda x: np.frexp(x)[1].astype("float64"), {"f": "$exponent({0})"}, 2),
+    # the nearest number of half precision
+    Function("half", 1, "same", lambda x: np.asarray(x).astype(HALF).astype(WIDE), _float("$half({0})"), 2),
     # 64 random bits for a key, a stream and a place in it: Philox4x32-10.
     Function("philox", 3, "same", philox, {"u": "$philox({0}, {1}, {2})"}, 60),
     # A user's index: counts from the end when negative.  Outside of the length the kernel notes an
@@ -343,13 +348,16 @@ HELPERS: dict[tuple[str, str], Helper] = {
             ("to_u64", "f"): _TO_UINT64,
         }
         | _SHIFTS
+        | HALF_HELPERS
     ).items()
 }
 """Helpers by name and dtype, or kind where all dtypes of a kind share one."""
 
 
 def cast_helper(source: str, target: str) -> str | None:
-    """Name of the helper that converts a float to an integer dtype; None where a C cast will do."""
+    """Name of the helper that converts a float to an integer dtype, or from and to half precision; None where a C cast will do."""
+    if HALF in (source, target):
+        return "to_f16" if target == HALF else "to_f32"
     if kind(source) != "f" or kind(target) not in "iu":
         return None
     if target == "uint64":
@@ -360,9 +368,9 @@ def cast_helper(source: str, target: str) -> str | None:
 def numpy_cast(value: Any, dtype: str) -> Any:
     """``value`` as ``dtype`` by the stated rules: the reference for all printers."""
     value = np.asarray(value)
-    if cast_helper(str(value.dtype), dtype) is None:
-        return value.astype(dtype)
     with np.errstate(all="ignore"):
+        if kind(str(value.dtype)) != "f" or kind(dtype) not in "iu":
+            return value.astype(dtype)
         whole = np.trunc(value.astype("float64"))
         width = 32 if cast_helper(str(value.dtype), dtype) == "to_i32" else 64
         inside = (whole >= -(2.0 ** (width - 1))) & (whole < 2.0 ** (width - 1))
@@ -387,6 +395,8 @@ def apply_function(name: str, args: tuple[Expr, ...], dtype: str) -> Expr:
     row = FUNCTIONS[name]
     if row.rule == "same":
         args = tuple(cast(arg, dtype) for arg in args)
+        if dtype == HALF:
+            return cast(apply_function(name, args, WIDE), dtype)
         if kind(dtype) not in row.spelling:
             raise KeyError(f"{name} of {dtype}")
         return Fn(name, args, dtype)
@@ -396,6 +406,7 @@ def apply_function(name: str, args: tuple[Expr, ...], dtype: str) -> Expr:
         args = _comparable(name, args)
         if len(args) != row.arity:
             return args[0]
+    args = tuple(cast(arg, WIDE) if arg.dtype == HALF else arg for arg in args)
     return cast(Fn(name, args, "bool"), dtype)
 
 
@@ -419,4 +430,4 @@ def _comparable(name: str, args: tuple[Expr, ...]) -> tuple[Expr, ...]:
 
 def is_integer_cast(expr: Expr) -> bool:
     """Whether ``expr`` truncates a float: what it reads must not be computed twice."""
-    return isinstance(expr, Cast) and cast_helper(expr.operand.dtype, expr.dtype) is not None
+    return isinstance(expr, Cast) and kind(expr.operand.dtype) == "f" and kind(expr.dtype) in "iu"

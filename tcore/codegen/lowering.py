@@ -23,9 +23,12 @@ from tcore.records import frozen
 __all__ = ["STORED", "Lowered", "Lowering", "LoweringTable", "NotLowered", "Operand", "Target", "axes_of", "axis_name", "lowers", "merge"]
 
 STORED = frozenset(
-    ["bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "float32", "float64", "complex64", "complex128"]
+    [
+        *("bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"),
+        *("float16", "float32", "float64", "complex64", "complex128"),
+    ]
 )
-"""dtypes that kernels read and write; in complex ones they compute by parts."""
+"""dtypes of the arrays of kernels; float16 only as long as it is stored (:mod:`tcore.codegen.half`), complex ones are computed by parts."""
 
 
 class NotLowered(NotImplementedError):

@@ -14,10 +14,12 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import ClassVar
 
+import numpy as np
 from attrs import field
 
 from tcore.codegen.expr import Axis, Buffer, Cast, Const, Expr, Extent, Fn, Load, Opaque, OpaqueCode, Param, Select, is_complex, part_dtype
 from tcore.codegen.functions import FUNCTIONS, HELPERS, cast_helper, kind
+from tcore.codegen.half import HALF
 from tcore.codegen.kernel import body
 from tcore.codegen.lowering import NotLowered
 from tcore.records import define
@@ -34,6 +36,7 @@ SHORT: dict[str, str] = {
     "uint16": "u16",
     "uint32": "u32",
     "uint64": "u64",
+    "float16": "f16",
     "float32": "f32",
     "float64": "f64",
     "complex64": "c64",
@@ -66,6 +69,8 @@ class Dialect:
     """Types, ``TC_INLINE``, ``TC_INFINITY``, ``TC_NAN``."""
     suffixed: ClassVar[bool] = True
     """Whether mathematics on float32 has names of its own (``expf``)."""
+    helpers: ClassVar[dict[tuple[str, str], str]] = {}
+    """Texts in place of those of the table's helpers, for what the language has itself."""
     missing: ClassVar[frozenset[str]] = frozenset()
     """Functions of the table that this language does not have."""
     user_code: ClassVar[str] = ""
@@ -89,6 +94,8 @@ class Dialect:
             number = complex(value)  # type: ignore[call-overload]
             parts = (self.literal(part, part_dtype(dtype)) for part in (number.real, number.imag))
             return f"{self.type(dtype)}_of({', '.join(parts)})"
+        if dtype == HALF:
+            return f"0x{np.float16(value).view('uint16'):04x}"  # type: ignore[arg-type]
         if dtype.startswith("float"):
             number = float(value)  # type: ignore[arg-type]
             if math.isnan(number):
@@ -170,6 +177,7 @@ class Source:
     def _spelled(self, expr: Fn, args: list[str]) -> str:
         row = FUNCTIONS[expr.name]
         operand = expr.args[0].dtype
+        assert operand != HALF, f"{expr.name} of half precision: apply_function makes the operations of float32 that it consists of"
         template = row.spelling.get(kind(operand))
         if template is None or expr.name in self.dialect.missing:
             raise NotLowered(f"{expr.name} of {operand} has no spelling in {self.dialect.name}")
@@ -194,14 +202,15 @@ class Source:
         short = SHORT[dtype]
         key = f"{name}_{short}"
         if key not in self.helpers:
-            row = HELPERS.get((name, dtype)) or HELPERS[name, kind(dtype)]
+            own = self.dialect.helpers.get((name, dtype))
+            text = own or (HELPERS.get((name, dtype)) or HELPERS[name, kind(dtype)]).text
             fill = {
                 "T": self.dialect.type(dtype),
                 "N": short,
                 "U": self.dialect.unsigned(dtype),
                 "W": short.lstrip("iuf"),
             }
-            text = re.sub(r"\b[TUW]\b|(?<=_)N\b", lambda m: fill[m[0]], row.text)
+            text = re.sub(r"\b[TUW]\b|(?<=_)N\b", lambda m: fill[m[0]], text)
             self.helpers[key] = _MATH.sub(lambda m: self.dialect.mathematics(m[1], dtype) + "(", text)
         return f"tc_{key}"
 

@@ -30,15 +30,16 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+from attrs import field
 
 from tcore.codegen.expr import INDEX, Axis, Expr, Fn, Param, cast, const, index_const, select
 from tcore.codegen.functions import apply_function
+from tcore.codegen.half import computed_in
 from tcore.records import frozen
 
 __all__ = ["IDIOMS", "Accumulator", "Reduction", "linear_index"]
 
 Accumulator = tuple[Expr, ...]
-
 
 @frozen
 class _Idiom:
@@ -61,13 +62,13 @@ class Reduction:
     name : str
         A key of :data:`IDIOMS`.
     dtype : str
-        Accumulator dtype; elements are converted to it first.
+        Accumulator dtype; elements are converted to it first. That of half precision is float32, whose results are rounded once.
     results : tuple of str
         dtypes of the results, to which ``finish`` converts.
     """
 
     name: str
-    dtype: str
+    dtype: str = field(converter=computed_in)
     results: tuple[str, ...]
 
     @property

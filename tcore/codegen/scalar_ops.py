@@ -14,6 +14,7 @@ from typing import Any
 from tcore.codegen.complex_formulas import COMPLEX_FORMULAS
 from tcore.codegen.expr import Const, Expr, Opaque, OpaqueCode, cast, const, is_complex, select
 from tcore.codegen.functions import FUNCTIONS, apply_function, kind
+from tcore.codegen.half import HALF
 from tcore.codegen.lowering import STORED, NotLowered
 from tcore.graph.errors import MethodNotDefined
 from tcore.scalar.normal_quantile import quantile_formula
@@ -229,6 +230,8 @@ _OF_ANY = frozenset(["identity", "second", "switch"])
 
 
 def _opaque(op: Any, args: Args, dtypes: tuple[str, ...]) -> tuple[Expr, ...]:
+    if HALF in (*dtypes, *(arg.dtype for arg in args)) and not getattr(op, "_f16_ok", False):
+        raise NotLowered(f"{op} does not say by _f16_ok that its C code takes the 16 bits of half precision")
     code = opaque_code(op, tuple(arg.dtype for arg in args), dtypes)
     return tuple(Opaque(code, args, k) for k in range(len(dtypes)))
 

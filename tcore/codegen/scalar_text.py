@@ -11,6 +11,7 @@ from typing import Any, ClassVar, NoReturn
 
 from tcore.codegen.expr import Expr, Load, Param
 from tcore.codegen.functions import FUNCTIONS, HELPERS, kind
+from tcore.codegen.half import HALF
 from tcore.codegen.lowering import NotLowered
 from tcore.codegen.printer import SHORT, Dialect, Source
 from tcore.codegen.scalar_ops import scalar_values
@@ -57,6 +58,8 @@ def statements(
     NotLowered
         If the function has no form in the loop IR at these dtypes.
     """
+    if HALF in (*input_dtypes, *dtypes):
+        raise NotLowered("C code of one number does not take half precision, which is no type of C")
     source = Source(_DIALECT)
     operands = [Param(f"tc_operand{k}", dtype) for k, dtype in enumerate(input_dtypes)]
     names: dict[Expr, str] = dict(zip(operands, inputs, strict=True))

@@ -166,7 +166,7 @@ class Region:
 
 @frozen(eq=False)
 class Regions(Stage):
-    """Stores to boxes of one output, in the order given; boxes of one stage do not depend on each other.
+    """Stores to boxes of one output, in the order given; values of boxes do not depend on other boxes, and the last one stays.
 
     ``base`` is the first buffer copied to all of the output (set/inc of a slice of an array), or None
     where the boxes cover it (joins).  ``inplace`` says that the output is the memory of ``base``, so

@@ -155,7 +155,7 @@ def _obstacle(node: Apply, form: Op, arrays: list[Variable], table: LoweringTabl
 
 
 def _possible(variable: Variable) -> bool:
-    return isinstance(variable.type, GpuArrayType) or variable.type.dtype not in ("complex64", "complex128", "float16")
+    return isinstance(variable.type, GpuArrayType) or variable.type.dtype not in ("complex64", "complex128")
 
 
 def _moves(variable: Variable) -> bool:

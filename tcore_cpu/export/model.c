@@ -1,4 +1,4 @@
-/* The host of an exported program: what runtime_python.c does for Python, for plain C. */
+/* The host of exported programs: what runtime_python.c does for Python, for plain C. */
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -10,7 +10,7 @@
 
 #define EXPORTED __attribute__((visibility("default")))
 
-/* The program, the constants and the first values of states, 64 bytes aligned. */
+/* The programs, the constants and the first values of states, 64 bytes aligned. */
 __asm__(".pushsection .rodata,\"a\"\n"
         ".balign 64\n"
         "tcore_exported_data:\n"
@@ -19,12 +19,49 @@ __asm__(".pushsection .rodata,\"a\"\n"
         ".popsection\n");
 extern const char tcore_exported_data[] __attribute__((visibility("hidden")));
 
-/* An array in the data: where it is, and where its lengths are in `lengths`. */
+/* An array in the data: where it is, and where its lengths are in `lengths`; `slot`: of a program, or the number of a value. */
 typedef struct {
     int slot;
     int64_t offset; /* -1: none */
     int lengths;
 } stored;
+
+/* A value that parts hand to one another, or that comes from outside. */
+typedef struct {
+    int ndim, dtype;
+    int readers; /* parts and results that read it */
+    int maker;   /* the part that makes it, or -1 */
+} kind;
+
+/* A part of the function: a program, or a choice between values. Numbers of entries in the tables of what it has. */
+typedef struct {
+    int64_t program, length; /* where its program is in the data, and its length in int64; 0: a choice */
+    int bodies, nbodies, constants, nconstants;
+    int reads, nreads; /* of a choice: the condition, the values of one branch, those of the other */
+    int writes, nwrites;
+    int applies, napplies, calls;
+} step;
+
+/* A value, and the slot of a program that it is in. */
+typedef struct {
+    int value, slot;
+} place;
+
+/* Where a value is during a call. */
+typedef struct {
+    char *data;
+    int64_t dims[TCORE_MAX_NDIM], strides[TCORE_MAX_NDIM];
+    char *block; /* memory that goes with it; NULL: it is somebody else's */
+    int root;    /* the value that has the memory: another one for what was chosen */
+    int left;    /* how many are to read its memory */
+} value;
+
+/* An instance's own of a part. */
+typedef struct {
+    tc_program *program;
+    tc_frame *frame;
+    char **owned; /* by slot: memory that this call allocated */
+} part;
 
 /* An instance's value of a state. */
 typedef struct {
@@ -33,11 +70,13 @@ typedef struct {
 } state;
 
 struct model_instance {
-    tc_program *program;
-    tc_frame *frame;
-    char **owned;    /* by slot: memory that this call allocated */
-    char *adopted;   /* by output: whether its slot was given the caller's memory */
-    char **results;  /* by output and update: the memory of the result */
+    part *parts;
+    value *values;
+    int *next;     /* by part: which of its reads is looked at next */
+    int *stack;    /* parts that wait for others */
+    char *done;    /* by part */
+    char *adopted; /* by output: whether a slot was given the caller's memory */
+    char **results; /* by output and update: the memory of the result */
     tcore_array *outputs; /* those of the call in progress */
     const tcore_array *inputs;
     state *states;
@@ -49,6 +88,7 @@ struct model_instance {
 #define NRESULTS (MODEL_OUTPUTS + NUPDATES)
 
 #include "model_arrays.h"
+#include "model_steps.h"
 
 /* ---- instances ------------------------------------------------------------------------------- */
 
@@ -96,56 +136,80 @@ EXPORTED void model_free(model_instance *m)
         return;
     for (int k = 0; m->states && k < MODEL_STATES; k++)
         tc_block_free(m->states[k].data);
-    tc_frame_free(m->frame);
-    tc_program_free(m->program);
-    free(m->owned);
+    for (int s = 0; m->parts && s < NSTEPS; s++) {
+        tc_frame_free(m->parts[s].frame);
+        tc_program_free(m->parts[s].program);
+        free(m->parts[s].owned);
+    }
+    free(m->parts);
+    free(m->values);
+    free(m->next);
+    free(m->stack);
+    free(m->done);
     free(m->adopted);
     free(m->results);
     free(m->states);
     free(m);
 }
 
-/* The program with the addresses of this process. */
-static tc_program *load_program(void)
+/* The program of a part with the addresses of this process. */
+static tc_program *load_program(const step *s)
 {
-    int64_t *spec = malloc(SPEC_LENGTH * sizeof *spec);
+    int64_t *spec = malloc((size_t)s->length * sizeof *spec);
     tc_program *program = NULL;
     if (spec) {
-        memcpy(spec, tcore_exported_data, SPEC_LENGTH * sizeof *spec);
-        for (int k = 0; k < NBODIES; k++)
+        memcpy(spec, tcore_exported_data + s->program, (size_t)s->length * sizeof *spec);
+        for (int k = s->bodies; k < s->bodies + s->nbodies; k++)
             spec[bodies[k].position] = (int64_t)(intptr_t)units[bodies[k].unit][bodies[k].number];
-        program = tc_program_new(spec, SPEC_LENGTH);
+        program = tc_program_new(spec, s->length);
     }
     free(spec);
     return program;
+}
+
+/* 0, or -1 where there is no memory. */
+static int new_part(part *p, const step *s)
+{
+    if (!s->length)
+        return 0;
+    if (!(p->program = load_program(s)) || !(p->frame = tc_frame_new(p->program)) ||
+        !(p->owned = calloc((size_t)p->program->nslots + 1, sizeof *p->owned)))
+        return -1;
+    for (int k = s->constants; k < s->constants + s->nconstants; k++)
+        bind(p->frame, constants[k].slot, (char *)tcore_exported_data + constants[k].offset, lengths + constants[k].lengths, NULL);
+    return 0;
+}
+
+static int new_state(state *own, int k)
+{
+    int ndim = state_values[k].ndim;
+    memcpy(own->dims, lengths + first_states[k].lengths, sizeof *own->dims * (size_t)ndim);
+    int64_t bytes = bytes_of(own->dims, ndim, tc_itemsize(state_values[k].dtype));
+    if (!(own->data = tc_block_get((size_t)bytes + 1)))
+        return -1;
+    memcpy(own->data, tcore_exported_data + first_states[k].offset, (size_t)bytes);
+    return 0;
 }
 
 EXPORTED model_instance *model_new(void)
 {
     model_instance *m = calloc(1, sizeof *m);
     pthread_once(&blas_once, find_blas);
-    if (!m || !(m->program = load_program()) || !(m->frame = tc_frame_new(m->program)) ||
-        !(m->owned = calloc((size_t)m->program->nslots + 1, sizeof *m->owned)) ||
-        !(m->adopted = calloc(MODEL_OUTPUTS + 1, sizeof *m->adopted)) ||
-        !(m->results = calloc(NRESULTS + 1, sizeof *m->results)) ||
-        !(m->states = calloc(MODEL_STATES + 1, sizeof *m->states))) {
-        model_free(m);
-        return NULL;
-    }
-    for (int k = 0; k < NCONSTANTS; k++)
-        bind(m->frame, constants[k].slot, (char *)tcore_exported_data + constants[k].offset, lengths + constants[k].lengths, NULL);
-    for (int k = 0; k < MODEL_STATES; k++) {
-        state *own = &m->states[k];
-        int ndim = state_values[k].ndim;
-        memcpy(own->dims, lengths + first_states[k].lengths, sizeof *own->dims * (size_t)ndim);
-        int64_t bytes = bytes_of(own->dims, ndim, tc_itemsize(state_values[k].dtype));
-        if (!(own->data = tc_block_get((size_t)bytes + 1))) {
-            model_free(m);
-            return NULL;
-        }
-        memcpy(own->data, tcore_exported_data + first_states[k].offset, (size_t)bytes);
-    }
+    if (!m || !(m->parts = calloc(NSTEPS + 1, sizeof *m->parts)) || !(m->values = calloc(NVALUES + 1, sizeof *m->values)) ||
+        !(m->next = calloc(NSTEPS + 1, sizeof *m->next)) || !(m->stack = calloc(NSTEPS + 1, sizeof *m->stack)) ||
+        !(m->done = calloc(NSTEPS + 1, sizeof *m->done)) || !(m->adopted = calloc(MODEL_OUTPUTS + 1, sizeof *m->adopted)) ||
+        !(m->results = calloc(NRESULTS + 1, sizeof *m->results)) || !(m->states = calloc(MODEL_STATES + 1, sizeof *m->states)))
+        goto failed;
+    for (int s = 0; s < NSTEPS; s++)
+        if (new_part(&m->parts[s], &steps[s]))
+            goto failed;
+    for (int k = 0; k < MODEL_STATES; k++)
+        if (new_state(&m->states[k], k))
+            goto failed;
     return m;
+failed:
+    model_free(m);
+    return NULL;
 }
 
 EXPORTED const char *model_error(const model_instance *m)
@@ -161,14 +225,19 @@ EXPORTED void model_free_array(tcore_array *array)
 
 /* ---- calls ----------------------------------------------------------------------------------- */
 
+/* All values as they are before the first part runs. */
 static int bind_inputs(model_instance *m, const tcore_array *inputs)
 {
     char name[128];
+    for (int k = 0; k < NVALUES; k++) {
+        m->values[k].root = k;
+        m->values[k].left = kinds[k].readers;
+    }
     for (int k = 0; k < MODEL_INPUTS; k++) {
         const tcore_array *x = &inputs[k];
         const stored *otherwise = &defaults[k];
         if (!x->data && x->ndim == 0 && otherwise->offset >= 0) {
-            bind(m->frame, otherwise->slot, (char *)tcore_exported_data + otherwise->offset, lengths + otherwise->lengths, NULL);
+            set_value(m, otherwise->slot, (char *)tcore_exported_data + otherwise->offset, lengths + otherwise->lengths, NULL);
             continue;
         }
         if (!x->data && x->ndim == 0)
@@ -176,10 +245,13 @@ static int bind_inputs(model_instance *m, const tcore_array *inputs)
         int status = check(m, "input", k, &input_values[k], x);
         if (status)
             return status;
-        bind(m->frame, otherwise->slot, x->data, x->dims, x->strides);
+        set_value(m, otherwise->slot, x->data, x->dims, x->strides);
     }
     for (int k = 0; k < MODEL_STATES; k++)
-        bind(m->frame, first_states[k].slot, m->states[k].data, m->states[k].dims, NULL);
+        set_value(m, first_states[k].slot, m->states[k].data, m->states[k].dims, NULL);
+    for (int k = 0; k < NCHOSEN; k++)
+        set_value(m, chosen_constants[k].slot, (char *)tcore_exported_data + chosen_constants[k].offset,
+                  lengths + chosen_constants[k].lengths, NULL);
     return TCORE_OK;
 }
 
@@ -198,115 +270,26 @@ static int check_outputs(model_instance *m)
     return TCORE_OK;
 }
 
-/* Lets output k's slot have the caller's memory, where that is safe: 1 if it has it now. */
-static int adopt(model_instance *m, int k, tc_array *slot)
-{
-    const tcore_array *room = &m->outputs[k];
-    if (!room->data || m->adopted[k] || memcmp(room->dims, slot->dims, sizeof *room->dims * (size_t)slot->ndim) ||
-        (room->strides && !is_c_order(room->strides, room->dims, room->ndim, slot->itemsize)))
-        return 0;
-    for (int j = 0; j < MODEL_INPUTS; j++)
-        if (overlap(room, &m->inputs[j]))
-            return 0;
-    slot->data = room->data;
-    return m->adopted[k] = 1;
-}
-
-/* Memory for a slot whose lengths and strides are set; outputs are in C order. */
-static int allocate(model_instance *m, int s)
-{
-    tc_array *slot = &m->frame->slots[s];
-    for (int k = 0; k < NRESULTS; k++)
-        if (result_slots[k] == s) {
-            c_order(slot->strides, slot->dims, slot->ndim, slot->itemsize);
-            if (k < MODEL_OUTPUTS && adopt(m, k, slot))
-                return TCORE_OK;
-        }
-    int64_t bytes = bytes_of(slot->dims, slot->ndim, slot->itemsize);
-    tc_block_free(m->owned[s]);
-    m->owned[s] = slot->data = tc_block_get((size_t)bytes + 1);
-    return slot->data ? TCORE_OK : no_memory(m, bytes);
-}
-
-static int report(model_instance *m)
-{
-    const tc_error *e = &m->frame->error;
-    const char *node = e->apply >= 0 && e->apply < NAPPLIES ? applies[e->apply] : "";
-    const char *in = node[0] ? " in " : "", *missing;
-    long long left = e->left, right = e->right;
-    switch (e->code) {
-    case TC_ERROR_SHAPE:
-        return fail(m, TCORE_ERROR_SHAPE, "lengths do not fit%s%s: input %lld has length %lld along axis %lld, where %lld is needed",
-                    in, node, (long long)e->operand, left, (long long)e->axis, right);
-    case TC_ERROR_INDEX:
-        return fail(m, TCORE_ERROR_INDEX, "an index is out of bounds%s%s: %lld, where the axis has length %lld", in, node, left, right);
-    case TC_ERROR_DEMAND:
-        return fail(m, TCORE_ERROR_VALUE, "a condition on lengths or numbers does not hold%s%s", in, node);
-    case TC_ERROR_NEGATIVE:
-        return fail(m, TCORE_ERROR_VALUE, "a length is negative: %lld along axis %lld", left, (long long)e->axis);
-    case TC_ERROR_RESHAPE:
-        return fail(m, TCORE_ERROR_SHAPE, "an array of %lld elements cannot be reshaped%s%s: %lld does not fit", left, in, node, right);
-    case TC_ERROR_MEMORY:
-        return e->left > 0 ? no_memory(m, left) : fail(m, TCORE_ERROR_MEMORY, "no memory");
-    case TC_ERROR_BLAS:
-        missing = model_missing_blas();
-        if (!missing)
-            return fail(m, TCORE_ERROR_BLAS, "a matrix is too large for BLAS");
-        return fail(m, TCORE_ERROR_BLAS, "there is no BLAS: link the program with one that has %s_, or give it to model_set_blas", missing);
-    case TC_ERROR_LINALG:
-        return fail(m, TCORE_ERROR_VALUE, "LAPACK found no result%s%s: the matrix is singular, not positive definite or not finite, or an "
-                    "iteration did not converge (%lld)", in, node, left);
-    default:
-        return fail(m, TCORE_ERROR_VALUE, "native code failed: %lld", (long long)e->code);
-    }
-}
-
-static int run(model_instance *m)
-{
-    tc_frame_start(m->frame);
-    for (;;) {
-        int status = TCORE_OK;
-        switch (tc_frame_run(m->frame)) {
-        case TC_DONE:
-            return TCORE_OK;
-        case TC_ALLOC:
-            status = allocate(m, (int)m->frame->event_arg);
-            break;
-        case TC_FORGET:
-            tc_block_free(m->owned[m->frame->event_arg]);
-            m->owned[m->frame->event_arg] = NULL;
-            break;
-        case TC_CALL:
-            status = fail(m, TCORE_ERROR_VALUE, "a loop makes no step, or has fewer rows than steps: %s", calls[m->frame->event_arg]);
-            break;
-        default:
-            /* nobody is there to look closer, and few doubts turn out to be right */
-            status = m->frame->error.code == TC_ERROR_DOUBT ? TCORE_OK : report(m);
-        }
-        if (status)
-            return status;
-    }
-}
-
-/* Each result into memory of its own: that of its slot, or a copy. Nothing is stored yet. */
+/* Each result into memory of its own: that of its value, or a copy. Nothing is stored yet. */
 static int collect(model_instance *m)
 {
     for (int k = 0; k < NRESULTS; k++) {
-        const tc_array *slot = &m->frame->slots[result_slots[k]];
-        char **owned = &m->owned[slot->owner];
-        int64_t strides[TC_MAXDIM], bytes = bytes_of(slot->dims, slot->ndim, slot->itemsize);
-        if (k < MODEL_OUTPUTS && m->adopted[k] && slot->data == m->outputs[k].data)
+        int number = result_values[k], ndim = kinds[number].ndim, itemsize = tc_itemsize(kinds[number].dtype);
+        value *v = &m->values[number], *root = &m->values[v->root];
+        int64_t strides[TC_MAXDIM], bytes = bytes_of(v->dims, ndim, itemsize);
+        if (k < MODEL_OUTPUTS && m->adopted[k] && v->data == m->outputs[k].data)
             continue;
-        if (*owned && *owned == slot->data && is_c_order(slot->strides, slot->dims, slot->ndim, slot->itemsize)) {
-            m->results[k] = *owned;
-            *owned = NULL;
+        if (root->block && root->left == 1) {
+            m->results[k] = root->block;
+            root->block = NULL;
             continue;
         }
         m->results[k] = tc_block_get((size_t)bytes + 1);
         if (!m->results[k])
             return no_memory(m, bytes);
-        c_order(strides, slot->dims, slot->ndim, slot->itemsize);
-        tc_copy(m->results[k], strides, slot->data, slot->strides, slot->ndim, slot->dims, slot->itemsize);
+        c_order(strides, v->dims, ndim, itemsize);
+        tc_copy(m->results[k], strides, v->data, v->strides, ndim, v->dims, itemsize);
+        root->left--;
     }
     return TCORE_OK;
 }
@@ -343,18 +326,18 @@ static void hand_over(char *block, const tcore_value *value, const int64_t *dims
 static void store(model_instance *m)
 {
     for (int k = 0; k < NRESULTS; k++) {
-        const tc_array *slot = &m->frame->slots[result_slots[k]];
+        const value *v = &m->values[result_values[k]];
         char *block = m->results[k];
         m->results[k] = NULL;
         if (k < MODEL_OUTPUTS) {
             if (block)
-                hand_over(block, &output_values[k], slot->dims, &m->outputs[k]);
+                hand_over(block, &output_values[k], v->dims, &m->outputs[k]);
             continue;
         }
         state *updated = &m->states[updates[k - MODEL_OUTPUTS]];
         tc_block_free(updated->data);
         updated->data = block;
-        memcpy(updated->dims, slot->dims, sizeof *slot->dims * (size_t)slot->ndim);
+        memcpy(updated->dims, v->dims, sizeof *v->dims * (size_t)kinds[result_values[k]].ndim);
     }
 }
 
@@ -366,6 +349,8 @@ EXPORTED int model_call(model_instance *m, const tcore_array *inputs, tcore_arra
     m->inputs = inputs;
     m->outputs = outputs;
     memset(m->adopted, 0, MODEL_OUTPUTS);
+    memset(m->done, 0, NSTEPS);
+    memset(m->next, 0, sizeof *m->next * NSTEPS);
     if ((MODEL_INPUTS && !inputs) || (MODEL_OUTPUTS && !outputs))
         return fail(m, TCORE_ERROR_ARGUMENT, "inputs and outputs are arrays of %d and %d tcore_array", MODEL_INPUTS, MODEL_OUTPUTS);
     int status = bind_inputs(m, inputs);
@@ -377,18 +362,15 @@ EXPORTED int model_call(model_instance *m, const tcore_array *inputs, tcore_arra
     if (!status)
         status = collect(m);
     for (int k = 0; !status && k < MODEL_OUTPUTS; k++)
-        status = check_lengths(m, "output", k, &output_values[k], m->frame->slots[result_slots[k]].dims, &outputs[k]);
+        status = check_lengths(m, "output", k, &output_values[k], m->values[result_values[k]].dims, &outputs[k]);
     if (!status)
         store(m);
     for (int k = 0; k < NRESULTS; k++) {
         tc_block_free(m->results[k]);
         m->results[k] = NULL;
     }
-    for (int s = 0; s < m->program->nslots; s++) {
-        tc_block_free(m->owned[s]);
-        m->owned[s] = NULL;
-    }
-    tc_frame_release(m->frame);
+    for (int k = 0; k < NVALUES; k++)
+        drop(&m->values[k]);
     return status;
 }
 

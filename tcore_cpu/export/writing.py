@@ -7,8 +7,9 @@ import json
 import re
 import shlex
 import shutil
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
-from itertools import chain
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -102,11 +103,11 @@ class _Tables:
     def stored(self, value: Value) -> str:
         """An entry of type ``stored``."""
         if value.data is None:
-            return f"{{{value.slot}, -1, 0}}"
+            return f"{{{value.number}, -1, 0}}"
         array = np.asarray(value.data, dtype=value.dtype)
         at = len(self.lengths)
         self.lengths += array.shape
-        return f"{{{value.slot}, {self.bytes(array.tobytes())}, {at}}}"
+        return f"{{{value.number}, {self.bytes(array.tobytes())}, {at}}}"
 
 
 def _table(declaration: str, entries: Iterable[Any], last: str = "{0}") -> str:
@@ -125,49 +126,76 @@ def _text(text: str) -> str:
 
 
 def _write_sources(exported: Exported, name: str, folder: Path) -> None:
-    tables, draft = _Tables(), exported.draft
-    tables.bytes(draft.code)
-    starts = list(chain([0], *([unit.count] for unit in exported.units)))
-    firsts = [sum(starts[: k + 1]) for k in range(len(exported.units))]
+    tables = _Tables()
+    lines = [*_program_tables(exported, tables), *_value_tables(exported, tables), _table("const int64_t lengths", tables.lengths, "0")]
+    (folder / "tables.h").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    (folder / "data.bin").write_bytes(tables.data)
+    templates = {"model.c": "exported.c", "model_arrays.h": f"{name}_arrays.h", "model_steps.h": f"{name}_steps.h"}
+    for template, file in templates.items():
+        (folder / file).write_text(_named((_FOLDER / template).read_text(encoding="utf-8"), name), encoding="utf-8")
+    for k, unit in enumerate(exported.units):
+        (folder / f"unit{k}.c").write_text(f"#define tc_table tcore_unit{k}\n{unit.source}", encoding="utf-8")
+
+
+def _program_tables(exported: Exported, tables: _Tables) -> list[str]:
+    """The parts, what they have of each table, and the code that they run."""
+    firsts = [0, *accumulate(unit.count for unit in exported.units)]
 
     def place(body: int) -> tuple[int, int]:
-        unit = max(k for k, first in enumerate(firsts) if first <= body)
+        unit = bisect_right(firsts, body) - 1
         return unit, body - firsts[unit]
 
+    steps, bodies, constants, reads, writes, applies, calls = ([] for _ in range(7))  # type: ignore[var-annotated]
+    for part in exported.parts:
+        draft = part.draft
+        code = b"" if draft is None else draft.code
+        own = () if draft is None else draft.bodies
+        nodes = () if draft is None else draft.applies
+        steps.append(
+            f"{{{tables.bytes(code)}, {len(code) // 8}, {len(bodies)}, {len(own)}, {len(constants)}, {len(part.constants)}, {len(reads)}, "
+            f"{len(part.reads)}, {len(writes)}, {len(part.writes)}, {len(applies)}, {len(nodes)}, {len(calls)}}}"
+        )
+        bodies += ["{{{}, {}, {}}}".format(position, *place(body)) for position, body in own]
+        constants += map(tables.stored, part.constants)
+        reads += ["{{{}, {}}}".format(*pair) for pair in part.reads]
+        writes += ["{{{}, {}}}".format(*pair) for pair in part.writes]
+        applies += [_text(str(node)) for node in nodes]
+        calls += [] if draft is None else [_text(str(step.node)) for step in draft.steps]
     routines = [f'{{"{r}", {_NUMBERS[r]}, (void *){r}_, NULL}}' for r in exported.routines]
-    lines = [
-        f"#define SPEC_LENGTH {len(draft.code) // 8}",
-        f"#define NBODIES {len(draft.bodies)}",
-        f"#define NCONSTANTS {len(exported.constants)}",
-        f"#define NUPDATES {len(exported.updates)}",
+    units = range(len(exported.units))
+    return [
+        f"#define NSTEPS {len(steps)}",
         f"#define NROUTINES {len(routines)}",
-        f"#define NAPPLIES {len(exported.nodes)}",
-        *(f'extern void *tcore_unit{k}[] __attribute__((visibility("hidden")));' for k in range(len(exported.units))),
+        *(f'extern void *tcore_unit{k}[] __attribute__((visibility("hidden")));' for k in units),
         *(f'extern void {r}_(void) __attribute__((weak, visibility("default")));' for r in exported.routines),
-        _table("void **const units", (f"tcore_unit{k}" for k in range(len(exported.units))), "NULL"),
-        _table(
-            "const struct { int64_t position; int unit, number; } bodies",
-            ("{{{}, {}, {}}}".format(position, *place(body)) for position, body in draft.bodies),
-        ),
+        _table("void **const units", (f"tcore_unit{k}" for k in units), "NULL"),
+        _table("const step steps", steps),
+        _table("const struct { int64_t position; int unit, number; } bodies", bodies),
+        _table("const stored constants", constants),
+        _table("const place reads", reads),
+        _table("const place writes", writes),
+        _table("const char *const applies", applies, "NULL"),
+        _table("const char *const calls", calls, "NULL"),
         _table("struct { const char *name; int number; void *linked, *pointer; } routines", routines),
-        _table("const stored constants", map(tables.stored, exported.constants)),
+    ]
+
+
+def _value_tables(exported: Exported, tables: _Tables) -> list[str]:
+    """The values between the parts, and those that come from outside or go there."""
+    return [
+        f"#define NVALUES {len(exported.kinds)}",
+        f"#define NCHOSEN {len(exported.constants)}",
+        f"#define NUPDATES {len(exported.updates)}",
+        _table("const kind kinds", (f"{{{k.ndim}, {DTYPES[k.dtype]}, {k.readers}, {k.maker}}}" for k in exported.kinds)),
+        _table("const stored chosen_constants", map(tables.stored, exported.constants)),
         _table("const stored first_states", map(tables.stored, exported.states)),
         _table("const stored defaults", map(tables.stored, exported.inputs)),
-        _table("const int result_slots", [*(v.slot for v in exported.outputs), *(slot for slot, _ in exported.updates)], "0"),
+        _table("const int result_values", [*(v.number for v in exported.outputs), *(number for number, _ in exported.updates)], "0"),
         _table("const int updates", (number for _, number in exported.updates), "0"),
         _table("const tcore_value input_values", map(_described, exported.inputs)),
         _table("const tcore_value output_values", map(_described, exported.outputs)),
         _table("const tcore_value state_values", (_described(v).replace(", 1}", ", 0}") for v in exported.states)),
-        _table("const char *const applies", map(_text, exported.nodes), "NULL"),
-        _table("const char *const calls", map(_text, exported.calls), "NULL"),
-        _table("const int64_t lengths", tables.lengths, "0"),
     ]
-    (folder / "tables.h").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    (folder / "data.bin").write_bytes(tables.data)
-    for template, file in (("model.c", "exported.c"), ("model_arrays.h", f"{name}_arrays.h")):
-        (folder / file).write_text(_named((_FOLDER / template).read_text(encoding="utf-8"), name), encoding="utf-8")
-    for k, unit in enumerate(exported.units):
-        (folder / f"unit{k}.c").write_text(f"#define tc_table tcore_unit{k}\n{unit.source}", encoding="utf-8")
 
 
 # -- templates

@@ -9,16 +9,43 @@ from tcore.codegen.functions import apply_function
 from tcore.codegen.kernel import affine, cost
 from tcore.codegen.stages import Prefix, Region, Scatter
 from tcore.codegen.walks import flatten
+from tcore.records import frozen
 from tcore_cpu.kernels.nests import Builder, is_zero
 from tcore_cpu.kernels.passes import Pass, guarded_loads
 from tcore_cpu.kernels.plans import KernelPlan, NotScheduled, Phase, Stride, Term
-from tcore_cpu.native.abi import TILE, KernelOrder, RefKind
+from tcore_cpu.native.abi import KernelOrder, RefKind
 
 __all__ = ["BorderBuilder"]
 
 
 #: what a store to a place that nothing foresees costs, in additions
 SCATTERED = 30
+
+
+@frozen
+class _Destination:
+    """Texts of where an element of a scatter goes.
+
+    Attributes
+    ----------
+    shared : bool
+        Whether threads may share the work: each takes some lines of an axis.
+    share : str
+        The statement that says which lines are this thread's.
+    line : str
+        The line of an element.
+    far, near : str
+        Its offset in bytes; the second where neighbours along the last axis have no gaps.
+    is_near : str
+        Whether that is so.
+    """
+
+    shared: bool
+    share: str
+    line: str
+    far: str
+    near: str
+    is_near: str
 
 
 class BorderBuilder(Builder):
@@ -69,7 +96,7 @@ class BorderBuilder(Builder):
     def scatter(self, stage: Scatter) -> KernelPlan:
         """Stores in index order, each thread those to its part of one axis of the output.
 
-        The body first computes where all elements of the tile go and notes which of them are of its part: a loop without branches. Where the tile is a run of neighbours, as in rows that are added to rows, one look is enough.
+        Where the tile is a run of neighbours, as in rows that are added to rows, one look at its place is enough.
         """
         current = self.at(0, [])
         output = stage.output
@@ -85,52 +112,90 @@ class BorderBuilder(Builder):
             return self.printer.statements(current.flat(guarded), lambda e: current.leaf(e, guarded, names), names)
 
         names: dict[Expr, str] = {}
-        place = statements(stage.index, names)
-        share, line, offset = self._destination(stage, names)
-        place.append(f"const tc_i64 line = {line}, offset = {offset};")
+        index = statements(stage.index, names)
+        goes = self._destination(stage, names, c_type)
+        line, far = [*index, f"const tc_i64 line = {goes.line};"], f"const tc_i64 offset = {goes.far};"
 
         def stores(old: str) -> list[str]:
             self.params["tc_old"] = old
             names: dict[Expr, str] = {}
-            return [*statements([value], names), f"{old} = {names[value]};"]
+            return ["{", *statements([value], names), f"{old} = {names[value]};", "}"]
 
+        store = stores(f"TC_AT({c_type}, {base}, offset)")
         lines = [
-            share or "const tc_i64 low = 0, high = 1;",
-            *self._run(stage, current, place, stores, c_type, base),
-            f"tc_i64 count = 0, places[{TILE}];",
-            f"int32_t chosen[{TILE}];",
-            "for (tc_i64 i = 0; i < n; i++) {",
-            *place,
-            "places[count] = offset;",
-            "chosen[count] = (int32_t)i;",
-            "count += line >= low && line < high;",
-            "}",
-            "for (tc_i64 k = 0; k < count; k++) {",
-            "const tc_i64 i = chosen[k];",
-            "(void)i;",  # what is stored may be the same everywhere
-            f"{c_type} *const at = &TC_AT({c_type}, {base}, places[k]);",
-            *stores("*at"),
-            "}",
+            goes.share,
+            *self._run(stage, current, [*line, far], stores, c_type, base),
+            *self._one_by_one(goes, line, [*index, f"const tc_i64 offset = {goes.near};", *store], [*index, far, *store]),
         ]
         body = self.printer.written_body(current.pointers, lines)
         self.current = None
         self.phases.append(Phase(body, 0, False, tuple(current.refs), ()))
-        return self.plan(SCATTERED + cost([value]), order=KernelOrder.SERIAL if share is None else KernelOrder.PARTS)
+        return self.plan(SCATTERED + cost([value]), order=KernelOrder.PARTS if goes.shared else KernelOrder.SERIAL)
 
-    def _destination(self, stage: Scatter, names: dict[Expr, str]) -> tuple[str | None, str, str]:
-        """C texts: what lines of an axis are a thread's (None where one does all), the line of an element, and its offset in bytes."""
+    def _one_by_one(self, goes: _Destination, line: list[str], near: list[str], far: list[str]) -> list[str]:
+        """The form for elements that go anywhere: ``near`` stores one where neighbours have no gaps, ``far`` where they may.
+
+        A loop of vectors first notes, as bits of one number, which elements of a block are of this thread's part. Those of others cost next to nothing, however many threads there are. What
+        is left for each own one must be short: so many as a processor holds at once are the places that it waits for at once. To keep the places from the first loop is slower.
+        """
+
+        def noted(count: str) -> list[str]:
+            return [
+                f"for (tc_i64 k = 0; k < {count}; k++) {{",
+                "const tc_i64 i = first + k;",
+                *line,
+                "mine |= (tc_u64)((tc_u64)(line - low) < (tc_u64)(high - low)) << k;",
+                "}",
+            ]
+
+        def each(stores: list[str]) -> list[str]:
+            return ["for (; mine; mine &= mine - 1) {", "const tc_i64 i = first + __builtin_ctzll(mine);", "(void)i;", *stores, "}"]
+
+        choice = [
+            "if (q->parts > 1) {",
+            "mine = 0;",
+            "if (block == 64) {",
+            *noted("64"),  # of a length that they know, compilers make vectors
+            "} else {",
+            *noted("block"),
+            "}",
+            "}",
+        ]
+        return [
+            "for (tc_i64 first = 0; first < n; first += 64) {",
+            "const tc_i64 block = n - first < 64 ? n - first : 64;",
+            "tc_u64 mine = ~(tc_u64)0 >> (64 - block);",
+            *(choice if goes.shared else []),
+            f"if ({goes.is_near}) {{",
+            *each(near),
+            "} else {",
+            *each(far),
+            "}",
+            "}",
+        ]
+
+    def _destination(self, stage: Scatter, names: dict[Expr, str], c_type: str) -> _Destination:
+        """C texts of where an element goes, whose index is ``names``."""
         output, checked = stage.output, dict(stage.checked)
         counted = {k: names[stage.index[k]] for k in range(output.ndim) if not output.broadcastable[k]}
         for k in checked.keys() & counted.keys():
-            counted[k] = f"({counted[k]} < 0 ? {counted[k]} + q->ints[{self.int_argument(checked[k])}] : {counted[k]})"
-        offsets = [f"{text} * q->ints[{self.int_argument(Stride(output, k))}]" for k, text in counted.items()]
-        offset = " + ".join(offsets) or "0"
+            counted[k] = f"({counted[k]} + (({counted[k]} >> 63) & q->ints[{self.int_argument(checked[k])}]))"
+        strides = {k: f"q->ints[{self.int_argument(Stride(output, k))}]" for k in counted}
+        unit = f"(tc_i64)sizeof({c_type})"
+
+        def offset(strides: dict[int, str]) -> str:
+            return " + ".join(f"{counted[k]} * {strides[k]}" for k in counted) or "0"
+
+        last = max(counted, default=None)
+        near = offset({**strides, last: unit}) if last is not None else "0"
+        is_near = f"{strides[last]} == {unit}" if last is not None else "1"
         # parts are of an axis that users' positions lead to: they are likely to be spread over it
         divided = next((k for k in counted if k in checked), None)
-        if divided is None:
-            return None, "0", offset
-        length = f"q->ints[{self.int_argument(checked[divided])}]"
-        return f"const tc_i64 low = {length} * q->part / q->parts, high = {length} * (q->part + 1) / q->parts;", counted[divided], offset
+        share, line = "const tc_i64 low = 0, high = 1;", "0"
+        if divided is not None:
+            length, line = f"q->ints[{self.int_argument(checked[divided])}]", counted[divided]
+            share = f"const tc_i64 low = {length} * q->part / q->parts, high = {length} * (q->part + 1) / q->parts;"
+        return _Destination(divided is not None, share, line, offset(strides), near, is_near)
 
     def _run(self, stage: Scatter, current: Pass, place: list[str], stores: Callable[[str], list[str]], c_type: str, base: str) -> list[str]:
         """The form for a tile of neighbours: the last axis of the stage is that of the output, and the tile does not cross its ends."""

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from tcore.codegen.expr import Axis, Buffer, Const, Expr, Extent, Fn, Load, Param, cast, const, select
+from tcore.codegen.half import HALF, WIDE
 from tcore.codegen.kernel import Kernel, affine, cost
 from tcore.codegen.reductions import linear_index
 from tcore.codegen.stages import Map, Reduce
@@ -280,7 +281,10 @@ class Builder:
         element = stage.elements[0]
         if operation is not ReduceOp.SUM or (element.dtype, reduction.dtype) not in _WIDENED or not isinstance(element, Load):
             element = cast(element, reduction.dtype)
-        current, value, source = self.tile(element, reduction.dtype, raw=operation in _RAW)
+        tiled = reduction.dtype
+        if operation is ReduceOp.SUM and tiled == "float64" and stage.elements[0].dtype == HALF:
+            element, tiled = cast(stage.elements[0], WIDE), WIDE  # which the runtime widens
+        current, value, source = self.tile(element, tiled, raw=operation in _RAW)
         position = -1
         if positional:
             parts = affine(linear_index(stage.reduced))

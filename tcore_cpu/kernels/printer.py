@@ -29,7 +29,7 @@ _PRELUDE = """\
 #include <stdint.h>
 typedef uint8_t tc_b8; typedef int8_t tc_i8; typedef uint8_t tc_u8; typedef int16_t tc_i16; typedef uint16_t tc_u16;
 typedef int32_t tc_i32; typedef uint32_t tc_u32; typedef int64_t tc_i64; typedef uint64_t tc_u64;
-typedef float tc_f32; typedef double tc_f64;
+typedef uint16_t tc_f16; typedef float tc_f32; typedef double tc_f64;
 typedef struct { const tc_i64 *ints; tc_i64 *error; tc_i64 part, parts, run; } tc_params;
 #define TC_INLINE static inline __attribute__((unused))
 #define TC_I64(x) INT64_C(x)
@@ -61,7 +61,7 @@ class CDialect(Dialect):
 #include <math.h>
 typedef tc_i8 npy_int8; typedef tc_u8 npy_uint8; typedef tc_i16 npy_int16; typedef tc_u16 npy_uint16;
 typedef tc_i32 npy_int32; typedef tc_u32 npy_uint32; typedef tc_i64 npy_int64; typedef tc_u64 npy_uint64;
-typedef float npy_float32; typedef double npy_float64; typedef tc_b8 npy_bool; typedef intptr_t npy_intp;
+typedef tc_f16 npy_float16; typedef float npy_float32; typedef double npy_float64; typedef tc_b8 npy_bool; typedef intptr_t npy_intp;
 """
 
     def __init__(self) -> None:

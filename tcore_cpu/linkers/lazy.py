@@ -11,14 +11,11 @@ from tcore.link.linker import LocalLinker
 from tcore.link.program import note_written
 from tcore.link.storage import map_storage, written_inputs
 from tcore.scalar.type import Scalar
-from tcore_cpu.kernels.lowerings import lowerings
-from tcore_cpu.kernels.printer import UnitPrinter
 from tcore_cpu.linkers.base import CpuLinker, ran_by
 from tcore_cpu.linkers.regions import Region, split
 from tcore_cpu.linkers.thunks import tidied
-from tcore_cpu.programs.drafting import UNIT_BODIES, native_forms
+from tcore_cpu.programs.drafting import draft_regions, native_forms
 from tcore_cpu.programs.linking import Linked, load_bodies, make_program
-from tcore_cpu.programs.program import build
 from tcore_cpu.runtime.loading import runtime
 
 if TYPE_CHECKING:
@@ -44,14 +41,7 @@ class LazyPrograms(CpuLinker, LocalLinker):
     def compile(self, regions: Sequence[Region]) -> None:
         """Make the programs of the accepted graph's regions, all kernels in one go."""
         fgraph = self._accepted()
-        orderings = fgraph.orderings() if hasattr(fgraph, "orderings") else {}
-        table, printer = lowerings(fgraph), UnitPrinter()
-        native = native_forms(self.order())
-        drafts = [
-            None if region.lazy else build(region.inputs, region.nodes, region.outputs, table, printer, native, orderings=_within(orderings, region))
-            for region in regions
-        ]
-        self._units = printer.units(UNIT_BODIES)
+        drafts, self._units = draft_regions(fgraph, regions, native_forms(self.order()))
         bodies = load_bodies(self._units)
         self._regions = regions
         self._programs = [
@@ -183,9 +173,3 @@ class _Tidy:
 
     def __call__(self, error: TypeError, *values: Any) -> list[Any]:
         return tidied(error, self._operands, values)
-
-
-def _within(orderings: Any, region: Region) -> dict[Any, list[Any]]:
-    """What must run before what, among the nodes of a region."""
-    own = set(region.nodes)
-    return {node: [other for other in orderings.get(node, ()) if other in own] for node in region.nodes if node in orderings}

@@ -34,6 +34,11 @@ class Region:
     before: tuple[int, ...] = ()
     copied: tuple[int, ...] = ()
 
+    def orderings(self, orderings: Mapping[Any, Sequence[Any]]) -> dict[Any, list[Any]]:
+        """What must run before what, among its own nodes."""
+        own = set(self.nodes)
+        return {node: [other for other in orderings.get(node, ()) if other in own] for node in self.nodes if node in orderings}
+
 
 def split(order: Sequence[Any], outputs: Sequence[Any], orderings: Mapping[Any, Sequence[Any]]) -> list[Region] | None:
     """The regions of a graph, whose nodes are in a legal ``order``; None where in-place work would make them wait for each other."""

@@ -5,11 +5,6 @@ typedef struct {
     atomic_int failed;
 } tc_choice_job;
 
-static double tc_load_real(const char *at, int dtype)
-{
-    return dtype == TC_FLOAT32 ? *(const float *)at : *(const double *)at;
-}
-
 /* The first outcome that is free and has a chance, at which the sum of chances comes to `part` of the whole; if there is none, the
  * first that is free. */
 static int64_t tc_choose_one(const double *left, const char *taken, int64_t outcomes, double part)
@@ -42,11 +37,11 @@ static void tc_choose_rows(void *context, int64_t begin, int64_t end)
     char *taken = (char *)(left + outcomes);
     for (int64_t row = begin; row < end; row++) {
         for (int64_t k = 0; k < outcomes; k++)
-            left[k] = tc_load_real(p->data + row * p->strides[0] + k * p->strides[1], p->dtype);
+            left[k] = tc_real_value(p->data + row * p->strides[0] + k * p->strides[1], p->dtype);
         memset(taken, 0, (size_t)outcomes);
         for (int64_t t = 0; t < draws; t++) {
             const char *number = u->data + t * u->strides[0] + row * u->strides[1];
-            const int64_t best = tc_choose_one(left, taken, outcomes, tc_load_real(number, u->dtype));
+            const int64_t best = tc_choose_one(left, taken, outcomes, tc_real_value(number, u->dtype));
             *(int64_t *)(to->data + row * to->strides[0] + t * to->strides[1]) = best;
             taken[best] = 1;
             left[best] = 0;

@@ -165,6 +165,7 @@ static int64_t tc_total(const tc_array *x)
 static double tc_real_value(const char *at, int dtype)
 {
     switch (dtype) {
+    case TC_FLOAT16: return tc_from_half(*(const uint16_t *)at);
     case TC_FLOAT32: return *(const float *)at;
     case TC_FLOAT64: return *(const double *)at;
     case TC_UINT64: return (double)*(const uint64_t *)at;
@@ -232,7 +233,7 @@ static int64_t tc_bincount(const tc_array *out, const tc_array *x, const tc_arra
     }
     double *sums = (double *)out->data;
     const int64_t step = weights->strides[0];
-    if (out->dtype == TC_FLOAT32) {
+    if (out->dtype != TC_FLOAT64) {
         sums = tc_block_get(sizeof *sums * (size_t)bins + 1);
         if (!sums)
             return TC_ERROR_MEMORY;
@@ -247,11 +248,14 @@ static int64_t tc_bincount(const tc_array *out, const tc_array *x, const tc_arra
             sums[*(const T *)(x->data + i * stride)] += tc_real_value(weights->data + i * step, weights->dtype);
     TC_FOR_INTEGERS(x->dtype, TC_WEIGH)
 #undef TC_WEIGH
-    if (out->dtype == TC_FLOAT32) {
+    if (out->dtype == TC_FLOAT32)
         for (int64_t k = 0; k < bins; k++)
             ((float *)out->data)[k] = (float)sums[k];
+    if (out->dtype == TC_FLOAT16)
+        for (int64_t k = 0; k < bins; k++)
+            ((uint16_t *)out->data)[k] = tc_to_half(sums[k]);
+    if (out->dtype != TC_FLOAT64)
         tc_block_free(sums);
-    }
     return 0;
 }
 

@@ -135,8 +135,9 @@ static void tc_move_run(char *tile, char *memory, int64_t stride, int64_t n, int
 
 static void tc_iota_run(int64_t *tile, int64_t value, int64_t step, int64_t n)
 {
-    for (int64_t i = 0; i < n; i++)
-        tile[i] = value + i * step;
+    /* Sums, as not every processor has vectors of products of such numbers. */
+    for (int64_t i = 0; i < n; i++, value += step)
+        tile[i] = value;
 }
 
 /* Between n elements from linear position `start` of the loop and a tile; runs may be short. */

@@ -35,6 +35,7 @@
 #include "native/exponential.h"
 #include "native/operations.h"
 #include "native/sorting.h"
+#include "native/halves.h"
 #include "native/counting.h"
 #include "native/choices.h"
 #include "native/places.h"

@@ -50,6 +50,7 @@ static int64_t tc_integer_value(const tc_array *x)
     case TC_INT32: return *(int32_t *)x->data;
     case TC_UINT32: return *(uint32_t *)x->data;
     case TC_INT64: case TC_UINT64: return *(int64_t *)x->data;
+    case TC_FLOAT16: return (int64_t)tc_from_half(*(uint16_t *)x->data);
     case TC_FLOAT32: return (int64_t) * (float *)x->data;
     case TC_FLOAT64: return (int64_t) * (double *)x->data;
     default: return 0;

@@ -15,10 +15,11 @@ from tcore_cpu.runtime.wanted import wants_blas, wants_lapack
 if TYPE_CHECKING:
     from tcore.graph import Apply, Variable
     from tcore_cpu.compiling.compiler import Unit
+    from tcore_cpu.linkers.regions import Region
     from tcore_cpu.programs.draft import Draft
     from tcore_cpu.programs.program import NativeStep
 
-__all__ = ["UNIT_BODIES", "draft_graph", "native_forms"]
+__all__ = ["UNIT_BODIES", "draft_graph", "draft_regions", "native_forms"]
 
 #: how many bodies one translation unit has at the most, so that compilers work side by side
 UNIT_BODIES = 24
@@ -40,3 +41,14 @@ def draft_graph(
     orderings = fgraph.orderings() if hasattr(fgraph, "orderings") else {}
     draft = build(fgraph.inputs, order, outputs, lowerings(fgraph), printer, native, orderings=orderings, share=share)
     return draft, printer.units(UNIT_BODIES)
+
+
+def draft_regions(fgraph: Any, regions: Sequence[Region], native: Mapping[type, NativeStep]) -> tuple[list[Draft | None], Sequence[Unit]]:
+    """The programs of a graph's regions, None for lazy nodes, and the kernels of all of them."""
+    table, printer = lowerings(fgraph), UnitPrinter()
+    orderings = fgraph.orderings() if hasattr(fgraph, "orderings") else {}
+    drafts = [
+        None if region.lazy else build(region.inputs, region.nodes, region.outputs, table, printer, native, orderings=region.orderings(orderings))
+        for region in regions
+    ]
+    return drafts, printer.units(UNIT_BODIES)

@@ -99,8 +99,6 @@ def _unique(builder: ProgramBuilder, node: Any) -> None:
 def _bincount(builder: ProgramBuilder, node: Any) -> None:
     (x, weights, minlength), (out,), assembler = node.inputs, node.outputs, builder.assembler
     weighted = weights is not NoneConst and not (isinstance(weights, Constant) and weights.data is None)
-    if weighted and weights.type.dtype == "float16":
-        raise NotScheduled("weights in half precision are summed by NumPy")
     source, weight = builder.array_slot(x), builder.array_slot(weights) if weighted else _NONE
     if weighted:
         builder.check(node, 1, 0, assembler.length(weight, 0), assembler.length(source, 0))
@@ -157,8 +155,6 @@ def _mask_indices(builder: ProgramBuilder, node: Any) -> None:
 
 def _choice(builder: ProgramBuilder, node: Any) -> None:
     (chances, numbers), (out,), assembler = node.inputs, node.outputs, builder.assembler
-    if "float16" in (chances.type.dtype, numbers.type.dtype):
-        raise NotScheduled("half precision is left to NumPy")
     source, uniform = builder.array_slot(chances), builder.array_slot(numbers)
     rows, draws = assembler.length(source, 0), assembler.length(uniform, 0)
     builder.check(node, 1, 1, assembler.length(uniform, 1), rows)

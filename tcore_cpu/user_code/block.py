@@ -8,6 +8,7 @@ cleaned up. Values between the nodes never become Python objects.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Sequence
 from typing import Any
 
@@ -21,7 +22,6 @@ __all__ = ["PLACEHOLDER", "Block", "params_of"]
 
 #: stands in texts for the hash of the whole
 PLACEHOLDER = "tcHASHHERE"
-_NO_ERROR = "Unexpected error in an Op's C code. No Python exception was set."
 _HEADERS = ("<Python.h>", "<stdio.h>", "<stdlib.h>", "<string.h>", "<math.h>", "<numpy/arrayobject.h>")
 
 
@@ -29,6 +29,15 @@ def params_of(node: Any) -> Any:
     """The params of a node, filtered by their type; None where there are none."""
     found = node.run_params()
     return None if found is NoParams else found
+
+def _function(code: str) -> str:
+    """Code in a function of its own, which shares the caller's variables: compilers take long for many pieces in one."""
+    return f"[&]() __attribute__((noinline)) {{\n{code}}}();\n"
+
+
+_TYPES = r"\s*(?:typedef [\w ]+;\s*)*"
+#: declares one variable, which is a pointer or a number, and names of types
+_PLAIN = re.compile(rf"{_TYPES}(?:PyObject|PyArrayObject|npy_\w+|int|long|float|double)\s*\*?\s*(\w+);{_TYPES}")
 
 
 def _joined(found: Any) -> str:
@@ -64,6 +73,8 @@ class Block:
 
     def __init__(self, inputs: Sequence[Any], outputs: Sequence[Any], nodes: Sequence[Any], called: Collection[Any] = (), reports: bool = False) -> None:
         self.reports = reports
+        #: whether each piece of ``run`` is a function of its own
+        self._divided = len(nodes) > 1
         self.nodes, self.called = list(nodes), frozenset(called)
         self._numbers = {node: k for k, node in enumerate(self.nodes)}
         constants = [v for node in nodes for v in node.inputs if isinstance(v, Constant)]
@@ -118,10 +129,7 @@ class Block:
 
     def _sub(self, code: int, label: str, node: Any = None) -> dict[str, str]:
         """``sub`` for text that fails with ``code`` to ``label``."""
-        fail = (
-            f'{{ tc_failure = {code}; if (!PyErr_Occurred()) PyErr_SetString(PyExc_RuntimeError, "{_NO_ERROR}"); '
-            f"goto {label}; }}"
-        )
+        fail = f"{{ tc_failure = {code}; tc_explain(); goto {label}; }}"
         return {"fail": fail, "params": f"tc_params_{self.number(node)}"} if node in self.params else {"fail": fail}
 
     def arguments(self, node: Any) -> tuple[list[str], list[str]]:
@@ -144,7 +152,7 @@ class Block:
         parts += [self._declare(name, kind, variable) for name, kind, variable in order]
         parts += [self._fill(k, name, kind, variable) for k, (name, kind, variable) in enumerate(order, 1)]
         if self.reports:
-            parts += [self._work("tc_worked"), _label("tc_worked"), self._operands()]
+            parts += [self._work("tc_worked"), _label("tc_worked"), _function(self._operands())]
         else:
             parts.append(self._work(f"tc_label_{len(order)}"))
         parts += [self._leave(k, name, kind, variable) for k, (name, kind, variable) in reversed(list(enumerate(order, 1)))]
@@ -155,14 +163,16 @@ class Block:
 
     def _fill(self, k: int, name: str, kind: Any, variable: Any) -> str:
         """Extract an input, params or an old result; initialise what is only needed inside."""
-        sub, check = self._sub(k, f"tc_label_{k}"), self.checked.get(variable, True)
+        end = f"tc_filled_{k}" if self._divided and variable is not None else f"tc_label_{k}"
+        sub, check = self._sub(k, end), self.checked.get(variable, True)
         if variable is not None and variable not in self.storages:
             return f"Py_INCREF(Py_None);\npy_{name} = Py_None;\n{{\n{ask(kind, 'c_init', name, sub, default='')}\n}}\n"
         if variable in self.wanted:
             text = _extract_out(kind, name, sub, check)
         else:
             text = ask_with_check(kind.c_extract, name, sub, check)
-        return f"py_{name} = PyList_GET_ITEM(storage_{name}, 0);\nPy_XINCREF(py_{name});\n{guarded(text, sub['fail'])}"
+        text = f"py_{name} = PyList_GET_ITEM(storage_{name}, 0);\nPy_XINCREF(py_{name});\n{guarded(text, sub['fail'])}"
+        return f"{_function(text + _label(end))}if (tc_failure) goto tc_label_{k};\n" if end != f"tc_label_{k}" else text
 
     def _work(self, outer: str) -> str:
         """The nodes' code in blocks; one that cleans up ends after all that follow it."""
@@ -173,7 +183,7 @@ class Block:
             if node not in self.called:
                 cleanup = ask(node.op, "c_code_cleanup", node, self.name(node), *self.arguments(node), sub, default="") or ""
             if not cleanup.strip():
-                text += guarded(self.code(node, outer), sub["fail"]) + self._check(node, sub)
+                text += self._node(k, node, outer)
                 continue
             label = f"tc_cleanup_{k}"
             inside = self._sub(len(self.filled) + 1 + k, label)
@@ -182,6 +192,28 @@ class Block:
             ends.append(f"{_label(label)}{cleanup}\n}} TC_CATCH {{\ntc_caught();\n{sub['fail']}\n}}\n")
             outer = label
         return text + "".join(reversed(ends))
+
+    def _node(self, k: int, node: Any, outer: str) -> str:
+        """The code of node number ``k``, which fails to ``outer``.
+
+        As a function, it works on copies of pointers and numbers: what functions share, compilers read again after each store.
+        """
+        inner = f"tc_node_{k}" if self._divided else outer
+        sub = self._sub(len(self.filled) + 1 + k, inner, node)
+        code = guarded(self.code(node, inner), sub["fail"]) + self._check(node, sub)
+        if not self._divided:
+            return code
+        names = dict.fromkeys(name for names in self.arguments(node) for name in names)
+        plain = [name for name in names if self._is_plain(name)]
+        into = "".join(f"auto& tc_of_{name} = {name};\n" for name in plain) + "".join(f"auto {name} = tc_of_{name};\n" for name in plain)
+        back = "".join(f"tc_of_{name} = {name};\n" for name in plain)
+        return f"{_function(f'{into}{code}{_label(inner)}{back}')}if (tc_failure) goto {outer};\n"
+
+    def _is_plain(self, name: str) -> bool:
+        """Whether all that a variable's type declares is a pointer or a number of this name, and types."""
+        variable = self._variables[name]
+        found = _PLAIN.fullmatch(self._declare(name, variable.type, variable))
+        return found is not None and found[1] == name
 
     def _check(self, node: Any, sub: dict[str, str]) -> str:
         """Whether a node's own code made what its outputs' types promise."""
@@ -203,10 +235,10 @@ class Block:
 
     def _leave(self, k: int, name: str, kind: Any, variable: Any) -> str:
         """Hand a result back, and clean up."""
-        text = _label(f"tc_label_{k}")
+        text = ""
         if variable in self.wanted:
             sub = self._sub(k, f"tc_synced_{k}")
-            text += f"""if (!tc_failure) {{
+            text = f"""if (!tc_failure) {{
 {guarded(kind.c_sync(name, sub), sub["fail"])}
 PyObject* tc_old = PyList_GET_ITEM(storage_{name}, 0);
 Py_XINCREF(py_{name});
@@ -216,7 +248,8 @@ Py_XDECREF(tc_old);
 {_label(f"tc_synced_{k}")}"""
         sub = self._sub(k, f"tc_cleaned_{k}")
         cleanup = guarded(ask(kind, "c_cleanup", name, sub, default=""), sub["fail"])
-        return f"{text}{cleanup}{_label(f'tc_cleaned_{k}')}Py_XDECREF(py_{name});\n"
+        text += f"{cleanup}{_label(f'tc_cleaned_{k}')}Py_XDECREF(py_{name});\n"
+        return _label(f"tc_label_{k}") + (_function(text) if self._divided and variable is not None else text)
 
     def _call(self, node: Any, sub: dict[str, str]) -> str:
         """Values into Python objects, the call, and its results back: by nothing but the types' documented methods."""

@@ -18,6 +18,14 @@ typedef npy_float32 numpy_float32; typedef npy_float64 numpy_float64;
 """
 
 EXCEPTIONS = r"""
+namespace {
+/* Failures have an exception. */
+__attribute__((noinline, cold)) void tc_explain()
+{
+    if (!PyErr_Occurred())
+        PyErr_SetString(PyExc_RuntimeError, "Unexpected error in an Op's C code. No Python exception was set.");
+}
+}
 #ifdef __cpp_exceptions
 #include <exception>
 #include <new>
@@ -50,7 +58,7 @@ void tc_caught() {}
 }
 #endif
 """
-"""Handlers of C++ exceptions, where the code has them."""
+"""What failures go through, and handlers of C++ exceptions, where the code has them."""
 
 STRUCT = """
 namespace {{

@@ -6,6 +6,7 @@ from typing import Any
 
 from tcore.codegen.expr import Axis, Expr, Fn, index_const
 from tcore.codegen.functions import apply_function
+from tcore.codegen.half import computed_in
 from tcore.codegen.lowering import Operand, Target, axes_of, lowers
 from tcore.codegen.reductions import Reduction
 from tcore.codegen.stages import Demand, Reduce, Stage
@@ -29,7 +30,7 @@ def lower_correlate(op: Any, out: Target, x: Operand, filters: Operand) -> list[
     batch, number, *positions = out.over((x.shape[0], filters.shape[0], *counts))
     channel, *offsets = axes_of(filters, range(1, filters.ndim))
     index = [_place(i, s, k, d) for i, s, k, d in zip(positions, op.stride, offsets, op.dilation, strict=True)]
-    product = apply_function("mul", (x[(batch, channel, *index)], filters[(number, channel, *offsets)]), out.dtype)
+    product = apply_function("mul", (x[(batch, channel, *index)], filters[(number, channel, *offsets)]), computed_in(out.dtype))
     reduce = Reduce((out.buffer,), (batch, number, *positions), (channel, *offsets), Reduction("sum", out.dtype, (out.dtype,)), (product,))
     return [Demand(tuple(conditions)), reduce]
 

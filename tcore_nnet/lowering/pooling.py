@@ -9,6 +9,7 @@ from typing import Any
 
 from tcore.codegen.expr import INDEX, Axis, Buffer, Expr, Fn, cast, const, index_const, load, select
 from tcore.codegen.functions import apply_function
+from tcore.codegen.half import HALF, computed_in
 from tcore.codegen.lowering import Operand, Target, lowers
 from tcore.codegen.reductions import Reduction
 from tcore.codegen.stages import Demand, Map, Reduce, Region, Regions, Stage
@@ -66,21 +67,22 @@ def lower_pool(op: Any, out: Target, x: Operand, *vectors: Operand) -> list[Stag
     keep = x.ndim - op.ndim
     windows = _Windows(op, out, x.shape[keep:], x.shape[:keep], *vectors)
     function, idiom, nothing = ("maximum", "max", lowest(x.dtype)) if op.mode == "max" else ("add", "sum", 0)
+    work = computed_in(out.dtype)
 
     def at(offsets: Sequence[Expr]) -> Expr:
         return element(x, windows.leading, windows.places(offsets), windows.guarded, const(nothing, x.dtype))
 
     def finish(value: Expr) -> Expr:
-        return value if op.mode in ("max", "sum") else _divided(value, windows, op.mode, out.dtype)
+        return cast(value if op.mode in ("max", "sum") else _divided(value, windows, op.mode, work), out.dtype)
 
     # the largest of elements that lie in memory is found by the runtime's own loop, which is faster than any chain of choices
     if prod(windows.ws) <= _WRITTEN_OUT and (op.mode != "max" or any(windows.guarded)):
-        return [Map((out.buffer,), windows.axes, (finish(_folded(function, out.dtype, windows.ws, at)),))]
+        return [Map((out.buffer,), windows.axes, (finish(_folded(function, x.dtype if op.mode == "max" else work, windows.ws, at)),))]
     offsets = windows.offsets()
     if op.mode in ("max", "sum"):
         return [Reduce((out.buffer,), windows.axes, offsets, Reduction(idiom, x.dtype, (out.dtype,)), (at(offsets),))]
-    total = Buffer("total", x.dtype, out.broadcastable)
-    reduce = Reduce((total,), windows.axes, offsets, Reduction(idiom, x.dtype, (x.dtype,)), (at(offsets),))
+    total = Buffer("total", work, out.broadcastable)
+    reduce = Reduce((total,), windows.axes, offsets, Reduction(idiom, work, (work,)), (at(offsets),))
     return [reduce, Map((out.buffer,), windows.axes, (finish(load(total, windows.axes)),))]
 
 
@@ -155,6 +157,7 @@ def _unpadded(where: Expr, windows: _Windows) -> Expr:
 def lower_pool_spread(op: Any, out: Target, g: Operand, lengths: Operand, *vectors: Operand) -> list[Stage]:
     """``out[j] = sum of g[i] over the windows i that hold j``, divided by their numbers of elements for averages."""
     own = out.shape[g.ndim - op.ndim :]
+    work = computed_in(out.dtype)
 
     def share(positions: Sequence[Expr], value: Expr, k: Expr) -> Expr:
         if op.mode == "sum":
@@ -162,7 +165,7 @@ def lower_pool_spread(op: Any, out: Target, g: Operand, lengths: Operand, *vecto
         size: Expr = index_const(1)
         for position, n, w, s, p in zip(positions, own, *map(known_numbers, vectors), strict=True):
             size = size * count(position, n, w, s, p, op.mode == "average_inc_pad", LOOP)
-        return apply_function("true_div", (value, cast(size, out.dtype)), out.dtype)
+        return apply_function("true_div", (value, cast(size, work)), work)
 
     return _spread(op, out, g, lengths, vectors, lambda leading, positions, k: share(positions, g[(*leading, *positions)], k))
 
@@ -193,7 +196,8 @@ def _spread(op: Any, out: Target, g: Operand, lengths: Operand, vectors: Sequenc
         wanted = cast(lengths[index_const(k)], INDEX)
         conditions.append(apply_function("ge", (wanted, index_const(0)), "bool"))
         conditions.append(apply_function("eq", (windows, pooled_length(wanted, w, s, p, op.ignore_border, LOOP)), "bool"))
-    written_out = prod(w for w, _, _ in geometry) <= _WRITTEN_OUT
+    # additions to elements of half precision would round each sum on the way
+    written_out = prod(w for w, _, _ in geometry) <= _WRITTEN_OUT and out.dtype != HALF
     return [Demand(tuple(conditions)), (_boxes if written_out else _sought)(out, g.shape[:keep], own, available, geometry, value)]
 
 
@@ -233,7 +237,8 @@ def _sought(
         tests += [inside(position, windows), apply_function("lt", (offset, index_const(w)), "bool")]
         positions.append(clipped(position, windows))
         k = k * w + offset  # type: ignore[assignment]
-    element = select(all_of(tests), value(lead, positions, k), const(0, out.dtype))
+    given = value(lead, positions, k)
+    element = select(all_of(tests), given, const(0, given.dtype))
     return Reduce((out.buffer,), axes, back, Reduction("sum", out.dtype, (out.dtype,)), (element,))
 
 

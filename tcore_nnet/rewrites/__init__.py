@@ -1,7 +1,7 @@
 """Rewrites of neural-network ops, one family a file."""
 
-from tcore_nnet.rewrites import crossentropy
+from tcore_nnet.rewrites import correlation, crossentropy
 
 __all__ = ["GROUP"]
 
-GROUP = crossentropy.REWRITES
+GROUP = (*correlation.REWRITES, *crossentropy.REWRITES)

@@ -43,7 +43,7 @@ def lower_named(op, out, *inputs):
     return Map((out.buffer,), axes, (apply_function(op.name, tuple(each[axes] for each in inputs), out.dtype),))
 
 
-ONLY_OF = {"mantissa": "float64", "exponent": "float64", "philox": "uint64"}
+ONLY_OF = {"half": "float32", "mantissa": "float64", "exponent": "float64", "philox": "uint64"}
 """Functions that are stated for one dtype."""
 
 

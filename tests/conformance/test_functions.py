@@ -18,7 +18,7 @@ def lowering():
         yield
 
 
-@pytest.mark.parametrize("dtype", ["float64", "float32", "int8", "int64", "uint16", "uint32", "uint64", "bool"])
+@pytest.mark.parametrize("dtype", ["float64", "float32", "float16", "int8", "int64", "uint16", "uint32", "uint64", "bool"])
 @draws(5)
 @given(data=st.data(), rng=st.integers(0, 2**32 - 1).map(np.random.default_rng), ndim=st.integers(0, 3))
 def test_functions(dtype, data, rng, ndim):

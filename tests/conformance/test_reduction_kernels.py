@@ -53,7 +53,7 @@ def test_rows(dtype, data, rng, flags):
     rows(dtype, flags).agree(*(make(data, rng, dtype, shape, flags, fill=ordinary) for _ in range(2)))
 
 
-@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("dtype", ["float64", "float32", "float16"])
 @draws(20)
 @given(data=st.data(), rng=SEEDS, index=st.sampled_from(["int64", "int8", "uint16"]))
 def test_crossentropies(dtype, data, rng, index):
@@ -67,7 +67,7 @@ def test_crossentropies(dtype, data, rng, index):
     crossentropies(dtype, index).agree(x, b, g, positions.astype(index))
 
 
-@pytest.mark.parametrize("dtype", ["float64", "float32", "int8", "int64", "uint32", "complex64", "complex128"])
+@pytest.mark.parametrize("dtype", ["float64", "float32", "float16", "int8", "int64", "uint32", "complex64", "complex128"])
 @draws(5)
 @given(data=st.data(), rng=SEEDS, ndim=st.integers(1, 4))
 def test_ordered(dtype, data, rng, ndim):
@@ -76,7 +76,7 @@ def test_ordered(dtype, data, rng, ndim):
     ordered(dtype, ndim, axis).agree(*(make(data, rng, dtype, shape, fill=ordinary) for _ in range(2)))
 
 
-@pytest.mark.parametrize("dtype", ["float64", "float32", "int16", "complex64"])
+@pytest.mark.parametrize("dtype", ["float64", "float32", "float16", "int16", "complex64"])
 @draws(5)
 @given(data=st.data(), rng=SEEDS, n=st.integers(0, 70))
 def test_recurrences(dtype, data, rng, n):

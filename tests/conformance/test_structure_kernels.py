@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 SEEDS = st.integers(0, 2**32 - 1).map(np.random.default_rng)
-SHORT = ("bool", "int8", "uint64", "float32", "float64", "complex64")
-SOME = ("int8", "uint16", "int32", "int64", "float32", "float64")
+SHORT = ("bool", "int8", "uint64", "float16", "float32", "float64", "complex64")
+SOME = ("int8", "uint16", "int32", "int64", "float16", "float32", "float64")
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -62,7 +62,7 @@ def test_fills(dtype, data, rng, ndim, n, k):
     fills(dtype, ndim).agree(make(data, rng, dtype, data.draw(shapes(ndim))), np.array(n), np.array(k))
 
 
-@pytest.mark.parametrize("dtype", ["int8", "uint8", "int16", "int32", "uint32", "int64", "uint64", "float32", "float64"])
+@pytest.mark.parametrize("dtype", ["int8", "uint8", "int16", "int32", "uint32", "int64", "uint64", "float16", "float32", "float64"])
 @draws(8)
 @given(bounds=st.tuples(*[st.integers(-50, 50)] * 2), step=st.integers(-7, 7), kind=st.sampled_from(["int64", "float64", "int32"]))
 def test_ranges(dtype, bounds, step, kind):
@@ -115,7 +115,7 @@ def test_diagonals(fixed_rng, offset):
         diagonals("float32", offset).agree(fixed_rng.normal(size=shape).astype("float32"), fixed_rng.normal(size=shape[0]).astype("float32"), np.array([n]))
 
 
-@pytest.mark.parametrize("searched", ["float64", "int16"])
+@pytest.mark.parametrize("searched", ["float64", "float16", "int16"])
 def test_searches(fixed_rng, searched):
     """NaN stand last; the order of another vector may be wrong."""
     for n in (0, 1, 8, 33):

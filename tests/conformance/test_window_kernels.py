@@ -14,7 +14,7 @@ LENGTHS = st.sampled_from([0, 1, 2, 3, 5, 8, 17])
 
 
 CASES = [("float64", (False,) * 3, geometry) for geometry in GEOMETRIES]
-CASES += [("float32", (True, False, False, False), GEOMETRIES[1]), ("int16", (False,) * 2, GEOMETRIES[3]), ("bool", (False,) * 2, GEOMETRIES[2])]
+CASES += [("float32", (True, False, False, False), GEOMETRIES[1]), ("float16", (False,) * 2, GEOMETRIES[0]), ("float16", (False,) * 2, GEOMETRIES[3]), ("int16", (False,) * 2, GEOMETRIES[3]), ("bool", (False,) * 2, GEOMETRIES[2])]
 
 
 @pytest.mark.parametrize(("dtype", "flags", "geometry"), CASES, ids=str)
@@ -26,7 +26,7 @@ def test_pools(dtype, flags, geometry, data, rng, ignore_border):
     pools(dtype, flags, geometry, ignore_border).agree(make(data, rng, dtype, shape, flags, fill=ordinary))
 
 
-@pytest.mark.parametrize(("dtype", "stride", "dilation"), [("float64", (1, 2), (2, 1)), ("float32", (1, 1), (1, 1)), ("int16", (3, 1), (1, 1))])
+@pytest.mark.parametrize(("dtype", "stride", "dilation"), [("float64", (1, 2), (2, 1)), ("float32", (1, 1), (1, 1)), ("float16", (1, 2), (2, 1)), ("int16", (3, 1), (1, 1))])
 @draws(12)
 @given(data=st.data(), rng=SEEDS)
 def test_correlations(dtype, stride, dilation, data, rng):

@@ -19,6 +19,7 @@ from tcore.graph import Apply, Op
 from tcore.link import ExportError
 from tcore.tensor import linalg
 from tcore.tensor.assertion import Assert
+from tcore.tensor.ifelse import ifelse
 from tcore.tensor.sharedvar import tensor_constructor
 from tcore_cpu.compiling.compiler import find_compiler
 from tcore_cpu.linkers.cvm import CvmLinker
@@ -499,6 +500,95 @@ print(m(x, 9.0)[1].shape)
     assert lines[4] == "(5, 2)"
 
 
+def choices():
+    """Conditions of several dtypes; choices of choices, of inputs, constants and what is overwritten in place; a state that one branch changes."""
+    x, y, c, h, z = tt.dvector("x"), tt.dvector("y"), tt.dscalar("c"), tt.scalar("h", dtype="float16"), tt.scalar("z", dtype="complex64")
+    w = tensor_constructor(np.arange(3.0), name="w")
+    shared = tt.exp(x)
+    inner = ifelse(h, shared * y, tt.constant([7.0, 8.0]))
+    both = ifelse(c > 0, [inner + 1, x], [tt.dot(x, y) * x, inner])
+    outputs = [*both, ifelse(z, x, y), ifelse(tt.isnan(c), shared + 1, shared), tt.set_subtensor(shared[0], 5.0)]
+    outputs.append(tt.set_subtensor(ifelse(c > 0, x * 2, y * 3)[1], 9.0))  # nobody else reads what was chosen
+    return compile_([x, y, c, h, z], outputs, updates=[(w, ifelse(tt.eq(c, 2), w - x.sum(), w))])
+
+
+def test_choices(tmp_path) -> None:
+    """Only the branch that is taken is computed, by the library as by the function; failed calls leave nothing behind."""
+    f = choices()
+    f.export(tmp_path / "choices")
+    numbers = [(1.0, 1.0, 0.0), (-1.0, 0.0, 1j), (2.0, -0.0, 1.0), (0.0, 0.5, 0.0), (np.nan, np.nan, 1.0), (2.0, 6e-8, 0.0)]
+    lines = _python(
+        tmp_path,
+        f"""
+import json, choices
+from numpy import nan
+m = choices.Model()
+x, y = np.array([0.5, -0.5]), np.array([3.0, 4.0])
+for c, h, z in {numbers!r}:
+    print(json.dumps([np.asarray(value).tolist() for value in (*m(x, y, c, np.float16(h), np.complex64(z)), m["w"])]))
+try:
+    m(x, y[:1], -1.0, np.float16(0), np.complex64(0))
+except ValueError as error:
+    print(error)
+print(len(m(x, y[:1], 1.0, np.float16(0), np.complex64(0))))
+""",
+    )
+    x, y = np.array([0.5, -0.5]), np.array([3.0, 4.0])
+    for (c, h, z), line in zip(numbers, lines, strict=False):
+        wanted = [*f(x, y, c, np.float16(h), np.complex64(z)), f.get_shared()[0].get_value()]
+        for found, value in zip(json.loads(line), wanted, strict=True):
+            np.testing.assert_allclose(found, value, rtol=1e-13)
+    assert lines[-2].startswith("lengths do not fit in ")
+    assert lines[-1] == "6"  # nobody looked at y
+
+
+def test_choice_of_loops_and_products(tmp_path, run) -> None:
+    """A branch may hold whatever functions hold; BLAS that only one of them needs is told by the header; results lie where the caller wants."""
+    x, c = tt.dmatrix("x"), tt.lscalar("c")
+    rows, _ = tcore.scan(lambda row, h: tt.tanh(row + h), sequences=x, outputs_info=tt.zeros((3,)))
+    f = compile_([x, c], [ifelse(c, rows, tt.dot(x, x.T)[:, :3]), x + 1])
+    files = f.export(tmp_path / "model")
+    assert "It uses dgemm of BLAS" in files[1].read_text(encoding="utf-8")
+    body = r"""
+    model_instance *m = model_new();
+    int64_t c = 1;
+    double room[12], other[12];
+    tcore_array in[2] = {matrix(4, 3), {&c, TCORE_INT64}}, out[2] = {{room, TCORE_FLOAT64, 2, {4, 3}}, {other, TCORE_FLOAT64, 2, {4, 3}}};
+    if (model_call(m, in, out))
+        puts(model_error(m));
+    show(&out[0]);
+    show(&out[1]);
+    c = 0;
+    puts(model_call(m, in, out) ? model_error(m) : "BLAS was not missed");
+    model_free(m);"""
+    lines = run(files, body)
+    for line, wanted in zip(lines, f(X, 1), strict=False):
+        np.testing.assert_allclose(shown(line), wanted, rtol=1e-14)
+    assert lines[2].startswith("there is no BLAS")
+
+
+class OwnChoice(Op):
+    """Its first input, by a thunk that asks for it."""
+
+    __props__ = ()
+    lazy = True
+
+    def make_node(self, x):
+        return Apply(self, [x], [x.type()])
+
+    def make_thunk(self, node, storage_map, compute_map, no_recycling, impl=None):
+        (x,), (y,) = node.inputs, node.outputs
+
+        def thunk():
+            if not compute_map[x][0]:
+                return [0]
+            storage_map[y][0], compute_map[y][0] = storage_map[x][0], True
+            return None
+
+        thunk.lazy = True
+        return thunk
+
+
 def test_checks(tmp_path) -> None:
     """Conditions of a graph are part of the library; the error has their text."""
     x = tt.dvector("x")
@@ -539,6 +629,8 @@ def test_what_needs_python_is_refused(tmp_path) -> None:
     anything.name = "anything"
     with pytest.raises(ExportError, match="input anything is of type"):
         compile_([anything, x], x, on_unused_input="ignore").export(tmp_path / "model")
+    with pytest.raises(ExportError, match="OwnChoice.*: it decides itself which of its inputs are computed, in Python"):
+        compile_([x], OwnChoice()(x + 1)).export(tmp_path / "model")
     assert not list(tmp_path.iterdir())
 
 

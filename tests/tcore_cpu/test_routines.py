@@ -43,7 +43,7 @@ def test_orders(dtype) -> None:
                 np.testing.assert_array_equal(found, expected)
 
 
-@pytest.mark.parametrize("dtypes", [("float64", "float64"), ("float32", "float64"), ("float64", "float32")])
+@pytest.mark.parametrize("dtypes", [("float64", "float64"), ("float32", "float64"), ("float64", "float32"), ("float16", "float16")])
 def test_choices_without_replacement(native, reference, dtypes) -> None:
     """Those of perform: rows without chances, with NaN, with uniform numbers of 0 and 1, of every layout; too many draws are refused."""
     p, u = (T.TensorType(dtype, (False, False))() for dtype in dtypes)
@@ -63,6 +63,20 @@ def test_choices_without_replacement(native, reference, dtypes) -> None:
         made(np.ones((4, 2), dtypes[0]), np.ones((3, 4), dtypes[1]))
     with pytest.raises(ValueError, match="4 rows, there are uniform numbers for 5"):
         made(np.ones((4, 2), dtypes[0]), np.ones((2, 5), dtypes[1]))
+
+
+def test_weights_of_half_precision() -> None:
+    """All of them, and sums that are rounded once, to the nearest one, of two to the even one, subnormal and infinite ones among them."""
+    x, w = T.lvector(), T.TensorType("float16", (False,))()
+    made = tcore.function([x, w], T.bincount(x, w))
+    assert is_native(made)
+    every = np.arange(2**16, dtype="uint16").view("float16")
+    np.testing.assert_array_equal(made(np.arange(2**16), every), every)
+    places = RNG.integers(0, 3000, 2**16)
+    for weights in (every[np.isfinite(every)], every[:0x800], (RNG.normal(size=2**16) * 2.0 ** RNG.integers(-24, 15, 2**16)).astype("float16")[::-1]):
+        wanted = np.bincount(places[: len(weights)], weights)
+        with np.errstate(over="ignore"):
+            np.testing.assert_array_equal(made(places[: len(weights)], weights), wanted.astype("float16"))
 
 
 @pytest.mark.parametrize("shape", [(4, 3, 5), (8, 9, 7), (20, 30, 40), (2, 3, 1), (0, 3, 2), (3, 0, 4), (70, 2, 33)])

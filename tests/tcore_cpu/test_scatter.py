@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+import tcore
 import tcore.tensor as tt
 
 
@@ -31,6 +32,21 @@ def test_duplicates_in_order(native, threads, operation, dtype):
         for count in (1, 2, 3, 40):
             threads(count)
             np.testing.assert_array_equal(f(start, value, index), scattered(operation, start, value, index))
+
+
+@pytest.mark.parametrize("step", [1, 3, -1])
+def test_gaps_between_places(native, threads, step):
+    """What is increased in place may have any stride, and the number of positions any remainder."""
+    rng = np.random.default_rng(0)
+    x, y, i = tt.vector(dtype="float64"), tt.vector(dtype="float64"), tt.lvector()
+    f = native([tcore.In(x, mutable=True), y, i], tt.inc_subtensor(x[i], y))
+    for count in (2, 3):
+        threads(count)
+        for positions in (40_000, 40_001, 40_063):
+            start = rng.normal(size=300)[::step]
+            value, index = rng.normal(size=positions), rng.integers(-start.size, start.size, positions)
+            expected = scattered(tt.inc_subtensor, start, value, index)
+            np.testing.assert_array_equal(f(start, value, index), expected)
 
 
 @pytest.mark.parametrize("operation", [tt.inc_subtensor, tt.set_subtensor])

@@ -640,3 +640,71 @@ def test_code_gen_shows_the_block() -> None:
     text = gof.CLinker().accept(gof.FunctionGraph([v], [tt.cumsum(tt.exp(v))])).code_gen()
     assert "= exp(" in text
     assert text.count("PyObject_Vectorcall(") == 1
+
+
+class Measured(Type):
+    """A float with its square beside it: two C variables, one of them a struct."""
+
+    def filter(self, value, strict=False, allow_downcast=None):
+        return float(value)
+
+    def c_declare(self, name, sub, check_input=True):
+        return f"struct {{ double value; int steps; }} {name};\ndouble {name}_square;"
+
+    def c_init(self, name, sub):
+        return f"{name}.value = {name}.steps = 0; {name}_square = 0;"
+
+    def c_extract(self, name, sub, check_input=True):
+        return f"{name}.value = PyFloat_AsDouble(py_{name}); {name}.steps = 0; {name}_square = {name}.value * {name}.value;"
+
+    def c_sync(self, name, sub):
+        return f"Py_XDECREF(py_{name}); py_{name} = PyFloat_FromDouble(1000 * {name}.steps + {name}_square);"
+
+    def c_cleanup(self, name, sub):
+        return ""
+
+    def c_code_cache_version(self):
+        return (1,)
+
+
+class Step(Op):
+    """One more; ``limit``: raises from there on, or throws where it is negative."""
+
+    __props__ = ("limit",)
+
+    def __init__(self, limit):
+        self.limit = limit
+
+    def make_node(self, x):
+        return Apply(self, [x], [x.type()])
+
+    def c_code(self, node, name, inputs, outputs, sub):
+        (x,), (z,) = inputs, outputs
+        return f"""
+            {z}.value = {x}.value + 1;
+            {z}.steps = {x}.steps + 1;
+            {z}_square = {z}.value * {z}.value;
+            if ({self.limit} < 0 && {z}.value > {-self.limit}) throw std::runtime_error("thrown");
+            if ({self.limit} > 0 && {z}.value > {self.limit}) {{ PyErr_SetString(PyExc_ValueError, "too far"); {sub["fail"]} }}
+        """
+
+    def c_headers(self):
+        return ["<stdexcept>"]
+
+    def c_code_cache_version(self):
+        return (1,)
+
+
+def test_each_node_of_a_block_is_a_function() -> None:
+    """The compiler's time grows with the number of nodes, not with its square; whatever a Type declares goes along."""
+    x = Measured()("x")
+    z = Step(-20)(Step(10)(Step(0)(x)))
+    assert gof.CLinker().accept(gof.FunctionGraph([x], [z])).code_gen().count("[&]() __attribute__((noinline))") > 3
+    f = function([x], z, mode=Mode(linker=CLinker(), optimizer=None))
+    assert f(1.0) == 3016
+    with pytest.raises(ValueError, match=r"too far\nApply node that caused the error: Step"):
+        f(9.0)
+    thrown = function([x], Step(0)(Step(-5)(Step(0)(x))), mode=Mode(linker=CLinker(), optimizer=None))
+    with pytest.raises(RuntimeError, match="thrown\nApply node that caused the error: Step"):
+        thrown(4.0)
+    assert thrown(1.0) == 3016

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from tcore.codegen.expr import Const, Expr, Fn, cast, const, index_const, select
+from tcore.codegen.expr import Axis, Const, Expr, Fn, cast, const, index_const
 from tcore.codegen.functions import apply_function
 from tcore.codegen.lowering import NotLowered, Operand, Target, lowers
-from tcore.codegen.stages import Demand, Map, Stage
+from tcore.codegen.stages import Demand, Map, Region, Regions, Stage
 from tcore.tensor.alloc import Alloc, Eye
 from tcore.tensor.diagonals import AllocDiag
 from tcore.tensor.lowering.views import fits
@@ -35,12 +35,16 @@ def lower_alloc(op: Any, out: Target, value: Operand, *lengths: Operand) -> list
 
 
 @lowers(Eye)
-def lower_eye(op: Any, out: Target, n: Operand, m: Operand, k: Operand) -> Map:
-    """``out[i, j] = 1 if j == i + k else 0``."""
-    axes = out.over((_length(n, out.shape[0]), _length(m, out.shape[1])))
-    row, column = axes
-    on = apply_function("eq", (column, row + cast(k.scalar(), "int64")), "bool")
-    return Map((out.buffer,), axes, (select(on, const(1, out.dtype), const(0, out.dtype)),))
+def lower_eye(op: Any, out: Target, n: Operand, m: Operand, k: Operand) -> Regions:
+    """``out[i, j] = 0``, then ``out[i + below, i + above] = 1``: to compare all places takes longer than to fill them."""
+    rows, columns = everywhere = out.over((_length(n, out.shape[0]), _length(m, out.shape[1])))
+    offset, zero = cast(k.scalar(), "int64"), index_const(0)
+    above = apply_function("maximum", (offset, zero), "int64")
+    below = apply_function("maximum", (apply_function("neg", (offset,), "int64"), zero), "int64")
+    left = apply_function("minimum", (rows.extent - below, columns.extent - above), "int64")
+    i = Axis.fresh("i", apply_function("maximum", (left, zero), "int64"))
+    zeros = Region(everywhere, everywhere, const(0, out.dtype))
+    return Regions(out.buffer, (zeros, Region((i,), (i + below, i + above), const(1, out.dtype))))
 
 
 @lowers(ARange)
@@ -64,16 +68,14 @@ def _sum(left: Expr, right: Expr) -> Expr:
 
 
 @lowers(AllocDiag)
-def lower_alloc_diag(op: Any, out: Target, diag: Operand) -> Map:
-    """``out[i, j] = diag[i - above] if j == i + offset else 0``."""
-    above, left = max(-op.offset, 0), max(op.offset, 0)
-    row, column = axes = out.over([diag.shape[0] + above + left] * 2)
-    on = apply_function("eq", (column, row + op.offset), "bool")
-    if above:
-        on = apply_function("and", (on, apply_function("ge", (row, index_const(above)), "bool")), "bool")
-    if left:
-        on = apply_function("and", (on, apply_function("lt", (row, diag.shape[0]), "bool")), "bool")
-    return Map((out.buffer,), axes, (select(on, diag[(row - above,)], const(0, out.dtype)),))
+def lower_alloc_diag(op: Any, out: Target, diag: Operand) -> Regions:
+    """``out[i, j] = 0``, then ``out[i + below, i + above] = diag[i]``."""
+    below, above = max(-op.offset, 0), max(op.offset, 0)
+    length = diag.shape[0]
+    everywhere = out.over([length + below + above] * 2)
+    i = Axis.fresh("i", length)
+    zeros = Region(everywhere, everywhere, const(0, out.dtype))
+    return Regions(out.buffer, (zeros, Region((i,), (i + below, i + above), diag[(i,)])))
 
 
 @lowers(Repeat)
