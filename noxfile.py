@@ -204,7 +204,7 @@ def clang(session: nox.Session) -> None:
         run_pytest(session, "--backend=cpu", "-p", "no:cacheprovider", default=("tests",), env=environment)
 
 
-#: parts of the suite that run hardly any native code, on whatever form of the runtime; those of the store compile that again and again
+#: parts of the suite that run hardly any native code, on whatever form of the runtime; those of the store make that again and again
 WITHOUT_NATIVE_CODE = (
     *("benchmarks", "meta", "tcore_cuda", "tcore_opencl", "tcore_cpu/test_store.py", "tcore_cpu/test_store_race.py", "tcore_cpu/test_trust.py"),
     *(f"tcore/{part}" for part in ("cli", "configuration", "graph", "gpuarray", "optimizer", "plugins", "printing")),
@@ -217,7 +217,7 @@ NEED_THE_EXTENSION = ("test_pickled_programs.py::test_worker_without_compiler", 
 def fallback(session: nox.Session) -> None:
     """The suite on the cffi form of the runtime, which installations without Python's headers have: about 20 minutes of CPU time.
 
-    Leaves out the parts that run hardly any native code. Each test with a kernel store of its own compiles the runtime.
+    Leaves out the parts that run hardly any native code.
     """
     install_editable(session, "test", "demo")
     warning = "default::tcore_cpu.runtime.fallback.FallbackWarning"

@@ -115,6 +115,21 @@ class CpuBackend:
 
         return c_step_of(node)
 
+    def native_refusal(self, node: Any) -> str:
+        """Why a node by itself has no native code that never calls Python; empty where it has."""
+        from tcore_cpu.linkers.nodes import refusal_of
+
+        return refusal_of(node)
+
+    def native_calls(self, node: Any) -> list[Callable[..., Sequence[Any]]]:
+        """That code: from the values of the node's inputs, each once and without constants, to those of its outputs.
+
+        The first that does not refuse the values with a TypeError counts.
+        """
+        from tcore_cpu.linkers.nodes import call_of
+
+        return call_of(node).callables()
+
     def tags(self) -> tuple[str, ...]:
         """No optimizations beyond those of the mode."""
         return ()

@@ -76,4 +76,68 @@ class FusedElementwise(Row):
         return lambda: f(*vectors)
 
 
-ROWS = (FusedElementwise(),)
+@frozen
+class HalfElementwise(Row):
+    """Two vectors of 16 bits in, one out; what is computed in 32 bits is rounded after each operation, where a library keeps to the graph."""
+
+    name = "half-elementwise"
+    summary = "(a b + a) b - a, vectors of 10⁷ float16"
+    goal = Goal(numpy=0.1)
+    tiny = {"n": 1000}
+    rtol = 1e-2
+    atol = 1e-2
+    n: int = 10_000_000
+
+    def data(self):
+        rng = np.random.default_rng(0)
+        return SimpleNamespace(vectors=[rng.random(self.n).astype("float16") for _ in "ab"])
+
+    def bytes_moved(self):
+        return 3 * 2 * self.n
+
+    def operations(self):
+        return 4 * self.n
+
+    def numpy(self, data) -> Call:
+        a, b = data.vectors
+        return lambda: (a * b + a) * b - a
+
+    def tcore(self, data) -> Call:
+        import tcore
+        import tcore.tensor as T
+
+        a, b = (T.TensorType("float16", (False,))(name) for name in "ab")
+        f = tcore.function([a, b], (a * b + a) * b - a)
+        return lambda: f(*data.vectors)
+
+    def pytensor(self, data, mode) -> Call:
+        import pytensor
+        import pytensor.tensor as pt
+
+        a, b = (pt.tensor(name, dtype="float16", shape=(None,)) for name in "ab")
+        f = pytensor.function([a, b], (a * b + a) * b - a, mode=mode)
+        return lambda: f(*data.vectors)
+
+    def jax(self, data) -> Call:
+        import jax
+        import jax.numpy as jnp
+
+        @jax.jit
+        def f(a, b):
+            return (a * b + a) * b - a
+
+        vectors = [jnp.asarray(vector) for vector in data.vectors]
+        return lambda: f(*vectors).block_until_ready()
+
+    def torch(self, data, finish) -> Call:
+        import torch
+
+        @finish
+        def f(a, b):
+            return (a * b + a) * b - a
+
+        vectors = [torch.from_numpy(vector) for vector in data.vectors]
+        return lambda: f(*vectors)
+
+
+ROWS = (FusedElementwise(), HalfElementwise())

@@ -5,19 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
-__all__ = ["branch_of", "conditions", "lazy_inputs"]
+from tcore.graph.laziness import branch_of, lazy_inputs
 
-
-def lazy_inputs(node: Any) -> Collection[int]:
-    """The positions of inputs that a node may do without: those that its op names; all of a lazy op that names none."""
-    named = tuple(getattr(node.op, "lazy_inputs", ()))
-    return named or (range(len(node.inputs)) if getattr(node.op, "lazy", False) else ())
-
-
-def branch_of(node: Any, position: int) -> int:
-    """Which inputs a lazy node wants together: one number for each group; each input is a group where the op says nothing."""
-    ask = getattr(node.op, "branch_of", None)
-    return position if ask is None else int(ask(position))
+__all__ = ["conditions"]
 
 
 def conditions(nodes: Sequence[Any], outputs: Sequence[Any], lazy: Callable[[Any], Collection[int]] = lazy_inputs) -> dict[Any, frozenset[Any]]:

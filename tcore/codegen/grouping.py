@@ -27,6 +27,7 @@ from tcore.codegen.drafts import Draft, Limits
 from tcore.codegen.facts import NodeFacts, lower_all
 from tcore.codegen.lowering import LoweringTable
 from tcore.codegen.merging import Merging, Space
+from tcore.graph import laziness
 from tcore.records import frozen
 
 __all__ = ["Group", "Grouping", "Limits", "group"]
@@ -76,7 +77,7 @@ def group(
         Says of an Apply whether it stays out of kernels although it has a lowering.
     """
     grouper = _Grouper(list(nodes), set(outputs), table, limits or Limits(), orderings or {})
-    grouper.prepare(lazy_inputs or demand.lazy_inputs, keep or _keep_none)
+    grouper.prepare(lazy_inputs or laziness.lazy_inputs, keep or _keep_none)
     if granularity == "segment":
         grouper.run()
     return Grouping(tuple(grouper.steps()), grouper.reasons)

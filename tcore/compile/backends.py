@@ -60,6 +60,7 @@ class Backend(Protocol):
     #
     # The host's backend may also have ``host_nodes(fgraph, nodes, no_recycling)``: native code for single nodes of a graph that a device's
     # linker runs. Its result has ``native_thunk(node, storage_map, compute_map)``, None where a node has none, and what ``fn.explain()`` asks.
+    # ``native_calls(node)`` is the native code of a node by itself, as callables on values; ``native_refusal(node)`` says why there is none.
 
 
 _core_linkers: dict[str, Callable[[], Linker]] = {

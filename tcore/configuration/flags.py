@@ -32,11 +32,11 @@ OPTIMIZERS = (
     "None",
 )
 _MODES = ("Mode", "DebugMode", "FAST_RUN", "NanGuardMode", "FAST_COMPILE", "DEBUG_MODE")
-_DEVICE = re.compile(r"cpu|[a-z][a-z_]*[0-9]*(:[0-9]+)?")
+_DEVICE = r"cpu|[a-z][a-z_]*[0-9]*(:[0-9]+)?"
 
 
 def _device(value: Any) -> str:
-    if not isinstance(value, str) or not _DEVICE.fullmatch(value):
+    if not isinstance(value, str) or not re.fullmatch(_DEVICE, value):
         raise ValueError("expected cpu, cuda, cuda0, opencl0:0 and so on, in lower case")
     return value
 

@@ -6,6 +6,7 @@ and does without those that are missing.
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from tcore.graph.errors import MethodNotDefined
@@ -153,8 +154,11 @@ class CLinkerOp(CLinkerObject):
         """C statements that compute ``outputs`` from ``inputs`` (names of C variables).
 
         ``sub["fail"]`` is a statement that leaves with an error set; ``sub["params"]`` names the parameters, if any.
+
+        An op that does not override it answers for C code of others around it, where a backend has native code for it: with a call of that.
         """
-        self._undefined("c_code")
+        kernels: Any = import_module("tcore.tensor.kernel_c")  # stands above this floor
+        return str(kernels.c_code_of_kernel(self, node, inputs, outputs, sub))
 
     def c_code_cache_version_apply(self, node: Apply) -> tuple[Any, ...]:
         """As :meth:`c_code_cache_version`, for one node."""

@@ -19,8 +19,8 @@ __all__ = ["CEnumType", "EnumList", "EnumType"]
 
 Number = int | float
 
-_CONSTANT_NAME = re.compile(r"[A-Z][A-Z0-9_]*")
-_C_IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_CONSTANT_NAME = r"[A-Z][A-Z0-9_]*"
+_C_IDENTIFIER = r"[A-Za-z_][A-Za-z0-9_]*"
 
 
 class EnumType(Type):
@@ -64,7 +64,7 @@ class EnumType(Type):
         values: dict[str, Number] = {}
         aliases: dict[str, str] = {}
         for name, alias, value in constants:
-            if not isinstance(name, str) or not _CONSTANT_NAME.fullmatch(name):
+            if not isinstance(name, str) or not re.fullmatch(_CONSTANT_NAME, name):
                 raise AttributeError(
                     f"{type(self).__name__}: {name!r} cannot name a constant: a capital letter comes first, then capital "
                     "letters, digits and underscores"
@@ -309,7 +309,7 @@ def _checked_ctype(ctype: Any) -> str:
 
 def _checked_cname(ctype: str, cname: Any) -> str:
     name = re.sub(r"\s+", "_", ctype.strip()) if cname is None else cname
-    if not isinstance(name, str) or not _C_IDENTIFIER.fullmatch(name):
+    if not isinstance(name, str) or not re.fullmatch(_C_IDENTIFIER, name):
         raise ValueError(f"{name!r} is no C identifier: give the enumeration one with cname")
     return name
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Params", "ParamsType"]
 
-_FIELD_NAME = re.compile(r"(?!__)[A-Za-z_][A-Za-z0-9_]*")
+_FIELD_NAME = r"(?!__)[A-Za-z_][A-Za-z0-9_]*"
 _CPP_KEYWORDS = """
 alignas alignof and and_eq asm auto bitand bitor bool break case catch char char8_t char16_t char32_t class compl concept
 const consteval constexpr constinit const_cast continue co_await co_return co_yield decltype default delete do double
@@ -123,7 +123,7 @@ class ParamsType(Type):
         if not fields:
             raise ValueError("a ParamsType needs at least one field")
         for name, kind in fields.items():
-            if not _FIELD_NAME.fullmatch(name) or name in _CPP_KEYWORDS.split():
+            if not re.fullmatch(_FIELD_NAME, name) or name in _CPP_KEYWORDS.split():
                 raise SyntaxError(f"ParamsType: {name!r} cannot be the name of a member of a C++ struct")
             if not _is_type(kind):
                 raise TypeError(f"ParamsType: the field {name} must be a Type, got {kind!r}")

@@ -62,7 +62,7 @@ class PerTypeCode(FieldlessOp):
         return None
 
     def c_code(self, node: Apply, name: str, inames: Sequence[str], onames: Sequence[str], sub: Mapping[str, str]) -> str:
-        """The registered code of the input's type; MethodNotDefined where there is none."""
+        """The registered code of the input's type; without any, as of other ops that define none."""
         entry = self.type_code(node)
         if entry is None:
             return super().c_code(node, name, inames, onames, sub)

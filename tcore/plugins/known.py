@@ -26,6 +26,7 @@ SUPPLIERS: dict[tuple[str, str], str] = {
     ("optimizations", "gpuarray_opencl"): "tcore-opencl",
     ("optimizations", "crossentropy_to_crossentropy_with_softmax"): "tcore-nnet",
     ("optimizations", "crossentropy_to_crossentropy_with_softmax_with_bias"): "tcore-nnet",
+    ("optimizations", "local_correlate_in_float32"): "tcore-nnet",
     ("optimizations", "local_inplace_usmm"): "tcore-sparse",
     ("optimizations", "local_structured_dot"): "tcore-sparse",
     ("optimizations", "local_usmm"): "tcore-sparse",

@@ -96,10 +96,10 @@ def _parts(dtype: str, text: str) -> tuple[str, str]:
 
 def _private(text: str) -> str:
     """Names that no operand has."""
-    return _NAMES.sub(r"tc_\1", text)
+    return re.sub(_NAMES, r"tc_\1", text)
 
 
-_NAMES = re.compile(r"\b([a-h][ri]|re|im|[abdhqsvP])\b")
+_NAMES = r"\b([a-h][ri]|re|im|[abdhqsvP])\b"
 
 
 def _value(name: str, count: int, suffix: str) -> str:

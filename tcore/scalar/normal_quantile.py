@@ -17,7 +17,7 @@ from tcore.scalar.exponential import FloatFunction, exp, sqr
 from tcore.scalar.op import number
 from tcore.scalar.preferences import upgrade_to_float_no_complex
 
-__all__ = ["Arithmetic", "NormalQuantile", "normal_quantile", "quantile_formula"]
+__all__ = ["CENTRAL", "FAR", "TAIL", "Arithmetic", "NormalQuantile", "normal_quantile", "quantile_formula"]
 
 Value = Any
 
@@ -38,19 +38,19 @@ class Arithmetic(Protocol):
 
 
 # numerator and denominator of each region, lowest power first
-_CENTRAL = (
+CENTRAL = (
     (3.3871328727963666080e0, 1.3314166789178437745e2, 1.9715909503065514427e3, 1.3731693765509461125e4,
      4.5921953931549871457e4, 6.7265770927008700853e4, 3.3430575583588128105e4, 2.5090809287301226727e3),
     (1.0, 4.2313330701600911252e1, 6.8718700749205790830e2, 5.3941960214247511077e3,
      2.1213794301586595867e4, 3.9307895800092710610e4, 2.8729085735721942674e4, 5.2264952788528545610e3),
 )  # fmt: skip
-_TAIL = (
+TAIL = (
     (1.42343711074968357734e0, 4.63033784615654529590e0, 5.76949722146069140550e0, 3.64784832476320460504e0,
      1.27045825245236838258e0, 2.41780725177450611770e-1, 2.27238449892691845833e-2, 7.74545014278341407640e-4),
     (1.0, 2.05319162663775882187e0, 1.67638483018380384940e0, 6.89767334985100004550e-1,
      1.48103976427480074590e-1, 1.51986665636164571966e-2, 5.47593808499534494600e-4, 1.05075007164441684324e-9),
 )  # fmt: skip
-_FAR = (
+FAR = (
     (6.65790464350110377720e0, 5.46378491116411436990e0, 1.78482653991729133580e0, 2.96560571828504891230e-1,
      2.65321895265761230930e-2, 1.24266094738807843860e-3, 2.71155556874348757815e-5, 2.01033439929228813265e-7),
     (1.0, 5.99832206555887937690e-1, 1.36929880922735805310e-1, 1.48753612908506148525e-2,
@@ -77,7 +77,7 @@ def quantile_formula(p: Value, on: Arithmetic) -> Value:
 
     def polynomial(which: int) -> Value:
         def coefficient(power: int) -> Value:
-            a, b, c = (on.constant(region[which][power]) for region in (_CENTRAL, _TAIL, _FAR))
+            a, b, c = (on.constant(region[which][power]) for region in (CENTRAL, TAIL, FAR))
             return a if a is b is c else on.select(central, a, on.select(near, b, c))
 
         total = coefficient(7)

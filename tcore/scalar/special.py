@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from tcore.graph.c_interface import derived
-from tcore.scalar import special_c
+from tcore.scalar import bessel_c, special_c
 from tcore.scalar.basic import switch
 from tcore.scalar.comparison import eq, lt
 from tcore.scalar.exponential import FloatFunction, exp, log, sqr
@@ -66,9 +66,10 @@ def _scipy(name: str) -> Any:
 
 
 class SciPyFunction(FloatFunction):
-    """A function of :mod:`scipy.special`, named by ``scipy``."""
+    """A function of :mod:`scipy.special`, named by ``scipy``; ``c_text`` computes it in kernels, in double precision."""
 
     scipy: ClassVar[str]
+    c_text: ClassVar[str] = ""
     output_types_preference = staticmethod(upgrade_to_float_no_complex)
 
     def impl(self, *inputs: Any) -> Any:
@@ -83,26 +84,24 @@ class SciPyFunction(FloatFunction):
         out[0][...] = value
         return [out[0]]
 
-    # ------------------------------------------------------------ C code: SciPy's, where the op has no form as a loop
+    # ------------------------------------------------------------ C code: our own, where the op has no form as a loop
 
     @derived
     def c_code(self, node: Apply, name: str, inputs: Sequence[str], outputs: Sequence[str], sub: Mapping[str, str]) -> str:
-        """The loop form, or a call of SciPy's function in double precision."""
+        """The loop form, or a call of a function of ``c_text`` in double precision."""
         if self._loop_name_for_c():
             return super().c_code(node, name, inputs, outputs, sub)
-        if "impl" in type(self).__dict__ and "c_expression" not in type(self).__dict__:
+        if "impl" in type(self).__dict__ and not {"c_expression", "c_text"} & {*type(self).__dict__}:  # a user's own function
             self._undefined("c_code")
         return f"{outputs[0]} = ({node.outputs[0].type.c_element_type()}) ({self.c_expression(*inputs)});"  # type: ignore[attr-defined]
 
     def c_expression(self, *inputs: str) -> str:
         """The value as a C expression."""
-        return special_c.call(self.scipy, *inputs)
+        operands = ", ".join(f"(double) {text}" for text in inputs)
+        return f"tc_{self.scipy}({operands})"
 
     def c_support_code(self) -> list[str]:
-        return super().c_support_code() if self._loop_name_for_c() else [special_c.address(self.scipy, self.nin)]
-
-    def c_init_code(self) -> list[str]:
-        return [] if self._loop_name_for_c() else [special_c.find(self.scipy, self.nin)]
+        return super().c_support_code() if self._loop_name_for_c() else [self.c_text]
 
 
 class Erf(SciPyFunction):
@@ -129,6 +128,7 @@ class Erfcx(SciPyFunction):
     """exp(x * x) * erfc(x)."""
 
     scipy = "erfcx"
+    c_text = special_c.ERFCX
 
     def pullback(self, g: Any, out: Any, x: Any) -> Any:
         return g * (2 * x * out - number(2 / math.sqrt(math.pi), out))
@@ -138,6 +138,7 @@ class Erfinv(SciPyFunction):
     """The inverse of erf."""
 
     scipy = "erfinv"
+    c_text = special_c.ERFINV
 
     def pullback(self, g: Any, out: Any, x: Any) -> Any:
         return g * number(math.sqrt(math.pi) / 2, out) * exp(sqr(out))
@@ -147,6 +148,7 @@ class Erfcinv(SciPyFunction):
     """The inverse of erfc."""
 
     scipy = "erfcinv"
+    c_text = special_c.ERFCINV
 
     def pullback(self, g: Any, out: Any, x: Any) -> Any:
         return g * number(-math.sqrt(math.pi) / 2, out) * exp(sqr(out))
@@ -176,6 +178,7 @@ class Psi(SciPyFunction):
     """The digamma function, the derivative of gammaln."""
 
     scipy = "psi"
+    c_text = special_c.PSI
 
     def pullback(self, g: Any, out: Any, x: Any) -> Any:
         return g * tri_gamma(x)
@@ -185,18 +188,13 @@ class TriGamma(SciPyFunction):
     """The derivative of psi."""
 
     scipy = "polygamma"
+    c_text = special_c.ZETA
 
     def impl(self, x: Any) -> Any:
         return _scipy("zeta")(2, x)
 
     def c_expression(self, *inputs: str) -> str:
         return f"tc_zeta(2, (double) {inputs[0]})"
-
-    def c_support_code(self) -> list[str]:
-        return [special_c.ZETA]
-
-    def c_init_code(self) -> list[str]:
-        return []
 
     def pullback(self, g: Any, out: Any, x: Any) -> Any:
         return g * polygamma(number(2, out), x)
@@ -207,6 +205,7 @@ class PolyGamma(SciPyFunction):
 
     nin = 2
     scipy = "polygamma"
+    c_text = special_c.ZETA
 
     def impl(self, n: Any, x: Any) -> Any:
         sign = np.where(np.asarray(n) % 2 == 0, -1.0, 1.0).astype(np.result_type(n, x))
@@ -215,12 +214,6 @@ class PolyGamma(SciPyFunction):
     def c_expression(self, *inputs: str) -> str:
         n, x = (f"(double) {text}" for text in inputs)
         return f"(fmod({n}, 2) == 0 ? -1.0 : 1.0) * tgamma({n} + 1) * tc_zeta({n} + 1, {x})"
-
-    def c_support_code(self) -> list[str]:
-        return [special_c.ZETA]
-
-    def c_init_code(self) -> list[str]:
-        return []
 
     def pullback(self, g: Any, out: Any, n: Any, x: Any) -> Any:
         return None, g * polygamma(n + 1, x)
@@ -231,6 +224,7 @@ class Chi2SF(SciPyFunction):
 
     nin = 2
     scipy = "chdtrc"
+    c_text = special_c.CHI2SF
 
     def pullback(self, g: Any, out: Any, x: Any, k: Any) -> Any:
         """Minus the density: with logarithms, lest large degrees overflow, and what the limit is at 0."""
@@ -242,14 +236,12 @@ class Chi2SF(SciPyFunction):
     def impl(self, x: Any, k: Any) -> Any:
         return _scipy("chdtrc")(k, x)
 
-    def c_expression(self, *inputs: str) -> str:
-        return super().c_expression(inputs[1], inputs[0])
-
 
 class J0(SciPyFunction):
     """The Bessel function of the first kind of order 0."""
 
     scipy = "j0"
+    c_text = bessel_c.J0
 
     def pullback(self, g: Any, out: Any, x: Any) -> Any:
         return -g * j1(x)
@@ -259,6 +251,7 @@ class J1(SciPyFunction):
     """The Bessel function of the first kind of order 1."""
 
     scipy = "j1"
+    c_text = bessel_c.J1
 
     def pullback(self, g: Any, out: Any, x: Any) -> Any:
         return g * (j0(x) - _over(out, x))
@@ -268,6 +261,7 @@ class I0(SciPyFunction):
     """The modified Bessel function of the first kind of order 0."""
 
     scipy = "i0"
+    c_text = bessel_c.I0
 
     def pullback(self, g: Any, out: Any, x: Any) -> Any:
         return g * i1(x)
@@ -277,6 +271,7 @@ class I1(SciPyFunction):
     """The modified Bessel function of the first kind of order 1."""
 
     scipy = "i1"
+    c_text = bessel_c.I1
 
     def pullback(self, g: Any, out: Any, x: Any) -> Any:
         return g * (i0(x) - _over(out, x))

@@ -31,6 +31,8 @@ def reversed_along(x: Any, axis: int) -> Any:
 
 def _delayed(first: Any, x: Any, axis: int) -> Any:
     """``first`` in front, and all of ``x`` but its last element."""
+    if x.type.broadcastable[axis]:
+        return as_gradient_of(x, first)
     return join(axis, first, x[along(axis, slice(None, -1))])
 
 

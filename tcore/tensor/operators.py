@@ -422,9 +422,9 @@ class _tensor_py_operators:
         """The slices of ``a`` for which this vector of conditions is not zero; see :func:`tcore.tensor.compress`."""
         return _seldom("choosing").compress(self, a, axis)
 
-    def ptp(self, axis: Any = None) -> Any:
+    def ptp(self, axis: Any = None, keepdims: bool = False) -> Any:
         """Largest less smallest element over ``axis``."""
-        return reductions.ptp(self, axis)
+        return reductions.ptp(self, axis, keepdims)
 
     def norm(self, L: Any, axis: Any = None) -> Any:
         """The norm of order ``L`` over ``axis``: 0 counts elements that are not zero, inf takes the largest magnitude."""

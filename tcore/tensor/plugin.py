@@ -34,6 +34,7 @@ _OPS = {
     "linalg.factorizations": ("QRFull", "QRIncomplete", "SVD"),
     "linalg.hints": ("Hint",),
     "linalg.inverse": ("MatrixInverse", "MatrixPinv", "TensorInv"),
+    "linalg.least_squares": ("LeastSquares",),
     "linalg.solve": ("Solve", "TensorSolve"),
     "manipulation": ("CpuContiguous", "Repeat"),
     "products": ("Prod", "ProdWithoutZeros"),

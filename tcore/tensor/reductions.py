@@ -234,10 +234,10 @@ def std(x: Any, axis: Any = None, ddof: int = 0, keepdims: bool = False, correct
     return result
 
 
-def ptp(a: Any, axis: Any = None) -> Variable:
+def ptp(a: Any, axis: Any = None, keepdims: bool = False) -> Variable:
     """The range: largest less smallest element over ``axis``; over the flattened tensor for None."""
     x = as_tensor_variable(a)
-    return max(x, axis) - min(x, axis)  # type: ignore[operator]
+    return max(x, axis, keepdims) - min(x, axis, keepdims)  # type: ignore[operator]
 
 
 def allclose(a: Any, b: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> Variable:

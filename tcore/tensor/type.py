@@ -125,7 +125,8 @@ class TensorType(TensorTypeC, Type):
         ValueError
             If ``value`` is a text or a masked array.
         """
-        if type(value) is np.ndarray and value.dtype.name == self.dtype:
+        # names take microseconds, and tell of dtypes in another byte order only
+        if type(value) is np.ndarray and (value.dtype == self.numpy_dtype or value.dtype.name == self.dtype):
             array = value
         else:
             refuse_masked(value)

@@ -45,15 +45,13 @@ _STATEMENTS: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
     ("lowering", "a view with a check of lengths, which the host makes", "tensor.shape", ("SpecifyShape",)),
     ("lowering", "a view, or on the host a copy where the memory is not in order; arrays on devices are", "tensor.manipulation", ("CpuContiguous",)),
     # --- libraries
-    ("lowering", "SciPy's function, called by address: there is no formula of a few operations; device arrays come to the host for it",
-     "scalar.special", ("Chi2SF", "Erfcinv", "Erfcx", "Erfinv", "I0", "I1", "J0", "J1", "Psi")),
     ("lowering", "a product of matrices is no loop worth generating: BLAS computes it, and on devices a kernel in blocks", "tensor.blas",
      ("Dot22", "Dot22Scalar", "Gemm", "Gemv", "Ger")),
     ("lowering", "a product of matrices is no loop worth generating: BLAS computes it, and on devices a kernel in blocks", "tensor.dot", ("BatchedDot", "Dot")),
     ("lowering", "scipy.fft, with its threads", "tensor.fft", ("InverseRealFFT", "RealFFT")),
     *(("lowering", "LAPACK, no loop of ours: the CPU calls it by address, device arrays come to the host for it", f"tensor.linalg.{file}", names) for file, names in (
         ("cholesky", ("Cholesky",)), ("determinant", ("Det", "SLogDet")), ("eigen", ("Eig", "Eigh", "Eigvalsh")), ("exponential", ("Expm", "ExpmGrad")),
-        ("factorizations", ("QRFull", "QRIncomplete", "SVD")), ("inverse", ("MatrixInverse", "MatrixPinv")), ("solve", ("Solve",)),
+        ("factorizations", ("QRFull", "QRIncomplete", "SVD")), ("inverse", ("MatrixInverse", "MatrixPinv")), ("least_squares", ("LeastSquares",)), ("solve", ("Solve",)),
     )),
     *(("lowering", "other ops of linear algebra, which have native forms, take its place where a graph is optimized", f"tensor.linalg.{file}", names)
       for file, names in (("cholesky", ("CholeskyGrad",)), ("eigen", ("EighGrad", "EigvalshGrad")), ("inverse", ("TensorInv",)), ("solve", ("TensorSolve",)))),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import shlex
-import signal
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -54,6 +53,8 @@ class Child:
     def end(self) -> None:
         """Kill it, and all that it started, unless it has ended."""
         if self._process.returncode is None:
+            import signal  # makes enums of all signals: a twentieth of a first result that a kept program gives
+
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGKILL)
             self._process.communicate()

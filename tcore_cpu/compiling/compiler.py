@@ -22,7 +22,7 @@ from tcore.records import frozen
 from tcore_cpu.compiling.children import Child, CompileError
 from tcore_cpu.compiling.libraries import Library
 from tcore_cpu.compiling.store import Store, open_store, replace_store
-from tcore_cpu.native.abi import RUNTIME_ABI
+from tcore_cpu.native.kept import RUNTIME_ABI
 
 __all__ = [
     "SEMANTIC_FLAGS",

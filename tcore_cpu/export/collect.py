@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tcore.graph import Constant
+from tcore.graph.laziness import is_lazy
 from tcore.link import ExportError
 from tcore.records import frozen
 from tcore.tensor.ifelse import IfElse
 from tcore_cpu.compiling.compiler import Unit
-from tcore_cpu.linkers.base import is_lazy
-from tcore_cpu.linkers.regions import Region, split
 from tcore_cpu.native.abi import DTYPES
 from tcore_cpu.programs.draft import Draft
 from tcore_cpu.programs.drafting import draft_regions
 from tcore_cpu.programs.linking import constant_value
 from tcore_cpu.programs.native_steps import native_steps
+from tcore_cpu.programs.regions import Region, split
 from tcore_cpu.runtime.lapack import LETTERS
 from tcore_cpu.runtime.slots import is_array
 from tcore_cpu.runtime.wanted import calls_lapack, wants_lapack

@@ -174,8 +174,8 @@ def _program_tables(exported: Exported, tables: _Tables) -> list[str]:
         _table("const stored constants", constants),
         _table("const place reads", reads),
         _table("const place writes", writes),
-        _table("const char *const applies", applies, "NULL"),
-        _table("const char *const calls", calls, "NULL"),
+        _table("const char *const applies", applies, '""'),
+        _table("const char *const calls", calls, '""'),
         _table("struct { const char *name; int number; void *linked, *pointer; } routines", routines),
     ]
 

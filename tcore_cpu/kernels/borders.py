@@ -13,6 +13,7 @@ from tcore.records import frozen
 from tcore_cpu.kernels.nests import Builder, is_zero
 from tcore_cpu.kernels.passes import Pass, guarded_loads
 from tcore_cpu.kernels.plans import KernelPlan, NotScheduled, Phase, Stride, Term
+from tcore_cpu.kernels.printer import read_by
 from tcore_cpu.native.abi import KernelOrder, RefKind
 
 __all__ = ["BorderBuilder"]
@@ -114,7 +115,8 @@ class BorderBuilder(Builder):
         names: dict[Expr, str] = {}
         index = statements(stage.index, names)
         goes = self._destination(stage, names, c_type)
-        line, far = [*index, f"const tc_i64 line = {goes.line};"], f"const tc_i64 offset = {goes.far};"
+        far = f"const tc_i64 offset = {goes.far};"
+        line = f"const tc_i64 line = {goes.line};"
 
         def stores(old: str) -> list[str]:
             self.params["tc_old"] = old
@@ -124,8 +126,8 @@ class BorderBuilder(Builder):
         store = stores(f"TC_AT({c_type}, {base}, offset)")
         lines = [
             goes.share,
-            *self._run(stage, current, [*line, far], stores, c_type, base),
-            *self._one_by_one(goes, line, [*index, f"const tc_i64 offset = {goes.near};", *store], [*index, far, *store]),
+            *self._run(stage, current, [*index, line, far], stores, c_type, base),
+            *self._one_by_one(goes, [*read_by(line, index), line], [*index, f"const tc_i64 offset = {goes.near};", *store], [*index, far, *store]),
         ]
         body = self.printer.written_body(current.pointers, lines)
         self.current = None

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from attrs import field
 
-from tcore.codegen.expr import Axis, Expr, Extent, Fn, Load, Param, Select, const
+from tcore.codegen.expr import Axis, Cast, Expr, Extent, Fn, Load, Param, Select, const
+from tcore.codegen.half import HALF
 from tcore.codegen.walks import flatten
 from tcore.records import define
+from tcore_cpu.kernels.half_tiles import HalfTiles
 from tcore_cpu.kernels.plans import NotScheduled, Phase, Stride
 from tcore_cpu.native.abi import MAX_REFS, RefKind
 
@@ -169,8 +171,7 @@ class Pass:
         guarded = guarded_loads(self.roots)
         flat = self.flat(guarded)
         names: dict[Expr, str] = {}
-        lines = printer.statements(flat, lambda e: self.leaf(e, guarded, names), names)
-        lines += [f"{text} = {names[value]};" for text, value in self.stores]
+        lines, blocks = self.lines(flat, guarded, names)
         lanes = any(printer.has_vector_form(e) for e in flat) and any(
             kind in (RefKind.ARRAY, RefKind.ROW, RefKind.TILE, RefKind.CELL, RefKind.SPREAD) for kind, *_ in self.refs
         )
@@ -179,11 +180,40 @@ class Pass:
             raise NotScheduled(f"a pass of more than {MAX_REFS} references")
         run = [] if lanes or self.simd else self.run_of_gathers(guarded)
         if run:
-            body = printer.written_body(self.pointers, [*run, "for (tc_i64 i = 0; i < n; i++) {", *lines, "}"])
+            body = printer.written_body(self.pointers, [*run, "for (tc_i64 i = 0; i < n; i++) {", *self.lines(flat, guarded, {}, blocks=False)[0], "}"])
+        elif blocks is not None:
+            whole = ["n &= ~(tc_i64)63;"] if lanes else []
+            body = printer.written_body(self.pointers, [*whole, *blocks.loop(lines, printer.source, simd=self.simd)])
         else:
             body = printer.body(self.pointers, lines, lanes=lanes, simd=self.simd, single=not builder.axes)
         return Phase(body, self.level, lanes, tuple(self.refs), tuple(self.reductions))
 
+    def lines(self, flat: list[Expr], guarded: frozenset[Load], names: dict[Expr, str], *, blocks: bool = True) -> tuple[list[str], HalfTiles | None]:
+        """Statements for one element, and the operands of half precision that they want converted by blocks, where there are some."""
+        halves, stores = HalfTiles(), self.stores
+        if blocks and self.builder.axes and any(e.dtype == HALF for e in flat):
+            flat, stores = halves.taken(flat, stores)
+        printed = set(flat)
+
+        def widened(expr: Expr) -> bool:
+            """Whether it is what the block of a load that is not printed has."""
+            return isinstance(expr, Cast) and expr.operand not in printed and isinstance(expr.operand, Load) and expr.operand.dtype == HALF
+
+        for text, value in stores:
+            alone = widened(value) and not self.children(value.args[0], guarded) and sum(value in expr.args for expr in flat) + sum(value is other for _, other in stores) == 1
+            if alone and halves.copy(text, self.load(value.args[0], guarded, names)):  # type: ignore[arg-type]
+                stores = [store for store in stores if store[1] is not value]
+                flat = [expr for expr in flat if expr is not value]
+
+        def leaf(expr: Expr) -> str | None:
+            if widened(expr):
+                text = self.load(expr.args[0], guarded, names)  # type: ignore[arg-type]
+                return halves.element(text) or self.builder.printer.source.cast(text, HALF, expr.dtype)
+            return self.leaf(expr, guarded, names)
+
+        lines = self.builder.printer.statements(flat, leaf, names)
+        lines += [f"{text} = {names[value]};" for text, value in stores]
+        return lines, halves if halves.some else None
 
     # -- runs: tiles of neighbours along the last axis
 

@@ -19,7 +19,7 @@ from tcore.records import define
 from tcore_cpu.compiling.compiler import Unit, extra_libraries, vector_math
 from tcore_cpu.kernels.mathematics import OWN
 
-__all__ = ["CDialect", "UnitPrinter"]
+__all__ = ["CDialect", "UnitPrinter", "read_by"]
 
 # clang complains of loops that it does not vectorize although they are marked: those with calls of the C library
 _PRELUDE = """\
@@ -184,6 +184,18 @@ _VECTOR_FORM = """#if defined(__clang__)
 #define TC_VECTOR_FORM __attribute__((simd("notinbranch")))
 #endif
 """
+
+
+def read_by(line: str, declarations: Sequence[str]) -> list[str]:
+    """Those of ``declarations``, in their order, whose values ``line`` needs."""
+    kept: list[str] = []
+    named = set(_WORD.findall(line))
+    for declared in reversed(declarations):
+        name, _, value = declared.partition(" = ")
+        if name.split()[-1] in named:
+            kept.append(declared)
+            named.update(_WORD.findall(value))
+    return kept[::-1]
 
 
 def _declarations(setup: Sequence[str], lines: Sequence[str]) -> str:

@@ -16,12 +16,7 @@ if TYPE_CHECKING:
     from tcore_cpu.compiling.compiler import Unit
     from tcore_cpu.programs.linking import Linked
 
-__all__ = ["CpuLinker", "is_lazy", "ran_by"]
-
-
-def is_lazy(node: Any) -> bool:
-    """Whether a node decides itself which of its inputs are computed."""
-    return bool(getattr(node.op, "lazy_inputs", ()) or getattr(node.op, "lazy", False))
+__all__ = ["CpuLinker", "ran_by"]
 
 
 def ran_by(node: Apply, linked: Linked) -> str:

@@ -11,11 +11,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
 from tcore.graph import Constant
+from tcore.graph.laziness import is_lazy
 from tcore.link import Container, ValueLock
 from tcore.link.storage import map_storage
 from tcore.scalar.type import Scalar
 from tcore.tensor.views_c import ViewC
-from tcore_cpu.linkers.base import is_lazy
 from tcore_cpu.linkers.cvm import CvmLinker
 from tcore_cpu.linkers.nodes import NativeNodes, NoNativeCode, brings_c_code
 from tcore_cpu.linkers.thunks import BlockThunk, NodeCall

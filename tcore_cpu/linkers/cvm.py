@@ -10,13 +10,14 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from tcore.graph import Generic
+from tcore.graph.laziness import is_lazy
 from tcore.graph.traversal import io_toposort
 from tcore.link import Container, ValueLock
 from tcore.link.locks import hold, release
 from tcore.link.storage import map_storage
 from tcore.scalar.type import Scalar
 from tcore_cpu.compiling.compiler import Unit
-from tcore_cpu.linkers.base import CpuLinker, is_lazy, ran_by
+from tcore_cpu.linkers.base import CpuLinker, ran_by
 from tcore_cpu.linkers.thunks import SegmentThunk
 from tcore_cpu.programs.draft import Draft, decode, encode
 from tcore_cpu.programs.linking import Linked, load_bodies, make_program
@@ -236,37 +237,40 @@ class CvmLinker(CpuLinker):
 
     def native_entry(self, function: Any) -> Callable[..., Any] | None:
         """The fast way to call ``function``: None where its calls need more than positions and storage."""
-        if self._linked is None or self._by_node():
+        fgraph, plan = self._accepted(), function._plan
+        if not _is_plain(function, fgraph):
             return None
-        program = self._linked.program
-        fgraph = self._accepted()
-        plain = all(
-            required and not refeed for position, (required, refeed, _) in enumerate(function.defaults)
-            if position in function._plan.explicit
-        )  # fmt: skip
+        if self._machine is not None:
+            enter = getattr(function.fn, "entry", None)  # a machine's thunk has one; that of a VM does not
+            return None if enter is None else enter(function)  # type: ignore[no-any-return]
+        if self._linked is None:
+            return None
         returned = len(function.outputs)
-        if (
-            not plain
-            or function.output_keys is not None
-            or any(output.borrow for output in function.outputs)
-            or any(isinstance(v.type, Scalar) or not hasattr(v.type, "broadcastable") for v in fgraph.outputs)
-            or any(container.strict for container in function.input_storage)
-            # the entry checks arrays and numbers by itself; what other types take only their filter knows
-            or any(not is_array(kind) and not isinstance(kind, Generic) for kind in (fgraph.inputs[k].type for k in function._plan.explicit))
-        ):
-            return None
-        implicit = [k for k in range(len(function.input_storage)) if k not in set(function._plan.explicit)]
-        if any(function._plan.lasting[k] for k in function._plan.explicit):
-            return None
+        implicit = [k for k in range(len(function.input_storage)) if k not in set(plan.explicit)]
         return runtime().Entry(  # type: ignore[no-any-return]
-            program,
-            (*function._plan.explicit, *implicit),
+            self._linked.program,
+            (*plan.explicit, *implicit),
             tuple(function.input_storage[k].storage for k in implicit),
-            tuple(range(returned, returned + len(function._plan.updated))),
-            tuple(function.input_storage[k].storage for k in function._plan.updated),
+            tuple(range(returned, returned + len(plan.updated))),
+            tuple(function.input_storage[k].storage for k in plan.updated),
             tuple(range(returned)),
             bool(function.unpack_single and returned == 1),
-            tuple(function._plan.locks),
+            tuple(plan.locks),
             hold,
             release,
         )
+
+
+def _is_plain(function: Any, fgraph: Any) -> bool:
+    """Whether calls of a function only fill cells and return what is made: a native entry can do that."""
+    explicit = function._plan.explicit
+    return (
+        function.output_keys is None
+        and all(function.defaults[k][0] and not function.defaults[k][1] for k in explicit)
+        and not any(output.borrow for output in function.outputs)
+        and not any(isinstance(v.type, Scalar) or not hasattr(v.type, "broadcastable") for v in fgraph.outputs)
+        and not any(container.strict for container in function.input_storage)
+        # an entry checks arrays and numbers by itself; what other types take only their filter knows
+        and all(is_array(kind) or isinstance(kind, Generic) for kind in (fgraph.inputs[k].type for k in explicit))
+        and not any(function._plan.lasting[k] for k in explicit)
+    )

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from tcore.compile.overwriting import make_room
 from tcore.link import Container
 from tcore.link.errors import raise_with_op
 from tcore.link.linker import LocalLinker
+from tcore.link.locks import hold, release
 from tcore.link.program import note_written
 from tcore.link.storage import map_storage, written_inputs
 from tcore.scalar.type import Scalar
+from tcore.tensor.ifelse import IfElse
 from tcore_cpu.linkers.base import CpuLinker, ran_by
-from tcore_cpu.linkers.regions import Region, split
 from tcore_cpu.linkers.thunks import tidied
+from tcore_cpu.native.abi import DTYPES
 from tcore_cpu.programs.drafting import draft_regions, native_forms
 from tcore_cpu.programs.linking import Linked, load_bodies, make_program
+from tcore_cpu.programs.regions import Region, split
 from tcore_cpu.runtime.loading import runtime
+from tcore_cpu.runtime.slots import is_array
 
 if TYPE_CHECKING:
     from tcore.graph import Apply, Variable
@@ -125,16 +131,14 @@ class MachineThunk:
         for k, (region, linked) in enumerate(zip(self._regions, linker._programs, strict=True)):
             if linked is None:
                 (node,) = region.nodes
-                self._lazy[k] = run = linker._make_node_thunk(node, self.storage_map, flags)  # type: ignore[arg-type]
-                read: Sequence[Variable] = node.inputs
+                self._lazy[k] = linker._make_node_thunk(node, self.storage_map, flags)  # type: ignore[arg-type]
+                step, read = self._ask(k, node, flags), node.inputs
             else:
-                run, read = linked.program, region.inputs
+                read = region.inputs
+                cells, made = (tuple(self.storage_map[v] for v in values) for values in (read, region.outputs))
+                step = linked.program, _Tidy(read), cells, made, tuple(isinstance(v.type, Scalar) for v in region.outputs)
             steps.append((
-                run,
-                _Tidy(read),
-                () if linked is None else tuple(self.storage_map[v] for v in read),
-                () if linked is None else tuple(self.storage_map[v] for v in region.outputs),
-                () if linked is None else tuple(isinstance(v.type, Scalar) for v in region.outputs),
+                *step,
                 tuple(flags[v] for v in region.outputs),
                 tuple(maker.get(v, -1) for v in read),
                 region.before,
@@ -144,6 +148,13 @@ class MachineThunk:
             ))  # fmt: skip
         wanted = tuple(maker.get(variable, -1) for variable in self.fgraph.outputs)
         return runtime().Machine(tuple(steps), wanted, tuple((self.storage_map[v], flags[v]) for v in collected), self._fail)
+
+    def _ask(self, k: int, node: Apply, flags: dict[Variable, list[Any]]) -> tuple[Any, ...]:
+        """How the machine runs a lazy node: a choice by itself, others by asking their thunks."""
+        if type(node.op) is not IfElse:
+            return self._lazy[k], None, (), (), ()
+        read, made = (tuple(self.storage_map[v] for v in values) for values in (node.inputs, node.outputs))
+        return None, tuple(flags[v] for v in node.inputs), read, made, ()
 
     def __call__(self, output_subset: Sequence[int] | None = None) -> None:
         """Compute all outputs, or those at the positions ``output_subset``."""
@@ -161,8 +172,40 @@ class MachineThunk:
             raise error
         raise_with_op(self.fgraph, node, self._lazy[step], (type(error), error, error.__traceback__))
 
+    def entry(self, function: Any) -> Any:
+        """The fast way to call a function that this is the thunk of, whose calls only fill cells and return what is made."""
+        native, plan = getattr(runtime(), "LazyEntry", None), function._plan
+        if native is None:
+            return None
+        made = [self.storage_map[variable] for variable in self.fgraph.outputs]
+        returned = len(function.outputs)
+        return native(
+            self._machine,
+            tuple(_form(self.fgraph.inputs[k].type) for k in plan.explicit),
+            tuple(function.input_storage[k].storage for k in plan.explicit),
+            tuple(made[:returned]),
+            tuple(made[returned:]),
+            tuple(function.input_storage[k].storage for k in plan.updated),
+            tuple(function.output_storage[k].storage for k in plan.emptied),
+            bool(function.unpack_single and returned == 1),
+            partial(make_room, function, function._first) if plan.destroyed else None,
+            tuple(plan.locks),
+            hold,
+            release,
+            function._busy.acquire,
+            function._busy.release,
+        )
+
     def free(self) -> None:
         """Nothing is kept between calls but outputs."""
+
+
+def _form(kind: Any) -> tuple[int, int, int]:
+    """How arrays of a type look to an entry: dtype, number of axes, and as bits which of these have length 1."""
+    if not is_array(kind):
+        return DTYPES["object"], 0, 0
+    flags = getattr(kind, "broadcastable", ())
+    return DTYPES[kind.dtype], len(flags), sum(1 << axis for axis, one in enumerate(flags) if one)
 
 
 class _Tidy:

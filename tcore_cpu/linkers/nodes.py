@@ -6,15 +6,18 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from tcore.graph import Constant
+from tcore.codegen.tables import lowering_table
+from tcore.graph import FunctionGraph
+from tcore.graph.laziness import is_lazy
 from tcore.link import Container, VMLinker
 from tcore.link.linker import LocalLinker
 from tcore_cpu.kernels.lowerings import lowerings
 from tcore_cpu.kernels.printer import UnitPrinter
-from tcore_cpu.linkers.base import CpuLinker, is_lazy, ran_by
-from tcore_cpu.linkers.thunks import NodeThunk
+from tcore_cpu.linkers.base import CpuLinker, ran_by
+from tcore_cpu.linkers.thunks import NodeCall, NodeThunk, operands_of
 from tcore_cpu.programs.draft import Draft
 from tcore_cpu.programs.drafting import UNIT_BODIES, native_forms
+from tcore_cpu.programs.error_reports import BareErrors
 from tcore_cpu.programs.linking import Linked, load_bodies, make_program
 from tcore_cpu.programs.program import build
 from tcore_cpu.user_code.block import Block
@@ -26,7 +29,7 @@ if TYPE_CHECKING:
     from tcore.graph import Apply, Variable
     from tcore.link.container import Cell, StorageMap
 
-__all__ = ["CPyLinker", "NativeNodes", "NativeVM", "NoNativeCode", "brings_c_code"]
+__all__ = ["CPyLinker", "NativeNodes", "NativeVM", "NoNativeCode", "brings_c_code", "call_of", "refusal_of"]
 
 
 class NoNativeCode(NotImplementedError):
@@ -42,6 +45,28 @@ def brings_c_code(node: Any, derived: bool = False) -> bool:
     """Whether a node runs C code here: it has some, and it can be compiled; ``derived`` as for :func:`has_c_code`."""
     prepare(node)
     return has_c_code(node, derived) and objection() is None
+
+
+def refusal_of(node: Any) -> str:
+    """Why a node by itself has no native code that never calls Python; empty where it has."""
+    draft, _ = _draft_alone(node)
+    if all(step.spare for step in draft.steps):
+        return ""
+    return draft.reasons.get(node, "its op has no native form")
+
+
+def call_of(node: Any) -> NodeCall:
+    """The native code of a node by itself. Errors are as ``perform`` raises them, without a report on the node."""
+    draft, printer = _draft_alone(node)
+    bodies = load_bodies(printer.units(UNIT_BODIES))
+    fgraph = FunctionGraph(operands_of(node), node.outputs, clone=False)
+    return NodeCall(make_program(draft, bodies, fgraph, operands_of(node), BareErrors).program, node)
+
+
+def _draft_alone(node: Any) -> tuple[Draft, UnitPrinter]:
+    printer = UnitPrinter()
+    table = lowering_table([node], operands_of(node), backends=("cpu",))
+    return build(operands_of(node), [node], node.outputs, table, printer, native_forms([node]), granularity="node"), printer
 
 
 class NativeNodes(CpuLinker, LocalLinker):
@@ -89,7 +114,7 @@ class NativeNodes(CpuLinker, LocalLinker):
             if is_lazy(node):
                 self._without(node, "it decides itself which of its inputs are computed")
                 continue
-            operands = [v for v in dict.fromkeys(node.inputs) if not isinstance(v, Constant)]
+            operands = operands_of(node)
             draft = build(operands, [node], node.outputs, table, printer, native, granularity="node")
             if all(step.spare for step in draft.steps):
                 drafts[node] = draft
@@ -152,7 +177,7 @@ class NativeNodes(CpuLinker, LocalLinker):
         linked = (self._programs or {}).get(node)
         if linked is None:
             return super()._make_node_thunk(node, storage_map, compute_map)
-        operands = [v for v in dict.fromkeys(node.inputs) if not isinstance(v, Constant)]
+        operands = operands_of(node)
         return NodeThunk(linked.program, node, operands, storage_map, compute_map)
 
 

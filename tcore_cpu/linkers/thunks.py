@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tcore.graph import Apply, Variable
     from tcore.link.container import Cell, StorageMap
 
-__all__ = ["BlockThunk", "NodeCall", "NodeThunk", "SegmentThunk", "tidied"]
+__all__ = ["BlockThunk", "NodeCall", "NodeThunk", "SegmentThunk", "operands_of", "tidied"]
 
 
 class NodeThunk:
@@ -104,12 +104,17 @@ class SegmentThunk:
         self.program.forget_values()
 
 
+def operands_of(node: Apply) -> list[Variable]:
+    """The inputs of a node, each once, without constants."""
+    return [variable for variable in dict.fromkeys(node.inputs) if not isinstance(variable, Constant)]
+
+
 class NodeCall:
     """Calls the program of a node that has no C code of its own, from within a block of C++."""
 
     def __init__(self, program: Any, node: Apply) -> None:
         self._program = program
-        self._operands = [variable for variable in dict.fromkeys(node.inputs) if not isinstance(variable, Constant)]
+        self._operands = operands_of(node)
         self._scalars = [_is_scalar(variable) for variable in node.outputs]
 
     def callables(self) -> list[Any]:

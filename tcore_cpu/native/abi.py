@@ -4,29 +4,19 @@ from __future__ import annotations
 
 from enum import IntEnum
 
+from tcore_cpu.native.kept import DTYPES, MAX_DIMS, RUNTIME_ABI, Failure
+
 __all__ = [
     "DTYPES", "LAPACK", "MAX_CELLS", "MAX_DIMS", "MAX_REFS", "RUNTIME_ABI", "Event", "Failure", "Instruction", "IntegerFunction", "KernelOrder",
     "LinearAlgebra", "ReduceOp", "RefKind", "Routine",
 ]  # fmt: skip
 
-RUNTIME_ABI = 3
-"""``TC_ABI``: part of the keys of the kernel store."""
-
 TILE = 512
 MAX_REFS = 40
 MAX_CELLS = 16
-MAX_DIMS = 32
 
 LAPACK = 18
 """``TC_LAPACK``: the number of LAPACK's first routine."""
-
-DTYPES: dict[str, int] = {
-    name: number
-    for number, name in enumerate(
-        ["bool", "int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64", "float16", "float32", "float64", "complex64", "complex128", "object"]
-    )
-}
-"""Number of each element type."""
 
 
 class RefKind(IntEnum):
@@ -129,6 +119,9 @@ class LinearAlgebra(IntEnum):
     EIGH = 7
     EIG = 8
     EXPM = 9
+    FACTOR = 10
+    SOLVE_FACTORED = 11
+    LSTSQ = 12
 
 
 class IntegerFunction(IntEnum):
@@ -149,22 +142,6 @@ class IntegerFunction(IntEnum):
     OR = 12
     GT = 13
     GE = 14
-
-
-class Failure(IntEnum):
-    """Codes of the error record."""
-
-    NONE = 0
-    SHAPE = 1
-    INDEX = 2
-    DEMAND = 3
-    MEMORY = 4
-    NEGATIVE = 5
-    RESHAPE = 6
-    BLAS = 7
-    STOPPED = 8
-    DOUBT = 9
-    LINALG = 10
 
 
 class Event(IntEnum):

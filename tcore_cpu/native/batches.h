@@ -1,4 +1,5 @@
-/* Products of the matrices of two batches: small ones by loops of our own, in one thread each; others by BLAS. */
+/* Products of the matrices of two batches: small ones, and those of numbers that BLAS does not know, by loops of our own; others
+ * by BLAS. */
 
 /* Multiplications of real numbers up to which a call of BLAS costs more than the product. */
 #define TC_SMALL_PRODUCT 400
@@ -98,12 +99,14 @@ static tc_array tc_line(const tc_array *x, int left_out)
 
 static int tc_is_small(int dtype, int64_t m, int64_t n, int64_t k)
 {
-    return !tc_is_complex(tc_letter(dtype)) && ((double)m * (double)n * (double)k <= TC_SMALL_PRODUCT || k == 0);
+    return dtype >= TC_FLOAT32 && !tc_is_complex(tc_letter(dtype)) && ((double)m * (double)n * (double)k <= TC_SMALL_PRODUCT || k == 0);
 }
 
 static int64_t tc_item_product(const tc_array *c, const tc_array *a, const tc_array *b, int by_all)
 {
     const int64_t m = c->dims[0], n = c->dims[1], k = a->dims[1];
+    if (c->dtype < TC_FLOAT32)
+        return tc_own_product(c, a, b, by_all);
     if (tc_is_small(c->dtype, m, n, k)) {
         (c->dtype == TC_FLOAT32 ? tc_small_f32_strided : tc_small_f64_strided)(c, a, b);
         return 0;
@@ -158,12 +161,12 @@ static int64_t tc_batched_product(const tc_array *c, const tc_array *a, const tc
     if (tc_elements(c) == 0)
         return 0;
     /* Few large products are cut into blocks instead, each by all threads. */
-    j.by_all = items < 8 && cost > 1e6;
+    j.by_all = items == 1 || (items < 8 && cost > 1e6);
     if (j.by_all) {
         tc_batch_items(&j, 0, items);
         return atomic_load(&j.failed);
     }
-    const int tell = tc_blas_set_threads && !tc_is_small(c->dtype, j.m, j.n, j.k);
+    const int tell = tc_blas_set_threads && c->dtype >= TC_FLOAT32 && !tc_is_small(c->dtype, j.m, j.n, j.k);
     if (tell)
         tc_product_begins();
     tc_parallel_for(items, (int64_t)((double)tc_grain_ns / cost) + 1, tc_batch_items, &j);

@@ -158,6 +158,48 @@ static int tc_run_pinv(tc_stack *s, tc_arena *arena, int64_t item)
     return 0;
 }
 
+/* ---- least squares --------------------------------------------------------------------------- */
+
+/* Outputs: solutions, ranks, singular values. option: 0 the precision times the longer side is the least part of a singular value that
+ * counts, 1 the precision. */
+static int tc_run_lstsq(tc_stack *s, tc_arena *arena, int64_t item)
+{
+    tc_piece to = tc_piece_of(s, 0, item), ranks = tc_piece_of(s, 1, item), x = tc_piece_of(s, 3, item), right = tc_piece_of(s, 4, item);
+    int m = x.rows, n = x.cols, few = m < n ? m : n, most = m < n ? n : m, size = s->size, real = tc_real_size(s->letter), rank = 0;
+    int count = right.cols > 1 ? right.cols : 1; /* without right sides it solves for one */
+    double precision = s->letter % 2 ? 2.220446049250313e-16 : 1.1920928955078125e-07;
+    char *a = tc_take(arena, (size_t)m * (size_t)n, (size_t)size), *b = tc_take(arena, (size_t)most * (size_t)count, (size_t)size);
+    char *values = tc_take(arena, (size_t)few, (size_t)real);
+    tc_workspace scratch = s->sizes;
+    if (!arena->base && few) {
+        char answer[16] = {0}, real_answer[16] = {0}, nothing[16];
+        int liwork = 1;
+        tc_workspace ask = {answer, real_answer, &liwork, -1, -1, -1};
+        tc_gelsd(s->letter, m, n, count, nothing, nothing, nothing, -1, &rank, &ask);
+        scratch.lwork = tc_wanted(answer, s->letter);
+        scratch.lrwork = tc_is_complex(s->letter) ? tc_wanted(real_answer, s->letter % 2) : 0;
+        scratch.liwork = liwork > 1 ? liwork : 1;
+        s->sizes = scratch;
+    }
+    scratch.work = tc_take(arena, (size_t)scratch.lwork, (size_t)size);
+    scratch.rwork = tc_take(arena, (size_t)scratch.lrwork, (size_t)real);
+    scratch.iwork = tc_take(arena, (size_t)scratch.liwork, sizeof(int));
+    if (!arena->base)
+        return 0;
+    memset(b, 0, (size_t)most * (size_t)count * (size_t)size);
+    if (few) {
+        tc_gather(a, x, size);
+        tc_move_matrix(b, size, (int64_t)most * size, right.data, right.row, right.col, right.rows, right.cols, size);
+        int info = tc_gelsd(s->letter, m, n, count, a, b, values, s->option ? -1 : precision * most, &rank, &scratch);
+        if (info)
+            return info;
+        tc_spread(tc_piece_of(s, 2, item), values, few, real);
+    }
+    tc_spread(to, b, most, size);
+    *(int64_t *)ranks.data = rank;
+    return 0;
+}
+
 /* ---- eigenvalues ----------------------------------------------------------------------------- */
 
 /* Outputs: values, or values and vectors; inputs: a matrix, or a pair. option: 1 the lower triangle is read, 2 vectors, 4 a pair. */

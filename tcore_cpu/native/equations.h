@@ -136,10 +136,35 @@ static int tc_run_solve(tc_stack *s, tc_arena *arena, int64_t item)
     if (structure == TC_SYMMETRIC)
         info = tc_sysv(s->letter, uplo, n, count, matrix, pivots, x, &scratch);
     else if (!(info = tc_getrf(s->letter, n, matrix, pivots)))
-        tc_getrs(s->letter, n, count, matrix, pivots, x);
+        tc_getrs(s->letter, 'N', n, count, matrix, pivots, x);
     if (!info && !direct)
         tc_spread(to, x, n, size);
     return info;
+}
+
+/* Triangles and pivots of a matrix, for several equations. */
+static int tc_run_factor(tc_stack *s, tc_arena *arena, int64_t item)
+{
+    tc_piece to = tc_piece_of(s, 0, item), pivots = tc_piece_of(s, 1, item), a = tc_piece_of(s, 2, item);
+    if (!arena->base || a.rows == 0)
+        return 0;
+    tc_gather(to.data, a, s->size); /* column by column, whatever the slot says: none but the next function reads it */
+    return tc_getrf(s->letter, a.rows, to.data, (int *)pivots.data);
+}
+
+/* option: 1 for the transpose of the matrix that was factored. */
+static int tc_run_solve_factored(tc_stack *s, tc_arena *arena, int64_t item)
+{
+    tc_piece to = tc_piece_of(s, 0, item), factor = tc_piece_of(s, 1, item), pivots = tc_piece_of(s, 2, item), b = tc_piece_of(s, 3, item);
+    int n = factor.rows, count = b.cols, direct = tc_is_columns(to, s->size);
+    char *x = direct ? to.data : tc_take(arena, (size_t)n * (size_t)count, (size_t)s->size);
+    if (!arena->base || n == 0 || count == 0)
+        return 0;
+    tc_gather(x, b, s->size);
+    tc_getrs(s->letter, s->option ? 'T' : 'N', n, count, factor.data, (const int *)pivots.data, x);
+    if (!direct)
+        tc_spread(to, x, n, s->size);
+    return 0;
 }
 
 static int tc_run_inverse(tc_stack *s, tc_arena *arena, int64_t item)

@@ -255,10 +255,10 @@ static int tc_run_expm(tc_stack *s, tc_arena *arena, int64_t item)
     info = tc_getrf(s->letter, n, factors, pivots);
     if (info)
         return info;
-    tc_getrs(s->letter, n, n, factors, pivots, r.v);
+    tc_getrs(s->letter, 'N', n, n, factors, pivots, r.v);
     if (both) {
         tc_multiply(s->letter, "NN", n, n, n, -1, v.d, r.v, 1, r.d);
-        tc_getrs(s->letter, n, n, factors, pivots, r.d);
+        tc_getrs(s->letter, 'N', n, n, factors, pivots, r.d);
     }
     for (; halvings > 0; halvings--) {
         tc_dual_multiply(&e, other, r, r);

@@ -1,14 +1,20 @@
-/* Numbers of half precision, one at a time: kernels convert them by the text of tcore.codegen.half. */
+/* Numbers of half precision in routines: kernels convert them by the text of tcore.codegen.half. */
 
 #include <math.h>
 
-static double tc_from_half(uint16_t half)
+/* Exact, subnormal numbers and NaN included. */
+static inline float tc_from_half(uint16_t half)
 {
-    const int exponent = half >> 10 & 31, digits = half & 1023;
-    const double sign = half & 0x8000 ? -1 : 1;
-    if (exponent == 31)
-        return digits ? (double)NAN : sign * (double)INFINITY;
-    return sign * (exponent ? ldexp(digits + 1024, exponent - 25) : ldexp(digits, -24));
+    uint32_t bits = (uint32_t)(half & 0x7fff) << 13;
+    float value;
+    memcpy(&value, &bits, sizeof value);
+    value *= 0x1p112f;
+    memcpy(&bits, &value, sizeof bits);
+    /* The exponent of infinities and NaN has no bit but that of 2^112 to gain. */
+    bits |= (half & 0x7c00) == 0x7c00 ? 0x7f800000u : 0;
+    bits |= (uint32_t)(half & 0x8000) << 16;
+    memcpy(&value, &bits, sizeof value);
+    return value;
 }
 
 /* The nearest one; of two, the even one. */
@@ -25,4 +31,23 @@ static uint16_t tc_to_half(double value)
     int exponent;
     const double digits = nearbyint(frexp(size, &exponent) * 2048); /* 2048 is 1024 of the next power of two */
     return (uint16_t)(sign | ((exponent + 13) * 1024 + (int)digits));
+}
+
+/* The same of a float32, without branches: for loops. */
+static inline uint16_t tc_f32_to_half(float value)
+{
+    uint32_t bits, magnitude, small;
+    memcpy(&bits, &value, sizeof bits);
+    magnitude = bits & 0x7fffffff;
+    float size, shifted;
+    memcpy(&size, &magnitude, sizeof size);
+    /* Below the smallest normal half, 0.5 + size has what is wanted in its last bits. */
+    shifted = size + 0.5f;
+    memcpy(&small, &shifted, sizeof small);
+    small -= 0x3f000000;
+    uint32_t normal = (magnitude + 0xfff + (magnitude >> 13 & 1) - 0x38000000) >> 13;
+    uint32_t half = magnitude < 0x38800000 ? small : normal;
+    half = magnitude >= 0x477ff000 ? 0x7c00 : half;
+    half = magnitude > 0x7f800000 ? 0x7e00 : half;
+    return (uint16_t)(half | (bits >> 16 & 0x8000));
 }

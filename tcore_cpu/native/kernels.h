@@ -20,6 +20,29 @@ static void tc_run_single(const tc_kernel *kernel, const tc_launch *launch)
     tc_call_body(phase, 1, ptr, tile, &params);
 }
 
+/* A kernel over few elements that are neighbours in all its arrays: one tile, which needs neither a plan nor scratch. Returns
+ * whether it was one. */
+static int tc_run_short(const tc_kernel *kernel, const tc_launch *launch, int64_t total)
+{
+    const tc_phase *phase = &kernel->phases[0];
+    const tc_params params = {launch->ints, launch->error, 0, 1, 0};
+    void *ptr[TC_MAXREFS];
+    uint8_t tile[TC_MAXREFS];
+    for (int r = 0; r < phase->nrefs; r++) {
+        const tc_ref *ref = &phase->refs[r];
+        const int64_t *strides = launch->strides + ref->index * launch->ndim;
+        tile[r] = ref->kind == TC_REF_ARRAY;
+        if (!tile[r] && ref->kind != TC_REF_SCALAR)
+            return 0;
+        if (tile[r] && (kernel->operands[ref->index].kind != TC_OPERAND_ARRAY ||
+                        tc_bytes_in_order(strides, strides, launch->ndim, launch->extents, ref->itemsize) < 0))
+            return 0;
+        ptr[r] = launch->data[ref->index];
+    }
+    tc_call_body(phase, total, ptr, tile, &params);
+    return 1;
+}
+
 int tc_run_kernel(const tc_kernel *kernel, const tc_launch *launch)
 {
     int simple = kernel->nphases == 1 && kernel->phases[0].level == 0 && kernel->phases[0].nreductions == 0 &&
@@ -34,6 +57,8 @@ int tc_run_kernel(const tc_kernel *kernel, const tc_launch *launch)
             tc_run_single(kernel, launch);
             return 0;
         }
+        if (total <= TC_TILE && kernel->order == TC_ORDER_ANY && tc_run_short(kernel, launch, total))
+            return 0;
     }
     tc_job job; /* not cleared as a whole: the loops are large */
     job.kernel = kernel;

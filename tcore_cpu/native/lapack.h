@@ -34,6 +34,11 @@ typedef void (*tc_geev_fn)(const char *, const char *, const int *, void *, cons
 typedef void (*tc_geev_complex_fn)(const char *, const char *, const int *, void *, const int *, void *, void *, const int *, void *,
                                    const int *, void *, const int *, void *, int *, size_t, size_t);
 
+typedef void (*tc_gelsd_fn)(const int *, const int *, const int *, void *, const int *, void *, const int *, void *, const void *, int *,
+                            void *, const int *, int *, int *);
+typedef void (*tc_gelsd_complex_fn)(const int *, const int *, const int *, void *, const int *, void *, const int *, void *, const void *,
+                                    int *, void *, const int *, void *, int *, int *);
+
 #define TC_ROUTINE(kind, letter, name) ((tc_##name##_fn)tc_blas[TC_LAPACK + 4 * (kind) + (letter)])
 
 static const int8_t tc_letter_size[4] = {4, 8, 8, 16};
@@ -81,10 +86,10 @@ static int tc_getrf(int letter, int n, void *a, int *pivots)
     return info;
 }
 
-static void tc_getrs(int letter, int n, int count, const void *a, const int *pivots, void *b)
+static void tc_getrs(int letter, char form, int n, int count, const void *a, const int *pivots, void *b)
 {
     int info = 0, ld = tc_ld(n);
-    TC_ROUTINE(TC_GETRS, letter, getrs)("N", &n, &count, a, &ld, pivots, b, &ld, &info, 1);
+    TC_ROUTINE(TC_GETRS, letter, getrs)(&form, &n, &count, a, &ld, pivots, b, &ld, &info, 1);
 }
 
 static int tc_getri(int letter, int n, void *a, const int *pivots, tc_workspace *s)
@@ -180,6 +185,20 @@ static int tc_geev(int letter, int n, void *a, void *values, void *imaginary, vo
     else
         TC_ROUTINE(TC_GEEV, letter, geev)("N", "V", &n, a, &ld, values, imaginary, NULL, &one, vectors, &ld, s->work, &s->lwork,
                                           &info, 1, 1);
+    return info;
+}
+
+/* Least squares: b has as many rows as the longer side of a, and the solutions in its place; rcond -1 is the precision. */
+static int tc_gelsd(int letter, int m, int n, int count, void *a, void *b, void *values, double rcond, int *rank, tc_workspace *s)
+{
+    int info = 0, lda = tc_ld(m), ldb = tc_ld(m > n ? m : n);
+    float narrow = (float)rcond;
+    const void *limit = letter % 2 ? (void *)&rcond : (void *)&narrow;
+    if (tc_is_complex(letter))
+        TC_ROUTINE(TC_GELSD, letter, gelsd_complex)(&m, &n, &count, a, &lda, b, &ldb, values, limit, rank, s->work, &s->lwork, s->rwork,
+                                                    s->iwork, &info);
+    else
+        TC_ROUTINE(TC_GELSD, letter, gelsd)(&m, &n, &count, a, &lda, b, &ldb, values, limit, rank, s->work, &s->lwork, s->iwork, &info);
     return info;
 }
 

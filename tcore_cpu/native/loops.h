@@ -304,9 +304,27 @@ static void tc_copy_pieces(void *context, int64_t begin, int64_t end)
 #endif
 }
 
+/* Bytes of an array, where neither of two layouts has gaps and both are in the order of the axes; else -1. */
+static int64_t tc_bytes_in_order(const int64_t *first, const int64_t *second, int ndim, const int64_t *extents, int itemsize)
+{
+    int64_t bytes = itemsize;
+    for (int d = ndim - 1; d >= 0; d--) {
+        if (extents[d] != 1 && (first[d] != bytes || second[d] != bytes))
+            return -1;
+        bytes *= extents[d];
+    }
+    return bytes;
+}
+
 void tc_copy(char *to, const int64_t *to_strides, const char *from, const int64_t *from_strides,
              int ndim, const int64_t *extents, int itemsize)
 {
+    const int64_t bytes = tc_bytes_in_order(to_strides, from_strides, ndim, extents, itemsize);
+    if (bytes >= 0 && bytes < TC_COPY_THREADS) {
+        if (bytes && to != from)
+            memcpy(to, from, (size_t)bytes);
+        return;
+    }
     tc_operand operands[2] = {{TC_OPERAND_ARRAY, itemsize, 1}, {TC_OPERAND_ARRAY, itemsize, 0}};
     tc_kernel kernel = {.noperands = 2, .operands = operands};
     char *data[2] = {to, (char *)(uintptr_t)from};

@@ -1,11 +1,12 @@
 /* The type Machine: runs the programs of a lazy graph as they turn out to be needed.
  *
- * A step is a program, called with values from cells, or the thunk of a lazy node, which answers with the positions of the
- * inputs that it needs next, or with nothing when it is done. */
+ * A step is a program, called with values from cells, a choice between values, or the thunk of any other lazy node, which answers
+ * with the positions of the inputs that it needs next, or with nothing when it is done. */
 
 typedef struct {
-    PyObject *run;      /* what is called */
-    PyObject *tidy;     /* tidy(error, *values): the values as the program takes them; raises the error where that is no help */
+    PyObject *run;      /* what is called; None: a choice, by the first of `reads`, between the first and the second half of the others */
+    PyObject *tidy;     /* tidy(error, *values): the values as the program takes them; raises the error where that is no help.
+                           Of a choice the tuple of cells that say of each of `reads` whether it is there */
     PyObject *reads;    /* tuple of cells */
     PyObject *writes;   /* tuple of cells */
     PyObject *numbers;  /* tuple: for each result, whether its cell holds a number, which programs give as an array of no axes */
@@ -168,6 +169,36 @@ static int machine_push(machine_run *r, int step)
     return 0;
 }
 
+/* Makes a choice: as machine_ask. */
+static int machine_choose(const machine_step *step, machine_run *r, int number)
+{
+    int count = (int)PyTuple_GET_SIZE(step->writes), first = 0, last = 0, base = r->depth, there, truth;
+    for (;;) {
+        for (int k = last; k >= first; k--) {
+            if ((there = PyObject_IsTrue(PyList_GET_ITEM(PyTuple_GET_ITEM(step->tidy, k), 0))) < 0)
+                return -1;
+            if (there)
+                continue;
+            if (r->depth == base && machine_push(r, number))
+                return -1;
+            if (step->producers[k] >= 0 && !r->done[step->producers[k]] && machine_push(r, step->producers[k]))
+                return -1;
+        }
+        if (r->depth > base)
+            return 0;
+        if (last)
+            break;
+        if ((truth = PyObject_IsTrue(PyList_GET_ITEM(PyTuple_GET_ITEM(step->reads, 0), 0))) < 0)
+            return -1;
+        first = truth ? 1 : 1 + count;
+        last = first + count - 1;
+    }
+    for (int k = 0; k < count; k++)
+        cell_set(PyTuple_GET_ITEM(step->writes, k), Py_NewRef(PyList_GET_ITEM(PyTuple_GET_ITEM(step->reads, first + k), 0)));
+    cells_set(step->flags, Py_True);
+    return 1;
+}
+
 /* Asks a lazy node: 1 when it is done, 0 when the steps that it waits for are on the stack, -1 with an exception. */
 static int machine_ask(const machine_step *step, machine_run *r, int number)
 {
@@ -214,7 +245,7 @@ static int machine_advance(const machine_step *step, machine_run *r, int number)
         return 0;
     r->depth = base;
     if (step->lazy)
-        return machine_ask(step, r, number);
+        return step->run == Py_None ? machine_choose(step, r, number) : machine_ask(step, r, number);
     return machine_compute(step) ? -1 : 1;
 }
 
@@ -321,7 +352,11 @@ static int machine_read_step(Machine *m, int number, PyObject *from)
         !(s->uses = ints_of_tuple(uses, &s->nuses)) || !(s->copied = ints_of_tuple(copied, &s->ncopied)))
         return -1;
     int wrong = !all_cells(s->reads) || !all_cells(s->writes) || !all_cells(s->flags);
-    wrong |= PyTuple_GET_SIZE(s->numbers) != PyTuple_GET_SIZE(s->writes);
+    wrong |= s->run != Py_None && PyTuple_GET_SIZE(s->numbers) != PyTuple_GET_SIZE(s->writes);
+    if (s->run == Py_None)
+        wrong |= !s->lazy || !PyTuple_Check(s->tidy) || !all_cells(s->tidy) || PyTuple_GET_SIZE(s->tidy) != s->nproducers ||
+                 PyTuple_GET_SIZE(s->reads) != s->nproducers || 2 * PyTuple_GET_SIZE(s->writes) + 1 != s->nproducers ||
+                 s->nproducers < 3;
     for (int k = 0; k < s->nproducers; k++)
         wrong |= s->producers[k] >= m->nsteps;
     for (int k = 0; k < s->nbefore; k++)

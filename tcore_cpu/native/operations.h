@@ -9,7 +9,8 @@ static const tc_operation tc_operations[] = {
     [TC_CHOLESKY] = {tc_run_cholesky, 0.03}, [TC_SOLVE] = {tc_run_solve, 0.07}, [TC_INVERSE] = {tc_run_inverse, 0.2},
     [TC_DET] = {tc_run_det, 0.07},           [TC_QR] = {tc_run_qr, 0.3},        [TC_SVD] = {tc_run_svd, 2},
     [TC_PINV] = {tc_run_pinv, 2},            [TC_EIGH] = {tc_run_eigh, 1},      [TC_EIG] = {tc_run_eig, 3},
-    [TC_EXPM] = {tc_run_expm, 1.5},
+    [TC_EXPM] = {tc_run_expm, 1.5},          [TC_FACTOR] = {tc_run_factor, 0.07}, [TC_SOLVE_FACTORED] = {tc_run_solve_factored, 0},
+    [TC_LSTSQ] = {tc_run_lstsq, 2},
 };
 
 /* `needs`: bits of LAPACK's routines, and behind them those of two of BLAS. */
@@ -50,8 +51,9 @@ static double tc_linalg_cost(const tc_stack *s, int64_t operation, int nout)
 {
     const tc_array *x = s->parts[nout];
     double rows = (double)x->dims[x->ndim - 2], columns = (double)x->dims[x->ndim - 1], other = 0;
-    if (operation == TC_SOLVE && s->core[2] == 2)
-        other = 0.1 * rows * rows * (double)s->parts[2]->dims[s->parts[2]->ndim - 1];
+    int right = operation == TC_SOLVE ? 2 : operation == TC_SOLVE_FACTORED ? 3 : -1;
+    if (right > 0 && s->core[right] == 2)
+        other = 0.1 * rows * rows * (double)s->parts[right]->dims[s->parts[right]->ndim - 1];
     double cube = rows * columns * (rows < columns ? rows : columns) * (tc_is_complex(s->letter) ? 4 : 1);
     return 500 + other + tc_operations[operation].cost * cube;
 }

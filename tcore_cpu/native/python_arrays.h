@@ -24,17 +24,21 @@ typedef struct {
 } input_spec;
 
 /* tc_dtype by NumPy type number; -1: none. */
-static int dtype_of(PyArrayObject *array)
+static int dtype_of_number(int number)
 {
     static const signed char table[] = {
         TC_BOOL, TC_INT8, TC_UINT8, TC_INT16, TC_UINT16, TC_INT32, TC_UINT32,
         sizeof(long) == 8 ? TC_INT64 : TC_INT32, sizeof(long) == 8 ? TC_UINT64 : TC_UINT32,
         TC_INT64, TC_UINT64, TC_FLOAT32, TC_FLOAT64, -1, TC_COMPLEX64, TC_COMPLEX128,
     };
-    int number = PyArray_TYPE(array);
     if (number == NPY_HALF)
         return TC_FLOAT16;
     return number >= 0 && number < (int)sizeof table ? table[number] : -1;
+}
+
+static int dtype_of(PyArrayObject *array)
+{
+    return dtype_of_number(PyArray_TYPE(array));
 }
 
 static int number_of(int dtype)
@@ -73,62 +77,87 @@ static int array_fits(PyArrayObject *array, int dtype, int ndim, unsigned long l
     return 1;
 }
 
-/* A Python or NumPy number into the 0-d slot of input k; 0 when it needs the general path. */
-static int slot_from_number(frame *f, int k, const input_spec *spec, PyObject *value)
+/* The least and largest of the integers of a dtype; 0 where it has none, or more than a long long holds. */
+static int integer_bounds(int dtype, long long *least, long long *largest)
 {
-    void *room = &f->numbers[k];
-    if (spec->dtype == TC_FLOAT64) {
-        if (PyFloat_CheckExact(value) || PyArray_IsScalar(value, Double))
-            *(double *)room = PyFloat_AS_DOUBLE(value);
-        else if (PyLong_CheckExact(value)) {
-            int overflow;
-            long long number = PyLong_AsLongLongAndOverflow(value, &overflow);
-            if (overflow || number > (1LL << 53) || number < -(1LL << 53))
-                return 0;
-            *(double *)room = (double)number;
-        } else
-            return 0;
-    } else if (spec->dtype == TC_INT64 || spec->dtype == TC_INT32) {
-        int overflow;
-        long long number;
-        if (!PyLong_CheckExact(value))
-            return 0;
-        number = PyLong_AsLongLongAndOverflow(value, &overflow);
-        if (overflow || (spec->dtype == TC_INT32 && (number > INT32_MAX || number < INT32_MIN)))
-            return 0;
-        if (spec->dtype == TC_INT64)
-            *(long long *)room = number;
-        else
-            *(int32_t *)room = (int32_t)number;
-    } else if (spec->dtype == TC_FLOAT32 && PyArray_IsScalar(value, Float))
-        *(float *)room = PyArrayScalar_VAL(value, Float);
-    else
+    static const struct {
+        long long least, largest;
+    } table[] = {[TC_INT8] = {INT8_MIN, INT8_MAX},    [TC_UINT8] = {0, UINT8_MAX},   [TC_INT16] = {INT16_MIN, INT16_MAX},
+                 [TC_UINT16] = {0, UINT16_MAX},       [TC_INT32] = {INT32_MIN, INT32_MAX}, [TC_UINT32] = {0, UINT32_MAX},
+                 [TC_INT64] = {INT64_MIN, INT64_MAX}};
+    if (dtype < TC_INT8 || dtype > TC_INT64)
         return 0;
-    tc_array *slot = &f->core->slots[spec->slot];
-    slot->data = room;
-    slot->owner = spec->slot;
-    slot->buffer = -1;
-    slot->flags = 0;
+    *least = table[dtype].least;
+    *largest = table[dtype].largest;
     return 1;
+}
+
+/* A Python or NumPy number as an element of `dtype`, of 8 bytes at most; 0 when it needs the general path. */
+static int number_into(void *room, int dtype, PyObject *value)
+{
+    long long least, largest, number;
+    int overflow;
+    if (dtype == TC_FLOAT64 && (PyFloat_CheckExact(value) || PyArray_IsScalar(value, Double))) {
+        *(double *)room = PyFloat_AS_DOUBLE(value);
+        return 1;
+    }
+    if (PyLong_CheckExact(value)) {
+        number = PyLong_AsLongLongAndOverflow(value, &overflow);
+        if (overflow)
+            return 0;
+        if (dtype == TC_FLOAT64 && number <= (1LL << 53) && number >= -(1LL << 53)) {
+            *(double *)room = (double)number;
+            return 1;
+        }
+        if (!integer_bounds(dtype, &least, &largest) || number < least || number > largest)
+            return 0;
+        switch (dtype) {
+        case TC_INT8: case TC_UINT8: *(int8_t *)room = (int8_t)number; break;
+        case TC_INT16: case TC_UINT16: *(int16_t *)room = (int16_t)number; break;
+        case TC_INT32: case TC_UINT32: *(int32_t *)room = (int32_t)number; break;
+        default: *(int64_t *)room = number; break;
+        }
+        return 1;
+    }
+    if (!PyArray_IsScalar(value, Number) && !PyArray_IsScalar(value, Bool))
+        return 0;
+    PyArray_Descr *descr = PyArray_DescrFromScalar(value);
+    int same = descr && dtype_of_number(descr->type_num) == dtype && PyDataType_ELSIZE(descr) <= 8;
+    Py_XDECREF(descr);
+    if (same)
+        PyArray_ScalarAsCtype(value, room);
+    return same;
+}
+
+/* Whether a value is an array of just the form of an input. */
+static int is_fitting_array(const input_spec *spec, PyObject *value)
+{
+    return PyArray_Check(value) && array_fits((PyArrayObject *)value, spec->dtype, spec->ndim, spec->mask) &&
+           /* A masked array is refused where it is filtered. */
+           (PyArray_CheckExact(value) || !PyObject_HasAttrString(value, "filled"));
 }
 
 /* 1 when the value is in the slot, 0 when it needs the general path. */
 static int slot_from_value(frame *f, int k, const input_spec *spec, PyObject *value)
 {
+    tc_array *slot = &f->core->slots[spec->slot];
     if (spec->dtype == TC_OBJECT) {
         Py_INCREF(value);
         Py_XSETREF(f->objects[spec->slot], value);
         return 1;
     }
-    if (!PyArray_Check(value))
-        return spec->ndim == 0 && slot_from_number(f, k, spec, value);
-    PyArrayObject *array = (PyArrayObject *)value;
-    if (!array_fits(array, spec->dtype, spec->ndim, spec->mask))
+    if (!PyArray_Check(value)) {
+        if (spec->ndim || !number_into(&f->numbers[k], spec->dtype, value))
+            return 0;
+        slot->data = (char *)&f->numbers[k];
+        slot->owner = spec->slot;
+        slot->buffer = -1;
+        slot->flags = 0;
+        return 1;
+    }
+    if (!is_fitting_array(spec, value))
         return 0;
-    /* A masked array is refused where it is filtered. */
-    if (!PyArray_CheckExact(value) && PyObject_HasAttrString(value, "filled"))
-        return 0;
-    slot_from_array(&f->core->slots[spec->slot], array, spec->slot);
+    slot_from_array(slot, (PyArrayObject *)value, spec->slot);
     Py_INCREF(value);
     Py_XSETREF(f->objects[spec->slot], value);
     return 1;

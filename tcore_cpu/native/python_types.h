@@ -312,11 +312,11 @@ static PyObject *entry_run(Entry *e, PyObject *const *args)
 
 /* Releases locks, again where a signal handler raised before all were free: 0, or -1 with that exception. An exception that
  * was there before stays. */
-static int give_back(Entry *e, PyObject *held)
+static int give_back(PyObject *release, PyObject *held)
 {
     PyObject *type, *value, *trace, *done;
     PyErr_Fetch(&type, &value, &trace);
-    while (!(done = PyObject_CallOneArg(e->release, held)) && PyDict_CheckExact(held) && PyDict_GET_SIZE(held)) {
+    while (!(done = PyObject_CallOneArg(release, held)) && PyDict_CheckExact(held) && PyDict_GET_SIZE(held)) {
         if (type)
             PyErr_Clear();
         else
@@ -343,7 +343,7 @@ static PyObject *entry_call(PyObject *self, PyObject *const *args, size_t nargsf
     if (!held)
         return NULL;
     PyObject *answer = entry_run(e, args);
-    if (give_back(e, held))
+    if (give_back(e->release, held))
         Py_CLEAR(answer);
     Py_DECREF(held);
     return answer;

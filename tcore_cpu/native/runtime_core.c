@@ -39,6 +39,7 @@
 #include "native/counting.h"
 #include "native/choices.h"
 #include "native/places.h"
+#include "native/own_products.h"
 #include "native/batches.h"
 #include "native/routines.h"
 #include "native/frames.h"

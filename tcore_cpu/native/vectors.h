@@ -108,8 +108,63 @@
 #define TC_DOTS(NAME, T, V, FOUR_SUMS) TC_DOTS_FOR(NAME, , T, V, FOUR_SUMS)
 #endif
 
-/* y[i] = alpha * (sum of x[r] * a[r][i]) + beta * y[i], eight rows at once. */
-#define TC_WEIGHTED_ROWS(NAME, T)                                               \
+/* y[i] = alpha * (sum of x[r] * a[r][i]) + beta * y[i], eight rows at once. Of a matrix that a cache near the core holds, some
+ * columns after the others, so that their sums stay in registers; else all columns of eight rows, as memory has them. */
+#define TC_NEAR ((int64_t)1 << 18)
+#define TC_FOUR_VECTORS(DO) DO(0) DO(1) DO(2) DO(3)
+#define TC_EIGHT_VECTORS(DO) TC_FOUR_VECTORS(DO) DO(4) DO(5) DO(6) DO(7)
+#define TC_COLUMNS_BEGIN(N) V s##N = {0}, u##N;
+#define TC_COLUMNS_ONE(N) memcpy(&u##N, b + N * LANES, sizeof(V)); s##N += x[r] * u##N;
+#define TC_COLUMNS_ROW(N, ROW) V v##ROW; memcpy(&v##ROW, b + ROW * ld + N * LANES, sizeof(V));
+#define TC_COLUMNS_EIGHT(N)                                                     \
+    {                                                                           \
+        TC_COLUMNS_ROW(N, 0) TC_COLUMNS_ROW(N, 1) TC_COLUMNS_ROW(N, 2) TC_COLUMNS_ROW(N, 3) \
+        TC_COLUMNS_ROW(N, 4) TC_COLUMNS_ROW(N, 5) TC_COLUMNS_ROW(N, 6) TC_COLUMNS_ROW(N, 7) \
+        s##N += ((c0 * v0 + c1 * v1) + (c2 * v2 + c3 * v3)) + ((c4 * v4 + c5 * v5) + (c6 * v6 + c7 * v7)); \
+    }
+#define TC_COLUMNS_END(N)                                                       \
+    memcpy(&u##N, y + N * LANES, sizeof(V));                                    \
+    s##N = beta == 0 ? alpha * s##N : alpha * s##N + beta * u##N;               \
+    memcpy(y + N * LANES, &s##N, sizeof(V));
+/* How many columns it did. */
+#define TC_NEAR_COLUMNS(NAME, TARGET, T, WIDTH, VECTORS, MANY)                  \
+    TARGET static int64_t NAME(const T *restrict a, int64_t ld, const T *restrict x, int64_t rows, T alpha, T beta, \
+                               T *restrict y, int64_t n)                        \
+    {                                                                           \
+        typedef T V __attribute__((vector_size(WIDTH)));                        \
+        enum { LANES = WIDTH / sizeof(T), OWN = MANY * LANES };                 \
+        int64_t done = 0;                                                       \
+        for (; done + OWN <= n; done += OWN, a += OWN, y += OWN) {              \
+            VECTORS(TC_COLUMNS_BEGIN)                                           \
+            const T *b = a;                                                     \
+            int64_t r = 0;                                                      \
+            for (; r + 8 <= rows; r += 8, b += 8 * ld) {                        \
+                const T c0 = x[r], c1 = x[r + 1], c2 = x[r + 2], c3 = x[r + 3]; \
+                const T c4 = x[r + 4], c5 = x[r + 5], c6 = x[r + 6], c7 = x[r + 7]; \
+                VECTORS(TC_COLUMNS_EIGHT)                                       \
+            }                                                                   \
+            for (; r < rows; r++, b += ld) {                                    \
+                VECTORS(TC_COLUMNS_ONE)                                         \
+            }                                                                   \
+            VECTORS(TC_COLUMNS_END)                                             \
+        }                                                                       \
+        return done;                                                            \
+    }
+#if defined(__x86_64__)
+#define TC_COLUMNS(NAME, T)                                                     \
+    TC_NEAR_COLUMNS(NAME##_avx512, __attribute__((target("avx512f"))), T, 64, TC_EIGHT_VECTORS, 8) \
+    TC_NEAR_COLUMNS(NAME##_avx2, __attribute__((target("avx2"))), T, 32, TC_FOUR_VECTORS, 4) \
+    static int64_t NAME(const T *a, int64_t ld, const T *x, int64_t rows, T alpha, T beta, T *y, int64_t n) \
+    {                                                                           \
+        if (__builtin_cpu_supports("avx512f"))                                  \
+            return NAME##_avx512(a, ld, x, rows, alpha, beta, y, n);            \
+        return __builtin_cpu_supports("avx2") ? NAME##_avx2(a, ld, x, rows, alpha, beta, y, n) : 0; \
+    }
+#else
+#define TC_COLUMNS(NAME, T) TC_NEAR_COLUMNS(NAME, , T, 16, TC_EIGHT_VECTORS, 8)
+#endif
+
+#define TC_ALL_COLUMNS(NAME, T)                                                 \
     TC_CLONES static void NAME(const T *restrict a, int64_t ld, const T *restrict x, int64_t rows, T alpha, T beta, \
                                T *restrict y, int64_t n)                        \
     {                                                                           \
@@ -131,6 +186,15 @@
             for (int64_t i = 0; i < m; i++)                                     \
                 y[i] = beta == 0 ? alpha * t[i] : alpha * t[i] + beta * y[i];   \
         }                                                                       \
+    }
+#define TC_WEIGHTED_ROWS(NAME, T)                                               \
+    TC_COLUMNS(NAME##_near, T)                                                  \
+    TC_ALL_COLUMNS(NAME##_far, T)                                               \
+    static void NAME(const T *a, int64_t ld, const T *x, int64_t rows, T alpha, T beta, T *y, int64_t n) \
+    {                                                                           \
+        const int64_t done = rows * ld * (int64_t)sizeof(T) > TC_NEAR ? 0 : NAME##_near(a, ld, x, rows, alpha, beta, y, n); \
+        if (done < n)                                                           \
+            NAME##_far(a + done, ld, x, rows, alpha, beta, y + done, n - done); \
     }
 
 TC_DOTS(tc_dots_f32, float, tc_f32x16, TC_FOUR_SUMS_F32)

@@ -15,7 +15,7 @@ from tcore.graph import Constant
 from tcore.link.memory import Stay
 from tcore.records import frozen
 from tcore_cpu.compiling.compiler import Unit, platform_abi
-from tcore_cpu.native.abi import RUNTIME_ABI
+from tcore_cpu.native.kept import RUNTIME_ABI
 
 __all__ = ["Draft", "Fused", "PythonStep", "decode", "encode"]
 

@@ -15,9 +15,9 @@ from tcore_cpu.runtime.wanted import wants_blas, wants_lapack
 if TYPE_CHECKING:
     from tcore.graph import Apply, Variable
     from tcore_cpu.compiling.compiler import Unit
-    from tcore_cpu.linkers.regions import Region
     from tcore_cpu.programs.draft import Draft
     from tcore_cpu.programs.program import NativeStep
+    from tcore_cpu.programs.regions import Region
 
 __all__ = ["UNIT_BODIES", "draft_graph", "draft_regions", "native_forms"]
 

@@ -14,10 +14,10 @@ from typing import Any, NoReturn
 from tcore.graph import Constant
 from tcore.graph.traversal import io_toposort
 from tcore.link.errors import ThunkView, raise_with_op
-from tcore_cpu.native.abi import DTYPES, Failure
+from tcore_cpu.native.kept import DTYPES, Failure
 from tcore_cpu.programs.draft import Draft
 
-__all__ = ["ErrorReports"]
+__all__ = ["BareErrors", "ErrorReports"]
 
 _DTYPE_NAMES = {number: name for name, number in DTYPES.items()}
 
@@ -50,10 +50,14 @@ class ErrorReports:
             refusal = getattr(node.op, "refusal", None)
             raise _own_error(Failure(code), operand, axis, left, right) if refusal is None else refusal()
         except _ReplayError as found:
-            raise_with_op(self.fgraph, found.node, ThunkView(found.operands, len(found.node.outputs)), found.info)
+            self.blame(found.node, ThunkView(found.operands, len(found.node.outputs)), found.info)
         except Exception:
             shown = [None if value is _LOST else value for value in operands]
-            raise_with_op(self.fgraph, node, ThunkView(shown, len(node.outputs)), sys.exc_info())
+            self.blame(node, ThunkView(shown, len(node.outputs)), sys.exc_info())
+
+    def blame(self, node: Any, thunk: Any = None, exc_info: Any = None) -> NoReturn:
+        """Raise an error with a report on its node."""
+        raise_with_op(self.fgraph, node, thunk, exc_info)
 
     def no_memory(self, slot: int, size: int, shape: tuple[int, ...]) -> None:
         """Raise MemoryError with what was wanted, the node that it was for, and what the program keeps.
@@ -72,7 +76,7 @@ class ErrorReports:
         maker = self.makers.get(slot)
         if maker is None:
             raise error
-        raise_with_op(self.fgraph, self.applies[maker[0]], exc_info=(type(error), error, None))
+        self.blame(self.applies[maker[0]], exc_info=(type(error), error, None))
 
     def anonymous(self, record: tuple[int, ...], values: tuple[Any, ...]) -> NoReturn:
         """Raise what a record without an Apply means: the first node that ``perform`` refuses has the blame."""
@@ -80,7 +84,7 @@ class ErrorReports:
         try:
             self.replay(values)
         except _ReplayError as found:
-            raise_with_op(self.fgraph, found.node, ThunkView(found.operands, len(found.node.outputs)), found.info)
+            self.blame(found.node, ThunkView(found.operands, len(found.node.outputs)), found.info)
         raise _own_error(Failure(code), operand, axis, left, right)
 
     def perform(self, node: Any, operands: Sequence[Any]) -> list[Any]:
@@ -133,6 +137,14 @@ class ErrorReports:
                 continue
             known.update(zip(ancestor.outputs, results, strict=True))
         return [value_of(v) for v in node.inputs]
+
+
+class BareErrors(ErrorReports):
+    """The same without reports, for code around a node that adds one on itself."""
+
+    def blame(self, node: Any, thunk: Any = None, exc_info: Any = None) -> NoReturn:
+        """Raise an error as it is."""
+        raise exc_info[1]
 
 
 _LOST = object()

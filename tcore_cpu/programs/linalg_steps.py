@@ -12,6 +12,7 @@ from tcore.records import frozen
 from tcore.tensor import linalg
 from tcore_cpu.kernels.plans import NotScheduled
 from tcore_cpu.native.abi import Instruction, IntegerFunction, LinearAlgebra
+from tcore_cpu.programs.factors import Factor, Factors
 from tcore_cpu.runtime.lapack import KINDS, LETTERS, names_of
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ def linalg_steps() -> dict[type, NativeStep]:
         linalg.Eigh: _eigh,
         linalg.Eigvalsh: _eigvalsh,
         linalg.Expm: _expm,
+        linalg.LeastSquares: _least_squares,
         linalg.ExpmGrad: _expm,
         linalg.MatrixInverse: _inverse,
         linalg.MatrixPinv: _pinv,
@@ -71,6 +73,8 @@ def _kinds(node: Any) -> tuple[str, ...]:
             return ("sygvd",) if _is_pair(node) else ("syevd",)
         case linalg.Eig():
             return ("geev",)
+        case linalg.LeastSquares():
+            return ("gelsd",)
         case linalg.Expm() | linalg.ExpmGrad():
             return ("getrf", "getrs", "gemm")
     return ()
@@ -187,7 +191,39 @@ def _solve(builder: ProgramBuilder, node: Any) -> None:
         lengths, cores = [form.length(0, 1), form.length(1, 1)], [2, 2]
     if a.type.dtype != b.type.dtype:
         raise NotScheduled(f"LAPACK computes in one type, not in {a.type.dtype} and {b.type.dtype}")
-    form.emit(LinearAlgebra.SOLVE, _STRUCTURES[op.A_structure] | 4 * int(op.lower), [lengths], cores)
+    if builder.factors is None:
+        builder.factors = Factors(builder.nodes)
+    if builder.factors.shared(node):
+        _solve_by_factor(form, builder.factors, lengths, cores[1])
+    else:
+        form.emit(LinearAlgebra.SOLVE, _STRUCTURES[op.A_structure] | 4 * int(op.lower), [lengths], cores)
+
+
+def _solve_by_factor(form: _Form, factors: Factors, lengths: Sequence[int], core: int) -> None:
+    """Equations whose matrix others have as well: the first ones make its factor, the last ones give it back."""
+    builder, node = form.builder, form.node
+    out = builder.new(node.outputs[0], [*form.front(), *lengths])
+    factor = factors.find(node) or _factor(form, factors)
+    _Form(builder, node, (*factor.slots, form.slots[1]), form.stack).run(
+        LinearAlgebra.SOLVE_FACTORED, factors.option(node, factor), [out], [core], [2, 1, core]
+    )
+    if factors.used(node):
+        for number in factor.buffers:
+            builder.assembler.emit(Instruction.RELEASE, number)
+
+
+def _factor(form: _Form, factors: Factors) -> Factor:
+    builder, node, matrix = form.builder, form.node, form.slots[0]
+    ndim, code = node.inputs[0].type.ndim, builder.assembler
+    lengths = [code.length(matrix, axis) for axis in range(ndim)]
+    slots = code.slot(ndim, node.inputs[0].type.dtype), code.slot(ndim - 1, "int32")
+    first = builder.memory.buffers
+    builder.memory.buffers += len(slots)
+    buffers = first, first + 1
+    for slot, buffer, own in zip(slots, buffers, (lengths, lengths[:-1]), strict=True):
+        code.allocate(slot, buffer, own)
+    _Form(builder, node, (matrix,), ndim - 2).run(LinearAlgebra.FACTOR, 0, slots, [2, 1])
+    return factors.keep(node, slots, buffers)
 
 
 def _inverse(builder: ProgramBuilder, node: Any) -> None:
@@ -199,6 +235,15 @@ def _inverse(builder: ProgramBuilder, node: Any) -> None:
 def _pinv(builder: ProgramBuilder, node: Any) -> None:
     form = _form(builder, node)
     form.emit(LinearAlgebra.PINV, 0, [[*_registers(form, 1, 0)]])
+
+
+def _least_squares(builder: ProgramBuilder, node: Any) -> None:
+    if node.op.rcond not in (None, -1):
+        raise NotScheduled("a limit of its own for singular values")
+    form = _form(builder, node, 2)
+    builder.check(node, 1, node.inputs[1].type.ndim - 2, form.length(0, 1), form.length(0))
+    unknowns, sides = form.length(1), form.length(1, 1)
+    form.emit(LinearAlgebra.LSTSQ, int(node.op.rcond == -1), [[unknowns, sides], [], [form.least()]])
 
 
 def _det(builder: ProgramBuilder, node: Any) -> None:

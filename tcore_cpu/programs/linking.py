@@ -66,7 +66,9 @@ class Linked:
     modules: Mapping[Any, tuple[str, bool]] = field(factory=dict)
 
 
-def make_program(draft: Draft, bodies: Bodies, fgraph: Any, inputs: Sequence[Any] | None = None) -> Linked:
+def make_program(
+    draft: Draft, bodies: Bodies, fgraph: Any, inputs: Sequence[Any] | None = None, reports: type[ErrorReports] = ErrorReports
+) -> Linked:
     """The program of a draft; ``inputs``: the variables whose values it takes, where those are not the graph's or the node's."""
     steps = _steps(draft, fgraph)
     program = runtime().Program(
@@ -76,7 +78,7 @@ def make_program(draft: Draft, bodies: Bodies, fgraph: Any, inputs: Sequence[Any
         tuple(constant_value(constant, draft.dtypes[slot]) for slot, constant in draft.constants),
         draft.outputs,
         tuple((step.native(), entry.reads, entry.writes) for step, entry in zip(steps, draft.steps, strict=True)),
-        ErrorReports(fgraph, draft, inputs),
+        reports(fgraph, draft, inputs),
         bodies.libraries,
     )
     pairs = list(zip(draft.steps, steps, strict=True))

@@ -1,13 +1,14 @@
 """Loops as part of the program around them: the instructions of a step stand there once, and are run round after round.
 
 The rows of outer values are views into their memory, which a step's nodes read as they read any array. What they make goes into buffers
-of the program, and from there into the rows of the results when the step has read all that it reads. A call that needs more than this (no
-step at all, so that no row tells the shape of the results; rows that are missing) is left to ``Scan.perform``, which also says what is
-wrong where a step fails.
+of the program, and from there into the rows of the results when the step has read all that it reads. Where there is no step, the lengths of
+the results' rows follow from those of what a step would read. A call that needs more than this (rows that are missing; no step, and
+lengths that follow from values) is left to ``Scan.perform``, which also says what is wrong where a step fails.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -17,18 +18,22 @@ from attrs import evolve
 from tcore.compile.basemode import Mode
 from tcore.compile.maker import FunctionMaker
 from tcore.configuration import config
-from tcore.graph import clone
+from tcore.graph import Constant, clone
 from tcore.scan_module.layout import depth_of
+from tcore.tensor.blas import Gemm, Gemv
 from tcore_cpu.kernels.lowerings import lowerings
 from tcore_cpu.kernels.plans import NotScheduled
 from tcore_cpu.kernels.printer import UnitPrinter
 from tcore_cpu.native.abi import Failure, Instruction, IntegerFunction
-from tcore_cpu.programs.assembler import HOST
+from tcore_cpu.programs.assembler import HOST, Assembler
+from tcore_cpu.programs.lengths import Lengths
+from tcore_cpu.programs.loop_matrices import as_steps_read, multiplied_matrices
 from tcore_cpu.programs.memory import Memory
 from tcore_cpu.programs.program import ProgramBuilder
 from tcore_cpu.runtime.slots import is_array
 
 if TYPE_CHECKING:
+    from tcore.codegen.expr import Expr
     from tcore.graph import Apply, FunctionGraph
 
 __all__ = ["loop_step"]
@@ -145,7 +150,9 @@ class _Loop:
         op: Any = node.op
         self.inplace, self.layout = op.options.inplace, op.layout
         self.given, self.results = self.layout.outer_inputs(node.inputs), self.layout.outer_outputs(node.outputs)
-        self.step = _Step(builder, node, step, table)
+        self.step, self.matrices = _Step(builder, node, step, table), multiplied_matrices(step)
+        #: how often nodes and results of a step read a variable
+        self.uses = Counter([*(v for n in step.apply_nodes for v in n.inputs), *step.outputs])
         self.inner, self.made = self.layout.inner_inputs(step.inputs), self.layout.inner_outputs(step.outputs)
         self.zero, self.one = self.code.constant(0), self.code.constant(1)
         self.depths = [*map(depth_of, self.layout.state_taps), *[0] * self.layout.n_nitsots]
@@ -157,12 +164,16 @@ class _Loop:
         builder.memory.give_back()
         self.n_steps = builder.integer(self.given.n_steps)
         self.keeps = [None if keep is None else builder.integer(keep) for keep in self.given.keeps]
+        self.empty = self.lengths_before()
         otherwise = code.jump_unless(self.usual())
         with code.optional():
             self.counter = code.register()
             self.prepare()
+            none = self.without_steps() if self.empty is not None else None
             with code.repeated(self.counter, self.n_steps) as stop:
                 self.round(stop)
+            if none is not None:
+                none()
             self.finish()
         behind = code.jump_unless(self.zero)
         otherwise()
@@ -174,7 +185,7 @@ class _Loop:
     def usual(self) -> int:
         """A register that is 0 where the call is one for Python."""
         at_least, both = IntegerFunction.GE, IntegerFunction.AND
-        code, fine = self.code, self.code.arith(IntegerFunction.GE, self.n_steps, self.one)
+        code, fine = self.code, self.code.arith(IntegerFunction.GE, self.n_steps, self.one if self.empty is None else self.zero)
         conditions = [code.arith(at_least, code.length(self.builder.array_slot(seq), 0), self.n_steps) for seq in self.given.seqs]
         for value, taps in zip(self.given.mitmots, zip(self.layout.mitmot_taps, self.layout.mitmot_out_taps, strict=True), strict=True):
             needed = code.arith(IntegerFunction.ADD, self.n_steps, code.constant(max(*taps[0], *taps[1])))
@@ -204,7 +215,10 @@ class _Loop:
                 for row in range(rows.depth):
                     self.copy_row(rows, code.constant(row), _Rows(self, None, 0, first), code.constant(row))
         for variable, source in zip(self.inner.non_seqs, self.given.non_seqs, strict=True):
-            self.step.slots[variable] = builder.array_slot(source)
+            slot, by_columns = builder.array_slot(source), self.matrices.get(variable)
+            if by_columns is not None:
+                slot = as_steps_read(builder, slot, variable.type.dtype, self.n_steps, by_columns=by_columns)
+            self.step.slots[variable] = slot
 
     def mitmot(self, k: int) -> _Rows:
         """The memory of a mitmot: that of its outer input, or a copy of it."""
@@ -231,7 +245,7 @@ class _Loop:
         if keep is None:
             return -1
         most = code.arith(IntegerFunction.MAX, keep, code.constant(max(depth, 1)))
-        return code.arith(IntegerFunction.MIN, most, self.total(k))
+        return code.arith(IntegerFunction.MAX, code.arith(IntegerFunction.MIN, most, self.total(k)), self.one)
 
     def total(self, k: int) -> int:
         """A register with the number of rows after the last step."""
@@ -257,11 +271,40 @@ class _Loop:
         source.view(right, source_row)
         self.code.emit(Instruction.COPY, left, right)
 
+    # -- no step
+
+    def lengths_before(self) -> list[tuple[Expr, ...]] | None:
+        """The lengths of the rows of nitsots in terms of what a step reads; None where they follow from values that a step computes or reads."""
+        fixed = {*self.inner.non_seqs}
+        lengths = Lengths(self.step.made, lambda variable: variable in fixed or isinstance(variable, Constant))
+        trial = Assembler()
+        try:
+            found = [lengths.of(value) for value in self.made.nitsots]
+            for row in found:
+                for length in row:
+                    trial.index(length, lambda buffer: trial.slot(buffer.ndim, buffer.dtype))
+        except NotScheduled:
+            return None
+        return found
+
+    def without_steps(self) -> Callable[[], None]:
+        """Memory of nitsots without rows, where there is no step; the loop stands behind this, and the function that it returns is called behind the loop."""
+        code, empty = self.code, self.empty
+        assert empty is not None
+        some = code.jump_unless(code.arith(IntegerFunction.LT, self.n_steps, self.one))
+        with code.optional():
+            code.assign(self.counter, IntegerFunction.ADD, self.zero, self.zero)
+            self.show_read()
+            for k, row in enumerate(empty, self.layout.n_states):
+                self.allocate(k, [code.index(length, lambda buffer: self.step.array_slot(self.step.variables[buffer])) for length in row])
+        none = code.jump_unless(self.zero)
+        some()
+        return none
+
     # -- one step
 
-    def round(self, stop: list[int]) -> None:
-        """Reads, the nodes, and writes; ``stop`` gets the register that ends the loop."""
-        code, step, memory = self.code, self.step, self.builder.memory
+    def show_read(self) -> None:
+        """Let the slots of what a step reads show their rows."""
         for variable, source in zip(self.inner.seqs, self.given.seqs, strict=True):
             self.read(variable, _Rows(self, None, 0, self.builder.array_slot(source)), 0)
         for rows, variables, taps in zip(self.mitmots, self.inner.mitmots, self.layout.mitmot_taps, strict=True):
@@ -270,16 +313,28 @@ class _Loop:
         for rows, variables, taps in zip(self.rows, self.inner.states, self.layout.state_taps, strict=False):
             for variable, tap in zip(variables, taps, strict=True):
                 self.read(variable, rows, rows.depth + tap)
+
+    def round(self, stop: list[int]) -> None:
+        """Reads, the nodes, and writes; ``stop`` gets the register that ends the loop."""
+        code, step, memory = self.code, self.step, self.builder.memory
+        self.show_read()
         made = (*self.made.states, *self.made.nitsots)
-        step.rows = {value: partial(self.row_for, k, value) for k, value in enumerate(made) if self.may_be_direct(k, value)}
+        step.rows = {maker: partial(self.row_for, k, maker) for k, value in enumerate(made) if (maker := self.made_directly(k, value)) is not None}
+        for rows, variables, in_taps, values, out_taps in zip(
+            self.mitmots, self.inner.mitmots, self.layout.mitmot_taps, self.made.mitmots, self.layout.mitmot_out_taps, strict=True
+        ):
+            for value, tap in zip(values, out_taps, strict=True):
+                if tap in in_taps and self.adds_to(value, variables[in_taps.index(tap)]):
+                    step.rows[value] = partial(self.own_row, rows, value, tap)
         step.memory.buffers = memory.buffers
         step.emit_steps("segment", step.orderings)
         memory.buffers = step.memory.buffers
         for rows, values, taps in zip(self.mitmots, self.made.mitmots, self.layout.mitmot_out_taps, strict=True):
             for value, tap in zip(values, taps, strict=True):
-                self.write(rows, value, tap)
+                if value not in step.written:
+                    self.write(rows, value, tap)
         for k, (rows, value) in enumerate(zip(self.rows, made, strict=True)):
-            if value in step.written:
+            if step.memory.root(value) in step.written:
                 continue
             if k >= self.layout.n_states:
                 self.allocate_in_first_round(k, self.lengths_of(value))
@@ -294,10 +349,31 @@ class _Loop:
     def read(self, variable: Any, rows: _Rows, offset: int) -> None:
         rows.view(self.step.array_slot(variable), self.row_at(offset))
 
-    def may_be_direct(self, k: int, value: Any) -> bool:
-        """Whether a value can be made in its row: it has memory of its own, and the row is none that this step reads."""
-        alone = self.step.outputs.count(value) == 1 and value.owner is not None and self.step.memory.root(value) is value
-        return alone and self.rows[k].places < 0 and value.type.dtype == self.outputs[k].type.dtype
+    def made_directly(self, k: int, value: Any) -> Any:
+        """What can be made in the row of a value, which this step does not read: the value, or what becomes it by work in place."""
+        maker, root = value, self.step.memory.root(value)
+        if self.step.outputs.count(value) != 1 or self.rows[k].places >= 0 or value.type.dtype != self.outputs[k].type.dtype:
+            return None
+        while maker is not root:
+            node = maker.owner
+            place = (getattr(node.op, "destroy_map", None) or {}).get(node.outputs.index(maker))
+            if place is None:
+                return None
+            maker = node.inputs[place[0]]
+        return None if root.owner is None or (root is not value and root in self.step.outputs) else root
+
+    def adds_to(self, value: Any, row: Any) -> bool:
+        """Whether a value is a row plus a product, and nothing else in the step reads that row: then it can take its place."""
+        node = value.owner
+        products = node is not None and isinstance(node.op, (Gemm, Gemv)) and not node.op.inplace and node.inputs[0] is row
+        return products and self.uses[row] == 1 and self.step.outputs.count(value) == 1
+
+    def own_row(self, rows: _Rows, value: Any, tap: int, lengths: Sequence[int]) -> int:
+        """Let the slot of a value show the row that it adds to."""
+        slot = self.step.array_slot(value)
+        self.must_fit(rows, lengths)
+        rows.view(slot, self.row_at(tap))
+        return slot
 
     def row_for(self, k: int, value: Any, lengths: Sequence[int]) -> int:
         """Let the slot of a value show its row, of these lengths."""

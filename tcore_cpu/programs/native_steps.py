@@ -1,4 +1,5 @@
-"""Nodes that need no kernel: views, and matrix products through BLAS; those of routines stand in :mod:`tcore_cpu.programs.routine_steps`.
+"""Nodes that need no kernel, most of them views. Products of matrices stand in :mod:`tcore_cpu.programs.product_steps`, routines in
+:mod:`tcore_cpu.programs.routine_steps`.
 
 Each function emits the instructions of one node, or raises :class:`NotScheduled` before it has emitted an allocation,
 for a form that it does not know.
@@ -25,9 +26,7 @@ def native_steps(*, blas: bool, lapack: bool = False) -> dict[type, NativeStep]:
     from tcore.compile.copy_ops import DeepCopyOp, ViewOp
     from tcore.tensor.alloc import AllocEmpty
     from tcore.tensor.assertion import Assert
-    from tcore.tensor.blas import Dot22, Dot22Scalar, Gemm, Gemv, Ger
     from tcore.tensor.dimshuffle import DimShuffle
-    from tcore.tensor.dot import Dot
     from tcore.tensor.join import MakeVector
     from tcore.tensor.manipulation import CpuContiguous
     from tcore.tensor.rebroadcast import Rebroadcast
@@ -35,7 +34,8 @@ def native_steps(*, blas: bool, lapack: bool = False) -> dict[type, NativeStep]:
     from tcore.tensor.scalars import ScalarFromTensor, TensorFromScalar
     from tcore.tensor.shape import Shape, Shape_i, SpecifyShape
     from tcore.tensor.subtensor import Subtensor
-    from tcore_cpu.programs.routine_steps import BLAS_ROUTINES, ROUTINES
+    from tcore_cpu.programs.product_steps import BLAS_PRODUCTS, OWN_PRODUCTS
+    from tcore_cpu.programs.routine_steps import ROUTINES
 
     steps: dict[type, NativeStep] = {
         AllocEmpty: _alloc_empty,
@@ -54,6 +54,7 @@ def native_steps(*, blas: bool, lapack: bool = False) -> dict[type, NativeStep]:
         TensorFromScalar: _copy,
         ViewOp: _whole,
         **ROUTINES,
+        **OWN_PRODUCTS,
     }
     if "tcore.scan_module.op" in sys.modules:
         from tcore.scan_module.op import Scan
@@ -61,7 +62,7 @@ def native_steps(*, blas: bool, lapack: bool = False) -> dict[type, NativeStep]:
 
         steps[Scan] = loop_step
     if blas:
-        steps |= {**BLAS_ROUTINES, Dot: _dot, Dot22: _dot22, Dot22Scalar: _dot22scalar, Gemm: _gemm, Gemv: _gemv, Ger: _ger}
+        steps |= BLAS_PRODUCTS
     if lapack:
         # linear algebra is loaded by the graphs that have some
         from tcore_cpu.programs.linalg_steps import linalg_steps
@@ -283,106 +284,3 @@ def _slice(builder: ProgramBuilder, entry: slice, length: int) -> tuple[int, int
         span = assembler.arith(IntegerFunction.FLOORDIV, rounded, assembler.constant(magnitude))
     count = assembler.arith(IntegerFunction.MAX, span, zero)
     return first, count, -1 if step == 1 else assembler.constant(step)
-
-
-# -- BLAS
-
-
-def _floats(builder: ProgramBuilder, node: Any) -> list[int]:
-    """Slots of the operands, which must have one BLAS dtype."""
-    from tcore.tensor.blas import blas_dtypes
-
-    dtype = node.outputs[0].type.dtype
-    if dtype not in blas_dtypes or any(v.type.dtype != dtype for v in node.inputs):
-        raise NotScheduled("BLAS multiplies floats and complex numbers of one dtype")
-    return [builder.array_slot(v) for v in node.inputs]
-
-
-def _dot(builder: ProgramBuilder, node: Any) -> None:
-    x, y = _floats(builder, node)
-    (out,), assembler = node.outputs, builder.assembler
-    ndims = tuple(v.type.ndim for v in node.inputs)
-    builder.check(node, 1, 0, assembler.length(y, 0), assembler.length(x, ndims[0] - 1))
-    if ndims == (1, 1):
-        assembler.emit(Instruction.DOT, builder.new(out, []), x, y)
-    elif ndims == (2, 2):
-        _product(builder, node, x, y)
-    elif ndims == (2, 1):
-        slot = builder.new(out, [assembler.length(x, 0)])
-        assembler.emit(Instruction.GEMV, slot, x, y, -1, -1)
-    elif ndims == (1, 2):
-        turned = _transposed(builder, y, out.type.dtype)
-        slot = builder.new(out, [assembler.length(y, 1)])
-        assembler.emit(Instruction.GEMV, slot, turned, x, -1, -1)
-    else:
-        raise NotScheduled("a product of other than vectors and matrices")
-
-
-def _transposed(builder: ProgramBuilder, slot: int, dtype: str) -> int:
-    assembler = builder.assembler
-    turned = assembler.slot(2, dtype)
-    assembler.view(turned, slot, [(assembler.length(slot, 1), 1, -1), (assembler.length(slot, 0), 0, -1)])
-    return turned
-
-
-def _product(builder: ProgramBuilder, node: Any, x: int, y: int, alpha: int = -1) -> None:
-    assembler = builder.assembler
-    slot = builder.new(node.outputs[0], [assembler.length(x, 0), assembler.length(y, 1)])
-    assembler.emit(Instruction.GEMM, slot, x, y, alpha, -1)
-
-
-def _dot22(builder: ProgramBuilder, node: Any) -> None:
-    x, y = _floats(builder, node)
-    builder.check(node, 1, 0, builder.assembler.length(y, 0), builder.assembler.length(x, 1))
-    _product(builder, node, x, y)
-
-
-def _dot22scalar(builder: ProgramBuilder, node: Any) -> None:
-    x, y, alpha = _floats(builder, node)
-    builder.check(node, 1, 0, builder.assembler.length(y, 0), builder.assembler.length(x, 1))
-    _product(builder, node, x, y, alpha)
-
-
-def _target(builder: ProgramBuilder, node: Any, source: int, ndim: int, *, inplace: bool, reads: bool) -> int:
-    """The slot of the output: the memory of the first operand, or new memory with a copy of it."""
-    (out,), assembler = node.outputs, builder.assembler
-    if inplace:
-        slot = builder.array_slot(out)
-        assembler.emit(Instruction.PRIVATE, slot, source)
-        return slot
-    slot = builder.new(out, [assembler.length(source, k) for k in range(ndim)])
-    if reads:
-        assembler.emit(Instruction.COPY, slot, source)
-    return slot
-
-
-def _is_zero(variable: Any) -> bool:
-    return isinstance(variable, Constant) and bool(variable.data == 0)
-
-
-def _gemm(builder: ProgramBuilder, node: Any) -> None:
-    z, a, x, y, b = _floats(builder, node)
-    assembler = builder.assembler
-    builder.check(node, 3, 0, assembler.length(y, 0), assembler.length(x, 1))
-    builder.check(node, 0, 0, assembler.length(z, 0), assembler.length(x, 0))
-    builder.check(node, 0, 1, assembler.length(z, 1), assembler.length(y, 1))
-    slot = _target(builder, node, z, 2, inplace=node.op.inplace, reads=not _is_zero(node.inputs[4]))
-    assembler.emit(Instruction.GEMM, slot, x, y, a, b)
-
-
-def _gemv(builder: ProgramBuilder, node: Any) -> None:
-    y, alpha, a, x, beta = _floats(builder, node)
-    assembler = builder.assembler
-    builder.check(node, 3, 0, assembler.length(x, 0), assembler.length(a, 1))
-    builder.check(node, 0, 0, assembler.length(y, 0), assembler.length(a, 0))
-    slot = _target(builder, node, y, 1, inplace=node.op.inplace, reads=not _is_zero(node.inputs[4]))
-    assembler.emit(Instruction.GEMV, slot, a, x, alpha, beta)
-
-
-def _ger(builder: ProgramBuilder, node: Any) -> None:
-    a, alpha, x, y = _floats(builder, node)
-    assembler = builder.assembler
-    builder.check(node, 0, 0, assembler.length(a, 0), assembler.length(x, 0))
-    builder.check(node, 0, 1, assembler.length(a, 1), assembler.length(y, 0))
-    slot = _target(builder, node, a, 2, inplace=node.op.destructive, reads=True)
-    assembler.emit(Instruction.GER, slot, x, y, alpha)

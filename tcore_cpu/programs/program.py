@@ -8,7 +8,7 @@ Python sees lives in arrays.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tcore.codegen.expr import Buffer, Expr, Extent, Load
 from tcore.codegen.grouping import Group, Limits, group
@@ -25,6 +25,9 @@ from tcore_cpu.programs.lengths import Lengths
 from tcore_cpu.programs.memory import Memory, members
 from tcore_cpu.programs.ordering import in_frugal_order
 from tcore_cpu.runtime.slots import is_array
+
+if TYPE_CHECKING:
+    from tcore_cpu.programs.factors import Factors
 
 __all__ = ["NativeStep", "ProgramBuilder", "build"]
 
@@ -99,6 +102,7 @@ class ProgramBuilder:
         self.available: set[Any] = set(self.inputs)
         self.buffers: dict[Any, Buffer] = {}
         self.variables: dict[Buffer, Any] = {}
+        self.factors: Factors | None = None  # made where there are equations
 
     # -- variables
 

@@ -8,16 +8,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tcore.graph import Constant
-from tcore.tensor.blas import blas_dtypes
 from tcore.tensor.diagonals import ExtractDiag
-from tcore.tensor.dot import BatchedDot
 from tcore.tensor.indexing import MaskIndices
 from tcore.tensor.manipulation import Repeat
 from tcore.tensor.random.from_uniform import ChoiceFromUniform
 from tcore.tensor.searching import BinCount, Unique
 from tcore.tensor.sorting import ArgSortOp, SortOp
 from tcore.tensor.type_other import NoneConst
-from tcore_cpu.kernels.plans import NotScheduled
 from tcore_cpu.native.abi import Failure, Instruction, IntegerFunction, Routine
 
 if TYPE_CHECKING:
@@ -25,7 +22,7 @@ if TYPE_CHECKING:
 
     from tcore_cpu.programs.program import NativeStep, ProgramBuilder
 
-__all__ = ["BLAS_ROUTINES", "ROUTINES"]
+__all__ = ["ROUTINES"]
 
 #: elements of a mask that are counted together: ``TC_MASK_PART``
 _MASK_PART = 16384
@@ -162,7 +159,7 @@ def _choice(builder: ProgramBuilder, node: Any) -> None:
     _run(builder, node, Routine.CHOOSE, [builder.new(out, [rows, draws]), source, uniform])
 
 
-# -- views and products
+# -- views
 
 
 def _extract_diag(builder: ProgramBuilder, node: Any) -> None:
@@ -170,44 +167,6 @@ def _extract_diag(builder: ProgramBuilder, node: Any) -> None:
     ndim = builder.assembler.ndims[source]
     slot = builder.array_slot(node.outputs[0])
     _run(builder, node, Routine.DIAGONAL, [slot, source], op.offset, op.axis1 % ndim, op.axis2 % ndim)
-
-
-def _with_three_axes(builder: ProgramBuilder, slot: int, dtype: str, new: int) -> int:
-    """A view of a batch of vectors as one of matrices: with a new axis of length 1 before (1) or behind (2) theirs."""
-    assembler = builder.assembler
-    if assembler.ndims[slot] == 3:
-        return slot
-    axes = [(length, axis, -1) for axis, length in enumerate(_lengths(builder, slot))]
-    axes.insert(new, (assembler.constant(1), -1, -1))
-    view = assembler.slot(3, dtype)
-    assembler.view(view, slot, axes)
-    return view
-
-
-def _batched_dot(builder: ProgramBuilder, node: Any) -> None:
-    (x, y), (out,), assembler = node.inputs, node.outputs, builder.assembler
-    dtype = out.type.dtype
-    if dtype not in blas_dtypes or any(v.type.dtype != dtype for v in node.inputs):
-        raise NotScheduled("BLAS multiplies floats and complex numbers of one dtype")
-    left, right = builder.array_slot(x), builder.array_slot(y)
-    builder.check(node, 1, 0, assembler.length(right, 0), assembler.length(left, 0))
-    builder.check(node, 1, 1, assembler.length(right, 1), assembler.length(left, x.type.ndim - 1))
-    lengths = [*_lengths(builder, left)[:-1], *_lengths(builder, right)[2:]]
-    slot = builder.new(out, lengths)
-    whole = slot
-    if x.type.ndim == 2 and y.type.ndim == 2:
-        whole = _with_three_axes(builder, _as_rows(builder, slot, dtype), dtype, 2)
-    elif len(lengths) == 2:
-        whole = _with_three_axes(builder, slot, dtype, 1 if x.type.ndim == 2 else 2)
-    _run(builder, node, Routine.BATCHED, [whole, _with_three_axes(builder, left, dtype, 1), _with_three_axes(builder, right, dtype, 2)])
-
-
-def _as_rows(builder: ProgramBuilder, slot: int, dtype: str) -> int:
-    """A view of a vector as a batch of vectors of length 1."""
-    assembler = builder.assembler
-    view = assembler.slot(2, dtype)
-    assembler.view(view, slot, [(assembler.length(slot, 0), 0, -1), (assembler.constant(1), -1, -1)])
-    return view
 
 
 ROUTINES: dict[type, NativeStep] = {
@@ -221,5 +180,3 @@ ROUTINES: dict[type, NativeStep] = {
     Unique: _unique,
 }
 """The functions that emit the instructions of a node, by Op class."""
-BLAS_ROUTINES: dict[type, NativeStep] = {BatchedDot: _batched_dot}
-"""Those that need BLAS."""

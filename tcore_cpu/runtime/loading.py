@@ -14,7 +14,7 @@ from typing import Any
 
 from tcore.configuration import config
 from tcore_cpu.compiling.compiler import CompileError
-from tcore_cpu.native.abi import RUNTIME_ABI
+from tcore_cpu.native.kept import RUNTIME_ABI
 
 __all__ = ["RuntimeMissingError", "load_blas", "load_lapack", "runtime", "runtime_kind"]
 

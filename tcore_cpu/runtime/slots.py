@@ -6,7 +6,7 @@ from typing import Any
 
 from tcore.scalar.type import Scalar
 from tcore.tensor.type import TensorType
-from tcore_cpu.native.abi import DTYPES, MAX_DIMS
+from tcore_cpu.native.kept import DTYPES, MAX_DIMS
 
 __all__ = ["is_array"]
 

@@ -163,9 +163,10 @@ class Block:
 
     def _fill(self, k: int, name: str, kind: Any, variable: Any) -> str:
         """Extract an input, params or an old result; initialise what is only needed inside."""
-        end = f"tc_filled_{k}" if self._divided and variable is not None else f"tc_label_{k}"
+        inside = variable is not None and variable not in self.storages
+        end = f"tc_filled_{k}" if self._divided and variable in self.storages else f"tc_label_{k}"
         sub, check = self._sub(k, end), self.checked.get(variable, True)
-        if variable is not None and variable not in self.storages:
+        if inside:
             return f"Py_INCREF(Py_None);\npy_{name} = Py_None;\n{{\n{ask(kind, 'c_init', name, sub, default='')}\n}}\n"
         if variable in self.wanted:
             text = _extract_out(kind, name, sub, check)

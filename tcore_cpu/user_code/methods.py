@@ -10,6 +10,7 @@ from typing import Any
 from tcore.configuration import config
 from tcore.graph import MethodNotDefined
 from tcore.graph.c_interface import CLinkerOp, ask, is_derived
+from tcore.graph.type_code import PerTypeCode
 from tcore.records import frozen
 from tcore_cpu.user_code.block import PLACEHOLDER, Block, params_of
 
@@ -44,6 +45,8 @@ def has_c_code(node: Any, derived: bool = False) -> bool:
     if not derived and is_derived(op):
         return False
     if getattr(type(op), "c_code", CLinkerOp.c_code) is CLinkerOp.c_code and "c_code" not in getattr(op, "__dict__", {}):
+        return False
+    if isinstance(op, PerTypeCode) and op.type_code(node) is None:
         return False
     if not has_c_types(node):
         return False

@@ -4,7 +4,20 @@ from __future__ import annotations
 
 from conformance_elementwise import casts, elementwise, on_numbers, powers
 from conformance_programs import Program, tensor
-from conformance_reductions import batches, complex_products, crossentropies, extremes, ordered, products, randoms, recurrences, reductions, rows, suprema
+from conformance_reductions import (
+    batches,
+    complex_products,
+    crossentropies,
+    extremes,
+    ordered,
+    products,
+    randoms,
+    recurrences,
+    reductions,
+    rows,
+    suprema,
+    whole_products,
+)
 from conformance_structure import advanced, checks, counts, diagonals, fills, joins, numbered, places, ranges, searches, vectors, views, writes
 from conformance_windows import GEOMETRIES, correlations, pools
 
@@ -54,7 +67,9 @@ def every_program(dtype):
             yield "products", products(dtype)
         yield "randoms", randoms(dtype)
         yield "fused", _fused(dtype)
-    elif dtype != "bool" and not dtype.startswith("complex"):
+    elif not dtype.startswith("complex"):
+        yield "whole products", whole_products(dtype)
+    if not dtype.startswith(("bool", "float", "complex")):
         yield "powers", powers(dtype, 1)
 
 

@@ -92,6 +92,12 @@ case(
     MATRIX, SQUARE, MATRIX[:3, :2],
 )  # fmt: skip
 case(
+    "least squares",
+    lambda x, b: linalg.LeastSquares()(x, b),
+    lambda x, b: [np.linalg.lstsq(x, b, rcond=None)[0], np.int64(np.linalg.lstsq(x, b, rcond=None)[2]), np.linalg.lstsq(x, b, rcond=None)[3]],
+    MATRIX, MATRIX[:, :2] + 1,
+)  # fmt: skip
+case(
     "gradients as ops",
     lambda s, g: [linalg.CholeskyGrad()(s, linalg.cholesky(s), g), linalg.EighGrad()(s, *linalg.eigh(s), g[0], g), linalg.EigvalshGrad()(s, None, g[0])],
     None, POSITIVE, SQUARE, gradient=False,

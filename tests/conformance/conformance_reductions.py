@@ -23,7 +23,7 @@ from tcore.tensor.softmax import LogSoftmax, Softmax, SoftmaxGrad
 from tcore_nnet.crossentropy import CrossentropyCategorical1Hot, CrossentropyCategorical1HotGrad
 from tcore_nnet.softmax_crossentropy import CrossentropySoftmax1HotWithBiasDx, CrossentropySoftmaxArgmax1HotWithBias
 
-__all__ = ["batches", "complex_products", "crossentropies", "extremes", "ordered", "products", "randoms", "recurrences", "reductions", "rows", "some_axes", "suprema"]
+__all__ = ["batches", "complex_products", "crossentropies", "extremes", "ordered", "products", "randoms", "recurrences", "reductions", "rows", "some_axes", "suprema", "whole_products"]
 
 
 def some_axes(ndim):
@@ -195,6 +195,14 @@ def products(dtype):
     program.add(Dot()(u, u), **close(lambda x, y, z, u, v, a, b: u @ u))
     program.add(Gemv()(v, a, x, u, b), **close(lambda x, y, z, u, v, a, b: b * v + a * (x @ u)))
     return program.add(Ger()(x, a, v, u), **close(lambda x, y, z, u, v, a, b: x + a * np.outer(v, u)))
+
+
+@functools.cache
+def whole_products(dtype):
+    """Products of numbers that BLAS does not know: bit for bit those of NumPy."""
+    x, y, u = tensor(dtype, 2), tensor(dtype, 2), tensor(dtype, 1)
+    three = x.dimshuffle(0, "x", 1)
+    return Program([x, y, u]).add(Dot()(x, y), Dot()(x, u), Dot()(u, y), Dot()(u, u), BatchedDot()(three, x), BatchedDot()(x, x))
 
 
 @functools.cache

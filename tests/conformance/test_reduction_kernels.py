@@ -5,7 +5,20 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from conformance_arrays import DTYPES, draws, factors, make, numbers, ordinary, shapes
-from conformance_reductions import batches, complex_products, crossentropies, extremes, ordered, products, recurrences, reductions, rows, some_axes, suprema
+from conformance_reductions import (
+    batches,
+    complex_products,
+    crossentropies,
+    extremes,
+    ordered,
+    products,
+    recurrences,
+    reductions,
+    rows,
+    some_axes,
+    suprema,
+    whole_products,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -94,6 +107,18 @@ def test_products(dtype, data, rng):
     x, y, z, u, v = (make(data, rng, dtype, shape, fill=factors) for shape in ((n, k), (k, m), (n, m), (k,), (n,)))
     # BLAS may scale factors or their sum, which differ where the scale is infinite
     products(dtype).agree(x, y, z, u, v, *(np.asarray(rng.normal(), dtype) for _ in "ab"))
+
+
+@pytest.mark.parametrize("dtype", ["bool", "int8", "uint16", "int32", "uint64"])
+@draws(15)
+@given(data=st.data(), rng=SEEDS)
+def test_whole_products(dtype, data, rng):
+    """Matrices and vectors of any layout and size; inner lengths that differ are refused."""
+    lengths = st.sampled_from([3, 2, 1, 0, 5, 8, 17, 140])
+    n, k, m = data.draw(lengths), data.draw(lengths), data.draw(lengths)
+    inner = data.draw(st.sampled_from([k, k, k, k + 1]))
+    x, y, u = (make(data, rng, dtype, shape) for shape in ((n, k), (inner, m), (k,)))
+    whole_products(dtype).agree(x, y, u)
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32", "float16"])

@@ -22,7 +22,7 @@ def loops(variables):
 # ------------------------------------------------------------------------------------------------------------ tutorial
 
 
-def test_tanh_of_rows_L2417():
+def test_tanh_of_rows_L2417_L2429():
     X, W, b_sym = T.dmatrix("X"), T.dmatrix("W"), T.dvector("b_sym")
     results, _ = tcore.scan(lambda v: T.tanh(T.dot(v, W) + b_sym), sequences=X)
     compute = tcore.function([X, W, b_sym], results)
@@ -31,7 +31,7 @@ def test_tanh_of_rows_L2417():
     np.testing.assert_allclose(compute(x, w, b), [[0.96402758, 0.99505475]] * 2, rtol=1e-7)
 
 
-def test_recurrence_over_two_sequences_L2454():
+def test_recurrence_over_two_sequences_L2454_L2470():
     X, W, Y, U, P, V = T.dvector("X"), T.dmatrix("W"), T.dmatrix("Y"), T.dmatrix("U"), T.dmatrix("P"), T.dmatrix("V")
     results, _ = tcore.scan(
         lambda y, p, x_tm1: T.tanh(T.dot(x_tm1, W) + T.dot(y, U) + T.dot(p, V)), sequences=[Y, P[::-1]], outputs_info=[X]
@@ -51,7 +51,7 @@ def test_norms(transposed, expected):
     assert tcore.function([X], results)(np.diag(np.arange(1, 6), 1)).tolist() == expected
 
 
-def test_trace_L2564():
+def test_trace_L2564_L2575_L2578():
     X = T.dmatrix("X")
     results, _ = tcore.scan(
         lambda i, j, t_f: T.cast(X[i, j] + t_f, "float32"),
@@ -63,7 +63,7 @@ def test_trace_L2564():
     assert tcore.function([X], results[-1])(x) == 4.0
 
 
-def test_two_taps_L2599():
+def test_two_taps_L2599_L2615():
     X, W, b_sym, U, V, n_sym = T.dmatrix("X"), T.dmatrix("W"), T.dvector("b_sym"), T.dmatrix("U"), T.dmatrix("V"), T.iscalar("n_sym")
     results, _ = tcore.scan(
         lambda x_tm2, x_tm1: T.dot(x_tm2, U) + T.dot(x_tm1, V) + T.tanh(T.dot(x_tm1, W) + b_sym),
@@ -102,14 +102,14 @@ def test_gradient_with_respect_to_a_non_sequence(hessian):
     assert got.tolist() == ([[2, 0], [0, 2]] if hessian else [[8, 0], [0, 8]])
 
 
-def test_slices_do_not_depend_on_what_their_sequence_does_L2213():
+def test_slices_do_not_depend_on_what_their_sequence_does_L2213_L2718():
     x = T.dvector("x")
     y = x**2
     with pytest.raises(tcore.gradient.DisconnectedInputError):
         tcore.scan(lambda y_i, x: T.grad(y_i, x), sequences=y, non_sequences=x)
 
 
-def test_count_in_a_shared_variable_L2720():
+def test_count_in_a_shared_variable_L2720_L2731_L19024():
     k, n_sym = tcore.shared(0), T.iscalar("n_sym")
     results, updates = tcore.scan(lambda: {k: (k + 1)}, n_steps=n_sym)
     accumulator = tcore.function([n_sym], [], updates=updates, allow_input_downcast=True)
@@ -120,7 +120,7 @@ def test_count_in_a_shared_variable_L2720():
     assert k.get_value() == 5
 
 
-def test_random_masks_L2740():
+def test_random_masks_L2740_L2758_L2782():
     """A random variable inside is drawn anew at each step, also where it was made outside; as non_sequence once for all."""
     X, W, b_sym = T.dmatrix("X"), T.dmatrix("W"), T.dvector("b_sym")
     trng = RandomStreams(1234)
@@ -140,7 +140,7 @@ def test_random_masks_L2740():
 # ------------------------------------------------------------------------------------------------------------- library
 
 
-def test_power_L2784_L18812():
+def test_power_L2784_L2798_L2800_L2802_L18812_L18825_L18848():
     """Also of a Python range; the loop keeps its last row alone."""
     k, A = T.iscalar("k"), T.vector("A")
     result, updates = tcore.scan(fn=lambda prior_result, A: prior_result * A, outputs_info=T.ones_like(A), non_sequences=A, n_steps=k)
@@ -154,7 +154,7 @@ def test_power_L2784_L18812():
     assert keep.data == 1
 
 
-def test_polynomial_L2816_L18860():
+def test_polynomial_L2816_L2826_L18860_L18907():
     """The shortest sequence decides about the number of steps."""
     coefficients, x = T.fvector("coefficients"), T.fscalar("x")
     components, _ = tcore.scan(
@@ -310,7 +310,7 @@ def test_powers_of_two_until_L19198():
     assert tcore.function([max_value], [values[-1], values.shape[0]])(45) == [64, 6]
 
 
-def test_order_of_arguments_L19350():
+def test_order_of_arguments_L19339_L19350_L19361():
     """Slices of sequences in the order of their taps, those of outputs, non_sequences; ``taps=None`` passes none."""
     s1, s2, s3, o1, o2, o3, a1, a2 = (T.dvector(n) for n in ("S1", "S2", "S3", "O1", "O2", "O3", "A1", "A2"))
     seen = []
@@ -354,7 +354,7 @@ def test_outputs_updates_until_L19389():
     assert list(more) == [c]
 
 
-def test_kinds_of_variables_L11472():
+def test_kinds_of_variables_L11472_L11476_L11478_L11480_L11482_L11484_L11486():
     """A map has nitsots, a running sum sitsots, Fibonacci numbers mitsots, and gradients of the last two mitmots."""
     x = T.dvector("x")
     squares, _ = tcore.map(lambda v: v**2, x)
@@ -371,7 +371,7 @@ def test_kinds_of_variables_L11472():
         assert tcore.function([x], gradient)([1.0, 1.0]).tolist() == ([1, 1] if result is sums else [5, 8])
 
 
-def test_var_mappings_L11556():
+def test_var_mappings_L11556_L11560_L11564_L11567_L11570_L11574_L11576():
     x, s = T.dvector("x"), T.dvector("s")
     result, _ = tcore.scan(lambda v, a, b: a * b + v, sequences=x, outputs_info={"initial": s, "taps": [-2, -1]})
     op = loops([result])[0].op
@@ -388,7 +388,7 @@ def test_var_mappings_L11556():
     assert op.connection_pattern(loops([result])[0]) == [[False], [True], [True]]
 
 
-def test_scan_args_L11546():
+def test_scan_args_L11546_L11550():
     from tcore.scan_module.scan_utils import scan_args
 
     x = T.dvector("x")

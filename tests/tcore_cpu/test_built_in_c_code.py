@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 import tcore
 import tcore.tensor as T
-from tcore.graph import Apply, Op
+from tcore.graph import Apply, MethodNotDefined, Op
 from tcore.graph.c_interface import ask
 from tcore.tensor import blas
+from tcore.tensor.advanced_incsubtensor import AdvancedIncSubtensor1
 from tcore.tensor.advanced_subtensor import AdvancedSubtensor1
 from tcore.tensor.alloc import AllocEmpty, Eye, alloc
 from tcore.tensor.incsubtensor import IncSubtensor
@@ -130,6 +135,21 @@ CASES = {
     "gemv": Case(lambda w, m, v, s: blas.gemv_no_inplace(w, s, m, v, s), W, M, V, NUMBER),
     "ger": Case(lambda m, s, w, v: blas.ger(m, s, w, v), M, NUMBER, W[::-1], V),
     "ger in place": Case(lambda m, w, v: blas.ger_destructive(T.exp(m), 2.0, w, v), M, W, V),
+    # by a call of the kernel that their lowering or native form makes
+    "sums": Case(lambda m: T.cumsum(m, axis=1), M.T[::-1]),
+    "set rows": Case(lambda m, w, k: T.set_subtensor(m[k], w), M, M[:2, ::-1], PAIR,
+                     refused=[(2, np.array([0, 4]), IndexError, "index 4 is out of bounds for axis 0 with size 4")]),
+    "add rows in place": Case(lambda m, w, k: AdvancedIncSubtensor1(inplace=True)(T.exp(m), w, k), M, M[:2], PAIR),
+    "argmax": Case(lambda m: T.max_and_argmax(m, axis=0)[1], M[:, ::2]),
+    "softmax": Case(lambda m: T.softmax(m), M),
+    "repeat": Case(lambda m, k: T.repeat(m, k, axis=1), M, np.arange(6), refused=[(1, np.arange(5), ValueError, "broadcast")]),
+    "sort": Case(lambda m: T.sort(m, axis=0), M[::-1]),
+    "argsort": Case(lambda m: T.argsort(m, axis=-1), M),
+    "batched products": Case(lambda t, u: T.batched_dot(t, u), RNG.normal(size=(3, 2, 4)), RNG.normal(size=(3, 4, 5))),
+    "specified shape": Case(lambda m: T.specify_shape(m, (4, 6)), M, refused=[(0, M[1:], (AssertionError, ValueError), "[Ss]hape|axis")]),
+    "shape": Case(lambda m: T.shape(m), M),
+    "elements": Case(lambda m, k: m[k, k + 1], M, PAIR, refused=[(1, np.array([0, 9]), IndexError, "index 9 is out of bounds")]),
+    "solution": Case(lambda m, w: T.slinalg.solve(m, w), RNG.normal(size=(4, 4)), W),
     "tensor of a number": Case(lambda i: TensorFromScalar()(ScalarFromTensor()(i)), 7),
 }  # fmt: skip
 
@@ -199,3 +219,46 @@ def test_views_in_a_block_cost_no_call():
     views = [ran for name, ran in shown.items() if "Subtensor" in name or "DimShuffle" in name]
     assert views
     assert set(views) == {"C"}
+
+
+def test_ops_without_native_code_have_none():
+    """The reason is told; nothing is made up from perform."""
+
+    class Python(Op):
+        def make_node(self, x):
+            return Apply(self, [x], [x.type()])
+
+        def perform(self, node, inputs, output_storage):
+            output_storage[0][0] = inputs[0]
+
+    x = T.dvector("x")
+    node = Python().make_node(x)
+    with pytest.raises(MethodNotDefined, match="Python defines no c_code"):
+        node.op.c_code(node, "name", ["x"], ["y"], {"fail": ""})
+    node = T.cumsum(x).owner
+    with pytest.raises(MethodNotDefined, match="CumOp defines no c_code.* is no node"):
+        node.op.c_code(None, "name", ["x"], ["y"], {"fail": ""})
+    with tcore.config.change_flags(backend="numpy"):
+        assert "PyObject_Vectorcall" in node.op.c_code(node, "name", ["x"], ["y"], {"fail": ""})  # it is asked of the host's backend
+
+
+PROGRAM = """
+import sys
+sys.path.insert(0, sys.argv[1])
+import numpy as np, tcore, tcore.tensor as T
+from test_built_in_c_code import own
+from tcore_cpu.user_code import modules
+x, w = T.dmatrix("x"), T.scalar("w", dtype="float32")
+f = tcore.function([x, w], own(T.cumsum(own(T.set_subtensor(x[T.constant([0, 2])], w)), axis=0)), mode=tcore.Mode(linker="c", optimizer=None))
+print(f(np.ones((3, 2)), np.float32(2)).tolist(), len(modules._compiled))
+"""
+
+
+def test_kept_modules_serve_later_processes(tmp_path):
+    """A text that calls kernels is the same in each process: nothing is compiled again."""
+    (tmp_path / "program.py").write_text(PROGRAM, encoding="utf-8")
+    environment = {**os.environ, "TCORE_FLAGS": f"cpu.store={tmp_path}/kernels"}
+    for compiled in (1, 0):
+        command = [sys.executable, "-P", str(tmp_path / "program.py"), str(Path(__file__).parent)]
+        shown = subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
+        assert shown == f"[[2.0, 2.0], [3.0, 3.0], [5.0, 5.0]] {compiled}\n"

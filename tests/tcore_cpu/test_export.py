@@ -22,8 +22,10 @@ from tcore.tensor.assertion import Assert
 from tcore.tensor.ifelse import ifelse
 from tcore.tensor.sharedvar import tensor_constructor
 from tcore_cpu.compiling.compiler import find_compiler
+from tcore_cpu.export import writing
 from tcore_cpu.linkers.cvm import CvmLinker
 from tcore_cpu.linkers.nodes import CPyLinker
+from tcore_cpu.native import build
 
 X = np.linspace(-1, 1, 12).reshape(4, 3)
 
@@ -392,6 +394,21 @@ print([part.tolist() == wanted.tolist() for part, wanted in zip(waves.Model()(ma
     assert _python(tmp_path, body) == ["[True, True]"]
 
 
+def test_half_precision(tmp_path) -> None:
+    """Is stored in 16 bits and computed as everywhere else."""
+    x = tt.TensorType("float16", (False, False))("x")
+    f = compile_([x], [tt.exp(x) / 3 + x, x.sum(axis=1), x > 0])
+    f.export(tmp_path / "halves")
+    value = X.astype("float16")
+    np.savez(tmp_path / "wanted.npz", value, *f(value))
+    body = f"""
+import halves
+value, *wanted = np.load({str(tmp_path / "wanted.npz")!r}).values()
+print([(part.dtype == of.dtype, part.tolist() == of.tolist()) for part, of in zip(halves.Model()(value), wanted)])
+"""
+    assert _python(tmp_path, body) == [str([(True, True)] * 3)]
+
+
 def training():
     """Products of matrices and vectors, reductions, gradients, several outputs, numbers, two states that are updated in place."""
     rng = np.random.default_rng(0)
@@ -473,7 +490,7 @@ def loops():
 
 
 def test_loops(tmp_path) -> None:
-    """Loops are part of the library, what their steps call of BLAS included; one without a step, which only Python could make, is an error."""
+    """Loops are part of the library, what their steps call of BLAS included; where one makes no step there is no last row."""
     f = loops()
     files = f.export(tmp_path / "loops")
     assert "It uses dgemm, dgemv of BLAS" in files[1].read_text(encoding="utf-8")
@@ -487,7 +504,7 @@ for limit in (9.0, 100.0, 3.0):
     print(json.dumps([np.asarray(value).tolist() for value in (*m(x, limit), m["w"])]))
 try:
     m(x[:0], 5.0)
-except ValueError as error:
+except IndexError as error:
     print(error)
 print(m(x, 9.0)[1].shape)
 """,
@@ -496,7 +513,7 @@ print(m(x, 9.0)[1].shape)
         wanted = [*f(X, limit), f.get_shared()[0].get_value()]
         for found, value in zip(json.loads(line), wanted, strict=True):
             np.testing.assert_allclose(found, value, rtol=1e-13)
-    assert lines[3].startswith("a loop makes no step, or has fewer rows than steps: for{cpu,scan_fn}")
+    assert lines[3].startswith("an index is out of bounds in IncSubtensor{InplaceSet;int64}")
     assert lines[4] == "(5, 2)"
 
 
@@ -565,6 +582,24 @@ def test_choice_of_loops_and_products(tmp_path, run) -> None:
     for line, wanted in zip(lines, f(X, 1), strict=False):
         np.testing.assert_allclose(shown(line), wanted, rtol=1e-14)
     assert lines[2].startswith("there is no BLAS")
+
+
+@pytest.mark.parametrize("compiler", ["gcc", "clang"])
+@pytest.mark.parametrize("program", [layer, choices], ids=["one part", "choices"])
+def test_sources_draw_no_warning(program, compiler, tmp_path, monkeypatch) -> None:
+    """What is written for the compiler, under -Wall -Wextra."""
+    if shutil.which(compiler) is None:
+        pytest.skip(f"{compiler} is not installed")
+    compile_model = writing._compile
+
+    def strictly(own, name, folder, *rest):
+        flags = ["-O1", "-Wall", "-Wextra", "-Werror", "-std=gnu11", f"-I{build.FOLDER}", f"-I{build.FOLDER / 'native'}", "-S", "-o", "/dev/null"]
+        subprocess.run([compiler, *flags, "exported.c"], cwd=folder, check=True)
+        compile_model(own, name, folder, *rest)
+
+    monkeypatch.setattr(writing, "_compile", strictly)
+    made = program()
+    assert (made[0] if isinstance(made, tuple) else made).export(tmp_path / "model")
 
 
 class OwnChoice(Op):

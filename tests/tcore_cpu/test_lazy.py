@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 import weakref
 
@@ -15,7 +16,7 @@ from tcore.graph import Apply, Op
 from tcore.tensor.ifelse import ifelse
 from tcore_cpu.linkers import lazy as lazy_linker
 from tcore_cpu.linkers.lazy import LazyPrograms, MachineThunk
-from tcore_cpu.linkers.regions import split
+from tcore_cpu.programs.regions import split
 from tcore_cpu.runtime.loading import runtime
 
 pytestmark = pytest.mark.skipif(not hasattr(runtime(), "Machine"), reason="this form of the runtime has no native loop")
@@ -251,3 +252,76 @@ def test_no_regions_where_they_would_wait_for_each_other(monkeypatch):
     assert not isinstance(f.fn, MachineThunk)
     with change_flags(exception_verbosity="high"):
         assert f(1, [1.0]) == [2.0]
+
+
+def test_one_call_is_the_way_in():
+    """Calls go through an entry of the runtime: with arrays, numbers of Python and NumPy, shared values and updates; other arguments take the general path."""
+    condition, x = T.bscalar(), T.dvector()
+    total = tcore.shared(np.zeros(3))
+    f = tcore.function([condition, x], [ifelse(condition, x + total, x * 2), x.sum()], updates=[(total, total + 1)], mode=MODE)
+    assert type(f._entry).__name__ == "LazyEntry"
+    value = np.arange(3.0)
+    for step, given in enumerate([1, np.int8(1), np.array(1, "int8")]):
+        assert f._entry(given, value) is not NotImplemented
+        total.set_value(np.full(3, step + 1.0))
+        np.testing.assert_array_equal(f(given, value)[0], value + step + 1)
+        np.testing.assert_array_equal(total.get_value(), np.full(3, step + 2.0))
+    before = total.get_value()
+    assert f._entry(300, value) is NotImplemented
+    assert f._entry(1, [0.0]) is NotImplemented
+    assert f._entry(1) is NotImplemented
+    np.testing.assert_array_equal(total.get_value(), before)  # nothing was computed
+    np.testing.assert_array_equal(f(0, [1, 2, 3])[0], [2.0, 4.0, 6.0])
+    with pytest.raises(TypeError, match="300"):
+        f(300, value)
+
+
+def test_an_entry_keeps_nothing():
+    """Neither arguments nor results stay in the cells, also after an error; and the function can be called again."""
+    condition, x = T.bscalar(), T.dvector()
+    state = tcore.shared(np.zeros(3))
+    f = tcore.function([condition, x], ifelse(condition, Note("fails")(x), x * 2), updates=[(state, state + x)], mode=MODE)
+    value = np.arange(3.0)
+    argument = weakref.ref(value)
+    with pytest.raises(OSError, match="no such value"):
+        f(1, value)
+    result = f(0, value)
+    np.testing.assert_array_equal(result, [0.0, 2.0, 4.0])
+    gone = weakref.ref(result)
+    del value, result
+    gc.collect()  # the traceback of the error
+    assert argument() is None
+    assert gone() is None
+
+
+def test_an_entry_within_itself():
+    """A call from within a call has cells of its own."""
+
+    class Again(Op):
+        __props__ = ()
+
+        def make_node(self, x):
+            return Apply(self, [x], [x.type()])
+
+        def perform(self, node, inputs, output_storage, params=None):
+            output_storage[0][0] = inputs[0] + (f(1, inputs[0] - 1) if inputs[0][0] > 0 else 0)
+
+    condition, x = T.bscalar(), T.dvector()
+    f = tcore.function([condition, x], ifelse(condition, Again()(x + 0.5), x * 2), mode=MODE)
+    assert type(f._entry).__name__ == "LazyEntry"
+    np.testing.assert_array_equal(f(1, np.array([1.0])), [1.5 + 1.0 + 0.5 + 0.0])
+    np.testing.assert_array_equal(f(0, np.array([1.0])), [2.0])
+
+
+@pytest.mark.parametrize("condition", [True, False])
+def test_choices_between_several_values(condition):
+    """One choice makes several results, of branches that share values, one of them a choice itself."""
+    taken, x, y = T.bscalar(), T.dvector(), T.dvector()
+    common = T.exp(x)
+    inner = ifelse(T.lt(x.sum(), y.sum()), common, y)
+    first, second = ifelse(taken, (common + inner, x), (y, common * 2))
+    f = tcore.function([taken, x, y], [first, second], mode=MODE)
+    a, b = np.array([0.1, 0.2]), np.array([1.0, 2.0])
+    expected = (np.exp(a) * 2, a) if condition else (b, np.exp(a) * 2)
+    for got, want in zip(f(np.int8(condition), a, b), expected, strict=True):
+        np.testing.assert_allclose(got, want, rtol=1e-15)

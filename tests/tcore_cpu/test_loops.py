@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import math
 import pickle
 import signal
@@ -70,6 +71,12 @@ LOOPS = {
     "products": lambda x, h, h2, w: [scan(lambda a, m, w: T.dot(m, w) + T.outer(a, a), x, w, w)[0]],
 }
 
+#: those that make no step where x has no rows
+NO_STEP = [
+    "rnn", "last rows", "two taps", "several results", "backwards", "strided rows", "until", "inputs as results", "a constant",
+    "a loop in a loop", "rows of a loop", "growing slices", "part of a state", "products",
+]  # fmt: skip
+
 
 def compiled(given, outputs, mode):
     return tcore.function(list(given), outputs, mode=mode, on_unused_input="ignore")
@@ -104,6 +111,18 @@ def test_values(name, rng):
             for got, wanted in zip(found, expected, strict=True):
                 np.testing.assert_allclose(got, wanted, rtol=1e-12)
                 assert got.dtype == wanted.dtype
+
+
+@pytest.mark.parametrize("name", NO_STEP)
+def test_no_step(name, rng, monkeypatch):
+    """A loop of no steps is no reason for Python: the lengths of its rows follow from those of what a step would read."""
+    given, arguments = inputs(), values(rng, 0)
+    f = compiled(given, LOOPS[name](*given), NATIVE)
+    expected = compiled(given, LOOPS[name](*given), REFERENCE)(*arguments)
+    monkeypatch.setattr("tcore.scan_module.loop._Loop", None)
+    for want, got in zip(expected, f(*arguments), strict=True):
+        np.testing.assert_array_equal(got, want)
+        assert got.shape == want.shape
 
 
 @pytest.mark.parametrize("name", LOOPS)
@@ -240,6 +259,7 @@ def test_interrupt():
     n = T.lscalar("n")
     f = tcore.function([n], scan(lambda s: T.sin(s) + 1, None, one, n_steps=n)[0][-1], mode=NATIVE)
     expected = f(10)
+    gc.collect()  # a KeyboardInterrupt that meets a finalizer is lost
     threading.Timer(0.3, signal.raise_signal, [signal.SIGINT]).start()
     start = time.monotonic()
     with pytest.raises(KeyboardInterrupt):

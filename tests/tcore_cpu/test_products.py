@@ -217,3 +217,17 @@ def test_products_in_a_forked_child(native, threads):
         signal.alarm(60)
         os._exit(0 if np.allclose(f(value), value @ value) else 1)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_sums_over_rows_have_the_same_bits(native, dtype):
+    """Whether a matrix lies close together or is a part of a wide one, and wherever in it a column stands."""
+    v, x = tt.TensorType(dtype, (False,))("v"), tt.TensorType(dtype, (False, False))("x")
+    f = native([v, x], tt.dot(v, x))
+    rng = np.random.default_rng(6)
+    wide, u = rng.standard_normal((75, 3000)).astype(dtype), rng.standard_normal(75).astype(dtype)
+    near = np.ascontiguousarray(wide[:, :301])
+    apart = f(u, wide[:, :301])
+    np.testing.assert_array_equal(f(u, near), apart)
+    np.testing.assert_array_equal(f(u, np.ascontiguousarray(near[:, 5:200])), apart[5:200])
+    np.testing.assert_allclose(apart, u.astype("float64") @ near.astype("float64"), rtol=0, atol=2e-4 if dtype == "float32" else 1e-12)

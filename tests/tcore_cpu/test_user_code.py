@@ -24,6 +24,7 @@ from tcore_cpu.compiling.compiler import CompileError
 from tcore_cpu.linkers.c import CLinker
 from tcore_cpu.linkers.cvm import CvmLinker
 from tcore_cpu.linkers.nodes import CPyLinker
+from tcore_cpu.runtime.loading import runtime_kind
 from tcore_cpu.user_code.methods import module_text
 from tcore_cpu.user_code.modules import objection
 
@@ -603,6 +604,7 @@ class Accumulates(Op):
         return (1,)
 
 
+@pytest.mark.skipif(runtime_kind() != "extension", reason="the cffi form calls steps from Python")
 def test_steps_of_the_program_are_native() -> None:
     """Between kernels, C code is called without Python: with numbers, errors, and a struct for each call in progress."""
     x, y = tt.dvector("x"), scalar.float64("y")

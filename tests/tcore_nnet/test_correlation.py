@@ -78,11 +78,25 @@ def test_views():
 
 @pytest.mark.parametrize("dtype", ["float16", "complex128"])
 def test_other_dtypes(dtype):
-    """What kernels do not compute, NumPy does."""
+    """The dtype of the operands stays."""
     x, w = (RNG.normal(size=shape).astype(dtype) for shape in ((1, 2, 4, 4), (1, 2, 2, 2)))
     got = Correlate()(T.constant(x), T.constant(w)).eval()
     assert got.dtype == dtype
     np.testing.assert_allclose(got, correlated(x.astype("complex128"), w, (1, 1), (1, 1)), rtol=1e-2 if dtype == "float16" else 1e-10, atol=1e-2)
+
+
+def test_half_precision_in_float32():
+    """Products of float32, rounded once: a sum that halves would lose, and one that they would overflow on the way. Other dtypes stay."""
+    x, w = T.TensorType("float16", (False,) * 4)(), T.TensorType("float16", (False,) * 4)()
+    f = tcore.function([x, w], Correlate()(x, w))
+    ops = [node.op for node in f.maker.fgraph.toposort()]
+    assert [node.inputs[0].dtype for node in f.maker.fgraph.apply_nodes if isinstance(node.op, Correlate)] == ["float32"], ops
+    ones = np.ones((1, 1, 60, 60), "float16")
+    assert f(ones, ones)[0, 0, 0, 0] == np.float16(3600)
+    many = np.array([60000, 60000, -60000], "float16").reshape(1, 3, 1, 1)
+    assert f(many, ones[:, :1, :1, :1].repeat(3, axis=1))[0, 0, 0, 0] == np.float16(60000)
+    z = T.dtensor4()
+    assert not any(isinstance(node.op, T.elemwise.Elemwise) for node in tcore.function([z], Correlate()(z, z)).maker.fgraph.apply_nodes)
 
 
 def test_padded():

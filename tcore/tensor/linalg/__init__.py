@@ -8,6 +8,7 @@ from tcore.tensor.linalg.exponential import *
 from tcore.tensor.linalg.factorizations import *
 from tcore.tensor.linalg.hints import *
 from tcore.tensor.linalg.inverse import *
+from tcore.tensor.linalg.least_squares import *
 from tcore.tensor.linalg.products import *
 from tcore.tensor.linalg.solve import *
 

@@ -1,4 +1,4 @@
-"""Linear equations: ``solve`` and its forms for structured matrices, ``tensorsolve``, ``lstsq``."""
+"""Linear equations: ``solve`` and its forms for structured matrices, ``tensorsolve``."""
 
 from __future__ import annotations
 
@@ -14,10 +14,8 @@ from tcore.scalar.dtypes import upcast
 from tcore.tensor import _lengths
 from tcore.tensor.alloc import sum_to_type
 from tcore.tensor.assertion import assert_fitting
-from tcore.tensor.contraction import matmul
 from tcore.tensor.dot import dot, outer
 from tcore.tensor.gradients import as_gradient_of
-from tcore.tensor.linalg.inverse import pinv
 from tcore.tensor.linalg.matrices import (
     adjoint,
     as_array,
@@ -41,7 +39,6 @@ if TYPE_CHECKING:
 __all__ = [
     "Solve",
     "TensorSolve",
-    "lstsq",
     "solve",
     "solve_lower_triangular",
     "solve_symmetric",
@@ -312,18 +309,3 @@ def tensorsolve(a: Any, b: Any, axes: Any = None) -> Variable:
         When the function runs, if ``a`` is singular or not square in this sense.
     """
     return TensorSolve(axes)(a, b)  # type: ignore[return-value]
-
-
-def lstsq(a: Any, b: Any) -> Variable:
-    """The ``x`` of least norm among those that make ``a · x - b`` smallest: the pseudo-inverse of ``a`` times ``b``.
-
-    Parameters
-    ----------
-    a : matrix of shape (M, N), or a stack of them
-    b : tensor of shape (M,) or (M, K), or a stack of matrices (M, K)
-
-    Returns
-    -------
-    tensor of shape (N,) or (N, K), behind the axes of the stack
-    """
-    return matmul(pinv(a), as_array(b))

@@ -26,9 +26,9 @@ from tcore.tensor.blas import (
     ger,
     ger_destructive,
 )
-from tcore.tensor.dot import Dot
+from tcore.tensor.dot import BatchedDot, Dot
 from tcore.tensor.elemwise import Elemwise
-from tcore.tensor.math import mul
+from tcore.tensor.math import cast, mul
 from tcore.tensor.rebroadcast import patternbroadcast
 from tcore.tensor.rewrites.common import fitted, has_value, is_discrete, only_client
 from tcore.tensor.rewrites.gemm import GemmOptimizer, as_factor, one
@@ -48,6 +48,18 @@ def local_0_dot_x(node: Apply) -> Any:
     if any(has_value(variable, 0) for variable in node.inputs):
         return [fitted(one(out.type.dtype).type.make_constant(0), out)]
     return False
+
+
+@rewrite(Stage.CANONICALIZE, tracks=[Dot, BatchedDot])
+def local_dot_of_one_dtype(node: Apply) -> Any:
+    """dot(x, y) -> dot(cast(x, d), cast(y, d)), for operands of two dtypes and a result of dtype d
+
+    The numbers are the same, and routines for products know of one dtype.
+    """
+    dtype = node.outputs[0].type.dtype
+    if all(variable.type.dtype == dtype for variable in node.inputs):
+        return False
+    return [node.op(*(cast(variable, dtype) for variable in node.inputs))]
 
 
 def _dot_to_dot22(node: Apply) -> Any:
@@ -186,6 +198,7 @@ BLAS.name = "BlasOpt"
 
 REWRITES = (
     local_0_dot_x,
+    local_dot_of_one_dtype,
     GlobalRewrite("BlasOpt", BLAS, 1.7, ("fast_run",)),
     GlobalRewrite("local_dot_to_dot22", TopoOptimizer(local_dot_to_dot22), 0, ("fast_run",), into="BlasOpt"),
     GlobalRewrite("gemm_optimizer", GemmOptimizer(), 10, ("fast_run", ASSUME_FINITE), into="BlasOpt", exact=GemmOptimizer(nested=False)),

@@ -19,6 +19,7 @@ from tcore.tensor.linalg import (
     Expm,
     ExpmGrad,
     Hint,
+    LeastSquares,
     MatrixInverse,
     MatrixPinv,
     QRFull,
@@ -78,6 +79,13 @@ def _beside_one_another(op: Any, matrix: Any, right: Any, ndim: int) -> Any:
     rows_first = right.dimshuffle(ndim, *[axis for axis in axes if axis != ndim])
     solved = op(matrix, reshape(rows_first, (right.shape[ndim], -1), ndim=2))
     return reshape(solved, rows_first.shape, ndim=len(axes)).dimshuffle(*range(1, ndim + 1), 0, *range(ndim + 1, len(axes)))
+
+
+@vectorizes(LeastSquares)
+def _least_squares(op: Any, node: Apply, batch: Batch, items: Sequence[Item]) -> Sequence[Any]:
+    """Of two stacks that broadcast."""
+    ndim = max(map(batch.own, items))
+    return op(*[batch.full(item, ndim) for item in items], return_list=True)  # type: ignore[no-any-return]
 
 
 @vectorizes(ExpmGrad)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
+from attrs import field
 
 from tcore.compile.function import function
 from tcore.compile.io import In, Out
 from tcore.graph import Apply, Constant, Op, Variable
 from tcore.graph.null_type import NullType, disconnected_type
 from tcore.graph.op import PureOp
+from tcore.records import frozen
 from tcore.tensor.type import TensorType
 from tcore.tensor.vectorizing.batch import Batch, Item, vectorizes
 from tcore.tensor.vectorizing.walk import batched_items
@@ -19,8 +22,9 @@ from tcore.tensor.vectorizing.walk import batched_items
 __all__ = ["EachItem", "each_item"]
 
 
+@frozen(eq=False, repr=False, slots=False)
 class EachItem(Op):
-    """The op of one item, applied to each item of a batch.
+    """The op of one item, applied to each item of a batch; equal to itself alone, as nodes are.
 
     Parameters
     ----------
@@ -32,15 +36,24 @@ class EachItem(Op):
         Axes of the batch.
     """
 
-    def __init__(self, core: Apply, batched: Sequence[bool], ndim: int) -> None:
-        self.core = core
-        self.batched = tuple(batched)
-        self.ndim = ndim
-        self.moving = [variable for variable in core.inputs if not isinstance(variable, Constant)]
-        self._compiled: Any = None
+    core: Apply
+    batched: tuple[bool, ...] = field(converter=tuple)
+    ndim: int
+
+    @cached_property
+    def moving(self) -> list[Variable]:
+        """The inputs of one item that are no constants."""
+        return [variable for variable in self.core.inputs if not isinstance(variable, Constant)]
+
+    @cached_property
+    def of_one(self) -> Any:
+        """The function of one item, compiled when it is first needed."""
+        entries = [In(variable, borrow=True) for variable in self.moving]
+        return function(entries, [Out(v, borrow=True) for v in self.core.outputs], on_unused_input="ignore", name=f"one item of {self.core.op}")
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_compiled": None}
+        """Without the function, which is compiled again where it is needed."""
+        return {name: value for name, value in self.__dict__.items() if name != "of_one"}
 
     def make_node(self, *inputs: Any) -> Apply:
         """What stands for the inputs of one item that are no constants."""
@@ -49,9 +62,6 @@ class EachItem(Op):
         return Apply(self, list(inputs), outputs)
 
     def perform(self, node: Apply, inputs: Sequence[Any], output_storage: Sequence[list[Any]], params: Any = None) -> None:
-        if self._compiled is None:
-            entries = [In(variable, borrow=True) for variable in self.moving]
-            self._compiled = function(entries, [Out(v, borrow=True) for v in self.core.outputs], on_unused_input="ignore", name=f"one item of {self.core.op}")
         fronts = [value.shape[: self.ndim] for value, hit in zip(inputs, self.batched, strict=True) if hit]
         shape = np.broadcast_shapes(*fronts)
         stretched = [
@@ -59,7 +69,7 @@ class EachItem(Op):
         ]
         results: list[Any] = [None] * len(node.outputs)
         for place in np.ndindex(*shape):
-            row = self._compiled(*[np.array(value[place]) if hit else value for value, hit in zip(stretched, self.batched, strict=True)])
+            row = self.of_one(*[np.array(value[place]) if hit else value for value, hit in zip(stretched, self.batched, strict=True)])
             for k, value in enumerate(row):
                 if results[k] is None:
                     results[k] = np.empty((*shape, *np.shape(value)), node.outputs[k].type.dtype)  # type: ignore[attr-defined]

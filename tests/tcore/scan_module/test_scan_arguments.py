@@ -44,7 +44,7 @@ def run(inputs, outputs, *values):
         (lambda x, s: tcore.scan_checkpoints(lambda a, b: a, {"input": x, "taps": [0, 1]}), ValueError, "taps other than t"),
     ],
 )
-def test_refused(build, error, text):
+def test_refused_L19419_L19422_L19220_L19218(build, error, text):
     with pytest.raises(error, match=text):
         build(T.dvector("x"), T.dscalar("s"))
 
@@ -67,13 +67,13 @@ def test_wrong_number_of_arguments():
         (lambda x, n: tcore.scan(lambda s: T.concatenate([s, s]), outputs_info=x, n_steps=n)[0], r"state 0 changes its shape: \(6,\) at step 0, \(3,\) at the initial"),
     ],
 )
-def test_refused_when_it_runs(build, text):
+def test_refused_when_it_runs_L19422(build, text):
     x, n = T.dvector("x"), T.lscalar("n")
     with pytest.raises(ValueError, match=text):
         tcore.function([x, n], build(x, n), mode="FAST_COMPILE", on_unused_input="ignore")(np.ones(3), 5)
 
 
-def test_forms_of_results():
+def test_forms_of_results_L19440_L19444_L19414_L19415_L19416_L19417_L19419():
     """One variable, a list of several, or always a list; defaults of ``outputs_info`` in all their forms."""
     x, s = T.dvector(), T.dscalar()
     single, updates = tcore.scan(lambda a: a * 2, [x])
@@ -87,7 +87,7 @@ def test_forms_of_results():
     assert [v.tolist() for v in got] == expected
 
 
-def test_taps_of_sequences():
+def test_taps_of_sequences_L19356_L19188_L19400():
     """With the smallest tap -4 element 4 is the first t; gaps are free; a bare number is a list of one."""
     u = T.dvector()
     both, _ = tcore.scan(lambda a, b: T.stack([a, b]), {"input": u, "taps": [-4, 0]})
@@ -99,7 +99,7 @@ def test_taps_of_sequences():
     assert got[2].tolist() == [[t - 1, t + 1] for t in range(7, 0, -1)]
 
 
-def test_no_steps():
+def test_no_steps_L19422():
     """No rows, of the right shape; updates and states stay what they were."""
     x, n, a = T.dmatrix(), T.lscalar(), tcore.shared(np.arange(2.0))
     (rows, lengths), updates = tcore.scan(lambda v, s: ([s + v, T.concatenate([v, v])], {a: a * 2}), x, [T.zeros((3,)), None], n_steps=n)
@@ -111,7 +111,7 @@ def test_no_steps():
         assert a.get_value().tolist() == [0, 1]
 
 
-def test_folds():
+def test_folds_L19278_L19292_L19307_L19320():
     """From either end; the last result alone."""
     x, s = T.dvector(), T.dscalar()
     left, _ = tcore.foldl(lambda v, total: total * 2 + v, x, s)
@@ -122,7 +122,7 @@ def test_folds():
     assert [v.tolist() for v in got] == [19, 25, 7, 6, [10, 5, 2]]
 
 
-def test_updates_dict():
+def test_updates_dict_L19442():
     """Keys are shared variables; two different values for one are refused, by addition as well."""
     a, b, x = tcore.shared(1), tcore.shared(2), T.lscalar()
     updates = OrderedUpdates({a: x})
@@ -163,7 +163,7 @@ def test_nested_loops_and_non_tensor_values():
 
 
 @pytest.mark.parametrize("steps", [6, 7])
-def test_checkpoints(steps):
+def test_checkpoints_L19447_L19476_L19474(steps):
     """Rows of every third step and of the last, with right gradients, whether the number of steps is a multiple or not."""
     x, s = T.dvector("x"), T.dscalar("s")
     whole, _ = tcore.scan(lambda v, a: T.tanh(a * v + 1), x, s)
@@ -175,7 +175,7 @@ def test_checkpoints(steps):
     np.testing.assert_allclose(got[5], got[3])
 
 
-def test_checkpoints_check_lengths():
+def test_checkpoints_check_lengths_L19458_L19472_L19462():
     x, y = T.dvector("x"), T.dvector("y")
     kept, _ = tcore.scan_checkpoints(lambda v, w: v + w, [x, y], save_every_N=2)
     with pytest.raises(AssertionError, match="all sequences have one length"):

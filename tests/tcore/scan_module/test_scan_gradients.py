@@ -101,7 +101,7 @@ def test_R_op_in_one_direction():
     np.testing.assert_allclose(a, b)
 
 
-def test_truncated():
+def test_truncated_L19423():
     """Gradients go back as many steps as told."""
     x, s = T.dvector(), T.dscalar()
     result, _ = tcore.scan(lambda v, s: s * 2 + v, x, s, truncate_gradient=2)

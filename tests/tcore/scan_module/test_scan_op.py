@@ -226,7 +226,7 @@ def test_debug_flag(capsys):
     assert "for{cpu,mine}: 5 steps; rows in memory: states [1], other outputs []" in capsys.readouterr().out
 
 
-def test_mode_of_the_step():
+def test_mode_of_the_step_L19426():
     """Its own where one is given, else that of the function around."""
     for given, wanted in ((None, "fast_compile"), ("FAST_RUN", "fast_run")):
         inputs, result = rnn(mode=given)
@@ -240,7 +240,7 @@ def test_mode_of_the_step():
 
 
 @pytest.mark.parametrize(("profile", "title"), [(True, "mine"), ("steps of mine", "steps of mine")])
-def test_profile_of_the_step(profile, title, monkeypatch):
+def test_profile_of_the_step_L19432_L19425(profile, title, monkeypatch):
     """A profile of its own, with one call a step, named after the loop or as told."""
     printed = []
     monkeypatch.setattr("tcore.compile.profiling.stats.print_at_exit", printed.append)
@@ -253,7 +253,7 @@ def test_profile_of_the_step(profile, title, monkeypatch):
     assert printed == [stats]
 
 
-def test_memory_of_a_step():
+def test_memory_of_a_step_L19433_L19253():
     """``allow_gc`` of the loop, else the flag; the function frees what the steps kept."""
     for given, flag, wanted in ((None, False, False), (None, True, True), (True, False, True), (False, True, False)):
         inputs, result = rnn(allow_gc=given)

@@ -35,7 +35,7 @@ def inner_ops(node):
     return [str(each.op) for each in node.op.fgraph.toposort()]
 
 
-def test_constants_go_inside_and_unused_inputs_go():
+def test_constants_go_inside_and_unused_inputs_go_L11500():
     x, s, unused = T.dvector(), T.dscalar(), T.dvector()
     result, _ = tcore.scan(lambda v, u, a, c, d: a * v + c, [x, unused], s, [T.constant(2.5), unused], n_steps=3)
     (node,), _ = compiled([x, s, unused], [result], np.ones(3), 2.0, np.ones(4))
@@ -50,7 +50,7 @@ def test_unused_states_go():
     assert node.op.layout.n_states == 2
 
 
-def test_what_is_the_same_in_all_steps_is_done_once():
+def test_what_is_the_same_in_all_steps_is_done_once_L11504():
     x, s, w = T.dmatrix(), T.dvector(), T.dmatrix()
     result, _ = tcore.scan(lambda v, a, w: T.tanh(v + T.dot(a, T.exp(w).T)), x, s, w)
     (node,), _ = compiled([x, s, w], [result], X, H, W)
@@ -69,7 +69,7 @@ def test_effects_stay_where_they_are():
         f(np.ones(1), 1.0, -1.0)
 
 
-def test_work_on_sequences_is_done_before():
+def test_work_on_sequences_is_done_before_L11508():
     x, s, w = T.dmatrix(), T.dvector(), T.dmatrix()
     result, _ = tcore.scan(lambda v, a, w: T.tanh(a * T.dot(v, w) + (v**2).sum() + v[1]), x, s, w)
     (node,), f = compiled([x, s, w], [result], X, H, W)
@@ -87,7 +87,7 @@ def test_a_map_is_no_loop():
     assert nodes == []
 
 
-def test_products_after_the_loop():
+def test_products_after_the_loop_L11512():
     """Of states that are stored anyway; not where the next step sees the product."""
     x, s, w = T.dmatrix(), T.dvector(), T.dmatrix()
     (h, y), _ = tcore.scan(lambda v, a, w: [T.tanh(v + T.dot(a, w)), T.dot(T.tanh(v + T.dot(a, w)), w)], x, [s, None], w)
@@ -99,7 +99,7 @@ def test_products_after_the_loop():
 
 
 @pytest.mark.parametrize("matrices", [False, True])
-def test_sums_of_products_are_one_product(matrices):
+def test_sums_of_products_are_one_product_L11516(matrices):
     """The gradient of a weight matrix; also where steps see batches."""
     x, s, w = (T.dtensor3() if matrices else T.dmatrix()), (T.dmatrix() if matrices else T.dvector()), T.dmatrix()
     h, _ = tcore.scan(lambda v, a, w: T.tanh(v + T.dot(a, w)), x, s, w)
@@ -122,7 +122,7 @@ def test_sums_that_are_seen_stay():
     assert node.op.layout.n_states == 1
 
 
-def test_loops_are_joined():
+def test_loops_are_joined_L11532_L11538():
     """What both compute is computed once; other numbers of steps, and loops of which one needs the other, stay apart."""
     x, s, w = T.dmatrix(), T.dvector(), T.dmatrix()
     step = lambda v, a, w: T.tanh(v + T.dot(a, w))  # noqa: E731
@@ -146,7 +146,7 @@ def test_loops_with_conditions_are_joined_where_they_stop_for_one_reason():
     assert len(nodes) == 2
 
 
-def test_the_last_rows_are_kept():
+def test_the_last_rows_are_kept_L11524_L11530_L18826_L2802():
     """Whatever index reads from the end; all rows where something else does."""
     s, n = T.dvector(), T.lscalar()
 
@@ -174,7 +174,7 @@ def test_an_index_before_the_first_step_stays_an_error():
         f(1.0, 1)
 
 
-def test_loops_work_in_memory_that_nobody_needs():
+def test_loops_work_in_memory_that_nobody_needs_L11520():
     """The gradients of states, in the array of what comes in; not where that is an input of the function."""
     x, s, w = T.dmatrix(), T.dvector(), T.dmatrix()
     h, _ = tcore.scan(lambda v, a, w: T.tanh(v + T.dot(a, w)), x, s, w)

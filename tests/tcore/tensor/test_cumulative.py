@@ -118,3 +118,9 @@ def test_refusals():
         CumOp(3)(x)
     with pytest.raises(ValueError, match="takes two tensors of equal dimensions"):
         LinearRecurrence(0)(x, T.dvector())
+
+
+@pytest.mark.parametrize("name", ["cumsum", "cumprod"])
+def test_an_axis_of_length_one(name, check_grad):
+    """Its length is known from the type: the only element is its own sum and product."""
+    check_grad(lambda x: getattr(T, name)(x, 1), np.array([[0.3], [-1.2]]), flags=[(False, True)])

@@ -117,14 +117,6 @@ def test_equations_of_tensors_L25750(evaluate, check_grad, check_direction):
         linalg.tensorsolve(x, y, axes=(3,))
 
 
-def test_least_squares(evaluate, check_grad):
-    """The solution of least norm."""
-    a, b = TALL, rng.normal(size=(5, 2))
-    x, y = T.dmatrix(), T.dmatrix()
-    np.testing.assert_allclose(evaluate(linalg.lstsq(x, y), {x: a, y: b}), np.linalg.lstsq(a, b, rcond=None)[0])
-    check_grad(linalg.lstsq, a, b)
-
-
 @pytest.mark.parametrize("op", [linalg.solve, linalg.solve_symmetric, linalg.solve_lower_triangular, linalg.solve_upper_triangular])
 @pytest.mark.parametrize("order", ["C", "F"])
 def test_no_right_sides(op, order, evaluate):

@@ -180,6 +180,13 @@ def crossentropy(d, softmax=True):
     return tcore_nnet.crossentropy_categorical_1hot(T.softmax(x) if softmax else T.exp(x), y)
 
 
+def correlation(d, dtype):
+    from tcore_nnet.correlation import Correlate
+
+    images, filters = d.matrix(dtype, 4, 5), d.matrix(dtype, 2, 3)
+    return Correlate()(images.dimshuffle("x", "x", 0, 1), filters.dimshuffle("x", "x", 0, 1))
+
+
 def crossentropy_gradient(d, same=True):
     from tcore_nnet.crossentropy import crossentropy_categorical_1hot_grad
 
@@ -485,6 +492,10 @@ TEMPLATES: dict[str, list[Template]] = {
     "local_grad_log_erfc_neg": [E(lambda d: d.scalar("float") * T.exp(-T.sqr(x := d.full("float"))) / T.erfc(x), lambda d: T.exp(-T.sqr(d.full("float"))) / T.erfc(d.full("float")))],
     # products
     "local_0_dot_x": [E(lambda d: T.dot(T.zeros_like((xy := uneven(d, "number"))[0]), xy[1]), lambda d: T.dot(*uneven(d, "number")), loose=True)],
+    "local_dot_of_one_dtype": [
+        E(lambda d: T.dot((xy := uneven(d, "int"))[0], T.cast(xy[1], "float64")), lambda d: T.dot(*uneven(d, "int")), loose=True),
+        E(lambda d: T.batched_dot((x := d.matrix("float64", 3, 4)), T.cast(x, "float32")), loose=True, gradient=False),
+    ],
     "local_dot_to_dot22": [E(lambda d: T.dot(*uneven(d, "inexact")), lambda d: T.dot(*uneven(d, "int")), loose=True)],
     "gemm_optimizer": [
         E(lambda d: (s := sum_of_products(d))[0] + s[1], lambda d: d.matrix("float64", 3, 3) + T.exp(d.matrix("float64", 3, 3)), loose=True),
@@ -542,5 +553,6 @@ NNET: dict[str, list[Template]] = {
         E(crossentropy_with_bias, lambda d: crossentropy_with_bias(d, vector=False), loose=True, gradient=False)
     ],
     "crossentropy_to_crossentropy_with_softmax": [E(crossentropy, lambda d: crossentropy(d, softmax=False), loose=True, gradient=False)],
+    "local_correlate_in_float32": [E(lambda d: correlation(d, "float16"), lambda d: correlation(d, "float32"), loose=True, gradient=False, tame_only=True)],
     "local_softmax_grad_to_crossentropy_with_softmax_grad": [E(crossentropy_gradient, lambda d: crossentropy_gradient(d, same=False), loose=True, gradient=False)],
 }  # fmt: skip

@@ -183,3 +183,29 @@ def test_equal_terms_are_collected():
     ops = check([m, v, w], out, [X, V, W])
     assert ops.count("Gemv{no_inplace}") == 1
     assert not any(op.startswith("Elemwise") for op in ops)
+
+
+@pytest.mark.parametrize(("left", "right", "common"), [("int32", "float64", "float64"), ("bool", "int8", "int8"), ("float32", "complex64", "complex64")])
+def test_local_dot_of_one_dtype(left, right, common):
+    """Operands of two dtypes are converted to that of the result, in products of matrices, vectors and batches."""
+    x, y, u = tt.TensorType(left, (False, False))("x"), tt.TensorType(right, (False, False))("y"), tt.TensorType(right, (False,))("u")
+    rng = np.random.default_rng(1)
+    a, b = rng.integers(0, 2, (3, 3)).astype(left), rng.integers(0, 9, (3, 3)).astype(right)
+    for second, value in ((y, b), (u, b[0])):
+        fgraph = FunctionGraph([x, second], [tt.dot(x, second)], clone=True)
+        TopoOptimizer(blas.local_dot_of_one_dtype.rule).optimize(fgraph)
+        product = fgraph.outputs[0].owner
+        assert [v.type.dtype for v in (*product.inputs, *product.outputs)] == [common] * 3
+        np.testing.assert_array_equal(compute(fgraph, [a, value])[0], a @ value)
+    fgraph = FunctionGraph([x, y], [tt.batched_dot(x, y)], clone=True)
+    TopoOptimizer(blas.local_dot_of_one_dtype.rule).optimize(fgraph)
+    assert {v.type.dtype for v in fgraph.outputs[0].owner.inputs} == {common}
+    np.testing.assert_array_equal(compute(fgraph, [a, b])[0], (a * b).sum(1))
+
+
+def test_local_dot_of_one_dtype_leaves_one_dtype_alone():
+    """Nothing to convert."""
+    x, y = tt.imatrix("x"), tt.imatrix("y")
+    fgraph = FunctionGraph([x, y], [tt.dot(x, y)], clone=True)
+    TopoOptimizer(blas.local_dot_of_one_dtype.rule).optimize(fgraph)
+    assert fgraph.outputs[0].owner.inputs == fgraph.inputs

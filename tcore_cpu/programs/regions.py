@@ -12,8 +12,8 @@ from typing import Any
 
 from tcore.codegen.demand import conditions
 from tcore.graph import Constant
+from tcore.graph.laziness import is_lazy
 from tcore.records import frozen
-from tcore_cpu.linkers.base import is_lazy
 
 __all__ = ["Region", "split"]
 
