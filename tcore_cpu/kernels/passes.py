@@ -131,6 +131,11 @@ class Pass:
 
     def indexed(self, expr: Load, guarded: frozenset[Load], names: dict[Expr, str]) -> str:
         """An element at an index that the body computes; user data is checked, guards keep loads inside."""
+        tests, element = self.place(expr, guarded, names)
+        return f"({' && '.join(tests)} ? {element} : {self.builder.printer.source.dialect.zero(expr.dtype)})" if tests else element
+
+    def place(self, expr: Load, guarded: frozenset[Load], names: dict[Expr, str]) -> tuple[list[str], str]:
+        """What must hold for such an element to be there, and the text of it."""
         builder = self.builder
         base = self.ref(RefKind.BASE, builder.operand(expr.buffer, (), False), expr.dtype)
         offsets, tests = [], []
@@ -147,8 +152,7 @@ class Pass:
             elif any(isinstance(e, Load) for e in flatten([index])):
                 raise NotScheduled("an index from data that nothing checks")
             offsets.append(f"{text} * q->ints[{builder.int_argument(Stride(expr.buffer, k))}]")
-        element = f"TC_AT(const {builder.printer.type(expr.dtype)}, {base}, {' + '.join(offsets) or '0'})"
-        return f"({' && '.join(tests)} ? {element} : 0)" if tests else element
+        return tests, f"TC_AT(const {builder.printer.type(expr.dtype)}, {base}, {' + '.join(offsets) or '0'})"
 
     # -- writing
 
@@ -231,9 +235,8 @@ class Pass:
         far: dict[Expr, str] = {}
         units, tests, rows = [], [], []
         for k, load in enumerate(gathers):
-            element = self.indexed(load, frozenset(), names)
-            test, _, element = element.removeprefix("(").removesuffix(" : 0)").rpartition(" ? ")
-            tests += [test] if test else []
+            conditions, element = self.place(load, frozenset(), names)
+            tests += conditions
             c_type, stride = builder.printer.type(load.dtype), f"q->ints[{builder.int_argument(Stride(load.buffer, load.buffer.ndim - 1))}]"
             units.append(f"{stride} == (tc_i64)sizeof({c_type})")
             rows.append(f"const {c_type} *const row{k} = &{element};")
