@@ -308,7 +308,9 @@ def _routines(nodes: Sequence[Any]) -> tuple[str, ...]:
         routines = _MATRIX_ROUTINES.get(name, ())
         if not routines and name != "Dot":
             continue
-        letter = LETTERS[node.outputs[0].type.dtype]
+        letter = LETTERS.get(node.outputs[0].type.dtype)
+        if letter is None:  # products of the runtime's own
+            continue
         if name == "Dot":
             ndims = tuple(v.type.ndim for v in node.inputs)
             routines = (_OF_VECTORS[letter] if ndims == (1, 1) else "gemm" if ndims == (2, 2) else "gemv",)

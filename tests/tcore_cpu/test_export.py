@@ -394,6 +394,20 @@ print([part.tolist() == wanted.tolist() for part, wanted in zip(waves.Model()(ma
     assert _python(tmp_path, body) == ["[True, True]"]
 
 
+@pytest.mark.parametrize("dtype", ["bool", "int8", "uint16", "int64", "float16"])
+def test_own_products(tmp_path, dtype) -> None:
+    """Products of numbers that BLAS does not know need none."""
+    x, v = tt.matrix("x", dtype), tt.vector("v", dtype)
+    compile_([x, v], [tt.dot(x, x), tt.dot(x, v), tt.dot(v, v)]).export(tmp_path / "whole")
+    body = f"""
+import whole
+x, v = np.array([[1, 0, 1], [1, 1, 0], [0, 0, 1]], "{dtype}"), np.array([1, 0, 1], "{dtype}")
+for found, wanted in zip(whole.Model()(x, v), (x @ x, x @ v, v @ v)):
+    print(found.dtype == wanted.dtype, np.array_equal(found, wanted))
+"""
+    assert _python(tmp_path, body) == ["True True"] * 3
+
+
 def test_half_precision(tmp_path) -> None:
     """Is stored in 16 bits and computed as everywhere else."""
     x = tt.TensorType("float16", (False, False))("x")

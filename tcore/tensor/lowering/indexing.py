@@ -22,9 +22,16 @@ def _bounded(index: Expr, length: Expr) -> Expr:
     return Fn("bounded", (cast(index, "int64"), length), "int64")
 
 
+def _looked_up(x: Operand, axis: int, index: Operand) -> None:
+    """Refuse indices that no loop would look at: an axis that is known to have length 1 is read at 0, whatever they are."""
+    if x.broadcastable[axis] and (index.value is None or not set(index.value.ravel().tolist()) <= {0, -1}):
+        raise NotLowered("computed indices of an axis of length 1")
+
+
 @lowers(AdvancedSubtensor1)
 def lower_advanced_subtensor1(op: Any, out: Target, x: Operand, index: Operand) -> list[Stage]:
     """``out[i, j] = x[index[i], j]``."""
+    _looked_up(x, 0, index)
     axes = out.over((*index.shape, *x.shape[1:]))
     place = _bounded(index[axes[0]], x.shape[0])
     return [*_looked_at(index.shape, x.shape[1:]), Map((out.buffer,), axes, (x[(place, *axes[1:])],))]
@@ -48,6 +55,8 @@ def _looked_at(made: Sequence[Expr], kept: Sequence[Expr]) -> list[Demand]:
 def lower_advanced_subtensor(op: Any, out: Target, x: Operand, *entries: Operand) -> list[Stage]:
     """``out[a, i, b] = x[a, index[i], b]``, and with several index arrays, which broadcast."""
     plan = _AdvancedIndex(x.shape, entries)
+    for axis in plan.arrays:
+        _looked_up(x, axis, entries[axis])
     axes = out.over(plan.lengths)
     return [*_looked_at(plan.made, plan.kept), Map((out.buffer,), axes, (x[plan.place(axes, checked=True)],))]
 

@@ -22,21 +22,25 @@ def _known_axis(axis: Operand, ndim: int) -> int:
 
 
 @lowers(Join)
-def lower_join(op: Any, out: Target, axis: Operand, *tensors: Operand) -> Regions:
+def lower_join(op: Any, out: Target, axis: Operand, *tensors: Operand) -> Stage | Sequence[Stage]:
     """``out[offset + i, j] = x[i, j]`` for each tensor."""
     place = _known_axis(axis, out.ndim)
     offset: Expr = index_const(0)
     regions = []
+    others = [k for k in range(out.ndim) if k != place]
+    # a tensor that is known to have length 1 there is not repeated: the others must have it, too
+    ones = [k for k in others if any(t.broadcastable[k] for t in tensors)]
+    unsure = [apply_function("eq", (t.shape[k], index_const(1)), "bool") for k in ones for t in tensors if not t.broadcastable[k]]
     for number, x in enumerate(tensors):
         shape = list(x.shape)
-        for k in range(out.ndim):
-            if k != place:
-                shape[k] = next((t.shape[k] for t in tensors if not t.broadcastable[k]), shape[k])
+        for k in others:
+            shape[k] = index_const(1) if k in ones else tensors[0].shape[k]
         axes = tuple(Axis.fresh(f"r{number}_{k}", length) for k, length in enumerate(shape))
         index = tuple(offset + axes[k] if k == place else axes[k] for k in range(out.ndim))
         regions.append(Region(axes, index, cast(x[axes], out.dtype)))
         offset = offset + x.shape[place]
-    return Regions(out.buffer, tuple(regions))
+    joined = Regions(out.buffer, tuple(regions))
+    return [Demand(tuple(unsure)), joined] if unsure else joined
 
 
 @lowers(Split)

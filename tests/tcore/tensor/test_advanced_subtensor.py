@@ -167,3 +167,16 @@ def test_written_value_stretches_by_its_type_only(evaluate, index):
     for increment in (tt.set_subtensor, tt.inc_subtensor):
         with pytest.raises(ValueError, match="lengths must be equal, or 1 by the value's type"):
             evaluate(increment(x[index], y), {x: A[0], y: np.ones((1, 5) if isinstance(index, np.ndarray) else (4, 1))})
+
+
+def test_bounds_of_an_axis_of_length_one(evaluate):
+    """Indices count where the type says that there is one element, which can be read without them."""
+    row, places = tt.drow("row"), tt.lvector("places")
+    value = np.arange(3.0)[None]
+    inside = {row: value, places: np.array([0, -1])}
+    np.testing.assert_array_equal(evaluate(row[places], inside), value[[0, -1]])
+    np.testing.assert_array_equal(evaluate(row[places, 1], inside), value[[0, -1], 1])
+    np.testing.assert_array_equal(evaluate(row[[0, -1]], {row: value}), value[[0, -1]])
+    for result in (row[places], row[places, 1]):
+        with pytest.raises(IndexError, match="out of bounds for axis 0 with size 1"):
+            evaluate(result, {row: value, places: np.array([0, 2])})

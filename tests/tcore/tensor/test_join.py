@@ -38,6 +38,17 @@ def test_join_lengths_and_dtypes(evaluate):
         evaluate(result, {x: A, y: np.zeros((3, 3), "int32")})
 
 
+def test_length_one_is_not_repeated(evaluate):
+    """A tensor that is known to have length 1 on another axis joins those that turn out to have it, and no others."""
+    m, c = tt.dmatrix("m"), tt.dcol("c")
+    for tensors in ((m, c), (c, m), (c * 2, m + 1, m)):
+        values = {m: np.ones((2, 1)), c: np.zeros((3, 1))}
+        sizes = [2 if m in (t, *(t.owner.inputs if t.owner else ())) else 3 for t in tensors]
+        assert evaluate(tt.join(0, *tensors), values).shape == (sum(sizes), 1)
+        with pytest.raises(ValueError, match="equal lengths in the other axes"):
+            evaluate(tt.join(0, *tensors), {m: np.ones((2, 600)), c: np.zeros((3, 1))})
+
+
 def test_documented_concatenate():
     """A matrix, an item of a tensor3 and a vector with a new axis."""
     result = tt.concatenate([tt.fmatrix("x"), tt.ftensor3("y")[0], tt.shape_padright(tt.fvector("z"))], axis=1)
