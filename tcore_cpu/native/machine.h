@@ -5,8 +5,8 @@
 
 typedef struct {
     PyObject *run;      /* what is called; None: a choice, by the first of `reads`, between the first and the second half of the others */
-    PyObject *tidy;     /* tidy(error, *values): the values as the program takes them; raises the error where that is no help.
-                           Of a choice the tuple of cells that say of each of `reads` whether it is there */
+    PyObject *tidy;     /* tidy(error, *values): the values as the program takes them; raises the error where that is no help */
+    PyObject *there;    /* of a choice: tuple of cells that say of each of `reads` whether it is there */
     PyObject *reads;    /* tuple of cells */
     PyObject *writes;   /* tuple of cells */
     PyObject *numbers;  /* tuple: for each result, whether its cell holds a number, which programs give as an array of no axes */
@@ -137,7 +137,7 @@ static int machine_choose(const machine_step *step, machine_run *r, int number)
     int count = (int)PyTuple_GET_SIZE(step->writes), first = 0, last = 0, base = r->depth, there, truth;
     for (;;) {
         for (int k = last; k >= first; k--) {
-            if ((there = PyObject_IsTrue(PyList_GET_ITEM(PyTuple_GET_ITEM(step->tidy, k), 0))) < 0)
+            if ((there = PyObject_IsTrue(PyList_GET_ITEM(PyTuple_GET_ITEM(step->there, k), 0))) < 0)
                 return -1;
             if (there)
                 continue;

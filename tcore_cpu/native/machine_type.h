@@ -41,8 +41,8 @@ static void machine_dealloc(PyObject *self)
 static int machine_read_step(Machine *m, int number, PyObject *from)
 {
     machine_step *s = &m->steps[number];
-    PyObject *producers, *before, *uses, *copied;
-    if (!PyArg_ParseTuple(from, "OOO!O!O!O!O!O!pO!O!", &s->run, &s->tidy, &PyTuple_Type, &s->reads, &PyTuple_Type, &s->writes,
+    PyObject *helper, *producers, *before, *uses, *copied;
+    if (!PyArg_ParseTuple(from, "OOO!O!O!O!O!O!pO!O!", &s->run, &helper, &PyTuple_Type, &s->reads, &PyTuple_Type, &s->writes,
                           &PyTuple_Type, &s->numbers, &PyTuple_Type, &s->flags, &PyTuple_Type, &producers, &PyTuple_Type,
                           &before, &s->lazy, &PyTuple_Type, &uses, &PyTuple_Type, &copied))
         return -1;
@@ -51,10 +51,14 @@ static int machine_read_step(Machine *m, int number, PyObject *from)
         return -1;
     int wrong = !all_cells(s->reads) || !all_cells(s->writes) || !all_cells(s->flags);
     wrong |= s->run != Py_None && PyTuple_GET_SIZE(s->numbers) != PyTuple_GET_SIZE(s->writes);
-    if (s->run == Py_None)
-        wrong |= !s->lazy || !PyTuple_Check(s->tidy) || !all_cells(s->tidy) || PyTuple_GET_SIZE(s->tidy) != s->nproducers ||
+    if (s->run != Py_None)
+        s->tidy = helper;
+    else {
+        s->there = helper;
+        wrong |= !s->lazy || !PyTuple_Check(helper) || !all_cells(helper) || PyTuple_GET_SIZE(helper) != s->nproducers ||
                  PyTuple_GET_SIZE(s->reads) != s->nproducers || 2 * PyTuple_GET_SIZE(s->writes) + 1 != s->nproducers ||
                  s->nproducers < 3;
+    }
     for (int k = 0; k < s->nproducers; k++)
         wrong |= s->producers[k] >= m->nsteps;
     for (int k = 0; k < s->nbefore; k++)

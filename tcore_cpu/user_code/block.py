@@ -30,6 +30,7 @@ def params_of(node: Any) -> Any:
     found = node.run_params()
     return None if found is NoParams else found
 
+
 def _function(code: str) -> str:
     """Code in a function of its own, which shares the caller's variables: compilers take long for many pieces in one."""
     return f"[&]() __attribute__((noinline)) {{\n{code}}}();\n"
