@@ -28,7 +28,7 @@ class Step(ProgramBuilder):
 
     Attributes
     ----------
-    inner, left :
+    reads, makes :
         What the step reads, and what it computes, by kind, as the op's layout orders them.
     """
 
@@ -41,7 +41,7 @@ class Step(ProgramBuilder):
         self.memory = Memory(
             nodes, self.inputs, (), outer.native, self.assembler.emit, outer.memory.share, kept=step.outputs, first=outer.memory.buffers
         )  # fmt: skip
-        self.inner, self.left = layout.inner_inputs(step.inputs), layout.inner_outputs(step.outputs)
+        self.reads, self.makes = layout.inner_inputs(step.inputs), layout.inner_outputs(step.outputs)
         #: how often nodes and results of a step read a variable
         self.uses = Counter([*(v for n in nodes for v in n.inputs), *step.outputs])
         #: results that may be made where their rows are: what emits that, given the registers of their lengths
@@ -110,12 +110,12 @@ class Round:
         """Reads, the nodes, and writes; ``stop`` gets the register that ends the loop."""
         step, memory = self.step, self.step.outer.memory
         self.show_read()
-        made = (*step.left.states, *step.left.nitsots)
+        made = (*step.makes.states, *step.makes.nitsots)
         step.rows = self.rows_of_results(made) | self.rows_added_to()
         step.memory.buffers = memory.buffers
         step.emit_steps("segment", step.orderings)
         memory.buffers = step.memory.buffers
-        for rows, values, taps in zip(self.mitmots, step.left.mitmots, self.layout.mitmot_out_taps, strict=True):
+        for rows, values, taps in zip(self.mitmots, step.makes.mitmots, self.layout.mitmot_out_taps, strict=True):
             for value, tap in zip(values, taps, strict=True):
                 if value not in step.written:
                     self.write(rows, value, tap)
@@ -126,19 +126,19 @@ class Round:
                 self.allocate_in_first_round(k, step.lengths_of(value))
             self.write(rows, value, rows.depth)
         if self.layout.until:
-            stop.append(self.code.value(step.array_slot(step.left.until[0])))
+            stop.append(self.code.value(step.array_slot(step.makes.until[0])))
 
     # -- reads
 
     def show_read(self) -> None:
         """Let the slots of what a step reads show their rows."""
-        inner, layout = self.step.inner, self.layout
-        for variable, rows in zip(inner.seqs, self.seqs, strict=True):
+        reads, layout = self.step.reads, self.layout
+        for variable, rows in zip(reads.seqs, self.seqs, strict=True):
             self.read(variable, rows, 0)
-        for rows, variables, taps in zip(self.mitmots, inner.mitmots, layout.mitmot_taps, strict=True):
+        for rows, variables, taps in zip(self.mitmots, reads.mitmots, layout.mitmot_taps, strict=True):
             for variable, tap in zip(variables, taps, strict=True):
                 self.read(variable, rows, tap)
-        for rows, variables, taps in zip(self.results, inner.states, layout.state_taps, strict=False):
+        for rows, variables, taps in zip(self.results, reads.states, layout.state_taps, strict=False):
             for variable, tap in zip(variables, taps, strict=True):
                 self.read(variable, rows, rows.depth + tap)
 
@@ -167,7 +167,7 @@ class Round:
         """Values that are their old rows plus a product."""
         found: dict[Any, Callable[[Sequence[int]], int]] = {}
         for rows, variables, in_taps, values, out_taps in zip(
-            self.mitmots, self.step.inner.mitmots, self.layout.mitmot_taps, self.step.left.mitmots, self.layout.mitmot_out_taps, strict=True
+            self.mitmots, self.step.reads.mitmots, self.layout.mitmot_taps, self.step.makes.mitmots, self.layout.mitmot_out_taps, strict=True
         ):
             for value, tap in zip(values, out_taps, strict=True):
                 if tap in in_taps and self.step.adds_to(value, variables[in_taps.index(tap)]):

@@ -149,7 +149,7 @@ class _Loop:
                 self.allocate(k, first.lengths())
                 for row in range(rows.depth):
                     rows.copy(code.constant(row), first, code.constant(row))
-        for variable, source in zip(self.step.inner.non_seqs, self.given.non_seqs, strict=True):
+        for variable, source in zip(self.step.reads.non_seqs, self.given.non_seqs, strict=True):
             slot, by_columns = builder.array_slot(source), self.matrices.get(variable)
             if by_columns is not None:
                 slot = as_steps_read(builder, slot, variable.type.dtype, self.n_steps, by_columns=by_columns)
@@ -204,11 +204,11 @@ class _Loop:
 
     def lengths_before(self) -> list[tuple[Expr, ...]] | None:
         """The lengths of the rows of nitsots in terms of what a step reads; None where they follow from values that a step computes or reads."""
-        fixed = {*self.step.inner.non_seqs}
+        fixed = {*self.step.reads.non_seqs}
         lengths = Lengths(self.step.made, lambda variable: variable in fixed or isinstance(variable, Constant))
         trial = Assembler()
         try:
-            found = [lengths.of(value) for value in self.step.left.nitsots]
+            found = [lengths.of(value) for value in self.step.makes.nitsots]
             for row in found:
                 for length in row:
                     trial.index(length, lambda buffer: trial.slot(buffer.ndim, buffer.dtype))
