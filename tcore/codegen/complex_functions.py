@@ -57,6 +57,7 @@ def exp(z: Complex) -> Complex:
 
 
 def expm1(z: Complex) -> Complex:
+    """``exp(z) - 1``: ``cos y`` is taken as ``1 - 2 sin²(y / 2)``, so that nothing is lost where both are small."""
     x, y = z
     half = _of("sin", y / 2)
     return _of("expm1", x) * _of("cos", y) - 2 * half * half, _of("exp", x) * _of("sin", y)
@@ -86,6 +87,7 @@ def sqrt(z: Complex) -> Complex:
 
 
 def log(z: Complex) -> Complex:
+    """The logarithm of the size, and the angle from -π to π."""
     return _log_of_size(z), real_function("atan2", z[1], z[0])
 
 
@@ -102,10 +104,12 @@ def _log_of_size(z: Complex) -> Real:
 
 
 def log2(z: Complex) -> Complex:
+    """The logarithm to the base 2."""
     return _times(log(z), 1 / math.log(2))
 
 
 def log10(z: Complex) -> Complex:
+    """The logarithm to the base 10."""
     return _times(log(z), 1 / math.log(10))
 
 
@@ -114,6 +118,7 @@ def _times(z: Complex, factor: float) -> Complex:
 
 
 def log1p(z: Complex) -> Complex:
+    """``log(1 + z)`` by NumPy's formula, which is no more exact near 0."""
     above = z[0] + 1
     return _of("log", real_function("hypot", above, z[1])), real_function("atan2", z[1], above)
 
@@ -130,6 +135,7 @@ def _hyperbolic(x: Real) -> tuple[Real, Real, Real]:
 
 
 def sinh(z: Complex) -> Complex:
+    """``sinh x cos y + i cosh x sin y``."""
     x, y = z
     sine, cosine, factor = _hyperbolic(x)
     re, im = sine * (_of("cos", y) * factor), cosine * (_of("sin", y) * factor)
@@ -138,6 +144,7 @@ def sinh(z: Complex) -> Complex:
 
 
 def cosh(z: Complex) -> Complex:
+    """``cosh x cos y + i sinh x sin y``."""
     x, y = z
     sine, cosine, factor = _hyperbolic(x)
     re, im = cosine * (_of("cos", y) * factor), sine * (_of("sin", y) * factor)
@@ -148,6 +155,7 @@ def cosh(z: Complex) -> Complex:
 
 
 def tanh(z: Complex) -> Complex:
+    """``(sinh x cosh x + i sin y cos y) / (sinh² x + cos² y)``, and what that tends to where the hyperbolic functions overflow."""
     x, y = z
     turn, wave = _of("sin", y), _of("cos", y)
     less = _of("expm1", abs(x))
@@ -165,14 +173,17 @@ def tanh(z: Complex) -> Complex:
 
 
 def sin(z: Complex) -> Complex:
+    """``-i sinh(i z)``."""
     im, re = sinh((z[1], z[0]))
     return re, im
 
 
 def cos(z: Complex) -> Complex:
+    """``cosh(i z)``."""
     return cosh((-z[1], z[0]))
 
 
 def tan(z: Complex) -> Complex:
+    """``-i tanh(i z)``."""
     im, re = tanh((z[1], z[0]))
     return re, im

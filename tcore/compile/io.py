@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from typing import TYPE_CHECKING, Any
 
 from tcore.compile.sharedvalue import SharedVariable
@@ -87,11 +88,16 @@ class In(SymbolicInput):
         The argument may be overwritten during the call. None follows ``mutable``.
     shared : bool
         The value lives in the container of a shared variable; set by :func:`tcore.function`, not by users.
+    shape : sequence of int and None, optional
+        A promise of the lengths of the argument, and of its update: the function is optimized for them, and a call with others
+        is refused. None leaves the length of that axis open.
 
     Raises
     ------
     TypeError
-        If ``implicit`` is True without a value.
+        If ``implicit`` is True without a value; if ``shape`` holds something else than lengths, or the variable has no shape.
+    ValueError
+        If ``shape`` has another number of entries than the variable has dimensions.
     AssertionError
         If ``mutable`` is True and ``borrow`` False.
     """
@@ -109,8 +115,10 @@ class In(SymbolicInput):
         implicit: bool | None = None,
         borrow: bool | None = None,
         shared: bool = False,
+        shape: Any = None,
     ) -> None:
         self.shared = shared
+        self.shape = None if shape is None else _as_lengths(variable, shape)
         self.borrow = bool(mutable) if borrow is None else borrow
         if mutable and not self.borrow:
             raise AssertionError(f"input {variable}: mutable=True lets the function overwrite the argument; borrow=False forbids it")
@@ -149,6 +157,33 @@ class SymbolicOutput:
 
 
 Out = SymbolicOutput
+
+
+def checked_lengths(shape: Any, ndim: int) -> tuple[int | None, ...]:
+    """A promised shape as a tuple of ints and None, one for each of ``ndim`` axes.
+
+    Raises
+    ------
+    TypeError
+        If it is no sequence, or an entry is neither a length nor None.
+    ValueError
+        If the number of entries is another one, or one is negative.
+    """
+    if not isinstance(shape, (tuple, list)):
+        raise TypeError(f"a promised shape is a tuple of lengths, None where one is open, got {shape!r}")
+    try:
+        lengths = tuple(None if entry is None else operator.index(entry) for entry in shape)
+    except TypeError:
+        raise TypeError(f"the entries of a promised shape are integers, or None where the length is open, got {shape!r}") from None
+    if len(lengths) != ndim or any(length is not None and length < 0 for length in lengths):
+        raise ValueError(f"the shape {shape!r} was promised of a value with {ndim} dimensions: give a length, or None, for each")
+    return lengths
+
+
+def _as_lengths(variable: Variable, shape: Any) -> tuple[int | None, ...]:
+    if not hasattr(variable, "specify_shape"):
+        raise TypeError(f"shapes are promised of tensors, {variable} is of type {variable.type}")
+    return checked_lengths(shape, variable.type.ndim)
 
 
 def _as_update(variable: Variable, update: Any) -> Variable:

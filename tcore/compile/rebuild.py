@@ -191,10 +191,31 @@ def rebuild(
         twin.update = expressions.get(position)
         result.inputs.append(twin)
     for variable in shared:
-        entry = In(variable, value=variable.container, mutable=variable in expressions, borrow=True, implicit=True, shared=True)
+        entry = In(
+            variable, value=variable.container, mutable=variable in expressions, borrow=True, implicit=True, shared=True, shape=variable.fixed_shape
+        )
         entry.update = expressions.get(variable)
         result.inputs.append(entry)
+    _put_promises(result)
     return result
+
+
+def _put_promises(rebuilt: Rebuilt) -> None:
+    """Put the shapes that inputs promise into the graph, where optimizations find them and a run checks them."""
+    promising = [entry for entry in rebuilt.inputs if entry.shape is not None]
+    if not promising:
+        return
+    copier = _Copier(strict=True)
+    copier.memo.update({entry.variable: _promised(entry.variable, entry) for entry in promising})
+    updates = {entry: entry.update for entry in rebuilt.inputs if entry.update is not None}
+    roots = copier.copy([*rebuilt.outputs, *updates.values()])
+    rebuilt.outputs = roots[: len(rebuilt.outputs)]
+    for entry, update in zip(updates, roots[len(rebuilt.outputs) :], strict=True):
+        entry.update = update if entry.shape is None else _promised(update, entry)
+
+
+def _promised(variable: Any, entry: In) -> Variable:
+    return variable.specify_shape(entry.shape)  # type: ignore[no-any-return]
 
 
 def _collect_updates(updates: Iterable[tuple[Any, Any]]) -> dict[SharedVariable, Variable]:

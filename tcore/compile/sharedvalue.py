@@ -43,7 +43,11 @@ class SharedVariable(Variable):
     ----------
     default_update : Variable or None
         Update that functions use when they are given no other one for this variable.
+    fixed_shape : tuple of int and None, or None
+        Lengths that all values have, where the kind of variable has a shape and was made with a promise of it.
     """
+
+    fixed_shape: tuple[int | None, ...] | None = None
 
     def __init__(
         self,

@@ -14,6 +14,7 @@ from tcore.tensor.constants import get_scalar_constant_value, get_vector_length
 from tcore.tensor.conversion import AsTensorError
 from tcore.tensor.elemwise import Elemwise
 from tcore.tensor.scalars import scalar_from_tensor
+from tcore.tensor.shape import specify_shape
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -327,6 +328,10 @@ class _tensor_py_operators:
     def swapaxes(self, axis1: int, axis2: int) -> Any:
         """Two axes exchanged."""
         return dimshuffle.swapaxes(self, axis1, axis2)
+
+    def specify_shape(self, shape: Any) -> Any:
+        """This, with a promised shape, which a run checks; None leaves a length open. See :func:`tcore.tensor.specify_shape`."""
+        return specify_shape(self, shape)
 
     def squeeze(self) -> Any:
         """Without broadcastable axes."""

@@ -262,13 +262,22 @@ _specify_shape = SpecifyShape()
 
 
 def specify_shape(x: Any, shape: Any) -> Variable:
-    """``x`` with a promised shape, a sequence of integers or an integer vector.
+    """``x`` with a promised shape.
+
+    Parameters
+    ----------
+    shape : sequence of int, integer scalar or None, or integer vector
+        None leaves the length of that axis open.
 
     Raises
     ------
     AssertionError
         When the function runs, if the value has another shape.
     """
+    if isinstance(shape, (list, tuple)) and None in [entry for entry in shape if not isinstance(entry, (Variable, np.ndarray))]:
+        x = x if isinstance(x, Variable) else as_tensor_variable(x)
+        if len(shape) == x.type.ndim:  # the op refuses other lengths
+            shape = [shape_i(x, axis) if entry is None else entry for axis, entry in enumerate(shape)]
     return _specify_shape(x, shape)
 
 

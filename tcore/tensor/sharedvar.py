@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from tcore.compile.io import checked_lengths
 from tcore.compile.sharedvalue import SharedVariable
 from tcore.configuration import config
 from tcore.graph.variable import Variable
@@ -23,6 +24,41 @@ _ON_DEVICE = "tcore.gpuarray.type:gpuarray_shared_constructor"
 class TensorSharedVariable(_tensor_py_operators, SharedVariable):
     """A shared variable whose value is an array."""
 
+    def set_value(self, new_value: Any, borrow: bool = False) -> None:
+        """Replace the value, for all functions that use it; see :meth:`~tcore.compile.sharedvalue.SharedVariable.set_value`.
+
+        Raises
+        ------
+        ValueError
+            If it has not the lengths that :attr:`fixed_shape` promises.
+        """
+        if self.fixed_shape is not None:
+            self._refuse_other_lengths(np.shape(new_value))
+        super().set_value(new_value, borrow)
+
+    def clone(self) -> SharedVariable:
+        """Another variable with the same container and the same promise."""
+        twin = super().clone()
+        twin.fixed_shape = self.fixed_shape
+        return twin
+
+    def fix_shape(self, shape: tuple[int | None, ...]) -> None:
+        """Promise lengths of all values, None leaving one open.
+
+        Raises
+        ------
+        ValueError
+            If the value has others.
+        """
+        self.fixed_shape = shape
+        self._refuse_other_lengths(self.container.value.shape)
+
+    def _refuse_other_lengths(self, shape: tuple[int, ...]) -> None:
+        promised = self.fixed_shape
+        assert promised is not None
+        if len(shape) != len(promised) or any(want not in (None, have) for have, want in zip(shape, promised, strict=True)):
+            raise ValueError(f"the shared variable {self} was made for values of shape {_written(promised)}, got one of shape {_written(shape)}")
+
 
 class ScalarSharedVariable(TensorSharedVariable):
     """A shared variable whose value is a 0-d array, made of a number."""
@@ -36,6 +72,7 @@ def tensor_constructor(
     borrow: bool = False,
     broadcastable: Any = None,
     target: str = "cpu",
+    shape: Any = None,
 ) -> TensorSharedVariable:
     """A shared variable for an ndarray.
 
@@ -44,28 +81,41 @@ def tensor_constructor(
     value : ndarray
         Copied unless ``borrow``.
     broadcastable : sequence of bool, optional
-        By default no axis is broadcastable, since the value may get another length later.
+        By default no axis is broadcastable, since the value may get another length later; axes of a promised length 1 are.
+    shape : True, or sequence of int and None, optional
+        A promise of the shape of all values: functions are optimized for it, and values and updates that break it are refused.
+        True stands for the shape of ``value``; None leaves the length of that axis open.
 
     Raises
     ------
     TypeError
         If ``value`` is no ndarray of numbers.
     ValueError
-        If it is a masked array.
+        If it is a masked array, or has not the promised shape.
     """
     refuse_masked(value)
     if target != "cpu" or isinstance(value, Variable) or not isinstance(value, np.ndarray):
         raise TypeError(f"a tensor shared variable holds an ndarray, got {type(value).__name__}")
     if value.dtype.kind not in "biufc":
         raise TypeError(f"a tensor shared variable holds numbers, got an array of {value.dtype}")
-    kind = TensorType(value.dtype.name, (False,) * value.ndim if broadcastable is None else broadcastable)
-    return TensorSharedVariable(
+    promised = None if shape is None else value.shape if shape is True else checked_lengths(shape, value.ndim)
+    if broadcastable is None:
+        broadcastable = (False,) * value.ndim if promised is None else [length == 1 for length in promised]
+    kind = TensorType(value.dtype.name, broadcastable)
+    made = TensorSharedVariable(
         type=kind,
         value=value if borrow else np.array(value, copy=True),
         name=name,
         strict=strict,
         allow_downcast=allow_downcast,
     )
+    if promised is not None:
+        made.fix_shape(promised)
+    return made
+
+
+def _written(shape: tuple[int | None, ...]) -> str:
+    return f"({', '.join('any' if length is None else str(length) for length in shape)}{',' if len(shape) == 1 else ''})"
 
 
 def scalar_constructor(

@@ -200,7 +200,8 @@ class Pass:
             return isinstance(expr, Cast) and expr.operand not in printed and isinstance(expr.operand, Load) and expr.operand.dtype == HALF
 
         for text, value in stores:
-            alone = widened(value) and not self.children(value.args[0], guarded) and sum(value in expr.args for expr in flat) + sum(value is other for _, other in stores) == 1
+            uses = sum(value in expr.args for expr in flat) + sum(value is other for _, other in stores)
+            alone = uses == 1 and widened(value) and not self.children(value.args[0], guarded)
             if alone and halves.copy(text, self.load(value.args[0], guarded, names)):  # type: ignore[arg-type]
                 stores = [store for store in stores if store[1] is not value]
                 flat = [expr for expr in flat if expr is not value]

@@ -1,4 +1,4 @@
-/* The fixed reduction idioms, over tiles, by operation and dtype; the loops are those of folds.h. */
+/* The fixed reduction idioms, over tiles, by operation and dtype; the loops are those of folds.h and complex_folds.h. */
 
 /* Calls DO(accumulator, suffix) for the dtype of elements that are summed in wider accumulators. */
 #define TC_DISPATCH_WIDE(source, DO)                                            \
@@ -51,36 +51,6 @@ static void tc_normalize(int dtype, void *to, int64_t n)
 {
     for (int64_t i = 0; dtype == TC_BOOL && i < n; i++)
         ((uint8_t *)to)[i] = ((uint8_t *)to)[i] != 0;
-}
-
-/* The dtype of the parts of a complex number; -1 for a real one. */
-static int tc_part(int dtype)
-{
-    return dtype == TC_COMPLEX64 ? TC_FLOAT32 : dtype == TC_COMPLEX128 ? TC_FLOAT64 : -1;
-}
-
-/* The value of a tile of complex numbers, of which there are sums and products. */
-static void tc_fold_pairs(int op, int dtype, int source, const void *x, int64_t n, void *to)
-{
-    if (op == TC_SUM && source != dtype)
-        tc_wide_c64(to, x, n);
-    else if (op == TC_SUM && dtype == TC_COMPLEX64)
-        tc_sum_c64(to, x, n);
-    else if (op == TC_SUM)
-        tc_sum_c128(to, x, n);
-    else if (dtype == TC_COMPLEX64)
-        tc_prod_c64(to, x, n);
-    else
-        tc_prod_c128(to, x, n);
-}
-
-/* to[i] = from[i] * x[i] */
-static void tc_multiply_pairs(int dtype, void *to, const void *from, const void *x, int64_t n)
-{
-    if (dtype == TC_COMPLEX64)
-        tc_prod_c64_rows(to, from, x, n);
-    else
-        tc_prod_c128_rows(to, from, x, n);
 }
 
 /* The value of a tile of at least one element; `source` is the dtype of its elements, `dtype` that of the value. */

@@ -45,12 +45,12 @@ def _is_complex_before(left: Expr, right: Expr) -> Expr:
     """Numbers without NaN, those with one as imaginary part, those with one as real part, each by what is no NaN."""
     (a, b), (c, d) = (real(left), imag(left)), (real(right), imag(right))
     number, other = _test("eq", b, b), _test("eq", d, d)
-    fine, other_bad = number, apply_function("invert", (other,), "bool")
+    other_bad = apply_function("invert", (other,), "bool")
     by_imag = _test("or", _test("lt", b, d), _test("and", number, other_bad))
     none = _test("and", _test("ne", a, a), _test("ne", c, c))
     found = select(_test("or", _test("eq", a, c), none), by_imag, _test("ne", c, c))
-    found = select(_test("gt", a, c), _test("and", other_bad, fine), found)
-    return select(_test("lt", a, c), _test("or", fine, other_bad), found)
+    found = select(_test("gt", a, c), _test("and", other_bad, number), found)
+    return select(_test("lt", a, c), _test("or", number, other_bad), found)
 
 
 @lowers(SearchsortedOp)

@@ -7,7 +7,7 @@ Programs that are written for any array library build graphs with it::
         return (x - xp.mean(x, axis=0)) / xp.std(x, axis=0)
 
 The functions are those of :mod:`tcore.tensor` under the standard's names and with its arguments. Dtypes are names: ``xp.float32``
-is ``"float32"``. What differs, because a graph has no values yet:
+is ``"float32"``. From version 2024.12, ``count_nonzero``, ``cumulative_prod``, ``diff``, ``reciprocal`` and ``take_along_axis`` are here, too. What differs, because a graph has no values yet:
 
 * ``from_dlpack`` is absent: it takes the memory of a value; give the value to a function, or to ``asarray`` as NumPy's array.
 * ``bool(x)``, ``int(x)``, ``float(x)``, ``complex(x)``, ``operator.index(x)`` and ``x[key] = value`` are refused where they need values;
@@ -15,8 +15,6 @@ is ``"float32"``. What differs, because a graph has no values yet:
 * ``x.shape`` is an integer vector of the graph. ``unstack`` and iteration need a length that is known while the graph is built.
 * Only axes whose length is *known* to be 1 are stretched to the length of others.
 * The default floating dtype is ``config.floatX``.
-* What LAPACK does (``linalg.cholesky``, ``det``, ``eigh``, ``eigvalsh``, ``inv``, ``matrix_power``, ``matrix_rank``, ``pinv``, ``qr``,
-  ``slogdet``, ``solve``, ``svd``, ``svdvals``, and ``matrix_norm`` by singular values) takes one matrix, not a stack.
 * ``signbit`` and ``copysign`` take NaN for positive.
 * The optional extension ``fft`` is absent: :mod:`tcore.tensor.fft` has the documented functions, which are other ones.
 """

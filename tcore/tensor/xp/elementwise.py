@@ -14,7 +14,7 @@ __all__ = [
     "bitwise_right_shift", "bitwise_xor", "ceil", "clip", "conj", "copysign", "cos", "cosh", "divide", "equal", "exp", "expm1", "floor", "floor_divide",
     "greater", "greater_equal", "hypot", "imag", "isfinite", "isinf", "isnan", "less", "less_equal", "log", "log1p", "log2", "log10", "logaddexp",
     "logical_and", "logical_not", "logical_or", "logical_xor", "maximum", "minimum", "multiply", "negative", "not_equal", "positive", "pow", "real",
-    "remainder", "round", "sign", "signbit", "sin", "sinh", "sqrt", "square", "subtract", "tan", "tanh", "trunc",
+    "reciprocal", "remainder", "round", "sign", "signbit", "sin", "sinh", "sqrt", "square", "subtract", "tan", "tanh", "trunc",
 ]  # fmt: skip
 
 # arithmetic
@@ -32,6 +32,7 @@ sign = UFUNCS[np.sign]
 signbit = UFUNCS[np.signbit]
 copysign = UFUNCS[np.copysign]
 square = UFUNCS[np.square]
+reciprocal = UFUNCS[np.reciprocal]
 sqrt = UFUNCS[np.sqrt]
 hypot = UFUNCS[np.hypot]
 maximum = UFUNCS[np.maximum]

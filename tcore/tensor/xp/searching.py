@@ -9,7 +9,7 @@ from tcore.tensor.cumulative import checked_axis
 from tcore.tensor.xp.manipulation import flip
 
 __all__ = [
-    "argmax", "argmin", "argsort", "nonzero", "searchsorted", "sort", "take", "unique_all", "unique_counts", "unique_inverse", "unique_values", "where",
+    "argmax", "argmin", "argsort", "nonzero", "searchsorted", "sort", "take", "take_along_axis", "unique_all", "unique_counts", "unique_inverse", "unique_values", "where",
 ]  # fmt: skip
 
 where = T.switch
@@ -41,6 +41,11 @@ def take(x: Any, indices: Any, /, *, axis: int | None = None) -> Any:
     if axis is None and x.type.ndim != 1:
         raise ValueError(f"take: {x} has {x.type.ndim} dimensions, so it needs an axis")
     return T.take(x, indices, 0 if axis is None else axis)
+
+
+def take_along_axis(x: Any, indices: Any, /, *, axis: int = -1) -> Any:
+    """The elements of ``x`` at ``indices``, which along ``axis`` say where and elsewhere have the place of the result."""
+    return T.take_along_axis(x, indices, axis)
 
 
 def sort(x: Any, /, *, axis: int = -1, descending: bool = False, stable: bool = True) -> Any:

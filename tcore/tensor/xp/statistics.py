@@ -1,4 +1,4 @@
-"""Reductions, and sums up to each element."""
+"""Reductions, sums up to each element, and differences of neighbours."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tcore.tensor.cumulative import checked_axis
 from tcore.tensor.numpy_protocols import FUNCTIONS
 from tcore.tensor.reductions import checked_axes
 
-__all__ = ["all", "any", "cumulative_sum", "max", "mean", "min", "prod", "std", "sum", "var"]
+__all__ = ["all", "any", "count_nonzero", "cumulative_prod", "cumulative_sum", "diff", "max", "mean", "min", "prod", "std", "sum", "var"]
 
 
 def all(x: Any, /, *, axis: Any = None, keepdims: bool = False) -> Any:
@@ -64,15 +64,35 @@ def std(x: Any, /, *, axis: Any = None, correction: float = 0.0, keepdims: bool 
     return T.sqrt(var(x, axis=axis, correction=correction, keepdims=keepdims))
 
 
+def count_nonzero(x: Any, /, *, axis: Any = None, keepdims: bool = False) -> Any:
+    """How many elements over ``axis`` are not zero."""
+    return FUNCTIONS[np.count_nonzero](x, axis=axis, keepdims=keepdims)
+
+
 def cumulative_sum(x: Any, /, *, axis: int | None = None, dtype: Any = None, include_initial: bool = False) -> Any:
     """The sums of all elements up to each along ``axis``, which only a vector may leave out; with the 0 before the first if asked for."""
+    return _cumulative("cumulative_sum", T.sum, T.cumsum, 0, x, axis, dtype, include_initial)
+
+
+def cumulative_prod(x: Any, /, *, axis: int | None = None, dtype: Any = None, include_initial: bool = False) -> Any:
+    """The products of all elements up to each along ``axis``, which only a vector may leave out; with the 1 before the first if asked for."""
+    return _cumulative("cumulative_prod", T.prod, T.cumprod, 1, x, axis, dtype, include_initial)
+
+
+def _cumulative(name: str, total: Any, cumulate: Any, initial: int, x: Any, axis: int | None, dtype: Any, include_initial: bool) -> Any:
     x = T.as_tensor_variable(x)
     if axis is None and x.type.ndim != 1:
-        raise ValueError(f"cumulative_sum: {x} has {x.type.ndim} dimensions, so it needs an axis")
-    place = checked_axis("cumulative_sum", 0 if axis is None else axis, x)
-    wanted = T.sum(x).type.dtype if dtype is None else np.dtype(dtype).name
-    sums = T.cumsum(T.cast(x, wanted), place)
+        raise ValueError(f"{name}: {x} has {x.type.ndim} dimensions, so it needs an axis")
+    place = checked_axis(name, 0 if axis is None else axis, x)
+    wanted = total(x).type.dtype if dtype is None else np.dtype(dtype).name
+    cumulated = cumulate(T.cast(x, wanted), place)
     if not include_initial:
-        return sums
+        return cumulated
     lengths = [1 if other == place else x.shape[other] for other in range(x.type.ndim)]
-    return T.concatenate([T.alloc(np.asarray(0, wanted), *lengths), sums], axis=place)
+    return T.concatenate([T.alloc(np.asarray(initial, wanted), *lengths), cumulated], axis=place)
+
+
+def diff(x: Any, /, *, axis: int = -1, n: int = 1, prepend: Any = None, append: Any = None) -> Any:
+    """The ``n``-th differences of neighbours along ``axis``, of ``x`` between ``prepend`` and ``append``."""
+    parts = [T.as_tensor_variable(part) for part in (prepend, x, append) if part is not None]
+    return T.diff(parts[0] if len(parts) == 1 else T.concatenate(parts, axis=axis), n, axis)

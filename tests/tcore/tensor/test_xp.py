@@ -42,6 +42,7 @@ STANDARD = {
     "searching": "argmax argmin nonzero searchsorted where",
     "sets": "unique_all unique_counts unique_inverse unique_values",
     "sorting": "argsort sort",
+    "of 2024.12": "count_nonzero cumulative_prod diff reciprocal take_along_axis",
     "statistics": "cumulative_sum max mean min prod std sum var",
     "utility": "all any",
 }
@@ -257,6 +258,16 @@ REDUCTIONS = [
     lambda np, x: np.cumulative_sum(x, axis=0, include_initial=True),
     lambda np, x: np.cumulative_sum(np.astype(x[0, :] * 99, np.int8)),
     lambda np, x: np.cumulative_sum(x[0, :], dtype=np.float32) * 0,
+    lambda np, x: np.cumulative_prod(x, axis=1),
+    lambda np, x: np.cumulative_prod(x, axis=0, include_initial=True),
+    lambda np, x: np.cumulative_prod(np.astype(x[0, :] * 9, np.int8)),
+    lambda np, x: np.count_nonzero(np.astype(x * 2, np.int8), axis=0),
+    lambda np, x: np.count_nonzero(x > 0.5, axis=(0, 1)),
+    lambda np, x: np.diff(x),
+    lambda np, x: np.diff(x, axis=0, n=2),
+    lambda np, x: np.diff(x, axis=1, prepend=x[:, :1] * 2, append=x[:, :2]),
+    lambda np, x: np.reciprocal(x),
+    lambda np, x: np.take_along_axis(x, np.argsort(x, axis=0), axis=0),
 ]
 ORDER = [
     lambda np, x, n: np.sort(x),
