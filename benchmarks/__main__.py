@@ -103,11 +103,11 @@ def main() -> int:
             rounds = arguments.rounds if row.kind == "call" else arguments.slow_rounds
             result = Runner(settings, ["numpy", *arguments.libraries], rounds, begins).run(row)
             results.append(result)
+            write(results, facts, arguments.output)  # so far: a run that ends early leaves what it has
             finished(line(result))
             if arguments.profile and result.missed and row.kind in {"call", "first"}:
                 for path in profile_row(row, settings, arguments.output / "profiles" / row.name):
                     finished(f"    {path}")
-    write(results, facts, arguments.output)
     print(f"written to {arguments.output}")
     broken = any(column.status in {"wrong", "failed"} for result in results for name, column in result.columns.items() if name in {"tcore", "baseline"})
     return int(broken or (arguments.check and any(result.missed for result in results)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from tcore.codegen.gpu_program import GpuDialect
+from tcore.codegen.printer import COMPLEX_TYPES, WIDE_COMPLEX_TYPES
 
 __all__ = ["OpenCLDialect"]
 
@@ -38,7 +39,7 @@ typedef double tc_f64;
 #ifndef TC_GROUP_ID
 #define TC_GROUP_ID(d) get_group_id(d)
 #endif
-"""
+""" + f"{COMPLEX_TYPES}#ifdef cl_khr_fp64\n{WIDE_COMPLEX_TYPES}#endif\n"
     user_code: ClassVar[str] = """\
 typedef tc_i8 npy_int8; typedef tc_u8 npy_uint8; typedef tc_i16 npy_int16; typedef tc_u16 npy_uint16;
 typedef tc_i32 npy_int32; typedef tc_u32 npy_uint32; typedef tc_i64 npy_int64; typedef tc_u64 npy_uint64;

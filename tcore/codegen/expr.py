@@ -5,12 +5,15 @@ depends on.  Constructors look their result up in a table of live expressions, h
 equality, hashing is by identity, and a value that is used twice exists once.  Nothing here recurses;
 :func:`~tcore.codegen.walks.flatten` gives the flat list in which operands stand before their users, and every analysis
 is a loop over that list.
+
+Arithmetic is of real numbers. A complex value is one of storage: an element of a buffer, a parameter, a literal, or :func:`pair`
+of its parts; :func:`real` and :func:`imag` take it apart, and find the parts that it was made of.
 """
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 from weakref import WeakValueDictionary
 
@@ -37,13 +40,21 @@ __all__ = [
     "cast",
     "const",
     "extent",
+    "imag",
     "index_const",
+    "is_complex",
     "load",
+    "pair",
+    "part_dtype",
+    "real",
     "select",
 ]
 
 INDEX = "int64"
 """dtype of every index, extent and axis."""
+
+_PARTS = {"complex64": "float32", "complex128": "float64"}
+_WHOLE = {part: dtype for dtype, part in _PARTS.items()}
 
 _T = TypeVar("_T")
 _live: WeakValueDictionary[Any, Any] = WeakValueDictionary()
@@ -165,21 +176,25 @@ class Expr(metaclass=_Interned):
 
 def _literal_key(value: Any, dtype: str) -> Any:
     """A hashable form of a literal that keeps -0.0, nan and True apart from 0.0, nan and 1."""
+    if dtype in _PARTS:
+        return float(value.real).hex(), float(value.imag).hex()
     return float(value).hex() if dtype.startswith("float") else int(value)
 
 
 @frozen(eq=False)
 class Const(Expr):
-    """A literal; ``key`` is the hexadecimal form of a float, else an int: use :func:`const`."""
+    """A literal; ``key`` is the hexadecimal form of a float (two of a complex number), else an int: use :func:`const`."""
 
     key: Any
     dtype: str
 
     @property
     def value(self) -> Any:
-        """The literal as a Python bool, int or float."""
+        """The literal as a Python bool, int, float or complex."""
         if self.dtype == "bool":
             return bool(self.key)
+        if isinstance(self.key, tuple):
+            return complex(*map(float.fromhex, self.key))
         return float.fromhex(self.key) if isinstance(self.key, str) else self.key
 
     def __repr__(self) -> str:
@@ -282,6 +297,8 @@ class Fn(Expr):
         object.__setattr__(self, "axes", _level(self.args))
 
     def rebuild(self, args: tuple[Expr, ...]) -> Expr:
+        if self.name in _OF_PARTS:
+            return _OF_PARTS[self.name](*args)
         return Fn(self.name, args, self.dtype)
 
     def __repr__(self) -> str:
@@ -407,10 +424,18 @@ def load(buffer: Buffer, index: Iterable[Expr | int]) -> Load:
 def cast(value: Expr, dtype: str) -> Expr:
     """``value`` as ``dtype``; nothing is added where it has that type, and literals are folded.
 
-    Half precision is left for float32 and entered from float32 or float64 alone, as NumPy does it: other conversions are two.
+    Of a complex number, a real dtype gets the real part. Half precision is left for float32 and entered from float32 or float64 alone, as
+    NumPy does it: other conversions are two.
     """
     if value.dtype == dtype:
         return value
+    if is_complex(dtype):
+        part = part_dtype(dtype)
+        return pair(cast(real(value), part), cast(imag(value), part))
+    if is_complex(value.dtype):
+        if dtype != "bool":
+            return cast(real(value), dtype)
+        return Fn("or", tuple(Fn("ne", (part, const(0, part.dtype)), "bool") for part in (real(value), imag(value))), "bool")
     if isinstance(value, Const) and (dtype.startswith("float") or not value.dtype.startswith("float")):
         return const(np.array(value.value, value.dtype), dtype)
     if dtype == HALF:
@@ -445,7 +470,53 @@ def select(condition: Expr, then: Expr, otherwise: Expr) -> Expr:
         return then
     if isinstance(condition, Const):
         return then if condition.value else otherwise
+    if is_complex(then.dtype):
+        return pair(select(condition, real(then), real(otherwise)), select(condition, imag(then), imag(otherwise)))
     return Select(condition, then, otherwise)
+
+
+def is_complex(dtype: str) -> bool:
+    """Whether values of ``dtype`` are pairs of reals."""
+    return dtype in _PARTS
+
+
+def part_dtype(dtype: str) -> str:
+    """dtype of the parts of a complex number; a real one is its own part."""
+    return _PARTS.get(dtype, dtype)
+
+
+def pair(re: Expr, im: Expr) -> Expr:
+    """The complex number of two parts, floats of one dtype; the parts of a number, put together again, are that number."""
+    dtype = _WHOLE[re.dtype]
+    if isinstance(re, Const) and isinstance(im, Const):
+        return Const((re.key, im.key), dtype)
+    if isinstance(re, Fn) and isinstance(im, Fn) and (re.name, im.name) == ("real", "imag") and re.args == im.args:
+        return re.args[0]
+    return Fn("complex", (re, im), dtype)
+
+
+def real(value: Expr) -> Expr:
+    """The real part: the number itself where it is real."""
+    return _part(value, 0)
+
+
+def imag(value: Expr) -> Expr:
+    """The imaginary part: the literal 0 where the number is real."""
+    return _part(value, 1)
+
+
+def _part(value: Expr, number: int) -> Expr:
+    if not is_complex(value.dtype):
+        return value if number == 0 else const(0, value.dtype)
+    part = part_dtype(value.dtype)
+    if isinstance(value, Const):
+        return Const(value.key[number], part)
+    if isinstance(value, Fn) and value.name == "complex":
+        return value.args[number]
+    return Fn(("real", "imag")[number], (value,), part)
+
+
+_OF_PARTS: dict[str, Callable[..., Expr]] = {"complex": pair, "real": real, "imag": imag}
 
 
 def _index(value: Expr | int) -> Expr:

@@ -54,7 +54,7 @@ def _without_unit_reductions(stage: Stage) -> Stage:
     elements = substitute(stage.elements, dict.fromkeys(stage.reduced, zero))
     reduction = stage.reduction
     element = reduction.lift(elements[0], zero)
-    if reduction.name == "sum" and reduction.dtype.startswith("float"):
+    if reduction.name == "sum" and reduction.dtype.startswith(("float", "complex")):
         element = reduction.combine(reduction.identity(), element)
     return Map(stage.outputs, stage.axes, reduction.finish(element))
 

@@ -26,14 +26,15 @@ from typing import Any, Literal
 import numpy as np
 from attrs import field
 
-from tcore.codegen.expr import Cast, Const, Expr, Fn, cast, select
+from tcore.codegen.complex_formulas import complex_function
+from tcore.codegen.expr import Cast, Const, Expr, Fn, cast, is_complex, select
 from tcore.codegen.half import HALF, HALF_HELPERS, WIDE
 from tcore.records import frozen
 from tcore.scalar.philox import philox
 
 __all__ = ["FUNCTIONS", "HELPERS", "Function", "Helper", "apply_function", "cast_helper", "is_integer_cast", "kind", "numpy_cast"]
 
-Rule = Literal["same", "compare", "test"]
+Rule = Literal["same", "compare", "test", "parts"]
 
 
 @frozen
@@ -41,8 +42,8 @@ class Function:
     """One scalar function.
 
     ``rule`` says what happens to operands: ``same`` (converted to the result's dtype), ``compare``
-    (converted to their common dtype, the result is bool), ``test`` (kept; the result is bool).
-    ``spelling`` has one template per kind of operand: f(loat), i(nt), u(nsigned), b(ool).
+    (converted to their common dtype, the result is bool), ``test`` (kept; the result is bool), ``parts`` (kept: a complex number and
+    its parts).  ``spelling`` has one template per kind of operand: f(loat), i(nt), u(nsigned), b(ool), c(omplex).
     ``cost`` is in additions; from 8 on it counts as a transcendental call.
     """
 
@@ -67,7 +68,7 @@ class Helper:
 
 
 def kind(dtype: str) -> str:
-    """f, i, u or b."""
+    """f, i, u, b or c."""
     return "b" if dtype == "bool" else dtype[0]
 
 
@@ -128,6 +129,13 @@ def _bounded(index: Any, length: Any) -> Any:
     return np.where(index < 0, index + length, index)
 
 
+def _pair(re: Any, im: Any) -> Any:
+    re, im = np.broadcast_arrays(re, im)
+    made = np.empty(re.shape, np.result_type(re.dtype, "complex64"))
+    made.real, made.imag = re, im
+    return made
+
+
 def _compare(name: str, sign: str, function: Callable[..., Any]) -> Function:
     return Function(name, 2, "compare", function, _every(f"{{0}} {sign} {{1}}"))
 
@@ -158,9 +166,14 @@ _TRANSCENDENTALS: list[tuple[str, Callable[..., Any]]] = [
 ]
 
 _ROWS = [
+    Function("real", 1, "parts", np.real, {"c": "{0}.re"}, 0),
+    Function("imag", 1, "parts", np.imag, {"c": "{0}.im"}, 0),
+    Function("complex", 2, "parts", _pair, {"f": "{T}_of({0}, {1})"}, 0),
     Function("add", 2, "same", np.add, _wrapping("+", "{0} | {1}")),
     Function("sub", 2, "same", np.subtract, _wrapping("-")),
     Function("mul", 2, "same", np.multiply, _wrapping("*", "{0} & {1}")),
+    # a product in formulas of complex numbers, whose alternating sums and differences a compiler may fuse where it is told not to
+    Function("product", 2, "same", np.multiply, {"f": "TC_ROUNDED({0} * {1})"}),
     Function("true_div", 2, "same", np.true_divide, _float("{0} / {1}"), 4),
     Function(
         "floor_div",
@@ -377,6 +390,8 @@ def apply_function(name: str, args: tuple[Expr, ...], dtype: str) -> Expr:
     KeyError
         If there is no such function.
     """
+    if is_complex(dtype) or any(is_complex(arg.dtype) for arg in args):
+        return complex_function(name, args, dtype)
     row = FUNCTIONS[name]
     if row.rule == "same":
         args = tuple(cast(arg, dtype) for arg in args)

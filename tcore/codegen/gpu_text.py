@@ -112,7 +112,7 @@ class DeviceText:
             if data:
                 self.checks = True
                 outside = " || ".join(f"{source.index(item, names)} < 0" for item in data)
-                return f"({outside}) ? 0 : {place}"
+                return f"({outside}) ? {self.dialect.zero(expr.dtype)} : {place}"
             return place
 
         return text

@@ -23,9 +23,12 @@ from tcore.records import frozen
 __all__ = ["STORED", "Lowered", "Lowering", "LoweringTable", "NotLowered", "Operand", "Target", "axes_of", "axis_name", "lowers", "merge"]
 
 STORED = frozenset(
-    ["bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "float16", "float32", "float64"]
+    [
+        *("bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"),
+        *("float16", "float32", "float64", "complex64", "complex128"),
+    ]
 )
-"""dtypes of the arrays of kernels; float16 only as long as it is stored (:mod:`tcore.codegen.half`)."""
+"""dtypes of the arrays of kernels; float16 only as long as it is stored (:mod:`tcore.codegen.half`), complex ones are computed by parts."""
 
 
 class NotLowered(NotImplementedError):
@@ -91,10 +94,8 @@ class Operand:
 def _literal(value: Any, dtype: str) -> Const | None:
     """Integers and 0, 1, -1 and small halves shape the code; other floats stay arguments of the kernel."""
     value = np.asarray(value).reshape(())
-    if dtype.startswith("float"):
-        number = float(value)
-        if not (number * 2).is_integer() or abs(number) > 8:
-            return None
+    if value.dtype.kind in "fc" and not all(abs(part) <= 8 and (float(part) * 2).is_integer() for part in (value.real, value.imag)):
+        return None
     return const(value, dtype)
 
 

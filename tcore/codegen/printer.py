@@ -17,14 +17,14 @@ from typing import ClassVar
 import numpy as np
 from attrs import field
 
-from tcore.codegen.expr import Axis, Buffer, Cast, Const, Expr, Extent, Fn, Load, Opaque, OpaqueCode, Param, Select
+from tcore.codegen.expr import Axis, Buffer, Cast, Const, Expr, Extent, Fn, Load, Opaque, OpaqueCode, Param, Select, is_complex, part_dtype
 from tcore.codegen.functions import FUNCTIONS, HELPERS, cast_helper, kind
 from tcore.codegen.half import HALF
 from tcore.codegen.kernel import body
 from tcore.codegen.lowering import NotLowered
 from tcore.records import define
 
-__all__ = ["SHORT", "Dialect", "Source", "address", "is_data"]
+__all__ = ["COMPLEX_TYPES", "SHORT", "WIDE_COMPLEX_TYPES", "Dialect", "Source", "address", "is_data"]
 
 SHORT: dict[str, str] = {
     "bool": "b8",
@@ -39,8 +39,21 @@ SHORT: dict[str, str] = {
     "float16": "f16",
     "float32": "f32",
     "float64": "f64",
+    "complex64": "c64",
+    "complex128": "c128",
 }
 """Suffix of the type of each dtype: ``tc_f64`` is a float64."""
+
+COMPLEX_TYPES = """\
+#ifndef TC_ROUNDED
+#define TC_ROUNDED(x) (x)
+#endif
+typedef struct { tc_f32 re, im; } tc_c64;
+TC_INLINE tc_c64 tc_c64_of(tc_f32 re, tc_f32 im) { tc_c64 z; z.re = re; z.im = im; return z; }
+"""
+"""Complex numbers of single precision, for the preambles of dialects."""
+WIDE_COMPLEX_TYPES = COMPLEX_TYPES.replace("c64", "c128").replace("f32", "f64").partition("#endif\n")[2]
+"""The same of double precision."""
 
 _MATH = re.compile(r"@(\w+)\(")
 _HELPER = re.compile(r"\$(\w+)\(")
@@ -77,6 +90,10 @@ class Dialect:
         """A literal of ``dtype``."""
         if dtype == "bool":
             return "1" if value else "0"
+        if is_complex(dtype):
+            number = complex(value)  # type: ignore[call-overload]
+            parts = (self.literal(part, part_dtype(dtype)) for part in (number.real, number.imag))
+            return f"{self.type(dtype)}_of({', '.join(parts)})"
         if dtype == HALF:
             return f"0x{np.float16(value).view('uint16'):04x}"  # type: ignore[arg-type]
         if dtype.startswith("float"):
@@ -96,6 +113,10 @@ class Dialect:
         if abs(number) >= 2**31 - 1:
             return f"TC_I64({number})" if number >= 0 else f"(-TC_I64({-number}))"
         return str(number) if number >= 0 else f"({number})"
+
+    def zero(self, dtype: str) -> str:
+        """What a load of no element gives."""
+        return self.literal(0, dtype) if is_complex(dtype) else "0"
 
     def mathematics(self, name: str, dtype: str) -> str:
         """Name of a routine of the mathematics library."""

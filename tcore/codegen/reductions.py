@@ -33,6 +33,7 @@ import numpy as np
 from attrs import field
 
 from tcore.codegen.expr import INDEX, Axis, Expr, Fn, Param, cast, const, index_const, select
+from tcore.codegen.functions import apply_function
 from tcore.codegen.half import computed_in
 from tcore.records import frozen
 
@@ -135,7 +136,7 @@ def _simple(function: str, identity: Callable[[str], Expr]) -> _Idiom:
         slots=lambda t: (t,),
         identity=lambda t: (identity(t),),
         lift=lambda t, x, i: (x,),
-        combine=lambda t, a, b: (Fn(function, (a[0], b[0]), t),),
+        combine=lambda t, a, b: (apply_function(function, (a[0], b[0]), t),),
         finish=lambda t, a: a,
     )
 

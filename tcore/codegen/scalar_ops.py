@@ -11,7 +11,8 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from tcore.codegen.expr import Const, Expr, Opaque, OpaqueCode, cast, const, select
+from tcore.codegen.complex_formulas import COMPLEX_FORMULAS
+from tcore.codegen.expr import Const, Expr, Opaque, OpaqueCode, cast, const, is_complex, select
 from tcore.codegen.functions import FUNCTIONS, apply_function, kind
 from tcore.codegen.half import HALF
 from tcore.codegen.lowering import STORED, NotLowered
@@ -40,6 +41,8 @@ def scalar_values(op: Any, args: Sequence[Expr], dtypes: Sequence[str], loop_nam
     name = op.loop_name if loop_name is None else loop_name
     if name == "composite":
         return _composite(op, tuple(args))
+    if name not in _OF_ANY and any(map(is_complex, (*dtypes, *(arg.dtype for arg in args)))):
+        return (_of_complex(op, name, tuple(args), dtypes[0]),)
     if name in FORMULAS:
         return (FORMULAS[name](op, tuple(args), dtypes[0]),)
     if name in FUNCTIONS:
@@ -54,6 +57,33 @@ def _function(name: str, args: Args, dtype: str) -> Expr:
     if row.rule == "same" and kind(dtype) not in row.spelling:
         raise NotLowered(f"{name} has no form for {dtype}")
     return apply_function(name, args, dtype)
+
+
+def _of_complex(op: Any, name: str, args: Args, dtype: str) -> Expr:
+    if name == "cast" and dtype != "bool" and not is_complex(dtype):
+        raise NotLowered("NumPy warns of imaginary parts that are lost")
+    if name == "cast":
+        return cast(args[0], dtype)
+    if name == "pow":
+        return _complex_power(args, dtype)
+    if name not in COMPLEX_FORMULAS:
+        raise NotLowered(f"{name} of complex numbers has no formula of real numbers that gives NumPy's values")
+    if name in ("add", "mul"):
+        return _fold(name, args, dtype)
+    return apply_function(name, args, dtype)
+
+
+def _complex_power(args: Args, dtype: str) -> Expr:
+    """NumPy multiplies for exponents up to 3, and takes logarithms for others."""
+    base, exponent = cast(args[0], dtype), args[1]
+    if not isinstance(exponent, Const) or exponent.value not in (0, 1, 2, 3):
+        raise NotLowered("complex powers are lowered for the exponents 0, 1, 2 and 3: NumPy has special values of its own for others")
+    if exponent.value == 0:
+        return const(1, dtype)
+    power = base
+    for _ in range(int(exponent.value.real) - 1):
+        power = apply_function("mul", (power, base), dtype)
+    return power
 
 
 def _fold(name: str, args: Args, dtype: str) -> Expr:
@@ -85,7 +115,7 @@ def _switch(op: Any, args: Args, dtype: str) -> Expr:
 
 def truth(value: Expr) -> Expr:
     """``value != 0``."""
-    return value if value.dtype == "bool" else apply_function("ne", (value, const(0, value.dtype)), "bool")
+    return cast(value, "bool") if value.dtype == "bool" or is_complex(value.dtype) else apply_function("ne", (value, const(0, value.dtype)), "bool")
 
 
 def _clip(op: Any, args: Args, dtype: str) -> Expr:
@@ -152,10 +182,6 @@ def _invert(op: Any, args: Args, dtype: str) -> Expr:
     return apply_function("invert", args, dtype)
 
 
-def _of_pairs(op: Any, args: Args, dtype: str) -> Expr:
-    raise NotLowered(f"{op} makes complex numbers, which kernels do not compute in")
-
-
 class _InLoops:
     """float64 arithmetic of the loop IR, for formulas that are written over any."""
 
@@ -178,8 +204,6 @@ FORMULAS: dict[str, Formula] = {
     "conj": lambda op, args, dtype: cast(args[0], dtype),
     "imag": lambda op, args, dtype: const(0, dtype),
     "angle": lambda op, args, dtype: apply_function("atan2", (const(0, dtype), args[0]), dtype),
-    "complex": _of_pairs,
-    "complex_from_polar": _of_pairs,
     "second": lambda op, args, dtype: cast(args[1], dtype),
     "switch": _switch,
     "clip": _clip,
@@ -198,6 +222,9 @@ FORMULAS: dict[str, Formula] = {
 }
 """Scalar ops that are a formula: from the op, its operands and its output dtype."""
 
+
+_OF_ANY = frozenset(["identity", "second", "switch"])
+"""Formulas that only choose between values, complex ones as well."""
 
 # -- users' C code
 

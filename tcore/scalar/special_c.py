@@ -181,7 +181,8 @@ static double tc_log_rest(double u)
 static double tc_gamma_density(double a, double x)
 {
     if (a < 10) return exp(a * log(x) - x - lgamma(a + 1));
-    const double s = 1 / (a * a), stirling = (1.0 / 12 - s * (1.0 / 360 - s * (1.0 / 1260 - s * (1.0 / 1680 - s * (1.0 / 1188 - s * (691.0 / 360360 - s / 156)))))) / a;
+    const double s = 1 / (a * a), rest = 1.0 / 1680 - s * (1.0 / 1188 - s * (691.0 / 360360 - s / 156));
+    const double stirling = (1.0 / 12 - s * (1.0 / 360 - s * (1.0 / 1260 - s * rest))) / a;
     return exp(-a * tc_log_rest((x - a) / a) - stirling) / sqrt(6.283185307179586 * a);
 }
 static double tc_gamma_far(double a, double x)

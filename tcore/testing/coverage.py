@@ -10,6 +10,7 @@ from typing import Any
 
 from attrs import field
 
+from tcore.codegen.complex_formulas import COMPLEX_FORMULAS
 from tcore.codegen.functions import FUNCTIONS
 from tcore.codegen.lowering import LoweringTable, NotLowered
 from tcore.codegen.scalar_ops import FORMULAS, opaque_code
@@ -116,7 +117,7 @@ def _cells(cls: type[Op], table: LoweringTable) -> dict[str, str]:
 def _scalar_cells(cls: type[ScalarOp]) -> dict[str, str]:
     """Of an op on numbers, which :class:`~tcore.tensor.elemwise.Elemwise` and the reductions apply to arrays."""
     computes = cls.impl not in (ScalarOp.impl, MathOp.impl) or getattr(cls, "numpy", None) is not None or cls.perform is not ScalarOp.perform
-    known = cls.loop_name in FORMULAS or cls.loop_name in FUNCTIONS or cls.loop_name == "composite"
+    known = cls.loop_name in {*FORMULAS, *FUNCTIONS, *COMPLEX_FORMULAS} or cls.loop_name == "composite"
     return {
         "perform": "impl" if computes else "",
         "infer_shape": "Elemwise",

@@ -51,7 +51,8 @@ _STATEMENTS: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
     ("lowering", "scipy.fft, with its threads", "tensor.fft", ("InverseRealFFT", "RealFFT")),
     *(("lowering", "LAPACK, no loop of ours: the CPU calls it by address, device arrays come to the host for it", f"tensor.linalg.{file}", names) for file, names in (
         ("cholesky", ("Cholesky",)), ("determinant", ("Det", "SLogDet")), ("eigen", ("Eig", "Eigh", "Eigvalsh")), ("exponential", ("Expm", "ExpmGrad")),
-        ("factorizations", ("QRFull", "QRIncomplete", "SVD")), ("inverse", ("MatrixInverse", "MatrixPinv")), ("least_squares", ("LeastSquares",)), ("solve", ("Solve",)),
+        ("factorizations", ("QRFull", "QRIncomplete", "SVD")), ("inverse", ("MatrixInverse", "MatrixPinv")), ("least_squares", ("LeastSquares",)),
+        ("solve", ("Solve",)),
     )),
     *(("lowering", "other ops of linear algebra, which have native forms, take its place where a graph is optimized", f"tensor.linalg.{file}", names)
       for file, names in (("cholesky", ("CholeskyGrad",)), ("eigen", ("EighGrad", "EigvalshGrad")), ("inverse", ("TensorInv",)), ("solve", ("TensorSolve",)))),

@@ -1,4 +1,4 @@
-/* The host of exported programs: what runtime_python.c does for Python, for plain C. */
+/* The host of exported programs: what native/python_calls.h does for Python, for plain C. */
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>

@@ -18,7 +18,6 @@ from tcore_cpu.native.abi import KernelOrder, RefKind
 
 __all__ = ["BorderBuilder"]
 
-
 #: what a store to a place that nothing foresees costs, in additions
 SCATTERED = 30
 
@@ -137,8 +136,9 @@ class BorderBuilder(Builder):
     def _one_by_one(self, goes: _Destination, line: list[str], near: list[str], far: list[str]) -> list[str]:
         """The form for elements that go anywhere: ``near`` stores one where neighbours have no gaps, ``far`` where they may.
 
-        A loop of vectors first notes, as bits of one number, which elements of a block are of this thread's part. Those of others cost next to nothing, however many threads there are. What
-        is left for each own one must be short: so many as a processor holds at once are the places that it waits for at once. To keep the places from the first loop is slower.
+        A loop of vectors first notes, as bits of one number, which elements of a block are of this thread's part. Those of others cost next to
+        nothing, however many threads there are. What is left for each own one must be short: so many as a processor holds at once are the
+        places that it waits for at once. To keep the places from the first loop is slower.
         """
 
         def noted(count: str) -> list[str]:

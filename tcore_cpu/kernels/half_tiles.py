@@ -114,13 +114,16 @@ class HalfTiles:
         source.helper("to_f32", HALF)
         source.helper("to_f16", WIDE)
         source.helpers.setdefault("tiles of half precision", _CONVERSIONS)
+        inner = ["for (tc_i64 k = 0; k < size; k++) {", "const tc_i64 i = from + k;", "(void)i;", *lines, "}"]
+        if simd:
+            inner.insert(0, '_Pragma("omp simd")')
         return [
             f"for (tc_i64 from = 0; from < n; from += {TILE}) {{",
             f"const tc_i64 size = n - from < {TILE} ? n - from : {TILE};",
             *(f"tc_f32 {array}[{TILE}];" for array in (*self.read.values(), *self.written.values())),
             *(f"tc_widen({array}, {pointer} + from, size);" for pointer, array in self.read.items()),
             *(f"tc_widen({target} + from, {pointer} + from, size);" for target, pointer in self.copied),
-            *([*(['_Pragma("omp simd")'] if simd else []), "for (tc_i64 k = 0; k < size; k++) {", "const tc_i64 i = from + k;", "(void)i;", *lines, "}"] if lines else []),
+            *(inner if lines else []),
             *(f"tc_narrow({pointer} + from, {array}, size);" for pointer, array in self.written.items()),
             "}",
         ]

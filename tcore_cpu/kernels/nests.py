@@ -34,7 +34,7 @@ _OPS = {
 }
 #: (elements, accumulator) of sums that the runtime makes without a copy of the elements
 _WIDENED = frozenset(
-    [("float32", "float64")]
+    [("float32", "float64"), ("complex64", "complex128")]
     + [(f"{kind}{bits}", f"{kind}64") for kind in ("int", "uint") for bits in (8, 16, 32)]
 )
 #: reductions of bool for which every byte but 0 is true

@@ -131,6 +131,11 @@ class Pass:
 
     def indexed(self, expr: Load, guarded: frozenset[Load], names: dict[Expr, str]) -> str:
         """An element at an index that the body computes; user data is checked, guards keep loads inside."""
+        tests, element = self.place(expr, guarded, names)
+        return f"({' && '.join(tests)} ? {element} : {self.builder.printer.source.dialect.zero(expr.dtype)})" if tests else element
+
+    def place(self, expr: Load, guarded: frozenset[Load], names: dict[Expr, str]) -> tuple[list[str], str]:
+        """What must hold for such an element to be there, and the text of it."""
         builder = self.builder
         base = self.ref(RefKind.BASE, builder.operand(expr.buffer, (), False), expr.dtype)
         offsets, tests = [], []
@@ -147,8 +152,7 @@ class Pass:
             elif any(isinstance(e, Load) for e in flatten([index])):
                 raise NotScheduled("an index from data that nothing checks")
             offsets.append(f"{text} * q->ints[{builder.int_argument(Stride(expr.buffer, k))}]")
-        element = f"TC_AT(const {builder.printer.type(expr.dtype)}, {base}, {' + '.join(offsets) or '0'})"
-        return f"({' && '.join(tests)} ? {element} : 0)" if tests else element
+        return tests, f"TC_AT(const {builder.printer.type(expr.dtype)}, {base}, {' + '.join(offsets) or '0'})"
 
     # -- writing
 
@@ -196,7 +200,8 @@ class Pass:
             return isinstance(expr, Cast) and expr.operand not in printed and isinstance(expr.operand, Load) and expr.operand.dtype == HALF
 
         for text, value in stores:
-            alone = widened(value) and not self.children(value.args[0], guarded) and sum(value in expr.args for expr in flat) + sum(value is other for _, other in stores) == 1
+            uses = sum(value in expr.args for expr in flat) + sum(value is other for _, other in stores)
+            alone = uses == 1 and widened(value) and not self.children(value.args[0], guarded)
             if alone and halves.copy(text, self.load(value.args[0], guarded, names)):  # type: ignore[arg-type]
                 stores = [store for store in stores if store[1] is not value]
                 flat = [expr for expr in flat if expr is not value]
@@ -231,9 +236,8 @@ class Pass:
         far: dict[Expr, str] = {}
         units, tests, rows = [], [], []
         for k, load in enumerate(gathers):
-            element = self.indexed(load, frozenset(), names)
-            test, _, element = element.removeprefix("(").removesuffix(" : 0)").rpartition(" ? ")
-            tests += [test] if test else []
+            conditions, element = self.place(load, frozenset(), names)
+            tests += conditions
             c_type, stride = builder.printer.type(load.dtype), f"q->ints[{builder.int_argument(Stride(load.buffer, load.buffer.ndim - 1))}]"
             units.append(f"{stride} == (tc_i64)sizeof({c_type})")
             rows.append(f"const {c_type} *const row{k} = &{element};")

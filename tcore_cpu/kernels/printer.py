@@ -14,7 +14,7 @@ from attrs import field
 
 from tcore.codegen.expr import Const, Expr, Fn
 from tcore.codegen.functions import FUNCTIONS
-from tcore.codegen.printer import SHORT, Dialect, Source
+from tcore.codegen.printer import COMPLEX_TYPES, SHORT, WIDE_COMPLEX_TYPES, Dialect, Source
 from tcore.records import define
 from tcore_cpu.compiling.compiler import Unit, extra_libraries, vector_math
 from tcore_cpu.kernels.mathematics import OWN
@@ -36,6 +36,10 @@ typedef struct { const tc_i64 *ints; tc_i64 *error; tc_i64 part, parts, run; } t
 #define TC_U64(x) UINT64_C(x)
 #define TC_INFINITY __builtin_inf()
 #define TC_NAN __builtin_nan("")
+/* gcc makes fused operations of alternating sums and differences of products (VEC_FMADDSUB), -ffp-contract=off or not. */
+#if defined(__GNUC__) && !defined(__clang__) && __GNUC__ >= 12
+#define TC_ROUNDED(x) __builtin_assoc_barrier(x)
+#endif
 #define TC_AT(T, p, offset) (*(T *)((char *)(p) + (offset)))
 TC_INLINE tc_i64 tc_index(tc_i64 index, tc_i64 length, tc_i64 site, tc_i64 *error) {
     tc_i64 at = index < 0 ? index + length : index;
@@ -43,7 +47,7 @@ TC_INLINE tc_i64 tc_index(tc_i64 index, tc_i64 length, tc_i64 site, tc_i64 *erro
     if (!error[0]) { error[1] = index; error[2] = length; error[0] = site; }
     return -1;
 }
-"""
+""" + COMPLEX_TYPES + WIDE_COMPLEX_TYPES
 # Exact operations of the machine: the compiler has them built in, they need no library.
 _BUILTIN = frozenset(["fabs", "sqrt", "floor", "ceil", "trunc", "rint", "round", "copysign", "fma", "fmod"])
 

@@ -257,7 +257,8 @@ static int64_t tc_own_product(const tc_array *c, const tc_array *a, const tc_arr
     }
     if (n < 4) {
         int64_t dims[6], strides[6];
-        const tc_array z = tc_with_axes_turned(c, dims, strides), x = tc_with_axes_turned(b, dims + 2, strides + 2), y = tc_with_axes_turned(a, dims + 4, strides + 4);
+        const tc_array z = tc_with_axes_turned(c, dims, strides), x = tc_with_axes_turned(b, dims + 2, strides + 2);
+        const tc_array y = tc_with_axes_turned(a, dims + 4, strides + 4);
         return tc_own_product(&z, &x, &y, by_all);
     }
     j.columns = TC_OWN_BYTES / j.kind->size;

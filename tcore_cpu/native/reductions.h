@@ -1,4 +1,4 @@
-/* The fixed reduction idioms, over tiles, by operation and dtype; the loops are those of folds.h. */
+/* The fixed reduction idioms, over tiles, by operation and dtype; the loops are those of folds.h and complex_folds.h. */
 
 /* Calls DO(accumulator, suffix) for the dtype of elements that are summed in wider accumulators. */
 #define TC_DISPATCH_WIDE(source, DO)                                            \
@@ -56,6 +56,10 @@ static void tc_normalize(int dtype, void *to, int64_t n)
 /* The value of a tile of at least one element; `source` is the dtype of its elements, `dtype` that of the value. */
 static void tc_fold_tile(int op, int dtype, int source, const void *x, int64_t n, void *to)
 {
+    if (tc_part(dtype) >= 0) {
+        tc_fold_pairs(op, dtype, source, x, n, to);
+        return;
+    }
 #define TC_WIDE_TILE(W, S) *(W *)to = tc_wide_##S(x, n);
     if (source != dtype) {
         TC_DISPATCH_WIDE(source, TC_WIDE_TILE)
@@ -84,6 +88,14 @@ static void tc_fold_tile(int op, int dtype, int source, const void *x, int64_t n
 /* to[i] = to[i] op x[i] */
 static void tc_fold_rows(int op, int dtype, void *to, const void *x, int64_t n)
 {
+    if (tc_part(dtype) >= 0 && op == TC_PROD) {
+        tc_multiply_pairs(dtype, to, to, x, n);
+        return;
+    }
+    if (tc_part(dtype) >= 0) {
+        dtype = tc_part(dtype);
+        n *= 2;
+    }
 #define TC_ROWS_SUM(T, S) tc_sum_##S##_rows(to, x, n);
 #define TC_ROWS_PROD(T, S) tc_prod_##S##_rows(to, x, n);
 #define TC_ROWS_MIN(T, S) tc_min_##S##_rows(to, x, n);
@@ -105,6 +117,10 @@ static void tc_fold_rows(int op, int dtype, void *to, const void *x, int64_t n)
 /* to[i] = to[i] + x[i], with elements of another dtype than the accumulators'. */
 static void tc_add_wide_rows(int source, void *to, const void *x, int64_t n)
 {
+    if (tc_part(source) >= 0) {
+        source = tc_part(source);
+        n *= 2;
+    }
 #define TC_WIDE_ROWS(W, S) tc_wide_##S##_rows(to, x, n);
     TC_DISPATCH_WIDE(source, TC_WIDE_ROWS)
 }
@@ -112,6 +128,16 @@ static void tc_add_wide_rows(int source, void *to, const void *x, int64_t n)
 /* to[i] = from[i] op x[i] op x[i + stride] op …, seven rows in this order; `from` may be `to`, and is where dtypes differ. */
 static void tc_fold_seven(int op, int dtype, int source, void *to, const void *from, const char *x, int64_t stride, int64_t n)
 {
+    if (tc_part(dtype) >= 0 && op == TC_PROD) {
+        for (int r = 0; r < 7; r++)
+            tc_multiply_pairs(dtype, to, r ? to : from, x + r * stride, n);
+        return;
+    }
+    if (tc_part(dtype) >= 0) {
+        dtype = tc_part(dtype);
+        source = tc_part(source);
+        n *= 2;
+    }
 #define TC_WIDE_SEVEN(W, S) tc_wide_##S##_rows7(to, x, stride, n);
     if (source != dtype) {
         TC_DISPATCH_WIDE(source, TC_WIDE_SEVEN)
@@ -163,7 +189,7 @@ static void tc_identity(int op, int dtype, void *to, int itemsize)
         *(uint8_t *)to = 1;
     if (op == TC_PROD) {
 #define TC_ONE(T, S) *(T *)to = (T)1;
-        TC_DISPATCH(dtype, TC_ONE)
+        TC_DISPATCH(tc_part(dtype) >= 0 ? tc_part(dtype) : dtype, TC_ONE)
     }
     /* of floats only: those of no integers are refused before any kernel runs */
     if ((op == TC_MAX || op == TC_MIN) && dtype == TC_FLOAT64)

@@ -14,6 +14,7 @@
 #include "native/threads.h"
 #include "native/memory.h"
 #include "native/folds.h"
+#include "native/complex_folds.h"
 #include "native/reductions.h"
 #include "native/cascades.h"
 #include "native/streams.h"

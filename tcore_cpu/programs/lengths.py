@@ -55,8 +55,11 @@ class Lengths:
         if variable.owner is None or depth == 0:
             raise NotScheduled(f"the shape of {variable} is not known before it is computed")
         node = variable.owner
+        infer_shape = getattr(node.op, "infer_shape", None)
+        if infer_shape is None:
+            raise NotScheduled(f"{node.op} does not say its shape")
         try:
-            shapes = node.op.infer_shape(node, [_symbolic_shape(v) for v in node.inputs])
+            shapes = infer_shape(node, [_symbolic_shape(v) for v in node.inputs])
         except NotImplementedError as error:
             raise NotScheduled(f"{node.op} does not say its shape") from error
         lengths = shapes[variable.index or 0]

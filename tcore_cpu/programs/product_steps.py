@@ -31,6 +31,7 @@ def _of_one_dtype(node: Any) -> str:
 
 # -- BLAS
 
+
 def _floats(builder: ProgramBuilder, node: Any) -> list[int]:
     """Slots of the operands, which must have one BLAS dtype."""
     _of_one_dtype(node)

@@ -23,7 +23,6 @@ class RuntimeMissingError(RuntimeError):
     """Neither form of the native runtime works here; the message says why and what helps."""
 
 
-
 _lock = threading.RLock()
 _loaded: Any = None
 _blas_done = False

@@ -1,4 +1,4 @@
-"""The C++ text around users' C code: a struct whose ``run`` computes some nodes, and the module that makes such structs.
+"""The C++ text around users' C code: a struct whose ``run`` computes some nodes.
 
 ``run`` declares all variables, fills them (inputs are extracted, the others initialised), runs the code of the nodes one after
 the other, and then, in the reverse order, cleans up: a node's own cleanup, a result's way back into Python, a variable's
@@ -14,21 +14,21 @@ from typing import Any
 
 from tcore.configuration import config
 from tcore.graph import Constant, NoParams
-from tcore.graph.c_interface import ask, ask_compiler, ask_with_check, text_pieces
+from tcore.graph.c_interface import ask, ask_with_check, text_pieces
 from tcore_cpu.user_code.scopes import guarded, with_cleanup
-from tcore_cpu.user_code.templates import EXCEPTIONS, MODULE, OLD_NAMES, OPERANDS, STRUCT
+from tcore_cpu.user_code.templates import OPERANDS, STRUCT
 
-__all__ = ["PLACEHOLDER", "Block", "params_of"]
+__all__ = ["PLACEHOLDER", "Block", "joined", "params_of"]
 
 #: stands in texts for the hash of the whole
 PLACEHOLDER = "tcHASHHERE"
-_HEADERS = ("<Python.h>", "<stdio.h>", "<stdlib.h>", "<string.h>", "<math.h>", "<numpy/arrayobject.h>")
 
 
 def params_of(node: Any) -> Any:
     """The params of a node, filtered by their type; None where there are none."""
     found = node.run_params()
     return None if found is NoParams else found
+
 
 def _function(code: str) -> str:
     """Code in a function of its own, which shares the caller's variables: compilers take long for many pieces in one."""
@@ -40,7 +40,8 @@ _TYPES = r"\s*(?:typedef [\w ]+;\s*)*"
 _PLAIN = re.compile(rf"{_TYPES}(?:PyObject|PyArrayObject|npy_\w+|int|long|float|double)\s*\*?\s*(\w+);{_TYPES}")
 
 
-def _joined(found: Any) -> str:
+def joined(found: Any) -> str:
+    """What a method that may give one text or several gave, as one."""
     return "\n".join(text_pieces(found))
 
 
@@ -68,7 +69,7 @@ class Block:
     given, made : list of Variable
         Inputs and constants; results of the nodes.
     cells : list
-        What :meth:`source`'s struct takes cells for, in order: variables; nodes with params or in ``called``.
+        What the struct takes cells for, in order: variables; nodes with params or in ``called``.
     """
 
     def __init__(self, inputs: Sequence[Any], outputs: Sequence[Any], nodes: Sequence[Any], called: Collection[Any] = (), reports: bool = False) -> None:
@@ -295,7 +296,7 @@ Py_XDECREF(tc_old);
 
     def _destruct(self, node: Any) -> str:
         """A member function that runs the cleanup of a node's struct; empty where it has none."""
-        code = _joined(ask(node.op, "c_cleanup_code_struct", node, self.name(node)))
+        code = joined(ask(node.op, "c_cleanup_code_struct", node, self.name(node)))
         caught = guarded(code, "PyErr_WriteUnraisable(NULL);")  # nobody is there to raise it
         return f"void tc_destroy_{self.number(node)}() {{\n{caught}}}\n" if code.strip() else ""
 
@@ -312,7 +313,7 @@ Py_XDECREF(tc_old);
         names = list(self.storages.values())
         return STRUCT.format(
             members="\n".join(f"PyObject* {name};" for name in names),
-            support="\n".join(_joined(ask(node.op, "c_support_code_struct", node, self.name(node))) for node in own),
+            support="\n".join(joined(ask(node.op, "c_support_code_struct", node, self.name(node))) for node in own),
             functions="".join((*births.values(), *deaths.values())),
             clear="\n".join(f"{name} = NULL;" for name in names),
             take="\n".join(f"{name} = PyTuple_GET_ITEM(cells, {k}); Py_INCREF({name});" for k, name in enumerate(names)),
@@ -322,56 +323,6 @@ Py_XDECREF(tc_old);
             run=self.run(),
             count=len(names),
         )
-
-    # ------------------------------------------------------------ the module
-
-    def owners(self) -> list[Any]:
-        """Types and ops whose code takes part, each once; types first, since ops build on them."""
-        types = [*self.params.values(), *(v.type for v in (*self.given, *self.made))]
-        return _unique([*types, *(node.op for node in self.nodes if node not in self.called)])
-
-    def compiler(self) -> str:
-        """The compiler that an op or a type insists on; else ``config.cxx``.
-
-        Raises
-        ------
-        ValueError
-            If two of them insist on different ones.
-        """
-        asked = {command: owner for owner in self.owners() if (command := ask(owner, "c_compiler"))}
-        if len(asked) > 1:
-            listed = ", ".join(f"{owner} needs {command}" for command, owner in asked.items())
-            raise ValueError(f"one piece of C code has one compiler, and there are several: {listed}")
-        return str(next(iter(asked), config.cxx))
-
-    def gather(self, method: str) -> tuple[str, ...]:
-        """The answers of all owners to a method that may take the compiler."""
-        compiler = self.compiler()
-        return tuple(dict.fromkeys(item for owner in self.owners() for item in ask_compiler(owner, method, compiler)))
-
-    def source(self) -> str:
-        """The whole module, with :data:`PLACEHOLDER` for its hash."""
-        own = [node for node in self.nodes if node not in self.called]
-        owners = self.owners()
-        headers = dict.fromkeys((*_HEADERS, *self.gather("c_headers")))
-        support = dict.fromkeys(piece for owner in owners for piece in text_pieces(ask(owner, "c_support_code")))
-        initial = dict.fromkeys(_joined(ask(owner, "c_init_code")) for owner in owners)
-        parts = [
-            # documented declarations that a node does not use
-            '#pragma GCC diagnostic ignored "-Wunused-local-typedefs"',
-            *(f"#include {header}" if header[0] in '<"' else f'#include "{header}"' for header in headers),
-            OLD_NAMES,
-            *support,
-            *(_joined(ask(node.op, "c_support_code_apply", node, self.name(node))) for node in own),
-            EXCEPTIONS,
-            self.struct(),
-            MODULE.format(
-                name=f"node_{PLACEHOLDER}_0",
-                initial="\n".join(initial),
-                apply="\n".join(f"{{\n{_joined(ask(node.op, 'c_init_code_apply', node, self.name(node)))}\n}}" for node in own),
-            ),
-        ]
-        return "\n".join(parts)
 
 
 def _checks(op: Any) -> bool:
@@ -387,14 +338,3 @@ def _extract_out(kind: Any, name: str, sub: dict[str, str], check: bool) -> str:
         return ask_with_check(own, name, sub, check)
     extract = ask_with_check(kind.c_extract, name, sub, check)
     return f"if (py_{name} == Py_None) {{\n{ask(kind, 'c_init', name, sub, default='')}\n}} else {{\n{extract}\n}}"
-
-
-def _unique(owners: Sequence[Any]) -> list[Any]:
-    """In order, one of those that are equal; what does not hash stands for itself."""
-    found: dict[Any, Any] = {}
-    for owner in owners:
-        try:
-            found.setdefault(owner, owner)
-        except TypeError:
-            found.setdefault(id(owner), owner)
-    return list(found.values())

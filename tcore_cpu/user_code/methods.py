@@ -13,6 +13,7 @@ from tcore.graph.c_interface import CLinkerOp, ask, is_derived
 from tcore.graph.type_code import PerTypeCode
 from tcore.records import frozen
 from tcore_cpu.user_code.block import PLACEHOLDER, Block, params_of
+from tcore_cpu.user_code.source import compiler_of, gathered, owners, source_of
 
 __all__ = ["ModuleText", "cells_of", "has_c_code", "has_c_types", "module_text", "params_of", "text_of"]
 
@@ -71,19 +72,19 @@ def module_text(node: Any) -> ModuleText:
 
 def text_of(block: Block) -> ModuleText:
     """The module for some nodes."""
-    source = block.source()
+    source = source_of(block)
     versions = _versions(block)
     digest = hashlib.sha256(f"{source}\0{[version for _, version in versions]!r}".encode()).hexdigest()[:32]
     return ModuleText(
         f"node_{digest}_0",
         source.replace(PLACEHOLDER, digest),
-        block.gather("c_header_dirs"),
-        block.gather("c_libraries"),
-        block.gather("c_lib_dirs"),
-        block.gather("c_compile_args"),
-        block.gather("c_no_compile_args"),
+        gathered(block, "c_header_dirs"),
+        gathered(block, "c_libraries"),
+        gathered(block, "c_lib_dirs"),
+        gathered(block, "c_compile_args"),
+        gathered(block, "c_no_compile_args"),
         all(version for _, version in versions),
-        block.compiler(),
+        compiler_of(block),
     )
 
 
@@ -92,7 +93,7 @@ def _versions(block: Block) -> list[tuple[Any, Any]]:
     own = [node for node in block.nodes if node not in block.called]
     ops = [node.op for node in own]
     found = [(node.op, ask(node.op, "c_code_cache_version_apply", node, default=())) for node in own]
-    found += [(owner, ask(owner, "c_code_cache_version", default=())) for owner in block.owners() if not any(owner is op for op in ops)]
+    found += [(owner, ask(owner, "c_code_cache_version", default=())) for owner in owners(block) if not any(owner is op for op in ops)]
     nameless = [str(owner) for owner, version in found if not version]
     if config.cmodule.warn_no_version and nameless:
         warnings.warn(

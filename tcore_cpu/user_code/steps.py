@@ -19,6 +19,7 @@ from tcore_cpu.user_code.modules import Loaded, load_block, objection, stored_mo
 
 __all__ = ["CStep", "CThunk", "ScalarInputs", "c_step_of", "lock_of", "prepare"]
 
+
 def c_step_of(node: Any, key: str = "") -> CStep | None:
     """The step of a node whose op brings C code; None where it runs in Python.
 

@@ -4,7 +4,20 @@ from __future__ import annotations
 
 from conformance_elementwise import casts, elementwise, on_numbers, powers
 from conformance_programs import Program, tensor
-from conformance_reductions import batches, crossentropies, extremes, ordered, products, randoms, recurrences, reductions, rows, suprema, whole_products
+from conformance_reductions import (
+    batches,
+    complex_products,
+    crossentropies,
+    extremes,
+    ordered,
+    products,
+    randoms,
+    recurrences,
+    reductions,
+    rows,
+    suprema,
+    whole_products,
+)
 from conformance_structure import advanced, checks, counts, diagonals, fills, joins, numbered, places, ranges, searches, vectors, views, writes
 from conformance_windows import GEOMETRIES, correlations, pools
 
@@ -21,10 +34,13 @@ def every_program(dtype):
     yield "casts", casts(dtype, 2)
     for axes in ((0,), (2,), (0, 2), (0, 1, 2)):
         yield f"sums over {axes}", reductions(dtype, 3, axes)
-        yield f"extremes over {axes}", extremes(dtype, 3, axes)
+        if dtype.startswith("complex"):
+            yield f"products over {axes}", complex_products(dtype, 3, axes)
+        else:
+            yield f"extremes over {axes}", extremes(dtype, 3, axes)
     yield "views", views(dtype, 3)
     yield "view without axes", views(dtype, 0)
-    for number, geometry in enumerate(GEOMETRIES):
+    for number, geometry in enumerate(GEOMETRIES if not dtype.startswith("complex") else ()):
         yield f"pools {number}", pools(dtype, (False,) * 3, geometry, number % 2 == 0)
     yield "numbered", numbered(dtype, 2)
     yield "checks", checks(dtype)
@@ -53,7 +69,7 @@ def every_program(dtype):
         yield "fused", _fused(dtype)
     elif not dtype.startswith("complex"):
         yield "whole products", whole_products(dtype)
-    if not dtype.startswith(("bool", "float")):
+    if not dtype.startswith(("bool", "float", "complex")):
         yield "powers", powers(dtype, 1)
 
 

@@ -17,7 +17,7 @@ from tcore.scalar.op import ScalarOp
 from tcore.tensor.elemwise import Elemwise
 from tcore.tensor.scalars import ScalarFromTensor, TensorFromScalar
 
-__all__ = ["SCALAR_OPS", "casts", "elementwise", "function_tolerance", "mixed", "on_numbers", "powers", "tolerance"]
+__all__ = ["SCALAR_OPS", "casts", "complex_product", "elementwise", "function_tolerance", "mixed", "on_numbers", "powers", "tolerance"]
 
 SCALAR_OPS = tuple({id(op): op for op in (*vars(scalar).values(), normal_quantile) if isinstance(op, ScalarOp)}.values())
 """Every scalar op that is an instance in ``tcore.scalar``; the others take parameters."""
@@ -30,8 +30,10 @@ _UNSIGNED_ZEROS = frozenset(["maximum", "minimum", "clip", "tgamma"])
 """Which of 0.0 and -0.0 is the larger, NumPy leaves to the processor; the sign of gamma where it vanishes, to the library."""
 
 
-def tolerance(op, dtype):
-    """Of a scalar op with results of ``dtype``."""
+def tolerance(op, dtype, operands=()):
+    """Of a scalar op with results of ``dtype``, and operands of those dtypes."""
+    if any(each.startswith("complex") for each in (dtype, *operands)):
+        return complex_tolerance(op.loop_name, dtype)
     return function_tolerance(op.loop_name, dtype)
 
 
@@ -47,6 +49,42 @@ def function_tolerance(name, dtype):
     reference = {"erfc": _erfc, "pow": _power}.get(name) if dtype != "float16" else None
     expected = {"expected": functools.partial(reference, dtype=dtype)} if reference else {}
     return {"ulps": _ULPS.get(name, _CLOSE), "near": near, **zeros, **expected}
+
+
+_CALLS_FOR_PARTS = frozenset(["abs", "angle", "sqrt", "complex_from_polar"])
+"""Functions that call the mathematics library for complex numbers only."""
+
+
+def complex_tolerance(name, dtype):
+    """Of a function of complex numbers, by parts. The logarithm is a small difference near the unit circle, as is what is taken from it."""
+    exact = {"mul": complex_product, "sqr": lambda x, *others: complex_product(x, x)}
+    if name in exact:  # NumPy's own may be fused: it depends on the machine
+        return {"expected": lambda *values: exact[name](*(value.astype(dtype) for value in values))}
+    if np.dtype(dtype).kind not in "fc":
+        return {}
+    eps = float(np.finfo(dtype).eps)
+    near = {"log": 2, "log2": 4, "log10": 2, "log1p": 2}.get(name, 0) * eps
+    if name == "expm1":
+        near = functools.partial(_near_expm1, dtype)
+    return {"ulps": 10, "near": near} if _is_library_call(name) or name in _CALLS_FOR_PARTS else {}
+
+
+def complex_product(first, *others):
+    """By NumPy's formula, each operation rounded."""
+    with np.errstate(all="ignore"):
+        for other in others:
+            shape = np.broadcast_shapes(first.shape, other.shape)
+            made = np.empty(shape, first.dtype)
+            made.real, made.imag = first.real * other.real - first.imag * other.imag, first.real * other.imag + first.imag * other.real
+            first = made
+    return first
+
+
+def _near_expm1(dtype, x, *others):
+    x = x.astype(dtype)
+    with np.errstate(all="ignore"):
+        terms = np.abs(np.expm1(x.real) * np.cos(x.imag)) + 2 * np.sin(x.imag / 2) ** 2
+    return np.where(np.isfinite(terms), terms, 0) * np.finfo(dtype).eps * 8
 
 
 def _is_library_call(name):
@@ -82,7 +120,15 @@ def _add(program, op, operands, apply):
         output = apply(op, operands)
     except TypeError:
         return  # the op does not take this dtype
-    program.add(output, **tolerance(op, output.type.dtype))
+    found = tolerance(op, output.type.dtype, [each.type.dtype for each in operands])
+    if "expected" in found:  # of the operands, which may be fewer than the inputs, or one of them again
+        places = [program.inputs.index(each) if each in program.inputs else place for place, each in enumerate(operands)]
+        found["expected"] = functools.partial(_of_operands, found["expected"], places)
+    program.add(output, **found)
+
+
+def _of_operands(expected, places, *values):
+    return expected(*(values[place] for place in places))
 
 
 def _operands(op, variables):
@@ -109,7 +155,9 @@ def elementwise(dtype, ndim, flags=()):
     a, b = scalar.get_scalar_type(dtype)("a"), scalar.get_scalar_type(dtype)("b")
     if dtype != "bool":  # several results and constants in one kernel
         total = scalar.add(a, b, scalar.constant(2, dtype=dtype))
-        program.add(*Elemwise(scalar.Composite([a, b], [scalar.mul(total, b), scalar.sub(total, a)]))(x, y))
+        product, difference = Elemwise(scalar.Composite([a, b], [scalar.mul(total, b), scalar.sub(total, a)]))(x, y)
+        exact = {"expected": lambda x, y, z: complex_product(x + y + 2, y)} if dtype.startswith("complex") else {}
+        program.add(product, **exact).add(difference)
     return program
 
 

@@ -59,7 +59,7 @@ def functions(dtype, ndim):
     inputs = [tensor(dtype, ndim) for _ in "xyz"]
     program = Program(inputs)
     for row in FUNCTIONS.values():
-        if kind(dtype) not in row.spelling or row.name in ("bounded", "round") or ONLY_OF.get(row.name, dtype) != dtype:
+        if kind(dtype) not in row.spelling or row.rule == "parts" or row.name in ("bounded", "round") or ONLY_OF.get(row.name, dtype) != dtype:
             continue
         operands = [_positive(inputs[0])] if row.name in ("mantissa", "exponent") else inputs[: row.arity]
         program.add(Named(row.name)(*operands), **function_tolerance(row.name, dtype))

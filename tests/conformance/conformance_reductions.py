@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 
 import numpy as np
+from conformance_elementwise import complex_product
 from conformance_programs import Program, tensor
 
 from tcore import scalar
@@ -22,7 +23,7 @@ from tcore.tensor.softmax import LogSoftmax, Softmax, SoftmaxGrad
 from tcore_nnet.crossentropy import CrossentropyCategorical1Hot, CrossentropyCategorical1HotGrad
 from tcore_nnet.softmax_crossentropy import CrossentropySoftmax1HotWithBiasDx, CrossentropySoftmaxArgmax1HotWithBias
 
-__all__ = ["batches", "crossentropies", "extremes", "ordered", "products", "randoms", "recurrences", "reductions", "rows", "some_axes", "suprema", "whole_products"]
+__all__ = ["batches", "complex_products", "crossentropies", "extremes", "ordered", "products", "randoms", "recurrences", "reductions", "rows", "some_axes", "suprema", "whole_products"]
 
 
 def some_axes(ndim):
@@ -58,13 +59,28 @@ def reductions(dtype, ndim, axes):
         program.add(Sum(axes, "float64", "float64")(x), near=lambda v: _rounding(v, axes, "float64"))
     # the factors are moderate: n of them are n roundings
     factors = {"near": 1e-30 if dtype in ("float32", "complex64") else 1e-300, "ulps": lambda v: 2.0 * v.size} if floating else {}
-    if dtype != "float16":
+    if dtype != "float16" and not dtype.startswith("complex"):
         program.add(Prod(axes)(x), ProdWithoutZeros(axes)(x), **factors)
     program.try_(All(axes), x)
     program.try_(Any_(axes), x)
     for op in (scalar.and_, scalar.or_, scalar.xor):
         program.try_(CAReduce(op, axes), x)
     return program
+
+
+@functools.cache
+def complex_products(dtype, ndim, axes):
+    """Products over ``axes``, of finite numbers: which part of one with an infinite factor is NaN depends on the order."""
+    x = tensor(dtype, ndim)
+
+    def near(v):
+        return 4 * np.finfo(dtype).eps * (1 + v.size) * np.abs(np.where(v == 0, 0, v)).prod(axis=axes)
+
+    def near_without_zeros(v):
+        return 4 * np.finfo(dtype).eps * (1 + v.size) * np.abs(np.where(v == 0, 1, v)).prod(axis=axes)
+
+    program = Program([x]).add(Prod(axes)(x), near=near, zero_signs=False)
+    return program.add(ProdWithoutZeros(axes)(x), near=near_without_zeros, zero_signs=False)
 
 
 @functools.cache
@@ -124,14 +140,30 @@ def crossentropies(dtype, index="int64"):
 def ordered(dtype, ndim, axis):
     """Values carried along an axis, in its order: the same roundings."""
     x, a = tensor(dtype, ndim), tensor(dtype, ndim)
-    return Program([x, a]).add(CumOp(axis, "add")(x), CumOp(axis, "mul")(x), LinearRecurrence(axis)(a, x), zero_signs=False)
+    running, scaled = {}, {}
+    if dtype.startswith("complex"):
+        running = {"expected": lambda x, a: _step_by_step(axis, lambda state, x, a: complex_product(state, x), x, a)}
+        scaled = {"expected": lambda x, a: _step_by_step(axis, lambda state, x, a: complex_product(a, state) + x, x, a)}
+    program = Program([x, a]).add(CumOp(axis, "add")(x), zero_signs=False).add(CumOp(axis, "mul")(x), zero_signs=False, **running)
+    return program.add(LinearRecurrence(axis)(a, x), zero_signs=False, **scaled)
+
+
+def _step_by_step(axis, step, x, a):
+    """What begins with the first element of x, and goes on by ``step``: products of NumPy's own may be fused."""
+    x, a, found = np.moveaxis(x, axis, 0), np.moveaxis(a, axis, 0), []
+    for place in range(len(x)):
+        found.append(step(found[-1], x[place], a[place]) if found else x[place])
+    return np.moveaxis(np.array(found, x.dtype).reshape(x.shape), 0, axis)
 
 
 @functools.cache
 def recurrences(dtype):
     """Numbers that each step makes of those of the one before."""
     state, row = tensor(dtype), tensor(dtype, 1)
-    return Program([state, row]).add(Recurrence(scalar.add, 1, 1)(state, row), Recurrence(scalar.mul, 1, 1)(state, row))
+    product = {}
+    if dtype.startswith("complex"):
+        product = {"expected": lambda first, row: _step_by_step(0, lambda state, x, a: complex_product(state, x), np.append(first, row), np.append(first, row))[1:]}
+    return Program([state, row]).add(Recurrence(scalar.add, 1, 1)(state, row)).add(Recurrence(scalar.mul, 1, 1)(state, row), **product)
 
 
 @functools.cache

@@ -53,7 +53,7 @@ def test_whole_powers(dtype, data, rng, ndim):
     powers(dtype, ndim).agree(make(data, rng, dtype, data.draw(shapes(ndim))))
 
 
-@pytest.mark.parametrize("dtype", ["float64", "float32", "float16", "int8", "uint64", "bool"])
+@pytest.mark.parametrize("dtype", ["float64", "float32", "float16", "int8", "uint64", "bool", "complex64", "complex128"])
 @draws(10)
 @given(data=st.data(), rng=SEEDS)
 def test_numbers(dtype, data, rng):

@@ -36,7 +36,7 @@ def every_lowering():
 @pytest.fixture(scope="module")
 def nodes():
     """The nodes of all programs."""
-    programs = [program for dtype in ("float64", "float16", "int16") for _, program in every_program(dtype)]
+    programs = [program for dtype in ("float64", "float16", "int16", "complex128") for _, program in every_program(dtype)]
     return [node for program in programs for node in io_toposort(program.inputs, program.outputs)]
 
 

@@ -5,7 +5,20 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from conformance_arrays import DTYPES, draws, factors, make, numbers, ordinary, shapes
-from conformance_reductions import batches, crossentropies, extremes, ordered, products, recurrences, reductions, rows, some_axes, suprema, whole_products
+from conformance_reductions import (
+    batches,
+    complex_products,
+    crossentropies,
+    extremes,
+    ordered,
+    products,
+    recurrences,
+    reductions,
+    rows,
+    some_axes,
+    suprema,
+    whole_products,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -20,6 +33,16 @@ def test_sums_and_products(dtype, data, rng, ndim):
     """Integers wrap; floats differ by roundings only, NaN and infinities not at all."""
     axes = data.draw(st.sampled_from(some_axes(ndim)))
     reductions(dtype, ndim, axes).agree(make(data, rng, dtype, data.draw(shapes(ndim)), fill=ordinary))
+
+
+@pytest.mark.parametrize("dtype", ["complex64", "complex128"])
+@draws(5)
+@given(data=st.data(), rng=SEEDS, ndim=st.integers(0, 6))
+def test_complex_products(dtype, data, rng, ndim):
+    """They differ by roundings."""
+    axes = data.draw(st.sampled_from(some_axes(ndim)))
+    value = make(data, rng, dtype, data.draw(shapes(ndim)), fill=lambda *args: np.nan_to_num(ordinary(*args), nan=1.5, posinf=2, neginf=-0.5))
+    complex_products(dtype, ndim, axes).agree(value)
 
 
 @pytest.mark.parametrize("dtype", REAL)
@@ -57,7 +80,7 @@ def test_crossentropies(dtype, data, rng, index):
     crossentropies(dtype, index).agree(x, b, g, positions.astype(index))
 
 
-@pytest.mark.parametrize("dtype", ["float64", "float32", "float16", "int8", "int64", "uint32"])
+@pytest.mark.parametrize("dtype", ["float64", "float32", "float16", "int8", "int64", "uint32", "complex64", "complex128"])
 @draws(5)
 @given(data=st.data(), rng=SEEDS, ndim=st.integers(1, 4))
 def test_ordered(dtype, data, rng, ndim):
@@ -66,7 +89,7 @@ def test_ordered(dtype, data, rng, ndim):
     ordered(dtype, ndim, axis).agree(*(make(data, rng, dtype, shape, fill=ordinary) for _ in range(2)))
 
 
-@pytest.mark.parametrize("dtype", ["float64", "float32", "float16", "int16"])
+@pytest.mark.parametrize("dtype", ["float64", "float32", "float16", "int16", "complex64"])
 @draws(5)
 @given(data=st.data(), rng=SEEDS, n=st.integers(0, 70))
 def test_recurrences(dtype, data, rng, n):

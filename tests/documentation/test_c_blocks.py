@@ -342,13 +342,14 @@ class TestStructure:
     def test_who_is_asked_what_L9063(self):
         """Inputs: extract and cleanup; temporaries: init and cleanup; outputs: sync, too. (L8889, L8893, L8897, L8901, L8905)"""
         from tcore_cpu.user_code.block import Block
+        from tcore_cpu.user_code.source import source_of
 
         kind = Recorded()
         x, y, z = kind("x"), kind("y"), kind("z")
         a = Apply(CADD, [x, y], [kind()])
         b = Apply(CMUL, [a.outputs[0], z], [kind()])
         block = Block([x, y, z], b.outputs, [a, b])
-        block.source()
+        source_of(block)
         by = {v: set(kind.asked[name]) for v, name in block.names.items()}
         assert [by[v] for v in (x, y, z)] == [{"declare", "extract", "cleanup"}] * 3
         assert by[a.outputs[0]] == {"declare", "init", "cleanup"}
@@ -452,6 +453,7 @@ def test_errors_in_methods_are_not_hidden_L9313():
 def test_two_compilers_L8941():
     """One block has one compiler."""
     from tcore_cpu.user_code.block import Block
+    from tcore_cpu.user_code.source import compiler_of
 
     class Other(Surrounded):
         def c_compiler(self):
@@ -461,7 +463,7 @@ def test_two_compilers_L8941():
     one = Surrounded("add", CADD.fn, CADD.ccode)(x, y)
     two = Other("add", CADD.fn, CADD.ccode)(one, y)
     with pytest.raises(ValueError, match=r"add needs special\+\+, add needs other\+\+"):
-        Block([x, y], [two], [one.owner, two.owner]).compiler()
+        compiler_of(Block([x, y], [two], [one.owner, two.owner]))
 
 
 # ------------------------------------------------------------ OpenMP

@@ -428,12 +428,13 @@ def test_types_of_types_L8963_L9055_L9059_L9024_L8893_L8897(linker):
 def test_every_variable_has_an_object_L9078_L8953_L9133():
     """py_name for each variable, temporaries too; storage_name for what comes and goes; fail is a goto."""
     from tcore_cpu.user_code.block import Block
+    from tcore_cpu.user_code.source import source_of
 
     x = tcore.scalar.float64("x")
     inner = Text("%(z)s = %(x)s;")(x)
     outer = Text("if (%(x)s < 0) %(fail)s %(z)s = %(x)s;")(inner)
     block = Block([x], [outer], [inner.owner, outer.owner])
-    source = block.source()
+    source = source_of(block)
     for variable in (x, inner, outer):
         assert f"PyObject* py_{block.names[variable]} = NULL;" in source
         assert (f"PyObject* storage_{block.names[variable]};" in source) == (variable is not inner)

@@ -26,6 +26,18 @@ def test_slices(native, rng, name, dtype) -> None:
     np.testing.assert_array_equal(f(np.repeat(value, 2)[::2]), whole)
 
 
+def test_slices_of_complex_products(native, rng) -> None:
+    """Neither is a product fused in the middle of a tile, and rounded at its end: it is NumPy's formula, bit for bit."""
+    x, y = tt.zvector("x"), tt.zvector("y")
+    f = native([x, y], x * y)
+    a, b = (rng.standard_normal(700) + 1j * rng.standard_normal(700) for _ in "ab")
+    whole = f(a, b)
+    np.testing.assert_array_equal(whole.real, a.real * b.real - a.imag * b.imag)
+    np.testing.assert_array_equal(whole.imag, a.real * b.imag + a.imag * b.real)
+    for start, length in ((0, 1), (1, 7), (3, 63), (511, 33)):
+        np.testing.assert_array_equal(f(a[start : start + length], b[start : start + length]), whole[start : start + length])
+
+
 def test_two_axes_and_one(native, rng) -> None:
     """The merged and the strided walk over a matrix give the same bits."""
     x, y = tt.dmatrix("x"), tt.dvector("y")

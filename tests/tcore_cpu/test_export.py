@@ -409,6 +409,21 @@ print([(part.dtype == of.dtype, part.tolist() == of.tolist()) for part, of in zi
     assert _python(tmp_path, body) == [str([(True, True)] * 3)]
 
 
+def test_complex_kernels(tmp_path) -> None:
+    """Numbers of two parts are computed as everywhere else."""
+    z = tt.zvector("z")
+    f = compile_([z], [tt.exp(z) * z, z.sum(), abs(z), tt.cumsum(z)])
+    f.export(tmp_path / "turns")
+    value = np.array([1j, 2, 0.5 - 1j])
+    np.savez(tmp_path / "wanted.npz", value, *f(value))
+    body = f"""
+import turns
+value, *wanted = np.load({str(tmp_path / "wanted.npz")!r}).values()
+print([(part.dtype == of.dtype, part.tolist() == of.tolist()) for part, of in zip(turns.Model()(value), wanted)])
+"""
+    assert _python(tmp_path, body) == [str([(True, True)] * 4)]
+
+
 def training():
     """Products of matrices and vectors, reductions, gradients, several outputs, numbers, two states that are updated in place."""
     rng = np.random.default_rng(0)

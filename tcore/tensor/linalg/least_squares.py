@@ -68,7 +68,10 @@ class LeastSquares(Op):
         return [(*front, a[-1], b[-1]), tuple(front), (*front, minimum(a[-2], a[-1]))]
 
     def L_op(self, inputs: Sequence[Variable], outputs: Sequence[Variable], output_grads: Sequence[Variable]) -> list[Variable]:
-        """Where the rank does not change: ``b̄ = A⁺ᴴx̄`` and ``Ā = -b̄xᴴ + (b - Ax)(A⁺b̄)ᴴ + A⁺ᴴx(x̄ - A⁺Ax̄)ᴴ``; ``U s̄ Vᴴ`` for singular values."""
+        """Where the rank does not change: ``b̄ = A⁺ᴴx̄`` and ``Ā = -b̄xᴴ + (b - Ax)(A⁺b̄)ᴴ + A⁺ᴴx(x̄ - A⁺Ax̄)ᴴ``.
+
+        Singular values add ``U s̄ Vᴴ`` to ``Ā``.
+        """
         (a, b), x = inputs, outputs[0]
         a_bar, b_bar = a.zeros_like(), b.zeros_like()  # type: ignore[attr-defined]
         if not isinstance(output_grads[0].type, DisconnectedType):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from tcore.codegen.expr import Param, cast, const, index_const, select
+from tcore.codegen.expr import Param, cast, const, index_const, is_complex, select
 from tcore.codegen.functions import apply_function
 from tcore.codegen.lowering import Operand, Target, lowers
 from tcore.codegen.scalar_ops import scalar_values
@@ -23,6 +23,8 @@ def lower_cumulative(op: Any, out: Target, x: Operand) -> Sequence[Stage]:
     axes = out.over(x.shape)
     state = Param("state", x.dtype)
     step = apply_function(op.mode, (state, x[axes]), x.dtype)
+    if op.mode == "mul" and is_complex(x.dtype):  # an infinite number times 1 + 0i is none in both parts
+        step = select(apply_function("eq", (axes[op.axis], index_const(0)), "bool"), x[axes], step)
     return (Prefix((out.buffer,), axes, axes[op.axis], (state,), (const(0 if op.mode == "add" else 1, x.dtype),), (step,)),)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import reduce
 from typing import Any
 
-from tcore.codegen.expr import Axis, Const, Expr, Fn, Param, cast, const, index_const, select
+from tcore.codegen.expr import Axis, Const, Expr, Fn, Param, cast, const, imag, index_const, is_complex, real, select
 from tcore.codegen.functions import apply_function
 from tcore.codegen.lowering import NotLowered, Operand, Target, lowers
 from tcore.codegen.stages import Demand, Map, Prefix, Stage
@@ -32,11 +32,25 @@ def _bit_length(number: Expr) -> Expr:
 
 
 def _is_before(left: Expr, right: Expr) -> Expr:
-    """``left < right`` with NaN behind all numbers, as NumPy sorts them."""
+    """``left < right`` with NaN behind all numbers, as NumPy sorts them; complex numbers by their real parts first."""
+    if is_complex(left.dtype):
+        return _is_complex_before(left, right)
     less = _test("lt", left, right)
     if not left.dtype.startswith("float"):
         return less
     return _test("or", less, _test("and", _test("ne", right, right), _test("eq", left, left)))
+
+
+def _is_complex_before(left: Expr, right: Expr) -> Expr:
+    """Numbers without NaN, those with one as imaginary part, those with one as real part, each by what is no NaN."""
+    (a, b), (c, d) = (real(left), imag(left)), (real(right), imag(right))
+    number, other = _test("eq", b, b), _test("eq", d, d)
+    other_bad = apply_function("invert", (other,), "bool")
+    by_imag = _test("or", _test("lt", b, d), _test("and", number, other_bad))
+    none = _test("and", _test("ne", a, a), _test("ne", c, c))
+    found = select(_test("or", _test("eq", a, c), none), by_imag, _test("ne", c, c))
+    found = select(_test("gt", a, c), _test("and", other_bad, number), found)
+    return select(_test("lt", a, c), _test("or", number, other_bad), found)
 
 
 @lowers(SearchsortedOp)

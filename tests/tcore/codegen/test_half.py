@@ -212,9 +212,14 @@ class NegatedBits(Negated):
 
 
 def test_users_code_says_that_it_takes_the_bits() -> None:
-    """``_f16_ok``: without it the op runs in Python, with it in a kernel that hands it 16 bits."""
+    """``_f16_ok``: without it there is no kernel."""
     with pytest.raises(NotLowered, match="does not say by _f16_ok that its C code takes the 16 bits of half precision"):
         scalar_values(Negated(), [X], ["float16"])
+
+
+@pytest.mark.backends("cpu")
+def test_what_runs_users_code(backend: str) -> None:
+    """Without ``_f16_ok`` Python, with it a kernel."""
     x = half()
     for op, place in ((Negated(), "Python"), (NegatedBits(), "kernel")):
         f = tcore.function([x], Elemwise(op)(x * x))

@@ -75,7 +75,9 @@ def test_agrees_with_numpy(dtype, cases):
             cell = [None]
             node.op.perform(node, [values[inputs.index(v)] for v in node.inputs], [cell])
             tolerance = 2e-6 if {"float32", "complex64"} & {dtype, node.outputs[0].dtype} else 1e-12
-            np.testing.assert_allclose(got, cell[0], rtol=tolerance, atol=tolerance / 100, err_msg=f"{name}{case}")
+            # SciPy's j0 and j1 round x - pi / 4, which moves a wave of height sqrt(2 / (pi x))
+            slack = abs(float(values[0])) ** 0.5 * np.finfo(float).eps if name in ("j0", "j1") else 0.0
+            np.testing.assert_allclose(got, cell[0], rtol=tolerance, atol=tolerance / 100 + slack, err_msg=f"{name}{case}")
             assert np.asarray(got).dtype == node.outputs[0].dtype
 
 

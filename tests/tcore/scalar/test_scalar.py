@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from tcore import scalar
+from tcore.codegen.complex_formulas import COMPLEX_FORMULAS
 from tcore.codegen.functions import FUNCTIONS
 from tcore.codegen.scalar_ops import FORMULAS
 from tcore.configuration import config
@@ -146,7 +147,7 @@ def test_names_in_loop_code():
     """A class that names a function of loop code computes that function; names of classes mean nothing."""
     for op in vars(scalar).values():
         if isinstance(op, ScalarOp) and not isinstance(op, scalar.Composite) and op.loop_name:
-            assert op.loop_name in FUNCTIONS or op.loop_name in FORMULAS
+            assert op.loop_name in {*FUNCTIONS, *FORMULAS, *COMPLEX_FORMULAS}
     assert scalar.exp.loop_name == "exp"
     assert scalar.round_half_to_even.loop_name == "rint"
     assert type("Log", (scalar.UnaryScalarOp,), {}).loop_name == ""
