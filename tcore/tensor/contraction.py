@@ -199,23 +199,26 @@ def _multiplied(x: _Term, y: _Term, wanted: set[str]) -> _Term:
 def _as_products(x: _Term, y: _Term, batch: list[str], left: list[str], right: list[str], summed: list[str], given: tuple[_Term, _Term]) -> Any:
     """By a product of matrices for each index of ``batch``; errors speak of what was ``given``."""
     a, b = x.ordered([*batch, *left, *summed]), y.ordered([*batch, *summed, *right])
-    if len(summed) > 1 or len(batch) > 1:  # below, only products of lengths are compared
+    if not left and not right and (batch or len(summed) > 1) and a.type.dtype != "bool":  # a sum of products of elements, which is one loop
+        products = a * b
+        return products.sum(axis=list(range(len(batch), products.type.ndim)), dtype=products.type.dtype)
+    # of two vectors, a vector and a matrix, two matrices or two stacks of matrices, the product has words of its own
+    least = 1 if batch else 0
+    plain = len(summed) == 1 and len(batch) <= 1 and all(least <= len(own) <= 1 for own in (left, right))
+    lengths = {label: x.length(label) for label in (*batch, *left, *summed)} | {label: y.length(label) for label in right}
+    inner = product([lengths[label] for label in summed])
+    if not plain:  # below, only products of lengths are compared, and errors would speak of them
         equal = [eq(x.length(label), y.length(label)) for label in (*batch, *summed)]
         message = "einsum: axes of one label differ in length; one of length 1 is repeated where its type says so, see addbroadcast"
-        b = assert_fitting(message, b, equal, [term.tensor for term in given])
-    lengths = {label: x.length(label) for label in (*batch, *left, *summed)} | {label: y.length(label) for label in right}
+        inner = assert_fitting(message, inner, equal, [term.tensor for term in given])
 
     def many(labels: list[str]) -> Any:
         return product([lengths[label] for label in labels])
 
-    def matrix(tensor: Any, front: list[str], rows: list[str], columns: list[str]) -> Any:
-        if len(front) <= 1 and len(rows) == len(columns) == 1:
-            return tensor
-        shape = ([many(front)] if front else []) + [many(rows), many(columns)]
-        return tensor.reshape(shape, ndim=len(shape))
-
-    a, b = matrix(a, batch, left, summed), matrix(b, batch, summed, right)
+    if not plain:
+        front = [many(batch)] if batch else []
+        a = a.reshape([*front, many(left), inner], ndim=len(front) + 2)
+        b = b.reshape([*front, inner, many(right)], ndim=len(front) + 2)
     found = batched_dot(a, b) if batch else dot(a, b)
     shape = [lengths[label] for label in (*batch, *left, *right)]
-    plain = len(batch) <= 1 and len(left) == len(right) == 1
     return found if plain else found.reshape(shape, ndim=len(shape))  # type: ignore[attr-defined]

@@ -112,7 +112,7 @@ def dot(l: Any, r: Any) -> Variable:  # noqa: E741 - the documented names
     if x.type.ndim == 0 or y.type.ndim == 0:
         return x * y
     if x.type.ndim > 2 or y.type.ndim > 2:
-        return tensordot(x, y, [[x.type.ndim - 1], [max(0, y.type.ndim - 2)]])
+        return _tensordot(x, y, [[x.type.ndim - 1], [max(0, y.type.ndim - 2)]], batched=False, name="dot")
     return _dot(x, y)
 
 
@@ -221,7 +221,7 @@ def batched_dot(a: Any, b: Any) -> Variable:
     if b.type.ndim == 1:
         return a * b.dimshuffle(0, *["x"] * (a.type.ndim - 1))
     if a.type.ndim > 3 or b.type.ndim > 3:
-        return batched_tensordot(a, b, [[a.type.ndim - 1], [max(1, b.type.ndim - 2)]])
+        return _tensordot(a, b, [[a.type.ndim - 1], [max(1, b.type.ndim - 2)]], batched=True, name="batched_dot")
     return _batched_dot(a, b)
 
 
@@ -262,9 +262,6 @@ def _tensordot(a: Any, b: Any, axes: Any, batched: bool, name: str) -> Variable:
     a_moved = a.dimshuffle(*batch, *a_kept, *a_axes) if [*a_kept, *a_axes] != list(range(first, a.type.ndim)) else a
     b_moved = b.dimshuffle(*batch, *b_axes, *b_kept) if [*b_axes, *b_kept] != list(range(first, b.type.ndim)) else b
     a_shape, b_shape = a.shape, b.shape
-    if len(a_axes) > 1:  # below, only the product of the lengths is checked
-        equal = [eq(a_shape[i], b_shape[j]) for i, j in zip(a_axes, b_axes, strict=True)]
-        b_moved = assert_fitting(f"{name}: the axes that are summed over differ in length", b_moved, equal, [a, b])
 
     def length(operand: Variable, shape: Variable, axis: int) -> Any:
         return 1 if operand.type.broadcastable[axis] else shape[axis]
@@ -272,11 +269,15 @@ def _tensordot(a: Any, b: Any, axes: Any, batched: bool, name: str) -> Variable:
     a_kept_lengths = [length(a, a_shape, axis) for axis in a_kept]
     b_kept_lengths = [length(b, b_shape, axis) for axis in b_kept]
     batch_lengths = [length(a, a_shape, 0)] if batched else []
+    inner_a = product([length(a, a_shape, axis) for axis in a_axes])
+    inner_b = product([length(b, b_shape, axis) for axis in b_axes])
+    if a_axes and not len(a_axes) == len(a_kept) == len(b_kept) == 1:
+        # the product compares products of lengths, and its errors speak of them; the check is one of numbers, for the sake of devices
+        equal = [eq(a_shape[i], b_shape[j]) for i, j in zip(a_axes, b_axes, strict=True)]
+        inner_a, inner_b = (assert_fitting(f"{name}: the axes that are summed over differ in length", inner, equal, [a, b]) for inner in (inner_a, inner_b))
     if len(a_kept) != 1 or len(a_axes) != 1:
-        inner_a = product([length(a, a_shape, axis) for axis in a_axes])
         a_moved = a_moved.reshape((*batch_lengths, product(a_kept_lengths), inner_a), ndim=first + 2)
     if len(b_kept) != 1 or len(b_axes) != 1:
-        inner_b = product([length(b, b_shape, axis) for axis in b_axes])
         b_batch = [length(b, b_shape, 0)] if batched else []
         b_moved = b_moved.reshape((*b_batch, inner_b, product(b_kept_lengths)), ndim=first + 2)
     result = (_batched_dot if batched else _dot)(a_moved, b_moved)
