@@ -25,7 +25,7 @@ if importlib.util.find_spec("ziglang"):
 def sources():
     """The text of all units of all programs, each once; nothing is compiled for it."""
     texts = {}
-    for dtype in ("float64", "float16", "int8"):
+    for dtype in ("float64", "float16", "int8", "uint32", "complex64"):
         for _, program in every_program(dtype):
             fgraph = FunctionGraph(program.inputs, program.outputs, clone=True)
             linker = CvmLinker().accept(fgraph)
