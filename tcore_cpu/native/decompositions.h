@@ -63,6 +63,24 @@ static int tc_run_qr(tc_stack *s, tc_arena *arena, int64_t item)
     return info;
 }
 
+/* The sizes that a routine told when it was asked with lengths of -1. */
+static tc_workspace tc_sizes_told(const char *answer, const char *real_answer, int liwork, int letter)
+{
+    tc_workspace sizes = {0};
+    sizes.lwork = tc_wanted(answer, letter);
+    sizes.lrwork = tc_is_complex(letter) ? tc_wanted(real_answer, letter % 2) : 0;
+    sizes.liwork = liwork > 1 ? liwork : 1;
+    return sizes;
+}
+
+/* Memory of all three kinds; size and real: bytes of a number and of its parts. */
+static void tc_take_workspace(tc_workspace *scratch, tc_arena *arena, int size, int real)
+{
+    scratch->work = tc_take(arena, (size_t)scratch->lwork, (size_t)size);
+    scratch->rwork = tc_take(arena, (size_t)scratch->lrwork, (size_t)real);
+    scratch->iwork = tc_take(arena, (size_t)scratch->liwork, sizeof(int));
+}
+
 /* A decomposition u diag(values) vh of an item, in memory of the arena. */
 typedef struct {
     char *u, *values, *vh;
@@ -176,14 +194,9 @@ static int tc_run_lstsq(tc_stack *s, tc_arena *arena, int64_t item)
         int liwork = 1;
         tc_workspace ask = {answer, real_answer, &liwork, -1, -1, -1};
         tc_gelsd(s->letter, m, n, count, nothing, nothing, nothing, -1, &rank, &ask);
-        scratch.lwork = tc_wanted(answer, s->letter);
-        scratch.lrwork = tc_is_complex(s->letter) ? tc_wanted(real_answer, s->letter % 2) : 0;
-        scratch.liwork = liwork > 1 ? liwork : 1;
-        s->sizes = scratch;
+        s->sizes = scratch = tc_sizes_told(answer, real_answer, liwork, s->letter);
     }
-    scratch.work = tc_take(arena, (size_t)scratch.lwork, (size_t)size);
-    scratch.rwork = tc_take(arena, (size_t)scratch.lrwork, (size_t)real);
-    scratch.iwork = tc_take(arena, (size_t)scratch.liwork, sizeof(int));
+    tc_take_workspace(&scratch, arena, size, real);
     if (!arena->base)
         return 0;
     memset(b, 0, (size_t)most * (size_t)count * (size_t)size);
@@ -220,14 +233,9 @@ static int tc_run_eigh(tc_stack *s, tc_arena *arena, int64_t item)
             tc_sygvd(s->letter, job, uplo, n, nothing, nothing, nothing, &ask);
         else
             tc_syevd(s->letter, job, uplo, n, nothing, nothing, &ask);
-        scratch.lwork = tc_wanted(answer, s->letter);
-        scratch.lrwork = tc_is_complex(s->letter) ? tc_wanted(real_answer, s->letter % 2) : 0;
-        scratch.liwork = liwork > 1 ? liwork : 1;
-        s->sizes = scratch;
+        s->sizes = scratch = tc_sizes_told(answer, real_answer, liwork, s->letter);
     }
-    scratch.work = tc_take(arena, (size_t)scratch.lwork, (size_t)size);
-    scratch.rwork = tc_take(arena, (size_t)scratch.lrwork, (size_t)real);
-    scratch.iwork = tc_take(arena, (size_t)scratch.liwork, sizeof(int));
+    tc_take_workspace(&scratch, arena, size, real);
     if (!arena->base || !n)
         return 0;
     tc_gather(a, x, size);
