@@ -206,11 +206,11 @@ def clang(session: nox.Session) -> None:
 
 #: parts of the suite that run hardly any native code, on whatever form of the runtime; those of the store make that again and again
 WITHOUT_NATIVE_CODE = (
-    *("benchmarks", "meta", "tcore_cuda", "tcore_opencl", "tcore_cpu/test_store.py", "tcore_cpu/test_store_race.py", "tcore_cpu/test_trust.py"),
+    *("benchmarks", "meta", "tcore_cuda", "tcore_opencl", *(f"tcore_cpu/compiling/test_{name}.py" for name in ("store", "store_race", "trust"))),
     *(f"tcore/{part}" for part in ("cli", "configuration", "graph", "gpuarray", "optimizer", "plugins", "printing")),
 )
 #: tests of what holds only where the extension module is there
-NEED_THE_EXTENSION = ("test_pickled_programs.py::test_worker_without_compiler", "test_report.py::test_without_compilers")
+NEED_THE_EXTENSION = ("programs/test_pickled_programs.py::test_worker_without_compiler", "test_report.py::test_without_compilers")
 
 
 @nox.session
@@ -235,12 +235,12 @@ def conformance(session: nox.Session) -> None:
 
 #: tests of native code that the session `sanitizers` leaves out, and why
 NOT_UNDER_SANITIZERS = (
-    "tests/tcore_cpu/test_runtime.py::test_cffi_form_has_the_same_interface",  # compiles the same core a second time
-    "tests/tcore_cpu/test_store.py::test_kernels_by_each_compiler",  # names compilers of its own
-    "tests/tcore_cpu/test_store.py::test_kernels_by_ziglang",
-    "tests/tcore_cpu/test_store.py::test_compiler_of_ziglang",
-    "tests/tcore_cpu/test_store.py::test_amdlibm_L13560",  # loads a library with RTLD_DEEPBIND, which they refuse
-    "tests/tcore_cpu/test_memory.py::test_each_request_for_memory_is_refused_once",  # replaces malloc, as they do
+    "tests/tcore_cpu/runtime/test_runtime.py::test_cffi_form_has_the_same_interface",  # compiles the same core a second time
+    "tests/tcore_cpu/compiling/test_store.py::test_kernels_by_each_compiler",  # names compilers of its own
+    "tests/tcore_cpu/compiling/test_store.py::test_kernels_by_ziglang",
+    "tests/tcore_cpu/compiling/test_store.py::test_compiler_of_ziglang",
+    "tests/tcore_cpu/compiling/test_store.py::test_amdlibm_L13560",  # loads a library with RTLD_DEEPBIND, which they refuse
+    "tests/tcore_cpu/runtime/test_memory.py::test_each_request_for_memory_is_refused_once",  # replaces malloc, as they do
 )
 
 

@@ -74,6 +74,6 @@ def test_every_scalar_op(nodes):
 
 
 def test_every_native_step(nodes):
-    """What the CPU backend does without a kernel; loops, where they are loaded, have tests/tcore_cpu/test_loops.py."""
+    """What the CPU backend does without a kernel; loops, where they are loaded, have tests/tcore_cpu/programs/test_loops.py."""
     steps = {op for op in native_steps(blas=True) if op.__name__ != "Scan"}
     assert steps - {type(node.op) for node in nodes} == set(), "no case in tests/conformance"

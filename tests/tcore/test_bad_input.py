@@ -1,6 +1,6 @@
 """Bad input: each error says what was wrong, where in the user's code, and what to do.
 
-Damaged kernel stores are in ``tests/tcore_cpu/test_store.py``, plugins that fail in ``tests/tcore/plugins/test_isolation.py``.
+Damaged kernel stores are in ``tests/tcore_cpu/compiling/test_store.py``, plugins that fail in ``tests/tcore/plugins/test_isolation.py``.
 """
 
 from __future__ import annotations

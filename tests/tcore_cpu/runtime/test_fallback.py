@@ -21,7 +21,7 @@ from tcore_cpu.compiling.compiler import find_compiler
 from tcore_cpu.runtime import fallback
 from tcore_cpu.runtime import loading as runtime_module
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "conformance"))
+sys.path.insert(0, str(Path(__file__).parents[2] / "conformance"))
 from conformance_cases import CASES
 
 pytestmark = pytest.mark.skipif(find_compiler() is None, reason="no C compiler")
