@@ -114,6 +114,10 @@ void *tc_block_get(size_t bytes)
         return (char *)block + TC_HEADER;
     }
     block = mmap(NULL, whole, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (block == MAP_FAILED) { /* blocks that are kept for nobody may be what lacks */
+        tc_cache_trim();
+        block = mmap(NULL, whole, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    }
     if (block == MAP_FAILED)
         return NULL;
 #ifdef MADV_HUGEPAGE
