@@ -309,7 +309,7 @@ def build(session: nox.Session) -> None:
         session.install("--no-index", "--find-links", str(house), *map(str, wheels), *TESTING_KIT)
         session.install("ziglang")  # the extra tcore[cpu-compiler]
         session.chdir(folder)
-        for check in (("imports",), ("smoke",), ("compiler",), ("resolve", str(dist), str(house))):
+        for check in (("imports",), ("smoke",), ("compiler",), ("aarch64",), ("resolve", str(dist), str(house))):
             session.run("python", "-P", str(ROOT / ".ci" / "wheels.py"), *check)
 
 
