@@ -162,6 +162,8 @@ void tc_set_blas(int routine, void *pointer);
 typedef int (*tc_sort_fn)(void *start, intptr_t n, void *unused);
 /* A sort of the host, which serves where it is faster than the core's own. */
 void tc_set_sort(int dtype, tc_sort_fn sort);
+/* The longest axis that BLAS gets, 2^31 - 1 unless it is set; products of longer ones are made in parts. */
+void tc_set_longest(int64_t length);
 /* Functions of the BLAS library that tell and set its number of threads: without them it threads by itself. */
 void tc_set_blas_threads(void *get, void *set);
 
