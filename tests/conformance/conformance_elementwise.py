@@ -66,6 +66,8 @@ def complex_tolerance(name, dtype):
     near = {"log": 2, "log2": 4, "log10": 2, "log1p": 2}.get(name, 0) * eps
     if name == "expm1":
         near = functools.partial(_near_expm1, dtype)
+    if name == "pow":
+        return {"ulps": 10, "near": functools.partial(_near_power, dtype), "zero_signs": False}
     return {"ulps": 10, "near": near} if _is_library_call(name) or name in _CALLS_FOR_PARTS else {}
 
 
@@ -85,6 +87,16 @@ def _near_expm1(dtype, x, *others):
     with np.errstate(all="ignore"):
         terms = np.abs(np.expm1(x.real) * np.cos(x.imag)) + 2 * np.sin(x.imag / 2) ** 2
     return np.where(np.isfinite(terms), terms, 0) * np.finfo(dtype).eps * 8
+
+
+def _near_power(dtype, x, y, *others):
+    """What the last digit of the logarithm, times the exponent, leaves of the power: nothing where that is an angle."""
+    x, y = x.astype(dtype), y.astype(dtype)
+    info = np.finfo(dtype)
+    with np.errstate(all="ignore"):
+        lost = info.eps * (20 + 8 * np.abs(y) * (4 + np.abs(np.log(np.abs(x)))))
+        near = np.where(lost > 0.1, np.inf, lost * np.abs(np.power(x, y)) + info.tiny)
+    return np.where(np.isfinite(x) & np.isfinite(y) & (x != 0), near, 0)
 
 
 def _is_library_call(name):
