@@ -85,6 +85,12 @@ def compiled_step(op: Any) -> Any:
     return fn
 
 
+def measuring_function(op: Any) -> Any:
+    """From the inner inputs to the lengths of the rows of nitsots, one after the other, as far as they follow without computing the values."""
+    inputs, lengths = inner_lengths(op.inner_inputs, op.layout.inner_outputs(op.inner_outputs).nitsots)
+    return function(inputs, [length for row in lengths for length in row], mode="FAST_COMPILE", on_unused_input="ignore")
+
+
 def _profile(wanted: Any, name: str) -> Any:
     """What the times of the steps are collected in: named after the loop, or as the text says; False where nobody asks."""
     if not wanted:
