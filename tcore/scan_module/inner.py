@@ -8,12 +8,13 @@ from tcore.compile.function import function
 from tcore.compile.mode import get_mode
 from tcore.configuration import config
 from tcore.graph import Constant, Variable, clone, io_toposort
+from tcore.scan_module.shapes import inner_lengths
 from tcore.tensor.type import TensorType
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-__all__ = ["compiled_step", "graph_codes", "is_float", "row_type", "unfit_type"]
+__all__ = ["compiled_step", "graph_codes", "is_float", "measuring_function", "row_type", "unfit_type"]
 
 
 def is_float(variable: Variable) -> bool:
