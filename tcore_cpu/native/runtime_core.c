@@ -31,6 +31,7 @@
 #include "native/blas.h"
 #include "native/lapack.h"
 #include "native/stacks.h"
+#include "native/factors.h"
 #include "native/equations.h"
 #include "native/decompositions.h"
 #include "native/exponential.h"
