@@ -87,6 +87,7 @@ __all__ = [
     "mul",
     "neg",
     "neq",
+    "nextafter",
     "or_",
     "polygamma",
     "pow",
@@ -163,6 +164,7 @@ right_shift = _elemwise(scalar.right_shift, "right_shift")
 # rounding
 ceil = _elemwise(scalar.ceil, "ceil")
 floor = _elemwise(scalar.floor, "floor")
+nextafter = _elemwise(scalar.nextafter, "nextafter")
 trunc = _elemwise(scalar.trunc, "trunc")
 round_half_to_even = _elemwise(scalar.round_half_to_even, "round_half_to_even")
 round_half_away_from_zero = _elemwise(scalar.round_half_away_from_zero, "round_half_away_from_zero")
