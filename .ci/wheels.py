@@ -1,4 +1,4 @@
-"""Checks of built wheels, for the nox session `build`: `python .ci/wheels.py contents|imports|smoke|compiler|resolve [folders]`.
+"""Checks of built wheels, for the nox session `build`: `python .ci/wheels.py contents|imports|smoke|compiler|aarch64|resolve [folders]`.
 
 Standard library only, and run with the Python of the session, so that `imports` and `smoke` see what was installed.
 """
@@ -16,6 +16,7 @@ import sysconfig
 import tempfile
 import tomllib
 import zipfile
+from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import unquote, urlparse
 
@@ -109,6 +110,15 @@ def compiler() -> None:
         subprocess.run([sys.executable, "-P", "-W", "error", "-c", SMOKE], check=True, env=environment)
 
 
+def aarch64() -> None:
+    """The runtime's core compiles without a warning for the other processor that is promised: by the package ziglang, which has the headers for it."""
+    package = Path(str(find_spec("tcore_cpu").submodule_search_locations[0]))
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, "-P", "-m", "ziglang", "cc", "--target=aarch64-linux-gnu", "-std=gnu11", "-O1", "-Wall", "-Wextra", "-Werror"]
+        source = package / "native" / "runtime_core.c"
+        subprocess.run([*command, f"-I{package}", "-c", str(source), "-o", str(Path(folder, "core.o"))], check=True)
+
+
 def _environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith(("TCORE", "PYTHON"))}
 
@@ -134,4 +144,4 @@ def resolve(dist: str, house: str) -> None:
 
 
 if __name__ == "__main__":
-    {"compiler": compiler, "contents": contents, "imports": imports, "smoke": smoke, "resolve": resolve}[sys.argv[1]](*sys.argv[2:])
+    {"aarch64": aarch64, "compiler": compiler, "contents": contents, "imports": imports, "smoke": smoke, "resolve": resolve}[sys.argv[1]](*sys.argv[2:])

@@ -26,6 +26,12 @@ _CONVERSIONS = """\
 #ifdef __F16C__
 typedef short tc_i16x8 __attribute__((vector_size(16)));
 typedef float tc_f32x8 __attribute__((vector_size(32)));
+#ifdef __clang__  /* its later versions have no builtin of gcc's name */
+typedef __fp16 tc_f16x8 __attribute__((vector_size(16)));
+#define TC_WIDE(x) __builtin_convertvector((tc_f16x8)(x), tc_f32x8)
+#else
+#define TC_WIDE(x) __builtin_ia32_vcvtph2ps256(x)
+#endif
 #define TC_EIGHT_OF_HALF 1
 #endif
 TC_INLINE void tc_widen(tc_f32 *to, const tc_f16 *x, tc_i64 n) {
@@ -35,7 +41,7 @@ TC_INLINE void tc_widen(tc_f32 *to, const tc_f16 *x, tc_i64 n) {
         tc_i16x8 from = {0};
         if (size == 8) __builtin_memcpy(&from, x + i, 16);
         else __builtin_memcpy(&from, x + i, 2 * size);
-        const tc_f32x8 wide = __builtin_ia32_vcvtph2ps256(from);
+        const tc_f32x8 wide = TC_WIDE(from);
         if (size == 8) __builtin_memcpy(to + i, &wide, 32);
         else __builtin_memcpy(to + i, &wide, 4 * size);
     }

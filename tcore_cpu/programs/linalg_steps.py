@@ -28,6 +28,7 @@ def linalg_steps() -> dict[type, NativeStep]:
     """The functions by Op class."""
     return {
         linalg.Cholesky: _cholesky,
+        linalg.CholeskyGrad: _cholesky_grad,
         linalg.Det: _det,
         linalg.Eig: _eig,
         linalg.Eigh: _eigh,
@@ -47,20 +48,22 @@ def linalg_steps() -> dict[type, NativeStep]:
 
 # -- which routines they call
 
-_SOLVERS = {"general": ("getrf", "getrs"), "symmetric": ("sysv",), "lower_triangular": ("trtrs", "trsm"), "upper_triangular": ("trtrs", "trsm")}
+_SOLVERS = {"general": ("getrf", "gemm", "trsm"), "symmetric": ("sysv",), "lower_triangular": ("trsm",), "upper_triangular": ("trsm",)}
 
 
 def _kinds(node: Any) -> tuple[str, ...]:
     """The routines that a node calls, by their names for real numbers and without the letter of the type."""
     match node.op:
         case linalg.Cholesky():
-            return ("potrf",)
+            return ("potrf", "gemm", "trsm")
+        case linalg.CholeskyGrad():
+            return ("gemm", "trsm")
         case linalg.Solve(A_structure=structure):
             return _SOLVERS[structure]
         case linalg.MatrixInverse():
             return ("getrf", "getri")
         case linalg.Det() | linalg.SLogDet():
-            return ("getrf",)
+            return ("getrf", "gemm", "trsm")
         case linalg.QRFull() | linalg.QRIncomplete():
             return ("geqrf", "orgqr")
         case linalg.SVD():
@@ -167,6 +170,15 @@ def _cholesky(builder: ProgramBuilder, node: Any) -> None:
     slot = builder.array_slot(node.outputs[0])
     builder.assembler.emit(Instruction.PRIVATE, slot, form.slots[0])
     _Form(builder, node, (slot,), form.stack).run(LinearAlgebra.CHOLESKY, option, [slot], [2])
+
+
+def _cholesky_grad(builder: ProgramBuilder, node: Any) -> None:
+    form = _form(builder, node, 3)
+    form.square()
+    for operand in (1, 2):
+        for axis in (0, 1):
+            builder.check(node, operand, node.inputs[operand].type.ndim - 2 + axis, form.length(axis, operand), form.length(0))
+    form.emit(LinearAlgebra.CHOLESKY_GRAD, int(node.op.lower), [[*_registers(form, 0, 1)]])
 
 
 _STRUCTURES = {"general": 0, "symmetric": 1, "lower_triangular": 2, "upper_triangular": 3}

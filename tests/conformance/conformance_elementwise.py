@@ -19,7 +19,7 @@ from tcore.tensor.scalars import ScalarFromTensor, TensorFromScalar
 
 __all__ = ["SCALAR_OPS", "casts", "complex_product", "elementwise", "function_tolerance", "mixed", "on_numbers", "powers", "tolerance"]
 
-SCALAR_OPS = tuple({id(op): op for op in (*vars(scalar).values(), normal_quantile) if isinstance(op, ScalarOp)}.values())
+SCALAR_OPS = tuple({id(op): op for op in (*(getattr(scalar, name) for name in dir(scalar)), normal_quantile) if isinstance(op, ScalarOp)}.values())
 """Every scalar op that is an instance in ``tcore.scalar``; the others take parameters."""
 
 _TRANSCENDENTAL = 8

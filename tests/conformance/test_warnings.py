@@ -15,10 +15,11 @@ from tcore_cpu.compiling.compiler import SEMANTIC_FLAGS
 from tcore_cpu.linkers.cvm import CvmLinker
 
 #: -O1 for the warnings that need data flow
-WARNINGS = ("-O1", "-Wall", "-Wextra", "-Werror", "-S", "-o", "-")
-COMPILERS = {name: [name] for name in ("gcc", "clang")}
+WARNINGS = ("-O1", "-Wall", "-Wextra", "-Werror", "-c")
+COMPILERS = {name: [name, "-march=native"] for name in ("gcc", "clang")}
 if importlib.util.find_spec("ziglang"):
     COMPILERS["ziglang"] = [sys.executable, "-P", "-m", "ziglang", "cc"]
+    COMPILERS["ziglang for aarch64"] = [*COMPILERS["ziglang"], "--target=aarch64-linux-gnu"]
 
 
 @pytest.fixture(scope="module")
@@ -34,12 +35,24 @@ def sources():
 
 
 @pytest.mark.parametrize("compiler", COMPILERS)
-def test_kernels(compiler, sources):
+def test_kernels(compiler, sources, tmp_path):
     """All units of the kernels of every lowering."""
     if shutil.which(COMPILERS[compiler][0]) is None:
         pytest.skip(f"{compiler} is not installed")
     assert len(sources) > 40
     for source, cplusplus in sources.items():
-        command = [*COMPILERS[compiler], "-std=gnu11", "-fPIC", "-fopenmp-simd", *SEMANTIC_FLAGS, *WARNINGS, "-x", "c++" if cplusplus else "c", "-"]
+        command = [
+            *COMPILERS[compiler],
+            "-std=gnu11",
+            "-fPIC",
+            "-fopenmp-simd",
+            *SEMANTIC_FLAGS,
+            *WARNINGS,
+            "-x",
+            "c++" if cplusplus else "c",
+            "-",
+            "-o",
+            str(tmp_path / "unit.o"),
+        ]
         done = subprocess.run(command, input=source, capture_output=True, text=True, check=False)
         assert done.returncode == 0, "\n".join([*done.stderr.splitlines()[:40], " ".join(command)])
