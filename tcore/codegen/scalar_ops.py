@@ -64,26 +64,11 @@ def _of_complex(op: Any, name: str, args: Args, dtype: str) -> Expr:
         raise NotLowered("NumPy warns of imaginary parts that are lost")
     if name == "cast":
         return cast(args[0], dtype)
-    if name == "pow":
-        return _complex_power(args, dtype)
     if name not in COMPLEX_FORMULAS:
-        raise NotLowered(f"{name} of complex numbers has no formula of real numbers that gives NumPy's values")
+        raise NotLowered(f"{name} has no form for complex numbers")
     if name in ("add", "mul"):
         return _fold(name, args, dtype)
     return apply_function(name, args, dtype)
-
-
-def _complex_power(args: Args, dtype: str) -> Expr:
-    """NumPy multiplies for exponents up to 3, and takes logarithms for others."""
-    base, exponent = cast(args[0], dtype), args[1]
-    if not isinstance(exponent, Const) or exponent.value not in (0, 1, 2, 3):
-        raise NotLowered("complex powers are lowered for the exponents 0, 1, 2 and 3: NumPy has special values of its own for others")
-    if exponent.value == 0:
-        return const(1, dtype)
-    power = base
-    for _ in range(int(exponent.value.real) - 1):
-        power = apply_function("mul", (power, base), dtype)
-    return power
 
 
 def _fold(name: str, args: Args, dtype: str) -> Expr:

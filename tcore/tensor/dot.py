@@ -12,7 +12,7 @@ from tcore.scalar.dtypes import upcast
 from tcore.tensor._lengths import product
 from tcore.tensor.assertion import assert_fitting
 from tcore.tensor.conversion import as_tensor_variable
-from tcore.tensor.gradients import as_gradient_of
+from tcore.tensor.gradients import as_gradient_of, bilinear_tangent
 from tcore.tensor.math import conj, eq
 from tcore.tensor.products_c import DotC
 from tcore.tensor.type import TensorType
@@ -84,11 +84,7 @@ class Dot(DotC, FieldlessOp):
         return [as_gradient_of(inputs[0], gx), as_gradient_of(inputs[1], gy)]
 
     def R_op(self, inputs: Sequence[Variable], eval_points: Sequence[Variable | None]) -> list[Variable | None]:
-        (x, y), (dx, dy) = inputs, eval_points
-        terms = ([] if dx is None else [self(dx, y)]) + ([] if dy is None else [self(x, dy)])
-        if not terms:
-            return [None]
-        return [terms[0] if len(terms) == 1 else terms[0] + terms[1]]
+        return bilinear_tangent(self, inputs, eval_points)
 
     def __str__(self) -> str:
         return "dot"
@@ -191,11 +187,7 @@ class BatchedDot(FieldlessOp):
         return [as_gradient_of(inputs[0], gx), as_gradient_of(inputs[1], gy)]
 
     def R_op(self, inputs: Sequence[Variable], eval_points: Sequence[Variable | None]) -> list[Variable | None]:
-        (x, y), (dx, dy) = inputs, eval_points
-        terms = ([] if dx is None else [self(dx, y)]) + ([] if dy is None else [self(x, dy)])
-        if not terms:
-            return [None]
-        return [terms[0] if len(terms) == 1 else terms[0] + terms[1]]
+        return bilinear_tangent(self, inputs, eval_points)
 
     def __str__(self) -> str:
         return "BatchedDot"

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from tcore.configuration import config
+from tcore.graph import Variable
 from tcore.graph.null_type import DisconnectedType
 from tcore.scalar.dtypes import complex_dtypes, discrete_dtypes
 from tcore.tensor.rebroadcast import patternbroadcast
 
-__all__ = ["as_gradient_of", "or_zeros", "zero_gradient"]
+__all__ = ["as_gradient_of", "bilinear_tangent", "or_zeros", "zero_gradient"]
 
 
 def zero_gradient(x: Any) -> Any:
@@ -29,3 +31,11 @@ def as_gradient_of(x: Any, gradient: Any) -> Any:
     if gradient.type.broadcastable == x.type.broadcastable:
         return gradient
     return patternbroadcast(gradient, x.type.broadcastable)
+
+
+def bilinear_tangent(product: Callable[[Any, Any], Variable], inputs: Sequence[Variable], tangents: Sequence[Variable | None]) -> list[Variable | None]:
+    """``R_op`` of a product that is linear in each of its two operands: ``product(dx, y) + product(x, dy)``, without what is None."""
+    (x, y), (dx, dy) = inputs, tangents
+    if dx is None:
+        return [None if dy is None else product(x, dy)]
+    return [product(dx, y) if dy is None else product(dx, y) + product(x, dy)]

@@ -13,9 +13,8 @@
     default: break;                                                             \
     }
 
-/* Calls DO(type, suffix) for a dtype; FLOATS likewise for those that are no integers. */
-#define TC_DISPATCH(dtype, DO)                                                  \
-    switch (dtype) {                                                            \
+/* The cases DO(type, suffix) of bool and of all integers. */
+#define TC_INTEGER_CASES(DO)                                                    \
     case TC_INT8: DO(int8_t, i8) break;                                         \
     case TC_BOOL: case TC_UINT8: DO(uint8_t, u8) break;                         \
     case TC_INT16: DO(int16_t, i16) break;                                      \
@@ -23,21 +22,19 @@
     case TC_INT32: DO(int32_t, i32) break;                                      \
     case TC_UINT32: DO(uint32_t, u32) break;                                    \
     case TC_INT64: DO(int64_t, i64) break;                                      \
-    case TC_UINT64: DO(uint64_t, u64) break;                                    \
+    case TC_UINT64: DO(uint64_t, u64) break;
+
+/* Calls DO(type, suffix) for a dtype that is no half and not complex; the second for integers alone. */
+#define TC_DISPATCH(dtype, DO)                                                  \
+    switch (dtype) {                                                            \
+    TC_INTEGER_CASES(DO)                                                        \
     case TC_FLOAT32: DO(float, f32) break;                                      \
     case TC_FLOAT64: DO(double, f64) break;                                     \
     default: break;                                                             \
     }
 #define TC_DISPATCH_INTEGER(dtype, DO)                                          \
     switch (dtype) {                                                            \
-    case TC_INT8: DO(int8_t, i8) break;                                         \
-    case TC_BOOL: case TC_UINT8: DO(uint8_t, u8) break;                         \
-    case TC_INT16: DO(int16_t, i16) break;                                      \
-    case TC_UINT16: DO(uint16_t, u16) break;                                    \
-    case TC_INT32: DO(int32_t, i32) break;                                      \
-    case TC_UINT32: DO(uint32_t, u32) break;                                    \
-    case TC_INT64: DO(int64_t, i64) break;                                      \
-    case TC_UINT64: DO(uint64_t, u64) break;                                    \
+    TC_INTEGER_CASES(DO)                                                        \
     default: break;                                                             \
     }
 

@@ -45,6 +45,20 @@ def test_matrix_products(native, shape, dtype):
         np.testing.assert_array_equal(f(a, right), expected)
 
 
+@pytest.mark.parametrize("rows", [1, 5, 8, 13, 64, 75])
+def test_the_same_bits_each_time(native, rows):
+    """A weighted sum of rows begins with either half of them in turn, which does not show; nor does the number of columns."""
+    rng = np.random.default_rng(4)
+    x, v = tt.dmatrix("x"), tt.dvector("v")
+    f = native([v, x], tt.dot(v, x))
+    weights, matrix = rng.normal(size=rows), rng.normal(size=(rows, 75)) * 10.0 ** rng.integers(-9, 9, size=(rows, 1))
+    first = f(weights, matrix)
+    np.testing.assert_allclose(first, weights @ matrix, rtol=1e-12)
+    for _ in range(3):
+        assert f(weights, matrix).tobytes() == first.tobytes()
+    assert f(weights, np.ascontiguousarray(matrix[:, 64:])).tobytes() == first[64:].tobytes()
+
+
 @pytest.mark.parametrize("shape", [(400, 784), (784, 400), (3, 100_000), (100_000, 3), (1, 1)])
 def test_matrix_times_vector(native, shape):
     """Both orders of memory, vectors forward, backward and with gaps."""
