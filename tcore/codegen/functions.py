@@ -187,8 +187,9 @@ _ROWS = [
     Function("neg", 1, "same", np.negative, {"f": "-{0}", "i": "({T})(0 - ({U}){0})", "u": "({T})(0 - ({U}){0})"}),
     Function("abs", 1, "same", np.abs, {"f": "@fabs({0})", "i": "{0} < 0 ? ({T})(0 - ({U}){0}) : {0}", "u": "{0}", "b": "{0}"}),
     Function("sign", 1, "same", np.sign, {"f": "{0} > 0 ? 1 : {0} < 0 ? -1 : {0} == 0 ? 0 : {0}", "i": "({0} > 0) - ({0} < 0)", "u": "{0} > 0"}),
-    Function("maximum", 2, "same", np.maximum, {"f": "(({0} >= {1}) | ({0} != {0})) ? {0} : {1}"} | dict.fromkeys("iub", "{0} >= {1} ? {0} : {1}")),
-    Function("minimum", 2, "same", np.minimum, {"f": "(({0} <= {1}) | ({0} != {0})) ? {0} : {1}"} | dict.fromkeys("iub", "{0} <= {1} ? {0} : {1}")),
+    # asked in this way, a chain of them is one of vectors; of two NaN it is the second
+    Function("maximum", 2, "same", np.maximum, {"f": "(({0} < {1}) | ({1} != {1})) ? {1} : {0}"} | dict.fromkeys("iub", "{0} >= {1} ? {0} : {1}")),
+    Function("minimum", 2, "same", np.minimum, {"f": "(({0} > {1}) | ({1} != {1})) ? {1} : {0}"} | dict.fromkeys("iub", "{0} <= {1} ? {0} : {1}")),
     _compare("lt", "<", np.less),
     _compare("gt", ">", np.greater),
     _compare("le", "<=", np.less_equal),

@@ -185,13 +185,14 @@ static void tc_scale(const tc_array *x, const tc_scalar *beta)
     }
 }
 
-static int tc_too_long(const tc_array *x)
-{
-    for (int d = 0; d < x->ndim; d++)
-        if (x->dims[d] > INT32_MAX)
-            return 1;
-    return 0;
-}
+/* Products with an axis that is longer than BLAS can count: native/long_products.h. */
+static int tc_is_long(const tc_array *x);
+static int64_t tc_gemm_in_parts(void (*run)(tc_gemm_job *), const tc_array *c, const tc_array *a, const tc_array *b,
+                                const tc_array *alpha, const tc_array *beta);
+static int64_t tc_gemv_in_parts(void (*run)(tc_gemv_job *), const tc_array *y, const tc_array *a, const tc_array *x,
+                                const tc_array *alpha, const tc_array *beta);
+static int64_t tc_ger_in_parts(const tc_array *a, const tc_array *x, const tc_array *y, const tc_array *alpha);
+static int64_t tc_dot_in_parts(const tc_array *z, const tc_array *x, const tc_array *y);
 
 /* These return 0 or an error code. */
 static int64_t tc_gemm_by(void (*run)(tc_gemm_job *), const tc_array *c, const tc_array *a, const tc_array *b,
@@ -201,8 +202,10 @@ static int64_t tc_gemm_by(void (*run)(tc_gemm_job *), const tc_array *c, const t
     tc_scalar one = tc_scalar_of(alpha, 1, c->dtype), two = tc_scalar_of(beta, 0, c->dtype);
     tc_gemm_fn gemm = (tc_gemm_fn)tc_blas[tc_gemm_routines[tc_letter(c->dtype)]];
     tc_matrix x, y, z;
-    if (!gemm || tc_too_long(a) || tc_too_long(b))
+    if (!gemm)
         return TC_ERROR_BLAS;
+    if (tc_is_long(a) || tc_is_long(b))
+        return tc_gemm_in_parts(run, c, a, b, alpha, beta);
     if (c->dims[0] == 0 || c->dims[1] == 0)
         return 0;
     if (a->dims[1] == 0) {
@@ -256,8 +259,10 @@ static int64_t tc_gemv_by(void (*run)(tc_gemv_job *), const tc_array *y, const t
     tc_gemv_fn gemv = (tc_gemv_fn)tc_blas[tc_gemv_routines[tc_letter(y->dtype)]];
     tc_matrix m;
     tc_vector u, v;
-    if (!gemv || tc_too_long(a))
+    if (!gemv)
         return TC_ERROR_BLAS;
+    if (tc_is_long(a))
+        return tc_gemv_in_parts(run, y, a, x, alpha, beta);
     if (y->dims[0] == 0)
         return 0;
     if (x->dims[0] == 0) {
@@ -303,8 +308,10 @@ static int64_t tc_ger(const tc_array *a, const tc_array *x, const tc_array *y, c
     tc_ger_fn ger = (tc_ger_fn)tc_blas[tc_ger_routines[tc_letter(a->dtype)]];
     tc_matrix m;
     tc_vector u, v;
-    if (!ger || tc_too_long(a))
+    if (!ger)
         return TC_ERROR_BLAS;
+    if (tc_is_long(a))
+        return tc_ger_in_parts(a, x, y, alpha);
     if (a->dims[0] == 0 || a->dims[1] == 0)
         return 0;
     if (tc_as_matrix(&m, a, size))
@@ -351,8 +358,10 @@ static int64_t tc_dot(const tc_array *z, const tc_array *x, const tc_array *y)
     tc_vector u, v;
     if (tc_is_complex(tc_letter(z->dtype)))
         return tc_complex_dot(z, x, y);
-    if (!tc_blas[single ? TC_SDOT : TC_DDOT] || tc_too_long(x))
+    if (!tc_blas[single ? TC_SDOT : TC_DDOT])
         return TC_ERROR_BLAS;
+    if (tc_is_long(x))
+        return tc_dot_in_parts(z, x, y);
     if (tc_as_vector(&u, x, size))
         return TC_ERROR_MEMORY;
     if (tc_as_vector(&v, y, size)) {

@@ -137,7 +137,8 @@ class Assembler:
     def _is_early(self, instruction: Instruction, operands: Sequence[int]) -> bool:
         """Whether an instruction needs nothing but lengths of inputs; notes its register if so."""
         if instruction in (Instruction.CHECK, Instruction.REQUIRE):
-            return not self._straight and self._early.issuperset(operands[4:6])
+            registers = operands[4:] if instruction is Instruction.CHECK else operands[2:]
+            return not self._straight and self._early.issuperset(registers)
         if instruction is Instruction.CONST:
             known = True
         elif instruction is Instruction.DIM:
@@ -245,7 +246,7 @@ class Assembler:
             self.arith(IntegerFunction.GE, place, zero),
             self.arith(IntegerFunction.LT, place, length),
         )
-        self.emit(Instruction.REQUIRE, Failure.INDEX, self.site, 0, 0, fine, index)
+        self.emit(Instruction.REQUIRE, Failure.INDEX, self.site, fine, index, length)
         return place
 
     # -- instructions with structure

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -338,6 +339,29 @@ print(np.allclose(kept.sum(axis=1), 1))
     assert lines[8] == "TypeError there is no input 'y'; the inputs are x, scale"
     assert lines[9].startswith("KeyError")
     assert lines[10] == "True"
+
+
+def test_index_outside(tmp_path) -> None:
+    """The error has the index and the length, whether one number or a vector of them chooses the rows."""
+    x, i, v = tt.dmatrix("x"), tt.lscalar("i"), tt.lvector("v")
+    compile_([x, i, v], [x[i], tt.exp(x)[v]]).export(tmp_path / "rows")
+    body = """
+import rows
+model = rows.Model()
+for number, vector in ((7, [0]), (-4, [0]), (0, [7]), (0, [-4])):
+    try:
+        model(np.ones((3, 4)), number, np.array(vector))
+    except IndexError as error:
+        print(error)
+print(model(np.ones((3, 4)), -3, np.array([2]))[0].tolist())
+"""
+    *errors, last = _python(tmp_path, body)
+    assert [re.sub(r" in (\w+).*: ", r" in \1: ", error) for error in errors] == [
+        f"an index is out of bounds in {op}: {index}, where the axis has length 3"
+        for op in ("Subtensor", "AdvancedSubtensor1")
+        for index in (7, -4)
+    ]
+    assert last == "[1.0, 1.0, 1.0, 1.0]"
 
 
 def test_loader_takes_scipys_blas(exported) -> None:
