@@ -12,9 +12,12 @@ from typing import Any
 import numpy as np
 
 from tcore.codegen import complex_functions as functions
+from tcore.codegen import complex_inverses as inverses
 from tcore.codegen.complex_functions import Complex
+from tcore.codegen.complex_powers import power
+from tcore.codegen.complex_quotients import divide, invert, multiply, square
 from tcore.codegen.expr import Expr, cast, imag, is_complex, pair, real
-from tcore.codegen.reals import Real, both, choose, either, real_function
+from tcore.codegen.reals import Real, both, either, real_function
 
 __all__ = ["COMPLEX_FORMULAS", "complex_function"]
 
@@ -25,35 +28,6 @@ def _add(a: Complex, b: Complex) -> Complex:
 
 def _sub(a: Complex, b: Complex) -> Complex:
     return a[0] - b[0], a[1] - b[1]
-
-
-def _mul(a: Complex, b: Complex) -> Complex:
-    return a[0] * b[0] - a[1] * b[1], a[0] * b[1] + a[1] * b[0]
-
-
-def _sqr(a: Complex) -> Complex:
-    return a[0] * a[0] - a[1] * a[1], a[0] * a[1] + a[1] * a[0]
-
-
-def _true_div(a: Complex, b: Complex) -> Complex:
-    """By the larger part of the divisor (Smith 1962, doi:10.1145/368637.368661)."""
-    size, other = abs(b[0]), abs(b[1])
-    by_real = size >= other
-    large, small = choose(by_real, b[0], b[1]), choose(by_real, b[1], b[0])
-    ratio = small / large
-    scale = 1 / (large + small * ratio)
-    re = choose(by_real, a[0] + a[1] * ratio, a[0] * ratio + a[1]) * scale
-    im = choose(by_real, a[1] - a[0] * ratio, a[1] * ratio - a[0]) * scale
-    zero = both(size.equals(0), other.equals(0))
-    return choose(zero, a[0] / size, re), choose(zero, a[1] / size, im)
-
-
-def _inv(a: Complex) -> Complex:
-    by_real = abs(a[1]) <= abs(a[0])
-    ratio = choose(by_real, a[1], a[0]) / choose(by_real, a[0], a[1])
-    divisor = choose(by_real, a[0] + a[1] * ratio, a[0] * ratio + a[1])
-    one = divisor.like(1)
-    return choose(by_real, one, ratio) / divisor, choose(by_real, -ratio, -one) / divisor
 
 
 def _equal(a: Complex, b: Complex) -> Expr:
@@ -67,10 +41,10 @@ def _from_polar(r: Complex, theta: Complex) -> Complex:
 COMPLEX_FORMULAS: dict[str, Callable[..., Complex | Real | Expr]] = {
     "add": _add,
     "sub": _sub,
-    "mul": _mul,
-    "true_div": _true_div,
-    "inv": _inv,
-    "sqr": _sqr,
+    "mul": multiply,
+    "true_div": divide,
+    "inv": invert,
+    "sqr": square,
     "neg": lambda a: (-a[0], -a[1]),
     "conj": lambda a: (a[0], -a[1]),
     "real": lambda a: a[0],
@@ -96,6 +70,13 @@ COMPLEX_FORMULAS: dict[str, Callable[..., Complex | Real | Expr]] = {
     "sin": functions.sin,
     "cos": functions.cos,
     "tan": functions.tan,
+    "asin": inverses.asin,
+    "acos": inverses.acos,
+    "atan": inverses.atan,
+    "asinh": inverses.asinh,
+    "acosh": inverses.acosh,
+    "atanh": inverses.atanh,
+    "pow": power,
 }
 """By the names of functions and of formulas of real numbers: from pairs of parts to a pair, a real number, or a condition."""
 

@@ -7,12 +7,9 @@ it is a small difference: the logarithm of what is close to the unit circle is e
 from __future__ import annotations
 
 import math
-from typing import Any
-
-import numpy as np
 
 from tcore.codegen.expr import Expr
-from tcore.codegen.reals import Real, both, choose, real_function
+from tcore.codegen.reals import Real, both, choose, finfo, real_function
 
 __all__ = ["Complex", "cos", "cosh", "exp", "expm1", "log", "log1p", "log2", "log10", "sin", "sinh", "sqrt", "tan", "tanh"]
 
@@ -20,13 +17,9 @@ Complex = tuple[Real, Real]
 """Real and imaginary part."""
 
 
-def _info(x: Real) -> Any:
-    return np.finfo(x.expr.dtype)
-
-
 def _most(x: Real) -> float:
     """A whole number whose exponential is no infinity, and is one with a few more."""
-    return float(math.floor((_info(x).maxexp - 1) * math.log(2)))
+    return float(math.floor((finfo(x).maxexp - 1) * math.log(2)))
 
 
 def _bad(x: Real) -> Expr:
@@ -67,7 +60,7 @@ def _scaled(z: Complex) -> tuple[Complex, Expr, Expr]:
     """Both parts by a power of two with which squares neither overflow nor vanish; whether they were too large, and too small."""
     x, y = z
     size = real_function("maximum", abs(x), abs(y))
-    info = _info(x)
+    info = finfo(x)
     large, small = size > float(info.max) / 4, size < float(info.tiny) * 4 / float(info.eps)
     factor = choose(large, 0.25, choose(small, 2.0 ** (2 * info.nmant), x.like(1)))
     return (x * factor, y * factor), large, small
@@ -79,7 +72,7 @@ def sqrt(z: Complex) -> Complex:
     (u, v), large, small = _scaled(z)
     root = _of("sqrt", 0.5 * (real_function("hypot", u, v) + abs(u)))
     other = choose(root.equals(0), root, 0.5 * (abs(v) / root))
-    back = choose(large, 2.0, choose(small, 2.0 ** -_info(x).nmant, x.like(1)))
+    back = choose(large, 2.0, choose(small, 2.0 ** -finfo(x).nmant, x.like(1)))
     right = u >= 0
     re, im = choose(right, root, other) * back, choose(right, other, root) * back
     endless = y.is_infinite()
@@ -93,7 +86,7 @@ def log(z: Complex) -> Complex:
 
 def _log_of_size(z: Complex) -> Real:
     (u, v), large, small = _scaled(z)
-    info = _info(u)
+    info = finfo(u)
     scale = choose(large, math.log(4), choose(small, -2 * info.nmant * math.log(2), u.like(0)))
     far = _of("log", real_function("hypot", u, v)) + scale
     # close to the unit circle, the square differs little from 1
@@ -163,7 +156,7 @@ def tanh(z: Complex) -> Complex:
     sine, cosine = 0.5 * (less + less / whole), 0.5 * (whole + 1 / whole)
     divisor = sine * sine + wave * wave
     # from there on the real part is 1
-    high = abs(x) > _info(x).nmant * math.log(2) / 2 + 4
+    high = abs(x) > finfo(x).nmant * math.log(2) / 2 + 4
     re = choose(high, 1.0, sine * cosine / divisor)
     im = choose(high, 4 * turn * wave / whole / whole, turn * wave / divisor)
     bad, endless = _bad(y), x.is_infinite()

@@ -10,9 +10,7 @@ Results that C leaves undefined are stated here and are the same in every langua
 * floor division and modulo by zero give 0; ``INT_MIN // -1`` is ``INT_MIN``, ``INT_MIN % -1`` is 0;
 * a shift by the width or more (or by a negative count, which counts as huge) gives 0, or -1 for a
   negative number shifted right;
-* float to int8, int16, int32, uint8 or uint16: truncation to int32 (NaN and values outside give
-  ``INT32_MIN``), then the low bits; to int64 or uint32 the same through int64; to uint64 through int64
-  below 2**63, exact up to 2**64, 0 from there on;
+* float to integer: :func:`tcore.scalar.casting.converted` states it;
 * signed arithmetic wraps.
 
 Nothing is computed in float16: :func:`apply_function` widens its operands and rounds its results (:mod:`tcore.codegen.half`).
@@ -30,9 +28,10 @@ from tcore.codegen.complex_formulas import complex_function
 from tcore.codegen.expr import Cast, Const, Expr, Fn, cast, is_complex, select
 from tcore.codegen.half import HALF, HALF_HELPERS, WIDE
 from tcore.records import frozen
+from tcore.scalar.casting import reached_first
 from tcore.scalar.philox import philox
 
-__all__ = ["FUNCTIONS", "HELPERS", "Function", "Helper", "apply_function", "cast_helper", "is_integer_cast", "kind", "numpy_cast"]
+__all__ = ["FUNCTIONS", "HELPERS", "Function", "Helper", "apply_function", "cast_helper", "is_integer_cast", "kind"]
 
 Rule = Literal["same", "compare", "test", "parts"]
 
@@ -188,8 +187,9 @@ _ROWS = [
     Function("neg", 1, "same", np.negative, {"f": "-{0}", "i": "({T})(0 - ({U}){0})", "u": "({T})(0 - ({U}){0})"}),
     Function("abs", 1, "same", np.abs, {"f": "@fabs({0})", "i": "{0} < 0 ? ({T})(0 - ({U}){0}) : {0}", "u": "{0}", "b": "{0}"}),
     Function("sign", 1, "same", np.sign, {"f": "{0} > 0 ? 1 : {0} < 0 ? -1 : {0} == 0 ? 0 : {0}", "i": "({0} > 0) - ({0} < 0)", "u": "{0} > 0"}),
-    Function("maximum", 2, "same", np.maximum, {"f": "(({0} >= {1}) | ({0} != {0})) ? {0} : {1}"} | dict.fromkeys("iub", "{0} >= {1} ? {0} : {1}")),
-    Function("minimum", 2, "same", np.minimum, {"f": "(({0} <= {1}) | ({0} != {0})) ? {0} : {1}"} | dict.fromkeys("iub", "{0} <= {1} ? {0} : {1}")),
+    # asked in this way, a chain of them is one of vectors; of two NaN it is the second
+    Function("maximum", 2, "same", np.maximum, {"f": "(({0} < {1}) | ({1} != {1})) ? {1} : {0}"} | dict.fromkeys("iub", "{0} >= {1} ? {0} : {1}")),
+    Function("minimum", 2, "same", np.minimum, {"f": "(({0} > {1}) | ({1} != {1})) ? {1} : {0}"} | dict.fromkeys("iub", "{0} <= {1} ? {0} : {1}")),
     _compare("lt", "<", np.less),
     _compare("gt", ">", np.greater),
     _compare("le", "<=", np.less_equal),
@@ -221,6 +221,7 @@ _ROWS = [
     _math("rint", np.rint, 1),
     _math("round", _round_away, 2),
     _math("copysign", np.copysign, 1, 2),
+    _math("nextafter", np.nextafter, 6, 2),
     *(
         _math(name, function)
         for name, function in _TRANSCENDENTALS
@@ -362,24 +363,7 @@ def cast_helper(source: str, target: str) -> str | None:
         return None
     if target == "uint64":
         return "to_u64"
-    return "to_i64" if target in ("int64", "uint32") else "to_i32"
-
-
-def numpy_cast(value: Any, dtype: str) -> Any:
-    """``value`` as ``dtype`` by the stated rules: the reference for all printers."""
-    value = np.asarray(value)
-    with np.errstate(all="ignore"):
-        if kind(str(value.dtype)) != "f" or kind(dtype) not in "iu":
-            return value.astype(dtype)
-        whole = np.trunc(value.astype("float64"))
-        width = 32 if cast_helper(str(value.dtype), dtype) == "to_i32" else 64
-        inside = (whole >= -(2.0 ** (width - 1))) & (whole < 2.0 ** (width - 1))
-        low = np.where(inside, whole, -(2.0 ** (width - 1))).astype("int64")
-        if dtype != "uint64":
-            return low.astype(dtype)
-        high = (whole >= 2.0**63) & (whole < 2.0**64)
-        upper = np.where(high, whole - 2.0**63, 0).astype("int64").astype("uint64") + np.uint64(2**63)
-        return np.where(high, upper, np.where(whole >= 2.0**64, np.uint64(0), low.astype("uint64")))
+    return "to_i64" if reached_first(target) == "int64" else "to_i32"
 
 
 def apply_function(name: str, args: tuple[Expr, ...], dtype: str) -> Expr:

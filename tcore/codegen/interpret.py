@@ -13,11 +13,12 @@ from typing import Any
 import numpy as np
 
 from tcore.codegen.expr import Axis, Buffer, Cast, Const, Expr, Extent, Fn, Load, Opaque, Param, Select
-from tcore.codegen.functions import FUNCTIONS, numpy_cast
+from tcore.codegen.functions import FUNCTIONS
 from tcore.codegen.kernel import Kernel
 from tcore.codegen.reductions import linear_index
 from tcore.codegen.stages import Demand, Map, Prefix, Reduce, Regions, Scatter, Stage
 from tcore.codegen.walks import flatten
+from tcore.scalar.casting import converted
 
 __all__ = ["Interpreter", "run_kernel", "run_stages"]
 
@@ -77,7 +78,7 @@ class Interpreter:
             result = np.asarray(FUNCTIONS[expr.name].numpy(*args))
             return result.astype(expr.dtype)
         if isinstance(expr, Cast):
-            return numpy_cast(args[0], expr.dtype)
+            return converted(args[0], expr.dtype)
         if isinstance(expr, Select):
             return np.where(args[0], args[1], args[2])
         if isinstance(expr, Opaque) and self.opaque is not None:

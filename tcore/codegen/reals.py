@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
+
 from tcore.codegen.expr import Expr, Fn, const, select
 from tcore.records import frozen
 
-__all__ = ["Real", "both", "choose", "either", "real_function"]
+__all__ = ["Real", "both", "choose", "choose_pair", "either", "finfo", "real_function"]
 
 
 @frozen(eq=False)
@@ -35,6 +39,12 @@ class Real:
 
     def __truediv__(self, other: Real | float) -> Real:
         return self._value("true_div", other)
+
+    def __radd__(self, other: float) -> Real:
+        return self.like(other) + self
+
+    def __rsub__(self, other: float) -> Real:
+        return self.like(other) - self
 
     def __rtruediv__(self, other: float) -> Real:
         return self.like(other) / self
@@ -85,6 +95,16 @@ def real_function(name: str, *operands: Real) -> Real:
 def choose(condition: Expr, then: Real | float, otherwise: Real) -> Real:
     """``then`` where the condition holds."""
     return Real(select(condition, otherwise.like(then).expr, otherwise.expr))
+
+
+def choose_pair(condition: Expr, then: tuple[Real, Real], otherwise: tuple[Real, Real]) -> tuple[Real, Real]:
+    """The parts of one of two complex numbers."""
+    return choose(condition, then[0], otherwise[0]), choose(condition, then[1], otherwise[1])
+
+
+def finfo(x: Real) -> Any:
+    """What NumPy knows of its dtype."""
+    return np.finfo(x.expr.dtype)
 
 
 def both(left: Expr, right: Expr) -> Expr:

@@ -64,26 +64,11 @@ def _of_complex(op: Any, name: str, args: Args, dtype: str) -> Expr:
         raise NotLowered("NumPy warns of imaginary parts that are lost")
     if name == "cast":
         return cast(args[0], dtype)
-    if name == "pow":
-        return _complex_power(args, dtype)
     if name not in COMPLEX_FORMULAS:
-        raise NotLowered(f"{name} of complex numbers has no formula of real numbers that gives NumPy's values")
+        raise NotLowered(f"{name} has no form for complex numbers")
     if name in ("add", "mul"):
         return _fold(name, args, dtype)
     return apply_function(name, args, dtype)
-
-
-def _complex_power(args: Args, dtype: str) -> Expr:
-    """NumPy multiplies for exponents up to 3, and takes logarithms for others."""
-    base, exponent = cast(args[0], dtype), args[1]
-    if not isinstance(exponent, Const) or exponent.value not in (0, 1, 2, 3):
-        raise NotLowered("complex powers are lowered for the exponents 0, 1, 2 and 3: NumPy has special values of its own for others")
-    if exponent.value == 0:
-        return const(1, dtype)
-    power = base
-    for _ in range(int(exponent.value.real) - 1):
-        power = apply_function("mul", (power, base), dtype)
-    return power
 
 
 def _fold(name: str, args: Args, dtype: str) -> Expr:
@@ -182,6 +167,12 @@ def _invert(op: Any, args: Args, dtype: str) -> Expr:
     return apply_function("invert", args, dtype)
 
 
+def _nextafter(op: Any, args: Args, dtype: str) -> Expr:
+    if dtype == HALF:
+        raise NotLowered("the neighbour of a number of half precision is none in float32, in which kernels compute")
+    return apply_function("nextafter", args, dtype)
+
+
 class _InLoops:
     """float64 arithmetic of the loop IR, for formulas that are written over any."""
 
@@ -213,6 +204,7 @@ FORMULAS: dict[str, Formula] = {
     "inv": lambda op, args, dtype: apply_function("true_div", (const(1, dtype), args[0]), dtype),
     "sqr": lambda op, args, dtype: apply_function("mul", (args[0], args[0]), dtype),
     "invert": _invert,
+    "nextafter": _nextafter,
     "deg2rad": _scale(math.pi / 180),
     "rad2deg": _scale(180 / math.pi),
     "sigmoid": _sigmoid,

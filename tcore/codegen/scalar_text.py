@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 from typing import Any, ClassVar, NoReturn
 
-from tcore.codegen.expr import Expr, Load, Param
+from tcore.codegen.expr import Expr, Load, Param, imag, is_complex, pair, part_dtype, real
 from tcore.codegen.functions import FUNCTIONS, HELPERS, kind
 from tcore.codegen.half import HALF
 from tcore.codegen.lowering import NotLowered
@@ -35,7 +35,7 @@ class NumPyDialect(Dialect):
 
 _DIALECT = NumPyDialect()
 #: words of kernels, as users' code has them
-_WORDS = {"TC_INFINITY": "INFINITY", "TC_NAN": "NAN", "TC_I64(": "(npy_int64)(", "TC_U64(": "(npy_uint64)("}
+_WORDS = {"TC_ROUNDED(": "(", "TC_INFINITY": "INFINITY", "TC_NAN": "NAN", "TC_I64(": "(npy_int64)(", "TC_U64(": "(npy_uint64)("}
 _TYPE = re.compile(rf"\btc_({'|'.join(SHORT.values())})\b")
 _LONG = {short: f"npy_{dtype}" for dtype, short in SHORT.items()}
 _HELPER = re.compile(rf"\btc_((?:{'|'.join({name for name, _ in HELPERS})})_)")
@@ -61,16 +61,37 @@ def statements(
     if HALF in (*input_dtypes, *dtypes):
         raise NotLowered("C code of one number does not take half precision, which is no type of C")
     source = Source(_DIALECT)
-    operands = [Param(f"tc_operand{k}", dtype) for k, dtype in enumerate(input_dtypes)]
-    names: dict[Expr, str] = dict(zip(operands, inputs, strict=True))
-    values = scalar_values(op, operands, dtypes, loop_name)
+    operands: list[Expr] = []
+    names: dict[Expr, str] = {}
+    for name, dtype in zip(inputs, input_dtypes, strict=True):
+        parts = [Param(f"tc_operand{len(names) + k}", part_dtype(dtype)) for k in range(1 + is_complex(dtype))]
+        names |= zip(parts, _parts(name, dtype), strict=True)
+        operands.append(pair(*parts) if is_complex(dtype) else parts[0])
+    values: list[Expr] = []
+    for value in scalar_values(op, operands, dtypes, loop_name):
+        values += (real(value), imag(value)) if is_complex(value.dtype) else (value,)
+    written = [part for name, dtype in zip(outputs, dtypes, strict=True) for part in _parts(name, dtype)]
+    read = set(names.values())
     lines = source.statements(values, names, _no_load, prefix="tc_v")
     results = [source.name_of(value, names) for value in values]
-    if len(lines) == len(outputs) == 1 and results[0] not in inputs:  # one operation goes straight into its variable
-        return _spelled(f"{outputs[0]} = {lines[0].partition(' = ')[2]}")
-    lines += [f"{name} = {result};" for name, result in zip(outputs, results, strict=True)]
+    if len(lines) == len(written) == 1 and results[0] not in read:  # one operation goes straight into its variable
+        return _spelled(f"{written[0]} = {lines[0].partition(' = ')[2]}")
+    # an output may be one of the inputs, so that nothing is written before all is read
+    moved = [k for k, result in enumerate(results) if len(written) > 1 and result in read and result != written[k]]
+    for k in moved:
+        lines.append(f"const {_DIALECT.type(values[k].dtype)} tc_w{k} = {results[k]};")
+        results[k] = f"tc_w{k}"
+    lines += [f"{name} = {result};" for name, result in zip(written, results, strict=True)]
     text = _spelled("\n".join(lines))
     return text if len(lines) == 1 else f"{{\n{text}\n}}"
+
+
+def _parts(name: str, dtype: str) -> tuple[str, ...]:
+    """The real numbers that a variable consists of; NumPy's complex types are no numbers in C++, but lie in memory as two of them."""
+    if not is_complex(dtype):
+        return (name,)
+    number = f"((npy_{part_dtype(dtype)}*) &{name})"
+    return f"{number}[0]", f"{number}[1]"
 
 
 def helpers(op: Any, loop_name: str) -> list[str]:

@@ -10,6 +10,7 @@ import numpy as np
 
 from tcore.graph.variable import Variable
 from tcore.plugins.finders import names_elsewhere
+from tcore.scalar.casting import converted
 from tcore.scalar.conversion import as_scalar
 from tcore.scalar.dtypes import complex_dtypes
 from tcore.scalar.op import MathOp, number
@@ -103,7 +104,7 @@ class Switch(MathOp):
 
 
 class Cast(MathOp):
-    """The value converted to another dtype, as ``astype`` does."""
+    """The value converted to another dtype; :func:`~tcore.scalar.casting.converted` says what becomes of a float that no integer of it is."""
 
     nin = 1
     loop_name = "cast"
@@ -118,10 +119,10 @@ class Cast(MathOp):
         return self.output_types_preference_key().spec[0]
 
     def impl(self, x: Any) -> Any:
-        return np.asarray(x).astype(self.o_type.dtype)[()]
+        return converted(x, self.o_type.dtype)[()]
 
     def on_arrays(self, inputs: Sequence[np.ndarray], dtypes: Sequence[str], out: Sequence[np.ndarray | None]) -> list[np.ndarray]:
-        return [_copied(inputs[0], dtypes[0], out[0])]
+        return [converted(inputs[0], dtypes[0], out[0])]
 
     def pullback(self, g: Any, out: Any, x: Any) -> Any:
         return g

@@ -108,6 +108,11 @@ def _of_reals(*types: Any) -> Any:
     return complex_out(*types)
 
 
+def _of_numbers(op: MathOp, *inputs: Any) -> Any:
+    arrays = [np.asarray(value) for value in inputs]
+    return op.on_arrays(arrays, [np.result_type(*arrays, "complex64").name], [None])[0][()]
+
+
 class Complex(MathOp):
     """The number with real part x and imaginary part y."""
 
@@ -116,7 +121,8 @@ class Complex(MathOp):
     output_types_preference = staticmethod(_of_reals)
 
     def impl(self, x: Any, y: Any) -> Any:
-        return np.asarray(x) + 1j * np.asarray(y)
+        # 1j times infinity has a real part that is NaN
+        return _of_numbers(self, x, y)
 
     def on_arrays(self, inputs: Any, dtypes: Any, out: Any) -> list[np.ndarray]:
         x, y = inputs
@@ -137,7 +143,7 @@ class ComplexFromPolar(MathOp):
     output_types_preference = staticmethod(_of_reals)
 
     def impl(self, r: Any, theta: Any) -> Any:
-        return r * np.cos(theta) + 1j * r * np.sin(theta)
+        return _of_numbers(self, r, theta)
 
     def on_arrays(self, inputs: Any, dtypes: Any, out: Any) -> list[np.ndarray]:
         part = np.empty(0, dtypes[0]).real.dtype  # NumPy would compute with small integers in half precision

@@ -12,7 +12,6 @@ from tcore.graph.c_interface import derived, is_derived
 from tcore.graph.errors import MethodNotDefined
 from tcore.graph.floating import floating_point_errors
 from tcore.graph.op import Op
-from tcore.scalar.complex_c import statements as complex_statements
 from tcore.scalar.conversion import as_scalar, constant
 from tcore.scalar.dtypes import complex_dtypes, discrete_dtypes
 from tcore.scalar.preferences import float_out, upcast_out
@@ -167,8 +166,7 @@ class ScalarOp(Op):
         dtypes = [[v.type.dtype for v in variables] for variables in (node.inputs, node.outputs)]  # type: ignore[attr-defined]
         text: Any = import_module("tcore.codegen.scalar_text")  # stands above this floor
         try:
-            found = complex_statements(loop_name, dtypes[0], dtypes[1][0], inputs, outputs[0])
-            return found or text.statements(self, loop_name, *dtypes, inputs, outputs)
+            return text.statements(self, loop_name, *dtypes, inputs, outputs)  # type: ignore[no-any-return]
         except (NotImplementedError, KeyError) as error:
             raise MethodNotDefined(f"{self} defines no c_code for {', '.join(dtypes[0])}: {error}", type(self), "c_code") from error
 

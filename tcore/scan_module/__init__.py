@@ -2,7 +2,7 @@
 
 The pieces, from the user's call to the loop:
 
-- :func:`scan` (:mod:`~tcore.scan_module.scanning`) puts its arguments into one form (``arguments``), calls the user's function once, and reads
+- :func:`scan` (:mod:`~tcore.scan_module.scan`) puts its arguments into one form (``arguments``), calls the user's function once, and reads
   what it returned (``step``). The records of ``parts`` hold each variable with all that belongs to it, and make the node.
 - :class:`Scan` (``op``) has three things: the inner graph ``fgraph``, the ``layout``, and the ``options``. ``layout`` is the one place that knows
   in which order variables stand in the inputs and outputs of the node and of the inner graph, and what each kind of variable means.
@@ -30,7 +30,7 @@ A node of a ``Scan``, and nothing else; ``loop.run_loop`` is the specification. 
 
 from tcore.scan_module.checkpoints import scan_checkpoints
 from tcore.scan_module.op import Scan
-from tcore.scan_module.scanning import scan
+from tcore.scan_module.scan import scan
 from tcore.scan_module.until import until
 from tcore.scan_module.updates import OrderedUpdates
 from tcore.scan_module.wrappers import foldl, foldr, map, reduce

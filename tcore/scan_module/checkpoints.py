@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tcore.scan_module.arguments import checked_non_sequences, checked_outputs_info, checked_sequences, checked_steps
-from tcore.scan_module.scanning import scan
+from tcore.scan_module.scan import scan
 from tcore.tensor.alloc import zeros
 from tcore.tensor.assertion import Assert
 from tcore.tensor.join import join

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tcore.scan_module.scanning import scan
+from tcore.scan_module.scan import scan
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -29,7 +29,7 @@ _Order = Literal["C", "F"]
 
 def _integers(name: str, x: Any) -> Any:
     x = as_tensor_variable(x)
-    if x.type.dtype not in discrete_dtypes or x.type.dtype in ("bool", "uint64"):
+    if x.type.dtype not in discrete_dtypes or x.type.dtype == "bool":
         raise TypeError(f"{name} takes integers, got {x} of dtype {x.type.dtype}")
     return cast(x, "int64")
 

@@ -222,6 +222,7 @@ def bincount(x: Any, weights: Any = None, minlength: Any = None, assert_nonneg: 
     Returns
     -------
     vector, int64, or of the dtype of floating ``weights``, else float64
+        Also where there are no weights in the vector: NumPy then counts in int64, but a graph has one dtype whatever the values.
     """
     x = as_tensor_variable(x)
     if assert_nonneg:

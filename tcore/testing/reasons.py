@@ -49,14 +49,14 @@ _STATEMENTS: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
      ("Dot22", "Dot22Scalar", "Gemm", "Gemv", "Ger")),
     ("lowering", "a product of matrices is no loop worth generating: BLAS computes it, and on devices a kernel in blocks", "tensor.dot", ("BatchedDot", "Dot")),
     ("lowering", "scipy.fft, with its threads", "tensor.fft", ("InverseRealFFT", "RealFFT")),
+    ("lowering", "scipy.fft, with its threads", "tensor.fft_axes", ("FFT",)),
     *(("lowering", "LAPACK, no loop of ours: the CPU calls it by address, device arrays come to the host for it", f"tensor.linalg.{file}", names) for file, names in (
-        ("cholesky", ("Cholesky",)), ("determinant", ("Det", "SLogDet")), ("eigen", ("Eig", "Eigh", "Eigvalsh")), ("exponential", ("Expm", "ExpmGrad")),
+        ("cholesky", ("Cholesky", "CholeskyGrad")), ("determinant", ("Det", "SLogDet")), ("eigen", ("Eig", "Eigh", "Eigvalsh")), ("exponential", ("Expm", "ExpmGrad")),
         ("factorizations", ("QRFull", "QRIncomplete", "SVD")), ("inverse", ("MatrixInverse", "MatrixPinv")), ("least_squares", ("LeastSquares",)),
         ("solve", ("Solve",)),
     )),
     *(("lowering", "other ops of linear algebra, which have native forms, take its place where a graph is optimized", f"tensor.linalg.{file}", names)
-      for file, names in (("cholesky", ("CholeskyGrad",)), ("eigen", ("EighGrad", "EigvalshGrad")), ("inverse", ("TensorInv",)), ("solve", ("TensorSolve",)))),
-    ("grad", "is itself a gradient, as one numeric op; the gradient of the first op built of symbolic ops has further ones", "tensor.linalg.cholesky", ("CholeskyGrad",)),
+      for file, names in (("eigen", ("EighGrad", "EigvalshGrad")), ("inverse", ("TensorInv",)), ("solve", ("TensorSolve",)))),
     ("grad", "is itself a gradient, as one numeric op", "tensor.linalg.eigen", ("EighGrad",)),
     ("lowering", "a sort is no loop over elements: a routine of the runtime on the host, on devices NumPy of the host", "tensor.sorting", ("ArgSortOp", "SortOp")),
     ("lowering", "draws from a NumPy generator: its numbers are NumPy's own, in NumPy's order", "tensor.random.function", ("RandomFunction",)),

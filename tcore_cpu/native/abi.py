@@ -122,6 +122,7 @@ class LinearAlgebra(IntEnum):
     FACTOR = 10
     SOLVE_FACTORED = 11
     LSTSQ = 12
+    CHOLESKY_GRAD = 13
 
 
 class IntegerFunction(IntEnum):

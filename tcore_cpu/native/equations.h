@@ -56,15 +56,34 @@ static int tc_run_cholesky(tc_stack *s, tc_arena *arena, int64_t item)
     /* Rows of X are columns of its conjugate, whose other triangle has the same factor, transposed. */
     if (a != x.data)
         tc_gather(a, rows ? tc_turned(x) : x, size);
-    int upper = rows ? lower : !lower;
-    int info = tc_potrf(s->letter, upper ? 'U' : 'L', n, a);
+    int below = rows ? !lower : lower, info = tc_cholesky_factor(s->letter, below, n, a, tc_ld(n));
     if (info) {
         if (info < 0 || !(s->option & 2))
             return info;
         tc_fill_nan(to, s->letter);
         return 0;
     }
-    tc_clear_triangle(a, n, size, !upper);
+    tc_clear_triangle(a, n, size, below);
+    if (!rows)
+        tc_spread(to, a, n, size);
+    return 0;
+}
+
+/* From the factor and its gradient, the last two parts, to the gradient of the matrix. option: 1 lower triangle. */
+static int tc_run_cholesky_grad(tc_stack *s, tc_arena *arena, int64_t item)
+{
+    tc_piece to = tc_piece_of(s, 0, item), factor = tc_piece_of(s, 2, item), g = tc_piece_of(s, 3, item);
+    int n = to.rows, size = s->size, rows = tc_is_rows(to, size), below = rows ? !s->option : s->option;
+    int as_it_is = rows ? tc_is_rows(factor, size) : tc_is_columns(factor, size);
+    char *a = rows ? to.data : tc_take(arena, (size_t)n * (size_t)n, (size_t)size);
+    char *l = as_it_is ? factor.data : tc_take(arena, (size_t)n * (size_t)n, (size_t)size);
+    if (!arena->base)
+        return 0;
+    if (!as_it_is)
+        tc_gather(l, rows ? tc_turned(factor) : factor, size);
+    tc_gather(a, rows ? tc_turned(g) : g, size);
+    tc_factor_backwards(s->letter, below, n, l, a, tc_ld(n));
+    tc_clear_triangle(a, n, size, below);
     if (!rows)
         tc_spread(to, a, n, size);
     return 0;
@@ -81,48 +100,67 @@ static int tc_zero_pivot(const char *a, int n, int letter)
     return 0;
 }
 
+/* Where solutions are made: in place, or in memory for them; as rows, unless they are to lie as columns. */
+typedef struct {
+    char *x;
+    int by_rows, direct;
+} tc_sides;
+
+static tc_sides tc_sides_of(tc_piece to, tc_arena *arena, int size)
+{
+    int by_rows = !tc_is_columns(to, size), direct = !by_rows || tc_is_rows(to, size);
+    tc_sides sides = {direct ? to.data : tc_take(arena, (size_t)to.rows * (size_t)to.cols, (size_t)size), by_rows, direct};
+    return sides;
+}
+
+static void tc_give_sides(tc_sides sides, tc_piece to, int size)
+{
+    if (!sides.direct)
+        tc_spread(tc_turned(to), sides.x, to.cols, size);
+}
+
+static void tc_solve_sides(tc_stack *s, tc_sides sides, tc_piece to, tc_piece b, tc_lu_equations equations)
+{
+    if (equations.n == 0 || equations.count == 0)
+        return;
+    tc_gather(sides.x, sides.by_rows ? tc_turned(b) : b, s->size);
+    equations.letter = s->letter, equations.by_rows = sides.by_rows, equations.x = sides.x;
+    tc_lu_solve(equations);
+    tc_give_sides(sides, to, s->size);
+}
+
 /* Rows of a triangle are columns of its transpose: it is copied only where it has gaps. */
 static int tc_solve_triangle(tc_stack *s, tc_arena *arena, tc_piece to, tc_piece a, tc_piece b, int lower)
 {
-    int n = a.rows, count = b.cols, size = s->size, info;
-    int rows = tc_is_rows(a, size), as_it_is = rows || tc_is_columns(a, size), by_rows = !tc_is_columns(to, size);
-    int direct = !by_rows || tc_is_rows(to, size);
-    char *x = direct ? to.data : tc_take(arena, (size_t)n * (size_t)count, (size_t)size);
+    int n = a.rows, count = b.cols, size = s->size, rows = tc_is_rows(a, size), as_it_is = rows || tc_is_columns(a, size);
+    tc_sides sides = tc_sides_of(to, arena, size);
     char *matrix = as_it_is ? a.data : tc_take(arena, (size_t)n * (size_t)n, (size_t)size);
     if (!arena->base || !n)
         return 0;
     if (!as_it_is)
         tc_gather(matrix, a, size);
-    if (!count) /* a singular matrix is refused all the same */
-        return tc_zero_pivot(matrix, n, s->letter);
-    tc_gather(x, by_rows ? tc_turned(b) : b, size);
-    char uplo = lower == rows ? 'U' : 'L';
-    if (by_rows) { /* x' a' = b' */
-        info = tc_zero_pivot(matrix, n, s->letter);
-        if (!info)
-            tc_trsm_right(s->letter, uplo, rows ? 'N' : 'T', count, n, matrix, x);
-        if (!info && !direct)
-            tc_spread(tc_turned(to), x, count, size);
+    int info = tc_zero_pivot(matrix, n, s->letter); /* also without right sides: a singular matrix is refused */
+    if (info || !count)
         return info;
-    }
-    return tc_trtrs(s->letter, uplo, rows ? 'T' : 'N', n, count, matrix, tc_ld(n), x);
+    tc_gather(sides.x, sides.by_rows ? tc_turned(b) : b, size);
+    /* a x = b, or by rows x' a' = b' */
+    tc_run_triangle((tc_triangle_job){.letter = s->letter, .right = sides.by_rows, .uplo = lower == rows ? 'U' : 'L',
+                                      .form = rows == sides.by_rows ? 'N' : 'T', .unit = 'N', .m = sides.by_rows ? count : n,
+                                      .n = sides.by_rows ? n : count, .a = matrix, .lda = n, .b = sides.x,
+                                      .ldb = sides.by_rows ? count : n});
+    tc_give_sides(sides, to, size);
+    return 0;
 }
 
-enum { TC_GENERAL = 0, TC_SYMMETRIC = 1, TC_LOWER_TRIANGLE = 2, TC_UPPER_TRIANGLE = 3, TC_OF_LOWER = 4 };
-
-/* option: structure; TC_OF_LOWER: the lower triangle of a symmetric matrix is read. */
-static int tc_run_solve(tc_stack *s, tc_arena *arena, int64_t item)
+/* The triangle `uplo` of the matrix is read. */
+static int tc_solve_symmetric(tc_stack *s, tc_arena *arena, tc_piece to, tc_piece a, tc_piece b, char uplo)
 {
-    tc_piece to = tc_piece_of(s, 0, item), a = tc_piece_of(s, 1, item), b = tc_piece_of(s, 2, item);
-    int n = a.rows, count = b.cols, size = s->size, structure = s->option & 3, info, direct = tc_is_columns(to, size);
-    char uplo = s->option & TC_OF_LOWER ? 'L' : 'U';
-    if (structure >= TC_LOWER_TRIANGLE)
-        return tc_solve_triangle(s, arena, to, a, b, structure == TC_LOWER_TRIANGLE);
+    int n = a.rows, count = b.cols, size = s->size, direct = tc_is_columns(to, size);
     char *x = direct ? to.data : tc_take(arena, (size_t)n * (size_t)count, (size_t)size);
     char *matrix = tc_take(arena, (size_t)n * (size_t)n, (size_t)size);
     int *pivots = tc_take(arena, (size_t)n, sizeof *pivots);
     tc_workspace scratch = s->sizes;
-    if (!arena->base && structure == TC_SYMMETRIC) {
+    if (!arena->base) {
         char answer[16] = {0};
         tc_workspace ask = {answer, NULL, NULL, -1, 0, 0};
         tc_sysv(s->letter, uplo, n, count, answer, (int *)answer, answer, &ask);
@@ -133,37 +171,55 @@ static int tc_run_solve(tc_stack *s, tc_arena *arena, int64_t item)
         return 0;
     tc_gather(matrix, a, size); /* also without right sides: a singular matrix is refused */
     tc_gather(x, b, size);
-    if (structure == TC_SYMMETRIC)
-        info = tc_sysv(s->letter, uplo, n, count, matrix, pivots, x, &scratch);
-    else if (!(info = tc_getrf(s->letter, n, matrix, pivots)))
-        tc_getrs(s->letter, 'N', n, count, matrix, pivots, x);
+    int info = tc_sysv(s->letter, uplo, n, count, matrix, pivots, x, &scratch);
     if (!info && !direct)
         tc_spread(to, x, n, size);
     return info;
 }
 
-/* Triangles and pivots of a matrix, for several equations. */
+enum { TC_GENERAL = 0, TC_SYMMETRIC = 1, TC_LOWER_TRIANGLE = 2, TC_UPPER_TRIANGLE = 3, TC_OF_LOWER = 4 };
+
+/* option: structure; TC_OF_LOWER: the lower triangle of a symmetric matrix is read. */
+static int tc_run_solve(tc_stack *s, tc_arena *arena, int64_t item)
+{
+    tc_piece to = tc_piece_of(s, 0, item), a = tc_piece_of(s, 1, item), b = tc_piece_of(s, 2, item);
+    int n = a.rows, count = b.cols, size = s->size, structure = s->option & 3;
+    if (structure >= TC_LOWER_TRIANGLE)
+        return tc_solve_triangle(s, arena, to, a, b, structure == TC_LOWER_TRIANGLE);
+    if (structure == TC_SYMMETRIC)
+        return tc_solve_symmetric(s, arena, to, a, b, s->option & TC_OF_LOWER ? 'L' : 'U');
+    tc_sides sides = tc_sides_of(to, arena, size);
+    char *matrix = tc_take(arena, (size_t)n * (size_t)n, (size_t)size);
+    int *pivots = tc_take(arena, (size_t)n, sizeof *pivots), turned = tc_is_rows(a, size);
+    if (!arena->base || n == 0)
+        return 0;
+    tc_gather(matrix, turned ? tc_turned(a) : a, size); /* also without right sides: a singular matrix is refused */
+    int info = tc_lu_factor(s->letter, n, n, matrix, n, pivots);
+    if (info)
+        return info;
+    tc_solve_sides(s, sides, to, b, (tc_lu_equations){.transposed = turned, .n = n, .count = count, .factor = matrix, .pivots = pivots});
+    return 0;
+}
+
+/* Triangles and pivots of the transpose of a matrix, for several equations: what lies row by row is copied as it is. */
 static int tc_run_factor(tc_stack *s, tc_arena *arena, int64_t item)
 {
     tc_piece to = tc_piece_of(s, 0, item), pivots = tc_piece_of(s, 1, item), a = tc_piece_of(s, 2, item);
     if (!arena->base || a.rows == 0)
         return 0;
-    tc_gather(to.data, a, s->size); /* column by column, whatever the slot says: none but the next function reads it */
-    return tc_getrf(s->letter, a.rows, to.data, (int *)pivots.data);
+    tc_gather(to.data, tc_turned(a), s->size); /* without gaps, whatever the slot says: none but the next function reads it */
+    return tc_lu_factor(s->letter, a.rows, a.rows, to.data, a.rows, (int *)pivots.data);
 }
 
 /* option: 1 for the transpose of the matrix that was factored. */
 static int tc_run_solve_factored(tc_stack *s, tc_arena *arena, int64_t item)
 {
     tc_piece to = tc_piece_of(s, 0, item), factor = tc_piece_of(s, 1, item), pivots = tc_piece_of(s, 2, item), b = tc_piece_of(s, 3, item);
-    int n = factor.rows, count = b.cols, direct = tc_is_columns(to, s->size);
-    char *x = direct ? to.data : tc_take(arena, (size_t)n * (size_t)count, (size_t)s->size);
-    if (!arena->base || n == 0 || count == 0)
+    tc_sides sides = tc_sides_of(to, arena, s->size);
+    if (!arena->base)
         return 0;
-    tc_gather(x, b, s->size);
-    tc_getrs(s->letter, s->option ? 'T' : 'N', n, count, factor.data, (const int *)pivots.data, x);
-    if (!direct)
-        tc_spread(to, x, n, s->size);
+    tc_solve_sides(s, sides, to, b, (tc_lu_equations){.transposed = !s->option, .n = factor.rows, .count = b.cols, .factor = factor.data,
+                                                      .pivots = (const int *)pivots.data});
     return 0;
 }
 
@@ -185,7 +241,7 @@ static int tc_run_inverse(tc_stack *s, tc_arena *arena, int64_t item)
         return 0;
     /* The inverse of the transpose is the transpose of the inverse. */
     tc_gather(a, rows ? tc_turned(x) : x, size);
-    int info = tc_getrf(s->letter, n, a, pivots);
+    int info = tc_getrf(s->letter, n, n, a, n, pivots);
     if (!info)
         info = tc_getri(s->letter, n, a, pivots, &scratch);
     if (!info && !rows)
@@ -206,7 +262,7 @@ static int tc_run_det(tc_stack *s, tc_arena *arena, int64_t item)
         return 0;
     /* The transpose has the same. */
     tc_gather(a, tc_is_rows(x, size) ? tc_turned(x) : x, size);
-    int singular = n > 0 && tc_getrf(s->letter, n, a, pivots) > 0;
+    int singular = n > 0 && tc_lu_factor(s->letter, n, n, a, n, pivots) > 0;
     tc_number product = {1, 0};
     double logarithm = 0;
     int exponent = 0;

@@ -252,7 +252,7 @@ static int tc_run_expm(tc_stack *s, tc_arena *arena, int64_t item)
     char *factors = both ? a[1].v : v.v;
     if (both)
         memcpy(factors, v.v, (size_t)e.count * (size_t)tc_real_size(s->letter));
-    info = tc_getrf(s->letter, n, factors, pivots);
+    info = tc_getrf(s->letter, n, n, factors, tc_ld(n), pivots);
     if (info)
         return info;
     tc_getrs(s->letter, 'N', n, n, factors, pivots, r.v);

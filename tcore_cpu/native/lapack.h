@@ -11,8 +11,6 @@ typedef void (*tc_getrs_fn)(const char *, const int *, const int *, const void *
 typedef void (*tc_getri_fn)(const int *, void *, const int *, const int *, void *, const int *, int *);
 typedef void (*tc_sysv_fn)(const char *, const int *, const int *, void *, const int *, int *, void *, const int *, void *,
                            const int *, int *, size_t);
-typedef void (*tc_trtrs_fn)(const char *, const char *, const char *, const int *, const int *, const void *, const int *, void *,
-                            const int *, int *, size_t, size_t, size_t);
 typedef void (*tc_trsm_fn)(const char *, const char *, const char *, const char *, const int *, const int *, const void *,
                            const void *, const int *, void *, const int *, size_t, size_t, size_t, size_t);
 typedef void (*tc_geqrf_fn)(const int *, const int *, void *, const int *, void *, void *, const int *, int *);
@@ -72,17 +70,17 @@ typedef struct {
     int lwork, lrwork, liwork;
 } tc_workspace;
 
-static int tc_potrf(int letter, char uplo, int n, void *a)
+static int tc_potrf(int letter, char uplo, int n, void *a, int ld)
 {
-    int info = 0, ld = tc_ld(n);
+    int info = 0;
     TC_ROUTINE(TC_POTRF, letter, potrf)(&uplo, &n, a, &ld, &info, 1);
     return info;
 }
 
-static int tc_getrf(int letter, int n, void *a, int *pivots)
+static int tc_getrf(int letter, int m, int n, void *a, int ld, int *pivots)
 {
-    int info = 0, ld = tc_ld(n);
-    TC_ROUTINE(TC_GETRF, letter, getrf)(&n, &n, a, &ld, pivots, &info);
+    int info = 0;
+    TC_ROUTINE(TC_GETRF, letter, getrf)(&m, &n, a, &ld, pivots, &info);
     return info;
 }
 
@@ -106,20 +104,12 @@ static int tc_sysv(int letter, char uplo, int n, int count, void *a, int *pivots
     return info;
 }
 
-static int tc_trtrs(int letter, char uplo, char trans, int n, int count, const void *a, int lda, void *b)
-{
-    int info = 0, ld = tc_ld(n);
-    TC_ROUTINE(TC_TRTRS, letter, trtrs)(&uplo, &trans, "N", &n, &count, a, &lda, b, &ld, &info, 1, 1, 1);
-    return info;
-}
-
-/* x op(a) = b with a triangle a; b has m rows, and becomes x. */
-static void tc_trsm_right(int letter, char uplo, char trans, int m, int n, const void *a, void *b)
+/* op(a) x = b with a triangle a, or x op(a) = b where its side is R; b has m rows and n columns, and becomes x. */
+static void tc_trsm(int letter, char side, char uplo, char form, char unit, int m, int n, const void *a, int lda, void *b, int ldb)
 {
     double wide[2] = {1, 0};
     float narrow[2] = {1, 0};
-    int lda = tc_ld(n), ldb = tc_ld(m);
-    ((tc_trsm_fn)tc_blas[TC_STRSM + letter])("R", &uplo, &trans, "N", &m, &n, letter % 2 ? (void *)wide : (void *)narrow, a, &lda, b,
+    ((tc_trsm_fn)tc_blas[TC_STRSM + letter])(&side, &uplo, &form, &unit, &m, &n, letter % 2 ? (void *)wide : (void *)narrow, a, &lda, b,
                                              &ldb, 1, 1, 1, 1);
 }
 
@@ -203,12 +193,19 @@ static int tc_gelsd(int letter, int m, int n, int count, void *a, void *b, void 
 }
 
 /* c = alpha op(a) op(b) + beta c with real alpha and beta; c is m by n. */
-static void tc_multiply(int letter, const char *forms, int m, int n, int k, double alpha, const void *a, const void *b, double beta,
-                        void *c)
+static void tc_multiply_blocks(int letter, const char *forms, int m, int n, int k, double alpha, const void *a, int lda, const void *b,
+                               int ldb, double beta, void *c, int ldc)
 {
     double wide[2][2] = {{alpha, 0}, {beta, 0}};
     float narrow[2][2] = {{(float)alpha, 0}, {(float)beta, 0}};
-    int lda = tc_ld(forms[0] == 'N' ? m : k), ldb = tc_ld(forms[1] == 'N' ? k : n), ldc = tc_ld(m);
     const void *first = letter % 2 ? (void *)wide[0] : (void *)narrow[0], *second = letter % 2 ? (void *)wide[1] : (void *)narrow[1];
     ((tc_gemm_fn)tc_blas[tc_gemm_routines[letter]])(forms, forms + 1, &m, &n, &k, first, a, &lda, b, &ldb, second, c, &ldc);
+}
+
+/* The same of matrices without gaps. */
+static void tc_multiply(int letter, const char *forms, int m, int n, int k, double alpha, const void *a, const void *b, double beta,
+                        void *c)
+{
+    tc_multiply_blocks(letter, forms, m, n, k, alpha, a, tc_ld(forms[0] == 'N' ? m : k), b, tc_ld(forms[1] == 'N' ? k : n), beta, c,
+                       tc_ld(m));
 }

@@ -10,7 +10,7 @@
 #include <stddef.h>
 
 /* Raised whenever kernels compiled for an older runtime must not be loaded any more. */
-#define TC_ABI 4
+#define TC_ABI 5
 
 /* Elements in one call of a tile body; also the size of scratch tiles. */
 #define TC_TILE 512
@@ -150,18 +150,20 @@ enum tc_blas_routine {
     TC_SGEMM = 0, TC_DGEMM = 1, TC_SGEMV = 2, TC_DGEMV = 3, TC_SGER = 4, TC_DGER = 5, TC_SDOT = 6, TC_DDOT = 7,
     TC_CGEMM = 8, TC_ZGEMM = 9, TC_STRSM = 10, TC_DTRSM = 11, TC_CTRSM = 12, TC_ZTRSM = 13, TC_CGEMV = 14, TC_ZGEMV = 15,
     TC_CGERU = 16, TC_ZGERU = 17, TC_LAPACK = 18,
-    TC_NROUTINES = 70
+    TC_NROUTINES = 66
 };
 /* LAPACK: the routine k for float32, float64, complex64, complex128 has the numbers TC_LAPACK + 4 k and following. */
 enum tc_lapack_routine {
-    TC_POTRF = 0, TC_GETRF = 1, TC_GETRS = 2, TC_GETRI = 3, TC_SYSV = 4, TC_TRTRS = 5, TC_GEQRF = 6, TC_ORGQR = 7, TC_GESDD = 8,
-    TC_SYEVD = 9, TC_SYGVD = 10, TC_GEEV = 11, TC_GELSD = 12, TC_NLAPACK = 13
+    TC_POTRF = 0, TC_GETRF = 1, TC_GETRS = 2, TC_GETRI = 3, TC_SYSV = 4, TC_GEQRF = 5, TC_ORGQR = 6, TC_GESDD = 7, TC_SYEVD = 8,
+    TC_SYGVD = 9, TC_GEEV = 10, TC_GELSD = 11, TC_NLAPACK = 12
 };
 void tc_set_blas(int routine, void *pointer);
 /* Sorts n elements of a dtype at `start`, NaN last; 0, or not when memory ran out. */
 typedef int (*tc_sort_fn)(void *start, intptr_t n, void *unused);
 /* A sort of the host, which serves where it is faster than the core's own. */
 void tc_set_sort(int dtype, tc_sort_fn sort);
+/* The longest axis that BLAS gets, 2^31 - 1 unless it is set; products of longer ones are made in parts. */
+void tc_set_longest(int64_t length);
 /* Functions of the BLAS library that tell and set its number of threads: without them it threads by itself. */
 void tc_set_blas_threads(void *get, void *set);
 
@@ -257,7 +259,7 @@ enum tc_instruction {
     TC_OP_ARITH = 4,     /* r function a b */
     TC_OP_SELECT = 5,    /* r condition a b */
     TC_OP_CHECK = 6,     /* code apply operand axis a b      error unless a == b */
-    TC_OP_REQUIRE = 7,   /* code apply operand axis a b      error unless a; b is reported */
+    TC_OP_REQUIRE = 7,   /* code apply a b c                error unless a; b and c are reported */
     TC_OP_ALLOC = 8,     /* slot buffer ndim nlike (register)*ndim (slot)*nlike    buffer -1: the host's */
     TC_OP_VIEW = 9,      /* slot source nstart ndim (axis register)*nstart (register axis step)*ndim */
     TC_OP_RESHAPE = 10,  /* slot source buffer apply ndim (register)*ndim    a view where the source allows it */
@@ -304,7 +306,7 @@ enum tc_routine {
 /* Operations of linear algebra. */
 enum tc_linalg_operation {
     TC_CHOLESKY = 0, TC_SOLVE = 1, TC_INVERSE = 2, TC_DET = 3, TC_QR = 4, TC_SVD = 5, TC_PINV = 6, TC_EIGH = 7, TC_EIG = 8,
-    TC_EXPM = 9, TC_FACTOR = 10, TC_SOLVE_FACTORED = 11, TC_LSTSQ = 12
+    TC_EXPM = 9, TC_FACTOR = 10, TC_SOLVE_FACTORED = 11, TC_LSTSQ = 12, TC_CHOLESKY_GRAD = 13
 };
 
 enum tc_function {

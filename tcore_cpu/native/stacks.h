@@ -29,6 +29,7 @@ typedef struct tc_stack {
     /* 0, or what LAPACK reports; with an arena without base only takes what it needs and asks for the sizes of scratch. */
     int (*run)(struct tc_stack *, tc_arena *, int64_t item);
     int option, letter, size;
+    int divides;                       /* whether `run` goes to our threads itself */
     int nparts;                        /* outputs first, then inputs */
     const tc_array *parts[TC_MAXPARTS];
     int core[TC_MAXPARTS];             /* how many of the last axes belong to an item */
@@ -170,8 +171,8 @@ static int64_t tc_items(const tc_stack *s)
 /* Work from which the threads of a BLAS are worth waiting for: some use them for the smallest matrices as well. */
 #define TC_BLAS_THREADS_NS 20000
 
-/* Runs an operation on all items, of `ns` nanoseconds each. Items of a stack are for our threads, and a single large one for those
- * of the BLAS, as many as it has, if more than one is wanted at all. */
+/* Runs an operation on all items, of `ns` nanoseconds each. Items of a stack are for our threads, and so are the blocks of a large
+ * one where the operation divides it; else it is for those of the BLAS, as many as it has, if more than one is wanted at all. */
 static void tc_run_stack(tc_stack *s, double ns)
 {
     int64_t items = tc_items(s);
@@ -180,11 +181,12 @@ static void tc_run_stack(tc_stack *s, double ns)
     tc_arena measure = {NULL, 0};
     s->run(s, &measure, 0);
     s->bytes = measure.used;
-    int alone = tc_blas_set_threads && (items > 1 || ns < TC_BLAS_THREADS_NS || tc_get_threads() == 1);
+    int alone = tc_blas_set_threads && (s->divides || items > 1 || ns < TC_BLAS_THREADS_NS || tc_get_threads() == 1);
     if (alone)
         tc_product_begins();
     int64_t grain = ns * (double)items < 1e5 || !tc_blas_set_threads ? items : ns < 4e4 ? (int64_t)(4e4 / (ns + 1)) + 1 : 1;
-    if (grain >= items)
+    int by_blocks = s->divides && ns > 1e6 && items < 2 * tc_get_threads();
+    if (grain >= items || by_blocks)
         tc_serial_for(items, ns < 1e6 ? (int64_t)(1e6 / (ns + 1)) + 1 : 1, tc_stack_task, s);
     else
         tc_parallel_for(items, grain, tc_stack_task, s);

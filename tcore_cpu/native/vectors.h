@@ -108,8 +108,11 @@
 #define TC_DOTS(NAME, T, V, FOUR_SUMS) TC_DOTS_FOR(NAME, , T, V, FOUR_SUMS)
 #endif
 
-/* y[i] = alpha * (sum of x[r] * a[r][i]) + beta * y[i], eight rows at once. Of a matrix that a cache near the core holds, some
- * columns after the others, so that their sums stay in registers; else all columns of eight rows, as memory has them. */
+/* y[i] = alpha * (sum of x[r] * a[r][i]) + beta * y[i]: sums over the first half of the rows and over the second, eight rows at
+ * once. Of a matrix that a cache near the core holds, some columns after the others, so that their sums stay in registers; else
+ * all columns of eight rows, as memory has them. */
+/* Rows of the first half: whole groups of eight. */
+#define TC_MIDDLE(ROWS) (((ROWS) / 8 + 1) / 2 * 8)
 #define TC_NEAR ((int64_t)1 << 18)
 #define TC_FOUR_VECTORS(DO) DO(0) DO(1) DO(2) DO(3)
 #define TC_EIGHT_VECTORS(DO) TC_FOUR_VECTORS(DO) DO(4) DO(5) DO(6) DO(7)
@@ -122,30 +125,41 @@
         TC_COLUMNS_ROW(N, 4) TC_COLUMNS_ROW(N, 5) TC_COLUMNS_ROW(N, 6) TC_COLUMNS_ROW(N, 7) \
         s##N += ((c0 * v0 + c1 * v1) + (c2 * v2 + c3 * v3)) + ((c4 * v4 + c5 * v5) + (c6 * v6 + c7 * v7)); \
     }
+#define TC_COLUMNS_RUN(T, VECTORS, FROM, TO)                                    \
+    {                                                                           \
+        const T *b = a + (FROM) * ld;                                           \
+        int64_t r = (FROM);                                                     \
+        for (; r + 8 <= (TO); r += 8, b += 8 * ld) {                            \
+            const T c0 = x[r], c1 = x[r + 1], c2 = x[r + 2], c3 = x[r + 3];     \
+            const T c4 = x[r + 4], c5 = x[r + 5], c6 = x[r + 6], c7 = x[r + 7]; \
+            VECTORS(TC_COLUMNS_EIGHT)                                           \
+        }                                                                       \
+        for (; r < (TO); r++, b += ld) {                                        \
+            VECTORS(TC_COLUMNS_ONE)                                             \
+        }                                                                       \
+    }
+#define TC_COLUMNS_KEEP(N) half[N] = s##N; s##N = (V){0};
 #define TC_COLUMNS_END(N)                                                       \
+    s##N += half[N];                                                            \
     memcpy(&u##N, y + N * LANES, sizeof(V));                                    \
     s##N = beta == 0 ? alpha * s##N : alpha * s##N + beta * u##N;               \
     memcpy(y + N * LANES, &s##N, sizeof(V));
-/* How many columns it did. */
+/* How many columns it did; `back`: the second half of the rows first, which gives the same bits. */
 #define TC_NEAR_COLUMNS(NAME, TARGET, T, WIDTH, VECTORS, MANY)                  \
     TARGET static int64_t NAME(const T *restrict a, int64_t ld, const T *restrict x, int64_t rows, T alpha, T beta, \
-                               T *restrict y, int64_t n)                        \
+                               T *restrict y, int64_t n, int back)            \
     {                                                                           \
         typedef T V __attribute__((vector_size(WIDTH)));                        \
         enum { LANES = WIDTH / sizeof(T), OWN = MANY * LANES };                 \
+        const int64_t middle = TC_MIDDLE(rows), from = back ? middle : 0, to = back ? rows : middle; \
+        const int64_t then = back ? 0 : middle, end = back ? middle : rows;     \
         int64_t done = 0;                                                       \
         for (; done + OWN <= n; done += OWN, a += OWN, y += OWN) {              \
+            V half[MANY];                                                       \
             VECTORS(TC_COLUMNS_BEGIN)                                           \
-            const T *b = a;                                                     \
-            int64_t r = 0;                                                      \
-            for (; r + 8 <= rows; r += 8, b += 8 * ld) {                        \
-                const T c0 = x[r], c1 = x[r + 1], c2 = x[r + 2], c3 = x[r + 3]; \
-                const T c4 = x[r + 4], c5 = x[r + 5], c6 = x[r + 6], c7 = x[r + 7]; \
-                VECTORS(TC_COLUMNS_EIGHT)                                       \
-            }                                                                   \
-            for (; r < rows; r++, b += ld) {                                    \
-                VECTORS(TC_COLUMNS_ONE)                                         \
-            }                                                                   \
+            TC_COLUMNS_RUN(T, VECTORS, from, to)                                \
+            VECTORS(TC_COLUMNS_KEEP)                                            \
+            TC_COLUMNS_RUN(T, VECTORS, then, end)                               \
             VECTORS(TC_COLUMNS_END)                                             \
         }                                                                       \
         return done;                                                            \
@@ -154,11 +168,11 @@
 #define TC_COLUMNS(NAME, T)                                                     \
     TC_NEAR_COLUMNS(NAME##_avx512, __attribute__((target("avx512f"))), T, 64, TC_EIGHT_VECTORS, 8) \
     TC_NEAR_COLUMNS(NAME##_avx2, __attribute__((target("avx2"))), T, 32, TC_FOUR_VECTORS, 4) \
-    static int64_t NAME(const T *a, int64_t ld, const T *x, int64_t rows, T alpha, T beta, T *y, int64_t n) \
+    static int64_t NAME(const T *a, int64_t ld, const T *x, int64_t rows, T alpha, T beta, T *y, int64_t n, int back) \
     {                                                                           \
         if (__builtin_cpu_supports("avx512f"))                                  \
-            return NAME##_avx512(a, ld, x, rows, alpha, beta, y, n);            \
-        return __builtin_cpu_supports("avx2") ? NAME##_avx2(a, ld, x, rows, alpha, beta, y, n) : 0; \
+            return NAME##_avx512(a, ld, x, rows, alpha, beta, y, n, back);      \
+        return __builtin_cpu_supports("avx2") ? NAME##_avx2(a, ld, x, rows, alpha, beta, y, n, back) : 0; \
     }
 #else
 #define TC_COLUMNS(NAME, T) TC_NEAR_COLUMNS(NAME, , T, 16, TC_EIGHT_VECTORS, 8)
@@ -168,31 +182,42 @@
     TC_CLONES static void NAME(const T *restrict a, int64_t ld, const T *restrict x, int64_t rows, T alpha, T beta, \
                                T *restrict y, int64_t n)                        \
     {                                                                           \
-        T t[TC_TILE];                                                           \
+        T halves[2][TC_TILE];                                                   \
         for (; n > 0; n -= TC_TILE, a += TC_TILE, y += TC_TILE) {               \
-            int64_t r = 0, m = n < TC_TILE ? n : TC_TILE;                       \
-            memset(t, 0, sizeof(T) * (size_t)m);                                \
-            for (; r + 8 <= rows; r += 8) {                                     \
-                const T *restrict b = a + r * ld;                               \
-                const T c0 = x[r], c1 = x[r + 1], c2 = x[r + 2], c3 = x[r + 3]; \
-                const T c4 = x[r + 4], c5 = x[r + 5], c6 = x[r + 6], c7 = x[r + 7]; \
-                for (int64_t i = 0; i < m; i++)                                 \
-                    t[i] += ((c0 * b[i] + c1 * b[ld + i]) + (c2 * b[2 * ld + i] + c3 * b[3 * ld + i])) + \
-                            ((c4 * b[4 * ld + i] + c5 * b[5 * ld + i]) + (c6 * b[6 * ld + i] + c7 * b[7 * ld + i])); \
+            int64_t m = n < TC_TILE ? n : TC_TILE;                              \
+            for (int h = 0; h < 2; h++) {                                       \
+                T *restrict t = halves[h];                                      \
+                int64_t r = h ? TC_MIDDLE(rows) : 0, end = h ? rows : TC_MIDDLE(rows); \
+                memset(t, 0, sizeof(T) * (size_t)m);                            \
+                for (; r + 8 <= end; r += 8) {                                  \
+                    const T *restrict b = a + r * ld;                           \
+                    const T c0 = x[r], c1 = x[r + 1], c2 = x[r + 2], c3 = x[r + 3]; \
+                    const T c4 = x[r + 4], c5 = x[r + 5], c6 = x[r + 6], c7 = x[r + 7]; \
+                    for (int64_t i = 0; i < m; i++)                             \
+                        t[i] += ((c0 * b[i] + c1 * b[ld + i]) + (c2 * b[2 * ld + i] + c3 * b[3 * ld + i])) + \
+                                ((c4 * b[4 * ld + i] + c5 * b[5 * ld + i]) + (c6 * b[6 * ld + i] + c7 * b[7 * ld + i])); \
+                }                                                               \
+                for (; r < end; r++)                                            \
+                    for (int64_t i = 0; i < m; i++)                             \
+                        t[i] += x[r] * a[r * ld + i];                           \
             }                                                                   \
-            for (; r < rows; r++)                                               \
-                for (int64_t i = 0; i < m; i++)                                 \
-                    t[i] += x[r] * a[r * ld + i];                               \
-            for (int64_t i = 0; i < m; i++)                                     \
-                y[i] = beta == 0 ? alpha * t[i] : alpha * t[i] + beta * y[i];   \
+            for (int64_t i = 0; i < m; i++) {                                   \
+                const T sum = halves[0][i] + halves[1][i];                      \
+                y[i] = beta == 0 ? alpha * sum : alpha * sum + beta * y[i];     \
+            }                                                                   \
         }                                                                       \
     }
+/* A matrix that just fits into the first-level cache is gone from it when the next step of a loop comes back for its first row:
+ * what a thread read last it reads first the next time, and finds half of it. */
+static __thread int tc_rows_back;
 #define TC_WEIGHTED_ROWS(NAME, T)                                               \
     TC_COLUMNS(NAME##_near, T)                                                  \
     TC_ALL_COLUMNS(NAME##_far, T)                                               \
     static void NAME(const T *a, int64_t ld, const T *x, int64_t rows, T alpha, T beta, T *y, int64_t n) \
     {                                                                           \
-        const int64_t done = rows * ld * (int64_t)sizeof(T) > TC_NEAR ? 0 : NAME##_near(a, ld, x, rows, alpha, beta, y, n); \
+        int64_t done = 0;                                                       \
+        if (rows * ld * (int64_t)sizeof(T) <= TC_NEAR)                          \
+            done = NAME##_near(a, ld, x, rows, alpha, beta, y, n, tc_rows_back = !tc_rows_back); \
         if (done < n)                                                           \
             NAME##_far(a + done, ld, x, rows, alpha, beta, y + done, n - done); \
     }

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from tcore.link.memory import Work
 from tcore.records import frozen
 from tcore.tensor import linalg
 from tcore_cpu.kernels.plans import NotScheduled
@@ -28,6 +29,7 @@ def linalg_steps() -> dict[type, NativeStep]:
     """The functions by Op class."""
     return {
         linalg.Cholesky: _cholesky,
+        linalg.CholeskyGrad: _cholesky_grad,
         linalg.Det: _det,
         linalg.Eig: _eig,
         linalg.Eigh: _eigh,
@@ -47,20 +49,22 @@ def linalg_steps() -> dict[type, NativeStep]:
 
 # -- which routines they call
 
-_SOLVERS = {"general": ("getrf", "getrs"), "symmetric": ("sysv",), "lower_triangular": ("trtrs", "trsm"), "upper_triangular": ("trtrs", "trsm")}
+_SOLVERS = {"general": ("getrf", "gemm", "trsm"), "symmetric": ("sysv",), "lower_triangular": ("trsm",), "upper_triangular": ("trsm",)}
 
 
 def _kinds(node: Any) -> tuple[str, ...]:
     """The routines that a node calls, by their names for real numbers and without the letter of the type."""
     match node.op:
         case linalg.Cholesky():
-            return ("potrf",)
+            return ("potrf", "gemm", "trsm")
+        case linalg.CholeskyGrad():
+            return ("gemm", "trsm")
         case linalg.Solve(A_structure=structure):
             return _SOLVERS[structure]
         case linalg.MatrixInverse():
             return ("getrf", "getri")
         case linalg.Det() | linalg.SLogDet():
-            return ("getrf",)
+            return ("getrf", "gemm", "trsm")
         case linalg.QRFull() | linalg.QRIncomplete():
             return ("geqrf", "orgqr")
         case linalg.SVD():
@@ -169,6 +173,15 @@ def _cholesky(builder: ProgramBuilder, node: Any) -> None:
     _Form(builder, node, (slot,), form.stack).run(LinearAlgebra.CHOLESKY, option, [slot], [2])
 
 
+def _cholesky_grad(builder: ProgramBuilder, node: Any) -> None:
+    form = _form(builder, node, 3)
+    form.square()
+    for operand in (1, 2):
+        for axis in (0, 1):
+            builder.check(node, operand, node.inputs[operand].type.ndim - 2 + axis, form.length(axis, operand), form.length(0))
+    form.emit(LinearAlgebra.CHOLESKY_GRAD, int(node.op.lower), [[*_registers(form, 0, 1)]])
+
+
 _STRUCTURES = {"general": 0, "symmetric": 1, "lower_triangular": 2, "upper_triangular": 3}
 
 
@@ -208,8 +221,11 @@ def _solve_by_factor(form: _Form, factors: Factors, lengths: Sequence[int], core
         LinearAlgebra.SOLVE_FACTORED, factors.option(node, factor), [out], [core], [2, 1, core]
     )
     if factors.used(node):
-        for number in factor.buffers:
+        matrix = factor.node.inputs[0].type
+        works = Work("factors", factor.node, 0, matrix.dtype, matrix.ndim), Work("pivots", factor.node, 0, "int32", matrix.ndim - 1)
+        for number, work in zip(factor.buffers, works, strict=True):
             builder.assembler.emit(Instruction.RELEASE, number)
+            builder.memory.note_work(work, number, factor.first, builder.position)
 
 
 def _factor(form: _Form, factors: Factors) -> Factor:
@@ -223,7 +239,7 @@ def _factor(form: _Form, factors: Factors) -> Factor:
     for slot, buffer, own in zip(slots, buffers, (lengths, lengths[:-1]), strict=True):
         code.allocate(slot, buffer, own)
     _Form(builder, node, (matrix,), ndim - 2).run(LinearAlgebra.FACTOR, 0, slots, [2, 1])
-    return factors.keep(node, slots, buffers)
+    return factors.keep(node, slots, buffers, builder.position)
 
 
 def _inverse(builder: ProgramBuilder, node: Any) -> None:

@@ -8,7 +8,7 @@ from tcore_cpu.runtime.blas import addresses_from_flags, addresses_from_scipy, u
 __all__ = ["KINDS", "LETTERS", "ROUTINES", "find_lapack", "names_of"]
 
 LETTERS = {"float32": "s", "float64": "d", "complex64": "c", "complex128": "z"}
-KINDS = ("potrf", "getrf", "getrs", "getri", "sysv", "trtrs", "geqrf", "orgqr", "gesdd", "syevd", "sygvd", "geev", "gelsd")
+KINDS = ("potrf", "getrf", "getrs", "getri", "sysv", "geqrf", "orgqr", "gesdd", "syevd", "sygvd", "geev", "gelsd")
 """In the order of the runtime's numbers, by their names for real numbers."""
 _COMPLEX = {"orgqr": "ungqr", "syevd": "heevd", "sygvd": "hegvd"}
 

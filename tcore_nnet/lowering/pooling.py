@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Sequence
+from functools import partial
 from math import prod
 from typing import Any
+
+import numpy as np
 
 from tcore.codegen.expr import INDEX, Axis, Buffer, Expr, Fn, cast, const, index_const, load, select
 from tcore.codegen.functions import apply_function
@@ -13,52 +16,80 @@ from tcore.codegen.half import HALF, computed_in
 from tcore.codegen.lowering import Operand, Target, lowers
 from tcore.codegen.reductions import Reduction
 from tcore.codegen.stages import Demand, Map, Reduce, Region, Regions, Stage
-from tcore_nnet.lowering.windows import LOOP, all_of, clipped, element, inside, known_numbers, shifted
+from tcore.records import frozen
+from tcore_nnet.lowering.windows import LOOP, all_of, box_of, clipped, element, inside, known_numbers, ringed, shifted
 from tcore_nnet.pooling import Pool, PoolPositions, PoolPut, PoolSpread, lowest
 from tcore_nnet.windows import count, pooled_length
 
 __all__ = ["LOWERINGS"]
 
-_WRITTEN_OUT = 9
-"""Elements of a window up to which there is no loop over them: 3 by 3."""
+_WRITTEN_OUT = 25
+"""Elements of a window up to which there is no loop over them: 5 by 5."""
+_BOXES = 64
+"""Elements of a window up to which each of its places is a pass over the result, where the windows of an element are too many to write out."""
+_GATHERED = 12
+"""Windows that hold an element, up to which they are written out: 3 by 3 of stride 1, or 6 by 6 of stride 2."""
+
+
+@frozen(eq=False)
+class _Box:
+    """Some windows, and along which axes they may reach beyond the array."""
+
+    leading: tuple[Axis, ...]
+    positions: tuple[Expr, ...]
+    guarded: tuple[bool, ...]
+    axes: tuple[Axis, ...]
 
 
 class _Windows:
-    """The windows over the last axes of an operand: axes of the result, and the elements of a window."""
+    """The windows over the last axes of an operand: the boxes of them, and the elements of a window."""
 
     def __init__(self, op: Any, out: Target, lengths: Sequence[Expr], leading: Sequence[Expr], *vectors: Operand) -> None:
         self.ws, self.stride, self.pad = (known_numbers(vector) for vector in vectors)
-        self.lengths = lengths
-        self.whole = op.ignore_border
-        counts = [pooled_length(*each, op.ignore_border, LOOP) for each in zip(lengths, self.ws, self.stride, self.pad, strict=True)]
-        self.axes = out.over((*leading, *counts))
-        self.leading, self.positions = self.axes[: len(leading)], self.axes[len(leading) :]
+        self.out, self.lengths, self.leading = out, lengths, leading
+        self.counts = [pooled_length(*each, op.ignore_border, LOOP) for each in zip(lengths, self.ws, self.stride, self.pad, strict=True)]
+        self.guarded = tuple(p > 0 or not op.ignore_border for p in self.pad)
 
-    @property
-    def guarded(self) -> list[bool]:
-        """Along which axes a window may reach beyond the array."""
-        return [p > 0 or not self.whole for p in self.pad]
+    def all(self) -> _Box:
+        """All windows."""
+        axes = self.out.over((*self.leading, *self.counts))
+        keep = len(self.leading)
+        return _Box(axes[:keep], axes[keep:], self.guarded, axes)
 
-    def places(self, offsets: Sequence[Expr]) -> list[Expr]:
+    def each(self, value: Callable[[_Box], Expr]) -> Stage:
+        """``value`` of every window; those that lie within the array are not asked whether their elements do."""
+        if not any(self.guarded):
+            box = self.all()
+            return Map((self.out.buffer,), box.axes, (value(box),))
+        regions = []
+        for ranges, at_border in ringed([(index_const(0), number) for number in self.counts], self.within()):
+            leading, positions, axes = box_of(self.leading, ranges)
+            box = _Box(leading, positions, self.guarded if at_border else (False,) * len(positions), axes)
+            regions.append(Region(axes, (*leading, *positions), value(box)))
+        return Regions(self.out.buffer, tuple(regions))
+
+    def within(self) -> list[tuple[int, Expr] | None]:
+        """Along each axis the first window that lies within the array, and the one behind the last; None where all do."""
+        parts = zip(self.guarded, self.lengths, self.ws, self.stride, self.pad, strict=True)
+        return [(-(-p // s), LOOP.floor_div(n + (p - w), s) + 1) if guard else None for guard, n, w, s, p in parts]
+
+    def places(self, box: _Box, offsets: Sequence[Expr]) -> list[Expr]:
         """Where in the array the element at ``offsets`` of a window stands."""
-        parts = zip(self.positions, self.stride, self.pad, offsets, strict=True)
+        parts = zip(box.positions, self.stride, self.pad, offsets, strict=True)
         return [shifted(position, s, offset - p) for position, s, p, offset in parts]
 
     def offsets(self) -> tuple[Axis, ...]:
         """Axes over a window."""
         return tuple(Axis.fresh(f"w{k}", index_const(w)) for k, w in enumerate(self.ws))
 
-    def size(self, with_padding: bool) -> Expr:
-        """By how much the sum of a window is divided."""
+    def divided(self, box: _Box, value: Expr, mode: str, dtype: str) -> Expr:
+        """The average, of the sum of a window."""
+        if not any(box.guarded):
+            return apply_function("true_div", (value, const(prod(self.ws), dtype)), dtype)
         total: Expr = index_const(1)
-        for each in zip(self.positions, self.lengths, self.ws, self.stride, self.pad, strict=True):
-            total = total * count(*each, with_padding, LOOP)
-        return total
-
-    @property
-    def constant_size(self) -> int | None:
-        """The same where it does not depend on the window."""
-        return None if any(self.guarded) else prod(self.ws)
+        for each in zip(box.positions, self.lengths, self.ws, self.stride, self.pad, strict=True):
+            total = total * count(*each, mode == "average_inc_pad", LOOP)
+        return apply_function("true_div", (value, cast(total, dtype)), dtype)
 
 
 @lowers(Pool)
@@ -69,21 +100,21 @@ def lower_pool(op: Any, out: Target, x: Operand, *vectors: Operand) -> list[Stag
     function, idiom, nothing = ("maximum", "max", lowest(x.dtype)) if op.mode == "max" else ("add", "sum", 0)
     work = computed_in(out.dtype)
 
-    def at(offsets: Sequence[Expr]) -> Expr:
-        return element(x, windows.leading, windows.places(offsets), windows.guarded, const(nothing, x.dtype))
+    def at(box: _Box, offsets: Sequence[Expr]) -> Expr:
+        return element(x, box.leading, windows.places(box, offsets), box.guarded, const(nothing, x.dtype))
 
-    def finish(value: Expr) -> Expr:
-        return cast(value if op.mode in ("max", "sum") else _divided(value, windows, op.mode, work), out.dtype)
+    def finish(box: _Box, value: Expr) -> Expr:
+        return cast(value if op.mode in ("max", "sum") else windows.divided(box, value, op.mode, work), out.dtype)
 
-    # the largest of elements that lie in memory is found by the runtime's own loop, which is faster than any chain of choices
-    if prod(windows.ws) <= _WRITTEN_OUT and (op.mode != "max" or any(windows.guarded)):
-        return [Map((out.buffer,), windows.axes, (finish(_folded(function, x.dtype if op.mode == "max" else work, windows.ws, at)),))]
-    offsets = windows.offsets()
+    if prod(windows.ws) <= _WRITTEN_OUT:
+        dtype = x.dtype if op.mode == "max" else work
+        return [windows.each(lambda box: finish(box, _folded(function, dtype, windows.ws, partial(at, box))))]
+    box, offsets = windows.all(), windows.offsets()
     if op.mode in ("max", "sum"):
-        return [Reduce((out.buffer,), windows.axes, offsets, Reduction(idiom, x.dtype, (out.dtype,)), (at(offsets),))]
+        return [Reduce((out.buffer,), box.axes, offsets, Reduction(idiom, x.dtype, (out.dtype,)), (at(box, offsets),))]
     total = Buffer("total", work, out.broadcastable)
-    reduce = Reduce((total,), windows.axes, offsets, Reduction(idiom, work, (work,)), (at(offsets),))
-    return [reduce, Map((out.buffer,), windows.axes, (finish(load(total, windows.axes)),))]
+    reduce = Reduce((total,), box.axes, offsets, Reduction(idiom, work, (work,)), (at(box, offsets),))
+    return [reduce, Map((out.buffer,), box.axes, (finish(box, load(total, box.axes)),))]
 
 
 def _folded(function: str, dtype: str, ws: Sequence[int], at: Callable[[Sequence[Expr]], Expr]) -> Expr:
@@ -95,12 +126,6 @@ def _folded(function: str, dtype: str, ws: Sequence[int], at: Callable[[Sequence
     return result
 
 
-def _divided(value: Expr, windows: _Windows, mode: str, dtype: str) -> Expr:
-    size = windows.constant_size
-    number = const(size, dtype) if size is not None else cast(windows.size(mode == "average_inc_pad"), dtype)
-    return apply_function("true_div", (value, number), dtype)
-
-
 @lowers(PoolPositions)
 def lower_pool_positions(op: Any, out: Target, x: Operand, *vectors: Operand) -> list[Stage]:
     """``out[i] = the k that gives max x[i * stride + k - pad]``."""
@@ -108,45 +133,47 @@ def lower_pool_positions(op: Any, out: Target, x: Operand, *vectors: Operand) ->
     windows = _Windows(op, out, x.shape[keep:], x.shape[:keep], *vectors)
     nothing = const(lowest(x.dtype), x.dtype)
 
-    def at(offsets: Sequence[Expr]) -> Expr:
-        return element(x, windows.leading, windows.places(offsets), windows.guarded, nothing)
+    def at(box: _Box, offsets: Sequence[Expr]) -> Expr:
+        return element(x, box.leading, windows.places(box, offsets), box.guarded, nothing)
 
     if prod(windows.ws) <= _WRITTEN_OUT:
-        return [Map((out.buffer,), windows.axes, (_unpadded(_first_largest(windows.ws, at), windows),))]
-    offsets = windows.offsets()
+        return [windows.each(lambda box: _unpadded(_first_largest(windows.ws, partial(at, box)), windows, box))]
+    box, offsets = windows.all(), windows.offsets()
     first = out.buffer if not any(windows.guarded) else Buffer("first", INDEX, out.broadcastable)
-    reduce = Reduce((first,), windows.axes, offsets, Reduction("argmax", x.dtype, (INDEX,)), (at(offsets),))
+    reduce = Reduce((first,), box.axes, offsets, Reduction("argmax", x.dtype, (INDEX,)), (at(box, offsets),))
     if first is out.buffer:
         return [reduce]
-    return [reduce, Map((out.buffer,), windows.axes, (_unpadded(load(first, windows.axes), windows),))]
+    return [reduce, Map((out.buffer,), box.axes, (_unpadded(load(first, box.axes), windows, box),))]
 
 
 def _first_largest(ws: Sequence[int], at: Callable[[Sequence[Expr]], Expr]) -> Expr:
     """Which element of a window is its first largest, or its first NaN."""
-    best: Expr | None = None
-    where: Expr = index_const(0)
-    for number, offset in enumerate(itertools.product(*map(range, ws))):
-        value = at([index_const(k) for k in offset])
-        if best is None:
-            best = value
-            continue
+    values = [at([index_const(k) for k in offset]) for offset in itertools.product(*map(range, ws))]
+    # numbers as wide as the values are: then they are compared and chosen in vectors of one kind
+    counted = f"int{8 * max(np.dtype(values[0].dtype).itemsize, 2)}"
+    best, where = values[0], const(0, counted)
+    for number, value in enumerate(values[1:], 1):
         wins = apply_function("gt", (value, best), "bool")
-        if value.dtype.startswith("float"):
-            calm = apply_function("eq", (best, best), "bool")
-            wins = Fn("or", (wins, Fn("and", (apply_function("isnan", (value,), "bool"), calm), "bool")), "bool")
-        best, where = select(wins, value, best), select(wins, index_const(number), where)
-    return where
+        best, where = select(wins, value, best), select(wins, const(number, counted), where)
+    if values[0].dtype.startswith("float"):
+        # nothing is larger than a NaN, and it is larger than nothing: the first one is looked for by itself
+        none = first = const(len(values), counted)
+        for number, value in enumerate(values):
+            found = select(apply_function("isnan", (value,), "bool"), const(number, counted), none)
+            first = apply_function("minimum", (first, found), counted)
+        where = select(apply_function("lt", (first, none), "bool"), first, where)
+    return cast(where, INDEX)
 
 
-def _unpadded(where: Expr, windows: _Windows) -> Expr:
+def _unpadded(where: Expr, windows: _Windows, box: _Box) -> Expr:
     """A place of an element: padding is as low as the lowest one; where it is found, all are equal, and the first is meant."""
-    if not any(windows.guarded):
+    if not any(box.guarded):
         return where
     found: list[Expr] = []
     for k, w in reversed(list(enumerate(windows.ws))):
         found.insert(0, apply_function("mod", (where, index_const(w)), INDEX) if k else where)
         where = apply_function("floor_div", (where, index_const(w)), INDEX)
-    begin = windows.places([index_const(0)] * len(windows.ws))
+    begin = windows.places(box, [index_const(0)] * len(windows.ws))
     place: Expr = index_const(0)
     for start, offset, length, w in zip(begin, found, windows.lengths, windows.ws, strict=True):
         place = place * w + (clipped(start + offset, length) - start)
@@ -176,7 +203,9 @@ def lower_pool_put(op: Any, out: Target, g: Operand, chosen: Operand, lengths: O
 
     def given(leading: Sequence[Expr], positions: Sequence[Expr], k: Expr) -> Expr:
         index = (*leading, *positions)
-        return select(apply_function("eq", (chosen[index], k), "bool"), g[index], const(0, out.dtype))
+        # a zero gives nothing; to ask for it reads the element outside of the choice, where no test need guard it
+        some = apply_function("ne", (g[index], const(0, out.dtype)), "bool")
+        return select(Fn("and", (apply_function("eq", (chosen[index], k), "bool"), some), "bool"), g[index], const(0, out.dtype))
 
     conditions = [
         apply_function("eq", pair, "bool")
@@ -196,9 +225,54 @@ def _spread(op: Any, out: Target, g: Operand, lengths: Operand, vectors: Sequenc
         wanted = cast(lengths[index_const(k)], INDEX)
         conditions.append(apply_function("ge", (wanted, index_const(0)), "bool"))
         conditions.append(apply_function("eq", (windows, pooled_length(wanted, w, s, p, op.ignore_border, LOOP)), "bool"))
+    if prod(-(-w // s) for w, s, _ in geometry) <= _GATHERED:
+        return [Demand(tuple(conditions)), _gathered(out, g.shape[:keep], own, available, geometry, value)]
     # additions to elements of half precision would round each sum on the way
-    written_out = prod(w for w, _, _ in geometry) <= _WRITTEN_OUT and out.dtype != HALF
-    return [Demand(tuple(conditions)), (_boxes if written_out else _sought)(out, g.shape[:keep], own, available, geometry, value)]
+    in_boxes = prod(w for w, _, _ in geometry) <= _BOXES and out.dtype != HALF
+    return [Demand(tuple(conditions)), (_boxes if in_boxes else _sought)(out, g.shape[:keep], own, available, geometry, value)]
+
+
+def _gathered(
+    out: Target, leading: Sequence[Expr], own: Sequence[Expr], available: Sequence[Expr], geometry: Sequence[Sequence[int]], value: Callable[..., Expr]
+) -> Stage:
+    """Each element by itself, the sum of what its windows give; elements that are a stride apart stand in windows alike, and are boxes.
+
+    Window ``t - b`` holds element ``s * t + r - p`` at its place ``r + s * b``, for every ``b`` that keeps this below its width.
+    """
+    regions = []
+    for residues in itertools.product(*(range(s) for _, s, _ in geometry)):
+        parts = list(zip(residues, geometry, strict=True))
+        depths = [len(range(r, w, s)) for r, (w, s, _) in parts]
+        ranges = [(index_const(-((r - p) // s)), LOOP.floor_div(n + (p - r + s - 1), s)) for n, (r, (_, s, p)) in zip(own, parts, strict=True)]
+        inner = [(depth - 1, windows) for depth, windows in zip(depths, available, strict=True)] if all(depths) else [None] * len(ranges)
+        for box, at_border in ringed(ranges, inner):
+            lead, last, axes = box_of(leading, box)
+            index = [s * t + (r - p) for t, (r, (_, s, p)) in zip(last, parts, strict=True)]
+            given = []
+            for back in itertools.product(*map(range, depths)):
+                k = index_const(0)
+                for b, (r, (w, s, _)) in zip(back, parts, strict=True):
+                    k = k * w + (r + s * b)  # type: ignore[assignment]
+                positions = [shifted(t, 1, -b) for t, b in zip(last, back, strict=True)]
+                if not at_border:
+                    given.append(value(lead, positions, k))
+                    continue
+                nearest = [clipped(position, windows) for position, windows in zip(positions, available, strict=True)]
+                one = value(lead, nearest, k)
+                given.append(select(all_of([inside(*each) for each in zip(positions, available, strict=True)]), one, const(0, one.dtype)))
+            regions.append(Region(axes, (*lead, *index), _added(given, out.dtype)))
+    return Regions(out.buffer, tuple(regions))
+
+
+def _added(terms: Sequence[Expr], dtype: str) -> Expr:
+    """The sum of terms, one after the other; rounded once."""
+    if not terms:
+        return const(0, dtype)
+    work = computed_in(dtype)
+    total = cast(terms[0], work)
+    for each in terms[1:]:
+        total = apply_function("add", (total, cast(each, work)), work)
+    return cast(total, dtype)
 
 
 def _boxes(

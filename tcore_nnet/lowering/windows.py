@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from tcore.codegen.expr import INDEX, Const, Expr, Fn, index_const, select
+from tcore.codegen.expr import INDEX, Axis, Const, Expr, Fn, index_const, select
 from tcore.codegen.functions import apply_function
 from tcore.codegen.lowering import NotLowered, Operand
 from tcore_nnet.windows import Arithmetic
 
-__all__ = ["LOOP", "all_of", "clipped", "element", "inside", "known_numbers", "shifted"]
+__all__ = ["LOOP", "all_of", "box_of", "clipped", "element", "inside", "known_numbers", "ringed", "shifted"]
 
 
 def _function(name: str, fold: Any) -> Any:
@@ -76,3 +76,34 @@ def element(x: Operand, leading: Sequence[Expr], index: Sequence[Expr], guarded:
     # both sides of a choice are computed: what is read must be there
     places = [clipped(at, length) if guard else at for at, length, guard in zip(index, lengths, guarded, strict=True)]
     return select(all_of(tests), x[(*leading, *places)], outside)
+
+
+Range = tuple[Expr, Expr]
+"""Places along an axis: the first one, and the one behind the last."""
+
+
+def ringed(ranges: Sequence[Range], inner: Sequence[tuple[int, Expr] | None]) -> Iterator[tuple[list[Range], bool]]:
+    """A box in parts: what lies within ``inner`` along every axis (None: all of it), and strips around it; with whether it is a strip.
+
+    An ``inner`` range may reach beyond the box, or be empty: then parts are empty, and those that are not cover the box none the less.
+    """
+    left = list(ranges)
+    for k, within in enumerate(inner):
+        if within is None:
+            continue
+        begin, end = left[k]
+        first = begin
+        if not (isinstance(begin, Const) and begin.value >= within[0]):
+            first = LOOP.minimum(LOOP.maximum(begin, within[0]), end)
+            yield [*left[:k], (begin, first), *left[k + 1 :]], True
+        behind = LOOP.maximum(LOOP.minimum(within[1], end), first)
+        yield [*left[:k], (behind, end), *left[k + 1 :]], True
+        left[k] = first, behind
+    yield left, False
+
+
+def box_of(leading: Sequence[Expr], ranges: Sequence[Range]) -> tuple[tuple[Axis, ...], tuple[Expr, ...], tuple[Axis, ...]]:
+    """Axes over a box: those of the ``leading`` lengths, places along the others, and all axes."""
+    axes = tuple(Axis.fresh(f"r{k}", length) for k, length in enumerate([*leading, *(LOOP.maximum(end - begin, 0) for begin, end in ranges)]))
+    keep = len(leading)
+    return axes[:keep], tuple(shifted(axis, 1, begin) for axis, (begin, _) in zip(axes[keep:], ranges, strict=True)), axes

@@ -15,7 +15,7 @@ DTYPES = ("bool", *INTEGERS, "float16", "float32", "float64", "complex64", "comp
 
 
 def draws(few: int, **more):
-    """Settings, ``more`` among them: ``few`` examples where the chosen profile has 100, and so in proportion. A smaller failing example would cost a compiler run for each try."""
+    """Settings, ``more`` among them: ``few`` examples where the chosen profile has 100, and so in proportion; the first of them is the simplest there is. A smaller failing example would cost a compiler run for each try."""
     examples = max(1, few * settings.default.max_examples // 100)
     return settings(max_examples=examples, deadline=None, phases=[Phase.reuse, Phase.generate], **more)
 

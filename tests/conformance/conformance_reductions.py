@@ -178,7 +178,7 @@ def randoms(dtype):
 
 @functools.cache
 def products(dtype):
-    """What BLAS computes, scaled and added."""
+    """Products of matrices and vectors, where BLAS can, scaled and added."""
     x, y, z = (tensor(dtype, 2) for _ in "xyz")
     u, v, a, b = tensor(dtype, 1), tensor(dtype, 1), tensor(dtype), tensor(dtype)
     eps = np.finfo(dtype).eps
@@ -187,14 +187,16 @@ def products(dtype):
         return {"near": lambda *values: 4 * eps * np.abs(of(*map(np.abs, values))) * (2 + values[0].shape[1]), "zero_signs": False}
 
     program = Program([x, y, z, u, v, a, b])
-    program.add(Dot()(x, y), Dot22()(x, y), **close(lambda x, y, z, u, v, a, b: x @ y))
-    program.add(Dot22Scalar()(x, y, a), **close(lambda x, y, z, u, v, a, b: a * (x @ y)))
-    program.add(Gemm()(z, a, x, y, b), **close(lambda x, y, z, u, v, a, b: b * z + a * (x @ y)))
+    program.add(Dot()(x, y), **close(lambda x, y, z, u, v, a, b: x @ y))
     program.add(Dot()(x, u), **close(lambda x, y, z, u, v, a, b: x @ u))
     program.add(Dot()(u, y), **close(lambda x, y, z, u, v, a, b: u @ y))
     program.add(Dot()(u, u), **close(lambda x, y, z, u, v, a, b: u @ u))
-    program.add(Gemv()(v, a, x, u, b), **close(lambda x, y, z, u, v, a, b: b * v + a * (x @ u)))
-    return program.add(Ger()(x, a, v, u), **close(lambda x, y, z, u, v, a, b: x + a * np.outer(v, u)))
+    # of dtypes that BLAS knows
+    program.try_(Dot22(), x, y, **close(lambda x, y, z, u, v, a, b: x @ y))
+    program.try_(Dot22Scalar(), x, y, a, **close(lambda x, y, z, u, v, a, b: a * (x @ y)))
+    program.try_(Gemm(), z, a, x, y, b, **close(lambda x, y, z, u, v, a, b: b * z + a * (x @ y)))
+    program.try_(Gemv(), v, a, x, u, b, **close(lambda x, y, z, u, v, a, b: b * v + a * (x @ u)))
+    return program.try_(Ger(), x, a, v, u, **close(lambda x, y, z, u, v, a, b: x + a * np.outer(v, u)))
 
 
 @functools.cache
@@ -213,7 +215,7 @@ def batches(dtype):
 
     def add(rule, first, second):
         def near(*values):
-            sizes = [np.abs(values[place].astype("float64")) for place in (first, second)]
+            sizes = [np.abs(values[place]).astype("float64") for place in (first, second)]
             return 4 * eps * np.einsum(rule, *sizes) * (2 + values[0].shape[2])
 
         program.add(BatchedDot()(program.inputs[first], program.inputs[second]), near=near, zero_signs=False)

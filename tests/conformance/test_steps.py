@@ -22,16 +22,33 @@ def compiled(position, dtype, backend):
     """The function of a step, compiled once for all drawn arrays."""
     step = STEPS[position]
     inputs = [T.TensorType(kind or dtype, (False,) * len(shape))() for kind, shape in zip(step.kinds, step.shape(1, 1), strict=True)]
-    return tcore.function(inputs, step.build(*inputs))
+    with tcore.config.change_flags(backend=backend):
+        return tcore.function(inputs, step.build(*inputs))
 
 
 @pytest.mark.backends("numpy", "cpu", "opencl")
 @pytest.mark.parametrize(("position", "dtype"), [pytest.param(k, dtype, id=f"{step}-{dtype}") for k, step in enumerate(STEPS) for dtype in step.dtypes])
 @draws(4, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data(), rng=SEEDS)
-@np.errstate(all="ignore")
 def test_step(backend, position, dtype, data, rng):
     """As NumPy, or SciPy; the arguments stay as they are."""
+    agree(backend, position, dtype, data, rng)
+
+
+@pytest.mark.backends("cpu")
+@pytest.mark.parametrize("position", [pytest.param(k, id=str(step)) for k, step in enumerate(STEPS)])
+@draws(2, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data(), rng=SEEDS)
+def test_step_of_any_dtype(backend, position, data, rng):
+    """Of those that are not tried each time, too: complex and the other whole numbers."""
+    dtype = data.draw(st.sampled_from(STEPS[position].taken))
+    for tried in ("numpy", backend):
+        agree(tried, position, dtype, data, rng)
+
+
+@np.errstate(all="ignore")
+def agree(backend, position, dtype, data, rng):
+    """Fail unless a step gives on ``backend`` what is expected of drawn values."""
     step = STEPS[position]
     lengths = data.draw(shapes(2, largest=step.longest))
     values = [arranged(data, rng, kind or dtype, shape, fill) for kind, shape, fill in zip(step.kinds, step.shape(*lengths), step.fills, strict=True)]

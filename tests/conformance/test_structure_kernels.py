@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from conformance_arrays import DTYPES, draws, make, shapes
+from conformance_arrays import DTYPES, INTEGERS, draws, make, numbers, shapes
 from conformance_structure import advanced, checks, counts, diagonals, fills, joins, numbered, places, ranges, searches, vectors, views, writes
 from hypothesis import given
 from hypothesis import strategies as st
@@ -137,6 +137,24 @@ def test_counts(fixed_rng, dtype):
     """Negative numbers are refused."""
     for n in ([0, 2, 1], [3, 0, 0], [1, -1, 2], [5]):
         counts(dtype).agree((fixed_rng.normal(size=(3, 40)) * 4).astype(dtype), np.array(n, "int16"))
+
+
+@draws(2)
+@given(data=st.data(), rng=SEEDS, dtype=st.sampled_from(DTYPES), index=st.sampled_from(INTEGERS), ndim=st.integers(1, 6), k=st.integers(-4, 4))
+def test_any_dtype(data, rng, dtype, index, ndim, k):
+    """What the tests above try with some dtypes and few axes: positions, diagonals, searches, counts, gathers and scatters."""
+    x = make(data, rng, dtype, data.draw(shapes(ndim, largest=70)))
+    numbered(dtype, ndim).agree(x, np.array(k), np.array(-k, "int8"))
+    checks(dtype).agree(make(data, rng, dtype, (3, 4)), np.array([3, 4 + (k > 2)]), np.array(k > -3))
+    diagonals(dtype, k).agree(make(data, rng, dtype, data.draw(shapes(3, largest=70))), make(data, rng, dtype, data.draw(shapes(1, largest=70))), np.array([abs(k)]))
+    counts(dtype).agree(make(data, rng, dtype, data.draw(shapes(2, largest=70))), rng.integers(-(k == 4), 4, rng.integers(0, 5)).astype("int16"))
+    n = data.draw(st.sampled_from([0, 1, 8, 33]))
+    searches(dtype, dtype).agree(np.sort(numbers(rng, dtype, (n,))), make(data, rng, dtype, (2, 5)), np.arange(n, dtype="int32"))
+    full = make(data, rng, dtype, tuple(max(n, 1) for n in x.shape))
+    i, j = _positions(data, rng, index, full.shape, 2)
+    advanced(dtype, ndim, index).agree(full, i, j)
+    if dtype != "bool":
+        writes(dtype, ndim, index, dtype).agree(full, i, j, np.array(k), make(data, rng, dtype, ()), make(data, rng, dtype, (len(i), *full.shape[1:])))
 
 
 @pytest.fixture

@@ -9,9 +9,23 @@ from attrs import evolve, field
 from attrs.validators import in_
 
 from tcore.graph import Apply, Op, Variable
+from tcore.graph.null_type import DisconnectedType
 from tcore.records import frozen
 from tcore.scalar.dtypes import complex_dtypes, upcast
-from tcore.tensor.linalg.matrices import adjoint, as_matrices, check_square, half_lower, hermitian, lapack, on_each, product, same_stack, triangle_gradient
+from tcore.tensor.alloc import zeros_like
+from tcore.tensor.linalg.matrices import (
+    adjoint,
+    as_matrices,
+    check_square,
+    half_lower,
+    hermitian,
+    lapack,
+    on_each,
+    product,
+    same_stack,
+    transpose,
+    triangle_gradient,
+)
 from tcore.tensor.linalg.solve import solve_lower_triangular, solve_upper_triangular
 from tcore.tensor.triangles import tril
 from tcore.tensor.type import TensorType
@@ -69,8 +83,11 @@ class Cholesky(Op):
         return [shapes[0]]
 
     def L_op(self, inputs: Sequence[Variable], outputs: Sequence[Variable], output_grads: Sequence[Variable]) -> list[Variable]:
-        """Symbolic reverse mode, from the factor, for the triangle that is read."""
-        return [_factor_gradient(outputs[0], output_grads[0], self.lower)]
+        """Reverse mode, from the factor, for the triangle that is read."""
+        (x,), (factor,), (g,) = inputs, outputs, output_grads
+        if x.type.dtype in complex_dtypes:  # type: ignore[attr-defined]
+            return [_factor_gradient(factor, g, self.lower)]
+        return [CholeskyGrad(self.lower)(x, factor, g)]
 
     def R_op(self, inputs: Sequence[Variable], eval_points: Sequence[Variable | None]) -> list[Variable | None]:
         """``L · Φ(L⁻¹ X' L⁻ᴴ)``, where Φ takes the lower triangle and half the diagonal."""
@@ -93,8 +110,8 @@ class Cholesky(Op):
 class CholeskyGrad(Op):
     """The gradient of the Cholesky factor as one numeric op: (x, factor, gradient of the factor) -> gradient of x.
 
-    It goes backwards through the columns of the factorization (Smith, 1995), for real matrices. :meth:`Cholesky.L_op` does not use it: its
-    expression can be differentiated again, and takes the place of this op where the optimizer sees it.
+    It goes backwards through the factorization, block by block (Murray, 2016, section 4.3), for real matrices. Of each operand only the
+    triangle of the factor is read, and of ``x`` nothing.
     """
 
     lower: bool = field(default=True, converter=bool)
@@ -112,33 +129,81 @@ class CholeskyGrad(Op):
         if not x.shape == factor.shape == dz.shape:
             raise ValueError(f"CholeskyGrad takes three matrices of one shape, got {x.shape}, {factor.shape} and {dz.shape}")
         dtype = node.outputs[0].type.dtype
-        output_storage[0][0] = on_each(self._backwards, dtype, factor, dz) if x.size else np.zeros(x.shape, dtype)
-
-    def formula(self, inputs: Sequence[Variable]) -> Variable:
-        """The same as an expression of ops that have native forms."""
-        return _factor_gradient(inputs[1], inputs[2], self.lower)  # type: ignore[no-any-return]
+        output_storage[0][0] = on_each(self._backwards, dtype, factor.astype(dtype), dz.astype(dtype)) if x.size else np.zeros(x.shape, dtype)
 
     def _backwards(self, factor: np.ndarray, dz: np.ndarray) -> np.ndarray:
         if not self.lower:
             factor, dz = factor.T, dz.T
-        gradient = np.tril(dz).astype(np.result_type(factor, dz))
-        for k in reversed(range(len(factor))):
-            below = factor[k + 1 :, k]
-            update = np.tril(gradient[k + 1 :, k + 1 :])
-            gradient[k + 1 :, k] -= update @ below + update.T @ below
-            gradient[k + 1 :, k] /= factor[k, k]
-            gradient[k, k] = (gradient[k, k] - below @ gradient[k + 1 :, k]) / (2 * factor[k, k])
+        gradient, solve = np.tril(dz), lapack("trtrs", factor.dtype.name)
+        for start in reversed(range(0, len(factor), _BLOCK)):
+            own = slice(start, start + _BLOCK)
+            done, below = slice(start), slice(own.stop, None)
+            square, block = factor[own, own], gradient[own, own]
+            if below.start < len(factor):
+                gradient[below, own] = solve(square, gradient[below, own].T, lower=1, trans=1)[0].T
+                gradient[below, done] -= gradient[below, own] @ factor[own, done]
+                block -= np.tril(gradient[below, own].T @ factor[below, own])
+            _columns_backwards(square, block)
+            gradient[own, done] -= gradient[below, own].T @ factor[below, done] + (block + block.T) @ factor[own, done]
         return gradient if self.lower else np.ascontiguousarray(gradient.T)
 
     def infer_shape(self, node: Apply, shapes: Sequence[Any]) -> list[tuple[Any, ...]]:
         return [shapes[0]]
 
+    def connection_pattern(self, node: Apply) -> list[list[bool]]:
+        """All that is needed of ``x`` is in its factor."""
+        return [[False], [True], [True]]
+
+    def L_op(self, inputs: Sequence[Variable], outputs: Sequence[Variable], output_grads: Sequence[Variable]) -> list[Variable]:
+        """From the formula ``L⁻ᵀ · Φ(Lᵀ · dz) · L⁻¹``, symmetric parts only; Φ takes the lower triangle and half the diagonal."""
+        factor, dz, gradient, g = self._lower_forms(*inputs[1:], *outputs, *output_grads)
+        doubled, g = _with_transpose(gradient), _with_transpose(half_lower(g))
+        left: Any = solve_lower_triangular(factor, g)
+        inner = half_lower(solve_lower_triangular(factor, transpose(left)))
+        of_factor = tril(product(tril(dz), transpose(inner)) - product(doubled, transpose(left)))
+        of_dz = tril(product(tril(factor), inner))
+        return [DisconnectedType()(), *self._lower_forms(of_factor, of_dz)]
+
+    def R_op(self, inputs: Sequence[Variable], eval_points: Sequence[Variable | None]) -> list[Variable | None]:
+        """The derivative of the same formula."""
+        if eval_points[1] is None and eval_points[2] is None:
+            return [None]
+        points = [zeros_like(x) if point is None else point for x, point in zip(inputs[1:], eval_points[1:], strict=True)]
+        factor, dz, gradient, moved, moved_dz = self._lower_forms(*inputs[1:], self(*inputs), *points)
+        factor, moved = tril(factor), tril(moved)
+        inner = half_lower(product(transpose(moved), tril(dz)) + product(transpose(factor), tril(moved_dz)))
+        inner = _with_transpose(inner - product(transpose(factor), _with_transpose(gradient), moved))
+        left: Any = solve_upper_triangular(transpose(factor), inner)
+        found = half_lower(solve_upper_triangular(transpose(factor), transpose(left)))
+        return [found if self.lower else transpose(found)]
+
+    def _lower_forms(self, *matrices: Any) -> list[Any]:
+        """Matrices as they would be for a lower factor, or back."""
+        return [x if self.lower else transpose(x) for x in matrices]
+
     def __str__(self) -> str:
         return f"CholeskyGrad{{lower={self.lower}}}"
 
 
+_BLOCK = 64
+
+
+def _columns_backwards(factor: np.ndarray, gradient: np.ndarray) -> None:
+    """In the place of the gradient of a small factor that of its matrix, lower triangles both (Smith, 1995)."""
+    for k in reversed(range(len(factor))):
+        below = factor[k + 1 :, k]
+        update = np.tril(gradient[k + 1 :, k + 1 :])
+        gradient[k + 1 :, k] -= update @ below + update.T @ below
+        gradient[k + 1 :, k] /= factor[k, k]
+        gradient[k, k] = (gradient[k, k] - below @ gradient[k + 1 :, k]) / (2 * factor[k, k])
+
+
+def _with_transpose(x: Any) -> Any:
+    return x + transpose(x)
+
+
 def _factor_gradient(factor: Any, g: Any, lower: bool) -> Any:
-    """The gradient of a matrix from that of its factor (Murray, 2016, equations 8 to 10), as an expression."""
+    """The gradient of a complex matrix from that of its factor (Murray, 2016, equations 8 to 10), as an expression."""
     if not lower:
         factor, g = adjoint(factor), adjoint(g)
     inner = half_lower(product(adjoint(factor), tril(g)))

@@ -10,7 +10,7 @@ from tcore.scalar.dtypes import complex_dtypes
 from tcore.scalar.exponential import Log
 from tcore.tensor.dot import BatchedDot, Dot
 from tcore.tensor.elemwise import Elemwise
-from tcore.tensor.linalg.cholesky import Cholesky, CholeskyGrad, cholesky
+from tcore.tensor.linalg.cholesky import Cholesky, cholesky
 from tcore.tensor.linalg.determinant import Det, slogdet
 from tcore.tensor.linalg.eigen import EighGrad, EigvalshGrad
 from tcore.tensor.linalg.hints import Hint, HintsOptimizer, hints_of, is_transpose
@@ -143,9 +143,9 @@ def local_log_det(node: Apply) -> Any:
     return [fitted(slogdet(det.inputs[0])[1], node.outputs[0])]
 
 
-@rewrite(Stage.SPECIALIZE, tracks=[CholeskyGrad, EighGrad, EigvalshGrad])
+@rewrite(Stage.SPECIALIZE, tracks=[EighGrad, EigvalshGrad])
 def local_gradient_formula(node: Apply) -> Any:
-    """CholeskyGrad(...), EighGrad(...), EigvalshGrad(...) -> the same as an expression of ops that backends run natively"""
+    """EighGrad(...), EigvalshGrad(...) -> the same as an expression of ops that backends run natively"""
     found = node.op.formula(node.inputs)  # type: ignore[attr-defined]
     outputs = found if isinstance(found, list) else [found]
     return [fitted(cast(new, old.type.dtype), old) for new, old in zip(outputs, node.outputs, strict=True)]  # type: ignore[attr-defined]

@@ -88,14 +88,14 @@ def _least_squares(op: Any, node: Apply, batch: Batch, items: Sequence[Item]) ->
     return op(*[batch.full(item, ndim) for item in items], return_list=True)  # type: ignore[no-any-return]
 
 
-@vectorizes(ExpmGrad)
-def _exponential_gradient(op: Any, node: Apply, batch: Batch, items: Sequence[Item]) -> Sequence[Any]:
-    """Of two stacks of one length."""
+@vectorizes(CholeskyGrad, ExpmGrad)
+def _gradient_of_stacks(op: Any, node: Apply, batch: Batch, items: Sequence[Item]) -> Sequence[Any]:
+    """Of stacks of one length."""
     ndim = max(map(batch.own, items))
     return [op(*[batch.full(item, ndim) for item in items])]
 
 
-@vectorizes(CholeskyGrad, EighGrad, EigvalshGrad, TensorInv, TensorSolve)
+@vectorizes(EighGrad, EigvalshGrad, TensorInv, TensorSolve)
 def _by_formula(op: Any, node: Apply, batch: Batch, items: Sequence[Item]) -> Sequence[Any]:
     """The expression that the op stands for, of other ops with rules."""
     found = op.of_matrices(*node.inputs) if isinstance(op, TensorInv) else op.formula(node.inputs)

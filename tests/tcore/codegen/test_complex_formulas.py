@@ -29,6 +29,8 @@ def _cases() -> dict[str, tuple[list[Any], list[Any], list[Any]]]:
     return {
         "arithmetic": ([v, w], [v * w - v / w, -v.conj() * 2j, 1 / v], [V, W]),
         "functions": ([v], [T.exp(v), T.log(v), T.sqrt(v), T.sin(v) / T.cosh(v), T.tan(v) - T.tanh(v), T.log1p(v), T.expm1(v)], [V]),
+        "inverse functions": ([v], [T.arcsin(v) * T.arccos(v), T.arctan(v) + T.arcsinh(v), T.arccosh(v) - T.arctanh(v)], [V]),
+        "powers": ([v, w], [v**w, v**-5, v**2.5, v ** T.floor(T.real(w) * 4)], [V, W]),
         "parts": ([v, w], [abs(v), T.angle(v), T.real(v) * T.imag(w), T.eq(v, w), T.neq(v, v), T.isnan(v)], [V, W]),
         "switch and fill": ([v, w], [T.switch(T.real(v) > 0, v, w), T.switch(v, w, 0), T.zeros_like(v) + 1j], [V, W]),
         "sums": ([m], [m.sum(), m.sum(axis=0), m.sum(axis=1) / 7], [M]),
@@ -52,6 +54,63 @@ def test_kernels(case: str, backend: str, monkeypatch: pytest.MonkeyPatch) -> No
     for got, right in zip(tcore.function(inputs, outputs)(*values), wanted, strict=True):
         assert got.dtype == right.dtype
         np.testing.assert_allclose(got, right, rtol=rtol, atol=rtol)
+
+
+INVERSES = ("arcsin", "arccos", "arctan", "arcsinh", "arccosh", "arctanh")
+PARTS = (0.0, -0.0, 0.5, 1.0, -1.0, 2.0, -3.0, 1e-30, -1e30, 99.0, 100.0, np.inf, -np.inf, np.nan)
+
+
+def numbers(dtype: str) -> np.ndarray:
+    """All pairs of special parts, and numbers of all sizes by chance."""
+    rng = np.random.default_rng(1)
+    sizes, parts = 10.0 ** rng.uniform(-20, 20, (2, 500)), rng.normal(size=(2, 500))
+    found = np.empty(len(PARTS) ** 2 + 1000, dtype)
+    found.real, found.imag = np.hstack([np.reshape(np.meshgrid(PARTS, PARTS), (2, -1)), sizes * np.sign(parts), parts])
+    found[-1] = complex(1, np.finfo(found.real.dtype).smallest_subnormal)
+    found[-2] = complex(-np.finfo(found.real.dtype).tiny, 1)
+    return found
+
+
+def same(got: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """Where values are equal, the signs of zeros as well, or both no numbers."""
+    return (np.isnan(got) & np.isnan(wanted)) | ((got == wanted) & (np.signbit(got) == np.signbit(wanted)))
+
+
+@pytest.mark.backends("cpu", "opencl")
+@pytest.mark.parametrize("dtype", ["complex64", "complex128"])
+def test_inverse_functions_everywhere(dtype: str, backend: str) -> None:
+    """On both sides of the branch cuts, at infinities, NaN and zeros of both signs: each part within ten units of NumPy's last place."""
+    z = numbers(dtype)
+    x = T.vector("x", dtype=dtype)
+    for name, got in zip(INVERSES, tcore.function([x], [getattr(T, name)(x) for name in INVERSES])(z), strict=True):
+        with np.errstate(all="ignore"):
+            wanted = getattr(np, name)(z)
+            for g, w in ((got.real, wanted.real), (got.imag, wanted.imag)):
+                unit = np.maximum(np.spacing(np.abs(w)), np.finfo(w.dtype).tiny)
+                bad = ~same(g, w) & ~((np.abs(g - w) <= 10 * unit) & (np.signbit(g) == np.signbit(w)))
+                assert not bad.any(), (name, z[bad][:3], got[bad][:3], wanted[bad][:3])
+
+
+@pytest.mark.backends("cpu", "opencl")
+@pytest.mark.parametrize("dtype", ["complex64", "complex128"])
+def test_powers_everywhere(dtype: str, backend: str) -> None:
+    """Whole exponents are products as in NumPy, with its values of infinities; others go through logarithms."""
+    part = T.vector(dtype=dtype).real.dtype
+    a = numbers(dtype)[: len(PARTS) ** 2]
+    base, exponent = (np.ravel(v) for v in np.broadcast_arrays(a[:, None], a))
+    kept = ~(np.abs(exponent) > 1e20) | np.isinf(exponent)  # the angle of such a power has no digit
+    base, exponent = base[kept], exponent[kept]
+    x, y = T.vector("x", dtype=dtype), T.vector("y", dtype=dtype)
+    literals = (0, 1, 3, 7, -5, 0.5, 2 + 0.5j)
+    f = tcore.function([x, y], [x**y, *(x ** np.array(literal, dtype) for literal in literals)])
+    with np.errstate(all="ignore"):
+        for given, got in zip((exponent, *literals), f(base, exponent), strict=True):
+            given = np.asarray(given, dtype)
+            wanted = np.power(base, given)
+            close = np.abs(got - wanted) <= np.finfo(part).eps * (20 + 20 * np.abs(given)) * np.abs(wanted)
+            alike = [(np.isnan(g) & np.isnan(w)) | (g == w) for g, w in ((got.real, wanted.real), (got.imag, wanted.imag))]
+            bad = ~close & ~(alike[0] & alike[1])
+            assert not bad.any(), (given if given.ndim == 0 else given[bad][:3], base[bad][:3], got[bad][:3], wanted[bad][:3])
 
 
 def test_parts_are_found() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import subprocess
 import sys
+import textwrap
 
 import pytest
 
@@ -110,3 +111,16 @@ def test_a_program_that_says_theano():
     """Imports, attributes, pickles and training as programs written against the documentation have them."""
     done = subprocess.run([sys.executable, "-P", "-c", PROGRAM], capture_output=True, text=True, check=False)
     assert done.stdout == "ran unchanged\n", done.stderr
+
+
+def test_the_file_of_scan_L11458():
+    """It imports as documented, whatever the order, and ``scan_module.scan`` stays the function."""
+    code = """
+        import tcore, importlib
+        import tcore.scan_module.scan
+        from tcore.scan_module.scan import scan
+        module = importlib.import_module("tcore.scan_module.scan")
+        print(tcore.scan is tcore.scan_module.scan is scan is module.scan)
+    """
+    done = subprocess.run([sys.executable, "-P", "-c", textwrap.dedent(code)], capture_output=True, text=True, check=True)
+    assert done.stdout == "True\n"

@@ -175,6 +175,13 @@ def test_what_memory_is_full_of(dtype, poison):
     assert all(array is None for _, (array,) in offered(("c_contiguous",), [np.zeros(3, "O")], [], 1))
 
 
+def test_memory_without_axes_L13904():
+    """Beside outputs with axes, one of none is offered arrays of every kind."""
+    for kind, offers in offered(KINDS[1:], [np.array(1.5), np.ones((2, 3))], [None, None], 2):
+        assert [type(value) for value in offers] == [np.ndarray] * 2, kind
+        assert offers[0].shape == ()
+
+
 class Two(Op):
     """Two outputs, as given by a function."""
 

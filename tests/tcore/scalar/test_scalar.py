@@ -340,6 +340,14 @@ def test_small_integers_in_full_precision():
         scalar.complex(scalar.complex128(), scalar.float64())
 
 
+def test_parts_that_are_no_numbers():
+    """Infinite imaginary parts leave the real part alone, of one number as of arrays."""
+    made = scalar.complex.impl(1.0, np.inf)
+    assert (made.real, made.imag) == (1.0, np.inf)
+    turned = scalar.complex_from_polar.impl(np.inf, 1.0)
+    assert (turned.real, turned.imag) == (np.inf, np.inf)
+
+
 def test_preferences():
     """Output types by rule: of floats only, always of one type, that of another input."""
     assert scalar.preferences.float_out() == (scalar.get_scalar_type(config.floatX),)

@@ -66,3 +66,14 @@ def test_lengths_that_are_no_integers(dims):
         T.unravel_index(5, dims)
     with pytest.raises(TypeError):
         T.ravel_multi_index([1, 2], dims)
+
+
+def test_unsigned_numbers_of_64_bits(evaluate):
+    """As NumPy takes them: what lies beyond int64 lies outside."""
+    x = T.TensorType("uint64", (False,))("x")
+    places = np.array([3, 11, 0], "uint64")
+    for got, wanted in zip(evaluate(list(T.unravel_index(x, (3, 4))), {x: places}), np.unravel_index(places, (3, 4)), strict=True):
+        np.testing.assert_array_equal(got, wanted)
+    np.testing.assert_array_equal(evaluate(T.ravel_multi_index((x, x), (12, 12)), {x: places}), np.ravel_multi_index((places, places), (12, 12)))
+    with pytest.raises(ValueError):
+        evaluate(T.ravel_multi_index((x, x), (12, 12)), {x: np.array([2**63 + 1], "uint64")})

@@ -105,8 +105,6 @@ def test_gradients_as_ops_become_formulas():
     weights = rng.normal(size=(4, 4))
     values, vectors = np.linalg.eigh(POSITIVE)
     for made, arguments in (
-        (linalg.CholeskyGrad()(s, linalg.cholesky(s), g), {s: POSITIVE, g: weights}),
-        (linalg.CholeskyGrad(lower=False)(s, linalg.Cholesky(lower=False)(s), g), {s: POSITIVE, g: weights}),
         (linalg.EighGrad()(s, T.constant(values), T.constant(vectors), w, g), {s: POSITIVE, w: weights[0], g: weights}),
         (linalg.EigvalshGrad()(s, None, w), {s: POSITIVE, w: weights[0]}),
     ):
