@@ -36,7 +36,15 @@ static int tc_fits_rows(int64_t rows, int64_t cols, int64_t row_stride, int64_t 
     return 1;
 }
 
-/* -1 when memory ran out. */
+/* Strides of a matrix as BLAS takes it. */
+static void tc_matrix_strides(const tc_matrix *m, int size, int64_t *strides)
+{
+    strides[m->transposed ? 1 : 0] = (int64_t)m->ld * size;
+    strides[m->transposed ? 0 : 1] = size;
+}
+
+/* A copy has the order of the axes in memory, so that whole rows are copied where a matrix is only read backwards. -1 when memory
+ * ran out. */
 static int tc_as_matrix(tc_matrix *m, const tc_array *x, int size)
 {
     m->data = x->data;
@@ -49,14 +57,16 @@ static int tc_as_matrix(tc_matrix *m, const tc_array *x, int size)
     m->transposed = 1;
     if (tc_fits_rows(m->cols, m->rows, x->strides[1], x->strides[0], size, &m->ld))
         return 0;
-    int64_t strides[2] = {m->cols * size, size};
     m->copy = tc_block_get((size_t)(m->rows * m->cols * size) + 1);
     if (!m->copy)
         return -1;
-    tc_copy(m->copy, strides, x->data, x->strides, 2, x->dims, size);
     m->data = m->copy;
-    m->transposed = 0;
-    m->ld = (int)(m->cols > 1 ? m->cols : 1);
+    m->transposed = llabs(x->strides[0]) < llabs(x->strides[1]);
+    const int64_t inner = m->transposed ? m->rows : m->cols;
+    m->ld = (int)(inner > 1 ? inner : 1);
+    int64_t strides[2];
+    tc_matrix_strides(m, size, strides);
+    tc_copy(m->copy, strides, x->data, x->strides, 2, x->dims, size);
     return 0;
 }
 
@@ -226,7 +236,8 @@ static int64_t tc_gemm_by(void (*run)(tc_gemm_job *), const tc_array *c, const t
     }
     run(&job);
     if (z.copy) {
-        int64_t strides[2] = {z.cols * size, size};
+        int64_t strides[2];
+        tc_matrix_strides(&z, size, strides);
         tc_copy(c->data, c->strides, z.copy, strides, 2, c->dims, size);
     }
     tc_block_free(x.copy);
@@ -320,7 +331,8 @@ static int64_t tc_ger(const tc_array *a, const tc_array *x, const tc_array *y, c
     else
         ger(&cols, &rows, &one, v.data, &v.inc, u.data, &u.inc, m.data, &m.ld);
     if (m.copy) {
-        int64_t strides[2] = {m.cols * size, size};
+        int64_t strides[2];
+        tc_matrix_strides(&m, size, strides);
         tc_copy(a->data, a->strides, m.copy, strides, 2, a->dims, size);
     }
     tc_block_free(m.copy);
