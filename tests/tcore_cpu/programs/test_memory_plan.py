@@ -75,6 +75,7 @@ GRAPHS = {
     "rows by number": memory_of_indices,
     "prefixes": lambda: two_matrices(lambda x, y: T.cumsum(T.dot(x, y), axis=0) * T.cumsum(x, axis=1).sum()),
     "joined": lambda: two_matrices(lambda x, y: T.dot(T.concatenate([x, y.T], axis=0), y)),
+    "sorted": lambda: two_matrices(lambda x, y: T.dot(T.sort(T.dot(x, y), axis=0), x)),
     "reductions": lambda: two_matrices(lambda x, y: T.dot(x - x.mean(axis=0), y / y.std(axis=0))),
     "gradient of softmax": lambda: two_matrices(lambda x, y: T.grad(T.log(T.softmax(T.dot(x, y))).sum(), x)),
 }
