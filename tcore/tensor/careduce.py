@@ -27,21 +27,27 @@ from tcore.tensor.type import tensor_type
 __all__ = ["All", "Any_", "CAReduce", "CAReduceDtype", "NamedReduction", "Sum", "Supremum"]
 
 
-def _axes(axis: Any) -> tuple[int, ...] | None:
+def axes_of(axis: Any) -> tuple[int, ...] | None:
+    """The entries of an ``axis`` argument, ascending; None for all axes.
+
+    Raises
+    ------
+    TypeError
+        If it is neither None, an integer nor a sequence of integers.
+    ValueError
+        If an entry stands there twice.
+    """
     if axis is None:
         return None
-    if isinstance(axis, (int, np.integer)):
-        return (int(axis),)
-    if isinstance(axis, np.ndarray) and axis.ndim == 0:
-        return (int(axis),)
-    axes = []
-    for entry in axis if isinstance(axis, Iterable) else [axis]:
-        if not isinstance(entry, (int, np.integer)) or isinstance(entry, bool):
-            raise TypeError(f"a reduction's axis is None, an integer or a sequence of integers, got {axis!r}")
-        axes.append(int(entry))
+    if isinstance(axis, np.ndarray):
+        axis = axis.tolist()
+    axes = list(axis) if isinstance(axis, Iterable) else [axis]
+    for entry in axes:
+        if isinstance(entry, bool) or not isinstance(entry, (int, np.integer)):
+            raise TypeError(f"the axis of a reduction is an integer or a sequence of integers, got {entry!r}")
     if len(set(axes)) != len(axes):
         raise ValueError(f"a reduction names an axis twice: {axis!r}")
-    return tuple(sorted(axes))
+    return tuple(sorted(map(int, axes)))
 
 
 def normal_axes(axis: tuple[int, ...] | None, ndim: int) -> tuple[int, ...]:
@@ -95,7 +101,7 @@ class CAReduce(CAReduceC, Op):
     """
 
     scalar_op: ScalarOp = field(validator=_combines_two)
-    axis: tuple[int, ...] | None = field(default=None, converter=_axes)
+    axis: tuple[int, ...] | None = field(default=None, converter=axes_of)
 
     _f16_ok = True
 

@@ -6,7 +6,6 @@ place with length 1.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -16,7 +15,7 @@ from tcore.configuration import config
 from tcore.graph.variable import Constant, Variable
 from tcore.scalar.dtypes import discrete_dtypes
 from tcore.tensor import careduce
-from tcore.tensor.careduce import CAReduce, Sum, normal_axes, spread_over
+from tcore.tensor.careduce import CAReduce, Sum, axes_of, normal_axes, spread_over
 from tcore.tensor.conversion import as_tensor_variable
 from tcore.tensor.extremes import Argmin, MaxAndArgmax
 from tcore.tensor.math import cast, conj, isclose, sqr, sqrt, true_div
@@ -43,21 +42,13 @@ def checked_axes(axis: Any, ndim: int) -> tuple[int, ...]:
     TypeError
         If it is no integer or sequence of integers.
     ValueError
-        If one is out of range.
+        If one is out of range, or named twice.
     """
     if isinstance(axis, Variable):
         if not (isinstance(axis, Constant) and isinstance(axis.type, TensorType) and axis.type.dtype in discrete_dtypes):
             raise TypeError(f"the axis of a reduction must be known when the graph is built, got {axis}")
         axis = axis.data
-    if isinstance(axis, np.ndarray):
-        axis = axis.tolist()
-    if isinstance(axis, (int, np.integer)):
-        axis = [axis]
-    if axis is not None:
-        for entry in axis if isinstance(axis, Iterable) else [axis]:
-            if isinstance(entry, bool) or not isinstance(entry, (int, np.integer)):
-                raise TypeError(f"the axis of a reduction is an integer or a sequence of integers, got {entry!r}")
-    return normal_axes(None if axis is None else tuple(int(entry) for entry in axis), ndim)
+    return normal_axes(axes_of(axis), ndim)
 
 
 def _reduce(x: Any, axis: Any, keepdims: bool, op: Any) -> Any:

@@ -13,8 +13,16 @@ from tcore_nnet.pooling import MODES, Pool, PoolPositions, PoolPut, PoolSpread
 
 __all__ = ["GEOMETRIES", "correlations", "pools"]
 
-#: window, stride, padding: written out or not, side by side, overlapping or with gaps, padded or not
-GEOMETRIES = [((2, 2), None, None), ((2, 3), (1, 2), (1, 1)), ((3, 5), (2, 4), None), ((4, 3), (3, 2), (3, 1)), ((1, 2), (3, 3), (0, 1))]
+#: window, stride, padding: written out or not, side by side, overlapping (a few or many) or with gaps, padded or not
+GEOMETRIES = [
+    ((2, 2), None, None),
+    ((2, 3), (1, 2), (1, 1)),
+    ((3, 5), (2, 4), None),
+    ((4, 3), (3, 2), (3, 1)),
+    ((1, 2), (3, 3), (0, 1)),
+    ((4, 4), (1, 1), (0, 2)),
+    ((9, 8), (1, 2), (2, 0)),
+]
 
 
 @functools.cache

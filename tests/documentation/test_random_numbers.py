@@ -85,7 +85,7 @@ def test_copying_random_state_L1983_L2015(backend):
     assert str(f2()) == "[0.59044123]"
 
 
-def test_binomial_masks_L2740_L2780(backend):
+def test_binomial_masks_L2740_L2754_L2780(backend):
     """The masks that the scan example prints, one a step: here one a call."""
     W = T.matrix("W")
     trng = T.shared_randomstreams.RandomStreams(1234)
@@ -140,7 +140,7 @@ def test_permutation_and_multinomial_shapes_L24102_L24116():
 
 
 @pytest.mark.parametrize("streams", [RandomStreams, MRG_RandomStreams])
-def test_copying_random_state_of_both_L2001_L2007(streams):
+def test_copying_random_state_of_both_L2001_L2003_L2007(streams):
     class Graph:
         def __init__(self, seed=123):
             self.rng = streams(seed)

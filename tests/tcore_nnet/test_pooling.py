@@ -17,8 +17,18 @@ from tcore_nnet.windows import pooled_length
 
 RNG = np.random.default_rng(3)
 FAST = "FAST_COMPILE"
-#: window, stride, padding: side by side, overlapping, with gaps, padded, larger than what the kernels write out
-GEOMETRIES = [((2, 3), None, (0, 0)), ((3, 2), (1, 2), (1, 1)), ((2, 2), (3, 4), (1, 0)), ((4, 5), (3, 2), (3, 1)), ((1, 1), (2, 1), (0, 0))]
+#: window, stride, padding: side by side, overlapping, with gaps, padded, more of them over an element than the kernels write out, and
+#: larger than what they write out
+GEOMETRIES = [
+    ((2, 3), None, (0, 0)),
+    ((3, 2), (1, 2), (1, 1)),
+    ((2, 2), (3, 4), (1, 0)),
+    ((4, 5), (3, 2), (3, 1)),
+    ((1, 1), (2, 1), (0, 0)),
+    ((4, 4), (1, 1), (1, 2)),
+    ((7, 9), (1, 2), (2, 3)),
+    ((9, 8), (1, 1), (2, 1)),
+]
 
 
 def starts(n, w, s, p, ignore_border):
@@ -72,6 +82,41 @@ def test_lengths():
     for n, w, s in itertools.product(range(9), range(1, 5), range(1, 6)):
         for p, ignore_border in itertools.product(range(w), (True, False)):
             assert pooled_length(n, w, s, p, ignore_border) == len(starts(n, w, s, p, ignore_border)), (n, w, s, p, ignore_border)
+
+
+@pytest.mark.parametrize("geometry", [GEOMETRIES[1], ((5, 5), (2, 2), (2, 2)), GEOMETRIES[5], GEOMETRIES[7]], ids=str)
+@pytest.mark.usefixtures("backend")
+@pytest.mark.backends("cpu")
+def test_gradients_by_kernels(geometry):
+    """Windows inside the array and at its border, few and many of them over an element: what ``perform`` gives, NaN and equal elements included."""
+    ws, stride, pad = geometry
+    shape = (2, 9, 12)
+    x = T.ftensor3()
+    value = RNG.integers(-4, 5, shape).astype("float32")
+    value[RNG.random(shape) < 0.05] = np.nan
+    value[RNG.random(shape) < 0.05] = -np.inf
+    wanted, found = [], []
+    for mode, ignore_border in (("max", True), ("average_exc_pad", False)):
+        op = Pool(mode=mode, ignore_border=ignore_border)
+        counts = Pool.out_shape(shape, ws, ignore_border, stride, pad)
+        weights = RNG.integers(-4, 5, counts).astype("float32")
+        out = op(x, ws, stride, pad)
+        found += [out, T.Lop(out, x, T.constant(weights))]
+        vectors, lengths = [np.array(each) for each in geometry], np.array(shape[-2:])
+        if mode == "max":
+            places = by_perform(op.positions(x, *map(T.constant, vectors)), value, *vectors)
+            wanted += [by_perform(out, value, *vectors), by_perform(op.put()(weights, places, lengths, *geometry), weights, places, lengths, *vectors)]
+        else:
+            wanted += [by_perform(out, value, *vectors), by_perform(op.transpose()(weights, lengths, *geometry), weights, lengths, *vectors)]
+    for got, want in zip(tcore.function([x], found)(value), wanted, strict=True):
+        np.testing.assert_allclose(got, want, rtol=1e-5, atol=1e-5)
+
+
+def by_perform(out, *values):
+    """What the op of ``out`` makes of arrays in NumPy."""
+    cell = [None]
+    out.owner.op.perform(out.owner, values, [cell])
+    return cell[0]
 
 
 def test_number_of_axes():

@@ -64,7 +64,7 @@ BUILT = {
     "repeat by floats": (lambda: T.repeat(v, v), TypeError, "an integer or an integer vector, got v"),
     "tile to fewer axes": (lambda: T.tile(x, (2, 2), ndim=1), ValueError, "ndim=1 is less than the 2 axes of x"),
     "reduction over words": (lambda: x.sum(axis=["a"]), TypeError, "the axis of a reduction is an integer or a sequence of integers, got 'a'"),
-    "reduction op over words": (lambda: Sum(axis=["a"])(x), TypeError, "axis is None, an integer or a sequence of integers"),
+    "reduction op over words": (lambda: Sum(axis=["a"])(x), TypeError, "the axis of a reduction is an integer or a sequence of integers"),
     "reduction over a missing axis": (lambda: x.sum(axis=2), ValueError, "2"),
     "index by floats": (lambda: x[v], TypeError, "an index array holds integers, got v of dtype float64"),
     "index by too much": (lambda: v[1, 2], IndexError, "too many indices: v has 1 dimensions, the index speaks of 2"),
@@ -121,7 +121,8 @@ BUILT = {
     "stretch of what does not": (lambda: T.alloc(v, 1), TypeError, "axis 0 of v is not broadcastable, the shape has the constant 1 there; mark it with addbroadcast"),
     "alloc of too many axes": (lambda: T.alloc(x, 3), TypeError, "alloc: x has 2 dimensions, the shape only 1"),
     "axis between two": (lambda: x.sum(axis=0.5), TypeError, "the axis of a reduction is an integer or a sequence of integers, got 0.5"),
-    "axis that is no number": (lambda: T.Sum(0.5), TypeError, "a reduction's axis is None, an integer or a sequence of integers, got 0.5"),
+    "axis that is no number": (lambda: T.Sum(0.5), TypeError, "the axis of a reduction is an integer or a sequence of integers, got 0.5"),
+    "axis that is a truth value": (lambda: T.Sum(True), TypeError, "the axis of a reduction is an integer or a sequence of integers, got True"),
     "member of a symbolic vector": (lambda: 3 in v, TypeError, r"whether a value is in v is not known while the graph is built: use any\(eq\(x, value\)\)"),
     "alloc of negative length": (lambda: T.alloc(0.0, -1), ValueError, "length 0 of an array cannot be negative, got -1"),
 }  # fmt: skip
