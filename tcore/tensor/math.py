@@ -75,6 +75,7 @@ __all__ = [
     "mul",
     "neg",
     "neq",
+    "nextafter",
     "or_",
     "pow",
     "rad2deg",
@@ -148,6 +149,7 @@ right_shift = named_elemwise(scalar.right_shift, "right_shift")
 # rounding
 ceil = named_elemwise(scalar.ceil, "ceil")
 floor = named_elemwise(scalar.floor, "floor")
+nextafter = named_elemwise(scalar.nextafter, "nextafter")
 trunc = named_elemwise(scalar.trunc, "trunc")
 round_half_to_even = named_elemwise(scalar.round_half_to_even, "round_half_to_even")
 round_half_away_from_zero = named_elemwise(scalar.round_half_away_from_zero, "round_half_away_from_zero")

@@ -79,8 +79,8 @@ class _tensor_py_operators:
 
     def __array_namespace__(self, *, api_version: str | None = None) -> Any:
         """The functions of the Python array API standard: :mod:`tcore.tensor.xp`."""
-        if api_version not in (None, "2021.12", "2022.12", "2023.12"):
-            raise ValueError(f"tcore.tensor.xp follows the array API standard of 2023.12 and those before, not {api_version!r}")
+        if api_version not in (None, "2021.12", "2022.12", "2023.12", "2024.12"):
+            raise ValueError(f"tcore.tensor.xp follows the array API standard of 2024.12 and those before, not {api_version!r}")
         return _seldom("xp")
 
     # ------------------------------------------------------------ what the type says

@@ -162,7 +162,7 @@ class ProgramBuilder:
             tuple(self.fused),
             {step.node: self.reasons.get(step.node, "its op has no native form") for step in called},
             tuple(map(members, steps)),
-            tuple({stay.variable: stay for stay in self.memory.stays}.values()),
+            tuple({(stay.variable, stay.work): stay for stay in self.memory.stays}.values()),
         )
 
     def emit_steps(self, granularity: str, orderings: Mapping[Any, Sequence[Any]]) -> list[Any]:

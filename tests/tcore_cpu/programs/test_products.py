@@ -280,3 +280,18 @@ def test_sums_over_rows_have_the_same_bits(native, dtype):
     np.testing.assert_array_equal(f(u, near), apart)
     np.testing.assert_array_equal(f(u, np.ascontiguousarray(near[:, 5:200])), apart[5:200])
     np.testing.assert_allclose(apart, u.astype("float64") @ near.astype("float64"), rtol=0, atol=2e-4 if dtype == "float32" else 1e-12)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_products_of_many_short_rows(native, dtype):
+    """Each sum in the order of its terms, whatever the layout: the bits of a loop."""
+    x, y = (tt.TensorType(dtype, (False, False))(name) for name in "xy")
+    f = native([x, y], tt.batched_dot(x, y))
+    rng = np.random.default_rng(5)
+    for shape in ((11, 4), (3, 100), (4, 1), (5, 0), (0, 3)):
+        a, b = rng.normal(size=(2, *shape)).astype(dtype)
+        expected = np.zeros(shape[0], dtype)
+        for column in range(shape[1]):
+            expected += a[:, column] * b[:, column]
+        for left, right in ((a, b), (np.asfortranarray(a), b), (a[::-1, ::-1].copy()[::-1, ::-1], np.asfortranarray(b))):
+            np.testing.assert_array_equal(f(left, right), expected)
