@@ -50,6 +50,12 @@ class _Body:
 
     #: the code that the loop stands behind
     before: list[int]
+    #: the first register and the first slot that rounds may use for themselves
+    register: int
+    slot: int
+    #: registers that are set in front of the loop: those of the head of the program, and others
+    early: set[int]
+    fixed: set[int] = field(factory=set)
     _registers: set[int] = field(factory=set)
     _slots: set[int] = field(factory=set)
     #: how many pieces of a round that may be jumped over are around what is emitted next
@@ -71,12 +77,16 @@ class _Body:
         if self.skippable:
             return False
         if instruction in (Instruction.DIM, Instruction.STRIDE):
-            return not self._called and operands[1] not in self._slots
+            return not self._called and operands[1] < self.slot and operands[1] not in self._slots
         if instruction is Instruction.ARITH:
-            return self._registers.isdisjoint(operands[2:])
+            return self._keeps(operands[2:])
         if instruction is Instruction.SELECT:
-            return self._registers.isdisjoint(operands[1:])
-        return instruction is Instruction.CHECK and self._registers.isdisjoint(operands[4:6])
+            return self._keeps(operands[1:])
+        return instruction is Instruction.CHECK and self._keeps(operands[4:6])
+
+    def _keeps(self, registers: Sequence[int]) -> bool:
+        """Whether no round sets one of some registers; routines, too, set some."""
+        return all(r in self.early or r in self.fixed or (r < self.register and r not in self._registers) for r in registers)
 
 
 @define(eq=False)
@@ -128,8 +138,11 @@ class Assembler:
 
     def _place(self, instruction: Instruction, operands: Sequence[int]) -> list[int]:
         """Where an instruction goes: in front of the loops whose rounds do not change what it reads, if all of a round is run."""
-        for body in self._loops:
+        for depth, body in enumerate(self._loops):
             if body.repeats(instruction, operands):
+                if instruction in _SETS_REGISTER:
+                    for inner in self._loops[depth:]:
+                        inner.fixed.add(operands[0])
                 return body.before
             body.note(instruction, operands)
         return self.code
@@ -333,7 +346,7 @@ class Assembler:
         self.assign(counter, IntegerFunction.ADD, zero, zero)
         self._straight = True
         before, self.code = self.code, []
-        self._loops.append(_Body(before))
+        self._loops.append(_Body(before, self._registers, len(self.ndims), self._early))
         self._loops[-1].note(Instruction.ARITH, (counter,))
         yield stop
         self._loops.pop()

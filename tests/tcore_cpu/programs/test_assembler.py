@@ -50,6 +50,19 @@ def test_what_follows_from_the_round_stays(code):
     assert [rounds[0], rounds[5], rounds[8], rounds[11]] == [Instruction.ARITH, Instruction.VALUE, Instruction.VALUE, Instruction.ARITH]
 
 
+def test_what_follows_from_a_routine_stays(code):
+    """Routines set registers, such as the number of elements that they found."""
+
+    def emit(counter):
+        found = code.register()
+        code.emit(Instruction.ROUTINE, 0, 0, 0, 1, found)
+        code.arith(IntegerFunction.ADD, found, code.constant(1))
+
+    rounds, before = body(code, emit)
+    assert before == []
+    assert [rounds[0], rounds[6]] == [Instruction.ROUTINE, Instruction.ARITH]
+
+
 def test_lengths_of_what_a_round_makes_stay(code):
     """A slot that a round sets in its own way; where a view sets it, its lengths are those of the view."""
     whole, shown = code.slot(2, "float64"), code.slot(1, "float64")
