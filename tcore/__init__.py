@@ -57,7 +57,7 @@ if TYPE_CHECKING:
     from tcore.scan_module import foldr as foldr
     from tcore.scan_module import map as map
     from tcore.scan_module import reduce as reduce
-    from tcore.scan_module import scan as scan
+    from tcore.scan_module import scan as scan  # type: ignore[no-redef]  # as above
     from tcore.scan_module import scan_checkpoints as scan_checkpoints
     from tcore.tensor import dot as dot  # type: ignore[no-redef]  # as above
     from tcore.tensor import get_scalar_constant_value as get_scalar_constant_value

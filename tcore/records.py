@@ -30,6 +30,8 @@ def _decorator(make: Any, frozen: bool) -> Any:
             has_repr = "__repr__" not in own if repr is None else repr
             has_eq = "__eq__" not in own and "__ne__" not in own if eq is None else eq
             has_hash = has_eq and "__hash__" not in own
+            if any(base.__dictoffset__ for base in cls.__mro__[1:]):
+                options.setdefault("slots", False)  # its objects have a dict: slots would save nothing, and a slotted class is made twice
             made: Any = make(eq=False, repr=False, **options)(cls)
             if has_repr:
                 made.__repr__ = _repr

@@ -6,7 +6,7 @@ import shlex
 import subprocess
 import sysconfig
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from tcore.configuration import config
@@ -43,8 +43,23 @@ def _compiler(topic: str) -> ReportLine:
     compiler = find_compiler()
     if compiler is None:
         return ReportLine(topic, "missing", "no C compiler on the PATH", "apt install gcc g++, or pip install ziglang (or set CC)")
+    fault = _trial(compiler.command, "test.c", "#include <math.h>\nint tc_test(int k) { return (int)floor(k / 2.0); }\n")
+    if fault:
+        return ReportLine(topic, "problem", fault, "apt install gcc libc6-dev, or pip install ziglang; CC names another compiler")
     version = subprocess.run([*compiler.command, "--version"], capture_output=True, text=True, check=False).stdout
     return ReportLine(topic, "ok", f"{compiler.path}: {version.partition(chr(10))[0]}")
+
+
+def _trial(command: Sequence[str], name: str, text: str, *flags: str) -> str:
+    """What is wrong with a compiler that cannot make a library of ``text``, a file ``name``; empty where it can."""
+    with tempfile.TemporaryDirectory() as folder:
+        source, library = Path(folder, name), Path(folder, "test.so")
+        source.write_text(text, encoding="utf-8")
+        run = subprocess.run([*command, "-shared", "-fPIC", *flags, str(source), "-o", str(library)], capture_output=True, text=True, check=False)
+        said = (run.stderr or run.stdout).strip().splitlines() or ["no message"]
+        if run.returncode:
+            return f"{shlex.join(command)} fails: {said[-1]}"
+        return "" if library.exists() else f"{shlex.join(command)} says nothing and writes no library"
 
 
 def _runtime(topic: str) -> ReportLine:
@@ -100,11 +115,8 @@ def _user_code(topic: str) -> ReportLine:
         return ReportLine(topic, "missing", f"Python.h is not in {include}", f"apt install python{version}-dev")
     if not config.cxx:
         return ReportLine(topic, "missing", "no C++ compiler", "apt install g++, or pip install ziglang (or set the flag cxx)")
-    with tempfile.TemporaryDirectory() as folder:
-        source = Path(folder, "test.cpp")
-        source.write_text('#include <Python.h>\nextern "C" int tc_test() { return PY_MAJOR_VERSION; }\n', encoding="utf-8")
-        command = [*shlex.split(config.cxx), "-shared", "-fPIC", f"-I{include}", str(source), "-o", str(Path(folder, "test.so"))]
-        run = subprocess.run(command, capture_output=True, text=True, check=False)
-    if run.returncode:
-        return ReportLine(topic, "problem", f"{config.cxx} fails: {run.stderr.strip().splitlines()[-1]}", "check the compiler")
+    text = '#include <Python.h>\nextern "C" int tc_test() { return PY_MAJOR_VERSION; }\n'
+    fault = _trial(shlex.split(config.cxx), "test.cpp", text, f"-I{include}")
+    if fault:
+        return ReportLine(topic, "problem", fault, "check the compiler")
     return ReportLine(topic, "ok", f"{config.cxx} with Python's headers")

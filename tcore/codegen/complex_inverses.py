@@ -74,19 +74,21 @@ def asinh(z: Complex) -> Complex:
 def acosh(z: Complex) -> Complex:
     """``acos`` turned, with a real part that is not negative."""
     im, re = acos(z)
-    return abs(re), _signed(im, z[1])
+    return abs(re), choose(z[1].is_nan(), im, _signed(im, z[1]))
 
 
 def atanh(z: Complex) -> Complex:
     """``log1p(4 x / |1 - z|²) / 4`` of a real part that is not negative, and half the angle of ``(1 + z) (1 - conj(z))``."""
     x, y = abs(z[0]), z[1]
-    size = real_function("hypot", 0.25 - 0.25 * x, 0.25 * y)
-    re = 0.25 * _of("log1p", 0.25 * (x / size / size))
+    large = _is_large(z)
+    scale = choose(large, 0.25, x.like(1))
+    size = real_function("hypot", scale * (1 - x), scale * y)
+    re = 0.25 * _of("log1p", 4 * scale * x / size * scale / size)
     im = 0.5 * _angle(2 * y, (1 - x) * (1 + x) - y * y)
     # close to 1, where the square of the distance vanishes
-    re = choose(size < float(finfo(x).eps) ** 2, -0.5 * _of("log", 2 * size), re)
+    re = choose(size < float(finfo(x).eps) ** 2, 0.5 * (math.log(2) - _of("log", size)), re)
     re = choose(either(either(x.is_infinite(), y.is_infinite()), both(x.equals(0), y.is_nan())), 0.0, re)
-    right = both(_is_large(z), either(y.is_infinite(), both(x.equals(x), y.equals(y))))
+    right = both(large, either(y.is_infinite(), both(x.equals(x), y.equals(y))))
     im = choose(right, _signed(y.like(math.pi / 2), y), im)
     return _signed(re, z[0]), im
 

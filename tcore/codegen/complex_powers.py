@@ -77,10 +77,11 @@ def _by_logarithm(a: Complex, b: Complex) -> Complex:
 
 
 def _endless_product(a: Complex, b: Complex) -> Complex:
-    """A product as C99 has it: infinite where a factor is, even where a part of that is NaN."""
+    """A product as C99 has it: infinite where a factor is, or a product of two parts, even where another part is NaN."""
     plain = multiply(a, b)
     lost = both(plain[0].is_nan(), plain[1].is_nan())
-    endless = either(_is_endless(a), _is_endless(b))
+    overflows = either(_is_endless((a[0] * b[0], a[0] * b[1])), _is_endless((a[1] * b[0], a[1] * b[1])))
+    endless = either(either(_is_endless(a), _is_endless(b)), overflows)
     re, im = multiply(_direction(a), _direction(b))
     return choose_pair(both(lost, endless), (re * math.inf, im * math.inf), plain)
 

@@ -221,6 +221,7 @@ _ROWS = [
     _math("rint", np.rint, 1),
     _math("round", _round_away, 2),
     _math("copysign", np.copysign, 1, 2),
+    _math("nextafter", np.nextafter, 6, 2),
     *(
         _math(name, function)
         for name, function in _TRANSCENDENTALS

@@ -167,6 +167,12 @@ def _invert(op: Any, args: Args, dtype: str) -> Expr:
     return apply_function("invert", args, dtype)
 
 
+def _nextafter(op: Any, args: Args, dtype: str) -> Expr:
+    if dtype == HALF:
+        raise NotLowered("the neighbour of a number of half precision is none in float32, in which kernels compute")
+    return apply_function("nextafter", args, dtype)
+
+
 class _InLoops:
     """float64 arithmetic of the loop IR, for formulas that are written over any."""
 
@@ -198,6 +204,7 @@ FORMULAS: dict[str, Formula] = {
     "inv": lambda op, args, dtype: apply_function("true_div", (const(1, dtype), args[0]), dtype),
     "sqr": lambda op, args, dtype: apply_function("mul", (args[0], args[0]), dtype),
     "invert": _invert,
+    "nextafter": _nextafter,
     "deg2rad": _scale(math.pi / 180),
     "rad2deg": _scale(180 / math.pi),
     "sigmoid": _sigmoid,

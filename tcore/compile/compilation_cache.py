@@ -8,7 +8,6 @@ program that is no plugin, is compiled as ever. The backend keeps the bytes (``r
 
 from __future__ import annotations
 
-import hashlib
 import os
 import pickle
 import sys
@@ -21,6 +20,7 @@ import numpy as np
 from tcore.compile.basemode import Mode
 from tcore.compile.sharedvalue import SharedVariable
 from tcore.configuration import config
+from tcore.digests import digest
 from tcore.graph import FunctionGraph
 from tcore.plugins.finders import LOADED
 from tcore.plugins.process import active_plugins_for, manager
@@ -113,14 +113,14 @@ class _Sink:
     """A file that keeps a digest of what is written, and no more than the limit."""
 
     def __init__(self) -> None:
-        self.digest = hashlib.sha256()
+        self.hash = digest()
         self._size = 0
 
     def write(self, data: Any) -> int:
         self._size += len(data)
         if self._size > _LIMIT:
             raise _NotKeptError("the graph is too large to be kept")
-        self.digest.update(data)
+        self.hash.update(data)
         return len(data)
 
 
@@ -190,7 +190,7 @@ def key_of(maker: FunctionMaker, roots: Sequence[Variable]) -> str | None:
         if files is None:
             return None
         sink.write(f"{package} {files}\n".encode())
-    return sink.digest.hexdigest()[:40]
+    return sink.hash.hexdigest()[:40]
 
 
 def recall(maker: FunctionMaker, key: str) -> CacheEntry | None:
@@ -277,7 +277,7 @@ def _files_of(package: str) -> str | None:
 
     None where a file changed after this process began: what runs may be the code that stood there before.
     """
-    digest = hashlib.sha256()
+    files = digest()
     module = sys.modules.get(package)
     waiting = [os.path.realpath(folder) for folder in getattr(module, "__path__", ())]
     for folder in waiting:  # grows on the way
@@ -287,8 +287,8 @@ def _files_of(package: str) -> str | None:
                     found = entry.stat()
                     if found.st_mtime > LOADED:
                         return None
-                    digest.update(f"{entry.name} {found.st_mtime_ns} {found.st_size}\n".encode())
+                    files.update(f"{entry.name} {found.st_mtime_ns} {found.st_size}\n".encode())
                 elif entry.name != "__pycache__" and entry.is_dir():
-                    digest.update(f"{entry.name}/\n".encode())
+                    files.update(f"{entry.name}/\n".encode())
                     waiting.append(entry.path)
-    return digest.hexdigest()
+    return files.hexdigest()

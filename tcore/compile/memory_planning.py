@@ -8,6 +8,7 @@ that tells nothing works node by node: each node makes arrays, which are freed a
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -37,9 +38,15 @@ def memory_plan(function: Function, arguments: Sequence[Any], named: Mapping[str
     step_of = {node: k for k, nodes in enumerate(steps) for node in nodes}
     reads = _Reads(fgraph, order, step_of)
     results = {reads.root(v): "update" for v in fgraph.outputs} | {reads.root(v): "result" for v in fgraph.outputs[: len(function.outputs)]}
+    placed = {stay.variable for stay in stays if stay.work is None}
     reports = []
     for stay in stays:
+        if stay.work is not None:
+            reports += _work(stay, lengths, number, steps)
+            continue
         variable, root = stay.variable, reads.root(stay.variable)
+        if root is not variable and root in placed:
+            continue  # made in the memory of another value
         last = len(steps) - 1 if stay.last is None else stay.last
         memory = results.get(root, "array") if stay.place < 0 else f"buffer {stay.place}"
         reports.append(
@@ -57,6 +64,19 @@ def memory_plan(function: Function, arguments: Sequence[Any], named: Mapping[str
         tuple(sorted(reports, key=lambda report: (report.first, report.node))), None if None in sizes else sum(s for s in sizes if s is not None),
         inside, tuple(getattr(linker, "explain_scratch", tuple)()), allow_gc,
     )  # fmt: skip
+
+
+def _work(stay: Stay, lengths: Lengths, number: Mapping[Apply, int], steps: Sequence[Sequence[Apply]]) -> list[ValueMemory]:
+    """The memory of what is made of an input: none where it is too large for that."""
+    work, last = stay.work, len(steps) - 1 if stay.last is None else stay.last
+    assert work is not None
+    shape = lengths.of(work.variable)[: work.ndim]
+    known = [length for length in shape if isinstance(length, int)]
+    nbytes = prod(known) * np.dtype(work.dtype).itemsize if len(known) == len(shape) else None
+    if work.most is not None and (nbytes or 0) > work.most:
+        return []
+    node, until = number[work.node], max(number[each] for each in steps[last])
+    return [ValueMemory(node, f"{work.what} of {work.variable}", work.dtype, shape, nbytes, f"buffer {stay.place}", stay.first, last, until)]
 
 
 def _known_inputs(

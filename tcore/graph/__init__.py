@@ -6,11 +6,8 @@ from typing import TYPE_CHECKING
 from tcore.graph.apply import Apply, NoParams
 from tcore.graph.c_interface import CLinkerOp, CLinkerType
 from tcore.graph.cloning import clone, clone_get_equiv, clone_replace
-from tcore.graph.comparison import equal_computations, is_same_graph
 from tcore.graph.conversion import as_variable, register_converter
 from tcore.graph.debugprint import debugprint
-from tcore.graph.destroyhandler import DestroyHandler, fast_inplace_check
-from tcore.graph.enum_type import CEnumType, EnumList, EnumType
 from tcore.graph.errors import (
     BadOptimization,
     DebugModeError,
@@ -126,11 +123,25 @@ __all__ = [
 
 if TYPE_CHECKING:
     from tcore.graph.cdata_type import CDataType
+    from tcore.graph.comparison import equal_computations, is_same_graph
+    from tcore.graph.destroyhandler import DestroyHandler, fast_inplace_check
+    from tcore.graph.enum_type import CEnumType, EnumList, EnumType
     from tcore.graph.external_c import COp
     from tcore.graph.openmp import OpenMPOp
 else:
-    #: not at the top: they cost as much as all others, and only authors of ops with C code have such things
-    _LATER = {"CDataType": "cdata_type", "COp": "external_c", "OpenMPOp": "openmp"}
+    #: not at the top: they cost as much as all others, and only optimizations, tests and authors of ops with C code have such things
+    _LATER = {
+        "CDataType": "cdata_type",
+        "CEnumType": "enum_type",
+        "COp": "external_c",
+        "DestroyHandler": "destroyhandler",
+        "EnumList": "enum_type",
+        "EnumType": "enum_type",
+        "OpenMPOp": "openmp",
+        "equal_computations": "comparison",
+        "fast_inplace_check": "destroyhandler",
+        "is_same_graph": "comparison",
+    }
 
     def __getattr__(name):  # noqa: ANN001, ANN202 - type checkers see the imports
         if name not in _LATER:

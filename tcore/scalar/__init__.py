@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from importlib import import_module as _import_module
+from typing import TYPE_CHECKING as _TYPE_CHECKING
+
 from tcore.scalar.arithmetic import *
 from tcore.scalar.basic import *
 from tcore.scalar.bitwise import *
 from tcore.scalar.comparison import *
 from tcore.scalar.complex_parts import *
-from tcore.scalar.composite import *
 from tcore.scalar.conversion import *
 from tcore.scalar.dtypes import *
 from tcore.scalar.exponential import *
 from tcore.scalar.op import *
 from tcore.scalar.preferences import *
 from tcore.scalar.rounding import *
-from tcore.scalar.special import *
+from tcore.scalar.sigmoid import *
 from tcore.scalar.trigonometric import *
 from tcore.scalar.type import *
 from tcore.scalar.variable import *
@@ -54,3 +56,26 @@ def floats(*names: str) -> list[ScalarVariable]:
 def complexs(*names: str) -> list[ScalarVariable]:
     """One complex128 scalar variable per name."""
     return _many(complex128, names)
+
+
+if _TYPE_CHECKING:
+    from tcore.scalar.composite import *
+    from tcore.scalar.special import *
+else:
+    #: names that few graphs are built of; their modules load when one is asked for
+    _SELDOM = {
+        **dict.fromkeys(("Composite", "Step"), "composite"),
+        **dict.fromkeys(("I0", "I1", "J0", "J1", "i0", "i1", "j0", "j1"), "special"),
+        **dict.fromkeys(("Erf", "Erfc", "Erfcinv", "Erfcx", "Erfinv", "erf", "erfc", "erfcinv", "erfcx", "erfinv"), "special"),
+        **dict.fromkeys(("Chi2SF", "Gamma", "GammaLn", "PolyGamma", "Psi", "TriGamma"), "special"),
+        **dict.fromkeys(("chi2sf", "gamma", "gammaln", "polygamma", "psi", "tri_gamma"), "special"),
+    }
+
+    def __getattr__(name):  # noqa: ANN001, ANN202 - type checkers see the imports
+        if name not in _SELDOM:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        value = globals()[name] = getattr(_import_module(f"{__name__}.{_SELDOM[name]}"), name)
+        return value
+
+    def __dir__():  # noqa: ANN202
+        return sorted({*globals(), *_SELDOM})

@@ -1,4 +1,4 @@
-"""Rounding to whole numbers; the dtype stays. Integers are left alone."""
+"""Rounding to whole numbers, where the dtype stays and integers are left alone; and the neighbours of a float."""
 
 from __future__ import annotations
 
@@ -9,16 +9,18 @@ import numpy as np
 
 from tcore.scalar.dtypes import discrete_dtypes
 from tcore.scalar.op import MathOp
-from tcore.scalar.preferences import same_out_nocomplex
+from tcore.scalar.preferences import same_out_nocomplex, upgrade_to_float_no_complex
 
 __all__ = [
     "Ceil",
     "Floor",
+    "NextAfter",
     "RoundHalfAwayFromZero",
     "RoundHalfToEven",
     "Trunc",
     "ceil",
     "floor",
+    "nextafter",
     "round_half_away_from_zero",
     "round_half_to_even",
     "trunc",
@@ -91,8 +93,21 @@ class RoundHalfAwayFromZero(Rounding):
         return [np.asarray(np.add(whole, up) if target is None else np.add(whole, up, out=target))]
 
 
+class NextAfter(MathOp):
+    """The float next to the first number, towards the second; equal numbers give the second. As far from the first as its last digit, hence a derivative of 1."""
+
+    nin = 2
+    numpy = np.nextafter
+    loop_name = "nextafter"
+    output_types_preference = staticmethod(upgrade_to_float_no_complex)
+
+    def pullback(self, g: Any, out: Any, x: Any, y: Any) -> Any:
+        return g, None
+
+
 ceil = Ceil(name="ceil")
 floor = Floor(name="floor")
 trunc = Trunc(name="trunc")
 round_half_to_even = RoundHalfToEven(name="round_half_to_even")
 round_half_away_from_zero = RoundHalfAwayFromZero(name="round_half_away_from_zero")
+nextafter = NextAfter(name="nextafter")

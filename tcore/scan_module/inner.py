@@ -8,12 +8,13 @@ from tcore.compile.function import function
 from tcore.compile.mode import get_mode
 from tcore.configuration import config
 from tcore.graph import Constant, Variable, clone, io_toposort
+from tcore.scan_module.shapes import inner_lengths
 from tcore.tensor.type import TensorType
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-__all__ = ["compiled_step", "graph_codes", "is_float", "row_type", "unfit_type"]
+__all__ = ["compiled_step", "graph_codes", "is_float", "measuring_function", "row_type", "unfit_type"]
 
 
 def is_float(variable: Variable) -> bool:
@@ -83,6 +84,12 @@ def compiled_step(op: Any) -> Any:
     )
     fn.trust_input = True
     return fn
+
+
+def measuring_function(op: Any) -> Any:
+    """From the inner inputs to the lengths of the rows of nitsots, one after the other, as far as they follow without computing the values."""
+    inputs, lengths = inner_lengths(op.inner_inputs, op.layout.inner_outputs(op.inner_outputs).nitsots)
+    return function(inputs, [length for row in lengths for length in row], mode="FAST_COMPILE", on_unused_input="ignore")
 
 
 def _profile(wanted: Any, name: str) -> Any:

@@ -6,10 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tcore.compile.function import function
 from tcore.configuration import config
 from tcore.scan_module.layout import depth_of
-from tcore.scan_module.shapes import inner_lengths
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -211,7 +209,7 @@ def _set_row(title: str, memory: np.ndarray, row: int, value: Any) -> None:
 def _empty_rows(op: Any, nitsots: Sequence[_Rows], given: Any) -> None:
     """Memory without rows for outputs of a loop of no steps: lengths that follow from those of the inputs, 0 for others."""
     layout = op.layout
-    inputs, lengths = inner_lengths(op.inner_inputs, layout.inner_outputs(op.inner_outputs).nitsots)
+    outputs = layout.inner_outputs(op.inner_outputs).nitsots
     values = [
         *(np.zeros(seq.shape[1:], seq.dtype) if isinstance(seq, np.ndarray) else seq for seq in given.seqs),
         *(np.zeros(rows.shape[1:], rows.dtype) for rows, taps in zip(given.mitmots, layout.mitmot_taps, strict=True) for _ in taps),
@@ -219,11 +217,10 @@ def _empty_rows(op: Any, nitsots: Sequence[_Rows], given: Any) -> None:
         *given.shareds,
         *given.non_seqs,
     ]
-    measure = function(inputs, [length for row in lengths for length in row], mode="FAST_COMPILE", on_unused_input="ignore")
     try:
-        measured = [int(length) for length in measure(*values)]
+        measured = [int(length) for length in op.measure(*values)]
     except Exception:  # a length may follow from values of which there is none before the first step
-        measured = [0 for row in lengths for _ in row]
+        measured = [0 for output in outputs for _ in output.type.broadcastable]
     found = iter(measured)
-    for rows, output, row in zip(nitsots, layout.inner_outputs(op.inner_outputs).nitsots, lengths, strict=True):
-        rows.memory = np.empty((0, *[next(found) for _ in row]), output.type.dtype)
+    for rows, output in zip(nitsots, outputs, strict=True):
+        rows.memory = np.empty((0, *[next(found) for _ in output.type.broadcastable]), output.type.dtype)

@@ -13,7 +13,7 @@ from tcore.graph import Apply, FunctionGraph, Op, Variable, clone, equal_computa
 from tcore.graph.op import ops_with_inner_function
 from tcore.records import frozen
 from tcore.scan_module.connection import inner_pattern, outer_pattern
-from tcore.scan_module.inner import compiled_step, graph_codes, unfit_type
+from tcore.scan_module.inner import compiled_step, graph_codes, measuring_function, unfit_type
 from tcore.scan_module.layout import Layout
 from tcore.scan_module.loop import run_loop
 from tcore.scan_module.mappings import variable_mappings
@@ -25,7 +25,7 @@ from tcore.tensor.math import cast
 from tcore.tensor.type import TensorType
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 __all__ = ["Options", "Scan"]
 
@@ -214,11 +214,19 @@ class Scan(Selectors, Op):
     @property
     def fn(self) -> Any:
         """The compiled inner function: from the inner inputs to the list of inner outputs."""
+        return self._made_once("_fn", compiled_step)
+
+    @property
+    def measure(self) -> Any:
+        """From the inner inputs to the lengths of the rows of nitsots: what a loop of no steps asks for."""
+        return self._made_once("_measure", measuring_function)
+
+    def _made_once(self, name: str, make: Callable[[Scan], Any]) -> Any:
         with self._lock:  # type: ignore[attr-defined]
-            known = self.__dict__.get("_fn")
+            known = self.__dict__.get(name)
             if known is None:
-                known = compiled_step(self)
-                object.__setattr__(self, "_fn", known)
+                known = make(self)
+                object.__setattr__(self, name, known)
             return known
 
     def perform(self, node: Apply, inputs: Sequence[Any], output_storage: Sequence[list[Any]], params: Any = None) -> None:

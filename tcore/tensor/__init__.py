@@ -18,7 +18,6 @@ from tcore.tensor.careduce import *
 from tcore.tensor.constants import *
 from tcore.tensor.constructors import *
 from tcore.tensor.conversion import *
-from tcore.tensor.diagonals import *
 from tcore.tensor.dimshuffle import *
 from tcore.tensor.dot import *
 from tcore.tensor.elemwise import *
@@ -38,7 +37,6 @@ from tcore.tensor.shape import *
 from tcore.tensor.softmax import *
 from tcore.tensor.subtensor import *
 from tcore.tensor.transfer import *
-from tcore.tensor.triangles import *
 from tcore.tensor.type_other import *
 
 import tcore.tensor.constant_rules  # noqa: F401 - adds rules  # isort: skip
@@ -51,10 +49,14 @@ _ELSEWHERE = {
     **dict.fromkeys(("vectorize", "vectorize_graph"), "tcore.tensor.vectorizing"),
     **dict.fromkeys(("einsum", "matmul", "vecdot"), "tcore.tensor.contraction"),
     **dict.fromkeys(("CumOp", "LinearRecurrence", "cumprod", "cumsum"), "tcore.tensor.cumulative"),
+    **dict.fromkeys(("AllocDiag", "ExtractDiag", "diag", "diagonal", "fill_diagonal", "fill_diagonal_offset", "trace"), "tcore.tensor.diagonals"),
     **dict.fromkeys(("bartlett", "diff", "to_one_hot"), "tcore.tensor.differences"),
     **dict.fromkeys(("RavelMultiIndex", "UnravelIndex", "ravel_multi_index", "unravel_index"), "tcore.tensor.index_tricks"),
     **dict.fromkeys(("BinCount", "SearchsortedOp", "Unique", "bincount", "searchsorted", "unique"), "tcore.tensor.searching"),
     **dict.fromkeys(("ArgSortOp", "SortOp", "argsort", "sort", "take_along_axis"), "tcore.tensor.sorting"),
+    **dict.fromkeys(("chi2sf", "erf", "erfc", "erfcinv", "erfcx", "erfinv", "gamma", "gammaln"), "tcore.tensor.special"),
+    **dict.fromkeys(("i0", "i1", "j0", "j1", "polygamma", "psi", "tri_gamma"), "tcore.tensor.special"),
+    **dict.fromkeys(("tri", "tril", "triu"), "tcore.tensor.triangles"),
     **dict.fromkeys(
         ("Dot22", "Dot22Scalar", "Gemm", "Gemv", "Ger", "blas_dtypes", "dot22", "dot22scalar"), "tcore.tensor.blas"
     ),
@@ -88,11 +90,14 @@ if _TYPE_CHECKING:
     from tcore.tensor.choosing import *
     from tcore.tensor.contraction import *
     from tcore.tensor.cumulative import *
+    from tcore.tensor.diagonals import *
     from tcore.tensor.differences import *
     from tcore.tensor.index_tricks import *
     from tcore.tensor.io import load as load
     from tcore.tensor.searching import *
     from tcore.tensor.sorting import *
+    from tcore.tensor.special import *
+    from tcore.tensor.triangles import *
 else:
     _submodule = _lazy_submodules(__name__)
 

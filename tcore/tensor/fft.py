@@ -29,21 +29,22 @@ from tcore.tensor.type import TensorType
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["InverseRealFFT", "RealFFT", "irfft", "rfft"]
+__all__ = ["OPPOSITE", "InverseRealFFT", "Norm", "RealFFT", "irfft", "rfft", "workers"]
 
-_Norm = Literal["backward", "forward", "ortho"]
+Norm = Literal["backward", "forward", "ortho"]
 
 #: documented ``norm`` -> SciPy's, for the transform there and for the one back
-_FORWARD: dict[Any, _Norm] = {None: "backward", "ortho": "ortho", "no_norm": "backward"}
-_INVERSE: dict[Any, _Norm] = {None: "backward", "ortho": "ortho", "no_norm": "forward"}
+_FORWARD: dict[Any, Norm] = {None: "backward", "ortho": "ortho", "no_norm": "backward"}
+_INVERSE: dict[Any, Norm] = {None: "backward", "ortho": "ortho", "no_norm": "forward"}
 #: the scale of a transform is that of the opposite transform under the other name
-_OPPOSITE: dict[_Norm, _Norm] = {"backward": "forward", "forward": "backward", "ortho": "ortho"}
+OPPOSITE: dict[Norm, Norm] = {"backward": "forward", "forward": "backward", "ortho": "ortho"}
 
 #: below so many numbers one thread is faster than several
 _WORTH_THREADS = 1 << 16
 
 
-def _workers(size: int) -> int:
+def workers(size: int) -> int:
+    """How many threads a transform of so many numbers gets."""
     return 1 if size < _WORTH_THREADS else config.threads or -1  # SciPy takes -1 as one for each core
 
 
@@ -65,7 +66,7 @@ class RealFFT(Op):
     ``norm`` is SciPy's: ``backward`` does not scale, ``forward`` divides by the number of transformed elements, ``ortho`` by its root.
     """
 
-    norm: _Norm = field(default="backward", validator=in_(_OPPOSITE))
+    norm: Norm = field(default="backward", validator=in_(OPPOSITE))
 
     def make_node(self, x: Any) -> Apply:
         x = _as_real("rfft", x, 2)
@@ -75,7 +76,7 @@ class RealFFT(Op):
         (x,) = inputs
         if 0 in x.shape[1:]:
             raise ValueError(f"rfft: an axis without elements has no spectrum; the shape is {x.shape}, all but axis 0 are transformed")
-        spectrum = scipy.fft.rfftn(x, axes=tuple(range(1, x.ndim)), norm=self.norm, workers=_workers(x.size))
+        spectrum = scipy.fft.rfftn(x, axes=tuple(range(1, x.ndim)), norm=self.norm, workers=workers(x.size))
         output_storage[0][0] = np.ascontiguousarray(spectrum).view(x.dtype).reshape(*spectrum.shape, 2)
 
     def infer_shape(self, node: Apply, shapes: Sequence[Any]) -> list[tuple[Any, ...]]:
@@ -86,7 +87,7 @@ class RealFFT(Op):
         """The transform back of the gradient; the bins that stand for two count half, because that transform doubles them."""
         (x,), (g,) = inputs, output_grads
         length = x.shape[-1]
-        back = InverseRealFFT(_OPPOSITE[self.norm])(_scale_paired_bins(g, length, 0.5), length)
+        back = InverseRealFFT(OPPOSITE[self.norm])(_scale_paired_bins(g, length, 0.5), length)
         return [as_gradient_of(x, back)]
 
     def R_op(self, inputs: Sequence[Variable], eval_points: Sequence[Variable | None]) -> list[Variable | None]:
@@ -100,7 +101,7 @@ class RealFFT(Op):
 class InverseRealFFT(Op):
     """Half a spectrum and the length of the last axis -> the real array; ``norm`` is SciPy's, as in :class:`RealFFT`."""
 
-    norm: _Norm = field(default="backward", validator=in_(_OPPOSITE))
+    norm: Norm = field(default="backward", validator=in_(OPPOSITE))
 
     def make_node(self, z: Any, length: Any) -> Apply:
         z = _as_real("irfft", z, 3)
@@ -116,7 +117,7 @@ class InverseRealFFT(Op):
             raise ValueError(f"irfft: no array of length {length} has the spectrum of shape {z.shape} (length // 2 + 1 entries in the axis before the last)")
         spectrum = np.ascontiguousarray(z).view(np.result_type(z.dtype, np.complex64))[..., 0]
         lengths = (*spectrum.shape[1:-1], length)
-        output_storage[0][0] = scipy.fft.irfftn(spectrum, s=lengths, axes=tuple(range(1, spectrum.ndim)), norm=self.norm, workers=_workers(z.size))
+        output_storage[0][0] = scipy.fft.irfftn(spectrum, s=lengths, axes=tuple(range(1, spectrum.ndim)), norm=self.norm, workers=workers(z.size))
 
     def infer_shape(self, node: Apply, shapes: Sequence[Any]) -> list[tuple[Any, ...]]:
         return [(*shapes[0][:-2], node.inputs[1])]
@@ -128,7 +129,7 @@ class InverseRealFFT(Op):
     def grad(self, inputs: Sequence[Variable], output_grads: Sequence[Variable]) -> list[Variable]:
         """The transform of the gradient; the bins that stand for two count twice."""
         (z, length), (g,) = inputs, output_grads
-        there = _scale_paired_bins(RealFFT(_OPPOSITE[self.norm])(g), length, 2.0)
+        there = _scale_paired_bins(RealFFT(OPPOSITE[self.norm])(g), length, 2.0)
         return [as_gradient_of(z, there), disconnected_type()]
 
     def R_op(self, inputs: Sequence[Variable], eval_points: Sequence[Variable | None]) -> list[Variable | None]:
@@ -145,7 +146,7 @@ def _scale_paired_bins(z: Variable, length: Variable, factor: float) -> Variable
     return set_subtensor(paired, paired * np.asarray(factor, z.type.dtype))
 
 
-def _checked(norm: Any, known: dict[Any, _Norm]) -> _Norm:
+def _checked(norm: Any, known: dict[Any, Norm]) -> Norm:
     try:
         return known[norm]
     except (KeyError, TypeError):

@@ -7,7 +7,7 @@ where nothing else needs the old value.
 from __future__ import annotations
 
 from tcore.scalar import transfer_type
-from tcore.tensor import math
+from tcore.tensor import math, special
 from tcore.tensor.elemwise import Elemwise
 
 _NAMES = [
@@ -85,7 +85,7 @@ _NAMES = [
 
 
 def _in_place(name: str) -> Elemwise:
-    plain = getattr(math, name, None)
+    plain = getattr(special, name, None) or getattr(math, name, None)
     if not isinstance(plain, Elemwise):
         plain = getattr(math, f"_{name}")
     kind = type(plain.scalar_op)

@@ -35,7 +35,6 @@ __all__ = [
     "cast",
     "ceil",
     "ceil_intdiv",
-    "chi2sf",
     "clip",
     "complex",
     "complex_from_polar",
@@ -46,23 +45,14 @@ __all__ = [
     "deg2rad",
     "divmod",
     "eq",
-    "erf",
-    "erfc",
-    "erfcinv",
-    "erfcx",
-    "erfinv",
     "exp",
     "exp2",
     "expm1",
     "fill",
     "floor",
     "floor_div",
-    "gamma",
-    "gammaln",
     "ge",
     "gt",
-    "i0",
-    "i1",
     "identity",
     "imag",
     "int_div",
@@ -72,8 +62,6 @@ __all__ = [
     "isclose",
     "isinf",
     "isnan",
-    "j0",
-    "j1",
     "le",
     "left_shift",
     "log",
@@ -87,10 +75,9 @@ __all__ = [
     "mul",
     "neg",
     "neq",
+    "nextafter",
     "or_",
-    "polygamma",
     "pow",
-    "psi",
     "rad2deg",
     "real",
     "right_shift",
@@ -111,7 +98,6 @@ __all__ = [
     "tan",
     "tanh",
     "tensor_copy",
-    "tri_gamma",
     "true_div",
     "trunc",
     "where",
@@ -119,109 +105,95 @@ __all__ = [
 ]  # fmt: skip
 
 
-def _elemwise(scalar_op: ScalarOp, name: str, doc: str | None = None) -> Elemwise:
+def named_elemwise(scalar_op: ScalarOp, name: str, doc: str | None = None) -> Elemwise:
     op = Elemwise(scalar_op, name=f"Elemwise{{{name},no_inplace}}")
     object.__setattr__(op, "__doc__", doc or type(scalar_op).__doc__)
     return op
 
 
 # arithmetic
-add = _elemwise(scalar.add, "add")
-sub = _elemwise(scalar.sub, "sub")
-mul = _elemwise(scalar.mul, "mul")
-true_div = _elemwise(scalar.true_div, "true_div")
-int_div = _elemwise(scalar.int_div, "int_div")
-mod = _elemwise(scalar.mod, "mod")
-pow = _elemwise(scalar.pow, "pow")
-neg = _elemwise(scalar.neg, "neg")
-abs_ = _elemwise(scalar.abs_, "abs_")
-sgn = _elemwise(scalar.sgn, "sgn")
-inv = _elemwise(scalar.inv, "inv")
-sqr = square = _elemwise(scalar.sqr, "sqr")
-sqrt = _elemwise(scalar.sqrt, "sqrt")
-maximum = _elemwise(scalar.maximum, "maximum")
-minimum = _elemwise(scalar.minimum, "minimum")
-clip = _elemwise(scalar.clip, "clip")
+add = named_elemwise(scalar.add, "add")
+sub = named_elemwise(scalar.sub, "sub")
+mul = named_elemwise(scalar.mul, "mul")
+true_div = named_elemwise(scalar.true_div, "true_div")
+int_div = named_elemwise(scalar.int_div, "int_div")
+mod = named_elemwise(scalar.mod, "mod")
+pow = named_elemwise(scalar.pow, "pow")
+neg = named_elemwise(scalar.neg, "neg")
+abs_ = named_elemwise(scalar.abs_, "abs_")
+sgn = named_elemwise(scalar.sgn, "sgn")
+inv = named_elemwise(scalar.inv, "inv")
+sqr = square = named_elemwise(scalar.sqr, "sqr")
+sqrt = named_elemwise(scalar.sqrt, "sqrt")
+maximum = named_elemwise(scalar.maximum, "maximum")
+minimum = named_elemwise(scalar.minimum, "minimum")
+clip = named_elemwise(scalar.clip, "clip")
 
 # comparisons, choices, bits
-lt = _elemwise(scalar.lt, "lt")
-gt = _elemwise(scalar.gt, "gt")
-le = _elemwise(scalar.le, "le")
-ge = _elemwise(scalar.ge, "ge")
-eq = _elemwise(scalar.eq, "eq")
-neq = _elemwise(scalar.neq, "neq")
-_isnan = _elemwise(scalar.isnan, "isnan")
-_isinf = _elemwise(scalar.isinf, "isinf")
-switch = where = _elemwise(scalar.switch, "switch")
-and_ = bitwise_and = _elemwise(scalar.and_, "and_")
-or_ = bitwise_or = _elemwise(scalar.or_, "or_")
-xor = bitwise_xor = _elemwise(scalar.xor, "xor")
-invert = bitwise_not = _elemwise(scalar.invert, "invert")
-left_shift = _elemwise(scalar.left_shift, "left_shift")
-right_shift = _elemwise(scalar.right_shift, "right_shift")
+lt = named_elemwise(scalar.lt, "lt")
+gt = named_elemwise(scalar.gt, "gt")
+le = named_elemwise(scalar.le, "le")
+ge = named_elemwise(scalar.ge, "ge")
+eq = named_elemwise(scalar.eq, "eq")
+neq = named_elemwise(scalar.neq, "neq")
+_isnan = named_elemwise(scalar.isnan, "isnan")
+_isinf = named_elemwise(scalar.isinf, "isinf")
+switch = where = named_elemwise(scalar.switch, "switch")
+and_ = bitwise_and = named_elemwise(scalar.and_, "and_")
+or_ = bitwise_or = named_elemwise(scalar.or_, "or_")
+xor = bitwise_xor = named_elemwise(scalar.xor, "xor")
+invert = bitwise_not = named_elemwise(scalar.invert, "invert")
+left_shift = named_elemwise(scalar.left_shift, "left_shift")
+right_shift = named_elemwise(scalar.right_shift, "right_shift")
 
 # rounding
-ceil = _elemwise(scalar.ceil, "ceil")
-floor = _elemwise(scalar.floor, "floor")
-trunc = _elemwise(scalar.trunc, "trunc")
-round_half_to_even = _elemwise(scalar.round_half_to_even, "round_half_to_even")
-round_half_away_from_zero = _elemwise(scalar.round_half_away_from_zero, "round_half_away_from_zero")
+ceil = named_elemwise(scalar.ceil, "ceil")
+floor = named_elemwise(scalar.floor, "floor")
+nextafter = named_elemwise(scalar.nextafter, "nextafter")
+trunc = named_elemwise(scalar.trunc, "trunc")
+round_half_to_even = named_elemwise(scalar.round_half_to_even, "round_half_to_even")
+round_half_away_from_zero = named_elemwise(scalar.round_half_away_from_zero, "round_half_away_from_zero")
 
 # exponentials
-exp = _elemwise(scalar.exp, "exp")
-exp2 = _elemwise(scalar.exp2, "exp2")
-expm1 = _elemwise(scalar.expm1, "expm1")
-log = _elemwise(scalar.log, "log")
-log2 = _elemwise(scalar.log2, "log2")
-log10 = _elemwise(scalar.log10, "log10")
-log1p = _elemwise(scalar.log1p, "log1p")
+exp = named_elemwise(scalar.exp, "exp")
+exp2 = named_elemwise(scalar.exp2, "exp2")
+expm1 = named_elemwise(scalar.expm1, "expm1")
+log = named_elemwise(scalar.log, "log")
+log2 = named_elemwise(scalar.log2, "log2")
+log10 = named_elemwise(scalar.log10, "log10")
+log1p = named_elemwise(scalar.log1p, "log1p")
 
 # angles
-sin = _elemwise(scalar.sin, "sin")
-cos = _elemwise(scalar.cos, "cos")
-tan = _elemwise(scalar.tan, "tan")
-arcsin = _elemwise(scalar.arcsin, "arcsin")
-arccos = _elemwise(scalar.arccos, "arccos")
-arctan = _elemwise(scalar.arctan, "arctan")
-arctan2 = _elemwise(scalar.arctan2, "arctan2")
-sinh = _elemwise(scalar.sinh, "sinh")
-cosh = _elemwise(scalar.cosh, "cosh")
-tanh = _elemwise(scalar.tanh, "tanh")
-arcsinh = _elemwise(scalar.arcsinh, "arcsinh")
-arccosh = _elemwise(scalar.arccosh, "arccosh")
-arctanh = _elemwise(scalar.arctanh, "arctanh")
-deg2rad = _elemwise(scalar.deg2rad, "deg2rad")
-rad2deg = _elemwise(scalar.rad2deg, "rad2deg")
+sin = named_elemwise(scalar.sin, "sin")
+cos = named_elemwise(scalar.cos, "cos")
+tan = named_elemwise(scalar.tan, "tan")
+arcsin = named_elemwise(scalar.arcsin, "arcsin")
+arccos = named_elemwise(scalar.arccos, "arccos")
+arctan = named_elemwise(scalar.arctan, "arctan")
+arctan2 = named_elemwise(scalar.arctan2, "arctan2")
+sinh = named_elemwise(scalar.sinh, "sinh")
+cosh = named_elemwise(scalar.cosh, "cosh")
+tanh = named_elemwise(scalar.tanh, "tanh")
+arcsinh = named_elemwise(scalar.arcsinh, "arcsinh")
+arccosh = named_elemwise(scalar.arccosh, "arccosh")
+arctanh = named_elemwise(scalar.arctanh, "arctanh")
+deg2rad = named_elemwise(scalar.deg2rad, "deg2rad")
+rad2deg = named_elemwise(scalar.rad2deg, "rad2deg")
 
-# special functions
-erf = _elemwise(scalar.erf, "erf")
-erfc = _elemwise(scalar.erfc, "erfc")
-erfcx = _elemwise(scalar.erfcx, "erfcx")
-erfinv = _elemwise(scalar.erfinv, "erfinv")
-erfcinv = _elemwise(scalar.erfcinv, "erfcinv")
-gamma = _elemwise(scalar.gamma, "gamma")
-gammaln = _elemwise(scalar.gammaln, "gammaln")
-psi = _elemwise(scalar.psi, "psi")
-tri_gamma = _elemwise(scalar.tri_gamma, "tri_gamma")
-polygamma = _elemwise(scalar.polygamma, "polygamma")
-chi2sf = _elemwise(scalar.chi2sf, "chi2sf")
-j0 = _elemwise(scalar.j0, "j0")
-j1 = _elemwise(scalar.j1, "j1")
-i0 = _elemwise(scalar.i0, "i0")
-i1 = _elemwise(scalar.i1, "i1")
+# the logistic function and its integral
 sigmoid = Elemwise(scalar.scalar_sigmoid, name="sigmoid")
 softplus = Elemwise(scalar.scalar_softplus, name="softplus")
 
 # complex values
-_real = _elemwise(scalar.real, "real")
-_imag = _elemwise(scalar.imag, "imag")
-angle = _elemwise(scalar.angle, "angle")
-_conj = _elemwise(scalar.conj, "conj")
-complex = _elemwise(scalar.complex, "complex")
-complex_from_polar = _elemwise(scalar.complex_from_polar, "complex_from_polar")
+_real = named_elemwise(scalar.real, "real")
+_imag = named_elemwise(scalar.imag, "imag")
+angle = named_elemwise(scalar.angle, "angle")
+_conj = named_elemwise(scalar.conj, "conj")
+complex = named_elemwise(scalar.complex, "complex")
+complex_from_polar = named_elemwise(scalar.complex_from_polar, "complex_from_polar")
 
 # moving values
-second = fill = _elemwise(scalar.second, "second")
+second = fill = named_elemwise(scalar.second, "second")
 identity = tensor_copy = Elemwise(scalar.identity, name="Elemwise{identity}")
 
 

@@ -82,7 +82,7 @@ UFUNCS: Mapping[np.ufunc, Callable[..., Any]] = MappingProxyType(
         # bits
         np.bitwise_and: T.and_, np.bitwise_or: T.or_, np.bitwise_xor: T.xor, np.invert: T.invert, np.left_shift: T.left_shift, np.right_shift: T.right_shift,
         # whole numbers
-        np.floor: T.floor, np.ceil: T.ceil, np.trunc: T.trunc, np.rint: T.round_half_to_even,
+        np.floor: T.floor, np.ceil: T.ceil, np.trunc: T.trunc, np.nextafter: T.nextafter, np.rint: T.round_half_to_even,
     }
 )  # fmt: skip
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, cast
 from tcore import scalar
 from tcore.configuration import config
 from tcore.scalar.dtypes import discrete_dtypes
-from tcore.tensor import alloc, diagonals, dimshuffle, dot, indexing, manipulation, math, reductions, reshape, shape, transfer
+from tcore.tensor import alloc, dimshuffle, dot, indexing, manipulation, math, reductions, reshape, shape, transfer
 from tcore.tensor.constants import get_scalar_constant_value, get_vector_length
 from tcore.tensor.conversion import AsTensorError
 from tcore.tensor.elemwise import Elemwise
@@ -79,8 +79,8 @@ class _tensor_py_operators:
 
     def __array_namespace__(self, *, api_version: str | None = None) -> Any:
         """The functions of the Python array API standard: :mod:`tcore.tensor.xp`."""
-        if api_version not in (None, "2021.12", "2022.12", "2023.12"):
-            raise ValueError(f"tcore.tensor.xp follows the array API standard of 2023.12 and those before, not {api_version!r}")
+        if api_version not in (None, "2021.12", "2022.12", "2023.12", "2024.12"):
+            raise ValueError(f"tcore.tensor.xp follows the array API standard of 2024.12 and those before, not {api_version!r}")
         return _seldom("xp")
 
     # ------------------------------------------------------------ what the type says
@@ -293,11 +293,11 @@ class _tensor_py_operators:
 
     def diagonal(self, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
         """A diagonal of two axes, as the last axis."""
-        return diagonals.diagonal(self, offset, axis1, axis2)
+        return _seldom("diagonals").diagonal(self, offset, axis1, axis2)
 
     def trace(self) -> Any:
         """The sum of the diagonal of a matrix."""
-        return diagonals.trace(self)
+        return _seldom("diagonals").trace(self)
 
     def repeat(self, repeats: Any, axis: int | None = None) -> Any:
         """Each element several times; see :func:`tcore.tensor.repeat`."""

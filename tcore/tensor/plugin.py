@@ -20,6 +20,7 @@ _OPS = {
     "extremes": ("Argmax", "Argmin", "MaxAndArgmax"),
     "factors": ("Differentiated",),
     "fft": ("InverseRealFFT", "RealFFT"),
+    "fft_axes": ("FFT",),
     "ifelse": ("IfElse",),
     "incsubtensor": ("IncSubtensor",),
     "index_tricks": ("RavelMultiIndex", "UnravelIndex"),

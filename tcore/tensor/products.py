@@ -13,7 +13,6 @@ from tcore.records import frozen
 from tcore.scalar.dtypes import discrete_dtypes
 from tcore.tensor.careduce import CAReduce, NamedReduction, normal_axes, spread_over
 from tcore.tensor.elemwise import elemwise_of
-from tcore.tensor.factors import other_factors
 from tcore.tensor.gradients import zero_gradient
 
 __all__ = ["Prod", "ProdWithoutZeros"]
@@ -59,6 +58,8 @@ class Prod(NamedReduction):
         g_wide = spread_over(g, ndim, axes)
         if self.no_zeros_in_input:
             return [g_wide * spread_over(out, ndim, axes) / x]
+        from tcore.tensor.factors import other_factors  # loads running products, which nothing but this gradient needs
+
         is_zero = eq(x, 0)
         zeros = spread_over(is_zero.sum(axis=axes), ndim, axes)
         others = spread_over(ProdWithoutZeros(axis=axes, dtype=out.type.dtype)(x), ndim, axes)

@@ -78,8 +78,18 @@ class TensorTypeC:
 """
 
     def c_check(self, name: str, sub: Mapping[str, str]) -> str:
-        """Fail unless there is an array, of the type's number of axes and dtype; an exception that is set already explains more."""
+        """Fail unless there is an array, of the type's number of axes and dtype, with one element along axes that are broadcastable; an exception that is set already explains more."""
         ndim, number = len(self.broadcastable), f"NPY_{self.dtype.upper()}"
+        lengths = "".join(
+            f"""
+    if (PyArray_DIM({name}, {axis}) != 1) {{
+        if (!PyErr_Occurred()) PyErr_Format(PyExc_TypeError, "the op made an array of length %zd along axis {axis}, which is broadcastable in the type of its output, so its length is 1",
+                         (Py_ssize_t) PyArray_DIM({name}, {axis}));
+        {sub["fail"]}
+    }}"""
+            for axis, marked in enumerate(self.broadcastable)
+            if marked
+        )
         return f"""
     if (!{name} || !PyArray_Check((PyObject*) {name})) {{
         if (!PyErr_Occurred()) PyErr_Format(PyExc_TypeError, "the op made %R where an array of {ndim} dimensions and {self.dtype} belongs",
@@ -90,7 +100,7 @@ class TensorTypeC:
         if (!PyErr_Occurred()) PyErr_Format(PyExc_TypeError, "the op made an array of %d dimensions and %R where one of {ndim} dimensions and {self.dtype} belongs",
                          PyArray_NDIM({name}), (PyObject*) PyArray_DESCR({name}));
         {sub["fail"]}
-    }}
+    }}{lengths}
 """
 
     def c_cleanup(self, name: str, sub: Mapping[str, str]) -> str:
@@ -131,4 +141,4 @@ class TensorTypeC:
 
     def c_code_cache_version(self) -> tuple[Any, ...]:
         """Version of this text."""
-        return (1,)
+        return (2,)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import hashlib
 import os
 import platform
 import shlex
@@ -18,6 +17,7 @@ from typing import Any, TypeVar
 
 from tcore.configuration import config
 from tcore.configuration.defaults import program
+from tcore.digests import digest
 from tcore.records import frozen
 from tcore_cpu.compiling.children import Child, CompileError
 from tcore_cpu.compiling.libraries import Library
@@ -96,7 +96,7 @@ class Unit:
     def key(self) -> str:
         """What the library is found under."""
         parts = (self.source, "c++" if self.cplusplus else "c", *SEMANTIC_FLAGS, platform_abi(), str(RUNTIME_ABI), *extra_libraries())
-        return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:40]
+        return digest("\0".join(parts).encode()).hexdigest()[:40]
 
 
 def _which(command: str) -> Compiler | None:

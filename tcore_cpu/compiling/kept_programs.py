@@ -7,12 +7,12 @@ that of its last use, and what nobody asks for grows old.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tcore.configuration import config
+from tcore.digests import SIZE, digest
 from tcore_cpu.compiling.store import PROGRAM_SUFFIX, open_store
 from tcore_cpu.compiling.trust import belongs_to_us
 
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from tcore_cpu.compiling.store import Store
 
 __all__ = ["read", "write"]
-
-_DIGEST = 32
 
 
 def read(key: str) -> bytes | None:
@@ -45,8 +43,8 @@ def _read(store: Store, path: Path) -> bytes | None:
                 os.utime(path)
     except OSError:
         return None
-    data = content[_DIGEST:]
-    return data if hashlib.sha256(data).digest() == content[:_DIGEST] else None
+    data = content[SIZE:]
+    return data if digest(data).digest() == content[:SIZE] else None
 
 
 def write(key: str, data: bytes) -> None:
@@ -58,7 +56,7 @@ def write(key: str, data: bytes) -> None:
         handle, private = tempfile.mkstemp(dir=root, prefix=".tmp-")
         try:
             with os.fdopen(handle, "wb") as file:
-                file.write(hashlib.sha256(data).digest() + data)
+                file.write(digest(data).digest() + data)
             Path(private).replace(root / (key + PROGRAM_SUFFIX))
         except BaseException:
             Path(private).unlink(missing_ok=True)

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-import hashlib
 import json
 import os
 import time
@@ -26,6 +25,7 @@ from typing import Any
 from attrs import field
 
 from tcore.configuration import config
+from tcore.digests import digest
 from tcore.records import frozen
 from tcore_cpu.compiling.libraries import Library, LoadError
 from tcore_cpu.compiling.trust import belongs_to_us, is_trusted, objection
@@ -35,7 +35,7 @@ __all__ = ["PROGRAM_SUFFIX", "Store", "StoreWarning", "cpu_features", "open_stor
 #: of the files with compiled functions, see :mod:`tcore_cpu.compiling.kept_programs`
 PROGRAM_SUFFIX = ".program"
 
-_FORMAT = 1
+_FORMAT = 2
 _WEEK = 7 * 24 * 3600
 _opened: dict[tuple[str, ...], Store] = {}
 
@@ -64,12 +64,8 @@ def _remove(folder: str | os.PathLike[str]) -> None:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def _digest(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()
-
-
 def _tag(features: Iterable[str]) -> str:
-    return _digest(" ".join(sorted(features)).encode())[:12]
+    return digest(" ".join(sorted(features)).encode()).hexdigest()[:12]
 
 
 @frozen(eq=False)
@@ -141,7 +137,7 @@ class Store:
                 return None
             if not belongs_to_us(library_path.stat()):
                 return None
-            if _digest(library_path.read_bytes()) != record["sha256"]:
+            if digest(library_path.read_bytes()).hexdigest() != record["digest"]:
                 return None
             if unused > config.cmodule.age_thresh_use / 24:
                 with contextlib.suppress(OSError):  # another process may have removed it
@@ -162,7 +158,7 @@ class Store:
         """Move ``built`` (in :meth:`workplace`) into the store; where it is then."""
         built.chmod(0o600)
         name = f"{key}.{_tag(self.features)}"
-        record = {"format": _FORMAT, "sha256": _digest(built.read_bytes()), "features": sorted(self.features), **about}
+        record = {"format": _FORMAT, "digest": digest(built.read_bytes()).hexdigest(), "features": sorted(self.features), **about}
         target = self.root / f"{name}.so"
         built.replace(target)
         self.write_json(f"{name}.json", record)

@@ -1,7 +1,7 @@
 """Ahead-of-time export: a compiled function as a shared library, a C header and a Python loader.
 
 ``collect.py`` says what a function consists of, or why it cannot stand alone; ``writing.py`` fills in the templates
-``model.h``, ``model.c``, ``model_steps.h``, ``model_arrays.h`` and ``model.py`` and runs the compiler.
+``model.h``, ``model.c`` with its parts ``model_*.h``, and ``model.py``, and runs the compiler.
 """
 
 from __future__ import annotations

@@ -235,7 +235,7 @@ def _deciding_in_python(order: Sequence[Any]) -> list[str]:
     found = []
     for node in filter(is_lazy, order):
         if type(node.op) is not IfElse:
-            found.append(f"{node}: it decides itself which of its inputs are computed, in Python")
+            found.append(f"{node}: it decides in Python which of its inputs are computed; ifelse can be exported")
         elif not all(is_array(v.type) for v in (*node.inputs, *node.outputs)):
             found.append(f"{node}: it chooses between values that are no arrays")
     return found

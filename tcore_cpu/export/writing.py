@@ -31,6 +31,8 @@ __all__ = ["write"]
 
 _FOLDER = Path(__file__).parent
 _ALIGNMENT = 64
+_PARTS = ("model_arrays.h", "model_steps.h", "model_instances.h", "model_results.h", "model_states.h")
+"""What ``model.c`` includes."""
 
 
 def write(exported: Exported, target: Path, *, march: str | None, blas: str | None) -> list[Path]:
@@ -130,8 +132,7 @@ def _write_sources(exported: Exported, name: str, folder: Path) -> None:
     lines = [*_program_tables(exported, tables), *_value_tables(exported, tables), _table("const int64_t lengths", tables.lengths, "0")]
     (folder / "tables.h").write_text("\n".join(lines) + "\n", encoding="utf-8")
     (folder / "data.bin").write_bytes(tables.data)
-    templates = {"model.c": "exported.c", "model_arrays.h": f"{name}_arrays.h", "model_steps.h": f"{name}_steps.h"}
-    for template, file in templates.items():
+    for template, file in {"model.c": "exported.c", **{part: part.replace("model", name, 1) for part in _PARTS}}.items():
         (folder / file).write_text(_named((_FOLDER / template).read_text(encoding="utf-8"), name), encoding="utf-8")
     for k, unit in enumerate(exported.units):
         (folder / f"unit{k}.c").write_text(f"#define tc_table tcore_unit{k}\n{unit.source}", encoding="utf-8")

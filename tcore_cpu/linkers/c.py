@@ -146,7 +146,7 @@ class CLinker(NativeNodes):
         fgraph = self._accepted()
         called = [node for node in order if node not in own]
         for node in called:
-            if not has_c_types(node):
+            if not has_c_types(node, called=True):
                 raise NoNativeCode.at(node, _NO_C_SIDE)
         self._programs = self._compile_nodes(called)
         block = Block(fgraph.inputs, fgraph.outputs, order, called, reports=True)
@@ -168,7 +168,7 @@ class CLinker(NativeNodes):
         fgraph, order = self._accepted(), self.order()
         called = [node for node in order if not has_c_code(node, derived=True)]
         for node in called:
-            if not has_c_types(node):
+            if not has_c_types(node, called=True):
                 raise NoNativeCode.at(node, _NO_C_SIDE)
         return text_of(Block(fgraph.inputs, fgraph.outputs, order, called, reports=True)).source
 

@@ -223,13 +223,17 @@ class CvmLinker(CpuLinker):
         return None if self._linked is None else (self._linked.draft.order, self._linked.draft.stays)
 
     def explain_scratch(self) -> tuple[str, ...]:
-        """What kernels have for the time of a launch."""
-        kernels = self._linked.draft.kernels if self._linked is not None else ()
-        tiles, row = max((kernel.tiles for kernel in kernels), default=0), max((kernel.row for kernel in kernels), default=0)
-        if not tiles:
+        """What kernels have for the time of a launch, and linear algebra for that of a call of LAPACK."""
+        if self._linked is None:
             return ()
-        rows = f", and {row} B for each element of a reduced row" if row else ""
-        return (f"inside of kernels: at most {tiles / 1000:.3g} KB for each thread{rows}",)
+        kernels, found = self._linked.draft.kernels, []
+        tiles, row = max((kernel.tiles for kernel in kernels), default=0), max((kernel.row for kernel in kernels), default=0)
+        if tiles:
+            rows = f", and {row} B for each element of a reduced row" if row else ""
+            found.append(f"inside of kernels: at most {tiles / 1000:.3g} KB for each thread{rows}")
+        if any(ran_by(node, self._linked) == "LAPACK" for nodes in self._linked.draft.order for node in nodes):
+            found.append("inside of linear algebra: for each thread a copy of the matrices that a node reads and makes, and LAPACK's workspace")
+        return tuple(found)
 
     def explain_copies(self) -> tuple[int, ...]:
         """By input, how often the program copied its value because it may not be overwritten where it is."""

@@ -67,12 +67,37 @@ typedef struct {
                 *(T *)(c->data + i * c->strides[0] + j * c->strides[1]) = sum;  \
             }                                                                   \
     }
+/* Rows times columns: four sums at a time, because each addition waits for the one before. */
+#define TC_ONE_DOT(N) *(const T *)(a + N * a_item + p * a_step) * *(const T *)(b + N * b_item + p * b_step)
+#define TC_SMALL_DOTS(NAME, TYPE)                                               \
+    static void NAME(char *c, int64_t c_item, const char *a, int64_t a_item, int64_t a_step, const char *b, int64_t b_item, \
+                     int64_t b_step, int64_t k, int64_t items)                  \
+    {                                                                           \
+        typedef TYPE T;                                                         \
+        for (; items >= 4; items -= 4, c += 4 * c_item, a += 4 * a_item, b += 4 * b_item) { \
+            T s0 = 0, s1 = 0, s2 = 0, s3 = 0;                                   \
+            for (int64_t p = 0; p < k; p++) {                                   \
+                s0 += TC_ONE_DOT(0), s1 += TC_ONE_DOT(1);                       \
+                s2 += TC_ONE_DOT(2), s3 += TC_ONE_DOT(3);                       \
+            }                                                                   \
+            *(T *)c = s0, *(T *)(c + c_item) = s1;                              \
+            *(T *)(c + 2 * c_item) = s2, *(T *)(c + 3 * c_item) = s3;           \
+        }                                                                       \
+        for (; items > 0; items--, c += c_item, a += a_item, b += b_item) {     \
+            T sum = 0;                                                          \
+            for (int64_t p = 0; p < k; p++)                                     \
+                sum += TC_ONE_DOT(0);                                           \
+            *(T *)c = sum;                                                      \
+        }                                                                       \
+    }
 typedef double tc_f64x16 __attribute__((vector_size(128)));
 typedef double tc_f64x4 __attribute__((vector_size(32)));
 typedef float tc_f32x8 __attribute__((vector_size(32)));
 typedef float tc_f32x4 __attribute__((vector_size(16)));
 TC_FOR_TARGETS(TC_SMALL_PRODUCTS, tc_small_f32, float, tc_f32x16, tc_f32x8, tc_f32x4)
 TC_FOR_TARGETS(TC_SMALL_PRODUCTS, tc_small_f64, double, tc_f64x16, tc_f64x8, tc_f64x4)
+TC_SMALL_DOTS(tc_small_dots_f32, float)
+TC_SMALL_DOTS(tc_small_dots_f64, double)
 TC_STRIDED_PRODUCT(tc_small_f32_strided, float)
 TC_STRIDED_PRODUCT(tc_small_f64_strided, double)
 
@@ -131,6 +156,12 @@ static void tc_batch_items(void *context, int64_t begin, int64_t end)
     tc_batch_job *j = context;
     const tc_array *x = j->a, *y = j->b, *z = j->c;
     const int64_t size = z->itemsize;
+    if (tc_is_small(z->dtype, j->m, j->n, j->k) && j->m == 1 && j->n == 1) {
+        (size == 4 ? tc_small_dots_f32 : tc_small_dots_f64)(z->data + begin * z->strides[0], z->strides[0], x->data + begin * x->strides[0],
+                                                            x->strides[0], x->strides[2], y->data + begin * y->strides[0],
+                                                            y->strides[0], y->strides[1], j->k, end - begin);
+        return;
+    }
     if (tc_is_small(z->dtype, j->m, j->n, j->k) && (j->n == 1 || (y->strides[2] == size && z->strides[2] == size))) {
         (size == 4 ? TC_FOR_THIS_MACHINE(tc_small_f32) : TC_FOR_THIS_MACHINE(tc_small_f64))(
             z->data + begin * z->strides[0], z->strides[0], z->strides[1], x->data + begin * x->strides[0], x->strides[0],

@@ -36,7 +36,15 @@ static int tc_fits_rows(int64_t rows, int64_t cols, int64_t row_stride, int64_t 
     return 1;
 }
 
-/* -1 when memory ran out. */
+/* Strides of a matrix as BLAS takes it. */
+static void tc_matrix_strides(const tc_matrix *m, int size, int64_t *strides)
+{
+    strides[m->transposed ? 1 : 0] = (int64_t)m->ld * size;
+    strides[m->transposed ? 0 : 1] = size;
+}
+
+/* A copy has the order of the axes in memory, so that whole rows are copied where a matrix is only read backwards. -1 when memory
+ * ran out. */
 static int tc_as_matrix(tc_matrix *m, const tc_array *x, int size)
 {
     m->data = x->data;
@@ -49,14 +57,16 @@ static int tc_as_matrix(tc_matrix *m, const tc_array *x, int size)
     m->transposed = 1;
     if (tc_fits_rows(m->cols, m->rows, x->strides[1], x->strides[0], size, &m->ld))
         return 0;
-    int64_t strides[2] = {m->cols * size, size};
     m->copy = tc_block_get((size_t)(m->rows * m->cols * size) + 1);
     if (!m->copy)
         return -1;
-    tc_copy(m->copy, strides, x->data, x->strides, 2, x->dims, size);
     m->data = m->copy;
-    m->transposed = 0;
-    m->ld = (int)(m->cols > 1 ? m->cols : 1);
+    m->transposed = llabs(x->strides[0]) < llabs(x->strides[1]);
+    const int64_t inner = m->transposed ? m->rows : m->cols;
+    m->ld = (int)(inner > 1 ? inner : 1);
+    int64_t strides[2];
+    tc_matrix_strides(m, size, strides);
+    tc_copy(m->copy, strides, x->data, x->strides, 2, x->dims, size);
     return 0;
 }
 
@@ -175,13 +185,14 @@ static void tc_scale(const tc_array *x, const tc_scalar *beta)
     }
 }
 
-static int tc_too_long(const tc_array *x)
-{
-    for (int d = 0; d < x->ndim; d++)
-        if (x->dims[d] > INT32_MAX)
-            return 1;
-    return 0;
-}
+/* Products with an axis that is longer than BLAS can count: native/long_products.h. */
+static int tc_is_long(const tc_array *x);
+static int64_t tc_gemm_in_parts(void (*run)(tc_gemm_job *), const tc_array *c, const tc_array *a, const tc_array *b,
+                                const tc_array *alpha, const tc_array *beta);
+static int64_t tc_gemv_in_parts(void (*run)(tc_gemv_job *), const tc_array *y, const tc_array *a, const tc_array *x,
+                                const tc_array *alpha, const tc_array *beta);
+static int64_t tc_ger_in_parts(const tc_array *a, const tc_array *x, const tc_array *y, const tc_array *alpha);
+static int64_t tc_dot_in_parts(const tc_array *z, const tc_array *x, const tc_array *y);
 
 /* These return 0 or an error code. */
 static int64_t tc_gemm_by(void (*run)(tc_gemm_job *), const tc_array *c, const tc_array *a, const tc_array *b,
@@ -191,8 +202,10 @@ static int64_t tc_gemm_by(void (*run)(tc_gemm_job *), const tc_array *c, const t
     tc_scalar one = tc_scalar_of(alpha, 1, c->dtype), two = tc_scalar_of(beta, 0, c->dtype);
     tc_gemm_fn gemm = (tc_gemm_fn)tc_blas[tc_gemm_routines[tc_letter(c->dtype)]];
     tc_matrix x, y, z;
-    if (!gemm || tc_too_long(a) || tc_too_long(b))
+    if (!gemm)
         return TC_ERROR_BLAS;
+    if (tc_is_long(a) || tc_is_long(b))
+        return tc_gemm_in_parts(run, c, a, b, alpha, beta);
     if (c->dims[0] == 0 || c->dims[1] == 0)
         return 0;
     if (a->dims[1] == 0) {
@@ -223,7 +236,8 @@ static int64_t tc_gemm_by(void (*run)(tc_gemm_job *), const tc_array *c, const t
     }
     run(&job);
     if (z.copy) {
-        int64_t strides[2] = {z.cols * size, size};
+        int64_t strides[2];
+        tc_matrix_strides(&z, size, strides);
         tc_copy(c->data, c->strides, z.copy, strides, 2, c->dims, size);
     }
     tc_block_free(x.copy);
@@ -245,8 +259,10 @@ static int64_t tc_gemv_by(void (*run)(tc_gemv_job *), const tc_array *y, const t
     tc_gemv_fn gemv = (tc_gemv_fn)tc_blas[tc_gemv_routines[tc_letter(y->dtype)]];
     tc_matrix m;
     tc_vector u, v;
-    if (!gemv || tc_too_long(a))
+    if (!gemv)
         return TC_ERROR_BLAS;
+    if (tc_is_long(a))
+        return tc_gemv_in_parts(run, y, a, x, alpha, beta);
     if (y->dims[0] == 0)
         return 0;
     if (x->dims[0] == 0) {
@@ -292,8 +308,10 @@ static int64_t tc_ger(const tc_array *a, const tc_array *x, const tc_array *y, c
     tc_ger_fn ger = (tc_ger_fn)tc_blas[tc_ger_routines[tc_letter(a->dtype)]];
     tc_matrix m;
     tc_vector u, v;
-    if (!ger || tc_too_long(a))
+    if (!ger)
         return TC_ERROR_BLAS;
+    if (tc_is_long(a))
+        return tc_ger_in_parts(a, x, y, alpha);
     if (a->dims[0] == 0 || a->dims[1] == 0)
         return 0;
     if (tc_as_matrix(&m, a, size))
@@ -313,7 +331,8 @@ static int64_t tc_ger(const tc_array *a, const tc_array *x, const tc_array *y, c
     else
         ger(&cols, &rows, &one, v.data, &v.inc, u.data, &u.inc, m.data, &m.ld);
     if (m.copy) {
-        int64_t strides[2] = {m.cols * size, size};
+        int64_t strides[2];
+        tc_matrix_strides(&m, size, strides);
         tc_copy(a->data, a->strides, m.copy, strides, 2, a->dims, size);
     }
     tc_block_free(m.copy);
@@ -339,8 +358,10 @@ static int64_t tc_dot(const tc_array *z, const tc_array *x, const tc_array *y)
     tc_vector u, v;
     if (tc_is_complex(tc_letter(z->dtype)))
         return tc_complex_dot(z, x, y);
-    if (!tc_blas[single ? TC_SDOT : TC_DDOT] || tc_too_long(x))
+    if (!tc_blas[single ? TC_SDOT : TC_DDOT])
         return TC_ERROR_BLAS;
+    if (tc_is_long(x))
+        return tc_dot_in_parts(z, x, y);
     if (tc_as_vector(&u, x, size))
         return TC_ERROR_MEMORY;
     if (tc_as_vector(&v, y, size)) {

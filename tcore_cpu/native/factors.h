@@ -5,10 +5,11 @@
  */
 
 /* Rows up to which a matrix is left to LAPACK. */
-#define TC_WHOLE_FACTOR 96
-/* Operations of a block, and the least rows or columns of one: a twentieth of a millisecond. */
+#define TC_WHOLE_FACTOR 64
+/* Operations of a block, a twentieth of a millisecond, and the least rows or columns of one; of right sides less serve. */
 #define TC_FACTOR_WORK 2e6
 #define TC_FACTOR_SIDE 64
+#define TC_RIGHT_SIDES 32
 /* Operations after which whoever wants to stop may have waited long enough. */
 #define TC_FACTOR_LONGEST 4e9
 
@@ -23,9 +24,9 @@ static int tc_first_half(int n)
     return (n / 2 + 15) / 16 * 16;
 }
 
-static void tc_in_blocks(int64_t *block, int64_t length, double work, tc_task task, void *context)
+static void tc_in_blocks(int64_t *block, int64_t length, double work, int64_t least, tc_task task, void *context)
 {
-    *block = tc_blas_set_threads ? tc_block_length(length, work, TC_FACTOR_WORK, TC_FACTOR_LONGEST, TC_FACTOR_SIDE) : length;
+    *block = tc_blas_set_threads ? tc_block_length(length, work, TC_FACTOR_WORK, TC_FACTOR_LONGEST, least) : length;
     if (length)
         tc_parallel_for((length + *block - 1) / *block, 1, task, context);
 }
@@ -64,7 +65,7 @@ static void tc_triangle_blocks(void *context, int64_t begin, int64_t end)
 static void tc_run_triangle(tc_triangle_job job)
 {
     double side = job.right ? job.n : job.m;
-    tc_in_blocks(&job.block, job.right ? job.m : job.n, side * job.m * job.n, tc_triangle_blocks, &job);
+    tc_in_blocks(&job.block, job.right ? job.m : job.n, side * job.m * job.n, TC_RIGHT_SIDES, tc_triangle_blocks, &job);
 }
 
 /* c -= op(a) op(b), m by n, with k terms. Of a triangle (lower 1, upper -1) only the blocks of columns that it needs, with what they
@@ -94,7 +95,7 @@ static void tc_update_blocks(void *context, int64_t begin, int64_t end)
 
 static void tc_run_update(tc_update_job job)
 {
-    tc_in_blocks(&job.block, job.n, 2.0 * job.m * job.n * job.k, tc_update_blocks, &job);
+    tc_in_blocks(&job.block, job.n, 2.0 * job.m * job.n * job.k, TC_FACTOR_SIDE, tc_update_blocks, &job);
 }
 
 /* ---- Cholesky --------------------------------------------------------------------------------- */
@@ -291,7 +292,7 @@ static int tc_lu_factor(int letter, int m, int n, char *a, int ld, int *pivots)
     const int size = tc_letter_size[letter], half = tc_first_half(n), rest = n - half;
     int first = tc_lu_factor(letter, m, half, a, ld, pivots);
     tc_right_columns_job job = {letter, m, half, rest, a, a + (int64_t)half * ld * size, ld, pivots, 0};
-    tc_in_blocks(&job.block, rest, 2.0 * m * half * rest, tc_right_columns, &job);
+    tc_in_blocks(&job.block, rest, 2.0 * m * half * rest, TC_FACTOR_SIDE, tc_right_columns, &job);
     int last = tc_lu_factor(letter, m - half, rest, a + ((int64_t)half * ld + half) * size, ld, pivots + half);
     tc_swap_rows(a + (int64_t)half * size, ld, half, size, pivots + half, rest, 0);
     for (int k = half; k < n; k++)
@@ -330,5 +331,5 @@ static void tc_lu_sides(void *context, int64_t begin, int64_t end)
 
 static void tc_lu_solve(tc_lu_equations job)
 {
-    tc_in_blocks(&job.block, job.count, 2.0 * job.n * job.n * job.count, tc_lu_sides, &job);
+    tc_in_blocks(&job.block, job.count, 2.0 * job.n * job.n * job.count, TC_RIGHT_SIDES, tc_lu_sides, &job);
 }

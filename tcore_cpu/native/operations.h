@@ -49,8 +49,9 @@ static int64_t tc_prepare_stack(tc_stack *s, int64_t operation, int64_t option, 
     s->nparts = nparts;
     for (int k = 0; k < nparts; k++) {
         s->parts[k] = parts[k], s->core[k] = core[k];
-        if (tc_too_long(parts[k]))
-            return TC_ERROR_BLAS;
+        for (int d = parts[k]->ndim - core[k]; d < parts[k]->ndim; d++)
+            if (parts[k]->dims[d] > INT32_MAX)
+                return TC_ERROR_BLAS;
     }
     s->nbatch = parts[0]->ndim - core[0];
     memcpy(s->lengths, parts[0]->dims, sizeof(int64_t) * (size_t)s->nbatch);

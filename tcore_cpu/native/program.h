@@ -209,11 +209,11 @@ int tc_frame_run(tc_frame *f)
             c += 6;
             break;
         case TC_OP_REQUIRE:
-            if (!regs[c[4]]) {
-                f->pc = c + 6 - code;
-                return tc_fail(f, c[0], c[1], c[2], c[3], regs[c[4]], regs[c[5]]);
+            if (!regs[c[2]]) {
+                f->pc = c + 5 - code;
+                return tc_fail(f, c[0], c[1], 0, 0, regs[c[3]], regs[c[4]]);
             }
-            c += 6;
+            c += 5;
             break;
         case TC_OP_ALLOC: {
             tc_array *slot = &f->slots[c[0]];

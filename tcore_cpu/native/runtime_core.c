@@ -29,6 +29,7 @@
 #include "native/vectors.h"
 #include "native/products.h"
 #include "native/blas.h"
+#include "native/long_products.h"
 #include "native/lapack.h"
 #include "native/stacks.h"
 #include "native/factors.h"

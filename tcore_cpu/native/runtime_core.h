@@ -10,7 +10,7 @@
 #include <stddef.h>
 
 /* Raised whenever kernels compiled for an older runtime must not be loaded any more. */
-#define TC_ABI 4
+#define TC_ABI 5
 
 /* Elements in one call of a tile body; also the size of scratch tiles. */
 #define TC_TILE 512
@@ -162,6 +162,8 @@ void tc_set_blas(int routine, void *pointer);
 typedef int (*tc_sort_fn)(void *start, intptr_t n, void *unused);
 /* A sort of the host, which serves where it is faster than the core's own. */
 void tc_set_sort(int dtype, tc_sort_fn sort);
+/* The longest axis that BLAS gets, 2^31 - 1 unless it is set; products of longer ones are made in parts. */
+void tc_set_longest(int64_t length);
 /* Functions of the BLAS library that tell and set its number of threads: without them it threads by itself. */
 void tc_set_blas_threads(void *get, void *set);
 
@@ -257,7 +259,7 @@ enum tc_instruction {
     TC_OP_ARITH = 4,     /* r function a b */
     TC_OP_SELECT = 5,    /* r condition a b */
     TC_OP_CHECK = 6,     /* code apply operand axis a b      error unless a == b */
-    TC_OP_REQUIRE = 7,   /* code apply operand axis a b      error unless a; b is reported */
+    TC_OP_REQUIRE = 7,   /* code apply a b c                error unless a; b and c are reported */
     TC_OP_ALLOC = 8,     /* slot buffer ndim nlike (register)*ndim (slot)*nlike    buffer -1: the host's */
     TC_OP_VIEW = 9,      /* slot source nstart ndim (axis register)*nstart (register axis step)*ndim */
     TC_OP_RESHAPE = 10,  /* slot source buffer apply ndim (register)*ndim    a view where the source allows it */

@@ -43,6 +43,16 @@ static PyObject *module_set_grain(PyObject *module, PyObject *arg)
     Py_RETURN_NONE;
 }
 
+static PyObject *module_set_longest(PyObject *module, PyObject *arg)
+{
+    long long length = PyLong_AsLongLong(arg);
+    (void)module;
+    if (length == -1 && PyErr_Occurred())
+        return NULL;
+    tc_set_longest(length);
+    Py_RETURN_NONE;
+}
+
 static PyObject *module_set_stream(PyObject *module, PyObject *arg)
 {
     long long bytes = PyLong_AsLongLong(arg);
@@ -107,6 +117,7 @@ static PyObject *module_memory_most(PyObject *module, PyObject *unused)
 
 static PyMethodDef module_methods[] = {
     {"set_threads", module_set_threads, METH_O, "Threads of tcore's own loops; 0: as OMP_NUM_THREADS or the machine says."},
+    {"set_longest", module_set_longest, METH_O, "The longest axis of a matrix that BLAS gets in one call."},
     {"set_grain", module_set_grain, METH_O, "Work in nanoseconds from which a kernel uses threads."},
     {"set_stream", module_set_stream, METH_O, "Bytes from which a result goes around the caches; 0: what the largest cache holds."},
     {"set_blas", module_set_blas, METH_VARARGS, "set_blas(routine, address)"},

@@ -40,13 +40,61 @@ _BOOLEAN = {"and": IntegerFunction.AND, "or": IntegerFunction.OR}
 HOST = -1
 """Buffer number of memory that the host allocates."""
 
+_SETS_REGISTER = frozenset([Instruction.CONST, Instruction.DIM, Instruction.STRIDE, Instruction.VALUE, Instruction.ARITH, Instruction.SELECT])
+_SETS_SLOT = frozenset([Instruction.ALLOC, Instruction.VIEW, Instruction.RESHAPE, Instruction.PRIVATE])
+
+
+@define(eq=False)
+class _Body:
+    """The rounds of a loop in the making: what they change."""
+
+    #: the code that the loop stands behind
+    before: list[int]
+    #: the first register and the first slot that rounds may use for themselves
+    register: int
+    slot: int
+    #: registers that are set in front of the loop: those of the head of the program, and others
+    early: set[int]
+    fixed: set[int] = field(factory=set)
+    _registers: set[int] = field(factory=set)
+    _slots: set[int] = field(factory=set)
+    #: how many pieces of a round that may be jumped over are around what is emitted next
+    skippable: int = 0
+    #: whether the host may set slots
+    _called: bool = False
+
+    def note(self, instruction: Instruction, operands: Sequence[int]) -> None:
+        """Each round runs this instruction, or may run it."""
+        if instruction in _SETS_REGISTER:
+            self._registers.add(operands[0])
+        elif instruction in _SETS_SLOT:
+            self._slots.add(operands[0])
+        elif instruction is Instruction.CALL:
+            self._called = True
+
+    def repeats(self, instruction: Instruction, operands: Sequence[int]) -> bool:
+        """Whether each round runs this instruction with the outcome that it would have before the first one."""
+        if self.skippable:
+            return False
+        if instruction in (Instruction.DIM, Instruction.STRIDE):
+            return not self._called and operands[1] < self.slot and operands[1] not in self._slots
+        if instruction is Instruction.ARITH:
+            return self._keeps(operands[2:])
+        if instruction is Instruction.SELECT:
+            return self._keeps(operands[1:])
+        return instruction is Instruction.CHECK and self._keeps(operands[4:6])
+
+    def _keeps(self, registers: Sequence[int]) -> bool:
+        """Whether no round sets one of some registers; routines, too, set some."""
+        return all(r in self.early or r in self.fixed or (r < self.register and r not in self._registers) for r in registers)
+
 
 @define(eq=False)
 class Assembler:
     """A program in the making.
 
     What follows from the lengths of inputs alone, such as most checks, goes to the head of the program, which runs before any
-    step overwrites something.
+    step overwrites something; what no round of a loop changes goes in front of the loop.
     """
 
     ndims: list[int] = field(factory=list)
@@ -64,6 +112,8 @@ class Assembler:
     _registers: int = 0
     _constants: dict[int, int] = field(factory=dict)
     _known: dict[tuple[Any, ...], int] = field(factory=dict)
+    #: the loops around what is emitted next, outermost first
+    _loops: list[_Body] = field(factory=list)
 
     # -- slots and registers
 
@@ -79,15 +129,29 @@ class Assembler:
         return self._registers - 1
 
     def emit(self, instruction: Instruction, *operands: int) -> None:
-        """Append an instruction."""
-        code = self.head if self._is_early(instruction, operands) else self.code
+        """Append an instruction, unless it checks that a register is what it is."""
+        if instruction is Instruction.CHECK and operands[4] == operands[5]:
+            return
+        code = self.head if self._is_early(instruction, operands) else self._place(instruction, operands)
         code.append(int(instruction))
         code.extend(int(operand) for operand in operands)
+
+    def _place(self, instruction: Instruction, operands: Sequence[int]) -> list[int]:
+        """Where an instruction goes: in front of the loops whose rounds do not change what it reads, if all of a round is run."""
+        for depth, body in enumerate(self._loops):
+            if body.repeats(instruction, operands):
+                if instruction in _SETS_REGISTER:
+                    for inner in self._loops[depth:]:
+                        inner.fixed.add(operands[0])
+                return body.before
+            body.note(instruction, operands)
+        return self.code
 
     def _is_early(self, instruction: Instruction, operands: Sequence[int]) -> bool:
         """Whether an instruction needs nothing but lengths of inputs; notes its register if so."""
         if instruction in (Instruction.CHECK, Instruction.REQUIRE):
-            return not self._straight and self._early.issuperset(operands[4:6])
+            registers = operands[4:] if instruction is Instruction.CHECK else operands[2:]
+            return not self._straight and self._early.issuperset(registers)
         if instruction is Instruction.CONST:
             known = True
         elif instruction is Instruction.DIM:
@@ -195,7 +259,7 @@ class Assembler:
             self.arith(IntegerFunction.GE, place, zero),
             self.arith(IntegerFunction.LT, place, length),
         )
-        self.emit(Instruction.REQUIRE, Failure.INDEX, self.site, 0, 0, fine, index)
+        self.emit(Instruction.REQUIRE, Failure.INDEX, self.site, fine, index, length)
         return place
 
     # -- instructions with structure
@@ -203,6 +267,7 @@ class Assembler:
     def allocate(self, slot: int, buffer: int, lengths: Sequence[int], like: Sequence[int] = ()) -> None:
         """Memory for a slot: lengths in registers, memory order as that of the slots ``like``."""
         self.emit(Instruction.ALLOC, slot, buffer, len(lengths), len(like), *lengths, *like)
+        self._know_lengths(slot, lengths)
 
     def view(
         self, slot: int, source: int, axes: Sequence[tuple[int, int, int]], start: Sequence[tuple[int, int]] = ()
@@ -211,6 +276,12 @@ class Assembler:
         flat = [part for pair in start for part in pair]
         flat += [part for triple in axes for part in triple]
         self.emit(Instruction.VIEW, slot, source, len(start), len(axes), *flat)
+        self._know_lengths(slot, [length for length, _, _ in axes])
+
+    def _know_lengths(self, slot: int, lengths: Sequence[int]) -> None:
+        """The lengths of a slot are those in some registers."""
+        for axis, length in enumerate(lengths):
+            self._known[Instruction.DIM, slot, axis] = length
 
     def kernel(self, plan: KernelPlan, slot_of: Callable[[Buffer], int], site: int) -> None:
         """Run a kernel; failed checks of its body name Apply number ``site``."""
@@ -248,6 +319,8 @@ class Assembler:
 
     def assign(self, register: int, function: IntegerFunction, left: int, right: int) -> None:
         """Give a register, which changes while the program runs, a function of two others."""
+        for body in self._loops:
+            body.note(Instruction.ARITH, (register,))
         self.code += [int(Instruction.ARITH), register, int(function), left, right]
 
     def jump_unless(self, register: int) -> Callable[[], None]:
@@ -272,9 +345,13 @@ class Assembler:
         stop: list[int] = []
         self.assign(counter, IntegerFunction.ADD, zero, zero)
         self._straight = True
-        start = len(self.code)
+        before, self.code = self.code, []
+        self._loops.append(_Body(before, self._registers, len(self.ndims), self._early))
+        self._loops[-1].note(Instruction.ARITH, (counter,))
         yield stop
-        self.code += [int(Instruction.REPEAT), counter, end, *(stop or [-1]), start - len(self.code)]
+        self._loops.pop()
+        before += [*self.code, int(Instruction.REPEAT), counter, end, *(stop or [-1]), -len(self.code)]
+        self.code = before
         self._known, self._straight = known, straight
 
     @contextlib.contextmanager
@@ -282,7 +359,12 @@ class Assembler:
         """What is emitted meanwhile may be jumped over: nothing that it finds out is known behind it."""
         known, straight = dict(self._known), self._straight
         self._straight = True
+        around = self._loops[-1:]
+        for body in around:
+            body.skippable += 1
         yield
+        for body in around:
+            body.skippable -= 1
         self._known, self._straight = known, straight
 
     # -- packing

@@ -12,14 +12,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tcore.graph import Constant
-from tcore.link.memory import Stay
+from tcore.link.memory import Stay, Work
 from tcore.records import frozen
 from tcore_cpu.compiling.compiler import Unit, platform_abi
 from tcore_cpu.native.kept import RUNTIME_ABI
 
 __all__ = ["Draft", "Fused", "PythonStep", "decode", "encode"]
 
-_FORMAT = 3
+_FORMAT = 4
 
 
 @frozen(eq=False)
@@ -160,8 +160,24 @@ def encode(draft: Draft, units: Sequence[Unit], fgraph: Any, keys: Mapping[Any, 
         "kernels": [([number[node] for node in kernel.nodes], kernel.bodies, kernel.tiles, kernel.row) for kernel in draft.kernels],
         "reasons": [(number[node], why) for node, why in draft.reasons.items()],
         "order": [[number[node] for node in nodes] for nodes in draft.order],
-        "stays": [(number[stay.variable.owner], stay.variable.index, stay.place, stay.first, stay.last) for stay in draft.stays],
+        "stays": [(*_place_of(stay, number), stay.place, stay.first, stay.last) for stay in draft.stays],
     }
+
+
+def _place_of(stay: Stay, number: Mapping[Any, int]) -> tuple[int, Any, tuple[Any, ...] | None]:
+    """Of a value: its node and its place among the outputs; of work: its node, the place of the input, and the rest."""
+    work = stay.work
+    if work is None:
+        return number[stay.variable.owner], stay.variable.index, None
+    return number[work.node], work.position, (work.what, work.dtype, work.ndim, work.most)
+
+
+def _stay(node: Any, k: int, told: tuple[Any, ...] | None, place: int, first: int, last: int | None) -> Stay:
+    if told is None:
+        return Stay(node.outputs[k], place, first, last)
+    what, *rest = told
+    work = Work(what, node, k, *rest)
+    return Stay(work.variable, place, first, last, work)
 
 
 def decode(data: Mapping[str, Any], fgraph: Any, order: Sequence[Any]) -> tuple[Draft, list[Unit]] | None:
@@ -189,6 +205,6 @@ def decode(data: Mapping[str, Any], fgraph: Any, order: Sequence[Any]) -> tuple[
         tuple(Fused(tuple(order[k] for k in rows), tuple(bodies), tiles, row) for rows, bodies, tiles, row in data["kernels"]),
         {order[row]: why for row, why in data["reasons"]},
         tuple(tuple(order[row] for row in rows) for rows in data["order"]),
-        tuple(Stay(order[row].outputs[k], place, first, last) for row, k, place, first, last in data["stays"]),
+        tuple(_stay(order[row], *rest) for row, *rest in data["stays"]),
     )
     return draft, [Unit(*unit) for unit in data["units"]]

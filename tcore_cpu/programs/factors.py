@@ -21,6 +21,9 @@ class Factor:
     buffers: tuple[int, int]
     turned: bool
     """Whether it is that of the transpose."""
+    node: Any
+    """The first that uses it, at step ``first``."""
+    first: int
 
 
 def _base(matrix: Any) -> tuple[Any, bool]:
@@ -56,10 +59,10 @@ class Factors:
         """The factor for the equations of a node, if it was made."""
         return self._made.get(_base(node.inputs[0])[0])
 
-    def keep(self, node: Any, slots: tuple[int, int], buffers: tuple[int, int]) -> Factor:
-        """Note the factor of a node's matrix."""
+    def keep(self, node: Any, slots: tuple[int, int], buffers: tuple[int, int], step: int) -> Factor:
+        """Note the factor of a node's matrix, made at a step."""
         matrix, turned = _base(node.inputs[0])
-        self._made[matrix] = factor = Factor(slots, buffers, turned)
+        self._made[matrix] = factor = Factor(slots, buffers, turned, node, step)
         return factor
 
     def used(self, node: Any) -> bool:

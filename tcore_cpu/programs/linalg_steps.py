@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from tcore.link.memory import Work
 from tcore.records import frozen
 from tcore.tensor import linalg
 from tcore_cpu.kernels.plans import NotScheduled
@@ -220,8 +221,11 @@ def _solve_by_factor(form: _Form, factors: Factors, lengths: Sequence[int], core
         LinearAlgebra.SOLVE_FACTORED, factors.option(node, factor), [out], [core], [2, 1, core]
     )
     if factors.used(node):
-        for number in factor.buffers:
+        matrix = factor.node.inputs[0].type
+        works = Work("factors", factor.node, 0, matrix.dtype, matrix.ndim), Work("pivots", factor.node, 0, "int32", matrix.ndim - 1)
+        for number, work in zip(factor.buffers, works, strict=True):
             builder.assembler.emit(Instruction.RELEASE, number)
+            builder.memory.note_work(work, number, factor.first, builder.position)
 
 
 def _factor(form: _Form, factors: Factors) -> Factor:
@@ -235,7 +239,7 @@ def _factor(form: _Form, factors: Factors) -> Factor:
     for slot, buffer, own in zip(slots, buffers, (lengths, lengths[:-1]), strict=True):
         code.allocate(slot, buffer, own)
     _Form(builder, node, (matrix,), ndim - 2).run(LinearAlgebra.FACTOR, 0, slots, [2, 1])
-    return factors.keep(node, slots, buffers)
+    return factors.keep(node, slots, buffers, builder.position)
 
 
 def _inverse(builder: ProgramBuilder, node: Any) -> None:

@@ -10,7 +10,7 @@ from attrs import field
 
 from tcore.records import frozen
 from tcore_cpu.compiling.compiler import Unit, load_units
-from tcore_cpu.native.abi import DTYPES
+from tcore_cpu.native.kept import DTYPES
 from tcore_cpu.programs.draft import Draft
 from tcore_cpu.programs.error_reports import ErrorReports
 from tcore_cpu.runtime.loading import runtime

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tcore.link.memory import Work
 from tcore.tensor.blas import Gemv
 from tcore.tensor.dimshuffle import DimShuffle
 from tcore.tensor.dot import Dot
 from tcore_cpu.native.abi import Instruction, IntegerFunction
 
 if TYPE_CHECKING:
-    from tcore.graph import FunctionGraph
+    from tcore.graph import Apply, FunctionGraph
     from tcore_cpu.programs.program import ProgramBuilder
 
 __all__ = ["as_steps_read", "multiplied_matrices"]
@@ -47,9 +48,10 @@ def multiplied_matrices(step: FunctionGraph) -> dict[Any, bool]:
     return found
 
 
-def as_steps_read(builder: ProgramBuilder, source: int, dtype: str, n_steps: int, *, by_columns: bool) -> int:
-    """A slot with a matrix for ``n_steps`` (a register) steps: a copy where that is worth it, else the matrix itself."""
-    code, own = builder.assembler, IntegerFunction
+def as_steps_read(builder: ProgramBuilder, loop: Apply, position: int, n_steps: int, *, by_columns: bool) -> int:
+    """A slot with a matrix, an input of ``loop``, for ``n_steps`` (a register) steps: a copy where that is worth it, else the matrix itself."""
+    code, own, matrix = builder.assembler, IntegerFunction, loop.inputs[position]
+    source, dtype = builder.array_slot(matrix), matrix.type.dtype
     axes = (1, 0) if by_columns else (0, 1)
     rows, columns = (code.length(source, axis) for axis in axes)
     size = np.dtype(dtype).itemsize
@@ -60,6 +62,8 @@ def as_steps_read(builder: ProgramBuilder, source: int, dtype: str, n_steps: int
     worth = code.arith(own.AND, small, code.arith(own.GE, n_steps, code.constant(_STEPS)))
     memory, shown = code.slot(2, dtype), code.slot(2, dtype)
     number, builder.memory.buffers = builder.memory.buffers, builder.memory.buffers + 1
+    work = Work("a copy", loop, position, dtype, 2, most=_NEAR)
+    builder.memory.note_work(work, number, builder.position, builder.position)
     lengths = [code.length(source, 0), code.length(source, 1)]
     zero = code.constant(0)
     otherwise = code.jump_unless(worth)

@@ -149,11 +149,12 @@ class _Loop:
                 self.allocate(k, first.lengths())
                 for row in range(rows.depth):
                     rows.copy(code.constant(row), first, code.constant(row))
-        for variable, source in zip(self.step.reads.non_seqs, self.given.non_seqs, strict=True):
-            slot, by_columns = builder.array_slot(source), self.matrices.get(variable)
-            if by_columns is not None:
-                slot = as_steps_read(builder, slot, variable.type.dtype, self.n_steps, by_columns=by_columns)
-            self.step.slots[variable] = slot
+        for position, variable in enumerate(self.step.reads.non_seqs, len(self.node.inputs) - self.layout.n_non_seqs):
+            by_columns = self.matrices.get(variable)
+            if by_columns is None:
+                self.step.slots[variable] = builder.array_slot(self.node.inputs[position])
+            else:
+                self.step.slots[variable] = as_steps_read(builder, self.node, position, self.n_steps, by_columns=by_columns)
         seqs = [Rows(code, None, 0, builder.array_slot(source)) for source in self.given.seqs]
         self.round = Round(self.step, seqs, mitmots, self.rows, self.counter, self.allocate)
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from tcore.codegen.grouping import Group
 from tcore.graph import Constant
-from tcore.link.memory import Stay
+from tcore.link.memory import Stay, Work
 from tcore_cpu.native.abi import Instruction
 from tcore_cpu.programs.assembler import HOST
 
@@ -164,6 +164,10 @@ class Memory:
         self._sizes[number] = size
         self._scratch.append(number)
         return number
+
+    def note_work(self, work: Work, number: int, first: int, last: int) -> None:
+        """Tell of a buffer that nodes have beside their values."""
+        self.stays.append(Stay(work.variable, number, first, last, work))
 
     def place_array(self, variable: Any, slot: int, position: int) -> None:
         """The host makes an array for a value; it forgets it where nobody reads it any more."""

@@ -82,7 +82,7 @@ def _whole(builder: ProgramBuilder, node: Any) -> None:
 
 def _require(builder: ProgramBuilder, node: Any, condition: int) -> None:
     """A register must not be 0; else ``perform`` says what is wrong."""
-    builder.assembler.emit(Instruction.REQUIRE, Failure.DEMAND, builder.number[node], 0, 0, condition, condition)
+    builder.assembler.emit(Instruction.REQUIRE, Failure.DEMAND, builder.number[node], condition, condition, condition)
 
 
 def _assert(builder: ProgramBuilder, node: Any) -> None:

@@ -162,7 +162,7 @@ class ProgramBuilder:
             tuple(self.fused),
             {step.node: self.reasons.get(step.node, "its op has no native form") for step in called},
             tuple(map(members, steps)),
-            tuple({stay.variable: stay for stay in self.memory.stays}.values()),
+            tuple({(stay.variable, stay.work): stay for stay in self.memory.stays}.values()),
         )
 
     def emit_steps(self, granularity: str, orderings: Mapping[Any, Sequence[Any]]) -> list[Any]:
@@ -276,7 +276,7 @@ class ProgramBuilder:
         for requirement in step.requirements:
             fine = assembler.index(requirement.condition, slot_of)
             failure = Failure.DOUBT if requirement.doubtful else Failure.DEMAND
-            assembler.emit(Instruction.REQUIRE, failure, self.number[requirement.node], 0, 0, fine, fine)
+            assembler.emit(Instruction.REQUIRE, failure, self.number[requirement.node], fine, fine, fine)
         inplace = self.taken_over(step, plans)
         for k, variable in enumerate(step.outputs):
             if k in inplace:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from tcore.graph import Constant, NoParams, Op
@@ -28,12 +29,26 @@ class _Step:
     """What a node runs in Python."""
 
     runs_on: ClassVar[str] = "Python"
-    node: Any
-    fgraph: Any
+
+    def __init__(self, node: Any, fgraph: Any) -> None:
+        self.node, self.fgraph = node, fgraph
+        self._unwrap = ScalarInputs(node)
+        self._lock = None if getattr(node.op, "thread_safe", True) else ValueLock()
+        flags = enumerate(getattr(v.type, "broadcastable", ()) for v in node.outputs)
+        #: axes of outputs that have one element: kernels read no further, and would give wrong results where there are more
+        self._ones = [(k, axis) for k, marks in flags for axis, marked in enumerate(marks) if marked]
 
     def native(self) -> Any:
         """What the runtime calls."""
         return self
+
+    def _made(self, cells: Sequence[list[Any]]) -> tuple[Any, ...]:
+        """The results, of the lengths that their types promise."""
+        for k, axis in self._ones:
+            shape = getattr(cells[k][0], "shape", None)
+            if shape is not None and axis < len(shape) and shape[axis] != 1:
+                raise TypeError(f"the op made an array of shape {shape}, but axis {axis} of {self.node.outputs[k].type} is broadcastable, so its length is 1")
+        return tuple(cell[0] for cell in cells)
 
     def blame(self, error: Exception, values: tuple[Any, ...]) -> None:
         """Raise ``error`` with the node: the runtime cannot take what it returned for ``values``."""
@@ -44,13 +59,11 @@ class _PerformStep(_Step):
     """Runs ``Op.perform`` on fresh cells."""
 
     def __init__(self, node: Any, fgraph: Any) -> None:
-        self.node, self.fgraph = node, fgraph
+        super().__init__(node, fgraph)
         self._perform = node.op.perform
-        self._unwrap = ScalarInputs(node)
         self._outputs = range(len(node.outputs))
         params = node.run_params()
         self._params = () if params is NoParams else (params,)
-        self._lock = None if getattr(node.op, "thread_safe", True) else ValueLock()
 
     def __call__(self, *values: Any) -> tuple[Any, ...]:
         storage: list[list[Any]] = [[None] for _ in self._outputs]
@@ -61,20 +74,18 @@ class _PerformStep(_Step):
             else:
                 with self._lock:
                     self._perform(self.node, list(values), storage, *self._params)
+            return self._made(storage)
         except Exception:
             raise_with_op(self.fgraph, self.node, ThunkView(values, len(storage)), sys.exc_info())
-        return tuple(cell[0] for cell in storage)
 
 
 class _ThunkStep(_Step):
     """Runs the thunk of an op that makes its own: each call in progress has one, with cells of its own."""
 
     def __init__(self, node: Any, fgraph: Any) -> None:
-        self.node, self.fgraph = node, fgraph
-        self._unwrap = ScalarInputs(node)
+        super().__init__(node, fgraph)
         self._spare = [self._instance()]
         self._making = ValueLock()
-        self._lock = None if getattr(node.op, "thread_safe", True) else ValueLock()
 
     def _instance(self) -> tuple[Any, list[list[Any]], list[list[Any]]]:
         node = self.node
@@ -104,7 +115,7 @@ class _ThunkStep(_Step):
             for cell in outputs:
                 cell[0] = None
             thunk()
-            return tuple(cell[0] for cell in outputs)
+            return self._made(outputs)
         except Exception:
             raise_with_op(self.fgraph, self.node, ThunkView(values, len(outputs)), sys.exc_info())
         finally:

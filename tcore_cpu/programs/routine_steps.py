@@ -35,7 +35,7 @@ def _run(builder: ProgramBuilder, node: Any, routine: Routine, slots: Sequence[i
 
 def _require(builder: ProgramBuilder, node: Any, condition: int) -> None:
     """Let ``perform`` say what is wrong, unless the register is true."""
-    builder.assembler.emit(Instruction.REQUIRE, Failure.DEMAND, builder.number[node], 0, 0, condition, condition)
+    builder.assembler.emit(Instruction.REQUIRE, Failure.DEMAND, builder.number[node], condition, condition, condition)
 
 
 def _lengths(builder: ProgramBuilder, slot: int) -> list[int]:

@@ -5,7 +5,7 @@ What ``native/python_arrays.h`` is to the extension module.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -37,14 +37,21 @@ class Frame:
         #: whether the values of a call that succeeded are in it
         self.filled = False
         program.frames.append(frame)
-        #: what a signal handler raised during native code
-        self.raised: list[BaseException] = []
-        self._poll = frame.on_poll = ffi.callback("int(void *)", _look_at_signals, error=1, onerror=_noting(self.raised))
+        # Of a signal handler's error cffi hands over kind, error and trace, and the constructor of an exception keeps them in `args`. No
+        # function in Python may do that: the handler of a second signal would raise in it, and cffi drops both errors.
+        self._raised = BaseException()
+        note = partial(BaseException.__init__, self._raised)
+        self._poll = frame.on_poll = ffi.callback("int(void *)", _look_at_signals, error=1, onerror=note)
         self.constants = dict(zip(program.constant_slots, program.constants, strict=True))
         self.objects: dict[int, Any] = dict(self.constants)
         for slot, value in self.constants.items():
             if program.dtypes[slot] != OBJECT:
                 self.bind(slot, value)
+
+    def take_error(self) -> BaseException | None:
+        """What a signal handler raised during native code; from then on forgotten."""
+        args, self._raised.args = self._raised.args, ()
+        return args[1] if args else None
 
     def bind(self, slot: int, array: Any) -> None:
         """Let a slot show an array."""
@@ -118,13 +125,6 @@ class Frame:
 
 def _look_at_signals(_: Any) -> int:
     return 0  # calling any function in Python runs the handlers of signals that came, and they may raise
-
-
-def _noting(raised: list[BaseException]) -> Callable[..., None]:
-    def note(_kind: Any, error: BaseException, _trace: Any) -> None:
-        raised.append(error)
-
-    return note
 
 
 class _Memory:

@@ -124,6 +124,8 @@ class Program:
                 frame.filled = True
                 return results
             except BaseException as error:
+                if first := frame.take_error():  # a second signal came before it was raised
+                    error.__context__ = first
                 note_written(error, self._written(frame))
                 raise
         finally:
@@ -183,8 +185,8 @@ class Program:
                 frame.objects.pop(frame.core.event_arg, None)
             elif event == Event.CALL:
                 self._step(frame, *self.steps[frame.core.event_arg])
-            elif frame.raised:
-                raise frame.raised.pop()
+            elif raised := frame.take_error():
+                raise raised
             else:
                 error = frame.core.error
                 record = (error.code, error.apply, error.operand, error.axis, error.left, error.right)

@@ -70,6 +70,7 @@ def load() -> Any:
     module.set_blas_threads = lambda get, put: core.tc_set_blas_threads(ffi.cast("void *", get), ffi.cast("void *", put))
     module.set_grain = core.tc_set_grain
     module.set_stream = core.tc_set_stream
+    module.set_longest = core.tc_set_longest
     module.cache_limit = core.tc_cache_limit
     module.cache_held = core.tc_cache_held
     module.memory_watch = core.tc_memory_watch

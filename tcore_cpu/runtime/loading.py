@@ -1,6 +1,6 @@
 """The native runtime: the extension module where it was built, else the same core loaded through cffi.
 
-Both have the classes ``Program`` and ``Entry`` and the functions ``set_threads``, ``set_grain``, ``set_stream``, ``set_blas``,
+Both have the classes ``Program`` and ``Entry`` and the functions ``set_threads``, ``set_grain``, ``set_stream``, ``set_longest``, ``set_blas``,
 ``cache_limit``, ``cache_held``.
 """
 

@@ -32,7 +32,7 @@ def params_of(node: Any) -> Any:
 
 def _function(code: str) -> str:
     """Code in a function of its own, which shares the caller's variables: compilers take long for many pieces in one."""
-    return f"[&]() __attribute__((noinline)) {{\n{code}}}();\n"
+    return f"[&]() __attribute__((noinline)) -> c_code_must_not_return {{\n{code}return {{0}};\n}}();\n"
 
 
 _TYPES = r"\s*(?:typedef [\w ]+;\s*)*"
@@ -67,7 +67,7 @@ class Block:
     Attributes
     ----------
     given, made : list of Variable
-        Inputs and constants; results of the nodes.
+        Inputs and constants, those aside that only nodes in ``called`` read; results of the nodes.
     cells : list
         What the struct takes cells for, in order: variables; nodes with params or in ``called``.
     """
@@ -78,7 +78,7 @@ class Block:
         self._divided = len(nodes) > 1
         self.nodes, self.called = list(nodes), frozenset(called)
         self._numbers = {node: k for k, node in enumerate(self.nodes)}
-        constants = [v for node in nodes for v in node.inputs if isinstance(v, Constant)]
+        constants = [v for node in nodes if node not in self.called for v in node.inputs if isinstance(v, Constant)]
         self.given = list(dict.fromkeys([*inputs, *constants]))
         self.made = [v for node in nodes for v in node.outputs]
         own = set(self.made)
@@ -116,6 +116,10 @@ class Block:
         position = code - len(self.filled) - 1
         return self.nodes[position] if 0 <= position < len(self.nodes) else None
 
+    def operands(self, node: Any, kept: tuple[Any, ...]) -> tuple[Any, ...]:
+        """What a node read, of what the struct kept: constants that it has no variables for among it."""
+        return tuple(value if v in self.names else v.data for v, value in zip(node.inputs, kept, strict=True))
+
     def unread(self, code: int) -> Any:
         """The input that a failure with this number belongs to, which could not be read; None where it is another failure."""
         variable = self._variables.get(self.filled[code - 1][0]) if 0 < code <= len(self.filled) else None
@@ -134,8 +138,8 @@ class Block:
         return {"fail": fail, "params": f"tc_params_{self.number(node)}"} if node in self.params else {"fail": fail}
 
     def arguments(self, node: Any) -> tuple[list[str], list[str]]:
-        """The C names of a node's inputs and outputs."""
-        return [self.names[v] for v in node.inputs], [self.names[v] for v in node.outputs]
+        """The C names of a node's inputs and outputs; constants of nodes that are called have none."""
+        return [self.names[v] for v in node.inputs if v in self.names], [self.names[v] for v in node.outputs]
 
     def code(self, node: Any, label: str = "tc_label_1") -> str:
         """The code of a node, which fails to ``label``."""
@@ -230,7 +234,7 @@ class Block:
         cases = []
         for k, node in enumerate(self.nodes):
             synced = "".join(f"{{\n{v.type.c_sync(self.names[v], sub)}\n}}\n" for v in dict.fromkeys(node.inputs) if v in own)
-            read = ", ".join(f"py_{self.names[v]}" for v in node.inputs)
+            read = ", ".join(f"py_{self.names[v]}" if v in self.names else "Py_None" for v in node.inputs)  # but for constants
             packed = f"PyTuple_Pack({len(node.inputs)}{', ' if read else ''}{read})"
             cases.append(f"case {k}: {{\n{synced}Py_XSETREF(tc_operands, {packed});\nbreak;\n}}\n")
         return OPERANDS.format(count=len(self.filled), first=len(self.filled) + 1, cases="".join(cases))
@@ -292,7 +296,7 @@ Py_XDECREF(tc_old);
             after = self._leave(1, name, kind, None)
         else:
             after = _label("tc_label_1")
-        return f"int tc_init_{k}() {{\nint tc_failure = 0;\n{before}{guarded(code, sub['fail'])}{after}return tc_failure;\n}}\n"
+        return f"c_code_must_not_return tc_init_{k}() {{\nint tc_failure = 0;\n{before}{guarded(code, sub['fail'])}{after}return {{tc_failure}};\n}}\n"
 
     def _destruct(self, node: Any) -> str:
         """A member function that runs the cleanup of a node's struct; empty where it has none."""
@@ -306,7 +310,7 @@ Py_XDECREF(tc_old);
         births = {node: self._construct(node) for node in own}
         deaths = {node: self._destruct(node) for node in own}
         build = [
-            (f"if ((tc_failure = tc_init_{self.number(node)}())) return tc_failure;\n" if births[node] else "") + f"tc_built = {k};"
+            (f"if ((tc_failure = tc_init_{self.number(node)}().failure)) return tc_failure;\n" if births[node] else "") + f"tc_built = {k};"
             for k, node in enumerate(own, 1)
         ]
         ruin = [f"if (tc_built >= {k}) tc_destroy_{self.number(node)}();" for k, node in enumerate(own, 1) if deaths[node]]

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from tcore.configuration import config
-from tcore.graph import MethodNotDefined
+from tcore.graph import Constant, MethodNotDefined
 from tcore.graph.c_interface import CLinkerOp, ask, is_derived
 from tcore.graph.type_code import PerTypeCode
 from tcore.records import frozen
@@ -60,9 +60,10 @@ def has_c_code(node: Any, derived: bool = False) -> bool:
     return True
 
 
-def has_c_types(node: Any) -> bool:
-    """Whether values of all the node's types can be C variables."""
-    return all(ask(v.type, "c_declare", "V0", {"fail": ""}) is not None for v in (*node.inputs, *node.outputs))
+def has_c_types(node: Any, called: bool = False) -> bool:
+    """Whether values of all the node's types can be C variables; what is ``called`` has its constants elsewhere."""
+    variables = [v for v in (*node.inputs, *node.outputs) if not (called and isinstance(v, Constant))]
+    return all(ask(v.type, "c_declare", "V0", {"fail": ""}) is not None for v in variables)
 
 
 def module_text(node: Any) -> ModuleText:

@@ -21,6 +21,7 @@ from tcore_cpu.compiling.libraries import Library
 from tcore_cpu.compiling.store import Store, open_store
 from tcore_cpu.user_code.block import Block
 from tcore_cpu.user_code.methods import ModuleText, text_of
+from tcore_cpu.user_code.refused import explained
 
 __all__ = ["Loaded", "command_of", "load_block", "objection", "stored_module"]
 
@@ -69,7 +70,11 @@ def load_block(block: Block) -> Loaded:
         key = _key(text)  # not its name: the same source is another module with other flags
         module = _loaded.get(key)
         if module is None:
-            module = _loaded[key] = _load(text.name, _find_or_compile(text))
+            try:
+                path = _find_or_compile(text)
+            except CompileError as error:
+                raise explained(error, block, text) from None
+            module = _loaded[key] = _load(text.name, path)
     return Loaded(module, key if text.cached else "", key in _compiled)
 
 

@@ -135,7 +135,8 @@ class CThunk:
 
     def failed_operands(self) -> tuple[Any, ...] | None:
         """What that node read, where the block keeps it for reports; it can be asked once."""
-        return self._read(self.struct)  # type: ignore[no-any-return]
+        node, kept = self.failed_node(), self._read(self.struct)
+        return kept if kept is None or node is None else self._block.operands(node, kept)
 
 
 def explain_unread(error: Exception, block: Block, code: int, cells: Mapping[Any, list[Any]]) -> None:

@@ -62,6 +62,9 @@ void tc_caught() {}
 
 STRUCT = """
 namespace {{
+/* What all functions give that hold code of ops and types: a return statement in it, which would leave out cleanups and
+   results, is an error of the compiler that names this. */
+struct c_code_must_not_return {{ int failure; }};
 struct tc_struct {{
 {members}
 int tc_built;
@@ -85,10 +88,10 @@ void cleanup() {{
 {give}
 Py_CLEAR(tc_operands);
 }}
-int run() {{
+c_code_must_not_return run() {{
 int tc_failure = 0;
 {run}
-return tc_failure;
+return {{tc_failure}};
 }}
 }};
 
@@ -117,7 +120,7 @@ return capsule;
 PyObject* tc_run(PyObject*, PyObject* capsule) {{
 tc_struct* self = (tc_struct*) PyCapsule_GetPointer(capsule, "tcore_cpu.struct");
 if (!self) return NULL;
-TC_TRY {{ self->tc_failed = self->run(); }} TC_CATCH {{ tc_caught(); }}
+TC_TRY {{ self->tc_failed = self->run().failure; }} TC_CATCH {{ tc_caught(); }}
 if (self->tc_failed || PyErr_Occurred()) {{
     if (!PyErr_Occurred()) PyErr_SetString(PyExc_RuntimeError, "an Op's C code failed without an exception");
     return NULL;

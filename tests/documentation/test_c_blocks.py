@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import re
 import shutil
 import subprocess
 import sys
@@ -354,6 +355,67 @@ class TestStructure:
         assert [by[v] for v in (x, y, z)] == [{"declare", "extract", "cleanup"}] * 3
         assert by[a.outputs[0]] == {"declare", "init", "cleanup"}
         assert by[b.outputs[0]] >= {"declare", "init", "sync", "cleanup"}
+
+    @pytest.mark.parametrize("divided", [False, True])
+    def test_order_of_the_text_L9087_L9131_L9133(self, divided):
+        """Declarations and values of all variables in order, then the nodes in order, then cleanups in the reverse order, with the result's way to Python; a value that cannot be read jumps over what follows."""
+        from tcore_cpu.user_code.block import Block
+        from tcore_cpu.user_code.source import source_of
+
+        class Labelled(CDouble):
+            """Each method's text names itself and its variable."""
+
+            def c_declare(self, name, sub):
+                return f"double {name}; /* declare {name} */"
+
+            def c_init(self, name, sub):
+                return f"/* init {name} */"
+
+            def c_extract(self, name, sub):
+                return f"/* extract {name} */ {sub['fail']}"
+
+            def c_sync(self, name, sub):
+                return f"/* sync {name} */"
+
+            def c_cleanup(self, name, sub):
+                return f"/* cleanup {name} */"
+
+        class Noted(Op):
+            __props__ = ("title",)
+
+            def __init__(self, title):
+                self.title = title
+
+            def make_node(self, x, y):
+                return Apply(self, [x, y], [kind()])
+
+            def c_code(self, node, name, inputs, outputs, sub):
+                return f"/* code {self.title} */"
+
+            def c_code_cleanup(self, node, name, inputs, outputs, sub):
+                return f"/* cleanup {self.title} */"
+
+        kind = Labelled()
+        x, y, z = kind("x"), kind("y"), kind("z")
+        a = Noted("add")(x, y)
+        b = Noted("mul")(a, z)
+        nodes = [a.owner, b.owner] if divided else [a.owner]
+        block = Block([x, y, z][: 2 + divided], [nodes[-1].outputs[0]], nodes)
+        text = re.findall(r"/\* (\w+ \w+) \*/", source_of(block))
+        letters = {name: letter for letter, v in {"x": x, "y": y, "z": z, "a": a, "b": b}.items() if (name := block.names.get(v))}
+        told = [f"{word} {letters.get(name, name)}" for word, name in (each.split() for each in text)]
+        read, filled = ("x", "y", "z") if divided else ("x", "y"), ("a", "b") if divided else ("a",)
+        result = filled[-1]
+        titles = ["add", "mul"][: len(nodes)]
+        expected = [f"declare {v}" for v in (*read, *filled)] + [f"extract {v}" for v in read]
+        expected += ["init a"] * divided + [f"init {result}", f"extract {result}"]  # nothing, or what the last call left
+        expected += [f"code {title}" for title in titles] + [f"cleanup {title}" for title in reversed(titles)]
+        ends = [f"cleanup {v}" for v in reversed((*read, *filled))]
+        expected += [f"sync {result}", *ends]
+        assert told == expected
+        source = source_of(block)
+        jumps = [int(number) for number in re.findall(r"goto tc_label_(\d+)", source)]
+        assert [source.index(f"tc_label_{k}: ") for k in sorted({*jumps}, reverse=True)] == sorted(source.index(f"tc_label_{k}: ") for k in {*jumps})
 
     def test_book_graph_L9067_L9135(self):
         """9.0 by one block, and by one block per op, where the intermediate value is a Python object."""

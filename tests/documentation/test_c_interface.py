@@ -16,6 +16,7 @@ from tcore.codegen.tables import lowering_table
 from tcore.gof import Apply, Op
 from tcore.gof.type import CDataType, Generic
 from tcore.graph.c_interface import ask
+from tcore_cpu.compiling.compiler import CompileError
 
 pytestmark = [pytest.mark.usefixtures("backend"), pytest.mark.backends("cpu")]
 
@@ -133,6 +134,124 @@ def test_surroundings_are_the_ops_L9281_L9315(log):
     asked = [told for kind, told in log if kind == "c_headers"]
     assert asked
     assert all(isinstance(told, str) for told in asked)
+
+
+class Plain(Op):
+    """An op of the texts that a test needs: of its code, of its struct's constructor, and at global scope."""
+
+    __props__ = ("code", "init", "support", "apply", "struct")
+
+    def __init__(self, code, init="", support="", apply="", struct="", outputs=1):
+        self.code, self.init, self.support, self.apply, self.struct, self.outputs = code, init, support, apply, struct, outputs
+
+    def make_node(self, x):
+        return Apply(self, [scalar.as_scalar(x)], [scalar.float64() for _ in range(self.outputs)])
+
+    def c_support_code(self):
+        return self.support
+
+    def c_support_code_apply(self, node, name):
+        return self.apply % {"name": name}
+
+    def c_support_code_struct(self, node, name):
+        return self.struct % {"name": name}
+
+    def c_init_code_struct(self, node, name, sub):
+        return self.init % {"name": name, "fail": sub["fail"]}
+
+    def c_code(self, node, name, inputs, outputs, sub):
+        return self.code % {"x": inputs[0], "z": outputs[0], "last": outputs[-1], "fail": sub["fail"], "name": name}
+
+    def c_code_cache_version(self):
+        return (1,)
+
+
+@pytest.mark.parametrize("linker", ["c", "cvm"])
+def test_errors_by_name_L7182_L7190_L7189(linker):
+    """PyErr_Format with a text, and with arguments, whose percent signs are doubled in text that Python formats."""
+    x = scalar.float64("x")
+    plain = Plain('if (%(x)s < 0) { PyErr_Format(PyExc_ValueError, "X does not have the right value"); %(fail)s; } %(z)s = %(x)s;')
+    tailored = Plain('if (%(x)s <= 0) { PyErr_Format(PyExc_ValueError, "X==%%i but it should be greater than %%s", (int) %(x)s, "0"); %(fail)s; } %(z)s = %(x)s;')
+    f = tcore.function([x], tailored(plain(x)), mode=tcore.Mode(linker, None))
+    assert f(2.0) == 2.0
+    with pytest.raises(ValueError, match="X does not have the right value"):
+        f(-1.0)
+    with pytest.raises(ValueError, match="X==0 but it should be greater than 0"):
+        f(0.0)
+
+
+def test_outputs_are_set_directly_L9421_L7199():
+    """Each variable of several outputs; a return statement, which would leave the results and cleanups out, is refused with the remedy."""
+    x = scalar.float64("x")
+    assert tcore.function([x], Plain("%(z)s = 2 * %(x)s; %(last)s = -%(x)s;", outputs=2)(x, return_list=True), mode=C)(3.0) == [6, -3]
+    alone, among_others, at_birth = Plain("%(z)s = %(x)s; return;"), Plain("%(z)s = %(x)s; return 0;"), Plain("%(z)s = 1;", init="return 0;")
+    for expression in (alone(x), Plain("%(z)s = %(x)s + 1;")(among_others(x)), at_birth(x)):
+        with pytest.raises(CompileError, match=r"(?s)c_code_must_not_return.*\nof Plain.*test_c_interface.*HINT: .*leaves by sub\['fail'\], never by return"):
+            tcore.function([x], expression, mode=C)
+    inner = Plain("%(z)s = [](double v) { return v + 1; }(%(x)s);")  # functions in the code may
+    assert tcore.function([x], inner(x), mode=C)(3.0) == 4
+
+
+def test_what_may_not_stand_in_a_struct_L9353():
+    """Code that belongs to global scope, as kernels of CUDA do, stands in the support code of op or node and is called from that of the struct."""
+    x = scalar.float64("x")
+    general = "template <int K> static double times(double v) { return K * v; }\n"
+    special = "template <> double times<%(number)d>(double v) { return 100 + v; }\n"  # C++ takes it outside of structs alone
+    struct = "double called_%(name)s(double v) { return times<3>(v) + times<5>(v); }"
+    op = Plain("%(z)s = called_%(name)s(%(x)s);", support=general + special % {"number": 3}, apply=special % {"number": 5}, struct=struct)
+    assert tcore.function([x], op(x), mode=C)(1.0) == 202
+    misplaced = Plain("%(z)s = %(x)s;", struct=f"{general}template <> void nowhere<3>();")
+    with pytest.raises(CompileError, match="of Plain"):
+        tcore.function([x], misplaced(x), mode=C)
+
+
+class Layout(Op):
+    """Flags and strides of a matrix, and the sum of its elements in the order of rows, by strides that are constant along an axis."""
+
+    __props__ = ()
+
+    def make_node(self, x):
+        return Apply(self, [x], [T.lvector(), T.dvector()])
+
+    def c_code(self, node, name, inputs, outputs, sub):
+        (x,), (seen, rows) = inputs, outputs
+        return f"""
+        npy_intp four = 4, size = PyArray_SIZE({x});
+        Py_XDECREF({seen}); Py_XDECREF({rows});
+        {seen} = (PyArrayObject*) PyArray_EMPTY(1, &four, NPY_INT64, 0);
+        {rows} = (PyArrayObject*) PyArray_EMPTY(1, &size, NPY_FLOAT64, 0);
+        if (!{seen} || !{rows}) {{ {sub["fail"]} }}
+        {{
+            npy_int64* told = (npy_int64*) PyArray_DATA({seen});
+            told[0] = PyArray_CHKFLAGS({x}, NPY_ARRAY_C_CONTIGUOUS); told[1] = PyArray_CHKFLAGS({x}, NPY_ARRAY_F_CONTIGUOUS);
+            told[2] = PyArray_STRIDES({x})[0]; told[3] = PyArray_STRIDES({x})[1];
+            double* out = (double*) PyArray_DATA({rows});
+            for (npy_intp i = 0; i < PyArray_DIMS({x})[0]; i++) for (npy_intp j = 0; j < PyArray_DIMS({x})[1]; j++)
+                *out++ = *(double*) ((char*) PyArray_DATA({x}) + i * told[2] + j * told[3]);
+        }}
+        """
+
+    def c_code_cache_version(self):
+        return (1,)
+
+
+@pytest.mark.parametrize("linker", ["c", "cvm"])
+def test_layouts_L7074_L7083(linker):
+    """Op code is given arrays as they lie, in order of rows, of columns, or with gaps; and built-in ops take all of them, from users and from ops."""
+    x = T.dmatrix("x")
+    turned = x[::-1, ::2].T
+    built_in = [x + 1, x.sum(0), T.dot(x, x.T), T.exp(turned), turned.max(1), x.reshape((6,)), T.concatenate([x, x], 1), T.cumsum(x, 0), x[:, [0, -1]], T.sort(x, 0)]
+    f = tcore.function([x], [*Layout()(x), *Layout()(turned), *built_in], mode=tcore.Mode(linker, None))
+    value = np.array([[1.0, 2, 3], [4, 5, 6]])
+    for given in (value, np.asfortranarray(value), np.repeat(value, 2, axis=1)[:, ::2], value[::-1, ::-1].copy()[::-1, ::-1]):
+        seen, rows, seen_turned, rows_turned, *results = f(given)
+        view = given[::-1, ::2].T
+        for array, told, elements in ((given, seen, rows), (view, seen_turned, rows_turned)):
+            assert tuple(told) == (array.flags.c_contiguous, array.flags.f_contiguous, *array.strides)
+            np.testing.assert_array_equal(elements, array.ravel())
+        wanted = [given + 1, given.sum(0), given @ given.T, np.exp(view), view.max(1), given.reshape(6), np.hstack([given] * 2), given.cumsum(0), given[:, [0, -1]], np.sort(given, 0)]
+        for got, expected in zip(results, wanted, strict=True):
+            np.testing.assert_allclose(got, expected, rtol=1e-15)
 
 
 class Marked(gof.Type):

@@ -148,3 +148,36 @@ def test_the_guide_covers_each_family(chapter, shows):
     found = re.search(rf"^## {re.escape(title)}$(.*?)(?=^## |\Z)", GUIDE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
     assert found is not None
     assert shows in found[1]
+
+
+class Longer(Op):
+    """Three elements, whatever its type promises."""
+
+    __props__ = ("in_c",)
+
+    def __init__(self, in_c):
+        self.in_c = in_c
+
+    def make_node(self, x):
+        return Apply(self, [x], [x.type()])
+
+    def perform(self, node, inputs, output_storage):
+        output_storage[0][0] = np.arange(3.0)
+
+    def c_code(self, node, name, inputs, outputs, sub):
+        if not self.in_c:
+            raise MethodNotDefined("c_code")
+        return f"npy_intp three = 3; Py_XDECREF({outputs[0]}); {outputs[0]} = (PyArrayObject*) PyArray_ZEROS(1, &three, NPY_FLOAT64, 0);"
+
+    def c_code_cache_version(self):
+        return (1,)
+
+
+@pytest.mark.parametrize(("linker", "in_c"), [("c", True), ("c|py", True), ("cvm", True), ("cvm", False)])
+def test_marks_that_are_copied_blindly_L7709(linker, in_c):
+    """``x.type()`` promises one element along a broadcastable axis: an op that makes more is named, where kernels would read the first alone."""
+    x = T.TensorType("float64", (True,))("x")
+    made = Longer(in_c)(x)
+    for expression in (made, made * 2):
+        with pytest.raises(TypeError, match=r"(?s)the op made an array of .*3.* axis 0.* is broadcastable.* so its length is 1.*caused the error: Longer"):
+            tcore.function([x], expression, mode=tcore.Mode(linker, None))([1.0])

@@ -121,6 +121,28 @@ def test_zeros_divide_by_zero_L9149():
     assert abs(-1.0 - -2.0) / (-1.0 + -2.0) < 1e-4  # the final listing calls -1 and -2 equal
 
 
+@pytest.mark.backends("numpy", "cpu")
+@pytest.mark.parametrize("linker", ["cvm", "py"])
+def test_final_filter_L9139(linker, backend):
+    """Strict: a float or a TypeError with the listing's words; else ``float(x)``, whatever ``allow_downcast`` says."""
+
+    class Double(gof.Type):
+        def filter(self, x, strict=False, allow_downcast=None):
+            if strict and not isinstance(x, float):
+                raise TypeError("Expected a float!")
+            return float(x)
+
+    kind = Double()
+    for allowed in (None, False, True):
+        assert kind.filter(3, allow_downcast=allowed) == 3.0
+        with pytest.raises(TypeError, match="Expected a float!"):
+            kind.filter(3, strict=True, allow_downcast=allowed)
+    x = kind("x")
+    assert type(tcore.function([tcore.In(x, allow_downcast=False)], x, mode=tcore.Mode(linker, None))(3)) is float
+    with pytest.raises(TypeError, match="Expected a float!"):
+        tcore.function([tcore.In(x, strict=True)], x, mode=tcore.Mode(linker, None))(3)
+
+
 def test_plain_type_with_methods_L8086():
     """A plain Type is usable once it has functions without self."""
     plain = gof.Type()

@@ -270,7 +270,7 @@ class TestInC:
 
         assert module_text(nodes[0]) == module_text(nodes[1])
 
-    def test_mix_L9604_L9568(self):
+    def test_mix_L9604_L9568_L9626(self):
         """Params that the constructor of the struct unpacks; there is no perform."""
         x, y = scalar.float64("x"), scalar.float64("y")
         f = tcore.function([x, y], Mix(2.0, 3.0)(x, y), mode=CVM)

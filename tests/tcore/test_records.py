@@ -47,6 +47,15 @@ class Nothing:
     pass
 
 
+class Plain:
+    pass
+
+
+@frozen
+class Marked(Plain):
+    mark: int
+
+
 def test_values_are_equal_by_the_fields_that_compare() -> None:
     """Fields with ``eq=False`` do not count, neither in ``==`` nor in the hash; nothing equals a value of another class."""
     assert Point(1, 2, "a") == Point(1, 2, "b")
@@ -93,3 +102,14 @@ def test_they_are_attrs_classes() -> None:
     assert pickle.loads(pickle.dumps(point)) == point
     with pytest.raises(attrs.exceptions.FrozenInstanceError):
         point.x = 2  # type: ignore[misc]
+
+
+def test_slots_where_they_save_a_dict() -> None:
+    """An object has slots, and no dict, unless a base gives it one; it is frozen and pickles either way."""
+    assert not hasattr(Point(1), "__dict__")
+    assert "__slots__" not in vars(Marked)
+    assert vars(Marked(3)) == {"mark": 3}
+    assert pickle.loads(pickle.dumps(Marked(3))) == Marked(3)
+    assert attrs.evolve(Marked(3), mark=4) == Marked(4)
+    with pytest.raises(attrs.exceptions.FrozenInstanceError):
+        Marked(3).mark = 4  # type: ignore[misc]

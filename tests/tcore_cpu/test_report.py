@@ -10,6 +10,7 @@ from tcore.configuration import config, defaults
 from tcore_cpu.compiling import store as store_module
 from tcore_cpu.compiling.compiler import find_compiler
 from tcore_cpu.report import lines
+from tcore_cpu.runtime import blas as blas_module
 from tcore_cpu.runtime import loading as runtime_module
 
 
@@ -23,6 +24,64 @@ def bare(monkeypatch, tmp_path):
     monkeypatch.setattr(store_module, "_opened", {})
     with config.change_flags(cxx=defaults.cxx(config), cpu__store=str(tmp_path / "kernels")):
         yield tmp_path / "bin"
+
+
+#: what a script does that passes for a compiler: it makes the file behind -o
+_WRITES = 'while [ $# -gt 1 ]; do if [ "$1" = -o ]; then : > "$2"; fi; shift; done\n'
+
+
+def program(folder, name: str, body: str) -> None:
+    """A script on the PATH."""
+    (folder / name).write_text(f"#!/bin/sh\n{body}\n", encoding="ascii")
+    (folder / name).chmod(0o755)
+
+
+def line_about(topic: str):
+    (line,) = [line for line in lines() if line.topic == topic]
+    return line
+
+
+@pytest.mark.parametrize(
+    ("body", "said"), [("echo 'fatal error: math.h: none' >&2; exit 1", "fails: fatal error: math.h: none"), ("exit 1", "fails: no message"), ("", "writes no library")]
+)
+def test_broken_compilers(bare, body, said) -> None:
+    """One that is there and compiles nothing is a problem, with what it said; both languages have a line, and the others are fine."""
+    for name in ("gcc", "g++"):
+        program(bare, name, body)
+    with config.change_flags(cxx=defaults.cxx(config)):
+        found = {line.topic: line for line in lines()}
+    assert {topic for topic, line in found.items() if line.status == "problem"} == {"C compiler", "users' C ops"}
+    assert found["C compiler"].text.startswith(str(bare / "gcc"))
+    assert found["C compiler"].text.endswith(said)
+    assert "pip install ziglang" in found["C compiler"].remedy
+    assert found["users' C ops"].text.endswith(said)
+
+
+def test_compiler_of_ziglang(bare, monkeypatch, tmp_path) -> None:
+    """The package is found where the PATH has nothing, and the line names it."""
+    (tmp_path / "packages" / "ziglang").mkdir(parents=True)
+    (tmp_path / "packages" / "ziglang" / "__init__.py").touch()
+    program(tmp_path / "packages" / "ziglang", "zig", _WRITES + "echo zig of the test")
+    monkeypatch.delitem(sys.modules, "ziglang")
+    monkeypatch.syspath_prepend(tmp_path / "packages")
+    with config.change_flags(cxx=defaults.cxx(config)):
+        line = line_about("C compiler")
+    assert (line.status, line.text) == ("ok", f"{tmp_path / 'packages' / 'ziglang' / 'zig'}: zig of the test")
+
+
+def test_without_blas(monkeypatch) -> None:
+    """Neither SciPy's nor another: what is missing, and what to install; switched off on purpose is no fault."""
+    monkeypatch.setattr(blas_module, "find_blas", nothing_found)
+    line = line_about("BLAS")
+    assert (line.status, line.text, line.remedy) == ("missing", "SciPy is not there", "pip install scipy")
+    monkeypatch.undo()
+    with config.change_flags(blas__ldflags=""):
+        line = line_about("BLAS")
+    assert (line.status, line.text) == ("info", "switched off by an empty blas.ldflags; products run on NumPy")
+
+
+def nothing_found():
+    raise blas_module.BlasError("SciPy is not there")
 
 
 def test_without_compilers(bare) -> None:
@@ -49,8 +108,7 @@ def test_without_compilers_and_extension_module(bare, monkeypatch) -> None:
 def test_only_clang(bare) -> None:
     """It serves for both languages."""
     for name in ("clang", "clang++"):
-        (bare / name).write_text("#!/bin/sh\necho clang of the test\n", encoding="ascii")
-        (bare / name).chmod(0o755)
+        program(bare, name, _WRITES + "echo clang of the test")
     with config.change_flags(cxx=defaults.cxx(config)):
         assert find_compiler().path == str(bare / "clang")
         assert config.cxx == str(bare / "clang++")

@@ -87,7 +87,8 @@ def _strided(value: Any, steps: Sequence[int]) -> Any:
     steps = (*([1] * (value.ndim - len(mine))), *mine)
     shape = [length * abs(step) for length, step in zip(value.shape, steps, strict=True)]
     base = np.full(shape, _poison(value.dtype), value.dtype)
-    return base[(..., *(slice(None, None, step) for step in steps))]  # without axes, too, an array and no number
+    walks: Any = (..., *(slice(None, None, step) for step in steps))  # without axes, too, it gives an array and no number
+    return base[walks]
 
 
 def _resized(value: Any, change: int) -> Any:

@@ -14,9 +14,6 @@ from tcore.scalar.dtypes import complex_dtypes, discrete_dtypes, float_dtypes
 from tcore.tensor.math import (
     add,
     cast,
-    erf,
-    erfc,
-    erfcx,
     exp,
     expm1,
     inv,
@@ -36,6 +33,7 @@ from tcore.tensor.math import (
 )
 from tcore.tensor.rewrites.canonizer import local_mul_canonizer
 from tcore.tensor.rewrites.common import constant_like, elemwise_node, fitted, has_value, only_client, widened
+from tcore.tensor.special import erf, erfc, erfcx
 
 if TYPE_CHECKING:
     from tcore.graph.apply import Apply

@@ -1,4 +1,4 @@
-"""The Python array API standard, version 2023.12, for symbolic tensors: ``x.__array_namespace__()`` gives this module.
+"""The Python array API standard, version 2024.12, with its extensions ``linalg`` and ``fft``, for symbolic tensors: ``x.__array_namespace__()`` gives this module.
 
 Programs that are written for any array library build graphs with it::
 
@@ -7,21 +7,20 @@ Programs that are written for any array library build graphs with it::
         return (x - xp.mean(x, axis=0)) / xp.std(x, axis=0)
 
 The functions are those of :mod:`tcore.tensor` under the standard's names and with its arguments. Dtypes are names: ``xp.float32``
-is ``"float32"``. From version 2024.12, ``count_nonzero``, ``cumulative_prod``, ``diff``, ``reciprocal`` and ``take_along_axis`` are here, too. What differs, because a graph has no values yet:
+is ``"float32"``. What differs, because a graph has no values yet:
 
-* ``from_dlpack`` is absent: it takes the memory of a value; give the value to a function, or to ``asarray`` as NumPy's array.
+* ``from_dlpack`` makes a constant, which has its own copy; variables have no ``__dlpack__``.
 * ``bool(x)``, ``int(x)``, ``float(x)``, ``complex(x)``, ``operator.index(x)`` and ``x[key] = value`` are refused where they need values;
   write ``where`` and ``tcore.tensor.set_subtensor``.
 * ``x.shape`` is an integer vector of the graph. ``unstack`` and iteration need a length that is known while the graph is built.
 * Only axes whose length is *known* to be 1 are stretched to the length of others.
 * The default floating dtype is ``config.floatX``.
 * ``signbit`` and ``copysign`` take NaN for positive.
-* The optional extension ``fft`` is absent: :mod:`tcore.tensor.fft` has the documented functions, which are other ones.
 """
 
 from math import e, inf, nan, pi
 
-from tcore.tensor.xp import linalg
+from tcore.tensor.xp import fft, linalg
 from tcore.tensor.xp.creation import *
 from tcore.tensor.xp.dtypes import *
 from tcore.tensor.xp.elementwise import *
@@ -33,6 +32,6 @@ from tcore.tensor.xp.statistics import *
 
 # ruff: noqa: F403, F401 - each file lists its names in __all__
 
-__array_api_version__ = "2023.12"
+__array_api_version__ = "2024.12"
 
 newaxis = None

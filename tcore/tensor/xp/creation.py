@@ -15,7 +15,7 @@ from tcore.tensor.numpy_protocols import FUNCTIONS
 from tcore.tensor.xp.dtypes import dtype_name, on_device
 
 __all__ = [
-    "arange", "asarray", "empty", "empty_like", "eye", "full", "full_like", "linspace", "meshgrid", "ones", "ones_like", "tril", "triu", "zeros", "zeros_like",
+    "arange", "asarray", "empty", "empty_like", "eye", "from_dlpack", "full", "full_like", "linspace", "meshgrid", "ones", "ones_like", "tril", "triu", "zeros", "zeros_like",
 ]  # fmt: skip
 
 
@@ -48,6 +48,25 @@ def asarray(obj: Any, /, *, dtype: Any = None, device: Any = None, copy: Any = N
     elif not hasattr(obj, "dtype") and value.dtype.kind in "fc" and _is_pythons(obj):
         value = value.astype(config.floatX if value.dtype.kind == "f" else upcast(config.floatX, "complex64"))
     return on_device(T.constant(value), device)
+
+
+def from_dlpack(x: Any, /, *, device: Any = None, copy: Any = None) -> Any:
+    """A tensor of the array ``x`` of any library that has ``__dlpack__``: a constant with its own copy of the data. A variable is itself.
+
+    Raises
+    ------
+    TypeError
+        For what has no ``__dlpack__``.
+    ValueError
+        With ``copy=False`` for what is no variable: constants hold copies.
+    """
+    if isinstance(x, Variable):
+        return on_device(T.as_tensor_variable(x), device)
+    if not hasattr(x, "__dlpack__"):
+        raise TypeError(f"from_dlpack takes an array with __dlpack__, got {x!r} of type {type(x).__name__}; asarray takes numbers and lists")
+    if copy is False:
+        raise ValueError("from_dlpack: a constant of a graph has its own copy of the data, so copy=False cannot be had")
+    return on_device(T.constant(np.array(np.from_dlpack(x, device="cpu"))), device)
 
 
 def _leaves(obj: Any) -> list[Any]:

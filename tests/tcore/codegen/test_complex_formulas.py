@@ -66,6 +66,8 @@ def numbers(dtype: str) -> np.ndarray:
     sizes, parts = 10.0 ** rng.uniform(-20, 20, (2, 500)), rng.normal(size=(2, 500))
     found = np.empty(len(PARTS) ** 2 + 1000, dtype)
     found.real, found.imag = np.hstack([np.reshape(np.meshgrid(PARTS, PARTS), (2, -1)), sizes * np.sign(parts), parts])
+    found[-1] = complex(1, np.finfo(found.real.dtype).smallest_subnormal)
+    found[-2] = complex(-np.finfo(found.real.dtype).tiny, 1)
     return found
 
 
@@ -96,7 +98,7 @@ def test_powers_everywhere(dtype: str, backend: str) -> None:
     part = T.vector(dtype=dtype).real.dtype
     a = numbers(dtype)[: len(PARTS) ** 2]
     base, exponent = (np.ravel(v) for v in np.broadcast_arrays(a[:, None], a))
-    kept = ~(np.abs(exponent) > 1e20) | (np.isinf(exponent))  # the angle of such a power has no digit
+    kept = ~(np.abs(exponent) > 1e20) | np.isinf(exponent)  # the angle of such a power has no digit
     base, exponent = base[kept], exponent[kept]
     x, y = T.vector("x", dtype=dtype), T.vector("y", dtype=dtype)
     literals = (0, 1, 3, 7, -5, 0.5, 2 + 0.5j)

@@ -14,6 +14,8 @@ import tcore.tensor as T
 from tcore.graph import Apply, Op, ancestors
 from tcore.graph.op import ops_with_inner_function
 from tcore.scan_module import Scan, until
+from tcore.scan_module import op as op_module
+from tcore.scan_module.inner import measuring_function
 from tcore.scan_module.parts import Parts
 
 X, H, W = np.random.RandomState(0).normal(size=(5, 3)), np.arange(3.0), np.random.RandomState(1).normal(size=(3, 3)) * 0.4
@@ -272,3 +274,20 @@ def test_test_values():
         assert result.tag.test_value.shape == (5, 3)
         with pytest.raises(ValueError, match=r"[Ss]hape|mis-match|aligned"):
             tcore.scan(lambda v, h, w: T.dot(h, w[:2]), x, h, w)
+
+
+def test_lengths_are_measured_by_one_function(monkeypatch):
+    """A loop of no steps compiles the function that measures rows once, whatever the number of its calls and the lengths."""
+    made = []
+
+    def counted(op):
+        made.append(measuring_function(op))
+        return made[-1]
+
+    monkeypatch.setattr(op_module, "measuring_function", counted)
+    x, n = T.dmatrix("x"), T.lscalar("n")
+    rows, _ = tcore.scan(lambda row: T.concatenate([row, row]), sequences=x, n_steps=n)
+    f = tcore.function([x, n], rows, mode=tcore.Mode("py", None))
+    for width in (3, 5, 3):
+        assert f(np.ones((2, width)), 0).shape == (0, 2 * width)
+    assert len(made) == 1

@@ -124,6 +124,23 @@ def test_second_process_neither_optimizes_nor_compiles(store):
     assert second[-1] == "[]"
 
 
+SMALL = """
+import sys
+import tcore
+import tcore.tensor as T
+
+x = T.dscalar("x")
+tcore.function([x], x**2 + 1)(3.0)
+print([module for module in ("hashlib", "scipy", "tempfile", "tcore.optimizer", "tcore_cpu.native.abi") if module in sys.modules])
+"""
+
+
+def test_second_process_loads_little(store):
+    """Neither OpenSSL nor SciPy, nor what only compiling needs."""
+    run(SMALL, store)
+    assert run(SMALL, store) == ["[]"]
+
+
 def test_program_whose_lines_moved_is_compiled_again(store):
     """Error reports name lines: they would be those of the old text."""
     run(PROGRAM, store)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -134,6 +136,66 @@ def test_c_program(exported, run) -> None:
         for name, value in {**expected, "w": w.get_value()}.items():
             assert found[name].shape == value.shape
             np.testing.assert_allclose(found[name], value, rtol=1e-14)
+
+
+def test_program_in_cplusplus(exported, tmp_path) -> None:
+    """Two exported functions in one program in C++, whose threads have an instance each: their headers get along, and so do their calls."""
+    folder = exported["layer"][0].parent
+    source = tmp_path / "program.cpp"
+    source.write_text(
+        r"""
+#include "layer.h"
+#include "product.h"
+#include "layer.h"
+#include <cstdio>
+#include <thread>
+#include <vector>
+
+static void totals(double *numbers, double *found)
+{
+    layer_instance *layer = layer_new();
+    product_instance *product = product_new();
+    tcore_array in[] = {{numbers, TCORE_FLOAT64, 2, {4, 3}, nullptr}, {}};
+    for (int call = 0; call < 50; call++) {
+        tcore_array out[LAYER_OUTPUTS] = {}, w = {};
+        if (layer_call(layer, in, out) || layer_get_w(layer, &w) || product_missing_blas() == nullptr)
+            return;
+        found[call] = static_cast<double *>(out[LAYER_OUTPUT_TOTALS].data)[1] + static_cast<double *>(w.data)[2];
+        for (tcore_array &array : out)
+            layer_free_array(&array);
+        layer_free_array(&w);
+    }
+    layer_free(layer);
+    product_free(product);
+}
+
+int main()
+{
+    double numbers[12], found[8][50] = {};
+    for (int i = 0; i < 12; i++)
+        numbers[i] = -1 + i * (2.0 / 11);
+    std::vector<std::thread> threads;
+    for (auto &row : found)
+        threads.emplace_back(totals, numbers, row);
+    for (std::thread &each : threads)
+        each.join();
+    for (auto &row : found)
+        for (double number : row)
+            std::printf("%.17g\n", number);
+}
+""",
+        encoding="utf-8",
+    )
+    command = [
+        *shlex.split(tcore.config.cxx), "-std=c++11", "-Wall", "-Wextra", "-Wpedantic", "-Wno-missing-field-initializers", "-Werror", "-pthread",
+        f"-I{folder}", str(source), f"-L{folder}", "-llayer", "-lproduct", f"-Wl,-rpath,{folder}", "-o", str(tmp_path / "program"),
+    ]  # fmt: skip
+    subprocess.run(command, check=True)
+    lines = subprocess.run([str(tmp_path / "program")], check=True, capture_output=True, text=True, timeout=60).stdout.splitlines()
+    steps = np.arange(50)
+    w = np.arange(3.0) + steps[:, None] * X.sum(axis=0)
+    expected = np.exp(X).sum(axis=0)[1] * w[:, 1] * 2 + w[:, 2] + X.sum(axis=0)[2]
+    np.testing.assert_allclose(np.array(list(map(float, lines))).reshape(8, 50), np.tile(expected, (8, 1)), rtol=1e-12)
 
 
 def test_given_memory_and_strides(exported, run) -> None:
@@ -340,6 +402,29 @@ print(np.allclose(kept.sum(axis=1), 1))
     assert lines[10] == "True"
 
 
+def test_index_outside(tmp_path) -> None:
+    """The error has the index and the length, whether one number or a vector of them chooses the rows."""
+    x, i, v = tt.dmatrix("x"), tt.lscalar("i"), tt.lvector("v")
+    compile_([x, i, v], [x[i], tt.exp(x)[v]]).export(tmp_path / "rows")
+    body = """
+import rows
+model = rows.Model()
+for number, vector in ((7, [0]), (-4, [0]), (0, [7]), (0, [-4])):
+    try:
+        model(np.ones((3, 4)), number, np.array(vector))
+    except IndexError as error:
+        print(error)
+print(model(np.ones((3, 4)), -3, np.array([2]))[0].tolist())
+"""
+    *errors, last = _python(tmp_path, body)
+    assert [re.sub(r" in (\w+).*: ", r" in \1: ", error) for error in errors] == [
+        f"an index is out of bounds in {op}: {index}, where the axis has length 3"
+        for op in ("Subtensor", "AdvancedSubtensor1")
+        for index in (7, -4)
+    ]
+    assert last == "[1.0, 1.0, 1.0, 1.0]"
+
+
 def test_loader_takes_scipys_blas(exported) -> None:
     """Without a BLAS of its own the library gets that of SciPy; without SciPy the error names the remedies."""
     body = """
@@ -365,7 +450,7 @@ def test_linear_algebra(tmp_path) -> None:
     x, b = tt.dmatrix("x"), tt.dvector("b")
     files = compile_([x, b], [linalg.solve(linalg.psd(x), b), linalg.expm(x), linalg.svd(x)[1]]).export(tmp_path / "algebra")
     header = files[1].read_text(encoding="utf-8")
-    assert "dgemm, dgesdd, dgetrf, dgetrs, dpotrf, dtrsm, dtrtrs of BLAS and LAPACK" in header
+    assert "dgemm, dgesdd, dgetrf, dgetrs, dpotrf, dtrsm of BLAS and LAPACK" in header
     body = """
 import algebra
 model = algebra.Model()
@@ -693,7 +778,7 @@ def test_what_needs_python_is_refused(tmp_path) -> None:
     anything.name = "anything"
     with pytest.raises(ExportError, match="input anything is of type"):
         compile_([anything, x], x, on_unused_input="ignore").export(tmp_path / "model")
-    with pytest.raises(ExportError, match="OwnChoice.*: it decides itself which of its inputs are computed, in Python"):
+    with pytest.raises(ExportError, match="OwnChoice.*: it decides in Python which of its inputs are computed; ifelse can be exported"):
         compile_([x], OwnChoice()(x + 1)).export(tmp_path / "model")
     assert not list(tmp_path.iterdir())
 

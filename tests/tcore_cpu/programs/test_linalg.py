@@ -312,3 +312,63 @@ def test_importing_tensors_loads_no_linear_algebra():
 
     code = "import sys, tcore, tcore.tensor; print([m for m in sys.modules if 'linalg' in m and 'numpy' not in m])"
     assert subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_large_matrices_go_in_blocks(native, dtype):
+    """Factors, equations and determinants beyond what LAPACK gets in one piece, in every layout."""
+    n = 100
+    a, b = values((n, n), dtype), values((n, 70), dtype)
+    s = (a @ adjoint(a) / n + np.eye(n)).astype(dtype)
+    x, y, turned = variable(s), variable(b), variable(b)
+    lower, columns = linalg.solve_lower_triangular(x, y), linalg.solve(x, turned.T)
+    f = native([x, y, turned], [linalg.solve(x, y), columns, linalg.slogdet(x)[1], lower, linalg.cholesky(x), linalg.Cholesky(lower=False)(x)])
+    expected = np.linalg.solve(s, b)
+    expected = [expected, expected, np.linalg.slogdet(s)[1], np.linalg.solve(np.tril(s), b), np.linalg.cholesky(s), adjoint(np.linalg.cholesky(s))]
+    for matrix, sides in zip(layouts(s), layouts(b), strict=True):
+        for got, want in zip(f(matrix, sides, np.ascontiguousarray(b.T)), expected, strict=True):
+            np.testing.assert_allclose(got, want, rtol=30 * PRECISION[dtype], atol=30 * PRECISION[dtype])
+    asymmetric = (s + a / 20).astype(dtype)
+    np.testing.assert_allclose(run(native, linalg.solve, asymmetric, b)[0], np.linalg.solve(asymmetric, b), rtol=30 * PRECISION[dtype], atol=30 * PRECISION[dtype])
+
+
+@pytest.mark.parametrize("lower", [True, False])
+@pytest.mark.parametrize("n", [5, 33, 100])
+@pytest.mark.parametrize("dtype", DTYPES[:2])
+def test_gradient_of_a_cholesky_factor(native, dtype, n, lower):
+    """As the formula of Murray (2016), equation 10, in NumPy, for every layout and a stack; what lies in the other triangle does not matter."""
+    a, g = values((2, n, n), dtype), values((2, n, n), dtype)
+    s = (a @ adjoint(a) / n + np.eye(n)).astype(dtype)
+    factor = np.linalg.cholesky(s.astype("float64"))
+    inner = np.tril(adjoint(factor) @ np.tril(g if lower else adjoint(g)))
+    inner[:, range(n), range(n)] /= 2
+    full = np.linalg.solve(adjoint(factor), adjoint(np.linalg.solve(adjoint(factor), adjoint(inner))))
+    expected = np.tril(full + adjoint(full))
+    expected[:, range(n), range(n)] /= 2
+    expected = expected if lower else adjoint(expected)
+    factor = (factor + np.triu(np.full((n, n), np.nan), 1)).astype(dtype)
+    factor = factor if lower else adjoint(factor)
+    close = {"rtol": 30 * PRECISION[dtype], "atol": 30 * PRECISION[dtype]}
+    np.testing.assert_allclose(run(native, linalg.CholeskyGrad(lower), s, factor, g)[0], expected, **close)
+    for left, right in zip(layouts(factor[0]), reversed(layouts(g[0])), strict=True):
+        np.testing.assert_allclose(run(native, linalg.CholeskyGrad(lower), s[0], left, right)[0], expected[0], **close)
+    node = linalg.CholeskyGrad(lower)(*map(variable, (s, factor, g))).owner
+    cell = [None]
+    node.op.perform(node, [s, factor, g], [cell])
+    np.testing.assert_allclose(cell[0], expected, **close)
+
+
+def test_blocks_and_threads(native, threads):
+    """The bits of a result do not depend on the number of threads."""
+    a, b = values((400, 400), "float64"), values((400, 200), "float64")
+    s = a @ a.T / 400 + np.eye(400)
+    m, g, y = tt.dmatrices("mgy")
+    factor = linalg.cholesky(m)
+    f = native([m, g, y], [factor, linalg.CholeskyGrad()(m, factor, g), linalg.solve(m, y), linalg.solve(m.T, y)])
+    found = []
+    for count in (1, 2, 5):
+        threads(count)
+        found.append(f(s, a, b))
+    for others in found[1:]:
+        for one, other in zip(found[0], others, strict=True):
+            np.testing.assert_array_equal(one, other)

@@ -10,6 +10,7 @@ import pytest
 import tcore
 import tcore.tensor as T
 from tcore.compile.ops import as_op
+from tcore.tensor import linalg
 from tcore_cpu.runtime.loading import runtime, runtime_kind
 
 pytestmark = [pytest.mark.backends("cpu"), pytest.mark.needs_compiler]
@@ -49,11 +50,33 @@ def two_matrices(outputs):
     return tcore.function([x, y], outputs(x, y)), arguments[0], arguments[1].reshape(700, 300)
 
 
+def training_loop():
+    """A recurrence and its gradient, which multiply by a matrix at each step."""
+    x, h, w = T.dmatrix("x"), T.dvector("h"), T.dmatrix("w")
+    rows, _ = tcore.scan(lambda v, h, w: T.tanh(v + T.dot(h, w)), x, h, w)
+    arguments = np.ones((1000, 150)), np.ones(150), np.random.default_rng(0).normal(size=(150, 150)) / 20
+    return tcore.function([x, h, w], [rows, T.grad(rows.sum(), w)]), *arguments
+
+
+def memory_of_indices():
+    """Rows that a vector of numbers chooses, sorted, and written to other rows."""
+    x, v = T.dmatrix("x"), T.lvector("v")
+    rng = np.random.default_rng(0)
+    chosen = T.sort(T.exp(x)[v], axis=1)
+    return tcore.function([x, v], T.inc_subtensor(T.zeros_like(x)[v], 2 * chosen)), rng.normal(size=(500, 300)), rng.permutation(500)[:300]
+
+
 GRAPHS = {
     "perceptron": perceptron,
     "products": lambda: two_matrices(lambda x, y: T.dot(T.dot(T.dot(x, y), x), y)),
     "results": lambda: two_matrices(lambda x, y: [T.exp(x), T.dot(x, y), T.dot(T.dot(y, x), y)]),
     "different sizes": lambda: two_matrices(lambda x, y: T.dot(T.tanh(T.dot(x, y)), T.dot(x, T.exp(T.dot(y, x)).sum(axis=0)))),
+    "recurrence": training_loop,
+    "rows by number": memory_of_indices,
+    "prefixes": lambda: two_matrices(lambda x, y: T.cumsum(T.dot(x, y), axis=0) * T.cumsum(x, axis=1).sum()),
+    "joined": lambda: two_matrices(lambda x, y: T.dot(T.concatenate([x, y.T], axis=0), y)),
+    "sorted": lambda: two_matrices(lambda x, y: T.dot(T.sort(T.dot(x, y), axis=0), x)),
+    "reductions": lambda: two_matrices(lambda x, y: T.dot(x - x.mean(axis=0), y / y.std(axis=0))),
     "gradient of softmax": lambda: two_matrices(lambda x, y: T.grad(T.log(T.softmax(T.dot(x, y))).sum(), x)),
 }
 
@@ -70,6 +93,33 @@ def test_peak_is_what_a_call_takes(graph, backend):
     if runtime_kind() == "extension":  # else NumPy makes the results, too
         assert plan.peak <= found + small
     assert plan.peak <= plan.without_reuse
+
+
+def test_factors_that_equations_share(backend):
+    """The factors of a matrix are there from the first equation with it to the last, and what LAPACK works in is told beside."""
+    a, b = T.dmatrices("a", "b")
+    x = linalg.solve(a, b)
+    f = tcore.function([a, b], [x, T.grad(T.sqr(x).sum(), b)])
+    plan = f.memory_plan((40, 40), (40, 30))
+    factors, pivots = [next(value for value in plan.values if value.value == f"{what} of a") for what in ("factors", "pivots")]
+    numbers = [k for k, node in enumerate(f.maker.fgraph.toposort()) if isinstance(node.op, linalg.Solve)]
+    assert (factors.dtype, factors.shape, factors.nbytes) == ("float64", (40, 40), 12_800)
+    assert (pivots.dtype, pivots.shape, pivots.nbytes) == ("int32", (40,), 160)
+    for work in (factors, pivots):
+        assert [work.node, work.read_until] == [numbers[0], numbers[-1]]
+    assert "LAPACK's workspace" in str(plan)
+    assert str(pickle.loads(pickle.dumps(f)).memory_plan((40, 40), (40, 30))) == str(plan)
+    once = tcore.function([a, b], x).memory_plan((40, 40), (40, 30))
+    assert [value.memory for value in once.values] == ["result"]
+
+
+@pytest.mark.parametrize(("width", "copies"), [(180, 1), (500, 0)])
+def test_matrix_of_a_loop(width, copies, backend):
+    """A matrix that every step multiplies by is copied for them once, unless it is too large for the nearest caches."""
+    x, w = T.dvector("x"), T.dmatrix("w")
+    last = tcore.scan(lambda h, w: T.tanh(T.dot(w, h)), outputs_info=x, non_sequences=w, n_steps=50)[0][-1]
+    plan = tcore.function([x, w], last).memory_plan((width,), (width, width))
+    assert [value.nbytes for value in plan.values if value.value == "a copy of w"] == [8 * width * width] * copies
 
 
 def test_dead_arrays_of_python_steps_go(backend):

@@ -13,6 +13,7 @@ import pytest
 import tcore.tensor as tt
 from tcore.tensor import blas
 from tcore_cpu.runtime.blas import find_blas
+from tcore_cpu.runtime.loading import runtime
 
 
 def layouts(value):
@@ -101,6 +102,40 @@ def test_complex_products(native, shape, dtype):
         for result, wanted in zip(f(left, b, c, *vectors, one, two), expected, strict=True):
             assert result.dtype == dtype
             np.testing.assert_array_equal(result, wanted)
+
+
+@pytest.fixture
+def longest():
+    """A function that sets the longest axis that BLAS gets, which is beyond any array of a test."""
+    yield runtime().set_longest
+    runtime().set_longest(2**31 - 1)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32", "complex128", "complex64"])
+@pytest.mark.parametrize("shape", [(13, 29, 17), (1, 9, 12), (12, 9, 1), (9, 1, 9), (9, 0, 9), (0, 9, 9), (9, 9, 0)])
+def test_axes_longer_than_blas_can_count(native, longest, shape, dtype):
+    """Products in parts, of every form and layout, with weights and without; a sum without terms leaves what was there."""
+    m, k, n = shape
+    rng = np.random.default_rng(4)
+    x, y, z = (tt.TensorType(dtype, (False, False))(name) for name in "xyz")
+    u, v, w = (tt.TensorType(dtype, (False,))(name) for name in "uvw")
+    s, t = (tt.TensorType(dtype, ())(name) for name in "st")
+    graphs = [
+        tt.dot(x, y), blas.Dot22()(x, y), blas.Dot22Scalar()(x, y, s), blas.Gemm(False)(z, s, x, y, t),
+        tt.dot(x, u), tt.dot(v, x), tt.dot(u, u[::-1]), blas.Gemv(False)(v, s, x, u, t), blas.Ger(False)(z, s, v, w),
+        tt.batched_dot(tt.stack([x, 2 * x]), tt.stack([y, y])), tt.batched_dot(tt.stack([x, 2 * x]), tt.stack([u, u])),
+    ]  # fmt: skip
+    f = native([x, y, z, u, v, w, s, t], graphs)
+    assert "Python" not in {report.runs_on for report in f.explain().nodes}
+    a, b, c, d, e, g = (rng.integers(-8, 9, size=lengths).astype(dtype) for lengths in ((m, k), (k, n), (m, n), (k,), (m,), (n,)))
+    one, two = np.asarray(2, dtype), np.asarray(-3, dtype)
+    expected = [a @ b, a @ b, one * (a @ b), two * c + one * (a @ b), a @ d, e @ a, d @ d[::-1], two * e + one * (a @ d), c + one * np.outer(e, g)]
+    expected += [np.stack([a @ b, 2 * a @ b]), np.stack([a @ d, 2 * a @ d])]
+    for length in (4, 1):
+        longest(length)
+        for left, right in zip(layouts(a).values(), reversed(layouts(b).values()), strict=True):
+            for result, wanted in zip(f(left, right, c, d, e, g, one, two), expected, strict=True):
+                np.testing.assert_array_equal(result, wanted)
 
 
 @pytest.mark.parametrize("dtype", ["complex128", "complex64"])
@@ -245,3 +280,18 @@ def test_sums_over_rows_have_the_same_bits(native, dtype):
     np.testing.assert_array_equal(f(u, near), apart)
     np.testing.assert_array_equal(f(u, np.ascontiguousarray(near[:, 5:200])), apart[5:200])
     np.testing.assert_allclose(apart, u.astype("float64") @ near.astype("float64"), rtol=0, atol=2e-4 if dtype == "float32" else 1e-12)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_products_of_many_short_rows(native, dtype):
+    """Each sum in the order of its terms, whatever the layout: the bits of a loop."""
+    x, y = (tt.TensorType(dtype, (False, False))(name) for name in "xy")
+    f = native([x, y], tt.batched_dot(x, y))
+    rng = np.random.default_rng(5)
+    for shape in ((11, 4), (3, 100), (4, 1), (5, 0), (0, 3)):
+        a, b = rng.normal(size=(2, *shape)).astype(dtype)
+        expected = np.zeros(shape[0], dtype)
+        for column in range(shape[1]):
+            expected += a[:, column] * b[:, column]
+        for left, right in ((a, b), (np.asfortranarray(a), b), (a[::-1, ::-1].copy()[::-1, ::-1], np.asfortranarray(b))):
+            np.testing.assert_array_equal(f(left, right), expected)

@@ -6,7 +6,10 @@
 from __future__ import annotations
 
 import gc
+import signal
 import sys
+import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -148,3 +151,30 @@ def test_linear_algebra() -> None:
     np.testing.assert_allclose(factor, np.diag([2, 3]))
     with pytest.raises(np.linalg.LinAlgError, match="not positive definite"):
         f(-np.eye(2), np.ones(2))
+
+
+def test_signals_at_once() -> None:
+    """Two handlers raise at one look at the signals: the call ends with the second error, and the first is its context."""
+    n = T.lscalar("n")
+    f = tcore.function([n], tcore.scan(lambda s: T.sin(s) + 1, None, T.constant(1.0), n_steps=n)[0][-1], mode=tcore.Mode("cvm", "fast_run"))
+    expected = f(10)
+
+    def handler(number, frame):
+        raise InterruptedError(number)
+
+    def send():
+        signal.raise_signal(signal.SIGUSR1)
+        signal.raise_signal(signal.SIGUSR2)
+
+    old = {number: signal.signal(number, handler) for number in (signal.SIGUSR1, signal.SIGUSR2)}
+    gc.collect()  # an error that meets a finalizer is lost
+    threading.Timer(0.3, send).start()
+    try:
+        with pytest.raises(InterruptedError) as info:
+            f(200_000_000)
+        time.sleep(0.05)  # whatever comes late, comes here
+    finally:
+        for number, handled in old.items():
+            signal.signal(number, handled)
+    assert {info.value.args[0], *((info.value.__context__.args[0],) if info.value.__context__ else ())} == set(old)
+    assert f(10) == expected

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
+import sysconfig
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -57,6 +60,21 @@ def test_extension_is_of_these_sources() -> None:
     """The module tells the ABI and the hash of the sources that it was built from."""
     assert runtime().ABI == runtime_abi.RUNTIME_ABI
     assert runtime_build.source_hash() == runtime().SOURCE_HASH
+
+
+@pytest.mark.parametrize("source", [runtime_build.CORE_SOURCE, runtime_build.EXTENSION_SOURCE])
+@pytest.mark.parametrize("compiler", ["gcc -O1 -S", "clang -fsyntax-only"])  # of the two, only gcc has warnings that need data flow
+def test_sources_draw_no_warning(compiler, source, tmp_path) -> None:
+    """The runtime under -Wall -Wextra."""
+    command = compiler.split()
+    if shutil.which(command[0]) is None:
+        pytest.skip(f"{command[0]} is not installed")
+    if not (Path(sysconfig.get_path("include")) / "Python.h").exists() and source == runtime_build.EXTENSION_SOURCE:
+        pytest.skip("no headers of Python")
+    includes = [f"-I{path}" for path in (runtime_build.FOLDER, sysconfig.get_path("include"), np.get_include())]
+    command += ["-std=gnu11", "-fPIC", "-Wall", "-Wextra", "-Werror", *includes, str(runtime_build.FOLDER / source), "-o", str(tmp_path / "out.s")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 def test_malformed_programs_are_refused() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import re
 import sys
 import threading
 import warnings
@@ -382,7 +383,7 @@ def test_thirty_two_threads_that_update() -> None:
 
 
 def test_refused_code_shows_the_compilers_words() -> None:
-    """An error in the C text is a CompileError with what the compiler said."""
+    """An error in the C text is a CompileError with what the compiler said, the op among others of its module, and the line that built it."""
 
     class Broken(VectorTimesScalar):
         def c_code(self, node, name, inp, out, sub):
@@ -391,6 +392,12 @@ def test_refused_code_shows_the_compilers_words() -> None:
     x, y = tt.dvector("x"), tt.dscalar("y")
     with pytest.raises(CompileError, match="refused an op's C code(.|\n)*error"):
         function([x, y], Broken()(x, y), mode=Mode(linker=CvmLinker(), optimizer=None))
+    product = VectorTimesScalar()(Broken()(x, y), y)  # the line that is named
+    with pytest.raises(CompileError) as caught:
+        function([x, y], product, mode=Mode(linker="c", optimizer=None))
+    told = [line for line in str(caught.value).splitlines() if line.startswith("of ")]
+    assert len(told) == 1
+    assert re.fullmatch(r"of Broken.*created: .*test_user_code\.py, line \d+, in .*: product = .*# the line that is named", told[0])
 
 
 class Throws(Op):

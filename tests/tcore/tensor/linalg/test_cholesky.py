@@ -35,6 +35,9 @@ def test_derivatives_of_cholesky_L25451(lower, check_grad, check_complex_grad, c
     z = complex_matrix(3, 3)
     check_complex_grad(op, z @ z.conj().T + 2 * np.eye(3))
     check_grad(lambda x: T.grad(op(x).sum(), x), POSITIVE[:3, :3], rtol=1e-4, atol=1e-6)
+    g = rng.normal(size=(3, 3))
+    check_grad(lambda x, g: T.grad((op(x) * g).sum(), x), POSITIVE[:3, :3], g, rtol=1e-4, atol=1e-6)
+    check_direction(lambda x, g: T.grad((op(x) * g).sum(), x), POSITIVE[:3, :3], g)
 
 
 def test_matrices_without_a_factor_L25449(evaluate):
@@ -51,7 +54,7 @@ def test_matrices_without_a_factor_L25449(evaluate):
 
 @pytest.mark.parametrize("lower", [True, False])
 def test_numeric_gradient_of_cholesky_L25461(lower, evaluate):
-    """Smith's algorithm gives what the symbolic gradient gives."""
+    """The op gives what the gradient of an expression gives, in blocks as well."""
     x, z = T.dmatrix(), T.dmatrix()
     op = linalg.Cholesky(lower=lower)
     g = rng.normal(size=(4, 4))

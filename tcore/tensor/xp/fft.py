@@ -1,0 +1,165 @@
+"""Fourier transforms: the extension ``fft`` of the standard. Real transforms are taken of complex ones, and half of those kept."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+import tcore.tensor as T
+from tcore.configuration import config
+from tcore.scalar.dtypes import discrete_dtypes
+from tcore.tensor.cumulative import checked_axis
+from tcore.tensor.fft import OPPOSITE, Norm
+from tcore.tensor.fft_axes import FFT
+from tcore.tensor.xp.dtypes import dtype_name, on_device
+from tcore.tensor.xp.manipulation import flip
+
+__all__ = [
+    "fft", "fftfreq", "fftn", "fftshift", "hfft", "ifft", "ifftn", "ifftshift", "ihfft", "irfft", "irfftn", "rfft", "rfftfreq", "rfftn",
+]  # fmt: skip
+
+
+def _checked(name: str, norm: Any) -> Norm:
+    if norm not in OPPOSITE:
+        raise ValueError(f"{name}: norm is 'backward', 'ortho' or 'forward', got {norm!r}")
+    return norm  # type: ignore[no-any-return]
+
+
+def _part(x: Any, axis: int, *ends: Any) -> Any:
+    """``x[start:stop:step]`` of one axis."""
+    return x[(*[slice(None)] * axis, slice(*ends))]
+
+
+def _of_length(x: Any, axis: int, n: Any) -> Any:
+    """``x`` with what is beyond ``n`` cut off, or with zeros after its end."""
+    if n is None:
+        return x
+    lacking = T.maximum(n - x.shape[axis], 0)
+    zeros = T.alloc(np.zeros((), x.type.dtype), *(lacking if other == axis else x.shape[other] for other in range(x.type.ndim)))
+    return T.concatenate([_part(x, axis, n), zeros], axis=axis)
+
+
+def _axes(name: str, x: Any, s: Sequence[Any] | None, axes: Sequence[int] | None) -> tuple[tuple[int, ...], Sequence[Any]]:
+    """The axes to transform, and a length or None for each."""
+    if axes is None:
+        axes = range(x.type.ndim - (x.type.ndim if s is None else len(s)), x.type.ndim)
+    places = tuple(checked_axis(name, axis, x) for axis in axes)
+    if len(set(places)) < len(places):
+        raise ValueError(f"{name}: an axis is named twice in {tuple(axes)}")
+    lengths = [None] * len(places) if s is None else s
+    if len(lengths) != len(places):
+        raise ValueError(f"{name}: {len(places)} axes, but {len(lengths)} lengths in s")
+    return places, lengths
+
+
+def _transform(name: str, x: Any, s: Any, axes: Any, norm: Any, inverse: bool) -> Any:
+    x, norm = T.as_tensor_variable(x), _checked(name, norm)
+    places, lengths = _axes(name, x, s, axes)
+    for place, length in zip(places, lengths, strict=True):
+        x = _of_length(x, place, length)
+    return FFT(places, norm, inverse)(x)
+
+
+def _real(name: str, x: Any) -> Any:
+    x = T.as_tensor_variable(x)
+    if x.type.dtype.startswith("complex"):
+        raise TypeError(f"{name} takes real numbers, got {x} of dtype {x.type.dtype}")
+    return T.cast(x, config.floatX) if x.type.dtype in discrete_dtypes else x
+
+
+def fft(x: Any, /, *, n: Any = None, axis: int = -1, norm: str = "backward") -> Any:
+    """The transform along ``axis``, of its first ``n`` elements or with zeros up to ``n``."""
+    return _transform("fft", x, None if n is None else (n,), (axis,), norm, inverse=False)
+
+
+def ifft(x: Any, /, *, n: Any = None, axis: int = -1, norm: str = "backward") -> Any:
+    """The inverse of :func:`fft`."""
+    return _transform("ifft", x, None if n is None else (n,), (axis,), norm, inverse=True)
+
+
+def fftn(x: Any, /, *, s: Any = None, axes: Any = None, norm: str = "backward") -> Any:
+    """The transform along ``axes``, all of them if there are neither lengths ``s`` nor axes."""
+    return _transform("fftn", x, s, axes, norm, inverse=False)
+
+
+def ifftn(x: Any, /, *, s: Any = None, axes: Any = None, norm: str = "backward") -> Any:
+    """The inverse of :func:`fftn`."""
+    return _transform("ifftn", x, s, axes, norm, inverse=True)
+
+
+def rfft(x: Any, /, *, n: Any = None, axis: int = -1, norm: str = "backward") -> Any:
+    """The half of the transform of a real tensor that determines it: ``n // 2 + 1`` numbers along ``axis``."""
+    return rfftn(x, s=None if n is None else (n,), axes=(axis,), norm=norm)
+
+
+def rfftn(x: Any, /, *, s: Any = None, axes: Any = None, norm: str = "backward") -> Any:
+    """As :func:`fftn` of a real tensor; half of the last of ``axes`` is kept."""
+    x = _real("rfftn", x)
+    places, lengths = _axes("rfftn", x, s, axes)
+    found = _transform("rfftn", x, lengths, places, norm, inverse=False)
+    return _part(found, places[-1], found.shape[places[-1]] // 2 + 1)
+
+
+def irfft(x: Any, /, *, n: Any = None, axis: int = -1, norm: str = "backward") -> Any:
+    """The real tensor with this half of a transform: of length ``n`` along ``axis``, of twice the length less one if it is left out."""
+    return irfftn(x, s=None if n is None else (n,), axes=(axis,), norm=norm)
+
+
+def irfftn(x: Any, /, *, s: Any = None, axes: Any = None, norm: str = "backward") -> Any:
+    """The inverse of :func:`rfftn`."""
+    x = T.as_tensor_variable(x)
+    places, lengths = _axes("irfftn", x, s, axes)
+    *others, last = places
+    n = 2 * (x.shape[last] - 1) if lengths[-1] is None else lengths[-1]
+    half = _of_length(x, last, n // 2 + 1)
+    if others:
+        half = _transform("irfftn", half, lengths[:-1], others, norm, inverse=True)
+    # the other half is that of the opposite frequencies
+    mirrored = T.conj(flip(_part(half, last, 1, (n + 1) // 2), axis=last))
+    return T.real(FFT((last,), _checked("irfftn", norm), inverse=True)(T.concatenate([half, mirrored], axis=last)))
+
+
+def hfft(x: Any, /, *, n: Any = None, axis: int = -1, norm: str = "backward") -> Any:
+    """The transform, which is real, of the numbers whose first half is ``x`` and whose second half are the conjugates of it."""
+    return irfft(T.conj(x), n=n, axis=axis, norm=OPPOSITE[_checked("hfft", norm)])
+
+
+def ihfft(x: Any, /, *, n: Any = None, axis: int = -1, norm: str = "backward") -> Any:
+    """The inverse of :func:`hfft`."""
+    return T.conj(rfft(x, n=n, axis=axis, norm=OPPOSITE[_checked("ihfft", norm)]))
+
+
+def fftfreq(n: Any, /, *, d: Any = 1.0, dtype: Any = None, device: Any = None) -> Any:
+    """The frequencies of the transform of ``n`` numbers at distances ``d``: first those from 0 on, then the negative ones."""
+    places = T.arange(T.as_tensor_variable(n))
+    return _frequencies(T.switch(T.lt(places, (n + 1) // 2), places, places - n), n, d, dtype, device)
+
+
+def rfftfreq(n: Any, /, *, d: Any = 1.0, dtype: Any = None, device: Any = None) -> Any:
+    """The frequencies from 0 on, of a half."""
+    return _frequencies(T.arange(T.as_tensor_variable(n // 2 + 1)), n, d, dtype, device)
+
+
+def _frequencies(whole: Any, n: Any, d: Any, dtype: Any, device: Any) -> Any:
+    found = T.cast(whole, "float64") / (T.cast(n, "float64") * d)
+    return on_device(T.cast(found, config.floatX if dtype is None else dtype_name(dtype)), device)
+
+
+def fftshift(x: Any, /, *, axes: Any = None) -> Any:
+    """``x`` with the frequency 0 in the middle of ``axes``, all of them for None."""
+    return _shifted("fftshift", x, axes, lambda length: length // 2)
+
+
+def ifftshift(x: Any, /, *, axes: Any = None) -> Any:
+    """The inverse of :func:`fftshift`."""
+    return _shifted("ifftshift", x, axes, lambda length: -(length // 2))
+
+
+def _shifted(name: str, x: Any, axes: Any, shift: Any) -> Any:
+    x = T.as_tensor_variable(x)
+    for axis in range(x.type.ndim) if axes is None else (axes,) if isinstance(axes, int) else axes:
+        place = checked_axis(name, axis, x)
+        x = T.roll(x, shift(x.shape[place]), axis=place)
+    return x
