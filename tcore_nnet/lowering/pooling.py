@@ -151,13 +151,15 @@ def _first_largest(ws: Sequence[int], at: Callable[[Sequence[Expr]], Expr]) -> E
     values = [at([index_const(k) for k in offset]) for offset in itertools.product(*map(range, ws))]
     # numbers as wide as the values are: then they are compared and chosen in vectors of one kind
     counted = f"int{8 * max(np.dtype(values[0].dtype).itemsize, 2)}"
-    best, where = values[0], const(0, counted)
+    best = values[0]
+    where: Expr = const(0, counted)
     for number, value in enumerate(values[1:], 1):
         wins = apply_function("gt", (value, best), "bool")
         best, where = select(wins, value, best), select(wins, const(number, counted), where)
     if values[0].dtype.startswith("float"):
         # nothing is larger than a NaN, and it is larger than nothing: the first one is looked for by itself
-        none = first = const(len(values), counted)
+        none: Expr = const(len(values), counted)
+        first = none
         for number, value in enumerate(values):
             found = select(apply_function("isnan", (value,), "bool"), const(number, counted), none)
             first = apply_function("minimum", (first, found), counted)
