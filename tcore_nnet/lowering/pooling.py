@@ -151,7 +151,7 @@ def _first_largest(ws: Sequence[int], at: Callable[[Sequence[Expr]], Expr]) -> E
     values = [at([index_const(k) for k in offset]) for offset in itertools.product(*map(range, ws))]
     # numbers as wide as the values are: then they are compared and chosen in vectors of one kind
     counted = f"int{8 * max(np.dtype(values[0].dtype).itemsize, 2)}"
-    best: Expr = values[0]
+    best = values[0]
     where: Expr = const(0, counted)
     for number, value in enumerate(values[1:], 1):
         wins = apply_function("gt", (value, best), "bool")
