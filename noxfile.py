@@ -213,6 +213,7 @@ WITHOUT_NATIVE_CODE = (
 NEED_THE_EXTENSION = (
     "programs/test_pickled_programs.py::test_worker_without_compiler",
     "runtime/test_memory.py::test_kept_memory_is_given_back_before_a_call_fails",  # results of the cffi form are memory of NumPy
+    "runtime/test_runtime.py::test_large_results_come_from_the_cache",
     "test_report.py::test_without_compilers",
 )
 
