@@ -166,6 +166,7 @@ void tc_frame_start(tc_frame *f)
             f->slots[s].flags &= ~TC_SLOT_PENDING;
     f->pc = 0;
     f->polled = f->worked = 0;
+    f->watched = 0;
     f->error.code = TC_ERROR_NONE;
 }
 

@@ -44,7 +44,7 @@ static int tc_step_kernel(tc_frame *f, const int64_t **at)
     if (tc_watch_begins(f, elements * kernel->cost / 1000))
         return tc_stop(f);
     int status = tc_run_kernel(kernel, &launch);
-    if (tc_watch_ends())
+    if (tc_watch_ends(f))
         return tc_stop(f);
     if (status)
         return tc_fail(f, TC_ERROR_MEMORY, -1, made, 0, 0, 0);
@@ -73,7 +73,7 @@ static int tc_step_blas(tc_frame *f, int64_t instruction, const int64_t *c)
     case TC_OP_GER: code = tc_ger(&s[c[0]], &s[c[1]], &s[c[2]], TC_SLOT_OR_NULL(c[3])); break;
     default: code = tc_dot(&s[c[0]], &s[c[1]], &s[c[2]]);
     }
-    if (tc_watch_ends())
+    if (tc_watch_ends(f))
         return tc_stop(f);
     return code ? tc_fail(f, code, -1, c[0], 0, 0, 0) : TC_DONE;
 }
@@ -89,7 +89,7 @@ static int tc_step_routine(tc_frame *f, const int64_t **at)
     if (tc_watch_begins(f, tc_routine_cost(routine, slots)))
         return tc_stop(f);
     int64_t code = tc_run_routine(routine, slots, c + 4 + nslots, (int)nargs, f->regs);
-    if (tc_watch_ends())
+    if (tc_watch_ends(f))
         return tc_stop(f);
     return code ? tc_fail(f, code, code == TC_ERROR_MEMORY ? -1 : apply, c[4], 0, 0, 0) : TC_DONE;
 }
@@ -112,7 +112,7 @@ static int tc_step_linalg(tc_frame *f, const int64_t **at)
     if (tc_watch_begins(f, ns * (double)tc_items(&stack)))
         return tc_stop(f);
     tc_run_stack(&stack, ns);
-    if (tc_watch_ends())
+    if (tc_watch_ends(f))
         return tc_stop(f);
     switch (atomic_load(&stack.failed)) {
     case 1: return tc_fail(f, TC_ERROR_MEMORY, -1, out, 0, 0, 0);

@@ -234,6 +234,7 @@ typedef struct {
     int (*on_poll)(void *host);  /* about every TC_POLL seconds of such work; not 0: stop */
     double polled;               /* when that was asked last */
     double worked;               /* nanoseconds of work, as estimated, since the host could last do something else */
+    int64_t watched;             /* whether the step at hand may be stopped halfway */
 } tc_frame;
 
 /* A program from its flat description (see tcore_cpu/programs/assembler.py); NULL when it is malformed. */

@@ -9,13 +9,12 @@
 /* Rounds of a loop whose steps are counted at once. */
 #define TC_ROUNDS 64
 
-/* Work of about `ns` nanoseconds follows: with what went before it may be so much that the host should do something else meanwhile, and
- * be asked from time to time whether to stop. 1: not even to begin. */
-static int tc_add_work(tc_frame *f, double ns)
+/* Lets the host do something else from now on, and asks it from time to time whether to stop. */
+static __attribute__((noinline)) int tc_let_go(tc_frame *f)
 {
-    if (!f->on_poll || (f->worked += ns + TC_STEP_NS) <= TC_LONG_NS)
-        return 0;
     f->worked = 0;
+    if (!f->on_poll)
+        return 0;
     if (f->on_long)
         f->on_long(f->host);
     if (f->polled != 0)
@@ -24,12 +23,20 @@ static int tc_add_work(tc_frame *f, double ns)
     return 0;
 }
 
+/* Work of about `ns` nanoseconds follows, which may be long together with what went before. 1: not even to begin. */
+static inline int tc_add_work(tc_frame *f, double ns)
+{
+    f->worked += ns + TC_STEP_NS;
+    return f->worked > TC_LONG_NS && tc_let_go(f);
+}
+
 /* The same, for a step that is watched until tc_watch_ends if it is long by itself: it may be stopped halfway. */
-static int tc_watch_begins(tc_frame *f, double ns)
+static inline int tc_watch_begins(tc_frame *f, double ns)
 {
     if (tc_add_work(f, ns))
         return 1;
-    if (f->on_poll && ns > TC_LONG_NS) {
+    if (ns > TC_LONG_NS && f->on_poll) {
+        f->watched = 1;
         tc_watched = f;
         tc_stopped = 0;
     }
@@ -37,11 +44,13 @@ static int tc_watch_begins(tc_frame *f, double ns)
 }
 
 /* Whether the work was stopped halfway. */
-static int tc_watch_ends(void)
+static inline int tc_watch_ends(tc_frame *f)
 {
-    int stopped = tc_watched && tc_stopped;
+    if (!f->watched)
+        return 0;
+    f->watched = 0;
     tc_watched = NULL;
-    return stopped;
+    return tc_stopped;
 }
 
 static int tc_stop(tc_frame *f)
@@ -52,11 +61,11 @@ static int tc_stop(tc_frame *f)
 /* Copies an array into memory of its lengths. */
 static int tc_step_copy(tc_frame *f, char *to, const int64_t *strides, const tc_array *x)
 {
-    double bytes = x->itemsize;
+    int64_t bytes = x->itemsize;
     for (int d = 0; d < x->ndim; d++)
-        bytes *= (double)x->dims[d];
-    if (tc_watch_begins(f, bytes * TC_COPY_NS))
+        bytes *= x->dims[d];
+    if (tc_watch_begins(f, (double)bytes * TC_COPY_NS))
         return tc_stop(f);
     tc_copy(to, strides, x->data, x->strides, x->ndim, x->dims, x->itemsize);
-    return tc_watch_ends() ? tc_stop(f) : TC_DONE;
+    return tc_watch_ends(f) ? tc_stop(f) : TC_DONE;
 }
