@@ -214,6 +214,7 @@ NEED_THE_EXTENSION = (
     "programs/test_pickled_programs.py::test_worker_without_compiler",
     "runtime/test_memory.py::test_kept_memory_is_given_back_before_a_call_fails",  # results of the cffi form are memory of NumPy
     "runtime/test_runtime.py::test_large_results_come_from_the_cache",
+    "runtime/test_runtime.py::test_memory_that_nobody_wants_goes_in_time",
     "test_report.py::test_without_compilers",
 )
 

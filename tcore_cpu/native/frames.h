@@ -165,7 +165,8 @@ void tc_frame_start(tc_frame *f)
         for (int s = 0; s < f->program->nslots; s++)
             f->slots[s].flags &= ~TC_SLOT_PENDING;
     f->pc = 0;
-    f->polled = 0;
+    f->polled = f->worked = 0;
+    f->watched = 0;
     f->error.code = TC_ERROR_NONE;
 }
 
@@ -183,4 +184,11 @@ void tc_frame_release(tc_frame *f)
 {
     for (int b = 0; b < f->program->nbuffers; b++)
         tc_release_buffer(f, b);
+}
+
+static int tc_fail(tc_frame *f, int64_t code, int64_t apply, int64_t operand, int64_t axis, int64_t left, int64_t right)
+{
+    tc_error error = {code, apply, operand, axis, left, right};
+    f->error = error;
+    return TC_FAILED;
 }

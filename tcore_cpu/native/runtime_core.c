@@ -46,5 +46,6 @@
 #include "native/batches.h"
 #include "native/routines.h"
 #include "native/frames.h"
+#include "native/watching.h"
 #include "native/slots.h"
 #include "native/program.h"
