@@ -382,3 +382,16 @@ def test_functions(function):
             parts = result if isinstance(result, (list, tuple)) else [result]
             assert all(isinstance(part, Variable) for part in parts)
             close(computed(result, (x, REAL), (y, OTHER)), wanted)
+
+
+DIFFERENTIABLE = {
+    "quantile": lambda x: np.quantile(x, [0.2, 0.9], axis=1), "nanvar": lambda x: np.nanvar(holes(np, x), 1), "pad": lambda x: np.pad(x, 3, "reflect"), "cov": np.cov,
+    "norm": lambda x: np.linalg.norm(x, 3, axis=1), "interp": lambda x: np.interp(x, np.linspace(0, 1, 7), np.arange(7.0) ** 2), "fmod": lambda x: np.fmod(-3 * x, x / x + 0.37),
+    "logaddexp2": lambda x: np.logaddexp2(x, x[::-1]), "sinc": np.sinc, "cbrt": np.cbrt, "fft2": lambda x: abs(np.fft.fft2(x)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", DIFFERENTIABLE)
+def test_gradients(name):
+    """What is made of several ops differentiates as finite differences say."""
+    tcore.gradient.verify_grad(DIFFERENTIABLE[name], [REAL], rng=np.random.RandomState(3), mode="FAST_COMPILE")
