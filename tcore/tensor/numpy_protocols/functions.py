@@ -129,7 +129,7 @@ FUNCTIONS: Mapping[Any, Callable[..., Any]] = MappingProxyType(
         np.nan_to_num: _nan_to_num, np.sinc: _sinc, np.i0: lambda x: T.i0(x), np.fix: T.trunc,
         np.isposinf: lambda x: T.eq(x, np.inf), np.isneginf: lambda x: T.eq(x, -np.inf),
         np.iscomplex: lambda x: T.neq(T.imag(x), 0), np.isreal: lambda x: T.eq(T.imag(x), 0),
-        np.isclose: T.isclose, np.allclose: T.allclose, np.real: T.real, np.imag: T.imag, np.angle: T.angle, np.round: T.around,
+        np.isclose: T.isclose, np.allclose: T.allclose, np.real: T.real, np.imag: T.imag, np.angle: T.angle, np.round: T.around, np.around: T.around,
         np.zeros_like: _dtype("zeros_like", T.zeros_like), np.ones_like: _dtype("ones_like", T.ones_like), np.full_like: _dtype("full_like", T.full_like),
         np.empty_like: _dtype("empty_like", T.zeros_like),
         np.copy: T.tensor_copy, np.shape: _shape, np.ndim: lambda a: T.as_tensor_variable(a).type.ndim, np.size: lambda a: T.as_tensor_variable(a).size,
@@ -150,7 +150,7 @@ FUNCTIONS: Mapping[Any, Callable[..., Any]] = MappingProxyType(
         np.linalg.cross: standard("linalg.cross"), np.linalg.outer: standard("linalg.outer"), np.linalg.diagonal: standard("linalg.diagonal"),
         np.linalg.trace: standard("linalg.trace"), np.matrix_transpose: standard("matrix_transpose"),
         # of the standard
-        np.cumulative_sum: standard("cumulative_sum"), np.unstack: standard("unstack"), np.meshgrid: standard("meshgrid"),
+        np.cumulative_sum: standard("cumulative_sum"), np.cumulative_prod: standard("cumulative_prod"), np.unstack: standard("unstack"), np.meshgrid: standard("meshgrid"),
         np.broadcast_arrays: standard("broadcast_arrays"), np.linspace: standard("linspace"),
         np.unique_all: standard("unique_all"), np.unique_counts: standard("unique_counts"), np.unique_inverse: standard("unique_inverse"),
         np.unique_values: standard("unique_values"),

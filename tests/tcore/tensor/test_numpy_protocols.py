@@ -250,6 +250,8 @@ CALLS = {
     np.imag: [lambda a, b: np.imag(a)],
     np.angle: [lambda a, b: np.angle(a * (0.5 + 1j))],
     np.round: [lambda a, b: np.round(a * 3), lambda a, b: np.round(a, decimals=2)],
+    np.around: [lambda a, b: np.around(a, 1)],
+    np.cumulative_prod: [lambda a, b: np.cumulative_prod(a, axis=0)],
     np.zeros_like: [lambda a, b: np.zeros_like(a), lambda a, b: np.zeros_like(a, dtype=np.int8)],
     np.ones_like: [lambda a, b: np.ones_like(a)],
     np.full_like: [lambda a, b: np.full_like(a, 2.5)],
