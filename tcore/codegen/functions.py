@@ -147,6 +147,7 @@ _TRANSCENDENTALS: list[tuple[str, Callable[..., Any]]] = [
     ("log2", np.log2),
     ("log10", np.log10),
     ("log1p", np.log1p),
+    ("cbrt", np.cbrt),
     ("sin", np.sin),
     ("cos", np.cos),
     ("tan", np.tan),

@@ -149,6 +149,16 @@ def _softplus(op: Any, args: Args, dtype: str) -> Expr:
     return apply_function("add", (apply_function("maximum", (value, const(0, dtype)), dtype), tail), dtype)
 
 
+def _logaddexp(op: Any, args: Args, dtype: str) -> Expr:
+    left, right = (cast(arg, dtype) for arg in args)
+    larger = apply_function("maximum", (left, right), dtype)
+    distance = apply_function("neg", (apply_function("abs", (apply_function("sub", (left, right), dtype),), dtype),), dtype)
+    tail = apply_function("log1p", (apply_function("exp", (distance,), dtype),), dtype)
+    # infinity from infinity has no distance
+    same = apply_function("eq", (left, right), "bool")
+    return apply_function("add", (larger, select(same, const(math.log(2), dtype), tail)), dtype)
+
+
 def _rounding(name: str) -> Formula:
     def formula(op: Any, args: Args, dtype: str) -> Expr:
         value = cast(args[0], dtype)
@@ -209,6 +219,7 @@ FORMULAS: dict[str, Formula] = {
     "rad2deg": _scale(180 / math.pi),
     "sigmoid": _sigmoid,
     "softplus": _softplus,
+    "logaddexp": _logaddexp,
     "normal_quantile": _normal_quantile,
     **{name: _rounding(name) for name in ("ceil", "floor", "trunc", "rint", "round")},
 }
