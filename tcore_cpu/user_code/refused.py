@@ -16,7 +16,7 @@ __all__ = ["explained"]
 
 #: what stands in the words of compilers; clang does not name the type that is to be returned
 _HINTS = {
-    r"c_code_must_not_return|non-void (function 'run'|lambda.*) should return a value": "HINT: C code sets the variables of its outputs and runs to its end; after an error it leaves by sub['fail'], never by return.",
+    r"c_code_must_not_return|non-void (function 'run'|lambda.*|block) should return a value": "HINT: C code sets the variables of its outputs and runs to its end; after an error it leaves by sub['fail'], never by return.",
 }
 
 
