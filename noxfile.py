@@ -161,12 +161,16 @@ def core(session: nox.Session) -> None:
         run_pytest(session, "--backend=numpy", "-p", "no:cacheprovider", default=("tests/tcore",))
 
 
+#: what the documentation says of users' C code, which tests that need tcore_cpu alone hold
+DOCUMENTED_C_CODE = ("test_c_blocks.py", "test_c_contract.py", "test_c_interface.py", "test_c_ops.py", "test_params.py")
+
+
 @contextlib.contextmanager
 def native_tests(session: nox.Session, c: str, cplusplus: str) -> Iterator[dict[str, str]]:
     """Tests of native code away from the checkout, by other compilers under the usual names.
 
-    Installs what tests/tcore_cpu and tests/conformance need, our runtime built by those compilers; the session is in a folder with the tests for as long as
-    the block runs. The value is the environment for them.
+    Installs what tests/tcore_cpu, tests/conformance and the documentation's C code need, our runtime built by those compilers; the session is in a folder
+    with the tests for as long as the block runs. The value is the environment for them.
     """
     session.install(*BUILD_REQUIREMENTS, *groups("test"), *third_party())
     with outside() as folder:
@@ -181,6 +185,9 @@ def native_tests(session: nox.Session, c: str, cplusplus: str) -> Iterator[dict[
         (folder / "tests").mkdir()
         for part in ("tcore_cpu", "conformance", "shared"):
             shutil.copytree(ROOT / "tests" / part, folder / "tests" / part)
+        shutil.copytree(ROOT / "tests" / "documentation" / "c_code", folder / "tests" / "documentation" / "c_code")
+        for name in DOCUMENTED_C_CODE:
+            shutil.copy(ROOT / "tests" / "documentation" / name, folder / "tests" / "documentation")
         # processes that are killed while they compile: long, and no native code of ours runs
         (folder / "tests" / "tcore_cpu" / "compiling" / "test_store_race.py").unlink()
         shutil.copy(ROOT / "tests" / "conftest.py", folder / "tests")

@@ -134,6 +134,7 @@ void tc_set_elements(int64_t n); /* elements from which it does so however littl
 void tc_set_stream(int64_t bytes); /* size from which a result goes around the caches; 0: what the largest cache holds */
 typedef void (*tc_task)(void *context, int64_t begin, int64_t end);
 void tc_parallel_for(int64_t n, int64_t grain, tc_task task, void *context);
+int64_t tc_lent_threads(void); /* the address of such a function, for code that is not the core's */
 
 void *tc_block_get(size_t bytes); /* 64-byte aligned, cached from 256 KiB on */
 void tc_block_free(void *block);

@@ -33,6 +33,13 @@ static PyObject *module_set_threads(PyObject *module, PyObject *arg)
     return PyLong_FromLong(tc_get_threads());
 }
 
+static PyObject *module_lent_threads(PyObject *module, PyObject *unused)
+{
+    (void)module;
+    (void)unused;
+    return PyLong_FromLongLong(tc_lent_threads());
+}
+
 static PyObject *module_set_grain(PyObject *module, PyObject *arg)
 {
     long long ns = PyLong_AsLongLong(arg);
@@ -137,6 +144,7 @@ static PyObject *module_memory_most(PyObject *module, PyObject *unused)
 
 static PyMethodDef module_methods[] = {
     {"set_threads", module_set_threads, METH_O, "Threads of tcore's own loops; 0: as OMP_NUM_THREADS or the machine says."},
+    {"lent_threads", module_lent_threads, METH_NOARGS, "Address of the function by which users' C code runs a loop on these threads."},
     {"set_longest", module_set_longest, METH_O, "The longest axis of a matrix that BLAS gets in one call."},
     {"set_grain", module_set_grain, METH_O, "Work in nanoseconds from which a kernel uses threads."},
     {"set_elements", module_set_elements, METH_O, "Elements from which a kernel uses threads however little work they are."},

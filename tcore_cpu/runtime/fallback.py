@@ -68,6 +68,7 @@ def load() -> Any:
     module.Entry = Entry
     module.set_blas = lambda routine, address: core.tc_set_blas(routine, ffi.cast("void *", address))
     module.set_blas_threads = lambda get, put: core.tc_set_blas_threads(ffi.cast("void *", get), ffi.cast("void *", put))
+    module.lent_threads = core.tc_lent_threads
     module.set_grain = core.tc_set_grain
     module.set_elements = core.tc_set_elements
     module.set_stream = core.tc_set_stream

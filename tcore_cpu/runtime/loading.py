@@ -1,7 +1,7 @@
 """The native runtime: the extension module where it was built, else the same core loaded through cffi.
 
-Both have the classes ``Program`` and ``Entry`` and the functions ``set_threads``, ``set_grain``, ``set_elements``, ``set_stream``, ``set_longest``,
-``set_blas``, ``cache_limit``, ``cache_age``, ``cache_held``.
+Both have the classes ``Program`` and ``Entry`` and the functions ``set_threads``, ``lent_threads``, ``set_grain``, ``set_elements``, ``set_stream``,
+``set_longest``, ``set_blas``, ``cache_limit``, ``cache_age``, ``cache_held``.
 """
 
 from __future__ import annotations

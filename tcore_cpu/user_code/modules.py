@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import hashlib
 import importlib.machinery
 import importlib.util
@@ -19,6 +20,7 @@ from tcore_cpu.compiling.children import run
 from tcore_cpu.compiling.compiler import CompileError, extra_libraries, in_some_store, storage_faults, warn_of_output
 from tcore_cpu.compiling.libraries import Library
 from tcore_cpu.compiling.store import Store, configured_store
+from tcore_cpu.runtime.loading import RuntimeMissingError, runtime
 from tcore_cpu.user_code.block import Block
 from tcore_cpu.user_code.forks import prepare_for_forks
 from tcore_cpu.user_code.methods import ModuleText, text_of
@@ -102,6 +104,8 @@ def _load(name: str, path: Path) -> Any:
     module = importlib.util.module_from_spec(spec)
     loader.exec_module(module)
     prepare_for_forks()
+    with contextlib.suppress(RuntimeMissingError):  # then one thread does
+        module.use_threads(runtime().lent_threads())
     return module
 
 

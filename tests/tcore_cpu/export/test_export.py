@@ -7,6 +7,7 @@ import shutil
 
 import numpy as np
 import pytest
+import scipy.signal
 from exports import X, compile_, run_python
 
 import tcore
@@ -14,6 +15,7 @@ import tcore.tensor as tt
 from tcore.compile.mode import Mode
 from tcore.tensor import linalg
 from tcore.tensor.sharedvar import tensor_constructor
+from tcore.tensor.signal.conv import conv2d
 from tcore_cpu.linkers.nodes import CPyLinker
 
 
@@ -36,6 +38,16 @@ except ValueError as error:
     assert first == str([[1.0, 2.0], [[round(np.e, 6), 0.0], [0.0, round(np.e**4, 6)]], [4.0, 1.0]])
     assert "Cholesky" in second
     assert "singular, not positive definite or not finite" in second
+
+
+def test_kernels_in_place_of_c_code(tmp_path) -> None:
+    """A convolution, whose op prefers its C code, is a kernel in the library."""
+    image, filter_ = tt.dmatrix("image"), tt.dmatrix("filter")
+    f = compile_([image, filter_], conv2d(image, filter_, border_mode="full") * 2)
+    f.export(tmp_path / "blur")
+    body = "import blur; print(blur.Model()(np.arange(12.0).reshape(3, 4), np.array([[1.0, 2.0], [3.0, -1.0]])).tolist())"
+    (line,) = run_python(tmp_path, body)
+    assert line == str((2 * scipy.signal.convolve2d(np.arange(12.0).reshape(3, 4), [[1.0, 2.0], [3.0, -1.0]])).tolist())
 
 
 def test_complex_products(tmp_path) -> None:
