@@ -179,7 +179,7 @@ def native_tests(session: nox.Session, c: str, cplusplus: str) -> Iterator[dict[
         ours = [str(ROOT / name) for name in ("tcore", "tcore_cpu", "tcore_nnet")]
         session.run("python", "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation", *ours, env=environment)
         (folder / "tests").mkdir()
-        for part in ("tcore_cpu", "conformance"):
+        for part in ("tcore_cpu", "conformance", "shared"):
             shutil.copytree(ROOT / "tests" / part, folder / "tests" / part)
         # processes that are killed while they compile: long, and no native code of ours runs
         (folder / "tests" / "tcore_cpu" / "compiling" / "test_store_race.py").unlink()
