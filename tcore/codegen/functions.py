@@ -24,8 +24,9 @@ from typing import Any, Literal
 import numpy as np
 from attrs import field
 
+from tcore.codegen.building import cast, is_complex, select
 from tcore.codegen.complex_formulas import complex_function
-from tcore.codegen.expr import Cast, Const, Expr, Fn, cast, is_complex, select
+from tcore.codegen.expr import Cast, Const, Expr, Fn
 from tcore.codegen.half import HALF, HALF_HELPERS, WIDE
 from tcore.records import frozen
 from tcore.scalar.casting import reached_first

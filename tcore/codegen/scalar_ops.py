@@ -2,7 +2,7 @@
 
 Most scalar ops are one row of :data:`~tcore.codegen.functions.FUNCTIONS` under the same name; those that
 are a small formula stand in :data:`FORMULAS`.  An op that has neither but defines ``c_code`` becomes an
-:class:`~tcore.codegen.expr.Opaque` expression that carries its text.
+:class:`~tcore.codegen.opaque.Opaque` expression that carries its text.
 """
 
 from __future__ import annotations
@@ -11,11 +11,13 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from tcore.codegen.building import cast, is_complex, select
 from tcore.codegen.complex_formulas import COMPLEX_FORMULAS
-from tcore.codegen.expr import Const, Expr, Opaque, OpaqueCode, cast, const, is_complex, select
+from tcore.codegen.expr import Const, Expr, const
 from tcore.codegen.functions import FUNCTIONS, apply_function, kind
 from tcore.codegen.half import HALF
 from tcore.codegen.lowering import STORED, NotLowered
+from tcore.codegen.opaque import Opaque, OpaqueCode
 from tcore.graph.errors import MethodNotDefined
 from tcore.scalar.normal_quantile import quantile_formula
 from tcore.scalar.type import get_scalar_type

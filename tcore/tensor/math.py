@@ -110,6 +110,7 @@ __all__ = [
 
 
 def named_elemwise(scalar_op: ScalarOp, name: str, doc: str | None = None) -> Elemwise:
+    """A scalar op on each element, not in place, printed under ``name``; its documentation is that of the scalar op unless ``doc`` replaces it."""
     op = Elemwise(scalar_op, name=f"Elemwise{{{name},no_inplace}}")
     object.__setattr__(op, "__doc__", doc or type(scalar_op).__doc__)
     return op

@@ -1,11 +1,5 @@
 /* Programs from their flat description, and frames: what one call works on. */
 
-int tc_itemsize(int dtype)
-{
-    static const int8_t sizes[] = {1, 1, 1, 2, 2, 4, 4, 8, 8, 2, 4, 8, 8, 16, 0};
-    return dtype >= 0 && dtype < (int)sizeof sizes ? sizes[dtype] : 0;
-}
-
 typedef struct {
     const int64_t *at, *end;
     int bad;

@@ -163,12 +163,11 @@ static void tc_step_view(tc_frame *f, const int64_t **at)
 static int tc_step_reshape(tc_frame *f, const int64_t **at)
 {
     const int64_t *c = *at;
-    int64_t s = c[0], buffer = c[2], apply = c[3], ndim = c[4], total = 1, known = 1;
+    int64_t s = c[0], buffer = c[2], apply = c[3], ndim = c[4], known = 1;
     tc_array *v = &f->slots[s], *x = &f->slots[c[1]];
+    const int64_t total = tc_elements(x);
     int unknown = -1, wrong = 0;
     c += 5;
-    for (int d = 0; d < x->ndim; d++)
-        total *= x->dims[d];
     for (int d = 0; d < ndim; d++) {
         v->dims[d] = f->regs[*c++];
         if (v->dims[d] == -1 && unknown < 0)

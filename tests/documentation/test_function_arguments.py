@@ -21,11 +21,7 @@ from tcore.link import Container
 
 v, w = T.dvectors("v", "w")
 
-
-@pytest.fixture(autouse=True)
-def _numpy():
-    with config.change_flags(backend="numpy"):
-        yield
+pytestmark = pytest.mark.usefixtures("numpy_backend")
 
 
 def parameters(callee: Any) -> dict[str, Any]:

@@ -20,11 +20,7 @@ from tcore.optimizer import Optimizer, TopoOptimizer, local_optimizer
 
 v = T.dvector("v")
 
-
-@pytest.fixture(autouse=True)
-def _numpy():
-    with config.change_flags(backend="numpy"):
-        yield
+pytestmark = pytest.mark.usefixtures("numpy_backend")
 
 
 def ops(mode):

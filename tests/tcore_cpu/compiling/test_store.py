@@ -36,13 +36,6 @@ __attribute__((visibility("default"))) void *tc_table[] = {(void *)body};
 """
 
 
-@pytest.fixture
-def folder(tmp_path):
-    """A store of this test alone."""
-    with config.change_flags(cpu__store=str(tmp_path / "kernels")):
-        yield tmp_path / "kernels"
-
-
 def test_second_look_up_starts_no_compiler_L10582(folder, monkeypatch) -> None:
     """What was compiled once is found again, in the same layer or in a read-only one below."""
     (first,) = load_units([Unit(SOURCE, 1)])
