@@ -1,4 +1,4 @@
-"""What the book says of the methods of C ops and of the C side of Types, one by one; seed lines in the names."""
+"""What the documentation says of the methods of C ops and of the C side of Types, one by one; its lines in the names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the book leaves open or admits about C code, and how it is here."""
+"""What the documentation leaves open or admits about C code, and how it is here."""
 
 from __future__ import annotations
 

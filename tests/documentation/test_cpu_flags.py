@@ -1,4 +1,4 @@
-"""Flags of compilation, folders, OpenMP and BLAS of the CPU backend; seed lines in the names."""
+"""Flags of compilation, folders, OpenMP and BLAS of the CPU backend; its lines in the names."""
 
 from __future__ import annotations
 

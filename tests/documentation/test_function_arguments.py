@@ -1,4 +1,4 @@
-"""What `function`, In, Out, shared variables and Functions promise, one by one; seed lines in the names."""
+"""What `function`, In, Out, shared variables and Functions promise, one by one; its lines in the names."""
 
 from __future__ import annotations
 

@@ -78,7 +78,7 @@ TOPICS = {
 
 @pytest.mark.parametrize(("page", "topic"), [pytest.param(page, topic, id=f"{topic}_L{line}") for page, topics in TOPICS.items() for topic, line in topics.items()])
 def test_topics(page, topic):
-    """What the book covers, the manual covers: a section each, with something in it. (L26052)"""
+    """What the documentation covers, the manual covers: a section each, with something in it. (L26052)"""
     text = (ROOT / "docs" / page).read_text(encoding="utf-8")
     sections = dict(part.partition("\n")[::2] for part in text.split("\n## ")[1:])
     assert len(sections[topic].strip()) > 100

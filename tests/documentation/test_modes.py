@@ -1,4 +1,4 @@
-"""Modes: what they are made of, their variants, and what the checking ones promise; seed lines in the names."""
+"""Modes: what they are made of, their variants, and what the checking ones promise; its lines in the names."""
 
 from __future__ import annotations
 
