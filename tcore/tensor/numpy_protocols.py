@@ -23,12 +23,24 @@ __all__ = ["FUNCTIONS", "UFUNCS", "call_function", "call_ufunc"]
 # ------------------------------------------------------------------------------------------------------------- ufuncs
 
 
+def _of_later_numpy(meanings: Mapping[str, Callable[..., Any]]) -> dict[Any, Callable[..., Any]]:
+    """Those of functions that this NumPy has: they are younger than the oldest one that serves."""
+    found = {}
+    for name, meaning in meanings.items():
+        home, _, own = name.rpartition(".")
+        function = getattr(np.linalg if home else np, own, None)
+        if function is not None:
+            found[function] = meaning
+    return found
+
+
 def _truth(x: Any) -> Any:
     return T.neq(x, 0)
 
 
 def _logaddexp(x: Any, y: Any) -> Any:
-    return T.maximum(x, y) + T.log1p(T.exp(-abs(T.sub(x, y))))
+    distance = T.switch(T.eq(x, y), 0, T.sub(x, y))  # infinities of one sign differ by NaN
+    return T.maximum(x, y) + T.log1p(T.exp(-abs(distance)))
 
 
 def _hypot(x: Any, y: Any) -> Any:
@@ -60,7 +72,8 @@ UFUNCS: Mapping[np.ufunc, Callable[..., Any]] = MappingProxyType(
     {
         # arithmetic
         np.add: T.add, np.subtract: T.sub, np.multiply: T.mul, np.divide: T.true_div, np.floor_divide: T.int_div, np.remainder: T.mod,
-        np.power: T.pow, np.float_power: lambda x, y: T.pow(T.cast(x, "float64"), y), np.divmod: T.divmod, np.matmul: T.matmul, np.vecdot: T.vecdot,
+        np.power: T.pow, np.float_power: lambda x, y: T.pow(T.cast(x, "float64"), y), np.divmod: T.divmod, np.matmul: T.matmul,
+        **_of_later_numpy({"vecdot": T.vecdot}),
         np.negative: T.neg, np.positive: T.tensor_copy, np.absolute: T.abs_, np.fabs: T.abs_, np.sign: _sign, np.signbit: _signbit, np.reciprocal: T.inv,
         np.square: T.sqr, np.sqrt: T.sqrt, np.cbrt: lambda x: T.sgn(x) * abs(x) ** (1 / 3), np.conjugate: T.conj,
         np.copysign: lambda x, y: T.switch(_signbit(y), -abs(T.as_tensor_variable(x)), abs(T.as_tensor_variable(x))),
@@ -234,6 +247,11 @@ def _standard(name: str) -> Callable[..., Any]:
     return call
 
 
+_LATER = (
+    "linalg.svdvals", "linalg.vector_norm", "linalg.matrix_norm", "linalg.cross", "linalg.outer", "linalg.diagonal", "linalg.trace", "matrix_transpose",
+    "cumulative_sum", "unstack", "unique_all", "unique_counts", "unique_inverse", "unique_values",
+)  # fmt: skip
+
 #: function -> what it means
 FUNCTIONS: Mapping[Any, Callable[..., Any]] = MappingProxyType(
     {
@@ -270,15 +288,10 @@ FUNCTIONS: Mapping[Any, Callable[..., Any]] = MappingProxyType(
         np.linalg.svd: lambda a, full_matrices=True, compute_uv=True: T.nlinalg.svd(a, full_matrices, compute_uv),
         np.linalg.qr: lambda a, mode="reduced": T.nlinalg.qr(a, mode), np.linalg.matrix_power: lambda a, n: T.nlinalg.matrix_power(a, n),
         np.linalg.tensorinv: lambda a, ind=2: T.nlinalg.tensorinv(a, ind), np.linalg.tensorsolve: lambda a, b, axes=None: T.nlinalg.tensorsolve(a, b, axes),
-        np.linalg.slogdet: _standard("linalg.slogdet"), np.linalg.svdvals: _standard("linalg.svdvals"), np.linalg.matrix_rank: _standard("linalg.matrix_rank"),
-        np.linalg.vector_norm: _standard("linalg.vector_norm"), np.linalg.matrix_norm: _standard("linalg.matrix_norm"),
-        np.linalg.cross: _standard("linalg.cross"), np.linalg.outer: _standard("linalg.outer"), np.linalg.diagonal: _standard("linalg.diagonal"),
-        np.linalg.trace: _standard("linalg.trace"), np.matrix_transpose: _standard("matrix_transpose"),
+        np.linalg.slogdet: _standard("linalg.slogdet"), np.linalg.matrix_rank: _standard("linalg.matrix_rank"),
         # of the standard
-        np.cumulative_sum: _standard("cumulative_sum"), np.unstack: _standard("unstack"), np.meshgrid: _standard("meshgrid"),
-        np.broadcast_arrays: _standard("broadcast_arrays"), np.linspace: _standard("linspace"),
-        np.unique_all: _standard("unique_all"), np.unique_counts: _standard("unique_counts"), np.unique_inverse: _standard("unique_inverse"),
-        np.unique_values: _standard("unique_values"),
+        np.meshgrid: _standard("meshgrid"), np.broadcast_arrays: _standard("broadcast_arrays"), np.linspace: _standard("linspace"),
+        **_of_later_numpy({name: _standard(name) for name in _LATER}),
     }
 )  # fmt: skip
 
