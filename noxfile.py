@@ -161,12 +161,16 @@ def core(session: nox.Session) -> None:
         run_pytest(session, "--backend=numpy", "-p", "no:cacheprovider", default=("tests/tcore",))
 
 
+#: what the documentation says of users' C code, which tests that need tcore_cpu alone hold
+DOCUMENTED_C_CODE = ("test_c_blocks.py", "test_c_contract.py", "test_c_interface.py", "test_c_ops.py", "test_params.py")
+
+
 @contextlib.contextmanager
 def native_tests(session: nox.Session, c: str, cplusplus: str) -> Iterator[dict[str, str]]:
     """Tests of native code away from the checkout, by other compilers under the usual names.
 
-    Installs what tests/tcore_cpu and tests/conformance need, our runtime built by those compilers; the session is in a folder with the tests for as long as
-    the block runs. The value is the environment for them.
+    Installs what tests/tcore_cpu, tests/conformance and the documentation's C code need, our runtime built by those compilers; the session is in a folder
+    with the tests for as long as the block runs. The value is the environment for them.
     """
     session.install(*BUILD_REQUIREMENTS, *groups("test"), *third_party())
     with outside() as folder:
@@ -179,8 +183,11 @@ def native_tests(session: nox.Session, c: str, cplusplus: str) -> Iterator[dict[
         ours = [str(ROOT / name) for name in ("tcore", "tcore_cpu", "tcore_nnet")]
         session.run("python", "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation", *ours, env=environment)
         (folder / "tests").mkdir()
-        for part in ("tcore_cpu", "conformance"):
+        for part in ("tcore_cpu", "conformance", "shared"):
             shutil.copytree(ROOT / "tests" / part, folder / "tests" / part)
+        shutil.copytree(ROOT / "tests" / "documentation" / "c_code", folder / "tests" / "documentation" / "c_code")
+        for name in DOCUMENTED_C_CODE:
+            shutil.copy(ROOT / "tests" / "documentation" / name, folder / "tests" / "documentation")
         # processes that are killed while they compile: long, and no native code of ours runs
         (folder / "tests" / "tcore_cpu" / "compiling" / "test_store_race.py").unlink()
         shutil.copy(ROOT / "tests" / "conftest.py", folder / "tests")
@@ -214,6 +221,7 @@ NEED_THE_EXTENSION = (
     "programs/test_pickled_programs.py::test_worker_without_compiler",
     "runtime/test_memory.py::test_kept_memory_is_given_back_before_a_call_fails",  # results of the cffi form are memory of NumPy
     "runtime/test_runtime.py::test_large_results_come_from_the_cache",
+    "runtime/test_runtime.py::test_memory_that_nobody_wants_goes_in_time",
     "test_report.py::test_without_compilers",
 )
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from tcore.configuration import config
 from tcore.link import Linker
 from tcore.plugins.references import resolve
 
@@ -82,10 +81,10 @@ class CpuBackend:
     def restore(self, saved: dict[str, Any]) -> Linker | None:
         """The linker of a pickled function, with its program: None where kernels are missing and nothing compiles them."""
         from tcore_cpu.compiling.compiler import find_compiler
-        from tcore_cpu.compiling.store import open_store
+        from tcore_cpu.compiling.store import configured_store
         from tcore_cpu.runtime.loading import RuntimeMissingError, runtime
 
-        store = open_store(config.cpu.store)
+        store = configured_store()
         if find_compiler() is None and not all(map(store.has, saved["keys"])):
             return None
         try:

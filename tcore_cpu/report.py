@@ -77,12 +77,13 @@ def _runtime(topic: str) -> ReportLine:
 
 
 def _store(topic: str) -> ReportLine:
-    from tcore_cpu.compiling.store import open_store
+    from tcore_cpu.compiling.store import configured_store
 
-    store = open_store(config.cpu.store)
+    store = configured_store()
     if store.root != Path(config.cpu.store).expanduser():
         return ReportLine(topic, "problem", f"{config.cpu.store} cannot be used", "set the flag cpu.store to a folder of your own")
-    return ReportLine(topic, "ok", f"{store.root}, {store.entries()} libraries")
+    above = f", above {', '.join(map(str, store.layers))}" if store.layers else ""
+    return ReportLine(topic, "ok", f"{store.root}, {store.entries()} libraries{above}")
 
 
 def _blas(topic: str) -> ReportLine:

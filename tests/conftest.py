@@ -29,6 +29,13 @@ def failing_rewrites_raise() -> Iterator[None]:
         yield
 
 
+@pytest.fixture
+def numpy_backend() -> Iterator[None]:
+    """NumPy runs what the test compiles: for tests of what no backend changes."""
+    with config.change_flags(backend="numpy"):
+        yield
+
+
 def pytest_sessionstart(session: pytest.Session) -> None:
     """Stop when the compiled runtime was built from other sources than those of this checkout."""
     if not RUNTIME_BUILD.exists() or importlib.util.find_spec("tcore_cpu") is None:

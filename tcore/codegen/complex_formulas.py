@@ -13,10 +13,11 @@ import numpy as np
 
 from tcore.codegen import complex_functions as functions
 from tcore.codegen import complex_inverses as inverses
+from tcore.codegen.building import cast, imag, is_complex, pair, real
 from tcore.codegen.complex_functions import Complex
 from tcore.codegen.complex_powers import power
 from tcore.codegen.complex_quotients import divide, invert, multiply, square
-from tcore.codegen.expr import Expr, cast, imag, is_complex, pair, real
+from tcore.codegen.expr import Expr
 from tcore.codegen.reals import Real, both, either, real_function
 
 __all__ = ["COMPLEX_FORMULAS", "complex_function"]

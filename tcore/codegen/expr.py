@@ -4,23 +4,19 @@ Every expression is a scalar: it has one dtype and a value for each choice of th
 depends on.  Constructors look their result up in a table of live expressions, hence ``is`` decides
 equality, hashing is by identity, and a value that is used twice exists once.  Nothing here recurses;
 :func:`~tcore.codegen.walks.flatten` gives the flat list in which operands stand before their users, and every analysis
-is a loop over that list.
-
-Arithmetic is of real numbers. A complex value is one of storage: an element of a buffer, a parameter, a literal, or :func:`pair`
-of its parts; :func:`real` and :func:`imag` take it apart, and find the parts that it was made of.
+is a loop over that list. Functions that simplify what they make are in :mod:`tcore.codegen.building`.
 """
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any, TypeVar
 from weakref import WeakValueDictionary
 
 import numpy as np
 from attrs import field
 
-from tcore.codegen.half import HALF, WIDE
 from tcore.records import frozen
 
 __all__ = [
@@ -33,28 +29,17 @@ __all__ = [
     "Extent",
     "Fn",
     "Load",
-    "Opaque",
-    "OpaqueCode",
     "Param",
     "Select",
-    "cast",
     "const",
     "extent",
-    "imag",
     "index_const",
-    "is_complex",
+    "level_of",
     "load",
-    "pair",
-    "part_dtype",
-    "real",
-    "select",
 ]
 
 INDEX = "int64"
 """dtype of every index, extent and axis."""
-
-_PARTS = {"complex64": "float32", "complex128": "float64"}
-_WHOLE = {part: dtype for dtype, part in _PARTS.items()}
 
 _T = TypeVar("_T")
 _live: WeakValueDictionary[Any, Any] = WeakValueDictionary()
@@ -121,10 +106,6 @@ class Expr(metaclass=_Interned):
         """The axes that the value depends on: its level."""
         return frozenset()
 
-    def rebuild(self, args: tuple[Expr, ...]) -> Expr:
-        """The same operation on other operands; what has none is never asked."""
-        raise NotImplementedError(f"{self!r} has no operands")
-
     def __reduce__(self) -> tuple[Any, tuple[Any, ...]]:
         cls: Any = type(self)
         names: tuple[str, ...] = cls.__match_args__
@@ -176,7 +157,7 @@ class Expr(metaclass=_Interned):
 
 def _literal_key(value: Any, dtype: str) -> Any:
     """A hashable form of a literal that keeps -0.0, nan and True apart from 0.0, nan and 1."""
-    if dtype in _PARTS:
+    if dtype.startswith("complex"):
         return float(value.real).hex(), float(value.imag).hex()
     return float(value).hex() if dtype.startswith("float") else int(value)
 
@@ -252,7 +233,8 @@ class Param(Expr):
         return self.name
 
 
-def _level(args: tuple[Expr, ...]) -> frozenset[Axis]:
+def level_of(args: tuple[Expr, ...]) -> frozenset[Axis]:
+    """The axes that any of some operands depends on."""
     if len(args) == 1:
         return args[0].axes
     return frozenset().union(*(arg.axes for arg in args))
@@ -267,7 +249,7 @@ class Load(Expr):
     axes: frozenset[Axis] = field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        object.__setattr__(self, "axes", _level(self.index))
+        object.__setattr__(self, "axes", level_of(self.index))
 
     @property
     def args(self) -> tuple[Expr, ...]:
@@ -276,9 +258,6 @@ class Load(Expr):
     @property
     def dtype(self) -> str:
         return self.buffer.dtype
-
-    def rebuild(self, args: tuple[Expr, ...]) -> Expr:
-        return Load(self.buffer, args)
 
     def __repr__(self) -> str:
         return f"{self.buffer}[{', '.join(map(repr, self.index))}]"
@@ -294,12 +273,7 @@ class Fn(Expr):
     axes: frozenset[Axis] = field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        object.__setattr__(self, "axes", _level(self.args))
-
-    def rebuild(self, args: tuple[Expr, ...]) -> Expr:
-        if self.name in _OF_PARTS:
-            return _OF_PARTS[self.name](*args)
-        return Fn(self.name, args, self.dtype)
+        object.__setattr__(self, "axes", level_of(self.args))
 
     def __repr__(self) -> str:
         return f"{self.name}({', '.join(map(repr, self.args))})"
@@ -320,9 +294,6 @@ class Cast(Expr):
     def args(self) -> tuple[Expr, ...]:
         return (self.operand,)
 
-    def rebuild(self, args: tuple[Expr, ...]) -> Expr:
-        return cast(args[0], self.dtype)
-
     def __repr__(self) -> str:
         return f"{self.dtype}({self.operand!r})"
 
@@ -337,7 +308,7 @@ class Select(Expr):
     axes: frozenset[Axis] = field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        object.__setattr__(self, "axes", _level(self.args))
+        object.__setattr__(self, "axes", level_of(self.args))
 
     @property
     def args(self) -> tuple[Expr, ...]:
@@ -347,49 +318,8 @@ class Select(Expr):
     def dtype(self) -> str:
         return self.then.dtype
 
-    def rebuild(self, args: tuple[Expr, ...]) -> Expr:
-        return select(*args)
-
     def __repr__(self) -> str:
         return f"({self.then!r} if {self.condition!r} else {self.otherwise!r})"
-
-
-@frozen
-class OpaqueCode:
-    """A user's C text for one scalar operation.
-
-    ``text`` reads ``tc_x0, tc_x1, …`` and assigns ``tc_z0, …``; ``support`` is placed once per
-    source file before it.  Compares by content.
-    """
-
-    name: str
-    text: str
-    input_dtypes: tuple[str, ...]
-    output_dtypes: tuple[str, ...]
-    support: str = ""
-
-
-@frozen(eq=False)
-class Opaque(Expr):
-    """Output number ``output`` of a user's C text applied to ``args``."""
-
-    code: OpaqueCode
-    args: tuple[Expr, ...]
-    output: int
-    axes: frozenset[Axis] = field(init=False)
-
-    def __attrs_post_init__(self) -> None:
-        object.__setattr__(self, "axes", _level(self.args))
-
-    @property
-    def dtype(self) -> str:
-        return self.code.output_dtypes[self.output]
-
-    def rebuild(self, args: tuple[Expr, ...]) -> Expr:
-        return Opaque(self.code, args, self.output)
-
-    def __repr__(self) -> str:
-        return f"{self.code.name}({', '.join(map(repr, self.args))})"
 
 
 def const(value: Any, dtype: str) -> Const:
@@ -419,104 +349,6 @@ def load(buffer: Buffer, index: Iterable[Expr | int]) -> Load:
             for flag, item in zip(buffer.broadcastable, index, strict=True)
         ),
     )
-
-
-def cast(value: Expr, dtype: str) -> Expr:
-    """``value`` as ``dtype``; nothing is added where it has that type, and literals are folded.
-
-    Of a complex number, a real dtype gets the real part. Half precision is left for float32 and entered from float32 or float64 alone, as
-    NumPy does it: other conversions are two.
-    """
-    if value.dtype == dtype:
-        return value
-    if is_complex(dtype):
-        part = part_dtype(dtype)
-        return pair(cast(real(value), part), cast(imag(value), part))
-    if is_complex(value.dtype):
-        if dtype != "bool":
-            return cast(real(value), dtype)
-        return Fn("or", tuple(Fn("ne", (part, const(0, part.dtype)), "bool") for part in (real(value), imag(value))), "bool")
-    if isinstance(value, Const) and (dtype.startswith("float") or not value.dtype.startswith("float")):
-        return const(np.array(value.value, value.dtype), dtype)
-    if dtype == HALF:
-        return _narrowed(value)
-    if value.dtype == HALF:
-        return cast(_widened(value), dtype)
-    return Cast(value, dtype)
-
-
-def _narrowed(value: Expr) -> Expr:
-    """``value`` rounded to half precision; what has been rounded before is not rounded again."""
-    if isinstance(value, Cast) and value.dtype == "float64" and value.operand.dtype == WIDE:
-        value = value.operand
-    if isinstance(value, Cast) and value.dtype == WIDE and value.operand.dtype == HALF:
-        return value.operand
-    if isinstance(value, Fn) and value.name == "half":
-        value = value.args[0]
-    return Cast(value if value.dtype == "float64" else cast(value, WIDE), HALF)
-
-
-def _widened(value: Expr) -> Expr:
-    """A value of half precision as float32; one that has just been rounded does not take the way through 16 bits."""
-    if isinstance(value, Cast) and value.operand.dtype == WIDE:
-        return Fn("half", (value.operand,), WIDE)
-    return Cast(value, WIDE)
-
-
-def select(condition: Expr, then: Expr, otherwise: Expr) -> Expr:
-    """``then if condition else otherwise``; both must have one dtype."""
-    assert then.dtype == otherwise.dtype, (then.dtype, otherwise.dtype)
-    if then is otherwise:
-        return then
-    if isinstance(condition, Const):
-        return then if condition.value else otherwise
-    if is_complex(then.dtype):
-        return pair(select(condition, real(then), real(otherwise)), select(condition, imag(then), imag(otherwise)))
-    return Select(condition, then, otherwise)
-
-
-def is_complex(dtype: str) -> bool:
-    """Whether values of ``dtype`` are pairs of reals."""
-    return dtype in _PARTS
-
-
-def part_dtype(dtype: str) -> str:
-    """dtype of the parts of a complex number; a real one is its own part."""
-    return _PARTS.get(dtype, dtype)
-
-
-def pair(re: Expr, im: Expr) -> Expr:
-    """The complex number of two parts, floats of one dtype; the parts of a number, put together again, are that number."""
-    dtype = _WHOLE[re.dtype]
-    if isinstance(re, Const) and isinstance(im, Const):
-        return Const((re.key, im.key), dtype)
-    if isinstance(re, Fn) and isinstance(im, Fn) and (re.name, im.name) == ("real", "imag") and re.args == im.args:
-        return re.args[0]
-    return Fn("complex", (re, im), dtype)
-
-
-def real(value: Expr) -> Expr:
-    """The real part: the number itself where it is real."""
-    return _part(value, 0)
-
-
-def imag(value: Expr) -> Expr:
-    """The imaginary part: the literal 0 where the number is real."""
-    return _part(value, 1)
-
-
-def _part(value: Expr, number: int) -> Expr:
-    if not is_complex(value.dtype):
-        return value if number == 0 else const(0, value.dtype)
-    part = part_dtype(value.dtype)
-    if isinstance(value, Const):
-        return Const(value.key[number], part)
-    if isinstance(value, Fn) and value.name == "complex":
-        return value.args[number]
-    return Fn(("real", "imag")[number], (value,), part)
-
-
-_OF_PARTS: dict[str, Callable[..., Expr]] = {"complex": pair, "real": real, "imag": imag}
 
 
 def _index(value: Expr | int) -> Expr:

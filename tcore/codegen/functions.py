@@ -24,8 +24,9 @@ from typing import Any, Literal
 import numpy as np
 from attrs import field
 
+from tcore.codegen.building import cast, is_complex, select
 from tcore.codegen.complex_formulas import complex_function
-from tcore.codegen.expr import Cast, Const, Expr, Fn, cast, is_complex, select
+from tcore.codegen.expr import Cast, Const, Expr, Fn
 from tcore.codegen.half import HALF, HALF_HELPERS, WIDE
 from tcore.records import frozen
 from tcore.scalar.casting import reached_first
@@ -147,6 +148,7 @@ _TRANSCENDENTALS: list[tuple[str, Callable[..., Any]]] = [
     ("log2", np.log2),
     ("log10", np.log10),
     ("log1p", np.log1p),
+    ("cbrt", np.cbrt),
     ("sin", np.sin),
     ("cos", np.cos),
     ("tan", np.tan),

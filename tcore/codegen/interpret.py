@@ -12,9 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from tcore.codegen.expr import Axis, Buffer, Cast, Const, Expr, Extent, Fn, Load, Opaque, Param, Select
+from tcore.codegen.expr import Axis, Buffer, Cast, Const, Expr, Extent, Fn, Load, Param, Select
 from tcore.codegen.functions import FUNCTIONS
 from tcore.codegen.kernel import Kernel
+from tcore.codegen.opaque import Opaque
 from tcore.codegen.reductions import linear_index
 from tcore.codegen.stages import Demand, Map, Prefix, Reduce, Regions, Scatter, Stage
 from tcore.codegen.walks import flatten

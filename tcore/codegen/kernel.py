@@ -14,8 +14,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from tcore.codegen.expr import Axis, Buffer, Cast, Const, Expr, Extent, Fn, Load, Opaque, Select
+from tcore.codegen.expr import Axis, Buffer, Cast, Const, Expr, Extent, Fn, Load, Select
 from tcore.codegen.functions import FUNCTIONS, is_integer_cast
+from tcore.codegen.opaque import Opaque
 from tcore.codegen.stages import Map, Reduce, Regions, Scatter, Stage
 from tcore.codegen.walks import flatten, substitute
 from tcore.records import frozen

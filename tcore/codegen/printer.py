@@ -17,11 +17,13 @@ from typing import ClassVar
 import numpy as np
 from attrs import field
 
-from tcore.codegen.expr import Axis, Buffer, Cast, Const, Expr, Extent, Fn, Load, Opaque, OpaqueCode, Param, Select, is_complex, part_dtype
+from tcore.codegen.building import is_complex, part_dtype
+from tcore.codegen.expr import Axis, Buffer, Cast, Const, Expr, Extent, Fn, Load, Param, Select
 from tcore.codegen.functions import FUNCTIONS, HELPERS, cast_helper, kind
 from tcore.codegen.half import HALF
 from tcore.codegen.kernel import body
 from tcore.codegen.lowering import NotLowered
+from tcore.codegen.opaque import Opaque, OpaqueCode
 from tcore.records import define
 
 __all__ = ["COMPLEX_TYPES", "SHORT", "WIDE_COMPLEX_TYPES", "Dialect", "Source", "address", "is_data"]

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from tcore.codegen.expr import Expr, Fn, const, select
+from tcore.codegen.building import select
+from tcore.codegen.expr import Expr, Fn, const
 from tcore.records import frozen
 
 __all__ = ["Real", "both", "choose", "choose_pair", "either", "finfo", "real_function"]

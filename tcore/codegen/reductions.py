@@ -32,7 +32,8 @@ from collections.abc import Callable
 import numpy as np
 from attrs import field
 
-from tcore.codegen.expr import INDEX, Axis, Expr, Fn, Param, cast, const, index_const, select
+from tcore.codegen.building import cast, select
+from tcore.codegen.expr import INDEX, Axis, Expr, Fn, Param, const, index_const
 from tcore.codegen.functions import apply_function
 from tcore.codegen.half import computed_in
 from tcore.records import frozen

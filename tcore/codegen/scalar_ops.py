@@ -2,7 +2,7 @@
 
 Most scalar ops are one row of :data:`~tcore.codegen.functions.FUNCTIONS` under the same name; those that
 are a small formula stand in :data:`FORMULAS`.  An op that has neither but defines ``c_code`` becomes an
-:class:`~tcore.codegen.expr.Opaque` expression that carries its text.
+:class:`~tcore.codegen.opaque.Opaque` expression that carries its text.
 """
 
 from __future__ import annotations
@@ -11,11 +11,13 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from tcore.codegen.building import cast, is_complex, select
 from tcore.codegen.complex_formulas import COMPLEX_FORMULAS
-from tcore.codegen.expr import Const, Expr, Opaque, OpaqueCode, cast, const, is_complex, select
+from tcore.codegen.expr import Const, Expr, const
 from tcore.codegen.functions import FUNCTIONS, apply_function, kind
 from tcore.codegen.half import HALF
 from tcore.codegen.lowering import STORED, NotLowered
+from tcore.codegen.opaque import Opaque, OpaqueCode
 from tcore.graph.errors import MethodNotDefined
 from tcore.scalar.normal_quantile import quantile_formula
 from tcore.scalar.type import get_scalar_type
@@ -149,6 +151,16 @@ def _softplus(op: Any, args: Args, dtype: str) -> Expr:
     return apply_function("add", (apply_function("maximum", (value, const(0, dtype)), dtype), tail), dtype)
 
 
+def _logaddexp(op: Any, args: Args, dtype: str) -> Expr:
+    left, right = (cast(arg, dtype) for arg in args)
+    larger = apply_function("maximum", (left, right), dtype)
+    distance = apply_function("neg", (apply_function("abs", (apply_function("sub", (left, right), dtype),), dtype),), dtype)
+    tail = apply_function("log1p", (apply_function("exp", (distance,), dtype),), dtype)
+    # infinity from infinity has no distance
+    same = apply_function("eq", (left, right), "bool")
+    return apply_function("add", (larger, select(same, const(math.log(2), dtype), tail)), dtype)
+
+
 def _rounding(name: str) -> Formula:
     def formula(op: Any, args: Args, dtype: str) -> Expr:
         value = cast(args[0], dtype)
@@ -209,6 +221,7 @@ FORMULAS: dict[str, Formula] = {
     "rad2deg": _scale(180 / math.pi),
     "sigmoid": _sigmoid,
     "softplus": _softplus,
+    "logaddexp": _logaddexp,
     "normal_quantile": _normal_quantile,
     **{name: _rounding(name) for name in ("ceil", "floor", "trunc", "rint", "round")},
 }

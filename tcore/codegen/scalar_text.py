@@ -9,7 +9,8 @@ import re
 from collections.abc import Sequence
 from typing import Any, ClassVar, NoReturn
 
-from tcore.codegen.expr import Expr, Load, Param, imag, is_complex, pair, part_dtype, real
+from tcore.codegen.building import imag, is_complex, pair, part_dtype, real
+from tcore.codegen.expr import Expr, Load, Param
 from tcore.codegen.functions import FUNCTIONS, HELPERS, kind
 from tcore.codegen.half import HALF
 from tcore.codegen.lowering import NotLowered

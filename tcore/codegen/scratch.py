@@ -14,7 +14,7 @@ from attrs import evolve
 from tcore.codegen.expr import Axis, Buffer, Expr, Load
 from tcore.codegen.kernel import expression_cost
 from tcore.codegen.stages import Map, Reduce, Stage
-from tcore.codegen.walks import flatten
+from tcore.codegen.walks import flatten, rebuilt, replace_whole
 from tcore.records import frozen
 
 __all__ = ["Plan", "place_scratch"]
@@ -107,9 +107,9 @@ class _Placer:
             self.kept.append((buffer, self.outer, expr))
             moved[expr] = Load(buffer, self.outer)
         if moved:
-            self.reduces = [r.rewrite(lambda exprs: _replace(exprs, moved)) for r in self.reduces]
+            self.reduces = [r.rewrite(lambda exprs: replace_whole(exprs, moved)) for r in self.reduces]
             self.maps = [
-                (b, axes, _replace([v], moved)[0] if len(axes) > len(self.outer) else v) for b, axes, v in self.maps
+                (b, axes, replace_whole([v], moved)[0] if len(axes) > len(self.outer) else v) for b, axes, v in self.maps
             ]
             self.kept = [(b, axes, v) for b, axes, v in self.kept]
 
@@ -138,11 +138,11 @@ class _Placer:
                 self.row_scratch.append(buffer)
             kept.append((buffer, axes, expr))
             moved[expr] = Load(buffer, axes)
-        self.reduces = [r.rewrite(lambda exprs: _replace(exprs, moved)) for r in self.reduces]
-        self.maps = [(b, axes, _replace([v], moved)[0]) for b, axes, v in self.maps]
-        self.kept = [(b, axes, _replace([v], moved)[0]) for b, axes, v in self.kept]
+        self.reduces = [r.rewrite(lambda exprs: replace_whole(exprs, moved)) for r in self.reduces]
+        self.maps = [(b, axes, replace_whole([v], moved)[0]) for b, axes, v in self.maps]
+        self.kept = [(b, axes, replace_whole([v], moved)[0]) for b, axes, v in self.kept]
         # a row is not read to make itself
-        self.kept += [(b, axes, v.rebuild(tuple(_replace(v.args, moved)))) for b, axes, v in kept]
+        self.kept += [(b, axes, rebuilt(v, tuple(replace_whole(v.args, moved)))) for b, axes, v in kept]
 
     def shared_rows(self) -> list[Expr]:
         """The topmost expressions that cost a call and are read in several phases, operands before users."""
@@ -232,13 +232,3 @@ def _maximal(roots: Sequence[Expr], wanted: object) -> list[Expr]:
         elif not isinstance(expr, Load):
             stack.extend(reversed(expr.args))
     return list(found)
-
-
-def _replace(exprs: Sequence[Expr], moved: dict[Expr, Expr]) -> list[Expr]:
-    """Replace whole subexpressions; what lies below a replaced one is not visited."""
-    done: dict[Expr, Expr] = dict(moved)
-    for expr in flatten(exprs):
-        if expr not in done:
-            args = tuple(done[arg] for arg in expr.args)
-            done[expr] = expr if all(a is b for a, b in zip(args, expr.args, strict=True)) else expr.rebuild(args)
-    return [done[expr] for expr in exprs]

@@ -42,6 +42,8 @@ _LIMIT = 1 << 23
 _NEUTRAL = frozenset({"builtins", "numpy", "copyreg", "collections", "functools", "operator", "_operator"})
 #: names of files that decide what is compiled
 _CODE = (".py", ".so", ".h", ".hpp", ".c", ".cc", ".cpp", ".cu", ".cuh", ".cl")
+#: options that say where compiled code is kept, which does not change it
+_PLACES = frozenset({"base_compiledir", "compiledir", "compiledir_format", "cpu.store", "cpu.store_layers"})
 #: options that make an optimization show itself, so that it has to take place
 _SHOWING = ("optimizer_verbose", "check_stack_trace", "profile", "metaopt.verbose")
 
@@ -152,7 +154,7 @@ def key_of(maker: FunctionMaker, roots: Sequence[Variable]) -> str | None:
     if not config.compilation_cache or maker.profile is not None or type(mode) is not Mode:
         return None
     backend = mode.backend
-    changed = config.changed()
+    changed = tuple((name, value) for name, value in config.changed() if name not in _PLACES)
     if not hasattr(backend, "recall") or any(name in _SHOWING and value for name, value in changed) or _program_changed_optdb():
         return None
     optimizer = _told(mode)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tcore.configuration import defaults
-from tcore.configuration.option import Computed, Option, not_negative
+from tcore.configuration.option import Computed, Option, colon_list, not_negative
 
 __all__ = ["CPU_OPTIONS"]
 
@@ -17,8 +17,8 @@ CPU_OPTIONS: tuple[Option, ...] = (
     Option(name="gcc.cxxflags", default="", doc="More arguments for the compiler."),
     Option(name="lib.amdlibm", default=False, doc="Use amdlibm in place of libm."),
     Option(name="blas.ldflags", default="-lblas", doc="Link arguments of a BLAS library. While this option has its default, the BLAS inside SciPy is used."),
-    Option(name="openmp", default=False, doc="Let ops that were written for it run in parallel."),
-    Option(name="openmp_elemwise_minsize", default=200000, parse=not_negative, doc="Elements below which elementwise work stays on one thread."),
+    Option(name="openmp", default=False, doc="Let ops that were written for it run in parallel, and loops of many elements, however short they are."),
+    Option(name="openmp_elemwise_minsize", default=200000, parse=not_negative, doc="Elements from which loops run in parallel with openmp; without it, and below, the work that they are decides."),
     Option(
         name="base_compiledir",
         frozen=True,
@@ -38,6 +38,12 @@ CPU_OPTIONS: tuple[Option, ...] = (
         doc="Folder for modules compiled on this platform.",
     ),
     Option(name="cpu.store", default=Computed(defaults.kernel_store, "base_compiledir/kernels; below compiledir where that is set"), doc="Folder of the kernel store, which is keyed by content."),
+    Option(
+        name="cpu.store_layers",
+        default=(),
+        parse=colon_list,
+        doc="Folders of kernel stores that others made, such as those of an image, separated by colons: what is in them is used, best first, and nothing is written to them.",
+    ),
     Option(name="cpu.cache_bytes", default=1 << 28, parse=not_negative, doc="Bytes of freed buffers that the CPU backend keeps for the next call."),
     Option(name="nocleanup", default=False, doc="Keep sources and folders of compilations that failed."),
     Option(name="compile.wait", default=5, parse=not_negative, doc="Seconds between two tries to get the compilation lock."),

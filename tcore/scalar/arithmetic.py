@@ -18,6 +18,7 @@ from tcore.scalar.preferences import (
     upcast_out_min8,
     upcast_out_nobool,
     upgrade_to_float,
+    upgrade_to_float_no_complex,
 )
 from tcore.scalar.type import Scalar
 
@@ -25,6 +26,7 @@ __all__ = [
     "Abs",
     "Add",
     "Clip",
+    "CopySign",
     "IntDiv",
     "Inv",
     "Maximum",
@@ -38,6 +40,7 @@ __all__ = [
     "abs_",
     "add",
     "clip",
+    "copysign",
     "int_div",
     "inv",
     "maximum",
@@ -206,6 +209,18 @@ class Sgn(MathOp):
         return None
 
 
+class CopySign(MathOp):
+    """The size of the first number with the sign of the second, which zeros and NaN have as well."""
+
+    nin = 2
+    numpy = np.copysign
+    loop_name = "copysign"
+    output_types_preference = staticmethod(upgrade_to_float_no_complex)
+
+    def pullback(self, g: Any, out: Any, x: Any, y: Any) -> Any:
+        return g * sgn(x) * sgn(out), None
+
+
 class Inv(MathOp):
     """1 / x, in floats."""
 
@@ -294,6 +309,7 @@ mod = Mod(name="mod")
 neg = Neg(name="neg")
 abs_ = Abs(name="abs_")
 sgn = Sgn(name="sgn")
+copysign = CopySign(name="copysign")
 inv = Inv(name="inv")
 maximum = Maximum(name="maximum")
 minimum = Minimum(name="minimum")

@@ -19,9 +19,11 @@ if TYPE_CHECKING:
     from tcore.graph.apply import Apply
 
 __all__ = [
+    "Cbrt",
     "Exp",
     "Exp2",
     "Expm1",
+    "Hypot",
     "Log",
     "Log1p",
     "Log2",
@@ -29,9 +31,11 @@ __all__ = [
     "Pow",
     "Sqr",
     "Sqrt",
+    "cbrt",
     "exp",
     "exp2",
     "expm1",
+    "hypot",
     "log",
     "log1p",
     "log2",
@@ -135,6 +139,32 @@ class Sqrt(FloatFunction):
         return g * number(0.5, out) / conjugated(out)
 
 
+class Cbrt(FloatFunction):
+    """The cube root; negative of negative numbers."""
+
+    numpy = np.cbrt
+    loop_name = "cbrt"
+    output_types_preference = staticmethod(upgrade_to_float_no_complex)
+
+    def pullback(self, g: Any, out: Any, x: Any) -> Any:
+        return g / (3 * sqr(out))
+
+
+class Hypot(FloatFunction):
+    """The distance of the point (x, y) from the origin, where its derivative is taken for 0; no square overflows."""
+
+    nin = 2
+    commutative = True
+    numpy = np.hypot
+    loop_name = "hypot"
+    output_types_preference = staticmethod(upgrade_to_float_no_complex)
+
+    def pullback(self, g: Any, out: Any, x: Any, y: Any) -> Any:
+        # 0 of zeros, which a 1 in place of the length keeps
+        length = switch(eq(out, number(0, out)), number(1, out), out)
+        return g * (x / length), g * (y / length)
+
+
 class Sqr(MathOp):
     """x * x."""
 
@@ -192,5 +222,7 @@ log2 = Log2(name="log2")
 log10 = Log10(name="log10")
 log1p = Log1p(name="log1p")
 sqrt = Sqrt(name="sqrt")
+cbrt = Cbrt(name="cbrt")
+hypot = Hypot(name="hypot")
 sqr = Sqr(name="sqr")
 pow = Pow(name="pow")

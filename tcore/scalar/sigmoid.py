@@ -1,4 +1,4 @@
-"""The logistic function and its integral."""
+"""The logistic function, its integral, and sums of numbers that are known by their logarithms."""
 
 from __future__ import annotations
 
@@ -7,10 +7,14 @@ from typing import Any
 
 import numpy as np
 
+from tcore.scalar.basic import switch
+from tcore.scalar.bitwise import and_
+from tcore.scalar.comparison import eq, isinf
 from tcore.scalar.exponential import FloatFunction
+from tcore.scalar.op import number
 from tcore.scalar.preferences import upgrade_to_float_no_complex
 
-__all__ = ["ScalarSigmoid", "ScalarSoftplus", "scalar_sigmoid", "scalar_softplus"]
+__all__ = ["LogAddExp", "ScalarSigmoid", "ScalarSoftplus", "logaddexp", "scalar_sigmoid", "scalar_softplus"]
 
 
 class ScalarSigmoid(FloatFunction):
@@ -51,5 +55,21 @@ class ScalarSoftplus(FloatFunction):
         return g * scalar_sigmoid(x)
 
 
+class LogAddExp(FloatFunction):
+    """log(exp(x) + exp(y)), without overflow."""
+
+    nin = 2
+    commutative = True
+    numpy = np.logaddexp
+    loop_name = "logaddexp"
+    output_types_preference = staticmethod(upgrade_to_float_no_complex)
+
+    def pullback(self, g: Any, out: Any, x: Any, y: Any) -> Any:
+        # the same infinity twice is as far from itself as 0
+        distance = switch(and_(isinf(x), eq(x, y)), number(0, out), x - y)
+        return g * scalar_sigmoid(distance), g * scalar_sigmoid(-distance)
+
+
 scalar_sigmoid = ScalarSigmoid(name="scalar_sigmoid")
 scalar_softplus = ScalarSoftplus(name="scalar_softplus")
+logaddexp = LogAddExp(name="logaddexp")

@@ -33,6 +33,7 @@ __all__ = [
     "bitwise_or",
     "bitwise_xor",
     "cast",
+    "cbrt",
     "ceil",
     "ceil_intdiv",
     "clip",
@@ -40,6 +41,7 @@ __all__ = [
     "complex_from_polar",
     "conj",
     "conjugate",
+    "copysign",
     "cos",
     "cosh",
     "deg2rad",
@@ -53,6 +55,7 @@ __all__ = [
     "floor_div",
     "ge",
     "gt",
+    "hypot",
     "identity",
     "imag",
     "int_div",
@@ -68,6 +71,7 @@ __all__ = [
     "log1p",
     "log2",
     "log10",
+    "logaddexp",
     "lt",
     "maximum",
     "minimum",
@@ -106,6 +110,7 @@ __all__ = [
 
 
 def named_elemwise(scalar_op: ScalarOp, name: str, doc: str | None = None) -> Elemwise:
+    """A scalar op on each element, not in place, printed under ``name``; its documentation is that of the scalar op unless ``doc`` replaces it."""
     op = Elemwise(scalar_op, name=f"Elemwise{{{name},no_inplace}}")
     object.__setattr__(op, "__doc__", doc or type(scalar_op).__doc__)
     return op
@@ -122,9 +127,12 @@ pow = named_elemwise(scalar.pow, "pow")
 neg = named_elemwise(scalar.neg, "neg")
 abs_ = named_elemwise(scalar.abs_, "abs_")
 sgn = named_elemwise(scalar.sgn, "sgn")
+copysign = named_elemwise(scalar.copysign, "copysign")
 inv = named_elemwise(scalar.inv, "inv")
 sqr = square = named_elemwise(scalar.sqr, "sqr")
 sqrt = named_elemwise(scalar.sqrt, "sqrt")
+cbrt = named_elemwise(scalar.cbrt, "cbrt")
+hypot = named_elemwise(scalar.hypot, "hypot")
 maximum = named_elemwise(scalar.maximum, "maximum")
 minimum = named_elemwise(scalar.minimum, "minimum")
 clip = named_elemwise(scalar.clip, "clip")
@@ -162,6 +170,7 @@ log = named_elemwise(scalar.log, "log")
 log2 = named_elemwise(scalar.log2, "log2")
 log10 = named_elemwise(scalar.log10, "log10")
 log1p = named_elemwise(scalar.log1p, "log1p")
+logaddexp = named_elemwise(scalar.logaddexp, "logaddexp")
 
 # angles
 sin = named_elemwise(scalar.sin, "sin")

@@ -21,7 +21,7 @@ from tcore.digests import digest
 from tcore.records import frozen
 from tcore_cpu.compiling.children import Child, CompileError
 from tcore_cpu.compiling.libraries import Library
-from tcore_cpu.compiling.store import Store, open_store, replace_store
+from tcore_cpu.compiling.store import Store, configured_store, replace_store
 from tcore_cpu.native.kept import RUNTIME_ABI
 
 __all__ = [
@@ -201,7 +201,7 @@ def load_units(units: Iterable[Unit]) -> list[Library]:
         If there is no compiler, or it refuses a unit.
     """
     units = list(units)
-    store = open_store(config.cpu.store)
+    store = configured_store()
     found: list[Library | None] = [store.find(unit.key) for unit in units]
     missing = [k for k, library in enumerate(found) if library is None]
     if missing:
@@ -225,7 +225,7 @@ def in_some_store(store: Store, work: Callable[[Store], Made]) -> Made:
     try:
         return work(store)
     except OSError as error:
-        store = replace_store(store, config.cpu.store, error)
+        store = replace_store(store, error)
         try:
             return work(store)
         except OSError as again:

@@ -11,11 +11,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tcore.configuration import config
 from tcore_cpu.compiling.children import run
 from tcore_cpu.compiling.compiler import CompileError, Compiler, find_compiler, in_some_store, platform_abi, storage_faults
 from tcore_cpu.compiling.libraries import Library
-from tcore_cpu.compiling.store import Store, open_store
+from tcore_cpu.compiling.store import Store, configured_store
 from tcore_cpu.native import build as runtime_build
 
 __all__ = ["core_library", "core_object", "run_compiler"]
@@ -56,7 +55,7 @@ def core_library() -> Library:
     CompileError
         If there is no compiler, or it fails.
     """
-    store = open_store(config.cpu.store)
+    store = configured_store()
     key = f"runtime-{runtime_build.source_hash()}-{platform_abi()}"
     found = store.find(key)
     if found is not None:

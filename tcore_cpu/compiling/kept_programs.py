@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from tcore.configuration import config
 from tcore.digests import SIZE, digest
-from tcore_cpu.compiling.store import PROGRAM_SUFFIX, open_store
+from tcore_cpu.compiling.store import PROGRAM_SUFFIX, configured_store
 from tcore_cpu.compiling.trust import belongs_to_us
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ __all__ = ["read", "write"]
 
 def read(key: str) -> bytes | None:
     """What :func:`write` was given under ``key``; None where it is not there any more, or not sound."""
-    store = open_store(config.cpu.store)
+    store = configured_store()
     for layer in (store.root, *store.layers):
         found = _read(store, layer / (key + PROGRAM_SUFFIX))
         if found is not None:
@@ -51,7 +51,7 @@ def write(key: str, data: bytes) -> None:
     """Keep ``data`` for later processes. Where the store cannot be written nothing is kept: they compile, as this one did."""
     import tempfile  # slow to import; a program that is recalled writes nothing
 
-    root = open_store(config.cpu.store).root
+    root = configured_store().root
     with contextlib.suppress(OSError):
         handle, private = tempfile.mkstemp(dir=root, prefix=".tmp-")
         try:

@@ -30,7 +30,7 @@ from tcore.records import frozen
 from tcore_cpu.compiling.libraries import Library, LoadError
 from tcore_cpu.compiling.trust import belongs_to_us, is_trusted, objection
 
-__all__ = ["PROGRAM_SUFFIX", "Store", "StoreWarning", "cpu_features", "open_store", "replace_store"]
+__all__ = ["PROGRAM_SUFFIX", "Store", "StoreWarning", "configured_store", "cpu_features", "open_store", "replace_store"]
 
 #: of the files with compiled functions, see :mod:`tcore_cpu.compiling.kept_programs`
 PROGRAM_SUFFIX = ".program"
@@ -251,7 +251,7 @@ def open_store(root: str | os.PathLike[str], layers: Sequence[str | os.PathLike[
     if store is not None and store.root.is_dir():
         return store
     path = Path(root).expanduser()
-    lower = tuple(layer for layer in map(Path, layers) if _is_usable(layer))
+    lower = tuple(layer for layer in (Path(layer).expanduser() for layer in layers) if _is_usable(layer))
     problem = objection(path)
     if problem is None:
         store = _opened[asked] = Store(path, lower)
@@ -264,12 +264,18 @@ def open_store(root: str | os.PathLike[str], layers: Sequence[str | os.PathLike[
     return store
 
 
-def replace_store(store: Store, root: str | os.PathLike[str], error: OSError) -> Store:
-    """What takes the place of ``store``, opened as ``root``, when it could not be written to after all: a full disk, a quota.
+def configured_store() -> Store:
+    """The store in the folder ``config.cpu.store``, above the layers of ``config.cpu.store_layers``."""
+    return open_store(config.cpu.store, config.cpu.store_layers)
+
+
+def replace_store(store: Store, error: OSError) -> Store:
+    """What takes the place of the configured store when it could not be written to after all: a full disk, a quota.
 
     Warns as :func:`open_store` does.
     """
-    return _stand_in((os.fspath(root),), (store.root, *store.layers), f"{store.root} cannot be written any more ({error.strerror})")
+    asked = (config.cpu.store, *config.cpu.store_layers)
+    return _stand_in(asked, (store.root, *store.layers), f"{store.root} cannot be written any more ({error.strerror})")
 
 
 def _is_usable(layer: Path) -> bool:

@@ -130,7 +130,8 @@ def collect(function: Any, fgraph: Any, order: Sequence[Any]) -> Exported:
     """
     regions = _regions(function, fgraph, order)
     native: list[Any] = []
-    drafts, units = draft_regions(fgraph, regions, _noting(native_steps(blas=True, lapack=wants_lapack(order)), native))
+    # C code works on Python's objects: of an op that has kernels as well, a library has these
+    drafts, units = draft_regions(fgraph, regions, _noting(native_steps(blas=True, lapack=wants_lapack(order)), native), c_code=False)
     _refuse(function, _needing_python(drafts, units))
     numbers: dict[Any, int] = {}
 

@@ -20,7 +20,7 @@ from tcore.configuration import config
 from tcore.records import define
 from tcore_cpu.compiling.compiler import SEMANTIC_FLAGS, CompileError, Compiler, find_compiler, in_some_store, libraries_of, storage_faults
 from tcore_cpu.compiling.core_object import core_object, run_compiler
-from tcore_cpu.compiling.store import Store, open_store
+from tcore_cpu.compiling.store import Store, configured_store
 from tcore_cpu.export.collect import Exported, Value
 from tcore_cpu.native import build as runtime_build
 from tcore_cpu.native.abi import DTYPES
@@ -57,7 +57,7 @@ def write(exported: Exported, target: Path, *, march: str | None, blas: str | No
                 _compile(compiler, name, folder, len(exported.units), march, flags)
             return folder
 
-        folder = in_some_store(open_store(config.cpu.store), build)
+        folder = in_some_store(configured_store(), build)
         target.parent.mkdir(parents=True, exist_ok=True)
         files = [target.with_name(each) for each in (f"lib{name}.so", f"{name}.h", f"{name}.py")]
         for file in files:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from tcore.codegen.expr import Axis, Buffer, Expr, Load, Param, cast
+from tcore.codegen.building import cast
+from tcore.codegen.expr import Axis, Buffer, Expr, Load, Param
 from tcore.codegen.functions import apply_function
 from tcore.codegen.kernel import affine, cost
 from tcore.codegen.stages import Prefix, Region, Scatter

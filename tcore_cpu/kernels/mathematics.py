@@ -17,6 +17,7 @@ __all__ = ["OWN"]
 
 _FMA = """\
 #ifndef TC_FMA
+#define TC_OWN static inline __attribute__((always_inline)) /* in each loop, however many there are: one with a call has no vectors */
 #if defined(__FP_FAST_FMA) || defined(__FMA__) || defined(__aarch64__)
 #define TC_FMA(a, b, c) __builtin_fma(a, b, c)
 #define TC_FMAF(a, b, c) __builtin_fmaf(a, b, c)
@@ -30,7 +31,7 @@ _FMA = """\
 _SERIES = """\
 #ifndef TC_SERIES_F64
 #define TC_SERIES_F64
-TC_INLINE tc_f64 tc_series_f64(tc_f64 r) { /* exp(r), |r| <= ln 2 / 2 */
+TC_OWN tc_f64 tc_series_f64(tc_f64 r) { /* exp(r), |r| <= ln 2 / 2 */
     tc_f64 p = TC_FMA(r, 0x1.ad7f6f0799ee2p-26, 0x1.28ad72cc30daap-22);
     p = TC_FMA(r, p, 0x1.71df2552390c2p-19);
     p = TC_FMA(r, p, 0x1.a0199a0c677acp-16);
@@ -47,7 +48,7 @@ TC_INLINE tc_f64 tc_series_f64(tc_f64 r) { /* exp(r), |r| <= ln 2 / 2 */
 """
 
 _EXP = """\
-TC_INLINE tc_f64 tc_exp_f64(tc_f64 x) {
+TC_OWN tc_f64 tc_exp_f64(tc_f64 x) {
     const tc_f64 shift = 0x1.8p52 + 2046; /* its sum with k has k + 2 * 1023 in the last bits */
     tc_f64 t = TC_FMA(x, 0x1.71547652b82fep+0, shift), k = t - shift, first, second, p;
     const tc_f64 r = TC_FMA(k, -0x1.a39ef35793c76p-33, TC_FMA(k, -0x1.62e42fee00000p-1, x));
@@ -68,7 +69,7 @@ TC_INLINE tc_f64 tc_exp_f64(tc_f64 x) {
 _SERIESF = """\
 #ifndef TC_SERIES_F32
 #define TC_SERIES_F32
-TC_INLINE tc_f32 tc_series_f32(tc_f32 r) { /* exp(r), |r| <= ln 2 / 2 */
+TC_OWN tc_f32 tc_series_f32(tc_f32 r) { /* exp(r), |r| <= ln 2 / 2 */
     tc_f32 p = TC_FMAF(r, 0x1.6a2434p-10f, 0x1.1239e2p-7f);
     p = TC_FMAF(r, p, 0x1.5558f2p-5f);
     p = TC_FMAF(r, p, 0x1.555492p-3f);
@@ -80,7 +81,7 @@ TC_INLINE tc_f32 tc_series_f32(tc_f32 r) { /* exp(r), |r| <= ln 2 / 2 */
 """
 
 _EXPF = """\
-TC_INLINE tc_f32 tc_exp_f32(tc_f32 x) {
+TC_OWN tc_f32 tc_exp_f32(tc_f32 x) {
     const tc_f32 shift = 0x1.8p23f + 254;
     tc_f32 t = TC_FMAF(x, 0x1.715476p+0f, shift), k = t - shift, first, second, p;
     const tc_f32 r = TC_FMAF(k, -0x1.0bfbe8p-15f, TC_FMAF(k, -0x1.62ep-1f, x));
@@ -99,7 +100,7 @@ TC_INLINE tc_f32 tc_exp_f32(tc_f32 x) {
 """
 
 _TANH = """\
-TC_INLINE tc_f64 tc_tanh_f64(tc_f64 x) {
+TC_OWN tc_f64 tc_tanh_f64(tc_f64 x) {
     const tc_f64 size = __builtin_fabs(x), z = x * x, shift = 0x1.8p52 + 1023; /* its sum with k has k + 1023 in the last bits */
     const tc_f64 twice = size > 20.0 ? 40.0 : size + size; /* beyond 20 the result is 1 */
     const tc_f64 t = TC_FMA(twice, 0x1.71547652b82fep+0, shift), k = t - shift;
@@ -122,7 +123,7 @@ TC_INLINE tc_f64 tc_tanh_f64(tc_f64 x) {
 """
 
 _TANHF = """\
-TC_INLINE tc_f32 tc_tanh_f32(tc_f32 x) {
+TC_OWN tc_f32 tc_tanh_f32(tc_f32 x) {
     const tc_f32 size = __builtin_fabsf(x), z = x * x, shift = 0x1.8p23f + 127;
     const tc_f32 twice = size > 10.0f ? 20.0f : size + size;
     const tc_f32 t = TC_FMAF(twice, 0x1.715476p+0f, shift), k = t - shift;

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from tcore.codegen.expr import Axis, Buffer, Const, Expr, Extent, Fn, Load, Param, cast, const, select
+from tcore.codegen.building import cast, select
+from tcore.codegen.expr import Axis, Buffer, Const, Expr, Extent, Fn, Load, Param, const
 from tcore.codegen.half import HALF, WIDE
 from tcore.codegen.kernel import Kernel, affine, cost
 from tcore.codegen.reductions import linear_index
 from tcore.codegen.stages import Map, Reduce
-from tcore.codegen.walks import flatten
+from tcore.codegen.walks import flatten, replace_whole
 from tcore_cpu.kernels.passes import INDEX, Pass, size_of
 from tcore_cpu.kernels.plans import SITE, KernelPlan, NotScheduled, Operand, Phase, Term
 from tcore_cpu.kernels.printer import UnitPrinter
@@ -225,15 +226,7 @@ class Builder:
 
     def read_back(self, current: Pass, value: Expr) -> Expr:
         """``value`` with what this pass has just stored as values; another index of it is a new pass."""
-        if not current.values:
-            return value
-        done: dict[Any, Expr] = {}
-        done.update(current.values)
-        for expr in flatten([value]):
-            if expr not in done:
-                args = tuple(done[a] for a in expr.args)
-                done[expr] = expr if all(a is b for a, b in zip(args, expr.args, strict=True)) else expr.rebuild(args)
-        return done[value]
+        return replace_whole([value], current.values)[0] if current.values else value
 
     # -- reductions
 

@@ -169,9 +169,7 @@ static void tc_scale_one(void *x, const tc_scalar *beta, int dtype)
 static void tc_scale(const tc_array *x, const tc_scalar *beta)
 {
     const int zero = tc_scalar_is_zero(beta, x->dtype);
-    int64_t total = 1;
-    for (int d = 0; d < x->ndim; d++)
-        total *= x->dims[d];
+    const int64_t total = tc_elements(x);
     for (int64_t i = 0; i < total; i++) {
         int64_t rest = i, offset = 0;
         for (int d = x->ndim - 1; d >= 0; d--) {

@@ -3,11 +3,6 @@
  * A tile is summed in 16 interleaved accumulators and a tree, which depend on its length alone, never on the machine's vectors.
  * Extremes are a value plus a NaN flag.
  */
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && defined(__linux__)
-#define TC_CLONES __attribute__((target_clones("avx512f", "avx2", "default")))
-#else
-#define TC_CLONES
-#endif
 
 #define TC_WIDTH 16
 

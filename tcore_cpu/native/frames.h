@@ -1,11 +1,5 @@
 /* Programs from their flat description, and frames: what one call works on. */
 
-int tc_itemsize(int dtype)
-{
-    static const int8_t sizes[] = {1, 1, 1, 2, 2, 4, 4, 8, 8, 2, 4, 8, 8, 16, 0};
-    return dtype >= 0 && dtype < (int)sizeof sizes ? sizes[dtype] : 0;
-}
-
 typedef struct {
     const int64_t *at, *end;
     int bad;
@@ -165,7 +159,8 @@ void tc_frame_start(tc_frame *f)
         for (int s = 0; s < f->program->nslots; s++)
             f->slots[s].flags &= ~TC_SLOT_PENDING;
     f->pc = 0;
-    f->polled = 0;
+    f->polled = f->worked = 0;
+    f->watched = 0;
     f->error.code = TC_ERROR_NONE;
 }
 
@@ -183,4 +178,11 @@ void tc_frame_release(tc_frame *f)
 {
     for (int b = 0; b < f->program->nbuffers; b++)
         tc_release_buffer(f, b);
+}
+
+static int tc_fail(tc_frame *f, int64_t code, int64_t apply, int64_t operand, int64_t axis, int64_t left, int64_t right)
+{
+    tc_error error = {code, apply, operand, axis, left, right};
+    f->error = error;
+    return TC_FAILED;
 }

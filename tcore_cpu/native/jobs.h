@@ -113,15 +113,17 @@ static void tc_stream_end(const tc_job *job)
 
 static int64_t tc_grain_of(const tc_kernel *kernel, int64_t elements_per_task)
 {
-    /* Chunks of about half the threshold; a task per chunk at least. */
+    /* Chunks of about half the threshold, be it one of work or of elements; a task per chunk at least. */
     int64_t cost = elements_per_task * (kernel->cost > 0 ? kernel->cost : 1000) / 1000;
     int64_t grain = (tc_grain_ns / 2) / (cost > 0 ? cost : 1);
+    int64_t most = tc_least_elements / 2 / (elements_per_task > 0 ? elements_per_task : 1);
+    grain = grain < most ? grain : most;
     return grain < 1 ? 1 : grain;
 }
 
 static int tc_worth(const tc_kernel *kernel, int64_t elements)
 {
-    return elements * (kernel->cost > 0 ? kernel->cost : 1000) / 1000 >= tc_grain_ns;
+    return elements >= tc_least_elements || elements * (kernel->cost > 0 ? kernel->cost : 1000) / 1000 >= tc_grain_ns;
 }
 
 static int tc_worth_threads(const tc_kernel *kernel, int64_t elements)

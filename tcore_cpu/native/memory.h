@@ -3,18 +3,14 @@
  * A block is preceded by a header of one cache line, so that it can be given back by its address.
  */
 #include <sys/mman.h>
-#include <time.h>
 
 #define TC_CACHED_FROM ((size_t)256 << 10)
 #define TC_CLASSES 120
 #define TC_HEADER 64
-/* Seconds after which an unused block goes back to the system. */
-#define TC_MAX_AGE 10
-
 typedef struct tc_block {
     size_t bytes; /* the whole block, header included */
     int class_;   /* -1: not cached */
-    time_t freed;
+    int64_t freed; /* when, in nanoseconds */
     struct tc_block *next;
     size_t wanted; /* without header and rounding */
 } tc_block;
@@ -23,7 +19,8 @@ static struct {
     pthread_mutex_t lock;
     tc_block *classes[TC_CLASSES];
     int64_t held, limit;
-} tc_cache = {.lock = PTHREAD_MUTEX_INITIALIZER, .limit = (int64_t)1 << 30};
+    int64_t age; /* nanoseconds after which a block that nobody wanted goes back to the system */
+} tc_cache = {.lock = PTHREAD_MUTEX_INITIALIZER, .limit = (int64_t)1 << 30, .age = (int64_t)10000000000};
 
 /* Bytes wanted of blocks of cached sizes that somebody has, and the most since tc_memory_watch. */
 static _Atomic int64_t tc_bytes_used, tc_bytes_most;
@@ -130,15 +127,8 @@ void *tc_block_get(size_t bytes)
     return (char *)block + TC_HEADER;
 }
 
-static time_t tc_now(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return now.tv_sec;
-}
-
 /* Unlinks blocks that are too old, or all of them (`bytes` of room wanted: until there is room). */
-static tc_block *tc_cache_collect(time_t older_than, int64_t keep)
+static tc_block *tc_cache_collect(int64_t older_than, int64_t keep)
 {
     tc_block *dropped = NULL;
     for (int k = TC_CLASSES - 1; k >= 0; k--)
@@ -175,13 +165,13 @@ void tc_block_free(void *memory)
         tc_block_release(block);
         return;
     }
-    time_t now = tc_now();
+    int64_t now = tc_now_ns();
     pthread_mutex_lock(&tc_cache.lock);
     block->freed = now;
     block->next = tc_cache.classes[block->class_];
     tc_cache.classes[block->class_] = block;
     tc_cache.held += (int64_t)block->bytes;
-    tc_block *dropped = tc_cache_collect(now - TC_MAX_AGE, tc_cache.limit);
+    tc_block *dropped = tc_cache_collect(now - tc_cache.age, tc_cache.limit);
     pthread_mutex_unlock(&tc_cache.lock);
     tc_blocks_release(dropped);
 }
@@ -193,6 +183,13 @@ void tc_cache_limit(int64_t bytes)
     tc_block *dropped = tc_cache_collect(0, bytes);
     pthread_mutex_unlock(&tc_cache.lock);
     tc_blocks_release(dropped);
+}
+
+void tc_cache_age(int64_t ns)
+{
+    pthread_mutex_lock(&tc_cache.lock);
+    tc_cache.age = ns;
+    pthread_mutex_unlock(&tc_cache.lock);
 }
 
 void tc_cache_trim(void)

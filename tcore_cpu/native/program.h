@@ -4,41 +4,6 @@
  * host can make. `tc_frame_run` then returns an event, and is called again when that is done.
  */
 
-/* Nanoseconds of work from which releasing the host's lock pays. */
-#define TC_LONG_NS 50000
-/* Rounds of a loop after which it asks. */
-#define TC_ROUNDS 64
-
-/* Work of about `ns` nanoseconds follows, until tc_watch_ends: the host may do something else meanwhile, and is asked from time
- * to time whether to stop. 1: not even to begin. */
-static int tc_watch_begins(tc_frame *f, double ns)
-{
-    if (!f->on_poll || ns <= TC_LONG_NS)
-        return 0;
-    if (f->on_long)
-        f->on_long(f->host);
-    if (f->polled == 0)
-        f->polled = tc_seconds();
-    else if (tc_ask(f))
-        return 1;
-    tc_watched = f;
-    tc_stopped = 0;
-    return 0;
-}
-
-/* Whether the work was stopped halfway. */
-static int tc_watch_ends(void)
-{
-    int stopped = tc_watched && tc_stopped;
-    tc_watched = NULL;
-    return stopped;
-}
-
-static int tc_stop(tc_frame *f)
-{
-    return tc_fail(f, TC_ERROR_STOPPED, -1, -1, 0, 0, 0);
-}
-
 /* Runs TC_OP_KERNEL; *at is behind its opcode and moves behind the instruction. */
 static int tc_step_kernel(tc_frame *f, const int64_t **at)
 {
@@ -79,7 +44,7 @@ static int tc_step_kernel(tc_frame *f, const int64_t **at)
     if (tc_watch_begins(f, elements * kernel->cost / 1000))
         return tc_stop(f);
     int status = tc_run_kernel(kernel, &launch);
-    if (tc_watch_ends())
+    if (tc_watch_ends(f))
         return tc_stop(f);
     if (status)
         return tc_fail(f, TC_ERROR_MEMORY, -1, made, 0, 0, 0);
@@ -108,7 +73,7 @@ static int tc_step_blas(tc_frame *f, int64_t instruction, const int64_t *c)
     case TC_OP_GER: code = tc_ger(&s[c[0]], &s[c[1]], &s[c[2]], TC_SLOT_OR_NULL(c[3])); break;
     default: code = tc_dot(&s[c[0]], &s[c[1]], &s[c[2]]);
     }
-    if (tc_watch_ends())
+    if (tc_watch_ends(f))
         return tc_stop(f);
     return code ? tc_fail(f, code, -1, c[0], 0, 0, 0) : TC_DONE;
 }
@@ -124,7 +89,7 @@ static int tc_step_routine(tc_frame *f, const int64_t **at)
     if (tc_watch_begins(f, tc_routine_cost(routine, slots)))
         return tc_stop(f);
     int64_t code = tc_run_routine(routine, slots, c + 4 + nslots, (int)nargs, f->regs);
-    if (tc_watch_ends())
+    if (tc_watch_ends(f))
         return tc_stop(f);
     return code ? tc_fail(f, code, code == TC_ERROR_MEMORY ? -1 : apply, c[4], 0, 0, 0) : TC_DONE;
 }
@@ -147,25 +112,13 @@ static int tc_step_linalg(tc_frame *f, const int64_t **at)
     if (tc_watch_begins(f, ns * (double)tc_items(&stack)))
         return tc_stop(f);
     tc_run_stack(&stack, ns);
-    if (tc_watch_ends())
+    if (tc_watch_ends(f))
         return tc_stop(f);
     switch (atomic_load(&stack.failed)) {
     case 1: return tc_fail(f, TC_ERROR_MEMORY, -1, out, 0, 0, 0);
     case 2: return tc_fail(f, TC_ERROR_LINALG, apply, 0, 0, atomic_load(&stack.info), 0);
     default: return TC_DONE;
     }
-}
-
-/* Between the rounds of a loop, each of which may be short: lets the host do something else, and asks whether to stop. */
-static int tc_ends_loop(tc_frame *f)
-{
-    if (!f->on_poll)
-        return 0;
-    if (f->on_long)
-        f->on_long(f->host);
-    if (f->polled == 0)
-        f->polled = tc_seconds();
-    return tc_ask(f);
 }
 
 int tc_frame_run(tc_frame *f)
@@ -262,12 +215,12 @@ int tc_frame_run(tc_frame *f)
             if (event != TC_DONE)
                 return event;
             break;
-        case TC_OP_COPY: {
-            const tc_array *to = &f->slots[c[0]], *from = &f->slots[c[1]];
-            tc_copy(to->data, to->strides, from->data, from->strides, to->ndim, to->dims, to->itemsize);
+        case TC_OP_COPY:
+            event = tc_step_copy(f, f->slots[c[0]].data, f->slots[c[0]].strides, &f->slots[c[1]]);
+            if (event != TC_DONE)
+                return event;
             c += 2;
             break;
-        }
         case TC_OP_STORE:
             for (int64_t k = 0; k < c[1]; k++)
                 ((int64_t *)f->slots[c[0]].data)[k] = regs[c[2 + k]];
@@ -292,7 +245,7 @@ int tc_frame_run(tc_frame *f)
                 c += 4;
                 break;
             }
-            if (round % TC_ROUNDS == 0 && tc_ends_loop(f))
+            if (round % TC_ROUNDS == 0 && tc_add_work(f, TC_ROUNDS * TC_STEP_NS))
                 return tc_stop(f);
             c = start + c[3];
             break;

@@ -23,6 +23,8 @@ static void tc_once_phase(tc_job *job, const tc_phase *phase, int64_t run, int64
     tc_store_packed(phase, &job->kept, base, at, n, ptr, packed);
 }
 
+/* Scratch that a thread keeps for its next kernel; what rows need beyond it goes back. */
+#define TC_SCRATCH_KEPT ((size_t)1 << 20)
 #define TC_CELLS_BYTES ((size_t)TC_MAXCELLS * TC_TILE * TC_MAXITEM)
 
 /* Tiles of kept indices: phase after phase for all rows of a tile. */
@@ -36,7 +38,8 @@ static void tc_rows_task(void *context, int64_t begin, int64_t end)
         size_t bytes = 2 * sizeof(tc_cascade) * (size_t)(job->tile * kernel->phases[p].nreductions);
         sums_bytes = sums_bytes < bytes ? bytes : sums_bytes;
     }
-    char *scratch = tc_scratch_get(tiles_bytes + TC_CELLS_BYTES + rows_bytes + sums_bytes);
+    size_t bytes = tiles_bytes + TC_CELLS_BYTES + rows_bytes + sums_bytes;
+    char *borrowed = bytes > TC_SCRATCH_KEPT ? tc_block_get(bytes) : NULL, *scratch = borrowed ? borrowed : tc_scratch_get(bytes);
     if (!scratch) {
         atomic_store(&job->failed, 1);
         return;
@@ -56,10 +59,12 @@ static void tc_rows_task(void *context, int64_t begin, int64_t end)
             else
                 tc_row_phase(job, phase, run, at, n, cells, rows, scratch, sums);
             if (tc_is_stopped())
-                return;
+                goto done;
         }
     }
     tc_stream_end(job);
+done:
+    tc_block_free(borrowed);
 }
 
 /* Few long rows: one after the other, each phase on all threads. */

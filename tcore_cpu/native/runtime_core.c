@@ -11,6 +11,8 @@
 #include <string.h>
 
 #include "native/runtime_core.h"
+#include "native/targets.h"
+#include "native/arrays.h"
 #include "native/threads.h"
 #include "native/memory.h"
 #include "native/folds.h"
@@ -37,6 +39,8 @@
 #include "native/decompositions.h"
 #include "native/exponential.h"
 #include "native/operations.h"
+#include "native/sort_keys.h"
+#include "native/digit_sorts.h"
 #include "native/sorting.h"
 #include "native/halves.h"
 #include "native/counting.h"
@@ -46,5 +50,6 @@
 #include "native/batches.h"
 #include "native/routines.h"
 #include "native/frames.h"
+#include "native/watching.h"
 #include "native/slots.h"
 #include "native/program.h"

@@ -130,13 +130,16 @@ int tc_run_kernel(const tc_kernel *kernel, const tc_launch *launch);
 void tc_set_threads(int n); /* 0: as OMP_NUM_THREADS or the machine says */
 int tc_get_threads(void);
 void tc_set_grain(int64_t ns); /* work (nanoseconds) from which a kernel uses threads */
+void tc_set_elements(int64_t n); /* elements from which it does so however little work they are */
 void tc_set_stream(int64_t bytes); /* size from which a result goes around the caches; 0: what the largest cache holds */
 typedef void (*tc_task)(void *context, int64_t begin, int64_t end);
 void tc_parallel_for(int64_t n, int64_t grain, tc_task task, void *context);
+int64_t tc_lent_threads(void); /* the address of such a function, for code that is not the core's */
 
 void *tc_block_get(size_t bytes); /* 64-byte aligned, cached from 256 KiB on */
 void tc_block_free(void *block);
 void tc_cache_limit(int64_t bytes);
+void tc_cache_age(int64_t ns); /* blocks that nobody wanted for so long go back to the system when the next one is given back */
 int64_t tc_cache_held(void);
 void tc_cache_trim(void);
 int64_t tc_memory_watch(void); /* bytes of blocks of cached sizes in use; tc_memory_most counts from here */
@@ -231,6 +234,8 @@ typedef struct {
     void (*on_long)(void *host); /* before work that is worth releasing the host's lock */
     int (*on_poll)(void *host);  /* about every TC_POLL seconds of such work; not 0: stop */
     double polled;               /* when that was asked last */
+    double worked;               /* nanoseconds of work, as estimated, since the host could last do something else */
+    int64_t watched;             /* whether the step at hand may be stopped halfway */
 } tc_frame;
 
 /* A program from its flat description (see tcore_cpu/programs/assembler.py); NULL when it is malformed. */

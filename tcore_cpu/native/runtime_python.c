@@ -33,6 +33,13 @@ static PyObject *module_set_threads(PyObject *module, PyObject *arg)
     return PyLong_FromLong(tc_get_threads());
 }
 
+static PyObject *module_lent_threads(PyObject *module, PyObject *unused)
+{
+    (void)module;
+    (void)unused;
+    return PyLong_FromLongLong(tc_lent_threads());
+}
+
 static PyObject *module_set_grain(PyObject *module, PyObject *arg)
 {
     long long ns = PyLong_AsLongLong(arg);
@@ -40,6 +47,16 @@ static PyObject *module_set_grain(PyObject *module, PyObject *arg)
     if (ns == -1 && PyErr_Occurred())
         return NULL;
     tc_set_grain(ns);
+    Py_RETURN_NONE;
+}
+
+static PyObject *module_set_elements(PyObject *module, PyObject *arg)
+{
+    long long n = PyLong_AsLongLong(arg);
+    (void)module;
+    if (n == -1 && PyErr_Occurred())
+        return NULL;
+    tc_set_elements(n);
     Py_RETURN_NONE;
 }
 
@@ -94,6 +111,16 @@ static PyObject *module_cache_limit(PyObject *module, PyObject *arg)
     Py_RETURN_NONE;
 }
 
+static PyObject *module_cache_age(PyObject *module, PyObject *arg)
+{
+    long long ns = PyLong_AsLongLong(arg);
+    (void)module;
+    if (ns == -1 && PyErr_Occurred())
+        return NULL;
+    tc_cache_age(ns);
+    Py_RETURN_NONE;
+}
+
 static PyObject *module_cache_held(PyObject *module, PyObject *unused)
 {
     (void)module;
@@ -117,12 +144,15 @@ static PyObject *module_memory_most(PyObject *module, PyObject *unused)
 
 static PyMethodDef module_methods[] = {
     {"set_threads", module_set_threads, METH_O, "Threads of tcore's own loops; 0: as OMP_NUM_THREADS or the machine says."},
+    {"lent_threads", module_lent_threads, METH_NOARGS, "Address of the function by which users' C code runs a loop on these threads."},
     {"set_longest", module_set_longest, METH_O, "The longest axis of a matrix that BLAS gets in one call."},
     {"set_grain", module_set_grain, METH_O, "Work in nanoseconds from which a kernel uses threads."},
+    {"set_elements", module_set_elements, METH_O, "Elements from which a kernel uses threads however little work they are."},
     {"set_stream", module_set_stream, METH_O, "Bytes from which a result goes around the caches; 0: what the largest cache holds."},
     {"set_blas", module_set_blas, METH_VARARGS, "set_blas(routine, address)"},
     {"set_blas_threads", module_set_blas_threads, METH_VARARGS, "Addresses of what tells and sets the threads of the BLAS."},
     {"cache_limit", module_cache_limit, METH_O, "Most bytes that the block cache keeps."},
+    {"cache_age", module_cache_age, METH_O, "Nanoseconds after which blocks that nobody wanted go back to the system."},
     {"cache_held", module_cache_held, METH_NOARGS, "Bytes that the block cache holds now."},
     {"memory_watch", module_memory_watch, METH_NOARGS, "Bytes of arrays and buffers of 256 KiB and more in use now; memory_most counts from here."},
     {"memory_most", module_memory_most, METH_NOARGS, "The most such bytes in use at one time since memory_watch."},

@@ -1,13 +1,6 @@
 /* Slots and registers of a frame: integers, the memory of arrays, and the instructions that make one array of another
  * without computing an element. */
 
-static int tc_fail(tc_frame *f, int64_t code, int64_t apply, int64_t operand, int64_t axis, int64_t left, int64_t right)
-{
-    tc_error error = {code, apply, operand, axis, left, right};
-    f->error = error;
-    return TC_FAILED;
-}
-
 static int64_t tc_floor_div(int64_t a, int64_t b)
 {
     if (b == 0)
@@ -170,12 +163,11 @@ static void tc_step_view(tc_frame *f, const int64_t **at)
 static int tc_step_reshape(tc_frame *f, const int64_t **at)
 {
     const int64_t *c = *at;
-    int64_t s = c[0], buffer = c[2], apply = c[3], ndim = c[4], total = 1, known = 1;
+    int64_t s = c[0], buffer = c[2], apply = c[3], ndim = c[4], known = 1;
     tc_array *v = &f->slots[s], *x = &f->slots[c[1]];
+    const int64_t total = tc_elements(x);
     int unknown = -1, wrong = 0;
     c += 5;
-    for (int d = 0; d < x->ndim; d++)
-        total *= x->dims[d];
     for (int d = 0; d < ndim; d++) {
         v->dims[d] = f->regs[*c++];
         if (v->dims[d] == -1 && unknown < 0)
@@ -217,9 +209,8 @@ static int tc_step_reshape(tc_frame *f, const int64_t **at)
         strides[d] = step;
         step *= x->dims[d];
     }
-    tc_copy(v->data, strides, x->data, x->strides, x->ndim, x->dims, x->itemsize);
     *at = c;
-    return TC_DONE;
+    return tc_step_copy(f, v->data, strides, x);
 }
 
 static int tc_step_private(tc_frame *f, const int64_t **at)
@@ -244,7 +235,6 @@ static int tc_step_private(tc_frame *f, const int64_t **at)
         return event;
     }
     v->flags &= ~TC_SLOT_PENDING;
-    tc_copy(v->data, v->strides, x->data, x->strides, x->ndim, x->dims, x->itemsize);
     *at = c + 2;
-    return TC_DONE;
+    return tc_step_copy(f, v->data, v->strides, x);
 }

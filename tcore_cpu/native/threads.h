@@ -47,6 +47,7 @@ static _Thread_local int tc_stopped;
 static _Thread_local int tc_in_pool;
 static pthread_once_t tc_fork_once = PTHREAD_ONCE_INIT;
 static int64_t tc_grain_ns = 40000;
+static int64_t tc_least_elements = INT64_MAX;
 /* What waking a sleeping thread costs, about; that of a guest system's more. */
 #define TC_WAKE_NS 20000
 
@@ -127,6 +128,11 @@ static int tc_should_stop(void)
 void tc_set_grain(int64_t ns)
 {
     tc_grain_ns = ns;
+}
+
+void tc_set_elements(int64_t n)
+{
+    tc_least_elements = n;
 }
 
 void tc_set_threads(int n)
@@ -301,4 +307,18 @@ void tc_parallel_for(int64_t n, int64_t grain, tc_task task, void *context)
         tc_wait_for_workers();
     pthread_mutex_unlock(&tc_pool.lock);
     atomic_flag_clear(&tc_region);
+}
+
+/* For code of users' ops. Their step may hold the host's lock, so nobody asks the host meanwhile whether to stop. */
+static void tc_lent_parallel_for(int64_t n, int64_t grain, tc_task task, void *context)
+{
+    tc_frame *watched = tc_watched;
+    tc_watched = NULL;
+    tc_parallel_for(n, grain, task, context);
+    tc_watched = watched;
+}
+
+int64_t tc_lent_threads(void)
+{
+    return (int64_t)(intptr_t)tc_lent_parallel_for;
 }

@@ -18,6 +18,7 @@ from tcore.codegen.walks import flatten
 from tcore.records import define
 from tcore_cpu.kernels.plans import SITE, KernelPlan, NotScheduled, Stride
 from tcore_cpu.native.abi import DTYPES, Failure, Instruction, IntegerFunction
+from tcore_cpu.programs.loop_bodies import SETS_REGISTER, LoopBody
 
 __all__ = ["HOST", "Assembler"]
 
@@ -39,54 +40,6 @@ _FUNCTIONS = {
 _BOOLEAN = {"and": IntegerFunction.AND, "or": IntegerFunction.OR}
 HOST = -1
 """Buffer number of memory that the host allocates."""
-
-_SETS_REGISTER = frozenset([Instruction.CONST, Instruction.DIM, Instruction.STRIDE, Instruction.VALUE, Instruction.ARITH, Instruction.SELECT])
-_SETS_SLOT = frozenset([Instruction.ALLOC, Instruction.VIEW, Instruction.RESHAPE, Instruction.PRIVATE])
-
-
-@define(eq=False)
-class _Body:
-    """The rounds of a loop in the making: what they change."""
-
-    #: the code that the loop stands behind
-    before: list[int]
-    #: the first register and the first slot that rounds may use for themselves
-    register: int
-    slot: int
-    #: registers that are set in front of the loop: those of the head of the program, and others
-    early: set[int]
-    fixed: set[int] = field(factory=set)
-    _registers: set[int] = field(factory=set)
-    _slots: set[int] = field(factory=set)
-    #: how many pieces of a round that may be jumped over are around what is emitted next
-    skippable: int = 0
-    #: whether the host may set slots
-    _called: bool = False
-
-    def note(self, instruction: Instruction, operands: Sequence[int]) -> None:
-        """Each round runs this instruction, or may run it."""
-        if instruction in _SETS_REGISTER:
-            self._registers.add(operands[0])
-        elif instruction in _SETS_SLOT:
-            self._slots.add(operands[0])
-        elif instruction is Instruction.CALL:
-            self._called = True
-
-    def repeats(self, instruction: Instruction, operands: Sequence[int]) -> bool:
-        """Whether each round runs this instruction with the outcome that it would have before the first one."""
-        if self.skippable:
-            return False
-        if instruction in (Instruction.DIM, Instruction.STRIDE):
-            return not self._called and operands[1] < self.slot and operands[1] not in self._slots
-        if instruction is Instruction.ARITH:
-            return self._keeps(operands[2:])
-        if instruction is Instruction.SELECT:
-            return self._keeps(operands[1:])
-        return instruction is Instruction.CHECK and self._keeps(operands[4:6])
-
-    def _keeps(self, registers: Sequence[int]) -> bool:
-        """Whether no round sets one of some registers; routines, too, set some."""
-        return all(r in self.early or r in self.fixed or (r < self.register and r not in self._registers) for r in registers)
 
 
 @define(eq=False)
@@ -113,7 +66,7 @@ class Assembler:
     _constants: dict[int, int] = field(factory=dict)
     _known: dict[tuple[Any, ...], int] = field(factory=dict)
     #: the loops around what is emitted next, outermost first
-    _loops: list[_Body] = field(factory=list)
+    _loops: list[LoopBody] = field(factory=list)
 
     # -- slots and registers
 
@@ -140,7 +93,7 @@ class Assembler:
         """Where an instruction goes: in front of the loops whose rounds do not change what it reads, if all of a round is run."""
         for depth, body in enumerate(self._loops):
             if body.repeats(instruction, operands):
-                if instruction in _SETS_REGISTER:
+                if instruction in SETS_REGISTER:
                     for inner in self._loops[depth:]:
                         inner.fixed.add(operands[0])
                 return body.before
@@ -346,7 +299,7 @@ class Assembler:
         self.assign(counter, IntegerFunction.ADD, zero, zero)
         self._straight = True
         before, self.code = self.code, []
-        self._loops.append(_Body(before, self._registers, len(self.ndims), self._early))
+        self._loops.append(LoopBody(before, self._registers, len(self.ndims), self._early))
         self._loops[-1].note(Instruction.ARITH, (counter,))
         yield stop
         self._loops.pop()

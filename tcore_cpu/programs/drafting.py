@@ -43,12 +43,19 @@ def draft_graph(
     return draft, printer.units(UNIT_BODIES)
 
 
-def draft_regions(fgraph: Any, regions: Sequence[Region], native: Mapping[type, NativeStep]) -> tuple[list[Draft | None], Sequence[Unit]]:
-    """The programs of a graph's regions, None for lazy nodes, and the kernels of all of them."""
+def draft_regions(
+    fgraph: Any, regions: Sequence[Region], native: Mapping[type, NativeStep], *, c_code: bool = True
+) -> tuple[list[Draft | None], Sequence[Unit]]:
+    """The programs of a graph's regions, None for lazy nodes, and the kernels of all of them.
+
+    ``c_code`` tells whether ops that prefer their C code to their lowering have their way.
+    """
     table, printer = lowerings(fgraph), UnitPrinter()
     orderings = fgraph.orderings() if hasattr(fgraph, "orderings") else {}
     drafts = [
-        None if region.lazy else build(region.inputs, region.nodes, region.outputs, table, printer, native, orderings=region.orderings(orderings))
+        None
+        if region.lazy
+        else build(region.inputs, region.nodes, region.outputs, table, printer, native, orderings=region.orderings(orderings), c_code=c_code)
         for region in regions
     ]
     return drafts, printer.units(UNIT_BODIES)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from tcore.codegen.expr import Buffer, Const, Expr, Extent, Fn, Load, cast, index_const
+from tcore.codegen.building import cast
+from tcore.codegen.expr import Buffer, Const, Expr, Extent, Fn, Load, index_const
 from tcore.codegen.lowering import NotLowered
 from tcore.codegen.scalar_ops import scalar_values
 from tcore.graph import Constant

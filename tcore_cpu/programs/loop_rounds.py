@@ -34,7 +34,7 @@ class Step(ProgramBuilder):
 
     def __init__(self, outer: ProgramBuilder, loop: Any, step: FunctionGraph, table: Any) -> None:
         nodes, layout = list(step.toposort()), loop.op.layout
-        super().__init__(step.inputs, nodes, step.outputs, table, outer.printer, outer.native)
+        super().__init__(step.inputs, nodes, step.outputs, table, outer.printer, outer.native, c_code=outer.c_code)
         self.outer, self.loop, self.orderings = outer, loop, step.orderings()
         self.assembler, self.python, self.fused, self.constants, self.copied = outer.assembler, outer.python, outer.fused, outer.constants, outer.copied
         self.number = dict.fromkeys(nodes, outer.number[loop])

@@ -56,6 +56,7 @@ def build(
     granularity: str = "segment",
     orderings: Mapping[Any, Sequence[Any]] | None = None,
     share: bool = True,
+    c_code: bool = True,
 ) -> Draft:
     """The program that computes ``outputs`` from ``inputs`` by ``nodes``, which are in a legal order.
 
@@ -70,8 +71,10 @@ def build(
         What must run before.
     share : bool
         Whether values take over the memory of others that nobody reads any more.
+    c_code : bool
+        Whether ops that prefer their C code to their lowering have their way.
     """
-    return ProgramBuilder(inputs, nodes, outputs, table, printer, native, share).build(granularity, orderings or {})
+    return ProgramBuilder(inputs, nodes, outputs, table, printer, native, share, c_code).build(granularity, orderings or {})
 
 
 class ProgramBuilder:
@@ -86,7 +89,9 @@ class ProgramBuilder:
         printer: UnitPrinter,
         native: Mapping[type, NativeStep],
         share: bool = True,
+        c_code: bool = True,
     ) -> None:
+        self.c_code = c_code
         self.inputs, self.nodes, self.outputs = list(inputs), list(nodes), list(outputs)
         self.table, self.printer, self.native = table, printer, native
         self.assembler = Assembler()
@@ -188,7 +193,7 @@ class ProgramBuilder:
 
     def stays_out(self, node: Any) -> bool:
         """BLAS is faster than any kernel, as C code of its own may be; views are cheap alone, but may vanish in kernels."""
-        if getattr(node.op, "prefers_c_code", False):
+        if self.c_code and getattr(node.op, "prefers_c_code", False):
             return True
         known = type(node.op) in self.native and not getattr(node.op, "view_map", None)
         return known or not all(is_array(variable.type) for variable in node.outputs)

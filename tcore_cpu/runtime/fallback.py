@@ -68,10 +68,13 @@ def load() -> Any:
     module.Entry = Entry
     module.set_blas = lambda routine, address: core.tc_set_blas(routine, ffi.cast("void *", address))
     module.set_blas_threads = lambda get, put: core.tc_set_blas_threads(ffi.cast("void *", get), ffi.cast("void *", put))
+    module.lent_threads = core.tc_lent_threads
     module.set_grain = core.tc_set_grain
+    module.set_elements = core.tc_set_elements
     module.set_stream = core.tc_set_stream
     module.set_longest = core.tc_set_longest
     module.cache_limit = core.tc_cache_limit
+    module.cache_age = core.tc_cache_age
     module.cache_held = core.tc_cache_held
     module.memory_watch = core.tc_memory_watch
     module.memory_most = core.tc_memory_most

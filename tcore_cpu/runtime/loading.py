@@ -1,7 +1,7 @@
 """The native runtime: the extension module where it was built, else the same core loaded through cffi.
 
-Both have the classes ``Program`` and ``Entry`` and the functions ``set_threads``, ``set_grain``, ``set_stream``, ``set_longest``, ``set_blas``,
-``cache_limit``, ``cache_held``.
+Both have the classes ``Program`` and ``Entry`` and the functions ``set_threads``, ``lent_threads``, ``set_grain``, ``set_elements``, ``set_stream``,
+``set_longest``, ``set_blas``, ``cache_limit``, ``cache_age``, ``cache_held``.
 """
 
 from __future__ import annotations
@@ -60,8 +60,7 @@ def runtime() -> Any:
                 found.set_threads(config.threads)
                 found.cache_limit(config.cpu.cache_bytes)
                 if config.openmp:
-                    # A nanosecond is about what an element of a cheap loop takes.
-                    found.set_grain(config.openmp_elemwise_minsize)
+                    found.set_elements(config.openmp_elemwise_minsize)
                 _loaded = found
     return _loaded
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import hashlib
 import importlib.machinery
 import importlib.util
@@ -18,8 +19,10 @@ from tcore.records import frozen
 from tcore_cpu.compiling.children import run
 from tcore_cpu.compiling.compiler import CompileError, extra_libraries, in_some_store, storage_faults, warn_of_output
 from tcore_cpu.compiling.libraries import Library
-from tcore_cpu.compiling.store import Store, open_store
+from tcore_cpu.compiling.store import Store, configured_store
+from tcore_cpu.runtime.loading import RuntimeMissingError, runtime
 from tcore_cpu.user_code.block import Block
+from tcore_cpu.user_code.forks import prepare_for_forks
 from tcore_cpu.user_code.methods import ModuleText, text_of
 from tcore_cpu.user_code.refused import explained
 
@@ -86,7 +89,7 @@ def stored_module(key: str) -> Any:
     with _lock:
         module = _loaded.get(key)
         if module is None:
-            found = open_store(config.cpu.store).find(key)
+            found = configured_store().find(key)
             if found is None:
                 return None
             _kept.append(found)
@@ -100,11 +103,14 @@ def _load(name: str, path: Path) -> Any:
     assert spec is not None
     module = importlib.util.module_from_spec(spec)
     loader.exec_module(module)
+    prepare_for_forks()
+    with contextlib.suppress(RuntimeMissingError):  # then one thread does
+        module.use_threads(runtime().lent_threads())
     return module
 
 
 def _find_or_compile(text: ModuleText) -> Path:
-    store = open_store(config.cpu.store)
+    store = configured_store()
     key = _key(text)
     if text.cached:
         found = store.find(key)

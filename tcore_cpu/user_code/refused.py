@@ -14,8 +14,9 @@ from tcore_cpu.user_code.methods import ModuleText
 
 __all__ = ["explained"]
 
+#: what stands in the words of compilers; clang does not name the type that is to be returned
 _HINTS = {
-    "c_code_must_not_return": "HINT: C code sets the variables of its outputs and runs to its end; after an error it leaves by sub['fail'], never by return.",
+    r"c_code_must_not_return|non-void (function 'run'|lambda.*|block) should return a value": "HINT: C code sets the variables of its outputs and runs to its end; after an error it leaves by sub['fail'], never by return.",
 }
 
 
@@ -26,7 +27,7 @@ def explained(error: CompileError, block: Block, text: ModuleText) -> CompileErr
     lines = {_plain(text.source.splitlines()[int(place) - 1]) for place in places}
     blamed = [node for node in own if lines & {*_lines(block, node)}] or own
     told = [f"of {node.op}" + (f", created: {made}" if (made := creation_report(node.outputs[0])) else "") for node in blamed]
-    hints = [hint for name, hint in _HINTS.items() if name in str(error)]
+    hints = [hint for words, hint in _HINTS.items() if re.search(words, str(error))]
     return CompileError("\n".join([str(error), *dict.fromkeys(told), *hints]))
 
 

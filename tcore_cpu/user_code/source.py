@@ -8,7 +8,7 @@ from typing import Any
 from tcore.configuration import config
 from tcore.graph.c_interface import ask, ask_compiler, text_pieces
 from tcore_cpu.user_code.block import PLACEHOLDER, Block, joined
-from tcore_cpu.user_code.templates import EXCEPTIONS, MODULE, OLD_NAMES
+from tcore_cpu.user_code.templates import EXCEPTIONS, MODULE, OLD_NAMES, THREADS
 
 __all__ = ["compiler_of", "gathered", "owners", "source_of"]
 
@@ -54,6 +54,7 @@ def source_of(block: Block) -> str:
         '#pragma GCC diagnostic ignored "-Wunused-local-typedefs"',
         *(f"#include {header}" if header[0] in '<"' else f'#include "{header}"' for header in headers),
         OLD_NAMES,
+        THREADS,
         *support,
         *(joined(ask(node.op, "c_support_code_apply", node, block.name(node))) for node in own),
         EXCEPTIONS,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["EXCEPTIONS", "MODULE", "OLD_NAMES", "OPERANDS", "STRUCT"]
+__all__ = ["EXCEPTIONS", "MODULE", "OLD_NAMES", "OPERANDS", "STRUCT", "THREADS"]
 
 OLD_NAMES = """\
 /* Names of NumPy 1 and Python 2 that the documentation prints. */
@@ -16,6 +16,17 @@ typedef npy_int8 numpy_int8; typedef npy_int16 numpy_int16; typedef npy_int32 nu
 typedef npy_uint8 numpy_uint8; typedef npy_uint16 numpy_uint16; typedef npy_uint32 numpy_uint32; typedef npy_uint64 numpy_uint64;
 typedef npy_float32 numpy_float32; typedef npy_float64 numpy_float64;
 """
+
+THREADS = """
+typedef void (*tcore_task)(void* context, npy_int64 begin, npy_int64 end);
+namespace {
+void tc_alone(npy_int64 n, npy_int64, tcore_task task, void* context) { if (n > 0) task(context, 0, n); }
+/* Calls task(context, begin, end) for parts of 0 ... n - 1, `grain` long or longer, on the threads of tcore's own loops; all are
+   done when it returns. */
+void (*tcore_parallel_for)(npy_int64 n, npy_int64 grain, tcore_task task, void* context) __attribute__((unused)) = tc_alone;
+}
+"""
+"""What shares loops of users' code out; in one thread until the module is given those of the runtime."""
 
 EXCEPTIONS = r"""
 namespace {
@@ -139,7 +150,14 @@ self->tc_operands = NULL;
 if (found) return found;
 Py_RETURN_NONE;
 }}
+PyObject* tc_use_threads(PyObject*, PyObject* address) {{
+void* found = PyLong_AsVoidPtr(address);
+if (!found) return NULL;
+tcore_parallel_for = (void (*)(npy_int64, npy_int64, tcore_task, void*)) found;
+Py_RETURN_NONE;
+}}
 PyMethodDef tc_methods[] = {{
+    {{"use_threads", tc_use_threads, METH_O, "What tcore_parallel_for is from now on, by its address."}},
     {{"instantiate", tc_instantiate, METH_O, "A struct over these cells."}},
     {{"run", tc_run, METH_O, "Run the code of a struct."}},
     {{"failed_at", tc_failed_at, METH_O, "The number of the place where the last run failed, 0 for nowhere."}},

@@ -38,28 +38,61 @@ static int APPLY_SPECIFIC(next)(npy_intp *index, const npy_intp *lengths)
     return 0;
 }
 
-/* All rows of one image with one filter; `size` and `filter_size` are the elements of a channel of them. */
-static void APPLY_SPECIFIC(image)(
-    DTYPE_OUTPUT_0 *z, const npy_intp *counts, const DTYPE_INPUT_0 *x, const npy_intp *lengths, npy_intp size,
-    const DTYPE_INPUT_1 *w, const npy_intp *filter_lengths, npy_intp filter_size, npy_intp channels)
+/* Elements of a row that are made together: they stay in the nearest cache while channels and places of the filter pass by. */
+#define TC_PART 1024
+/* Products that are worth a thread. */
+#define TC_WORK 131072
+
+/* `size` and `filter_size` are the elements of a channel of an image and of a filter; an image has `rows` rows of `parts` parts. */
+typedef struct {
+    DTYPE_OUTPUT_0 *z;
+    const DTYPE_INPUT_0 *x;
+    const DTYPE_INPUT_1 *w;
+    const npy_intp *counts, *lengths, *filter_lengths;
+    npy_intp filters, channels, size, filter_size, rows, parts;
+} APPLY_SPECIFIC(job);
+
+/* n elements of the output from the place `at`, of which the last entry is not used, and the place `first` of that row. */
+static void APPLY_SPECIFIC(part)(
+    const APPLY_SPECIFIC(job) *j, DTYPE_OUTPUT_0 *z, npy_intp n, const DTYPE_INPUT_0 *x, const DTYPE_INPUT_1 *w, const npy_intp *at, npy_intp first)
 {
-    const npy_intp n = counts[TC_SPACE - 1], m = filter_lengths[TC_SPACE - 1];
-    npy_intp at[TC_SPACE] = {0};
-    do {
-        for (npy_intp i = 0; i < n; i++) z[i] = 0;
-        for (npy_intp channel = 0; channel < channels; channel++) {
-            const DTYPE_INPUT_1 *taps = w + channel * filter_size;
-            npy_intp k[TC_SPACE] = {0};
-            do {
-                npy_intp place = 0;
-                for (int axis = 0; axis < TC_SPACE - 1; axis++)
-                    place = (place + at[axis] * APPLY_SPECIFIC(stride)[axis] + k[axis] * APPLY_SPECIFIC(dilation)[axis]) * lengths[axis + 1];
-                APPLY_SPECIFIC(row)(z, n, x + channel * size + place, taps, m);
-                taps += m;
-            } while (APPLY_SPECIFIC(next)(k, filter_lengths));
-        }
-        z += n;
-    } while (APPLY_SPECIFIC(next)(at, counts));
+    const npy_intp m = j->filter_lengths[TC_SPACE - 1];
+    x += first * APPLY_SPECIFIC(stride)[TC_SPACE - 1];
+    for (npy_intp i = 0; i < n; i++) z[i] = 0;
+    for (npy_intp channel = 0; channel < j->channels; channel++) {
+        npy_intp k[TC_SPACE] = {0};
+        do {
+            npy_intp place = 0;
+            for (int axis = 0; axis < TC_SPACE - 1; axis++)
+                place = (place + at[axis] * APPLY_SPECIFIC(stride)[axis] + k[axis] * APPLY_SPECIFIC(dilation)[axis]) * j->lengths[axis + 1];
+            APPLY_SPECIFIC(row)(z, n, x + place, w, m);
+            w += m;
+        } while (APPLY_SPECIFIC(next)(k, j->filter_lengths));
+        x += j->size;
+    }
+}
+
+/* The parts [begin, end), counted through rows, filters and images. */
+static void APPLY_SPECIFIC(parts)(void *context, npy_int64 begin, npy_int64 end)
+{
+    const APPLY_SPECIFIC(job) *j = (const APPLY_SPECIFIC(job) *)context;
+    const npy_intp n = j->counts[TC_SPACE - 1];
+    npy_intp part = begin % j->parts, row = begin / j->parts, at[TC_SPACE] = {0};
+    npy_intp rest = row % j->rows;
+    for (int axis = TC_SPACE - 2; axis >= 0; axis--) {
+        at[axis] = rest % j->counts[axis];
+        rest /= j->counts[axis];
+    }
+    for (; begin < end; begin++) {
+        const npy_intp pair = row / j->rows, first = part * TC_PART;
+        APPLY_SPECIFIC(part)(
+            j, j->z + row * n + first, n - first < TC_PART ? n - first : TC_PART, j->x + pair / j->filters * j->channels * j->size,
+            j->w + pair % j->filters * j->channels * j->filter_size, at, first);
+        if (++part < j->parts) continue;
+        part = 0;
+        row++;
+        APPLY_SPECIFIC(next)(at, j->counts);
+    }
 }
 
 static int APPLY_SPECIFIC(correlate)(PyArrayObject *images, PyArrayObject *filters, PyArrayObject **out)
@@ -96,14 +129,13 @@ static int APPLY_SPECIFIC(correlate)(PyArrayObject *images, PyArrayObject *filte
     PyArrayObject *x = (PyArrayObject *)PyArray_FromArray(images, PyArray_DescrFromType(TYPENUM_INPUT_0), NPY_ARRAY_CARRAY_RO);
     PyArrayObject *w = (PyArrayObject *)PyArray_FromArray(filters, PyArray_DescrFromType(TYPENUM_INPUT_1), NPY_ARRAY_CARRAY_RO);
     if (x != NULL && w != NULL) {
+        const npy_intp n = shape[TC_SPACE + 1], parts = (n + TC_PART - 1) / TC_PART, rows = count / n;
+        APPLY_SPECIFIC(job) job = {
+            (DTYPE_OUTPUT_0 *)PyArray_DATA(*out), (const DTYPE_INPUT_0 *)PyArray_DATA(x), (const DTYPE_INPUT_1 *)PyArray_DATA(w), shape + 2,
+            PyArray_DIMS(x) + 2, PyArray_DIMS(w) + 2, shape[1], channels, size, filter_size, rows, parts};
+        const npy_intp products = channels * filter_size * (n < TC_PART ? n : TC_PART);
         Py_BEGIN_ALLOW_THREADS
-        for (npy_intp pair = 0; pair < shape[0] * shape[1]; pair++) {
-            const npy_intp image = pair / shape[1], filter = pair % shape[1];
-            APPLY_SPECIFIC(image)(
-                (DTYPE_OUTPUT_0 *)PyArray_DATA(*out) + pair * count, shape + 2, (const DTYPE_INPUT_0 *)PyArray_DATA(x) + image * channels * size,
-                PyArray_DIMS(x) + 2, size, (const DTYPE_INPUT_1 *)PyArray_DATA(w) + filter * channels * filter_size, PyArray_DIMS(w) + 2,
-                filter_size, channels);
-        }
+        tcore_parallel_for(shape[0] * shape[1] * rows * parts, 1 + TC_WORK / (products + 1), APPLY_SPECIFIC(parts), &job);
         Py_END_ALLOW_THREADS
     }
     const int failed = x == NULL || w == NULL;
@@ -112,3 +144,5 @@ static int APPLY_SPECIFIC(correlate)(PyArrayObject *images, PyArrayObject *filte
     return failed;
 }
 #undef TC_SPACE
+#undef TC_PART
+#undef TC_WORK

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from tcore.codegen.expr import Axis, Buffer, Expr, Fn, Load, cast, const, load, select
+from tcore.codegen.building import cast, select
+from tcore.codegen.expr import Axis, Buffer, Expr, Fn, Load, const, load
 from tcore.codegen.functions import apply_function
 from tcore.codegen.lowering import Operand, Target, axes_of, lowers
 from tcore.codegen.reductions import Reduction

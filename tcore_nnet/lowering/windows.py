@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from tcore.codegen.expr import INDEX, Axis, Const, Expr, Fn, index_const, select
+from tcore.codegen.building import select
+from tcore.codegen.expr import INDEX, Axis, Const, Expr, Fn, index_const
 from tcore.codegen.functions import apply_function
 from tcore.codegen.lowering import NotLowered, Operand
 from tcore_nnet.windows import Arithmetic
@@ -78,11 +79,11 @@ def element(x: Operand, leading: Sequence[Expr], index: Sequence[Expr], guarded:
     return select(all_of(tests), x[(*leading, *places)], outside)
 
 
-Range = tuple[Expr, Expr]
+_Range = tuple[Expr, Expr]
 """Places along an axis: the first one, and the one behind the last."""
 
 
-def ringed(ranges: Sequence[Range], inner: Sequence[tuple[int, Expr] | None]) -> Iterator[tuple[list[Range], bool]]:
+def ringed(ranges: Sequence[_Range], inner: Sequence[tuple[int, Expr] | None]) -> Iterator[tuple[list[_Range], bool]]:
     """A box in parts: what lies within ``inner`` along every axis (None: all of it), and strips around it; with whether it is a strip.
 
     An ``inner`` range may reach beyond the box, or be empty: then parts are empty, and those that are not cover the box none the less.
@@ -102,7 +103,7 @@ def ringed(ranges: Sequence[Range], inner: Sequence[tuple[int, Expr] | None]) ->
     yield left, False
 
 
-def box_of(leading: Sequence[Expr], ranges: Sequence[Range]) -> tuple[tuple[Axis, ...], tuple[Expr, ...], tuple[Axis, ...]]:
+def box_of(leading: Sequence[Expr], ranges: Sequence[_Range]) -> tuple[tuple[Axis, ...], tuple[Expr, ...], tuple[Axis, ...]]:
     """Axes over a box: those of the ``leading`` lengths, places along the others, and all axes."""
     axes = tuple(Axis.fresh(f"r{k}", length) for k, length in enumerate([*leading, *(LOOP.maximum(end - begin, 0) for begin, end in ranges)]))
     keep = len(leading)

@@ -25,7 +25,7 @@ SCALAR_OPS = tuple({id(op): op for op in (*(getattr(scalar, name) for name in di
 _TRANSCENDENTAL = 8
 _CLOSE = 6
 """libmvec's functions are within 4 ulps of the true value, those of NumPy, SciPy and glibc within 1 or 2."""
-_ULPS = {"deg2rad": 2, "rad2deg": 2, "softplus": 8, "sigmoid": 6, "tgamma": 12, "lgamma": 12}
+_ULPS = {"deg2rad": 2, "rad2deg": 2, "softplus": 8, "sigmoid": 6, "logaddexp": 8, "tgamma": 12, "lgamma": 12}
 _UNSIGNED_ZEROS = frozenset(["maximum", "minimum", "clip", "tgamma"])
 """Which of 0.0 and -0.0 is the larger, NumPy leaves to the processor; the sign of gamma where it vanishes, to the library."""
 
@@ -45,7 +45,7 @@ def function_tolerance(name, dtype):
     if np.dtype(dtype).kind != "f" or (name not in _ULPS and not _is_library_call(name)):
         return zeros
     # some are 0 where they should be subnormal
-    near = _near_gammaln if name == "lgamma" else float(np.finfo(dtype).tiny) if name in ("erfc", "tgamma", "exp2") else 0.0
+    near = _near_gammaln if name == "lgamma" else functools.partial(_near_logaddexp, dtype) if name == "logaddexp" else float(np.finfo(dtype).tiny) if name in ("erfc", "tgamma", "exp2") else 0.0
     reference = {"erfc": _erfc, "pow": _power}.get(name) if dtype != "float16" else None
     expected = {"expected": functools.partial(reference, dtype=dtype)} if reference else {}
     return {"ulps": _ULPS.get(name, _CLOSE), "near": near, **zeros, **expected}
@@ -113,6 +113,13 @@ def _near_gammaln(x, *others):
     """Near its zeros it is a small difference; of subnormal numbers, SciPy says infinity."""
     info = np.finfo(scalar.dtypes.as_float(x.dtype.name))
     return np.where((x != 0) & (np.abs(x) < info.tiny), np.inf, info.eps * 8)
+
+
+def _near_logaddexp(dtype, x, y, *others):
+    """Where the logarithm of the sum is near 0, it is a small difference."""
+    with np.errstate(all="ignore"):
+        larger = np.maximum(np.abs(x.astype(dtype)), np.abs(y.astype(dtype)))
+    return np.where(np.isfinite(larger), larger + 1, 1) * np.finfo(dtype).eps * 4
 
 
 def _fma(x, y, z):

@@ -31,6 +31,7 @@ from tcore.tensor.alloc import AllocEmpty
 from tcore.tensor.cumulative import LinearRecurrence
 from tcore.tensor.elemwise import Elemwise
 from tcore.tensor.factors import Differentiated
+from tcore.tensor.fft_axes import FFT
 from tcore.tensor.ifelse import ifelse
 from tcore.tensor.io import load, mpi
 from tcore.tensor.join import Join
@@ -99,8 +100,13 @@ case(
 )  # fmt: skip
 case(
     "gradients as ops",
-    lambda s, g: [linalg.CholeskyGrad()(s, linalg.cholesky(s), g), linalg.EighGrad()(s, *linalg.eigh(s), g[0], g), linalg.EigvalshGrad()(s, None, g[0])],
+    lambda s, g: [linalg.EighGrad()(s, *linalg.eigh(s), g[0], g), linalg.EigvalshGrad()(s, None, g[0])],
     None, POSITIVE, SQUARE, gradient=False,
+)  # fmt: skip
+case(
+    "gradients of factors",
+    lambda s, g: [linalg.CholeskyGrad()(s, linalg.cholesky(s), g), linalg.CholeskyGrad(False)(s, linalg.Cholesky(False)(s), g)],
+    None, POSITIVE, SQUARE,
 )  # fmt: skip
 case(
     "gradients with gradients",
@@ -211,6 +217,12 @@ case(
     "Fourier transforms",
     lambda x: [T.fft.rfft(x), T.fft.rfft(x, norm="ortho"), T.fft.irfft(T.fft.rfft(x)), T.fft.irfft(T.fft.rfft(x[:, :3]), is_odd=True)],
     lambda x: [halves(np.fft.rfft(x)), halves(np.fft.rfft(x, norm="ortho")), x, x[:, :3]],
+    RNG.normal(size=(2, 4)),
+)  # fmt: skip
+case(
+    "Fourier transforms along any axes",
+    lambda x: [T.real(FFT((0, 1))(x)), T.imag(FFT((1,), "ortho")(x)), T.real(FFT((0,), "forward", True)(x))],
+    lambda x: [np.fft.fft2(x).real, np.fft.fft(x, norm="ortho").imag, np.fft.ifft(x, axis=0, norm="forward").real],
     RNG.normal(size=(2, 4)),
 )  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""The book's `double` in C, and how blocks of C code are put together; seed lines in the names."""
+"""The documentation's `double` in C, and how blocks of C code are put together; its lines in the names."""
 
 from __future__ import annotations
 
@@ -223,7 +223,7 @@ class Witness(Op):
 
 
 class Recorded(CDouble):
-    """The book's double, which remembers which of its methods were asked for which variable."""
+    """The documentation's double, which remembers which of its methods were asked for which variable."""
 
     def __init__(self):
         self.asked = {}
@@ -253,7 +253,7 @@ class Recorded(CDouble):
 
 
 class Holding(CDouble):
-    """The book's double, which also holds on to the object that it was taken from; the names in its code need each other."""
+    """The documentation's double, which also holds on to the object that it was taken from; the names in its code need each other."""
 
     def c_declare(self, name, sub):
         return f"PyObject *held_{name};\n{super().c_declare(name, sub)}"
@@ -459,7 +459,7 @@ class TestStructure:
 
 
 class Surrounded(CADD.__class__):
-    """The book's op, which needs things."""
+    """The documentation's op, which needs things."""
 
     def c_libraries(self):
         return ["never"]

@@ -1,4 +1,4 @@
-"""What the book promises to authors of C code, and what it asks of them; seed lines in the names."""
+"""What the documentation promises to authors of C code, and what it asks of them; its lines in the names."""
 
 from __future__ import annotations
 

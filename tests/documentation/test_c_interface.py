@@ -1,4 +1,4 @@
-"""What the book says of the methods of C ops and of the C side of Types, one by one; seed lines in the names."""
+"""What the documentation says of the methods of C ops and of the C side of Types, one by one; its lines in the names."""
 
 from __future__ import annotations
 
@@ -185,8 +185,9 @@ def test_outputs_are_set_directly_L9421_L7199():
     x = scalar.float64("x")
     assert tcore.function([x], Plain("%(z)s = 2 * %(x)s; %(last)s = -%(x)s;", outputs=2)(x, return_list=True), mode=C)(3.0) == [6, -3]
     alone, among_others, at_birth = Plain("%(z)s = %(x)s; return;"), Plain("%(z)s = %(x)s; return 0;"), Plain("%(z)s = 1;", init="return 0;")
-    for expression in (alone(x), Plain("%(z)s = %(x)s + 1;")(among_others(x)), at_birth(x)):
-        with pytest.raises(CompileError, match=r"(?s)c_code_must_not_return.*\nof Plain.*test_c_interface.*HINT: .*leaves by sub\['fail'\], never by return"):
+    following = Plain("%(z)s = %(x)s + 1;")
+    for expression in (alone(x), following(alone(x)), following(among_others(x)), at_birth(x)):
+        with pytest.raises(CompileError, match=r"(?s)refused an op's C code:.*\nof Plain.*test_c_interface.*HINT: .*leaves by sub\['fail'\], never by return"):
             tcore.function([x], expression, mode=C)
     inner = Plain("%(z)s = [](double v) { return v + 1; }(%(x)s);")  # functions in the code may
     assert tcore.function([x], inner(x), mode=C)(3.0) == 4

@@ -1,12 +1,14 @@
-"""What the book leaves open or admits about C code, and how it is here."""
+"""What the documentation leaves open or admits about C code, and how it is here."""
 
 from __future__ import annotations
 
+import ctypes
 import re
 from pathlib import Path
 
 import numpy as np
 import pytest
+import scipy.signal
 
 import tcore
 import tcore.tensor as T
@@ -14,8 +16,10 @@ from tcore.graph import Apply, MethodNotDefined, Op, Type
 from tcore.graph.c_interface import ask
 from tcore.tensor.signal.pool import pool_2d
 from tcore_cpu.runtime.loading import runtime
+from tcore_cpu.user_code.block import Block
 from tcore_cpu.user_code.methods import module_text
-from tcore_cpu.user_code.modules import objection
+from tcore_cpu.user_code.modules import load_block, objection
+from tcore_nnet.correlation import Correlate, flipped
 from tcore_sparse import csc_matrix
 
 pytestmark = [
@@ -126,6 +130,45 @@ def test_pooling_is_a_loop_for_several_threads_L6305(threads):
         results.append(f(value))
     np.testing.assert_array_equal(*results)
     np.testing.assert_array_equal(results[0], value.reshape(3, 2, 6, 2, 6, 2).max((3, 5)))
+
+
+SHARE = ctypes.CFUNCTYPE(None, ctypes.c_int64, ctypes.c_int64, ctypes.c_void_p, ctypes.c_void_p)
+TASK = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)
+
+
+@pytest.mark.parametrize(
+    ("images", "filters", "parts"),
+    [((2, 3, 40, 60), (4, 3, 5, 5), 2 * 4 * 36), ((1, 1, 90, 90), (1, 1, 9, 9), 82), ((1, 1, 5, 9000), (1, 1, 2, 30), 4 * 9)],
+    ids=["images and filters", "rows", "parts of rows"],
+)
+def test_convolution_is_a_loop_for_several_threads_L6305(threads, images, filters, parts):
+    """However it is shared out, the result is the same."""
+    x, w = T.dtensor4("x"), T.dtensor4("w")
+    f = tcore.function([x, w], Correlate()(x, flipped(w, 2)), mode="FAST_RUN")
+    rng = np.random.default_rng(0)
+    image, filter_ = (rng.integers(-4, 5, size=shape).astype("float64") for shape in (images, filters))
+    wanted = [[sum(scipy.signal.convolve(a, b, "valid", "direct") for a, b in zip(one, each, strict=True)) for each in filter_] for one in image]
+    for count in (1, 3):
+        threads(count)
+        np.testing.assert_array_equal(f(image, filter_), wanted)
+    asked = []
+
+    @SHARE
+    def share(n, grain, task, context):
+        """The last part first."""
+        asked.append((n, grain))
+        for begin in reversed(range(0, n, 5)):
+            TASK(task)(context, begin, min(begin + 5, n))
+
+    (node,) = (node for node in f.maker.fgraph.apply_nodes if isinstance(node.op, Correlate))
+    module = load_block(Block.of(node)).module
+    module.use_threads(ctypes.cast(share, ctypes.c_void_p).value)
+    try:
+        np.testing.assert_array_equal(f(image, filter_), wanted)
+    finally:
+        module.use_threads(runtime().lent_threads())
+    ((n, grain),) = asked
+    assert (n, grain < n / 2) == (parts, True)
 
 
 def test_c_code_beyond_tensors_L7024_L7685():

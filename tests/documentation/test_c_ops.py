@@ -1,4 +1,4 @@
-"""The book's COp and its promises on arrays in C; seed lines in the names. Few modules, each for many promises."""
+"""The documentation's COp and its promises on arrays in C; its lines in the names. Few modules, each for many promises."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class VectorTimesVector(gof.COp):
 
 class TestCOp:
     def test_vector_times_vector_L7476(self):
-        """The results of the plain op; two nodes with other dtypes in one graph (L7344); strided input; the book's error (L7605).
+        """The results of the plain op; two nodes with other dtypes in one graph (L7344); strided input; the documentation's error (L7605).
 
         ``func_name`` in the macro's form (L7486), kept by the example itself (L7485); ``make_node`` as for a plain Op (L7598); the dtype by
         ``upcast`` (L7361) and a type from a list of marks (L7360); the four methods of most ops (L7168) come from the file.
@@ -101,7 +101,7 @@ class TestCOp:
         np.testing.assert_array_equal(f([1, 2, 3], [1, 1, 1]), [1, 2, 3])
 
     def test_number_of_arguments_L7607_L7609(self):
-        """The main function has the signature of the book, with NULL for what is missing at the end."""
+        """The main function has the signature of the documentation, with NULL for what is missing at the end."""
 
         class SumAndDiff(gof.COp):
             __props__ = ("nout",)
@@ -262,7 +262,7 @@ def test_half_precision_L9387_L9389():
 
 
 class Interface(Op):
-    """Uses what the book lists of the interfaces of Python and NumPy; returns what it saw, and the memory as it lies there."""
+    """Uses what the documentation lists of the interfaces of Python and NumPy; returns what it saw, and the memory as it lies there."""
 
     __props__ = ()
 

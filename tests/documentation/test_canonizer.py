@@ -1,4 +1,4 @@
-"""The book's pages on Assert and on the normal form of sums and products; seed lines in the names and ids."""
+"""The documentation's pages on Assert and on the normal form of sums and products; its lines in the names and ids."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def calculator(of_none, combine, undo):
     return calculate
 
 
-# as in the book, with a function that knows ``aslist``
+# as in the documentation, with a function that knows ``aslist``
 products = Canonizer(T.mul, T.true_div, T.inv, calculator(1.0, lambda p, q: p * q, lambda p, q: p / q))
 sums = Canonizer(T.add, T.sub, T.neg, calculator(0.0, lambda p, q: p + q, lambda p, q: p - q))
 
@@ -111,7 +111,7 @@ PRODUCTS = {
 @pytest.mark.parametrize("canonizer", [products, T.opt.local_mul_canonizer], ids=["book", "tcore"])
 @pytest.mark.parametrize(("before", "after"), PRODUCTS.values(), ids=PRODUCTS)
 def test_products_L25076(canonizer, before, after, request):
-    """What the mul canonizer of the book does, and ours."""
+    """What the mul canonizer of the documentation does, and ours."""
     found = normal(canonizer, before)
     if "x/x" in request.node.callspec.id:
         assert uniform_value(found) == 1

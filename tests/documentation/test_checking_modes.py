@@ -1,4 +1,4 @@
-"""Modes that look for trouble, as the tutorial shows them: DebugMode, MonitorMode, NanGuardMode; seed lines in the names."""
+"""Modes that look for trouble, as the tutorial shows them: DebugMode, MonitorMode, NanGuardMode; its lines in the names."""
 
 from __future__ import annotations
 

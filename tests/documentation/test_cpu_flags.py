@@ -1,4 +1,4 @@
-"""Flags of compilation, folders, OpenMP and BLAS of the CPU backend; seed lines in the names."""
+"""Flags of compilation, folders, OpenMP and BLAS of the CPU backend; its lines in the names."""
 
 from __future__ import annotations
 
@@ -152,21 +152,39 @@ class TestCompileSection:
 
 class TestThreads:
     @pytest.mark.parametrize(
-        ("flags", "grain"), [("", None), ("openmp=True", 200000), ("openmp=True,openmp_elemwise_minsize=5", 5), ("openmp_elemwise_minsize=5", None)]
+        ("flags", "elements"), [("", None), ("openmp=True", 200000), ("openmp=True,openmp_elemwise_minsize=5", 5), ("openmp_elemwise_minsize=5", None)]
     )
-    def test_smallest_parallel_size_L6326_L13443_L13451(self, monkeypatch, flags, grain):
+    def test_smallest_parallel_size_L6326_L13443_L13451(self, monkeypatch, flags, elements):
         """The size from which loops use threads counts where ``openmp`` is on; tcore's own rule holds otherwise."""
         calls = {}
         fake = SimpleNamespace(
             set_threads=lambda count: calls.update(threads=count),
             cache_limit=lambda count: None,
-            set_grain=lambda count: calls.update(grain=count),
+            set_elements=lambda count: calls.update(elements=count),
         )
         monkeypatch.setattr(runtime, "_load", lambda: fake)
         monkeypatch.setattr(runtime, "_loaded", None)
         monkeypatch.setattr(runtime, "config", configured(flags))
         assert runtime.runtime() is fake
-        assert calls.get("grain") == grain
+        assert calls.get("elements") == elements
+
+    @pytest.mark.parametrize(("flags", "started"), [("openmp=True,openmp_elemwise_minsize=3000", ["0", "1"]), ("openmp_elemwise_minsize=3000", ["0", "0"])])
+    def test_short_loops_of_many_elements_L6328(self, flags, started):
+        """From that size on a sum takes another thread, though it is a few microseconds of work; below, and without ``openmp``, it does not."""
+        program = """
+import os
+import numpy as np, tcore, tcore.tensor as T
+x = T.dvector("x")
+f = tcore.function([x], x + 1, mode=tcore.Mode("cvm", None))
+threads = lambda: len(os.listdir("/proc/self/task"))
+before = threads()
+for length in (2999, 3000):
+    f(np.zeros(length))
+    print(threads() - before)
+"""
+        environment = {**os.environ, "TCORE_FLAGS": f"{os.environ['TCORE_FLAGS']},backend=cpu,{flags}", "OMP_NUM_THREADS": "2"}
+        done = subprocess.run([sys.executable, "-P", "-c", program], env=environment, capture_output=True, text=True, check=True)
+        assert done.stdout.split() == started
 
 
 class TestBlasL13706:

@@ -1,4 +1,4 @@
-"""The book's examples of gradients, Jacobians and directional derivatives; seed lines in the ids."""
+"""The documentation's examples of gradients, Jacobians and directional derivatives; its lines in the ids."""
 
 from __future__ import annotations
 

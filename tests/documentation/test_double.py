@@ -1,4 +1,4 @@
-"""The book's Type `double` and the ops on it, in Python; seed lines in the names. In C: test_c_blocks.py."""
+"""The documentation's Type `double` and the ops on it, in Python; its lines in the names. In C: test_c_blocks.py."""
 
 from __future__ import annotations
 

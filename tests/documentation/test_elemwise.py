@@ -1,4 +1,4 @@
-"""The book's pages on elementwise ops and reductions, ``tensor.elemwise``; seed lines in the names and ids."""
+"""The documentation's pages on elementwise ops and reductions, ``tensor.elemwise``; its lines in the names and ids."""
 
 from __future__ import annotations
 
@@ -146,7 +146,7 @@ ORDERS = {
 
 @pytest.mark.parametrize(("flags", "shape", "order", "result"), ORDERS.values(), ids=ORDERS)
 def test_dimshuffle_L24480(flags, shape, order, result):
-    """The book's orders: axis ``i`` of the result is ``order[i]`` of the input, or a new one of length 1 that broadcasts."""
+    """The documentation's orders: axis ``i`` of the result is ``order[i]`` of the input, or a new one of length 1 that broadcasts."""
     a = np.arange(float(np.prod(shape))).reshape(shape)
     x = T.TensorType("float64", flags)("x")
     out = DimShuffle(flags, order)(x)
@@ -193,7 +193,7 @@ def test_dropped_axes_L24499():
     ids=["add_L24562", "mul_L24566", "true_div_L24568", "int_div_L24570", "log_L24572"],
 )  # fmt: skip
 def test_elemwise_L24540(op, shapes, ufunc):
-    """The book's list: a scalar op on tensors, whose axes of length 1 are completed."""
+    """The documentation's list: a scalar op on tensors, whose axes of length 1 are completed."""
     values = [RNG.uniform(1, 9, size=shape) for shape in shapes]
     found = compute(op, *values)
     assert found.shape == np.broadcast_shapes(*shapes)

@@ -1,4 +1,4 @@
-"""The book's faulty programs: what an error says, where it can be debugged, and test values; seed lines in the names."""
+"""The documentation's faulty programs: what an error says, where it can be debugged, and test values; its lines in the names."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ def test_a_fused_node_of_many_lines():
 
 
 def weights():
-    """The book's two layers; a product of 5 x 10 with 20 x 10 is the mistake in it."""
+    """The documentation's two layers; a product of 5 x 10 with 20 x 10 is the mistake in it."""
     rng = np.random.default_rng(0)
     return tcore.shared(rng.random((2, 10, 10)), "W1"), tcore.shared(rng.random((15, 20)), "W2")
 

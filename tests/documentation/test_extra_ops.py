@@ -1,4 +1,4 @@
-"""What the book promises of ``tensor.extra_ops``, by the names that it gives; seed lines in the names.
+"""What the documentation promises of ``tensor.extra_ops``, by the names that it gives; its lines in the names.
 
 Expected values are NumPy's. ``bincount``, ``diff``, ``to_one_hot`` and windows are tested beside their code.
 """
@@ -66,7 +66,7 @@ def test_unique_L24654(flags):
 
 
 def test_unique_of_a_matrix_L24672():
-    """The book's second example: places in the flattened matrix."""
+    """The documentation's second example: places in the flattened matrix."""
     y = T.matrix()
     values, index, inverse = function([y], extra_ops.Unique(True, True, False)(y), mode="FAST_COMPILE")([[1, 1, 1.0], (2, 3, 3.0)])
     assert values.tolist() == [1, 2, 3]

@@ -1,4 +1,4 @@
-"""The book's pages on FunctionGraph and its features; seed lines in the names."""
+"""The documentation's pages on FunctionGraph and its features; its lines in the names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Flags of the book that change what building, optimizing and compiling do; seed lines in the names."""
+"""Flags of the documentation that change what building, optimizing and compiling do; its lines in the names."""
 
 from __future__ import annotations
 

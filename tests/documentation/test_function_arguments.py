@@ -1,4 +1,4 @@
-"""What `function`, In, Out, shared variables and Functions promise, one by one; seed lines in the names."""
+"""What `function`, In, Out, shared variables and Functions promise, one by one; its lines in the names."""
 
 from __future__ import annotations
 
@@ -21,11 +21,7 @@ from tcore.link import Container
 
 v, w = T.dvectors("v", "w")
 
-
-@pytest.fixture(autouse=True)
-def _numpy():
-    with config.change_flags(backend="numpy"):
-        yield
+pytestmark = pytest.mark.usefixtures("numpy_backend")
 
 
 def parameters(callee: Any) -> dict[str, Any]:

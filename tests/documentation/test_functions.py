@@ -1,4 +1,4 @@
-"""The book's examples of functions, inputs, shared variables, updates, givens and copies; seed lines in the ids."""
+"""The documentation's examples of functions, inputs, shared variables, updates, givens and copies; its lines in the ids."""
 
 from __future__ import annotations
 
@@ -138,7 +138,7 @@ def test_copy_with_swap_L1820_L1824():
 
 
 def test_worked_model_L2036():
-    """The logistic regression of the book: the loss falls and the predictions meet the targets."""
+    """The logistic regression of the documentation: the loss falls and the predictions meet the targets."""
     rng = np.random.default_rng(3)
     N, feats = 400, 784
     D = (rng.standard_normal((N, feats)), rng.integers(size=N, low=0, high=2))
@@ -161,7 +161,7 @@ def test_worked_model_L2036():
 
 
 def test_worked_model_of_floats_L3343_L3385():
-    """floatX throughout, with test values; the product is one BLAS op, which the book finds by the name of its class."""
+    """floatX throughout, with test values; the product is one BLAS op, which the documentation finds by the name of its class."""
     floatX = tcore.config.floatX
     rng = np.random.default_rng(5)
     D = (rng.standard_normal((40, 12)).astype(floatX), rng.integers(size=40, low=0, high=2).astype(floatX))

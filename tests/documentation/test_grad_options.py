@@ -1,4 +1,4 @@
-"""The options of ``grad``, as the book describes them; seed lines in the names."""
+"""The options of ``grad``, as the documentation describes them; its lines in the names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The book's pages on graphs: nodes, walks, copies, comparisons, text; seed lines in the names."""
+"""The documentation's pages on graphs: nodes, walks, copies, comparisons, text; its lines in the names."""
 
 from __future__ import annotations
 

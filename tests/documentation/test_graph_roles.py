@@ -1,4 +1,4 @@
-"""What nodes, graphs and features are there for, one promise of the book at a time; seed lines in the names."""
+"""What nodes, graphs and features are there for, one promise of the documentation at a time; its lines in the names."""
 
 from __future__ import annotations
 

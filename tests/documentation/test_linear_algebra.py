@@ -1,4 +1,4 @@
-"""What the book promises of linear algebra, hints of matrices, and Fourier transforms; seed lines in the names.
+"""What the documentation promises of linear algebra, hints of matrices, and Fourier transforms; its lines in the names.
 
 Expected values are those of NumPy, SciPy and finite differences.
 """

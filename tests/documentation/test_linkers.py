@@ -1,4 +1,4 @@
-"""The book's tables of linkers and optimizers; seed lines in the names."""
+"""The documentation's tables of linkers and optimizers; its lines in the names."""
 
 from __future__ import annotations
 

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import doctest
+import functools
 import re
+import sys
+import types
 import warnings
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import tcore
+import tcore.tensor as T
 
 ROOT = Path(__file__).parents[2]
 FENCE = re.compile(r"^(?P<indent> *)```(?P<language>\{?[\w-]+\}?)(?P<words>[^\n]*)\n(?P<text>.*?)^(?P=indent)```", re.MULTILINE | re.DOTALL)
@@ -73,10 +78,27 @@ TOPICS = {
 
 @pytest.mark.parametrize(("page", "topic"), [pytest.param(page, topic, id=f"{topic}_L{line}") for page, topics in TOPICS.items() for topic, line in topics.items()])
 def test_topics(page, topic):
-    """What the book covers, the manual covers: a section each, with something in it. (L26052)"""
+    """What the documentation covers, the manual covers: a section each, with something in it. (L26052)"""
     text = (ROOT / "docs" / page).read_text(encoding="utf-8")
     sections = dict(part.partition("\n")[::2] for part in text.split("\n## ")[1:])
     assert len(sections[topic].strip()) > 100
+
+
+def test_numba_L8856(monkeypatch):
+    """The program of that section, with the form that Numba gives to functions and results: numbers of Python, not of NumPy."""
+
+    def njit(function):
+        def compiled(*arrays):
+            return function(*arrays).item()
+
+        return functools.update_wrapper(compiled, function)
+
+    monkeypatch.setitem(sys.modules, "numba", types.SimpleNamespace(njit=njit))
+    text = (ROOT / "docs" / "kinds_of_ops.md").read_text(encoding="utf-8").partition("\n## Numba")[2]
+    names = {"np": np, "tcore": tcore, "T": T}
+    exec(FENCE.search(text)["text"], names)
+    x = T.dvector("x")
+    assert tcore.function([x], names["longest_run"](x) + 1)([1.0, 2.0, 0.0, 1.0, 2.0, 1.0]) == 4
 
 
 def test_manual_says_when_to_set_flags_L4443():

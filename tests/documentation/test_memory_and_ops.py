@@ -1,4 +1,4 @@
-"""The memory model, presets of linkers, and what ops owe: promises of the book that have no page of their own; seed lines in the names."""
+"""The memory model, presets of linkers, and what ops owe: promises of the documentation that have no page of their own; its lines in the names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Modes: what they are made of, their variants, and what the checking ones promise; seed lines in the names."""
+"""Modes: what they are made of, their variants, and what the checking ones promise; its lines in the names."""
 
 from __future__ import annotations
 
@@ -20,11 +20,7 @@ from tcore.optimizer import Optimizer, TopoOptimizer, local_optimizer
 
 v = T.dvector("v")
 
-
-@pytest.fixture(autouse=True)
-def _numpy():
-    with config.change_flags(backend="numpy"):
-        yield
+pytestmark = pytest.mark.usefixtures("numpy_backend")
 
 
 def ops(mode):

@@ -1,4 +1,4 @@
-"""The book's page on MRG31k3p (sandbox.rng_mrg); seed lines in the names."""
+"""The documentation's page on MRG31k3p (sandbox.rng_mrg); its lines in the names."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def test_choice_a_L18673():
 
 @pytest.mark.parametrize("replace", [False, True])
 def test_choice_replace_L18674_L18687(replace):
-    """Without replacement no outcome comes twice; with it, which goes beyond the book, the frequencies are the probabilities."""
+    """Without replacement no outcome comes twice; with it, which goes beyond the documentation, the frequencies are the probabilities."""
     drawn = draw(MRG_RandomStreams(8).choice(size=3, p=np.tile([0.2, 0.3, 0.5], (2000, 1)), replace=replace))
     assert drawn.dtype == "int64"
     assert drawn.min() == 0

@@ -1,4 +1,4 @@
-"""What an Op promises and is promised: methods, gradients, connection patterns, R_op; seed lines in the names."""
+"""What an Op promises and is promised: methods, gradients, connection patterns, R_op; its lines in the names."""
 
 from __future__ import annotations
 
@@ -574,7 +574,7 @@ def test_wrong_r_op_is_refused_L8425(given, error, text):
 
 
 def test_misprinted_names_L9331():
-    """Names that the book's texts misprint: the real ones are there, the misprinted ones are not."""
+    """Names that the documentation's texts misprint: the real ones are there, the misprinted ones are not."""
     assert hasattr(gof.Op, "c_init_code_struct")
     assert not hasattr(gof.Op, "c_code_init_code_struct")
     assert hasattr(gof.Op, "make_node")

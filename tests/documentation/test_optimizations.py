@@ -1,4 +1,4 @@
-"""The book's catalogue of optimizations, and the names that its profile shows; seed lines in the ids."""
+"""The documentation's catalogue of optimizations, and the names that its profile shows; its lines in the ids."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ POSITIONS = {
 
 
 def test_sequence_L10593():
-    """The members of the sequence and of its groups stand where the book's profile has them."""
+    """The members of the sequence and of its groups stand where the documentation's profile has them."""
     assert {name: optdb.position_of(name) for name in POSITIONS} == POSITIONS
     blas = {"local_dot_to_dot22": 0, "gemm_optimizer": 10, "local_dot22_to_dot22scalar": 11, "local_gemm_to_gemv": 15}
     assert {name: optdb["BlasOpt"].position_of(name) for name in blas} == blas
@@ -258,7 +258,7 @@ def test_remove_all_assert_L12219_L12053():
     assert run.stdout.strip() == "-1.0"
 
 
-# ------------------------------------------------------------ beyond the book: NumPy's special values
+# ------------------------------------------------------------ beyond the documentation: NumPy's special values
 
 
 @pytest.mark.parametrize(

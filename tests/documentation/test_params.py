@@ -1,4 +1,4 @@
-"""The book's examples of ops with parameters, in Python and in C; seed lines in the names."""
+"""The documentation's examples of ops with parameters, in Python and in C; its lines in the names."""
 
 from __future__ import annotations
 

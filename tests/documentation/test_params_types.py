@@ -1,4 +1,4 @@
-"""The book's examples of enumerations, ParamsType and Params; seed lines in the names."""
+"""The documentation's examples of enumerations, ParamsType and Params; its lines in the names."""
 
 from __future__ import annotations
 

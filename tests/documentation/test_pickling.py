@@ -1,4 +1,4 @@
-"""The book's pages on loading and saving, and ``misc.pkl_utils``; seed lines in the names."""
+"""The documentation's pages on loading and saving, and ``misc.pkl_utils``; its lines in the names."""
 
 from __future__ import annotations
 

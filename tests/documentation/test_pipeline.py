@@ -1,4 +1,4 @@
-"""From a graph to a function, step by step: FunctionGraph, optimizer, linker, call; seed lines in the names."""
+"""From a graph to a function, step by step: FunctionGraph, optimizer, linker, call; its lines in the names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The book's examples of printed graphs; seed lines in the ids."""
+"""The documentation's examples of printed graphs; its lines in the ids."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def test_composite_of_logistic_regression_L4727():
 
 
 def test_debugprint_of_a_sum_L5553():
-    """The book's own, fusion aside."""
+    """The documentation's own, fusion aside."""
     v = T.vector()
     f = function([v], (v + 1).sum(), mode=Mode("py", "fast_run").excluding("fusion", "inplace"))
     dtype = v.dtype

@@ -1,4 +1,4 @@
-"""The book's profiles: sections, columns, order, flags; seed lines in the names."""
+"""The documentation's profiles: sections, columns, order, flags; its lines in the names."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SECONDS = r"\d\.\d{6}e[+-]\d\d"
 
 
 def program(**kwargs):
-    """The book's, with its two additions kept apart: the normal form of sums would make one of them."""
+    """The documentation's, with its two additions kept apart: the normal form of sums would make one of them."""
     x, y, z = T.dvectors("x", "y", "z")
     mode = Mode(linker="cvm").excluding("fusion", "inplace", "local_add_canonizer")
     return tcore.function([x, y, z], (x + y + z) * 2, mode=mode, profile=ProfileStats(atexit_print=False, message=kwargs.pop("name", None)), **kwargs)

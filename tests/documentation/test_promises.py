@@ -1,4 +1,4 @@
-"""What the book's overview promises of the whole system, each promise by itself; seed lines in the names.
+"""What the documentation's overview promises of the whole system, each promise by itself; its lines in the names.
 
 What it says of devices is in the tests of those; what it says of debugging in ``test_checking_modes.py``.
 """
@@ -44,7 +44,7 @@ class TestFunctions:
             np.testing.assert_array_equal(found, array + array)
 
     def test_two_unnamed_numbers_L238_L260(self):
-        """The first program of the book: a graph goes in, something to call comes out."""
+        """The first program of the documentation: a graph goes in, something to call comes out."""
         a, b = T.dscalar(), T.dscalar()
         f = function([a, b], a + b)
         assert f(1.5, 2.5) == 4.0
@@ -295,7 +295,7 @@ def test_scipy_is_loaded_when_needed_L357():
 
 
 def test_star_and_alias_L1375_L1381():
-    """``from tcore import *`` gives the public names and hides none of Python's; submodules have aliases, and the names of the book's programs are there."""
+    """``from tcore import *`` gives the public names and hides none of Python's; submodules have aliases, and the names of the documentation's programs are there."""
     code = "from tcore import *; print(function is not None and shared is not None and config.floatX)"
     assert run(code) == "float64\n"
     assert not {*tcore.__all__} & {*dir(builtins)}, "what a program has of Python stays"
@@ -357,7 +357,7 @@ def test_shared_values_of_any_place_L335():
     assert s.type == T.dvector
 
 
-# ----------------------------------------------------------------------------------------- limits that the book admits
+# ----------------------------------------------------------------------------------------- limits that the documentation admits
 
 
 def test_second_derivative_of_a_product_L21397():
@@ -377,7 +377,7 @@ def test_repetitions_of_tiles_L21022():
 
 
 def test_truth_values_have_a_dtype_L21632():
-    """bool, where the book has int8."""
+    """bool, where the documentation has int8."""
     x = T.dvector("x")
     positive = x > 0
     assert positive.dtype == "bool"

@@ -1,4 +1,4 @@
-"""The book's ops written in Python: DoubleOp, AXPBOp, as_op, make_thunk; seed lines in the names."""
+"""The documentation's ops written in Python: DoubleOp, AXPBOp, as_op, make_thunk; its lines in the names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The book on random numbers; seed lines in the names."""
+"""The documentation on random numbers; its lines in the names."""
 
 from __future__ import annotations
 

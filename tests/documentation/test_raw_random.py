@@ -1,4 +1,4 @@
-"""The book on raw_random, shared_randomstreams, and what the tutorial says of streams; seed lines in the names."""
+"""The documentation on raw_random, shared_randomstreams, and what the tutorial says of streams; its lines in the names."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ def test_state_type_L24134_L24140():
 
 
 def test_random_function_L24142_L8832():
-    """The wrapper takes any distribution of NumPy's by its name, and so extends to those that the book does not list."""
+    """The wrapper takes any distribution of NumPy's by its name, and so extends to those that the documentation does not list."""
     state = raw_random.random_state_type()
     following, numbers = RandomFunction("gamma", T.dvector)(state, (5,), 2.0, 3.0)
     got = draw([following, numbers], {state: np.random.RandomState(1)})

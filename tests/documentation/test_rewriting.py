@@ -1,4 +1,4 @@
-"""The book's chapter on graph optimization, and fibby's; seed lines in the names."""
+"""The documentation's chapter on graph optimization, and fibby's; its lines in the names."""
 
 from __future__ import annotations
 
@@ -237,7 +237,7 @@ def test_register_L10492_L10495_L10499_L10424(registered):
 
 
 def test_positions_L10532():
-    """The six members that the book lists, and floats between them. (L10432, L10533, L10534, L10535, L10536, L10537)"""
+    """The six members that the documentation lists, and floats between them. (L10432, L10533, L10534, L10535, L10536, L10537)"""
     table = {"merge1": 0, "canonicalize": 1, "specialize": 2, "merge2": 49, "add_destroy_handler": 49.5, "merge3": 100}
     assert {name: optdb.position_of(name) for name in table} == table
     assert isinstance(optdb, gof.SequenceDB)
@@ -279,7 +279,7 @@ def test_default_modes_L10473_L10440_L10450():
 
 @pytest.mark.parametrize("level", ["o1", "o2", "o3", "o4", "Stabilization", "stabilization", "stabilize", "unsafe", "merge", "None", None])
 def test_print_summary_L12061(level, capsys):
-    """The one-line command of the book lists what a level does."""
+    """The one-line command of the documentation lists what a level does."""
     optdb.query(predefined_optimizers[level]).print_summary()
     text = capsys.readouterr().out
     assert text.startswith("SeqOptimizer OPT_")
@@ -394,7 +394,7 @@ def test_sum_square_difference_L11002(dtypes, shapes):
 
 
 def test_optimizer_profile_L10590():
-    """The fields of the book's sample, for a graph with sums, a product of matrices and elementwise work.
+    """The fields of the documentation's sample, for a graph with sums, a product of matrices and elementwise work.
 
     (L10591, L10839, L10692, L10595, L10597, L10854, L10599, L10605, L10646, L10647, L10663, L10706, L10729, L10742)
     """

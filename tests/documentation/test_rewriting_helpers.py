@@ -1,4 +1,4 @@
-"""The book's pages on fusion, work in place, shapes in rewriting, and what rules are written with, ``tensor.opt``; seed lines in the names."""
+"""The documentation's pages on fusion, work in place, shapes in rewriting, and what rules are written with, ``tensor.opt``; its lines in the names."""
 
 from __future__ import annotations
 
@@ -284,7 +284,7 @@ def test_shapes_are_lifted_L25231_L25243():
 
 
 class Product(tcore.Op):
-    """A product of matrices with the book's infer_shape, or another."""
+    """A product of matrices with the documentation's infer_shape, or another."""
 
     __props__ = ("rule",)
 
@@ -344,7 +344,7 @@ def test_sizes_drive_rewrites_L25249():
 
 
 def test_shape_of_in_a_rule_L25257():
-    """The book's way to ask: the dict where the graph has one, else nothing is done."""
+    """The documentation's way to ask: the dict where the graph has one, else nothing is done."""
 
     @tcore.gof.local_optimizer([T.Elemwise])
     def sees_shapes(node):

@@ -1,4 +1,4 @@
-"""Optimizers, databases and members of the sequence, one promise of the book at a time; seed lines in the names."""
+"""Optimizers, databases and members of the sequence, one promise of the documentation at a time; its lines in the names."""
 
 from __future__ import annotations
 

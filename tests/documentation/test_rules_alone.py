@@ -1,4 +1,4 @@
-"""The rules that the book's profile names, each by its name out of the database and alone on a graph; seed lines in the ids."""
+"""The rules that the documentation's profile names, each by its name out of the database and alone on a graph; its lines in the ids."""
 
 from __future__ import annotations
 

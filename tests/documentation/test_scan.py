@@ -1,4 +1,4 @@
-"""The book's loops; seed lines in the names."""
+"""The documentation's loops; its lines in the names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the book promises of ``scan`` in general: arguments, states, results, and where the loop ends."""
+"""What the documentation promises of ``scan`` in general: arguments, states, results, and where the loop ends."""
 
 from __future__ import annotations
 
@@ -162,7 +162,7 @@ def test_one_op_with_a_function_of_its_own_L11437_L11454_L11458_L11468():
     (node,) = (node for node in f.maker.fgraph.apply_nodes if isinstance(node.op, Scan))
     assert {v.name for v in node.inputs} >= {"x", "w", "k"}
     assert len(node.op.fn.maker.fgraph.inputs) == 3
-    from tcore.scan_module import scan_op, scan_opt, scan_utils, scan_views  # the book's modules
+    from tcore.scan_module import scan_op, scan_opt, scan_utils, scan_views  # the documentation's modules
 
     assert scan_op.Scan is Scan
     assert scan_utils.until is until

@@ -1,4 +1,4 @@
-"""What the book promises of ``tensor.signal``: pooling and plain convolution; seed lines in the names."""
+"""What the documentation promises of ``tensor.signal``: pooling and plain convolution; its lines in the names."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def test_L24277_L24289_L24290_L24292_arguments_of_convolution():
 
 
 def test_L24298_no_fft():
-    """The book names a function without code or meaning; there is none."""
+    """The documentation names a function without code or meaning; there is none."""
     with pytest.raises(AttributeError):
         _ = importlib.import_module("tcore.tensor.signal.conv").fft
 

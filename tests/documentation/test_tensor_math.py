@@ -1,4 +1,4 @@
-"""What the book promises of indexing, operators, casts, comparison, functions, products and grids of tensors; seed lines in the names.
+"""What the documentation promises of indexing, operators, casts, comparison, functions, products and grids of tensors; its lines in the names.
 
 Expected values are those of NumPy and SciPy.
 """
@@ -272,7 +272,7 @@ def test_extremes_of_two_L21821():
 
 
 def test_whole_numbers_L21845_L21853_L21857():
-    """The book's examples of ceil and floor; both modes of round, and iround, which gives int64."""
+    """The documentation's examples of ceil and floor; both modes of round, and iround, which gives int64."""
     assert T.ceil(T.constant(2.1)).eval() == 3
     assert T.floor(T.constant(2.9)).eval() == 2
     half = np.array([-2.5, -1.5, -0.5, 0.5, 1.5, 2.5], "float32")
@@ -320,7 +320,7 @@ def test_outer_L21922():
 
 
 def test_tensordot_L21958():
-    """The book's example, written out as a loop; no axes give the outer product; axes that do not fit are refused."""
+    """The documentation's example, written out as a loop; no axes give the outer product; axes that do not fit are refused."""
     a, b = rng.normal(size=(2, 3, 4)), rng.normal(size=(5, 6, 4, 3))
     found = computed(lambda x, y: T.tensordot(x, y, [[1, 2], [3, 2]]), a, b)
     assert found.shape == (2, 5, 6)
@@ -368,7 +368,7 @@ def test_batches_L22006_L22030_L22045():
 
 
 def test_grids_L22062_L22077():
-    """The book's examples, and steps that are numbers or counts."""
+    """The documentation's examples, and steps that are numbers or counts."""
     dense, sparse = T.mgrid[0:5, 0:3], T.ogrid[0:5, 0:3]
     for found, wanted in zip((*dense, *sparse), (*np.mgrid[0:5, 0:3], *np.ogrid[0:5, 0:3]), strict=True):
         np.testing.assert_array_equal(found.eval(), wanted)

@@ -1,4 +1,4 @@
-"""What the book promises of attributes and methods of tensors, of Elemwise, of shapes, of new tensors and of reductions; seed lines in the names.
+"""What the documentation promises of attributes and methods of tensors, of Elemwise, of shapes, of new tensors and of reductions; its lines in the names.
 
 Expected values are NumPy's.
 """
@@ -84,7 +84,7 @@ DIMSHUFFLES = [((), ("x",), (1,)), ((2, 3), (0, 1), (2, 3)), ((2, 3), (1, 0), (3
 
 @pytest.mark.parametrize("case", DIMSHUFFLES, ids=str)
 def test_dimshuffle_L20565(case):
-    """The book's table, with the pattern as arguments and as a list."""
+    """The documentation's table, with the pattern as arguments and as a list."""
     shape, pattern, result = case
     a = rng.normal(size=shape)
     for build in (lambda v: v.dimshuffle(*pattern), lambda v: v.dimshuffle(list(pattern)), lambda v: v.dimshuffle(pattern)):
@@ -125,7 +125,7 @@ def test_reduction_methods_L20603_L20605_L21276(name, axis):
         np.testing.assert_allclose(computed(lambda v, k=keepdims: getattr(T, name)(v, axis=axis, keepdims=k), a), wanted, rtol=1e-12)
 
 
-LISTED = {  # the functions with their arguments as the book lists them
+LISTED = {  # the functions with their arguments as the documentation lists them
     "max": "axis keepdims",  # L21272
     "argmax": "axis keepdims",  # L21282
     "min": "axis keepdims",  # L21307
@@ -337,7 +337,7 @@ def test_elemwise_with_a_numpy_function_L20733():
     ids=["mul", "true_div", "int_div", "log"],
 )
 def test_shapes_of_elemwise_L20743(op, shapes, result):
-    """The book's examples."""
+    """The documentation's examples."""
     arrays = [rng.uniform(1, 9, size=shape) for shape in shapes]
     xs = [TensorType("float64", tuple(n == 1 for n in a.shape))() for a in arrays]
     assert function(xs, Elemwise(op)(*xs), mode="FAST_COMPILE")(*arrays).shape == result
@@ -387,7 +387,7 @@ def test_flags_of_broadcasting_L20942_L20963_L20980():
 
 
 def test_flatten_L20997():
-    """The book's example."""
+    """The documentation's example."""
     assert computed(lambda a: T.flatten(a, ndim=2), np.ones((2, 3, 4, 5))).shape == (2, 60)  # L21010
 
 
@@ -442,7 +442,7 @@ def test_identity_like_L21107():
 
 
 def test_stack_L21113_L21128_L21163():
-    """The book's examples; the form without a list is deprecated."""
+    """The documentation's examples; the form without a list is deprecated."""
     a, b, c = T.scalars("abc")
     assert T.stack([a, b, c]).ndim == 1
     with pytest.warns(DeprecationWarning):
@@ -456,7 +456,7 @@ def test_stack_L21113_L21128_L21163():
 
 
 def test_concatenate_L21184_L21191():
-    """The book's example; the axis may be a variable."""
+    """The documentation's example; the axis may be a variable."""
     x, y, v = T.fmatrix(), T.ftensor3(), T.fvector()
     assert T.concatenate([x, y[0], T.shape_padright(v)], axis=1).ndim == 2
     axis = T.lscalar()
@@ -467,7 +467,7 @@ def test_concatenate_L21184_L21191():
 
 
 def test_stacklists_L21200_L21208():
-    """The book's examples."""
+    """The documentation's examples."""
     a, b, c, d = T.scalars("abcd")
     f = function([a, b, c, d], T.stacklists([[a, b], [c, d]]), mode="FAST_COMPILE")
     assert f(1, 2, 3, 4).tolist() == [[1, 2], [3, 4]]

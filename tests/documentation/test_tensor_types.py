@@ -1,4 +1,4 @@
-"""What the book promises of tensor types, of their constructors, and of Python values in expressions; seed lines in the names."""
+"""What the documentation promises of tensor types, of their constructors, and of Python values in expressions; its lines in the names."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_types_are_equal_by_structure_L20397():
 
 
 def test_eight_dimensions_L20389():
-    """The book's own type."""
+    """The documentation's own type."""
     dtensor8 = TensorType("float64", (False,) * 8)
     z = dtensor8("z")
     assert z.ndim == 8
@@ -99,7 +99,7 @@ def test_ranks_are_padded_on_the_left_L20483():
 
 
 def test_ndim_and_dtype_are_known_early_L20491_L20495():
-    """Of all dtypes that the book lists."""
+    """Of all dtypes that the documentation lists."""
     for dtype in ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "float32", "float64", "complex64", "complex128"):
         t = TensorType(dtype, (False, False))
         assert (t.dtype, t.ndim) == (dtype, 2)
@@ -163,7 +163,7 @@ def test_constructors_with_dtype_L20249_L20259(letter, name):
 
 
 def test_three_ways_to_an_int_L20193():
-    """The book's own."""
+    """The documentation's own."""
     for x in (T.scalar("myvar", dtype="int32"), T.iscalar("myvar"), TensorType(dtype="int32", broadcastable=())("myvar")):
         assert (x.type, x.name) == (T.iscalar, "myvar")
 

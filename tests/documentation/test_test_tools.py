@@ -1,4 +1,4 @@
-"""The book's tools for testing ops: unittest_tools, InferShapeTester, RopLop_checker, PdbBreakpoint; seed lines in the names."""
+"""The documentation's tools for testing ops: unittest_tools, InferShapeTester, RopLop_checker, PdbBreakpoint; its lines in the names."""
 
 from __future__ import annotations
 
@@ -331,7 +331,7 @@ def test_projections_L11343_L11344():
 
 
 def test_arguments_of_verify_grad_L11317_L11394():
-    """The book's two signatures are one: its values are what None stands for with float64. ``unittest_tools`` brings the generator."""
+    """The documentation's two signatures are one: its values are what None stands for with float64. ``unittest_tools`` brings the generator."""
     value = np.ones((2, 3))
     T.verify_grad(T.exp, [value], 2, np.random.RandomState(1), 1.0e-7, abs_tol=0.0001, rel_tol=0.0001)
     assert tcore.tensor.basic.verify_grad is T.verify_grad
@@ -375,7 +375,7 @@ def dot_tester(**changed):
 
 
 def test_make_tester_L11402_L11396_L11408_L11424_L11426():
-    """The book's DotTester: products of three kinds of shapes are right, those that do not fit fail when they run."""
+    """The documentation's DotTester: products of three kinds of shapes are right, those that do not fit fail when they run."""
     tester = dot_tester()
     assert tester.__name__ == "DotTester"
     assert issubclass(tester, unittest.TestCase)

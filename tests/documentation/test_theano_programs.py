@@ -1,8 +1,8 @@
-"""``tcore.compat.theano.install()``: programs of the tutorial run unchanged, with ``import theano``; seed lines in the names.
+"""``tcore.compat.theano.install()``: programs of the tutorial run unchanged, with ``import theano``; its lines in the names.
 
-The texts in ``sessions/`` are the book's, those with prompts with what it prints. Of these, blanks, ``2.0`` for ``2.`` and the package's
+The texts in ``sessions/`` are the documentation's, those with prompts with what it prints. Of these, blanks, ``2.0`` for ``2.`` and the package's
 name may differ: NumPy prints in another way today. A copy of a function returns what its source does, not a list; a constant is printed
-as in the other texts of the book. All run in one fresh process, each with names of its own.
+as in the other texts of the documentation. All run in one fresh process, each with names of its own.
 """
 
 from __future__ import annotations
@@ -60,5 +60,5 @@ def outcomes() -> dict[str, str]:
 
 @pytest.mark.parametrize("path", SESSIONS, ids=lambda path: path.stem)
 def test_session(path: Path, outcomes: dict[str, str]) -> None:
-    """Nothing fails, and what is printed is what the book prints."""
+    """Nothing fails, and what is printed is what the documentation prints."""
     assert outcomes[str(path)] == ""

@@ -1,4 +1,4 @@
-"""The tutorial's first chapters as programs: symbols, functions, state, broadcasting, shapes; seed lines in the names.
+"""The tutorial's first chapters as programs: symbols, functions, state, broadcasting, shapes; its lines in the names.
 
 Its examples of functions and of state are in ``test_functions.py``.
 """

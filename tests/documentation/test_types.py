@@ -1,4 +1,4 @@
-"""The contract of Types, their C text, and where the graph package's names are; seed lines in the names."""
+"""The contract of Types, their C text, and where the graph package's names are; its lines in the names."""
 
 from __future__ import annotations
 

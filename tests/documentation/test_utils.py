@@ -1,4 +1,4 @@
-"""The small helpers of `gof.utils`; seed lines in the names."""
+"""The small helpers of `gof.utils`; its lines in the names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The book's pages on views, inplace and destructive operations; seed lines in the names."""
+"""The documentation's pages on views, inplace and destructive operations; its lines in the names."""
 
 from __future__ import annotations
 

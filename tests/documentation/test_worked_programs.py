@@ -1,4 +1,4 @@
-"""What the book's worked programs rely on: dtypes, updates, logistic regression, tables of rows, memory that nobody filled; seed lines in the names."""
+"""What the documentation's worked programs rely on: dtypes, updates, logistic regression, tables of rows, memory that nobody filled; its lines in the names."""
 
 from __future__ import annotations
 
@@ -132,7 +132,7 @@ N, FEATS = 400, 784
 
 
 def logistic_regression(steps, l2=0.01):
-    """The book's program; gives the two functions and the data."""
+    """The documentation's program; gives the two functions and the data."""
     rng = np.random.RandomState(1234)
     data = (rng.randn(N, FEATS).astype(config.floatX), rng.randint(size=N, low=0, high=2).astype(config.floatX))
     x, y = T.matrix("x"), T.vector("y")
@@ -178,7 +178,7 @@ def test_logistic_regression_L4463_L4526(floatX, backend):
 
 
 def test_kind_of_product_L4506():
-    """At least one op of BLAS, by the class names that the book asks for."""
+    """At least one op of BLAS, by the class names that the documentation asks for."""
     train, *_ = logistic_regression(0)
     assert any(node.op.__class__.__name__ in ["Gemv", "CGemv", "Gemm", "CGemm"] for node in train.maker.fgraph.toposort())
 

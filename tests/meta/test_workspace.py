@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 import importlib.metadata
 import importlib.util
@@ -94,6 +95,17 @@ def test_readme_commands():
     lines = [line.strip() for line in (ROOT / "README.md").read_text().splitlines()]
     prefix = "python3 -m venv .venv && .venv/bin/pip install nox && .venv/bin/nox -s "
     assert [line.removeprefix(prefix) for line in lines if line.startswith(prefix)] == ["demo", "tests"]
+
+
+def test_tests_that_sessions_name_exist():
+    """By file and name: a test that moved would run where it must not."""
+    words = [node.value for node in ast.walk(ast.parse((ROOT / "noxfile.py").read_text())) if isinstance(node, ast.Constant)]
+    named = [word for word in words if isinstance(word, str) and re.fullmatch(r"(\w+/)*test_\w+\.py(::\w+)?", word) and ("/" in word or "::" in word)]
+    assert len(named) > 10
+    for name in named:
+        path, _, test = name.removeprefix("tests/").partition("::")
+        (found,) = (ROOT / "tests" / part / path for part in ("", "tcore_cpu") if (ROOT / "tests" / part / path).is_file())
+        assert not test or f"def {test}(" in found.read_text(), name
 
 
 def test_no_package_under_tests():

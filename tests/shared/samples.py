@@ -1,4 +1,4 @@
-"""What several tests of graphs need: an op in place, the book's first rule, and all that can be seen of a graph.
+"""What several tests of graphs need: an op in place, the documentation's first rule, and all that can be seen of a graph.
 
 The folder is on the path of test runs (``pythonpath`` in ``pyproject.toml``).
 """
@@ -26,7 +26,7 @@ class AddInplace(Op):
 
 
 class LocalSimplify(LocalOptimizer):
-    """x * y / y -> x, the book's first example, as a rule."""
+    """x * y / y -> x, the documentation's first example, as a rule."""
 
     def transform(self, node):
         if node.op == true_div:

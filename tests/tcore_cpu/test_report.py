@@ -105,6 +105,13 @@ def test_without_compilers_and_extension_module(bare, monkeypatch) -> None:
     assert "apt install gcc, or pip install ziglang" in line.remedy
 
 
+def test_layers_of_the_store(bare, tmp_path) -> None:
+    """The line names the folders that are used beside the store's own."""
+    with config.change_flags(cpu__store_layers=(str(tmp_path / "image"),)):
+        line = line_about("kernel store")
+    assert (line.status, line.text) == ("ok", f"{tmp_path / 'kernels'}, 0 libraries, above {tmp_path / 'image'}")
+
+
 def test_only_clang(bare) -> None:
     """It serves for both languages."""
     for name in ("clang", "clang++"):

@@ -132,7 +132,7 @@ class TestRewrites:
 
 
 def test_rules_speak():
-    """Each says what it does; the pattern is the book's."""
+    """Each says what it does; the pattern is the documentation's."""
     texts = [rule_text(getattr(each, "rule", None) or each.optimizer) for each in GROUP]
     assert all("->" in text for text in texts)
     assert any(

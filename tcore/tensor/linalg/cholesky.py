@@ -35,6 +35,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Cholesky", "CholeskyGrad", "cholesky"]
 
+_BLOCK = 64
+"""Columns that the gradient takes one by one; between blocks of them there are products."""
+
 
 @frozen
 class Cholesky(Op):
@@ -183,9 +186,6 @@ class CholeskyGrad(Op):
 
     def __str__(self) -> str:
         return f"CholeskyGrad{{lower={self.lower}}}"
-
-
-_BLOCK = 64
 
 
 def _columns_backwards(factor: np.ndarray, gradient: np.ndarray) -> None:

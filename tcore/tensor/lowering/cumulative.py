@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from tcore.codegen.expr import Param, cast, const, index_const, is_complex, select
+from tcore.codegen.building import cast, is_complex, select
+from tcore.codegen.expr import Param, const, index_const
 from tcore.codegen.functions import apply_function
 from tcore.codegen.lowering import Operand, Target, lowers
 from tcore.codegen.scalar_ops import scalar_values

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from tcore.codegen.expr import Axis, Const, Expr, cast, index_const
+from tcore.codegen.building import cast
+from tcore.codegen.expr import Axis, Const, Expr, index_const
 from tcore.codegen.functions import apply_function
 from tcore.codegen.lowering import NotLowered, Operand, Target, lowers
 from tcore.codegen.stages import Demand, Map, Region, Regions, Stage

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from tcore.codegen.expr import Axis, Expr, Fn, Param, cast, const, select
+from tcore.codegen.building import cast, select
+from tcore.codegen.expr import Axis, Expr, Fn, Param, const
 from tcore.codegen.functions import apply_function
 from tcore.codegen.lowering import Operand, Target, lowers
 from tcore.codegen.stages import Demand, Map, Prefix, Region, Regions, Stage

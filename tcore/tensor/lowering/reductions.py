@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from tcore.codegen.expr import Axis, Const, Expr, const, index_const, select
+from tcore.codegen.building import select
+from tcore.codegen.expr import Axis, Const, Expr, const, index_const
 from tcore.codegen.functions import apply_function
 from tcore.codegen.lowering import NotLowered, Operand, Target, axes_of, lowers, merge
 from tcore.codegen.reductions import Reduction

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from functools import reduce
 from typing import Any
 
-from tcore.codegen.expr import Axis, Const, Expr, Fn, Param, cast, const, imag, index_const, is_complex, real, select
+from tcore.codegen.building import cast, imag, is_complex, real, select
+from tcore.codegen.expr import Axis, Const, Expr, Fn, Param, const, index_const
 from tcore.codegen.functions import apply_function
 from tcore.codegen.lowering import NotLowered, Operand, Target, lowers
 from tcore.codegen.stages import Demand, Map, Prefix, Stage

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from tcore.codegen.expr import Const, Expr, Fn, cast, const, index_const, select
+from tcore.codegen.building import cast, select
+from tcore.codegen.expr import Const, Expr, Fn, const, index_const
 from tcore.codegen.functions import apply_function
 from tcore.codegen.lowering import NotLowered, Operand, Target, lowers
 from tcore.codegen.stages import Demand, Map

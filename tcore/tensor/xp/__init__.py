@@ -15,7 +15,6 @@ is ``"float32"``. What differs, because a graph has no values yet:
 * ``x.shape`` is an integer vector of the graph. ``unstack`` and iteration need a length that is known while the graph is built.
 * Only axes whose length is *known* to be 1 are stretched to the length of others.
 * The default floating dtype is ``config.floatX``.
-* ``signbit`` and ``copysign`` take NaN for positive.
 """
 
 from math import e, inf, nan, pi

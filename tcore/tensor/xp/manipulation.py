@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 import tcore.tensor as T
-from tcore.tensor.cumulative import along, checked_axis
+from tcore.tensor._axes import along, checked_axis
 from tcore.tensor.numpy_protocols import FUNCTIONS
 from tcore.tensor.shape import static_length
 

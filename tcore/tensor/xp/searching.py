@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import tcore.tensor as T
-from tcore.tensor.cumulative import checked_axis
+from tcore.tensor._axes import checked_axis
 from tcore.tensor.xp.manipulation import flip
 
 __all__ = [

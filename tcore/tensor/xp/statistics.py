@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 import tcore.tensor as T
-from tcore.tensor.cumulative import checked_axis
+from tcore.tensor._axes import checked_axis
 from tcore.tensor.numpy_protocols import FUNCTIONS
 from tcore.tensor.reductions import checked_axes
 

@@ -11,8 +11,10 @@ import pytest
 
 import tcore
 import tcore.tensor as T
-from tcore.codegen.expr import Axis, Buffer, Fn, cast, const, extent, imag, load, pair, real, select
+from tcore.codegen.building import cast, imag, pair, real, select
+from tcore.codegen.expr import Axis, Buffer, Fn, const, extent, load
 from tcore.codegen.functions import apply_function
+from tcore.codegen.walks import rebuilt
 
 _spec = importlib.util.spec_from_file_location("codegen_graphs", Path(__file__).parent / "graphs.py")
 graphs = importlib.util.module_from_spec(_spec)
@@ -128,7 +130,7 @@ def test_parts_are_found() -> None:
     chosen = select(Fn("isnan", (real(z),), "bool"), z, const(0, "complex64"))
     assert chosen.name == "complex", "nothing but parts is chosen between"
     # loads that are replaced by what a node computes leave nothing to take apart
-    assert real(z).rebuild((pair(const(1, "float32"), real(z)),)) is const(1, "float32")
+    assert rebuilt(real(z), (pair(const(1, "float32"), real(z)),)) is const(1, "float32")
 
 
 def test_unknown_functions() -> None:

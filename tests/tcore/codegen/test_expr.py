@@ -8,9 +8,10 @@ import pickle
 import numpy as np
 
 from tcore.codegen import expr as e
+from tcore.codegen.building import cast, select
 from tcore.codegen.functions import apply_function
 from tcore.codegen.kernel import affine, body, decides
-from tcore.codegen.walks import flatten, substitute
+from tcore.codegen.walks import flatten, rebuilt, replace_whole, substitute
 
 X = e.Buffer("x", "float64", (False, True))
 I = e.Axis.fresh("i", e.extent(X, 0))
@@ -75,7 +76,7 @@ def test_affine() -> None:
 
 def test_pickle() -> None:
     """A restored expression is the live one where its buffers are."""
-    value = e.Fn("exp", (e.cast(e.load(X, (I, 0)), "float32"),), "float32")
+    value = e.Fn("exp", (cast(e.load(X, (I, 0)), "float32"),), "float32")
     buffer, restored = pickle.loads(pickle.dumps((X, value)))
     assert restored is substitute([value], {e.load(X, (I, 0)): restored.args[0].args[0]})[0]
     assert restored.args[0].args[0].buffer is buffer
@@ -86,5 +87,19 @@ def test_values_that_decide() -> None:
     one = e.Fn("exp", (e.load(X, (I, 0)),), "float64")
     two = e.Fn("log", (e.load(X, (I, 0)),), "float64")
     test = e.Fn("lt", (one, e.const(2.0, "float64")), "bool")
-    assert decides([e.select(test, one, two)]) == {one}
-    assert decides([e.cast(two, "int32")]) == {two}
+    assert decides([select(test, one, two)]) == {one}
+    assert decides([cast(two, "int32")]) == {two}
+
+
+def test_whole_expressions_are_replaced_as_they_stand() -> None:
+    """Nothing below a replaced one is; what a replacement simplifies is simplified."""
+    value = e.load(X, (I, 0))
+    root = e.Fn("exp", (value,), "float64")
+    both = e.Fn("add", (root, value), "float64")
+    one, two = e.const(1.0, "float64"), e.const(2.0, "float64")
+    assert replace_whole([both], {root: one, value: two}) == [e.Fn("add", (one, two), "float64")]
+    assert substitute([both], {root: one, value: two}) == [e.Fn("add", (e.Fn("exp", (two,), "float64"), two), "float64")]
+    assert rebuilt(both, both.args) is both
+    test = e.Fn("gt", (value, one), "bool")
+    assert rebuilt(select(test, one, two), (e.const(True, "bool"), one, two)) is one
+    assert rebuilt(cast(value, "float32"), (two,)) is e.const(2.0, "float32")

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tcore.codegen.expr import Axis, Buffer, cast, extent, load
+from tcore.codegen.building import cast
+from tcore.codegen.expr import Axis, Buffer, extent, load
 from tcore.codegen.functions import apply_function
 from tcore.codegen.interpret import run_kernel
 from tcore.codegen.kernel import Kernel

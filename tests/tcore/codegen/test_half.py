@@ -10,6 +10,7 @@ import pytest
 import tcore
 import tcore.tensor as T
 from tcore.codegen import expr as e
+from tcore.codegen.building import cast
 from tcore.codegen.functions import apply_function
 from tcore.codegen.half import HALF_HELPERS
 from tcore.codegen.lowering import NotLowered
@@ -159,28 +160,28 @@ def test_nothing_is_computed_in_half_precision() -> None:
     assert repr(total) == "float16(add(float32(x[]), 1.0))"
     assert repr(apply_function("lt", (X, X), "bool")) == "lt(float32(x[]), float32(x[]))"
     assert repr(apply_function("isnan", (X,), "bool")) == "isnan(float32(x[]))"
-    assert repr(e.cast(e.Param("n", "int64"), "float16")) == "float16(float32(n))"
-    assert repr(e.cast(X, "int32")) == "int32(float32(x[]))"
+    assert repr(cast(e.Param("n", "int64"), "float16")) == "float16(float32(n))"
+    assert repr(cast(X, "int32")) == "int32(float32(x[]))"
     assert Reduction("sum", "float16", ("float16",)).dtype == "float32"
 
 
 def test_ways_there_and_back_are_left_out() -> None:
     """Where a number was of half precision before; and a rounded one is not made of its 16 bits."""
-    assert e.cast(e.cast(X, "float32"), "float16") is X
-    assert e.cast(e.cast(X, "float64"), "float16") is X
+    assert cast(cast(X, "float32"), "float16") is X
+    assert cast(cast(X, "float64"), "float16") is X
     y = e.Param("y", "float32")
-    rounded = e.cast(e.cast(y, "float16"), "float32")
+    rounded = cast(cast(y, "float16"), "float32")
     assert repr(rounded) == "half(y)"
-    assert e.cast(rounded, "float16") is e.cast(y, "float16")
-    assert e.cast(e.cast(y, "float64"), "float16") is e.cast(y, "float16")
+    assert cast(rounded, "float16") is cast(y, "float16")
+    assert cast(cast(y, "float64"), "float16") is cast(y, "float16")
     z = e.Param("z", "float64")
-    assert repr(e.cast(e.cast(z, "float16"), "float64")) == "float64(float32(float16(z)))"
+    assert repr(cast(cast(z, "float16"), "float64")) == "float64(float32(float16(z)))"
 
 
 def test_literals() -> None:
     """Are rounded, to infinity as well, without a warning."""
     assert e.const(1e9, "float16").value == np.inf
-    assert e.cast(e.const(0.1, "float64"), "float16").value == np.float16(0.1)  # type: ignore[attr-defined]
+    assert cast(e.const(0.1, "float64"), "float16").value == np.float16(0.1)  # type: ignore[attr-defined]
 
 
 def test_helpers_have_no_branches() -> None:

@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 import tcore.tensor as T
-from tcore.codegen.expr import Axis, Buffer, Opaque, OpaqueCode, Param, const, extent, index_const, load
+from tcore.codegen.expr import Axis, Buffer, Param, const, extent, index_const, load
 from tcore.codegen.functions import apply_function
 from tcore.codegen.interpret import Interpreter, run_kernel, run_stages
+from tcore.codegen.opaque import Opaque, OpaqueCode
 from tcore.codegen.stages import Map, Prefix
 from tcore.scalar.op import ScalarOp
 from tcore.tensor.elemwise import Elemwise

@@ -12,11 +12,7 @@ import tcore.tensor as T
 from tcore.compile import Mode, backends, predefined_linkers, register_linker
 from tcore.link import PerformLinker
 
-
-@pytest.fixture(autouse=True)
-def _numpy():
-    with tcore.config.change_flags(backend="numpy"):
-        yield
+pytestmark = pytest.mark.usefixtures("numpy_backend")
 
 
 def test_linkers_by_name(monkeypatch):

@@ -19,11 +19,7 @@ from tcore.link import PerformLinker
 x = T.dscalar("x")
 v = T.dvector("v")
 
-
-@pytest.fixture(autouse=True)
-def _numpy():
-    with change_flags(backend="numpy"):
-        yield
+pytestmark = pytest.mark.usefixtures("numpy_backend")
 
 
 class Wrong(Op):

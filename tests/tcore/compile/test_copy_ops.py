@@ -12,11 +12,7 @@ import tcore.tensor as T
 from tcore.compile import as_op, deep_copy_op, view_op
 from tcore.compile.copy_ops import FromFunctionOp
 
-
-@pytest.fixture(autouse=True)
-def _numpy():
-    with tcore.config.change_flags(backend="numpy"):
-        yield
+pytestmark = pytest.mark.usefixtures("numpy_backend")
 
 
 def test_compiler_ops_L12881_L12909():

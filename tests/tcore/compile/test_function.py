@@ -18,11 +18,7 @@ from tcore.graph import Apply, InconsistencyError, Op
 
 x, y = T.dscalar("x"), T.dscalar("y")
 
-
-@pytest.fixture(autouse=True)
-def _numpy():
-    with change_flags(backend="numpy"):
-        yield
+pytestmark = pytest.mark.usefixtures("numpy_backend")
 
 
 class View(Op):

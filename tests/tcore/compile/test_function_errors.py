@@ -27,11 +27,7 @@ from tcore.optimizer import MergeOptimizer, Query
 
 x, y = T.dscalar("x"), T.dscalar("y")
 
-
-@pytest.fixture(autouse=True)
-def _numpy():
-    with change_flags(backend="numpy"):
-        yield
+pytestmark = pytest.mark.usefixtures("numpy_backend")
 
 
 def test_inputs_must_be_a_list_L12394_L13080():

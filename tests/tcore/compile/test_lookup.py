@@ -11,11 +11,7 @@ import pytest
 import tcore
 import tcore.tensor as T
 
-
-@pytest.fixture(autouse=True)
-def _numpy():
-    with tcore.config.change_flags(backend="numpy"):
-        yield
+pytestmark = pytest.mark.usefixtures("numpy_backend")
 
 
 def test_looking_up_values():

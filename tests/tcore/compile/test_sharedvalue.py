@@ -15,11 +15,7 @@ from tcore.graph import generic
 from tcore.link import Container
 from tcore.tensor.sharedvar import ScalarSharedVariable, TensorSharedVariable
 
-
-@pytest.fixture(autouse=True)
-def _numpy():
-    with change_flags(backend="numpy"):
-        yield
+pytestmark = pytest.mark.usefixtures("numpy_backend")
 
 
 class TestMaking:

@@ -21,7 +21,7 @@ NAME = "opencl0:0"
 
 
 class GpuEye(CGpuKernelBase, Op):
-    """The book's listing."""
+    """The documentation's listing."""
 
     __props__ = ("dtype", "context_name")
     params_type = ParamsType(typecode=int_t, context=gpu_context_type)

@@ -1,4 +1,4 @@
-"""The book's memory model of shared variables, on a device; seed lines in the names."""
+"""The documentation's memory model of shared variables, on a device; its lines in the names."""
 
 from __future__ import annotations
 

@@ -4,11 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tcore.configuration import change_flags
-
 
 @pytest.fixture(autouse=True)
-def _numpy():
+def _numpy(numpy_backend):
     """Derivatives are graphs: what runs them does not matter, and NumPy compiles nothing."""
-    with change_flags(backend="numpy"):
-        yield

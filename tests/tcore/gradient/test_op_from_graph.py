@@ -1,4 +1,4 @@
-"""Ops made of graphs; seed lines in the names."""
+"""Ops made of graphs; its lines in the names."""
 
 import copy
 import pickle
@@ -23,7 +23,7 @@ def kinds(f):
 
 @INLINE
 def test_one_op_in_several_places_L318_L14257(inline):
-    """The sigmoid of the book's example, applied to other variables in another order; inlined it is gone before anything else is optimized."""
+    """The sigmoid of the documentation's example, applied to other variables in another order; inlined it is gone before anything else is optimized."""
     x, y, z = T.scalars("xyz")
     op = OpFromGraph([x, y, z], [1 / (1 + T.exp(-((x + 2 * y + 3 * z) ** 2)))], inline=inline)
     f = function([x, y, z], op(x, y, z) + op(z, y, x))

@@ -29,7 +29,7 @@ def test_check_blas_L6315(capsys):
 
 
 def test_cores_of_blas_L6317():
-    """By its path, with one thread and with two, as the book does: the seconds and nothing else; the loud form tells how many threads there were."""
+    """By its path, with one thread and with two, as the documentation does: the seconds and nothing else; the loud form tells how many threads there were."""
     for threads, quiet, form in (("1", ["-q"], r"\d+\.\d+\n"), ("2", [], r"(?s).*OMP_NUM_THREADS = 2\n.*")):
         command = [sys.executable, check_blas.__file__, *quiet, "-M", "40", "-N", "30", "-K", "20", "--iter", "2"]
         run = subprocess.run(command, env={**os.environ, "OMP_NUM_THREADS": threads}, capture_output=True, text=True, check=True)
@@ -53,7 +53,7 @@ def test_openmp_speedup_takes_the_flag_L6332(monkeypatch, capsys):
 
 
 def test_openmp_speedup_L6336():
-    """Run by its path, as the book does: two lines in the book's form."""
+    """Run by its path, as the documentation does: two lines in the documentation's form."""
     path = Path(elemwise_openmp_speedup.__file__)
     run = subprocess.run([sys.executable, str(path), "-N", "1000", "--iter", "2"], capture_output=True, text=True, check=True)
     lines = run.stdout.splitlines()

@@ -1,4 +1,4 @@
-"""Every registered optimization says what it does; levels have what the book's table says."""
+"""Every registered optimization says what it does; levels have what the documentation's table says."""
 
 import pytest
 
@@ -10,7 +10,7 @@ from tcore.scalar import add, exp, mul, neg
 
 ALL = {"o4", "o3", "o2", "o1", "unsafe"}
 SLOW = {"o4", "o3", "unsafe"}
-#: the book's table, without the column that decisions of position make (stabilization); ours by name
+#: the documentation's table, without the column that decisions of position make (stabilization); ours by name
 TABLE = {
     "merge1": ALL,
     "constant_folding": ALL,
@@ -65,7 +65,7 @@ def test_order_is_that_of_execution_L12043():
 
 @pytest.mark.parametrize("name", TABLE)
 def test_levels_L12069(entries, name):
-    """The membership table of the book. (L12095, L12076, L12091, L12096, L12097)"""
+    """The membership table of the documentation. (L12095, L12076, L12091, L12096, L12097)"""
     levels = set(entries[name].levels)
     assert levels - {"stabilization"} == TABLE[name] - {"stabilization"}
     if "stabilization" in TABLE[name]:

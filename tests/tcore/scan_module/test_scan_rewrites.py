@@ -13,11 +13,7 @@ from tcore.tensor.dot import Dot
 
 X, H, W = np.random.RandomState(0).normal(size=(5, 3)), np.arange(3.0), np.random.RandomState(1).normal(size=(3, 3)) * 0.4
 
-
-@pytest.fixture(autouse=True)
-def numpy_backend():
-    with tcore.change_flags(backend="numpy"):
-        yield
+pytestmark = pytest.mark.usefixtures("numpy_backend")
 
 
 def compiled(inputs, outputs, *values, excluding=()):

@@ -48,7 +48,7 @@ def mode(linker):
 
 @pytest.mark.parametrize("linker", LINKERS)
 def test_switch_and_ifelse_L2333_L2340_L2353_L2386(linker, log):
-    """The book's two programs agree; vm and cvm compute one mean, the others both."""
+    """The documentation's two programs agree; vm and cvm compute one mean, the others both."""
     a, b = T.scalars("a", "b")
     x, y = T.matrices("x", "y")
     mean_x, mean_y = Count("x")(T.mean(x)), Count("y")(T.mean(y))

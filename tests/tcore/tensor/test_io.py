@@ -32,7 +32,7 @@ def stored(tmp_path):
 @pytest.mark.backends("numpy", "cpu")
 @pytest.mark.parametrize("mmap_mode", [None, "c"])
 def test_load_L25014_L25024_L25028(stored, mmap_mode):
-    """The book's example, read into memory and mapped; what the file holds is asked at each call."""
+    """The documentation's example, read into memory and mapped; what the file holds is asked at each call."""
     path = Variable(generic)
     x = io.load(path, "int64", (False,), mmap_mode=mmap_mode)
     f = tcore.function([path], x * 2)

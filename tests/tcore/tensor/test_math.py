@@ -29,6 +29,7 @@ UNARY = {
     "exp": (np.exp, ANY),
     "exp2": (np.exp2, ANY),
     "expm1": (np.expm1, ANY),
+    "cbrt": (np.cbrt, POSITIVE),
     "log": (np.log, POSITIVE),
     "log2": (np.log2, POSITIVE),
     "log10": (np.log10, POSITIVE),
@@ -81,6 +82,9 @@ BINARY = {
     "maximum": (np.maximum, ANY),
     "minimum": (np.minimum, ANY),
     "arctan2": (np.arctan2, POSITIVE),
+    "hypot": (np.hypot, POSITIVE),
+    "logaddexp": (np.logaddexp, ANY),
+    "copysign": (np.copysign, POSITIVE),
 }
 
 

@@ -6,14 +6,9 @@ import pytest
 import tcore
 import tcore.tensor as T
 from tcore import scalar
-from tcore.configuration import change_flags
 from tcore.tensor.scalars import scalar_from_tensor, tensor_from_scalar
 
-
-@pytest.fixture(autouse=True)
-def _numpy():
-    with change_flags(backend="numpy"):
-        yield
+pytestmark = pytest.mark.usefixtures("numpy_backend")
 
 
 def test_there_and_back():

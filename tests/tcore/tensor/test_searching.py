@@ -12,7 +12,7 @@ rng = np.random.default_rng(23)
 
 
 def test_searchsorted_L24865(evaluate):
-    """The book's examples."""
+    """The documentation's examples."""
     x = T.dvector()
     assert evaluate(x.searchsorted(3), {x: [1, 2, 3, 4, 5]}) == 2
     assert evaluate(T.searchsorted([1, 2, 3, 4, 5], 3)) == 2
@@ -46,7 +46,7 @@ def test_searchsorted_refuses(evaluate):
 @pytest.mark.usefixtures("backend")
 @pytest.mark.backends("numpy", "cpu")
 def test_unique_L24665():
-    """The book's examples, of a vector and of a matrix."""
+    """The documentation's examples, of a vector and of a matrix."""
     x, y = T.dvector(), T.dmatrix()
     f = tcore.function([x], Unique(True, True, False)(x))
     for got, want in zip(f([1, 2.0, 3, 4, 3, 2, 1.0]), ([1, 2, 3, 4], [0, 1, 2, 3], [0, 1, 2, 3, 2, 1, 0]), strict=True):

@@ -25,7 +25,7 @@ def test_hash_L24365():
 
 
 def test_shapes_L24371_L24385():
-    """The book's example."""
+    """The documentation's example."""
     x = T.matrix("x")
     y = x[512:]
     y.name = "y"

@@ -506,6 +506,18 @@ def test_store_that_cannot_be_written(store, optimized, monkeypatch):
     assert kept(store) == before
 
 
+def test_another_place(store, optimized, tmp_path):
+    """Where the store lies is no part of a key: what was made in one that is moved, or serves as a layer below another, is found."""
+    places = {}, {"cpu.store": str(tmp_path / "own"), "cpu.store_layers": str(store)}
+    for changes in places:
+        with config.change_flags(changes):
+            f = made()
+    assert f([0.0]) == 2
+    assert len(optimized) == 1
+    assert len(kept(store)) == 1
+    assert not list((tmp_path / "own").iterdir())
+
+
 def test_old_files_are_not_used_and_go(store, optimized):
     made()
     (path,) = kept(store)

@@ -36,13 +36,6 @@ __attribute__((visibility("default"))) void *tc_table[] = {(void *)body};
 """
 
 
-@pytest.fixture
-def folder(tmp_path):
-    """A store of this test alone."""
-    with config.change_flags(cpu__store=str(tmp_path / "kernels")):
-        yield tmp_path / "kernels"
-
-
 def test_second_look_up_starts_no_compiler_L10582(folder, monkeypatch) -> None:
     """What was compiled once is found again, in the same layer or in a read-only one below."""
     (first,) = load_units([Unit(SOURCE, 1)])
@@ -297,6 +290,20 @@ class TestAgeL14070:
         upper = Store(folder.parent / "upper", (folder,))
         assert upper.has(Unit(SOURCE, 1).key)
         assert upper.find(Unit(SOURCE, 1).key) is not None
+
+
+def test_layers_by_a_flag(folder, tmp_path, monkeypatch) -> None:
+    """``cpu.store_layers``: what lies in them is found, best first, nothing is written there, and the store keeps the rest."""
+    load_units([Unit(SOURCE, 1)])
+    before, own = sorted(folder.iterdir()), tmp_path / "own"
+    with config.change_flags(cpu__store=str(own), cpu__store_layers=f"{tmp_path / 'nothing'}:{folder}"):
+        with monkeypatch.context() as patch:
+            patch.setattr(compiler_module, "find_compiler", lambda: pytest.fail("a compiler was asked for"))
+            (found,) = load_units([Unit(SOURCE, 1)])
+        assert found.path.parent == folder
+        (other,) = load_units([Unit(SOURCE + "int other;", 1)])
+        assert other.path.parent == own
+    assert sorted(folder.iterdir()) == before
 
 
 def test_preloading_L14064(folder) -> None:

@@ -26,13 +26,6 @@ __attribute__((visibility("default"))) void *tc_table[] = {(void *)body};
 """
 
 
-@pytest.fixture
-def folder(tmp_path):
-    """A store of this test alone."""
-    with config.change_flags(cpu__store=str(tmp_path / "kernels")):
-        yield tmp_path / "kernels"
-
-
 @pytest.mark.parametrize("mode", [0o777, 0o770])
 def test_store_that_others_can_write(tmp_path, mode) -> None:
     """Such a folder is refused, with what helps; a private folder takes its place."""

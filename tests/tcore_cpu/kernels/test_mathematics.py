@@ -13,9 +13,11 @@ import numpy as np
 import pytest
 
 import tcore.tensor as tt
+from tcore.graph import FunctionGraph
 from tcore_cpu.compiling.compiler import SEMANTIC_FLAGS
 from tcore_cpu.kernels.mathematics import OWN
 from tcore_cpu.kernels.printer import CDialect
+from tcore_cpu.linkers.cvm import CvmLinker
 
 #: smallest and largest argument whose exponential is neither 0 nor infinite
 RANGE = {"float64": (-745.1, 709.78), "float32": (-103.9, 88.72)}
@@ -134,3 +136,22 @@ __attribute__((visibility("default"))) void all(tc_{kind} *to, const tc_{kind} *
     pointer = ctypes.POINTER(number)
     ctypes.CDLL(str(tmp_path / "own.so")).all(results.ctypes.data_as(pointer), values.ctypes.data_as(pointer), ctypes.c_int64(len(values)))
     assert max(errors(results, values, name)) < ALLOWED[name, dtype][machine == "x86-64"]
+
+
+@pytest.mark.parametrize("compiler", ["gcc", "clang"])
+@pytest.mark.parametrize("name", ["exp", "tanh"])
+def test_every_loop_has_its_own(name, compiler):
+    """A loop with a call in it is no loop of vectors, and compilers call what many loops of one unit use."""
+    if shutil.which(compiler) is None:
+        pytest.skip(f"{compiler} is not installed")
+    x, scale = tt.dvectors("x", "scale")
+    y = x
+    for _ in range(12):
+        y = getattr(tt, name)(y * scale - y.mean())
+    fgraph = FunctionGraph([x, scale], [y], clone=True)
+    linker = CvmLinker().accept(fgraph)
+    (unit,) = linker._draft(fgraph, linker.order(), fgraph.outputs)[1]
+    assert unit.source.count(f"tc_{name}_f64(") > 3
+    command = [compiler, "-std=gnu11", "-O2", "-march=native", "-ftree-vectorize", "-fopenmp-simd", *SEMANTIC_FLAGS, "-S", "-x", "c", "-", "-o", "-"]
+    text = subprocess.run(command, input=unit.source, capture_output=True, text=True, check=True).stdout
+    assert f"tc_{name}_f64" not in text

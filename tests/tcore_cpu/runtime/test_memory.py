@@ -7,6 +7,7 @@ import platform
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ import tcore
 import tcore.tensor as T
 from tcore.graph import Apply, Op
 from tcore_cpu.compiling.compiler import find_compiler
+from tcore_cpu.runtime.loading import runtime
 from tcore_cpu.user_code.modules import objection
 
 
@@ -175,6 +177,27 @@ def test_kept_memory_is_given_back_before_a_call_fails() -> None:
     """Blocks of earlier calls that nobody uses do not keep a call from its memory."""
     found = subprocess.run([sys.executable, "-P", "-c", textwrap.dedent(KEPT)], capture_output=True, text=True, timeout=120, check=False)
     assert (found.returncode, found.stdout) == (0, "all right\n"), found.stderr
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="no /proc")
+def test_memory_of_long_rows_goes_back(native, threads) -> None:
+    """A row that is kept from one pass to the next takes as much memory as it is long, and no thread keeps that for other kernels."""
+
+    def resident() -> int:
+        return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * os.sysconf("SC_PAGESIZE")
+
+    threads(1)
+    x = T.dmatrix("x")
+    f, module = native([x], T.nnet.softmax(x).max(axis=1)), runtime()
+    value = np.ones((2, 1 << 22))  # 32 MB a row
+    f(value[:, :10])
+    module.cache_limit(0)
+    try:
+        before = resident()
+        np.testing.assert_allclose(f(value), 2.0**-22)
+        assert resident() - before < 16 << 20
+    finally:
+        module.cache_limit(1 << 28)
 
 
 FAULTY = """

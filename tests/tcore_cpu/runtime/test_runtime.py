@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+import time
 from pathlib import Path
 
 import numpy as np
@@ -100,6 +101,24 @@ def test_large_results_come_from_the_cache(native) -> None:
     del second
     assert module.cache_held() == 0
     module.cache_limit(1 << 28)
+
+
+def test_memory_that_nobody_wants_goes_in_time(native) -> None:
+    """A block that lies unused for longer than the age is not kept when the next one comes back, which is."""
+    x = tt.dvector("x")
+    f, module = native([x], x + 1), runtime()
+    module.cache_limit(0)
+    module.cache_limit(1 << 28)
+    large, small = np.zeros(1 << 17), np.zeros(1 << 16)
+    f(large)
+    assert module.cache_held() >= large.nbytes
+    module.cache_age(20_000_000)
+    try:
+        time.sleep(0.03)
+        f(small)
+        assert small.nbytes <= module.cache_held() < large.nbytes
+    finally:
+        module.cache_age(10_000_000_000)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")

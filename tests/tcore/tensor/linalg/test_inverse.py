@@ -26,7 +26,7 @@ def test_inverse_L25596(evaluate):
 
 
 def test_derivatives_of_the_inverse_L25606(check_grad, check_complex_grad, check_direction):
-    """With the minus sign that the book's formulas lack."""
+    """With the minus sign that the documentation's formulas lack."""
     check_grad(linalg.matrix_inverse, SQUARE)
     check_complex_grad(linalg.matrix_inverse, SQUARE + 1j * rng.normal(size=(4, 4)))
     check_direction(linalg.matrix_inverse, SQUARE)

@@ -195,7 +195,7 @@ def optimized(expression, ins=None, mode=FAST_RUN):
 
 
 def test_gradient_of_a_square():
-    """The book's graph: one node."""
+    """The documentation's graph: one node."""
     function, ops = optimized(T.grad(s**2, s))
     assert tcore.pp(function.maker.fgraph.outputs[0]) == "(TensorConstant{2.0} * s)" or len(ops) == 1
     assert function(94.2) == pytest.approx(188.4)

@@ -1,0 +1,70 @@
+"""NumPy's functions on symbolic tensors: ``np.exp(x)`` and ``np.concatenate([x, y])`` build graphs.
+
+NumPy hands a call over to an operand that has ``__array_ufunc__`` or ``__array_function__``. The tables say what each of its functions
+means for tensors; one that is not there is refused by name. Work of NumPy's that needs values (``out=``, ``where=``) is refused, too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+import tcore.tensor as T
+from tcore.tensor.numpy_protocols.functions import FUNCTIONS
+from tcore.tensor.numpy_protocols.ufuncs import ACCUMULATE, REDUCE, UFUNCS
+
+__all__ = ["FUNCTIONS", "UFUNCS", "call_function", "call_ufunc"]
+
+
+def call_ufunc(ufunc: np.ufunc, method: str, inputs: Sequence[Any], options: dict[str, Any]) -> Any:
+    """What ``ufunc.method(*inputs, **options)`` means where an input is a tensor of a graph.
+
+    Raises
+    ------
+    TypeError
+        For a ufunc without meaning here, or options that need values.
+    """
+    if any(getattr(each, "__array_ufunc__", call_ufunc) is None for each in inputs):
+        return NotImplemented
+    out = options.pop("out", None)
+    # `array += x` is allowed, and makes a variable of the name; nothing can be written into an array while a graph is built
+    if out is not None and not (len(out) == 1 and out[0] is inputs[0] and method == "__call__"):
+        raise TypeError(f"np.{ufunc.__name__}: out= cannot be an array or a variable, a graph has no values yet; take the result")
+    if method == "__call__" and ufunc in UFUNCS and not options:
+        return UFUNCS[ufunc](*inputs)
+    if method == "reduce" and ufunc in REDUCE:
+        return REDUCE[ufunc](inputs[0], **{"axis": 0, **_known(ufunc, options, ("axis", "dtype", "keepdims"))})
+    if method == "accumulate" and ufunc in ACCUMULATE:
+        return ACCUMULATE[ufunc](inputs[0], **{"axis": 0, **_known(ufunc, options, ("axis",))})
+    if method == "outer" and ufunc in UFUNCS and not options:
+        left, right = map(T.as_tensor_variable, inputs)
+        return UFUNCS[ufunc](left.dimshuffle(*range(left.type.ndim), *["x"] * right.type.ndim), right)
+    call = f"np.{ufunc.__name__}" + ("" if method == "__call__" else f".{method}")
+    with_options = f" with {', '.join(options)}" if options else ""
+    raise TypeError(f"{call}{with_options} has no meaning for tensors of a graph; what there is, is in tcore.tensor")
+
+
+def _known(ufunc: np.ufunc, options: dict[str, Any], names: Sequence[str]) -> dict[str, Any]:
+    given = {name: value for name, value in options.items() if value is not None and value is not False}
+    if not set(given) <= set(names):
+        raise TypeError(f"np.{ufunc.__name__} takes no {', '.join(sorted(set(given) - set(names)))} with tensors of a graph")
+    if "dtype" in given:
+        given["dtype"] = np.dtype(given["dtype"]).name
+    return {**given, **({"axis": None} if "axis" in options and options["axis"] is None else {})}
+
+
+def call_function(function: Any, args: Sequence[Any], options: Mapping[str, Any]) -> Any:
+    """What ``function(*args, **options)`` means where an argument is a tensor of a graph.
+
+    Raises
+    ------
+    TypeError
+        For a function without meaning here, or arguments that it does not take here.
+    """
+    meaning = FUNCTIONS.get(function)
+    name = f"{getattr(function, '__module__', 'numpy').replace('numpy', 'np')}.{getattr(function, '__name__', function)}"
+    if meaning is None:
+        raise TypeError(f"{name} has no meaning for tensors of a graph; what there is, is in tcore.tensor")
+    return meaning(*args, **options)
