@@ -50,6 +50,7 @@ from tcore.graph.traversal import (
 )
 from tcore.graph.type import Generic, PureType, SingletonType, Type, generic
 from tcore.graph.variable import Constant, Variable
+from tcore.plugins.finders import lazy_submodules
 
 __all__ = [
     "AlreadyThere",
@@ -143,7 +144,12 @@ else:
         "is_same_graph": "comparison",
     }
 
+    _submodule = lazy_submodules(__name__)
+
     def __getattr__(name):  # noqa: ANN001, ANN202 - type checkers see the imports
         if name not in _LATER:
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+            return _submodule(name)
         return getattr(import_module(f"{__name__}.{_LATER[name]}"), name)
+
+    def __dir__():  # noqa: ANN202
+        return sorted({*globals(), *_LATER})

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from importlib import import_module as _import_module
+from types import ModuleType as _ModuleType
 from typing import TYPE_CHECKING as _TYPE_CHECKING
 
+from tcore.plugins.finders import lazy_submodules as _lazy_submodules
 from tcore.scalar.arithmetic import *
 from tcore.scalar.basic import *
 from tcore.scalar.bitwise import *
@@ -58,22 +60,31 @@ def complexs(*names: str) -> list[ScalarVariable]:
     return _many(complex128, names)
 
 
+#: names that few graphs are built of; their modules load when one is asked for
+_SELDOM = {
+    **dict.fromkeys(("Composite", "Step"), "composite"),
+    **dict.fromkeys(("I0", "I1", "J0", "J1", "i0", "i1", "j0", "j1"), "special"),
+    **dict.fromkeys(("Erf", "Erfc", "Erfcinv", "Erfcx", "Erfinv", "erf", "erfc", "erfcinv", "erfcx", "erfinv"), "special"),
+    **dict.fromkeys(("Chi2SF", "Gamma", "GammaLn", "PolyGamma", "Psi", "TriGamma"), "special"),
+    **dict.fromkeys(("chi2sf", "gamma", "gammaln", "polygamma", "psi", "tri_gamma"), "special"),
+}
+
+__all__ = sorted(  # noqa: PLE0605 - what the families list
+    {
+        *_SELDOM,
+        *(name for name, value in globals().items() if not name.startswith("_") and not isinstance(value, _ModuleType) and name != "annotations"),
+    }
+)
+
 if _TYPE_CHECKING:
     from tcore.scalar.composite import *
     from tcore.scalar.special import *
 else:
-    #: names that few graphs are built of; their modules load when one is asked for
-    _SELDOM = {
-        **dict.fromkeys(("Composite", "Step"), "composite"),
-        **dict.fromkeys(("I0", "I1", "J0", "J1", "i0", "i1", "j0", "j1"), "special"),
-        **dict.fromkeys(("Erf", "Erfc", "Erfcinv", "Erfcx", "Erfinv", "erf", "erfc", "erfcinv", "erfcx", "erfinv"), "special"),
-        **dict.fromkeys(("Chi2SF", "Gamma", "GammaLn", "PolyGamma", "Psi", "TriGamma"), "special"),
-        **dict.fromkeys(("chi2sf", "gamma", "gammaln", "polygamma", "psi", "tri_gamma"), "special"),
-    }
+    _submodule = _lazy_submodules(__name__)
 
     def __getattr__(name):  # noqa: ANN001, ANN202 - type checkers see the imports
         if name not in _SELDOM:
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+            return _submodule(name)
         value = globals()[name] = getattr(_import_module(f"{__name__}.{_SELDOM[name]}"), name)
         return value
 

@@ -115,6 +115,26 @@ def test_unknown_name() -> None:
         _ = tcore.functoin
 
 
+@pytest.mark.parametrize("package", ["tcore.graph", "tcore.scalar", "tcore.tensor"])
+def test_names_that_load_later(package: str) -> None:
+    """A star import gives them, ``dir`` lists them, and their modules are attributes, whatever was asked for before."""
+    module = importlib.import_module(package)
+    names = {"tcore.graph": "DestroyHandler EnumList", "tcore.scalar": "Composite erf float64", "tcore.tensor": "erf tril dmatrix"}[package]
+    home = {"tcore.graph": "destroyhandler", "tcore.scalar": "composite", "tcore.tensor": "triangles"}[package]
+    program = f"""
+import {package}
+assert "{package}.{home}" not in __import__("sys").modules
+assert {package}.{home}.__name__ == "{package}.{home}"
+from {package} import *
+print({", ".join(names.split())})
+"""
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=60, stdout=subprocess.DEVNULL)
+    assert not [name for name in module.__all__ if not hasattr(module, name)]
+    assert set(module.__all__) <= set(dir(module))
+    with pytest.raises(AttributeError, match=f"module '{package}' has no attribute 'functoin'"):
+        _ = module.functoin
+
+
 def test_a_first_function_loads_no_tools() -> None:
     """What debugs, measures and reports is loaded when it is asked for."""
     tools = ("pdb", "logging", "tempfile", "tcore.compile.debugmode", "tcore.compile.nanguardmode", "tcore.compile.profiling", "tcore.compile.explanation")

@@ -88,8 +88,11 @@ def _vander(x: Any, N: Any = None, increasing: bool = False) -> Any:
     return T.shape_padright(x) ** (exponents if increasing else exponents[::-1]).dimshuffle("x", 0)
 
 
-#: functions of NumPy 2
-_NEWER: dict[str, Callable[..., Any]] = {"trapezoid": calculus.trapezoid, "astype": _astype}
+_STANDARD = (
+    "cumulative_prod", "cumulative_sum", "matrix_transpose", "unique_all", "unique_counts", "unique_inverse", "unique_values", "unstack",
+)  # fmt: skip
+#: functions of NumPy 2, which older ones lack
+_NEWER: dict[str, Callable[..., Any]] = {"trapezoid": calculus.trapezoid, "astype": _astype, **{name: standard(name) for name in _STANDARD}}
 
 #: function -> what it means
 FUNCTIONS: Mapping[Any, Callable[..., Any]] = MappingProxyType(
@@ -145,15 +148,9 @@ FUNCTIONS: Mapping[Any, Callable[..., Any]] = MappingProxyType(
         np.linalg.svd: lambda a, full_matrices=True, compute_uv=True: T.nlinalg.svd(a, full_matrices, compute_uv),
         np.linalg.qr: lambda a, mode="reduced": T.nlinalg.qr(a, mode), np.linalg.matrix_power: lambda a, n: T.nlinalg.matrix_power(a, n),
         np.linalg.tensorinv: lambda a, ind=2: T.nlinalg.tensorinv(a, ind), np.linalg.tensorsolve: lambda a, b, axes=None: T.nlinalg.tensorsolve(a, b, axes),
-        np.linalg.slogdet: standard("linalg.slogdet"), np.linalg.svdvals: standard("linalg.svdvals"), np.linalg.matrix_rank: standard("linalg.matrix_rank"),
-        np.linalg.vector_norm: standard("linalg.vector_norm"), np.linalg.matrix_norm: standard("linalg.matrix_norm"),
-        np.linalg.cross: standard("linalg.cross"), np.linalg.outer: standard("linalg.outer"), np.linalg.diagonal: standard("linalg.diagonal"),
-        np.linalg.trace: standard("linalg.trace"), np.matrix_transpose: standard("matrix_transpose"),
+        np.linalg.slogdet: standard("linalg.slogdet"), np.linalg.matrix_rank: standard("linalg.matrix_rank"),
         # of the standard
-        np.cumulative_sum: standard("cumulative_sum"), np.cumulative_prod: standard("cumulative_prod"), np.unstack: standard("unstack"), np.meshgrid: standard("meshgrid"),
-        np.broadcast_arrays: standard("broadcast_arrays"), np.linspace: standard("linspace"),
-        np.unique_all: standard("unique_all"), np.unique_counts: standard("unique_counts"), np.unique_inverse: standard("unique_inverse"),
-        np.unique_values: standard("unique_values"),
+        np.meshgrid: standard("meshgrid"), np.broadcast_arrays: standard("broadcast_arrays"), np.linspace: standard("linspace"),
         **FOURIER,
         **{getattr(np, name): meaning for name, meaning in _NEWER.items() if hasattr(np, name)},
         **{getattr(np.linalg, name): meaning for name, meaning in NEWER_LINALG.items() if hasattr(np.linalg, name)},

@@ -61,6 +61,7 @@ NEWER_LINALG: dict[str, Callable[..., Any]] = {
     "tensordot": lambda x1, x2, /, *, axes=2: T.tensordot(x1, x2, axes),
     "vecdot": lambda x1, x2, /, *, axis=-1: T.vecdot(x1, x2, axis),
     "matrix_transpose": lambda x, /: T.swapaxes(x, -2, -1),
+    **{name: standard(f"linalg.{name}") for name in ("cross", "diagonal", "matrix_norm", "outer", "svdvals", "trace", "vector_norm")},
 }
 
 

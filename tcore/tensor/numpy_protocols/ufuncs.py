@@ -78,7 +78,8 @@ UFUNCS: Mapping[np.ufunc, Callable[..., Any]] = MappingProxyType(
     {
         # arithmetic
         np.add: T.add, np.subtract: T.sub, np.multiply: T.mul, np.divide: T.true_div, np.floor_divide: T.int_div, np.remainder: T.mod, np.fmod: _fmod,
-        np.power: T.pow, np.float_power: _float_power, np.divmod: T.divmod, np.matmul: T.matmul, np.vecdot: T.vecdot,
+        np.power: T.pow, np.float_power: _float_power, np.divmod: T.divmod, np.matmul: T.matmul,
+        **({np.vecdot: T.vecdot} if hasattr(np, "vecdot") else {}),  # of NumPy 2
         np.negative: T.neg, np.positive: T.tensor_copy, np.absolute: T.abs_, np.fabs: T.abs_, np.sign: _sign, np.signbit: _signbit, np.reciprocal: T.inv,
         np.square: T.sqr, np.sqrt: T.sqrt, np.cbrt: T.cbrt, np.conjugate: T.conj, np.copysign: T.copysign, np.heaviside: _heaviside,
         np.maximum: T.maximum, np.minimum: T.minimum,

@@ -18,6 +18,9 @@ __all__ = [
     "arange", "asarray", "empty", "empty_like", "eye", "from_dlpack", "full", "full_like", "linspace", "meshgrid", "ones", "ones_like", "tril", "triu", "zeros", "zeros_like",
 ]  # fmt: skip
 
+#: from 2.1 on, NumPy also takes what is not in the memory of the host
+_TO_HOST: dict[str, Any] = {"device": "cpu"} if np.lib.NumpyVersion(np.__version__) >= "2.1.0" else {}
+
 
 def _lengths(shape: Any) -> Any:
     if isinstance(shape, Variable) and shape.type.ndim == 1:
@@ -66,7 +69,9 @@ def from_dlpack(x: Any, /, *, device: Any = None, copy: Any = None) -> Any:
         raise TypeError(f"from_dlpack takes an array with __dlpack__, got {x!r} of type {type(x).__name__}; asarray takes numbers and lists")
     if copy is False:
         raise ValueError("from_dlpack: a constant of a graph has its own copy of the data, so copy=False cannot be had")
-    return on_device(T.constant(np.array(np.from_dlpack(x, device="cpu"))), device)
+    if not isinstance(x, np.ndarray):
+        x = np.from_dlpack(x, **_TO_HOST)
+    return on_device(T.constant(np.array(x)), device)
 
 
 def _leaves(obj: Any) -> list[Any]:

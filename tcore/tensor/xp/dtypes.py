@@ -21,7 +21,10 @@ uint8, uint16, uint32, uint64 = "uint8", "uint16", "uint32", "uint64"
 float32, float64 = "float32", "float64"
 complex64, complex128 = "complex64", "complex128"
 
-_KINDS = ("bool", "signed integer", "unsigned integer", "integral", "real floating", "complex floating", "numeric")
+#: NumPy's letters of each kind
+_KINDS = {
+    "bool": "b", "signed integer": "i", "unsigned integer": "u", "integral": "iu", "real floating": "f", "complex floating": "c", "numeric": "iufc",
+}  # fmt: skip
 
 
 def dtype_name(dtype: Any) -> str:
@@ -58,7 +61,7 @@ def isdtype(dtype: Any, kind: Any) -> Any:
     """Whether ``dtype`` is of a kind: a dtype, ``"bool"``, ``"integral"``, ``"real floating"`` and so on, or a tuple of these."""
     for each in kind if isinstance(kind, tuple) else (kind,):
         if isinstance(each, str) and each in _KINDS:
-            if np.isdtype(np.dtype(dtype), each):
+            if np.dtype(dtype).kind in _KINDS[each]:
                 return True
         elif np.dtype(each) == np.dtype(dtype):
             return True

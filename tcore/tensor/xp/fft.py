@@ -54,6 +54,14 @@ def _axes(name: str, x: Any, s: Sequence[Any] | None, axes: Sequence[int] | None
     return places, lengths
 
 
+def _some_axes(name: str, x: Any, s: Sequence[Any] | None, axes: Sequence[int] | None) -> tuple[tuple[int, ...], Sequence[Any]]:
+    """The same where half of the last axis stands for it all."""
+    places, lengths = _axes(name, x, s, axes)
+    if not places:
+        raise ValueError(f"{name} transforms one axis or more of {x}, got none")
+    return places, lengths
+
+
 def _transform(name: str, x: Any, s: Any, axes: Any, norm: Any, inverse: bool) -> Any:
     x, norm = T.as_tensor_variable(x), _checked(name, norm)
     places, lengths = _axes(name, x, s, axes)
@@ -97,7 +105,7 @@ def rfft(x: Any, /, *, n: Any = None, axis: int = -1, norm: str = "backward") ->
 def rfftn(x: Any, /, *, s: Any = None, axes: Any = None, norm: str = "backward") -> Any:
     """As :func:`fftn` of a real tensor; half of the last of ``axes`` is kept."""
     x = _real("rfftn", x)
-    places, lengths = _axes("rfftn", x, s, axes)
+    places, lengths = _some_axes("rfftn", x, s, axes)
     found = _transform("rfftn", x, lengths, places, norm, inverse=False)
     return _part(found, places[-1], found.shape[places[-1]] // 2 + 1)
 
@@ -110,7 +118,7 @@ def irfft(x: Any, /, *, n: Any = None, axis: int = -1, norm: str = "backward") -
 def irfftn(x: Any, /, *, s: Any = None, axes: Any = None, norm: str = "backward") -> Any:
     """The inverse of :func:`rfftn`."""
     x = T.as_tensor_variable(x)
-    places, lengths = _axes("irfftn", x, s, axes)
+    places, lengths = _some_axes("irfftn", x, s, axes)
     *others, last = places
     n = 2 * (x.shape[last] - 1) if lengths[-1] is None else lengths[-1]
     half = _of_length(x, last, n // 2 + 1)
@@ -159,7 +167,7 @@ def ifftshift(x: Any, /, *, axes: Any = None) -> Any:
 
 def _shifted(name: str, x: Any, axes: Any, shift: Any) -> Any:
     x = T.as_tensor_variable(x)
-    for axis in range(x.type.ndim) if axes is None else (axes,) if isinstance(axes, int) else axes:
+    for axis in range(x.type.ndim) if axes is None else (axes,) if isinstance(axes, (int, np.integer)) else axes:
         place = checked_axis(name, axis, x)
         x = T.roll(x, shift(x.shape[place]), axis=place)
     return x

@@ -71,7 +71,7 @@ def tensordot(x1: Any, x2: Any, /, *, axes: Any = 2) -> Any:
 
 def vecdot(x1: Any, x2: Any, /, *, axis: int = -1) -> Any:
     """The inner products of vectors along ``axis``, the first conjugated."""
-    return UFUNCS[np.vecdot](x1, x2, axis)
+    return T.vecdot(x1, x2, axis)
 
 
 def cross(x1: Any, x2: Any, /, *, axis: int = -1) -> Any:

@@ -361,6 +361,9 @@ def test_fourier_of_other_numbers():
         xp.fft.fftn(z, axes=(0, -2))
     with pytest.raises(ValueError, match="2 axes, but 1 lengths"):
         xp.fft.fftn(z, s=(3,), axes=(0, 1))
+    for name in ("rfftn", "irfftn"):
+        with pytest.raises(ValueError, match=f"{name} transforms one axis or more of .*, got none"):
+            getattr(xp.fft, name)(T.dmatrix(), axes=())
 
 
 def test_fourier_gradients():
@@ -381,6 +384,8 @@ def test_arrays_of_other_libraries():
     np.testing.assert_array_equal(x.data, A)
     v = T.dvector()
     assert xp.from_dlpack(v) is v
+    given.flags.writeable = False
+    np.testing.assert_array_equal(xp.from_dlpack(given).data, given)
     with pytest.raises(ValueError, match="copy=False cannot be had"):
         xp.from_dlpack(given, copy=False)
     with pytest.raises(TypeError, match=r"takes an array with __dlpack__, got \[1\] of type list"):
