@@ -9,8 +9,10 @@ import numpy as np
 
 import tcore.tensor as T
 from tcore.configuration import config
+from tcore.graph import Variable
 from tcore.scalar.dtypes import discrete_dtypes
-from tcore.tensor.cumulative import checked_axis
+from tcore.tensor._axes import along, checked_axis
+from tcore.tensor.assertion import Assert
 from tcore.tensor.fft import OPPOSITE, Norm
 from tcore.tensor.fft_axes import FFT
 from tcore.tensor.xp.dtypes import dtype_name, on_device
@@ -27,9 +29,14 @@ def _checked(name: str, norm: Any) -> Norm:
     return norm  # type: ignore[no-any-return]
 
 
-def _part(x: Any, axis: int, *ends: Any) -> Any:
-    """``x[start:stop:step]`` of one axis."""
-    return x[(*[slice(None)] * axis, slice(*ends))]
+def _at_least_one(name: str, n: Any) -> Any:
+    """The length ``n``; there is an error where it is less than 1, of a symbolic one when it is computed."""
+    problem = f"{name}: the length of a transform is 1 or more"
+    if isinstance(n, Variable):
+        return Assert(problem)(n, T.ge(n, 1))
+    if n < 1:
+        raise ValueError(f"{problem}, got {n}")
+    return n
 
 
 def _of_length(x: Any, axis: int, n: Any) -> Any:
@@ -38,7 +45,7 @@ def _of_length(x: Any, axis: int, n: Any) -> Any:
         return x
     lacking = T.maximum(n - x.shape[axis], 0)
     zeros = T.alloc(np.zeros((), x.type.dtype), *(lacking if other == axis else x.shape[other] for other in range(x.type.ndim)))
-    return T.concatenate([_part(x, axis, n), zeros], axis=axis)
+    return T.concatenate([x[along(axis, slice(n))], zeros], axis=axis)
 
 
 def _axes(name: str, x: Any, s: Sequence[Any] | None, axes: Sequence[int] | None) -> tuple[tuple[int, ...], Sequence[Any]]:
@@ -51,7 +58,7 @@ def _axes(name: str, x: Any, s: Sequence[Any] | None, axes: Sequence[int] | None
     lengths = [None] * len(places) if s is None else s
     if len(lengths) != len(places):
         raise ValueError(f"{name}: {len(places)} axes, but {len(lengths)} lengths in s")
-    return places, lengths
+    return places, [None if n is None else _at_least_one(name, n) for n in lengths]
 
 
 def _some_axes(name: str, x: Any, s: Sequence[Any] | None, axes: Sequence[int] | None) -> tuple[tuple[int, ...], Sequence[Any]]:
@@ -64,7 +71,7 @@ def _some_axes(name: str, x: Any, s: Sequence[Any] | None, axes: Sequence[int] |
 
 def _transform(name: str, x: Any, s: Any, axes: Any, norm: Any, inverse: bool) -> Any:
     x, norm = T.as_tensor_variable(x), _checked(name, norm)
-    places, lengths = _axes(name, x, s, axes)
+    places, lengths = _some_axes(name, x, s, axes)
     for place, length in zip(places, lengths, strict=True):
         x = _of_length(x, place, length)
     return FFT(places, norm, inverse)(x)
@@ -99,44 +106,52 @@ def ifftn(x: Any, /, *, s: Any = None, axes: Any = None, norm: str = "backward")
 
 def rfft(x: Any, /, *, n: Any = None, axis: int = -1, norm: str = "backward") -> Any:
     """The half of the transform of a real tensor that determines it: ``n // 2 + 1`` numbers along ``axis``."""
-    return rfftn(x, s=None if n is None else (n,), axes=(axis,), norm=norm)
+    return _half("rfft", x, None if n is None else (n,), (axis,), norm)
 
 
 def rfftn(x: Any, /, *, s: Any = None, axes: Any = None, norm: str = "backward") -> Any:
     """As :func:`fftn` of a real tensor; half of the last of ``axes`` is kept."""
-    x = _real("rfftn", x)
-    places, lengths = _some_axes("rfftn", x, s, axes)
-    found = _transform("rfftn", x, lengths, places, norm, inverse=False)
-    return _part(found, places[-1], found.shape[places[-1]] // 2 + 1)
+    return _half("rfftn", x, s, axes, norm)
+
+
+def _half(name: str, x: Any, s: Any, axes: Any, norm: Any) -> Any:
+    x = _real(name, x)
+    places, lengths = _some_axes(name, x, s, axes)
+    found = _transform(name, x, lengths, places, norm, inverse=False)
+    return found[along(places[-1], slice(found.shape[places[-1]] // 2 + 1))]
 
 
 def irfft(x: Any, /, *, n: Any = None, axis: int = -1, norm: str = "backward") -> Any:
     """The real tensor with this half of a transform: of length ``n`` along ``axis``, of twice the length less one if it is left out."""
-    return irfftn(x, s=None if n is None else (n,), axes=(axis,), norm=norm)
+    return _whole("irfft", x, None if n is None else (n,), (axis,), norm)
 
 
 def irfftn(x: Any, /, *, s: Any = None, axes: Any = None, norm: str = "backward") -> Any:
     """The inverse of :func:`rfftn`."""
-    x = T.as_tensor_variable(x)
-    places, lengths = _some_axes("irfftn", x, s, axes)
+    return _whole("irfftn", x, s, axes, norm)
+
+
+def _whole(name: str, x: Any, s: Any, axes: Any, norm: Any) -> Any:
+    x, norm = T.as_tensor_variable(x), _checked(name, norm)
+    places, lengths = _some_axes(name, x, s, axes)
     *others, last = places
-    n = 2 * (x.shape[last] - 1) if lengths[-1] is None else lengths[-1]
+    n = _at_least_one(name, 2 * (x.shape[last] - 1)) if lengths[-1] is None else lengths[-1]
     half = _of_length(x, last, n // 2 + 1)
     if others:
-        half = _transform("irfftn", half, lengths[:-1], others, norm, inverse=True)
+        half = _transform(name, half, lengths[:-1], others, norm, inverse=True)
     # the other half is that of the opposite frequencies
-    mirrored = T.conj(flip(_part(half, last, 1, (n + 1) // 2), axis=last))
-    return T.real(FFT((last,), _checked("irfftn", norm), inverse=True)(T.concatenate([half, mirrored], axis=last)))
+    mirrored = T.conj(flip(half[along(last, slice(1, (n + 1) // 2))], axis=last))
+    return T.real(FFT((last,), norm, inverse=True)(T.concatenate([half, mirrored], axis=last)))
 
 
 def hfft(x: Any, /, *, n: Any = None, axis: int = -1, norm: str = "backward") -> Any:
     """The transform, which is real, of the numbers whose first half is ``x`` and whose second half are the conjugates of it."""
-    return irfft(T.conj(x), n=n, axis=axis, norm=OPPOSITE[_checked("hfft", norm)])
+    return _whole("hfft", T.conj(x), None if n is None else (n,), (axis,), OPPOSITE[_checked("hfft", norm)])
 
 
 def ihfft(x: Any, /, *, n: Any = None, axis: int = -1, norm: str = "backward") -> Any:
     """The inverse of :func:`hfft`."""
-    return T.conj(rfft(x, n=n, axis=axis, norm=OPPOSITE[_checked("ihfft", norm)]))
+    return T.conj(_half("ihfft", x, None if n is None else (n,), (axis,), OPPOSITE[_checked("ihfft", norm)]))
 
 
 def fftfreq(n: Any, /, *, d: Any = 1.0, dtype: Any = None, device: Any = None) -> Any:

@@ -353,10 +353,22 @@ def test_fourier_of_other_numbers():
     for length in (2, 9):
         np.testing.assert_allclose(computed(xp.fft.fft(z, n=n), (z, value), (n, length)), np.fft.fft(value, length), rtol=1e-5, atol=1e-5)
         np.testing.assert_allclose(computed(xp.fft.irfft(z, n=n), (z, value), (n, length)), np.fft.irfft(value, length), rtol=1e-5, atol=1e-5)
-    with pytest.raises(TypeError, match=r"rfftn takes real numbers, got .* of dtype complex64"):
-        xp.fft.rfft(z)
+    for name in ("rfft", "rfftn", "ihfft"):
+        with pytest.raises(TypeError, match=rf"^{name} takes real numbers, got .* of dtype complex64"):
+            getattr(xp.fft, name)(z)
+    for name in ("rfft", "irfft", "irfftn", "hfft", "ihfft"):
+        with pytest.raises(ValueError, match=f"^{name}: norm is 'backward', 'ortho' or 'forward', got 'no'"):
+            getattr(xp.fft, name)(T.dmatrix(), norm="no")
     with pytest.raises(ValueError, match="norm is 'backward', 'ortho' or 'forward', got 'no'"):
         xp.fft.fft(z, norm="no")
+    for name in ("fft", "ifft", "rfft", "irfft", "hfft"):
+        for length in (0, -1):
+            with pytest.raises(ValueError, match=f"^{name}: the length of a transform is 1 or more, got {length}"):
+                getattr(xp.fft, name)(T.dmatrix(), n=length)
+    with pytest.raises(AssertionError, match="^fft: the length of a transform is 1 or more"):
+        computed(xp.fft.fft(z, n=n), (z, value), (n, -1))
+    with pytest.raises(AssertionError, match="^irfft: the length of a transform is 1 or more"):  # of one number, the whole has none
+        computed(xp.fft.irfft(z), (z, value[:, :1]))
     with pytest.raises(ValueError, match="an axis is named twice"):
         xp.fft.fftn(z, axes=(0, -2))
     with pytest.raises(ValueError, match="2 axes, but 1 lengths"):
