@@ -17,7 +17,7 @@ __all__ = ["OWN"]
 
 _FMA = """\
 #ifndef TC_FMA
-#define TC_OWN static inline __attribute__((always_inline)) /* in each loop, however many there are: one with a call has no vectors */
+#define TC_OWN static inline __attribute__((always_inline, unused)) /* in each loop, however many there are: one with a call has no vectors */
 #if defined(__FP_FAST_FMA) || defined(__FMA__) || defined(__aarch64__)
 #define TC_FMA(a, b, c) __builtin_fma(a, b, c)
 #define TC_FMAF(a, b, c) __builtin_fmaf(a, b, c)
