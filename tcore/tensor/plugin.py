@@ -20,7 +20,7 @@ _OPS = {
     "extremes": ("Argmax", "Argmin", "MaxAndArgmax"),
     "factors": ("Differentiated",),
     "fft": ("InverseRealFFT", "RealFFT"),
-    "fft_axes": ("FFT",),
+    "fft_axes": ("FFT", "HalfFFT", "InverseHalfFFT"),
     "ifelse": ("IfElse",),
     "incsubtensor": ("IncSubtensor",),
     "index_tricks": ("RavelMultiIndex", "UnravelIndex"),

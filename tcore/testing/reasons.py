@@ -54,7 +54,7 @@ _STATEMENTS: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
      ("Dot22", "Dot22Scalar", "Gemm", "Gemv", "Ger")),
     ("lowering", "a product of matrices is no loop worth generating: BLAS computes it, and on devices a kernel in blocks", "tensor.dot", ("BatchedDot", "Dot")),
     ("lowering", "scipy.fft, with its threads", "tensor.fft", ("InverseRealFFT", "RealFFT")),
-    ("lowering", "scipy.fft, with its threads", "tensor.fft_axes", ("FFT",)),
+    ("lowering", "scipy.fft, with its threads", "tensor.fft_axes", ("FFT", "HalfFFT", "InverseHalfFFT")),
     *(("lowering", "LAPACK, no loop of ours: the CPU calls it by address, device arrays come to the host for it", f"tensor.linalg.{file}", names) for file, names in (
         ("cholesky", ("Cholesky", "CholeskyGrad")), ("determinant", ("Det", "SLogDet")), ("eigen", ("Eig", "Eigh", "Eigvalsh")), ("exponential", ("Expm", "ExpmGrad")),
         ("factorizations", ("QRFull", "QRIncomplete", "SVD")), ("inverse", ("MatrixInverse", "MatrixPinv")), ("least_squares", ("LeastSquares",)),

@@ -31,7 +31,7 @@ from tcore.tensor.alloc import AllocEmpty
 from tcore.tensor.cumulative import LinearRecurrence
 from tcore.tensor.elemwise import Elemwise
 from tcore.tensor.factors import Differentiated
-from tcore.tensor.fft_axes import FFT
+from tcore.tensor.fft_axes import FFT, HalfFFT, InverseHalfFFT
 from tcore.tensor.ifelse import ifelse
 from tcore.tensor.io import load, mpi
 from tcore.tensor.join import Join
@@ -221,8 +221,11 @@ case(
 )  # fmt: skip
 case(
     "Fourier transforms along any axes",
-    lambda x: [T.real(FFT((0, 1))(x)), T.imag(FFT((1,), "ortho")(x)), T.real(FFT((0,), "forward", True)(x))],
-    lambda x: [np.fft.fft2(x).real, np.fft.fft(x, norm="ortho").imag, np.fft.ifft(x, axis=0, norm="forward").real],
+    lambda x: [
+        T.real(FFT((0, 1))(x)), T.imag(FFT((1,), "ortho")(x)), T.real(FFT((0,), "forward", True)(x)),
+        T.imag(HalfFFT((0, 1))(x)), InverseHalfFFT((1, 0))(HalfFFT((1, 0))(x), x.shape[0]),
+    ],
+    lambda x: [np.fft.fft2(x).real, np.fft.fft(x, norm="ortho").imag, np.fft.ifft(x, axis=0, norm="forward").real, np.fft.rfft2(x).imag, x],
     RNG.normal(size=(2, 4)),
 )  # fmt: skip
 
