@@ -105,4 +105,4 @@ def test_the_plan_knows_where_blocks_begin():
     text = (Path(programs.__file__).parents[1] / "native" / "epilogues.h").read_text(encoding="utf-8")
     shift = re.search(r"#define TC_BLOCKS_FROM \(\(int64_t\)(\d+) << (\d+)\)", text)
     assert shift is not None
-    assert WHOLE_BELOW == int(shift[1]) << int(shift[2])
+    assert int(shift[1]) << int(shift[2]) == WHOLE_BELOW
