@@ -32,6 +32,7 @@
 #include "native/products.h"
 #include "native/blas.h"
 #include "native/long_products.h"
+#include "native/epilogues.h"
 #include "native/lapack.h"
 #include "native/stacks.h"
 #include "native/factor_blocks.h"
