@@ -14,8 +14,7 @@ from tcore import scalar
 from tcore.configuration import config
 from tcore.graph.variable import Constant, Variable
 from tcore.scalar.dtypes import discrete_dtypes
-from tcore.tensor import careduce
-from tcore.tensor.careduce import CAReduce, Sum, axes_of, normal_axes, spread_over
+from tcore.tensor.careduce import All, Any_, CAReduce, Sum, axes_of, normal_axes, spread_over
 from tcore.tensor.conversion import as_tensor_variable
 from tcore.tensor.extremes import Argmin, MaxAndArgmax
 from tcore.tensor.math import cast, conj, isclose, maximum, sqr, sqrt, true_div
@@ -97,12 +96,12 @@ def prod(
 
 def all(x: Any, axis: Any = None, keepdims: bool = False) -> Variable:
     """Whether all elements over ``axis`` are true (not zero): bool."""
-    return _reduce(as_tensor_variable(x), axis, keepdims, careduce.All)
+    return _reduce(as_tensor_variable(x), axis, keepdims, All)
 
 
 def any(x: Any, axis: Any = None, keepdims: bool = False) -> Variable:
     """Whether any element over ``axis`` is true (not zero): bool."""
-    return _reduce(as_tensor_variable(x), axis, keepdims, careduce.Any_)
+    return _reduce(as_tensor_variable(x), axis, keepdims, Any_)
 
 
 def max_and_argmax(a: Any, axis: Any = None, keepdims: bool = False) -> list[Variable]:

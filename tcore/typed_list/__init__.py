@@ -3,6 +3,7 @@
 Ops on them run in Python and share the memory of the elements. Where speed matters, one padded array is better.
 """
 
+import tcore.tensor  # noqa: F401 - floors below load as wholes, before modules of theirs
 from tcore.typed_list.basic import (
     Append,
     Count,
