@@ -24,7 +24,7 @@ _STATEMENTS: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
     ("lowering", "a view that changes the gradient only: optimization takes it out", "gradient.shaping",
      ("ConsiderConstant", "DisconnectedGrad", "GradClip", "GradScale", "UndefinedGrad")),
     ("lowering", "a view that changes the gradient only: optimization takes it out", "tensor.factors", ("Differentiated",)),
-    ("lowering", "a loop over whole graphs: each iteration is a function of its own, whose nodes are lowered", "gradient.rows", ("Rows",)),
+    ("lowering", "a loop over a whole graph: the graph of many rows at once is a function of its own, whose nodes are lowered", "gradient.rows", ("Rows",)),
     ("lowering", "a whole graph, compiled as a function of its own; inline=True puts it where the op is, so that its nodes are lowered",
      "gradient.op_from_graph", ("OpFromGraph",)),
     ("infer_shape", "the op of one item decides, whose lengths only a run tells", "tensor.vectorizing.loop", ("EachItem",)),
