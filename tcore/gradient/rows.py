@@ -1,4 +1,8 @@
-"""A loop over the rows of a result, for derivatives that are matrices."""
+"""A loop over the rows of a result, for derivatives that are matrices.
+
+Rows are computed many at a time: the graph of one row is turned into that of a batch of them. How many depends on the sizes of the arrays it reads, so that what
+lies between a row and its result never needs much more memory than the result.
+"""
 
 from __future__ import annotations
 
@@ -19,13 +23,15 @@ from tcore.tensor.type import TensorType
 __all__ = ["Rows", "map_rows"]
 
 _INDEX = TensorType("int64", ())
+#: elements that one array of a batch of rows may have, if a row is no larger
+_ROOM = 1 << 22
 
 
 class Rows(Op):
     """Computes the inner outputs for ``i = 0 … n-1`` and stacks or sums them.
 
-    Inputs of a node are ``n`` and the values that the inner graph needs beside ``i``. The inner function is compiled when
-    the node is first run.
+    Inputs of a node are ``n`` and the values that the inner graph needs beside ``i``. The function of a batch of rows is
+    compiled when the node is first run.
 
     Parameters
     ----------
@@ -68,27 +74,36 @@ class Rows(Op):
         ]
         return Apply(self, [count, *values], outputs)
 
+    def _rows_at(self) -> Any:
+        """The function of places and the inner inputs, which gives the rows at those places, or their sums."""
+        # here, since most programs have no rows: the rules for every family of ops come with it
+        from tcore.tensor.vectorizing import vectorize_graph
+
+        places = TensorType("int64", (False,))("places")
+        rows = vectorize_graph(self.inner_outputs, {self.index: places})
+        results = [row.sum(axis=0) if total else row for row, total in zip(rows, self.summed, strict=True)]
+        return function(
+            [places, *self.inner_inputs], [Out(result, borrow=True) for result in results], on_unused_input="ignore", name="rows"
+        )
+
     def perform(self, node: Apply, inputs: Sequence[Any], output_storage: Sequence[list[Any]], params: Any = None) -> None:
         count, *values = inputs
         if self._compiled is None:
-            self._compiled = function(
-                [self.index, *self.inner_inputs],
-                [Out(variable, borrow=total) for variable, total in zip(self.inner_outputs, self.summed, strict=True)],
-                on_unused_input="ignore",
-                name="rows",
-            )
+            self._compiled = self._rows_at()
         results: list[Any] = []
         for variable, total, like in zip(node.outputs, self.summed, self.like, strict=True):
             shape = np.shape(values[like])
             dtype = variable.type.dtype  # type: ignore[attr-defined]
             results.append(np.zeros(shape, dtype) if total else np.empty((int(count), *shape), dtype))
-        for i in range(int(count)):
-            row = self._compiled(np.asarray(i, "int64"), *values)
-            for result, value, total in zip(results, row, self.summed, strict=True):
+        step = max(1, _ROOM // max(1, *(np.size(value) for value in values)))
+        for start in range(0, int(count), step):
+            places = np.arange(start, min(start + step, int(count)))
+            rows = self._compiled(places, *values)
+            for result, value, total in zip(results, rows, self.summed, strict=True):
                 if total:
                     result += value
                 else:
-                    result[i] = value
+                    result[start : start + len(places)] = value
         for cell, result in zip(output_storage, results, strict=True):
             cell[0] = result
 

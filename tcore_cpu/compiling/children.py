@@ -8,7 +8,7 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-__all__ = ["Child", "CompileError", "run"]
+__all__ = ["Child", "CompileError", "check_written", "run"]
 
 
 class CompileError(RuntimeError):
@@ -67,3 +67,16 @@ def run(command: Sequence[str], folder: Path, cwd: Path | None = None) -> tuple[
         return child.finish()
     finally:
         child.end()
+
+
+def check_written(target: Path, command: Sequence[str]) -> None:
+    """Refuse what succeeds without making a library: a program that is no compiler, or one with another interface.
+
+    Raises
+    ------
+    CompileError
+    """
+    if not target.exists():
+        raise CompileError(
+            f"{command[0]} said that it succeeded and wrote no library: is it a compiler with the interface of gcc (options cxx, CC)?\ncommand: {shlex.join(command)}"
+        )

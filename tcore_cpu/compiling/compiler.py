@@ -19,7 +19,7 @@ from tcore.configuration import config
 from tcore.configuration.defaults import program
 from tcore.digests import digest
 from tcore.records import frozen
-from tcore_cpu.compiling.children import Child, CompileError
+from tcore_cpu.compiling.children import Child, CompileError, check_written
 from tcore_cpu.compiling.libraries import Library
 from tcore_cpu.compiling.store import Store, configured_store, replace_store
 from tcore_cpu.native.kept import RUNTIME_ABI
@@ -286,6 +286,7 @@ def _compile_all(compiler: Compiler, units: Mapping[int, Unit], folder: Path) ->
             if status:
                 raise _fail(compiler, child.command, output)
             running.pop(0)
+            check_written(target, child.command)
             if output.strip():
                 warn_of_output(output)
             built[k] = target

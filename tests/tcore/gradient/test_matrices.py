@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import tcore.tensor as T
-from tcore import function, shared
+from tcore import function, ifelse, scan, shared
 from tcore.gradient import (
     NullTypeGradError,
     grad,
@@ -17,6 +17,7 @@ from tcore.gradient import (
     undefined_grad,
     verify_grad,
 )
+from tcore.gradient.rows import Rows
 
 v, w = T.dvector("v"), T.dvector("w")
 A = T.dmatrix("A")
@@ -84,3 +85,42 @@ def test_second_derivatives_of_rows():
     np.testing.assert_allclose(second.eval({v: [1.0, 2.0]}), [6.0, 12.0])
     with pytest.raises(NullTypeGradError):
         grad(jacobian(undefined_grad(v) * v, v).sum(), v)
+
+
+def _rows_of_a_loop():
+    states, _ = scan(lambda b, h, a: T.tanh(T.dot(a, h) + b), sequences=v, outputs_info=T.zeros_like(v), non_sequences=A)
+    return states[-1]
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        T.tanh(T.dot(A, v)), ifelse.ifelse(T.gt(v.sum(), 0), T.exp(v), v**2), T.sort(v) * A.max(axis=1), T.nlinalg.matrix_inverse(A)[0] * v,
+        T.cumsum(v) * T.cumprod(v), v[T.argsort(v)] * A[[0, 1, 1], [2, 1, 0]], _rows_of_a_loop(),
+    ],
+    ids=["product", "ifelse", "order", "inverse", "cumulative", "indices", "scan"],
+)  # fmt: skip
+def test_many_rows_at_once_L2327(expression, numpy_backend, monkeypatch):
+    """A whole Jacobian is computed some rows at a time, as many as there is room for, and is what its rows are one by one; so are its derivatives."""
+    batches = []
+    compiled = Rows._rows_at
+
+    def counted(op):
+        rows = compiled(op)
+        return lambda places, *values: batches.append(len(places)) or rows(places, *values)
+
+    monkeypatch.setattr(Rows, "_rows_at", counted)
+    a, b = np.random.default_rng(3).normal(size=(3, 3)), np.array([0.3, -0.2, 0.9])
+    for wrt in (v, A):
+        options = {"disconnected_inputs": "ignore"}
+        whole, single = jacobian(expression, wrt, **options), [grad(expression[i], wrt, **options) for i in range(3)]
+        second = [grad((whole**2).sum(), wrt, **options), grad(sum((row**2).sum() for row in single), wrt, **options)]
+        f = function([A, v], [whole, *single, *second], on_unused_input="ignore")
+        for room, wanted in ((1 << 22, {3}), (9, {1, 2, 3}), (1, {1})):
+            monkeypatch.setattr("tcore.gradient.rows._ROOM", room)
+            batches.clear()
+            found, *rows, left, right = f(a, b)
+            np.testing.assert_allclose(found, rows, atol=1e-12)
+            np.testing.assert_allclose(left, right, atol=1e-9)
+            assert set(batches) <= wanted
+            assert batches
