@@ -173,5 +173,7 @@ def test_tiny_numbers_times_exponentials_beyond_the_largest(dtype: str, function
     v = T.TensorType(dtype, (False,))("v")
     got = tcore.function([v], getattr(T, function)(v))(z)
     size = {"exp": np.exp, "cos": np.sinh, "cosh": np.sinh}.get(function, np.cosh)(large.astype(wider))
-    wanted = (size * tiny.astype(wider) * (-1 if function == "cos" else 1)).astype(part)
+    wanted = size * tiny.astype(wider) * (-1 if function == "cos" else 1)
+    with np.errstate(over="ignore"):
+        wanted = wanted.astype(part)
     np.testing.assert_allclose(got.real if function == "sin" else got.imag, wanted, rtol=8 * info.eps)
