@@ -211,6 +211,36 @@ def clang(session: nox.Session) -> None:
         run_pytest(session, "--backend=cpu", "-p", "no:cacheprovider", default=("tests",), env=environment)
 
 
+#: parts of the suite that meet NumPy and SciPy most
+MEET_THE_OLDEST = (*(f"tests/tcore/{part}" for part in ("configuration", "graph", "link", "plugins", "scalar", "tensor")), "tests/tcore_sparse")
+#: what compares with functions, or with meanings of them, that the oldest NumPy and SciPy do not have
+NOT_OF_THE_OLDEST = (
+    "--ignore=tests/tcore/tensor/test_numpy_protocols.py",
+    "--ignore=tests/tcore/tensor/xp",
+    "--ignore=tests/tcore/tensor/linalg/test_stacks.py",
+    "--deselect=tests/tcore/tensor/vectorizing/test_vectorize.py::test_as_numpy_item_by_item[exponentials]",
+)
+
+
+@nox.session(name="oldest", python="3.11")
+def with_the_oldest(session: nox.Session) -> None:
+    """The oldest Python, and the oldest releases that tcore, tcore_cpu and tcore_sparse admit: parts of the suite on the NumPy backend, some 3 minutes long."""
+    session.install(*BUILD_REQUIREMENTS, *groups("test"))
+    names = ("tcore", "tcore_cpu", "tcore_sparse")
+    required = [each for name in names for each in nox.project.load_toml(ROOT / name / "pyproject.toml")["project"]["dependencies"]]
+    bounds = sorted({f"{each.replace('>=', '==')}.*" for each in required if not each.startswith("tcore")})
+    with outside() as folder:
+        wheels = build_wheels(session, folder / "wheels", *names)
+        session.install(*map(str, wheels), *bounds)
+        (folder / "tests").mkdir()
+        for part in ("shared", "tcore", "tcore_sparse"):
+            shutil.copytree(ROOT / "tests" / part, folder / "tests" / part)
+        shutil.copy(ROOT / "tests" / "conftest.py", folder / "tests")
+        shutil.copy(ROOT / "pyproject.toml", folder)
+        session.chdir(folder)
+        run_pytest(session, "--backend=numpy", "-p", "no:cacheprovider", *NOT_OF_THE_OLDEST, default=MEET_THE_OLDEST)
+
+
 #: parts of the suite that run hardly any native code, on whatever form of the runtime; those of the store make that again and again
 WITHOUT_NATIVE_CODE = (
     *("benchmarks", "meta", "tcore_cuda", "tcore_opencl", *(f"tcore_cpu/compiling/test_{name}.py" for name in ("store", "store_race", "trust"))),
@@ -253,6 +283,7 @@ NOT_UNDER_SANITIZERS = (
     "tests/tcore_cpu/compiling/test_store.py::test_kernels_by_ziglang",
     "tests/tcore_cpu/compiling/test_store.py::test_compiler_of_ziglang",
     "tests/tcore_cpu/compiling/test_store.py::test_amdlibm_L13560",  # loads a library with RTLD_DEEPBIND, which they refuse
+    "tests/tcore_cpu/kernels/test_mathematics.py::test_every_loop_has_its_own",  # reads the machine code, which they change
     "tests/tcore_cpu/runtime/test_memory.py::test_each_request_for_memory_is_refused_once",  # replaces malloc, as they do
 )
 
@@ -276,6 +307,7 @@ def sanitizers(session: nox.Session) -> None:
             "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1",
         }
         left_out = [f"--deselect={name}" for name in NOT_UNDER_SANITIZERS]
+        left_out.append("--ignore=tests/conformance/test_warnings.py")  # compiles without running anything
         # a report ends the process, so it must get past pytest: only what Python writes is captured
         run_pytest(session, "--backend=cpu", "--capture=sys", "-p", "no:cacheprovider", *left_out, default=("tests",), env=environment)
 

@@ -6,7 +6,7 @@
 from importlib import import_module as _import_module
 from typing import TYPE_CHECKING
 
-from tcore.plugins import finders as _finders
+from tcore import finders as _finders
 
 if TYPE_CHECKING:
     from typing import Any
@@ -127,7 +127,10 @@ _HOMES = {
     "scan_checkpoints": "tcore.scan_module",
 }
 
-_finders.install(lambda: _import_module("tcore.compat.paths").PATHS)
+_finders.install(
+    documented=lambda: _import_module("tcore.compat.paths").PATHS,
+    mounted=lambda name: _import_module("tcore.plugins.process").manager().mounted(name),
+)
 
 if not TYPE_CHECKING:
     # what `from tcore import *` gives: without `map` and `compile`, which would hide Python's own

@@ -4,6 +4,8 @@ Names follow :mod:`tcore.tensor`. Matrices are stored by columns (csc) or by row
 stored entries only, and so does its gradient; a *regular* one counts the others as zeros.
 """
 
+import tcore.compile
+import tcore.tensor  # noqa: F401 - floors below load as wholes, before modules of theirs
 from tcore_sparse.conversion import (
     as_sparse,
     as_sparse_or_tensor_variable,

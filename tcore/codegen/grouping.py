@@ -151,10 +151,13 @@ class _Grouper(Merging):
             tried: set[int] = set()
             while True:
                 mine = self.draft_of[node]
+                # What works in place may overwrite nothing any more, once its readers are here: its operands have another chance.
+                readers = [facts, *(each for each in mine.nodes if each is not facts and getattr(each.node.op, "destroy_map", None))]
                 producers = {
                     draft.number: draft
-                    for k in facts.loads
-                    if (owner := node.inputs[k].owner) in self.facts and (draft := self.draft_of[owner]) is not mine
+                    for each in readers
+                    for k in each.loads
+                    if (owner := each.node.inputs[k].owner) in self.facts and (draft := self.draft_of[owner]) is not mine
                 }
                 left = [number for number in producers if number not in tried]
                 if not left:

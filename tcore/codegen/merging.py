@@ -105,15 +105,29 @@ class Merging:
         members = {facts.node for facts in first.nodes}
         made = {v for facts in (*first.nodes, *second.nodes) for v in facts.node.outputs}
         return not any(
-            other in members and not any(v.owner is other for v in facts.node.inputs) and not self._overwrites_only(made, facts.node)
+            other in members and not any(v.owner is other for v in facts.node.inputs) and not self._overwrites_only(made, facts.node, (first, second))
             for facts in second.nodes
             for other in self.orderings.get(facts.node, ())
         )
 
-    def _overwrites_only(self, made: set[Any], node: Any) -> bool:
-        """Whether ``node`` overwrites something, and only memory of the variables in ``made``."""
-        destroyed = [node.inputs[k] for sources in (getattr(node.op, "destroy_map", None) or {}).values() for k in sources]
-        return bool(destroyed) and all(self.storage.get(v, v) in made for v in destroyed)
+    def _overwrites_only(self, made: set[Any], node: Any, drafts: tuple[Draft, Draft]) -> bool:
+        """Whether ``node`` is said to overwrite something, and that is only memory of the variables in ``made``, or nothing in one kernel."""
+        destroyed = [
+            node.inputs[k]
+            for out, sources in (getattr(node.op, "destroy_map", None) or {}).items()
+            for k in sources
+            if not self._vanishes(node.outputs[out], drafts)
+        ]
+        return bool(getattr(node.op, "destroy_map", None)) and all(self.storage.get(v, v) in made for v in destroyed)
+
+    def _vanishes(self, variable: Any, drafts: tuple[Draft, Draft]) -> bool:
+        """Whether a value would be but numbers inside of one kernel of these drafts: work in place then overwrites nothing."""
+        clients = self.clients.get(variable, ())
+        return (
+            bool(clients)
+            and variable not in self.outputs
+            and all(self.draft_of[c] in drafts and (known := self.facts.get(c)) is not None and not known.view for c in clients)
+        )
 
     def _reads(self, first: Draft, second: Draft) -> list[tuple[Any, tuple[Any, ...], NodeFacts]] | None:
         """Every (variable of ``first``, index) that ``second`` reads; None where it needs one as a whole."""
@@ -247,7 +261,9 @@ class Merging:
         destroyed: dict[Any, Any] = {}
         made = {v for facts in members for v in facts.node.outputs}
         for facts in members:
-            for sources in (getattr(facts.node.op, "destroy_map", None) or {}).values():
+            for out, sources in (getattr(facts.node.op, "destroy_map", None) or {}).items():
+                if self._vanishes(facts.node.outputs[out], (first, second)):
+                    continue
                 for k in sources:
                     variable = facts.node.inputs[k]
                     memory = self.storage.get(variable, variable)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import sys
 
-from tcore.plugins.finders import add_alias
+from tcore.finders import add_alias
 
 __all__ = ["install"]
 

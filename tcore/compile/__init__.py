@@ -3,6 +3,7 @@
 from importlib import import_module as _import_module
 from typing import TYPE_CHECKING
 
+import tcore.graph  # noqa: F401 - floors below load as wholes, before modules of theirs
 from tcore.compile.backends import BackendError, BackendWarning
 from tcore.compile.copy_ops import (
     DeepCopyOp,
@@ -33,7 +34,7 @@ from tcore.compile.mode import (
     register_mode,
 )
 from tcore.compile.sharedvalue import SharedVariable, shared, shared_constructor
-from tcore.plugins.finders import lazy_submodules as _lazy_submodules
+from tcore.finders import lazy_submodules as _lazy_submodules
 
 #: the documented second name
 Param = In

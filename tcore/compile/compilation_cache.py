@@ -21,8 +21,8 @@ from tcore.compile.basemode import Mode
 from tcore.compile.sharedvalue import SharedVariable
 from tcore.configuration import config
 from tcore.digests import digest
+from tcore.finders import LOADED
 from tcore.graph import FunctionGraph
-from tcore.plugins.finders import LOADED
 from tcore.plugins.process import active_plugins_for, manager
 from tcore.records import frozen
 

@@ -16,9 +16,9 @@ from tcore.compile.observation import observers, tell, watched
 from tcore.compile.overwriting import note_lost_values
 from tcore.compile.sharedvalue import SharedVariable
 from tcore.configuration import config
+from tcore.finders import names_elsewhere
 from tcore.graph import MissingInputError
 from tcore.link import Container
-from tcore.plugins.finders import names_elsewhere
 
 if TYPE_CHECKING:
     import os

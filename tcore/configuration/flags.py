@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from tcore.configuration import defaults
+from tcore.configuration.defaults import linker, warns_about
 from tcore.configuration.flags_cpu import CPU_OPTIONS
 from tcore.configuration.flags_debug import DEBUG_OPTIONS
 from tcore.configuration.flags_device import DEVICE_OPTIONS
@@ -99,7 +99,7 @@ _PRECISION = [
 
 _COMPILATION = [
     Option(name="mode", default="Mode", choices=_MODES, parse=_mode, doc="Default compilation mode; Mode is made of the options linker and optimizer."),
-    Option(name="linker", default=Computed(defaults.linker, "cvm, or vm without a compiler"), choices=LINKERS, doc="Linker of the default mode."),
+    Option(name="linker", default=Computed(linker, "cvm, or vm without a compiler"), choices=LINKERS, doc="Linker of the default mode."),
     Option(name="optimizer", default="o4", choices=OPTIMIZERS, doc="Optimizer of the default mode."),
     Option(name="optimizer_excluding", default="", frozen=True, doc="Tags that the default mode leaves out, separated by colons."),
     Option(name="optimizer_including", default="", frozen=True, doc="Tags that the default mode takes in, separated by colons."),
@@ -184,7 +184,7 @@ _WARNINGS = [
     ),
     Option(
         name="warn.subtensor_merge_bug",
-        default=Computed(defaults.warns_about("0.5"), "by warn.ignore_bug_before"),
+        default=Computed(warns_about("0.5"), "by warn.ignore_bug_before"),
         parse=parse_bool,
         doc="Warn where old versions merged two subtensors wrongly.",
     ),

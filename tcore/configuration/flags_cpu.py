@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tcore.configuration import defaults
+from tcore.configuration.defaults import COMPILEDIR_KEYS, base_compiledir, compiledir, cxx, kernel_store
 from tcore.configuration.option import Computed, Option, colon_list, not_negative
 
 __all__ = ["CPU_OPTIONS"]
@@ -11,7 +11,7 @@ __all__ = ["CPU_OPTIONS"]
 CPU_OPTIONS: tuple[Option, ...] = (
     Option(
         name="cxx",
-        default=Computed(defaults.cxx, "full path of g++, else the compiler of the package ziglang, empty where there is none"),
+        default=Computed(cxx, "full path of g++, else the compiler of the package ziglang, empty where there is none"),
         doc="C++ compiler, g++ or one with its interface; an empty text means that nothing is compiled.",
     ),
     Option(name="gcc.cxxflags", default="", doc="More arguments for the compiler."),
@@ -22,22 +22,22 @@ CPU_OPTIONS: tuple[Option, ...] = (
     Option(
         name="base_compiledir",
         frozen=True,
-        default=Computed(defaults.base_compiledir, "~/.tcore, on Windows %LOCALAPPDATA%\\Tcore"),
+        default=Computed(base_compiledir, "~/.tcore, on Windows %LOCALAPPDATA%\\Tcore"),
         doc="Folder for everything that is compiled.",
     ),
     Option(
         name="compiledir_format",
         frozen=True,
         default="compiledir_%(platform)s-%(processor)s-%(python_version)s-%(python_bitwidth)s",
-        doc=f"Name of the folder of one platform; it may use {', '.join(f'%({key})s' for key in defaults.COMPILEDIR_KEYS)}.",
+        doc=f"Name of the folder of one platform; it may use {', '.join(f'%({key})s' for key in COMPILEDIR_KEYS)}.",
     ),
     Option(
         name="compiledir",
         frozen=True,
-        default=Computed(defaults.compiledir, "base_compiledir/compiledir_format"),
+        default=Computed(compiledir, "base_compiledir/compiledir_format"),
         doc="Folder for modules compiled on this platform.",
     ),
-    Option(name="cpu.store", default=Computed(defaults.kernel_store, "base_compiledir/kernels; below compiledir where that is set"), doc="Folder of the kernel store, which is keyed by content."),
+    Option(name="cpu.store", default=Computed(kernel_store, "base_compiledir/kernels; below compiledir where that is set"), doc="Folder of the kernel store, which is keyed by content."),
     Option(
         name="cpu.store_layers",
         default=(),

@@ -7,7 +7,10 @@ ops that bring kernels of their own. A plugin supplies a :class:`~tcore.gpuarray
 
 from typing import TYPE_CHECKING
 
-from tcore.plugins.finders import lazy_submodules as _lazy_submodules
+import tcore.compile
+import tcore.link
+import tcore.tensor  # noqa: F401 - floors below load as wholes, before modules of theirs
+from tcore.finders import lazy_submodules as _lazy_submodules
 
 if not TYPE_CHECKING:
     # documented paths below this one, such as ``blas``, are imported when they are used

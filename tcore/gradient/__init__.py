@@ -1,5 +1,7 @@
 """Automatic differentiation: gradients, products with the Jacobian, and their numeric checks."""
 
+import tcore.compile
+import tcore.tensor  # noqa: F401 - floors below load as wholes, before modules of theirs
 from tcore.gradient.connection import format_as
 from tcore.gradient.errors import DisconnectedInputError, GradientError, GradUndefinedError, NullTypeGradError
 from tcore.gradient.forward import Rop

@@ -10,6 +10,7 @@ from tcore.gradient.errors import DisconnectedInputError
 from tcore.gradient.reverse import float_zeros, graph_gradients, no_derivative
 from tcore.graph import Apply, MethodNotDefined, Variable, ancestors, as_variable, clone_get_equiv, io_toposort
 from tcore.graph.null_type import disconnected_type
+from tcore.graph.testvalues import computed_afterwards
 from tcore.graph.trace import creation_report
 from tcore.tensor.conversion import as_tensor_variable
 from tcore.tensor.math import cast
@@ -84,14 +85,20 @@ def _through(node: Apply, tangents: dict[Variable, Variable | None]) -> None:
             return
     if all(is_discrete(output) for output in node.outputs):
         return  # constant almost everywhere
-    try:
-        found = _checked(node, node.op.R_op(list(node.inputs), points))
-    except (MethodNotDefined, NotImplementedError):
-        found = _by_reverse(node, points)
+    given = [point for point in points if point is not None]
+    found = computed_afterwards(lambda: _pushed_forward(node, points), [*node.inputs, *node.outputs, *given], lambda found: found)
     for output, tangent in zip(node.outputs, found, strict=True):
         if tangent is None or output in tangents:
             continue
         tangents[output] = _of_dtype(tangent, output)
+
+
+def _pushed_forward(node: Apply, points: list[Variable | None]) -> list[Variable | None]:
+    """The derivatives of the outputs: those of the op's R_op, or by way of its gradient."""
+    try:
+        return _checked(node, node.op.R_op(list(node.inputs), points))
+    except (MethodNotDefined, NotImplementedError):
+        return _by_reverse(node, points)
 
 
 def _checked(node: Apply, found: Any) -> list[Variable | None]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from tcore.gradient.connection import as_list, checked_variables, format_as
 from tcore.gradient.reverse import grad
 from tcore.gradient.rows import map_rows
+from tcore.graph.testvalues import computed_afterwards
 from tcore.tensor.type import TensorType
 
 if TYPE_CHECKING:
@@ -49,8 +50,12 @@ def jacobian(
     if ndim == 0:
         return grad(expression, wrt, **options)
     index = TensorType("int64", ())("i")
-    rows = grad(expression[index], targets, add_names=False, **options)  # type: ignore[index]
-    stacked = map_rows(expression.shape[0], index, rows, targets)  # type: ignore[attr-defined]
+
+    def build() -> list[Variable]:
+        rows = grad(expression[index], targets, add_names=False, **options)  # type: ignore[index]
+        return map_rows(expression.shape[0], index, rows, targets)  # type: ignore[attr-defined]
+
+    stacked = computed_afterwards(build, (), lambda found: found)
     return format_as(isinstance(wrt, list), isinstance(wrt, tuple), stacked)
 
 

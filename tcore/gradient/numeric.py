@@ -194,6 +194,9 @@ def verify_grad(
     inputs = [
         TensorType(point.dtype.name, [length == 1 for length in point.shape])(f"input {position}") for position, point in enumerate(points)
     ]
+    if config.compute_test_value != "off":
+        for variable, point in zip(inputs, points, strict=True):
+            variable.tag.test_value = point
     output = fun(*inputs)
     if isinstance(output, (list, tuple)):
         raise NotImplementedError("verify_grad checks functions with one output: wrap the others out")

@@ -20,6 +20,7 @@ from tcore.gradient.connection import (
 from tcore.gradient.errors import DisconnectedInputError, NullTypeGradError
 from tcore.graph import Apply, MethodNotDefined, Variable, as_variable, io_toposort
 from tcore.graph.null_type import disconnected_type
+from tcore.graph.testvalues import computed_afterwards
 from tcore.graph.trace import creation_report
 from tcore.graph.undefined import grad_not_implemented
 from tcore.link.stopwatch import GRADIENTS
@@ -263,7 +264,7 @@ class _Backward:
         """Zeros, since integer outputs are constant almost everywhere; undefined where the op says so (defined on integers only)."""
         given = [disconnected_type() if gradient is None else gradient for gradient in output_grads]
         try:
-            found = node.op.L_op(list(node.inputs), list(node.outputs), given)
+            found = _pulled_back(node, given)
         except (MethodNotDefined, NotImplementedError):
             found = []
         said = dict(enumerate(found))
@@ -278,7 +279,7 @@ class _Backward:
             for gradient, output in zip(output_grads, node.outputs, strict=True)
         ]
         try:
-            found = node.op.L_op(list(node.inputs), list(node.outputs), given)
+            found = _pulled_back(node, given)
         except (MethodNotDefined, NotImplementedError) as error:
             if isinstance(error, NotImplementedError) and type(error) is not NotImplementedError:
                 raise
@@ -461,3 +462,12 @@ def graph_gradients(outputs: Iterable[tuple[Variable, Variable]], inputs: Sequen
 def _apart(outputs: Iterable[tuple[Variable, Variable]]) -> dict[Variable, Variable]:
     """Each output behind a view of its own with its gradient: what ``known_grads`` says of a variable is all that flows there, an output has its share only."""
     return {view_op(variable): _checked_known(variable, gradient) for variable, gradient in outputs}
+
+
+def _pulled_back(node: Apply, output_grads: Sequence[Variable]) -> Any:
+    """What the op's L_op gives, which may be anything."""
+    return computed_afterwards(
+        lambda: node.op.L_op(list(node.inputs), list(node.outputs), list(output_grads)),
+        [*node.inputs, *node.outputs, *output_grads],
+        lambda found: found if isinstance(found, (list, tuple)) else (),
+    )

@@ -3,6 +3,7 @@
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from tcore.finders import lazy_submodules
 from tcore.graph.apply import Apply, NoParams
 from tcore.graph.c_interface import CLinkerOp, CLinkerType
 from tcore.graph.cloning import clone, clone_get_equiv, clone_replace
@@ -50,7 +51,6 @@ from tcore.graph.traversal import (
 )
 from tcore.graph.type import Generic, PureType, SingletonType, Type, generic
 from tcore.graph.variable import Constant, Variable
-from tcore.plugins.finders import lazy_submodules
 
 __all__ = [
     "AlreadyThere",

@@ -6,17 +6,28 @@
 from __future__ import annotations
 
 import copy
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from tcore.configuration import config
 from tcore.configuration.reaction import react
-from tcore.graph.trace import creation_report
+from tcore.graph.errors import MethodNotDefined
+from tcore.graph.trace import creation_report, is_paused
+from tcore.graph.traversal import io_toposort
 from tcore.graph.variable import Constant, Variable
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from tcore.graph.apply import Apply
 
-__all__ = ["MissingTestValueError", "compute_test_value", "get_test_value"]
+__all__ = ["MissingTestValueError", "compute_test_value", "computed_afterwards", "get_test_value"]
+
+Built = TypeVar("Built")
+
+#: whether a graph is being built whose nodes are computed afterwards
+_later: ContextVar[bool] = ContextVar("_later", default=False)
 
 
 class MissingTestValueError(AttributeError):
@@ -54,15 +65,15 @@ def compute_test_value(node: Apply, mode: str | None = None) -> None:
     ----------
     node : Apply
     mode : {"off", "ignore", "warn", "raise", "pdb"}, optional
-        What to do where an input has no test value; ``config.compute_test_value`` by default.
+        What to do where an input has no test value, or nothing computes the op; ``config.compute_test_value`` by default.
 
     Raises
     ------
     MissingTestValueError
-        In mode ``"raise"``.
+        In mode ``"raise"``, where a value or whatever computes the op is missing.
     """
     mode = config.compute_test_value if mode is None else mode
-    if mode == "off":
+    if mode == "off" or _later.get():
         return
     storage: dict[Variable, list[Any]] = {}
     destroyed = {i for inputs in (getattr(node.op, "destroy_map", None) or {}).values() for i in inputs}
@@ -81,7 +92,39 @@ def compute_test_value(node: Apply, mode: str | None = None) -> None:
     thunk = node.op.make_thunk(node, storage, computed, [])
     thunk.inputs = [storage[variable] for variable in node.inputs]
     thunk.outputs = [storage[variable] for variable in node.outputs]
-    required = thunk()
+    try:
+        required = thunk()
+    except MethodNotDefined as error:
+        react(mode, MissingTestValueError(f"cannot compute the test value of {node.op}: {error.args[0]}, nor has it C code that runs here"), stacklevel=3)
+        return
     assert not required, "a lazy op asks for inputs that are there"
     for output in node.outputs:
         output.tag.test_value = storage[output][0]
+
+
+def computed_afterwards(build: Callable[[], Built], known: Iterable[Variable], results: Callable[[Built], Iterable[Any]]) -> Built:
+    """What ``build()`` gives; where test values are used, those of its nodes are computed when it is done.
+
+    For functions that build graphs beside that of the user, of one step or one element, whose inputs have no values, or that
+    make nodes without calling their op.
+
+    Parameters
+    ----------
+    build : callable
+    known : iterable of Variable
+        Where the nodes begin; what is above them is left alone.
+    results : callable
+        The variables among what was built; what is no variable is passed over.
+    """
+    mode = config.compute_test_value_opt if is_paused() else config.compute_test_value
+    if mode == "off" or _later.get():
+        return build()
+    token = _later.set(True)
+    try:
+        built = build()
+    finally:
+        _later.reset(token)
+    for node in io_toposort(list(known), [result for result in results(built) if isinstance(result, Variable)]):
+        if not all(output.has_tag() and hasattr(output.tag, "test_value") for output in node.outputs):
+            compute_test_value(node, mode)
+    return built

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from tcore.plugins.finders import lazy_submodules, names_elsewhere
+from tcore.finders import lazy_submodules, names_elsewhere
 
 if TYPE_CHECKING:
     from typing import Any

@@ -1,5 +1,6 @@
 """What changes graphs: rules, the optimizers that apply them, and the databases from which they are chosen."""
 
+import tcore.graph  # noqa: F401 - floors below load as wholes, before modules of theirs
 from tcore.optimizer.base import (
     FromFunctionLocalOptimizer,
     FromFunctionOptimizer,

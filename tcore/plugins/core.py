@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar
 
+from tcore.finders import MountError
 from tcore.plugins.declarations import (
     BackendSpec,
     CommandSpec,
@@ -17,7 +18,6 @@ from tcore.plugins.declarations import (
 )
 from tcore.plugins.discovery import Candidate
 from tcore.plugins.errors import DuplicateNameError, PluginLoadError, UnknownNameError
-from tcore.plugins.finders import MountError
 from tcore.plugins.known import install_hint, supplier
 from tcore.plugins.loader import Loader, one_line
 from tcore.plugins.references import resolve
@@ -89,8 +89,9 @@ class Manager(Loader):
             self._require(candidate)
             return next(claim.value for claim in candidate.claims if (claim.group, claim.name) == ("modules", name))
         package = supplier("modules", name)
-        if package is None:
-            return None
+        above = name.split(".")
+        if package is None or any(self.installed.claiming("modules", ".".join(above[:end])) for end in range(1, len(above))):
+            return None  # no part of ours; or the package is there, and has no such module
         module = package.replace("-", "_")
         raise MountError(
             f"No module named {module!r}: tcore.{name} is part of the package {package}, which is not installed; {install_hint(package)}",

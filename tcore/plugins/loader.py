@@ -19,7 +19,7 @@ from tcore.plugins.state import ACTIVE, BROKEN, DISABLED, FAILED, INCOMPATIBLE, 
 from tcore.plugins.tables import Declared, Tables
 
 if TYPE_CHECKING:
-    import pluggy
+    from pluggy import PluginManager
 
     from tcore.configuration.tree import Config
 
@@ -58,7 +58,7 @@ class Loader:
         self._tables = Tables()
         self._states: dict[str, PluginState] = {}
         self._warned: set[str] = set()
-        self._pluggy: pluggy.PluginManager | None = None
+        self._pluggy: PluginManager | None = None
         self._by_class: dict[tuple[type, type], tuple[Tables, object, tuple[Callable[..., Any], ...]]] = {}
         self._packages: dict[str, tuple[Candidate, ...]] = {}
 
@@ -175,15 +175,20 @@ class Loader:
         return self._tables
 
     @property
-    def pluggy(self) -> pluggy.PluginManager:
+    def pluggy(self) -> PluginManager:
         """The pluggy manager with the modules of all loaded plugins."""
         self._load_builtins()
-        with self._lock:
-            if self._pluggy is None:
-                from tcore.plugins.loading import new_pluggy_manager
+        return self._pluggy_manager()
 
-                self._pluggy = new_pluggy_manager()
-            return self._pluggy
+    def _pluggy_manager(self) -> PluginManager:
+        """The one manager, made on first need. What it imports is imported outside the lock: another thread's import may need that."""
+        if self._pluggy is None:
+            from tcore.plugins.loading import new_pluggy_manager
+
+            made = new_pluggy_manager()
+            with self._lock:
+                self._pluggy = self._pluggy or made
+        return self._pluggy
 
     def _load_builtins(self) -> None:
         for candidate in self._builtins:
@@ -245,9 +250,10 @@ class Loader:
         try:
             module = import_plugin(candidate)
             declared = collect(candidate, module)
+            registry = self._pluggy_manager()
             with self._lock:
                 if self._status(candidate.name) != ACTIVE:  # else another thread was faster
-                    self._commit(candidate, module, declared)
+                    self._commit(candidate, module, declared, registry)
                 state = self._states[candidate.name]
         except KeyboardInterrupt:
             raise
@@ -257,16 +263,12 @@ class Loader:
             self._config.warn_of_unknown_names(section)
         return state
 
-    def _commit(self, candidate: Candidate, module: Any, declared: Declared) -> None:
+    def _commit(self, candidate: Candidate, module: Any, declared: Declared, registry: PluginManager) -> None:
         """Swap in the tables with one more plugin. Everything that can fail comes before the first change."""
         tables = self._tables.with_plugin(declared)
         self._config.register(*declared.options)
         try:
-            if self._pluggy is None:
-                from tcore.plugins.loading import new_pluggy_manager
-
-                self._pluggy = new_pluggy_manager()
-            self._pluggy.register(module, name=candidate.name)
+            registry.register(module, name=candidate.name)
         except BaseException:
             self._config.unregister(*(option.name for option in declared.options))
             raise

@@ -21,11 +21,12 @@ def manager() -> Manager:
     """The manager that tcore uses."""
     global _manager  # noqa: PLW0603 - made on first use, once
     if _manager is None:
+        # not at the top: two dozen records of declarations, which building a graph does not need. And before our lock: an import may
+        # wait for another thread, whose import needs the manager
+        from tcore.plugins.core import Manager
+
         with _lock:
             if _manager is None:
-                # not at the top: two dozen records of declarations, which building a graph does not need
-                from tcore.plugins.core import Manager
-
                 _manager = Manager(config)
     return _manager
 

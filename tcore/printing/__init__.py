@@ -1,5 +1,8 @@
 """Graphs as text and pictures."""
 
+import tcore.compile
+import tcore.graph
+import tcore.tensor  # noqa: F401 - floors below load as wholes, before modules of theirs
 from tcore.graph.debugprint import debugprint
 from tcore.printing.minimal import hex_digest, min_informative_str, var_descriptor
 from tcore.printing.notation import assign_tensor_notation

@@ -6,7 +6,8 @@ from importlib import import_module as _import_module
 from types import ModuleType as _ModuleType
 from typing import TYPE_CHECKING as _TYPE_CHECKING
 
-from tcore.plugins.finders import lazy_submodules as _lazy_submodules
+import tcore.graph  # noqa: F401 - floors below load as wholes, before modules of theirs
+from tcore.finders import lazy_submodules as _lazy_submodules
 from tcore.scalar.arithmetic import *
 from tcore.scalar.basic import *
 from tcore.scalar.bitwise import *

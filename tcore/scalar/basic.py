@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tcore.finders import names_elsewhere
 from tcore.graph.variable import Variable
-from tcore.plugins.finders import names_elsewhere
 from tcore.scalar.casting import converted
 from tcore.scalar.conversion import as_scalar
 from tcore.scalar.dtypes import complex_dtypes

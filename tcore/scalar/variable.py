@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from tcore.finders import siblings
 from tcore.graph.variable import Constant, Variable
-from tcore.scalar import arithmetic, basic, bitwise, comparison, complex_parts, exponential, rounding
 from tcore.scalar.conversion import constant
 from tcore.scalar.type import Scalar
+
+if TYPE_CHECKING:
+    from tcore.scalar import arithmetic, basic, bitwise, comparison, complex_parts, exponential, rounding
+else:
+    arithmetic, basic, bitwise, comparison, complex_parts, exponential, rounding = siblings(
+        __name__, "arithmetic", "basic", "bitwise", "comparison", "complex_parts", "exponential", "rounding"
+    )
 
 __all__ = ["ScalarConstant", "ScalarVariable"]
 

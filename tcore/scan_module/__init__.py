@@ -28,6 +28,9 @@ A node of a ``Scan``, and nothing else; ``loop.run_loop`` is the specification. 
   the backend does what the mode of the function around it says, which the optimizer noted in ``options.function_mode``.
 """
 
+import tcore.compile
+import tcore.optimizer
+import tcore.tensor.rewrites  # noqa: F401 - floors below load as wholes, before modules of theirs
 from tcore.scan_module.checkpoints import scan_checkpoints
 from tcore.scan_module.op import Scan
 from tcore.scan_module.scan import scan

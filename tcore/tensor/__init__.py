@@ -6,7 +6,9 @@ from importlib import import_module as _import_module
 from types import ModuleType as _ModuleType
 from typing import TYPE_CHECKING as _TYPE_CHECKING
 
-from tcore.plugins.finders import lazy_submodules as _lazy_submodules
+import tcore.graph
+import tcore.scalar
+from tcore.finders import lazy_submodules as _lazy_submodules
 
 # the variable classes first: the modules below make constants
 from tcore.tensor.var import *  # isort: skip

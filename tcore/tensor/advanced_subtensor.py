@@ -192,8 +192,8 @@ class AdvancedSubtensor(FieldlessOp):
     def perform(self, node: Apply, inputs: Sequence[Any], output_storage: Sequence[list[Any]], params: Any = None) -> None:
         x, *index = inputs
         check_index(x, index)
-        # of slices alone NumPy makes a view, which this op does not promise
-        output_storage[0][0] = np.array(x[tuple(index)], copy=all(isinstance(entry, slice) for entry in index) or None)
+        picked = x[tuple(index)]  # of slices alone a view, which this op does not promise
+        output_storage[0][0] = np.array(picked) if all(isinstance(entry, slice) for entry in index) else np.asarray(picked)
 
     def infer_shape(self, node: Apply, shapes: Sequence[Any]) -> list[tuple[Any, ...]]:
         x, *index = node.inputs

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from attrs import field
 
+from tcore.finders import names_elsewhere
 from tcore.graph import Apply, FieldlessOp, Op, Variable
-from tcore.plugins.finders import names_elsewhere
 from tcore.records import frozen
 from tcore.tensor.conversion import as_tensor_variable
 from tcore.tensor.dot import check_product_shapes, dot, outer, product_flops

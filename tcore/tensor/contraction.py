@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from tcore.graph import Variable
+from tcore.scalar.dtypes import discrete_dtypes
 from tcore.tensor._lengths import product
 from tcore.tensor.assertion import assert_fitting
 from tcore.tensor.conversion import as_tensor_variable
 from tcore.tensor.diagonals import ExtractDiag
+from tcore.tensor.dimshuffle import moveaxis
 from tcore.tensor.dot import batched_dot, dot
 from tcore.tensor.math import conj, eq
 
@@ -42,9 +44,15 @@ def matmul(x1: Any, x2: Any) -> Variable:
 
 
 def vecdot(x1: Any, x2: Any, axis: int = -1) -> Variable:
-    """The inner products of vectors along ``axis``, the first conjugated, of tensors that broadcast."""
-    x, y = as_tensor_variable(x1), as_tensor_variable(x2)
-    return (conj(x) * y).sum(axis=axis)  # type: ignore[no-any-return]
+    """The inner products of vectors along ``axis`` of each tensor, the first conjugated; the other axes broadcast. As of ``matmul``, those of integers wrap."""
+    x: Any = as_tensor_variable(x1)
+    y: Any = as_tensor_variable(x2)
+    if axis >= 0 and x.type.ndim != y.type.ndim:
+        x, y, axis = moveaxis(x, axis, -1), moveaxis(y, axis, -1), -1
+    products = conj(x) * y
+    if products.type.dtype == "bool":
+        return products.any(axis=axis)  # type: ignore[no-any-return]
+    return products.sum(axis=axis, dtype=products.type.dtype if products.type.dtype in discrete_dtypes else None)  # type: ignore[no-any-return]
 
 
 # ------------------------------------------------------------------------------------------------------------- einsum

@@ -10,12 +10,12 @@ import numpy as np
 from attrs import field, frozen
 
 from tcore.configuration import config
+from tcore.finders import names_elsewhere
 from tcore.graph.apply import Apply
 from tcore.graph.floating import floating_point_errors
 from tcore.graph.null_type import DisconnectedType, NullType
 from tcore.graph.op import Op
 from tcore.graph.variable import Variable
-from tcore.plugins.finders import names_elsewhere
 from tcore.scalar.basic import Second
 from tcore.scalar.dtypes import complex_dtypes, discrete_dtypes
 from tcore.scalar.op import ScalarOp

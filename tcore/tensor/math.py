@@ -277,15 +277,17 @@ def round(a: Any, mode: str | None = None) -> Variable:
 
 
 def around(a: Any, decimals: int = 0) -> Variable:
-    """The nearest numbers with so many decimals, halves to even ones, in the dtype of ``a``; fewer than none: tens, hundreds, …
+    """The nearest numbers with so many decimals, halves to even ones, in the dtype of ``a``; fewer than none: tens, hundreds, …; parts of complex ones each.
 
     Raises
     ------
     TypeError
-        If ``decimals`` is no integer, or ``a`` is complex.
+        If ``decimals`` is no integer.
     """
     a, decimals = as_tensor_variable(a), index(decimals)
     dtype = a.type.dtype
+    if dtype in complex_dtypes:
+        return complex(around(real(a), decimals), around(imag(a), decimals))
     if decimals == 0 or (decimals > 0 and dtype in discrete_dtypes):
         return round_half_to_even(a)
     wide = "float64" if dtype in discrete_dtypes else dtype

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from tcore.tensor import alloc, dimshuffle, dot, indexing, manipulation, math, reductions, reshape, shape, transfer
+from tcore.finders import siblings
 from tcore.tensor.constants import get_scalar_constant_value
 from tcore.tensor.shape import specify_shape
+
+if TYPE_CHECKING:
+    from tcore.tensor import alloc, dimshuffle, dot, indexing, manipulation, math, reductions, reshape, shape, transfer
+else:
+    alloc, dimshuffle, dot, indexing, manipulation, math, reductions, reshape, shape, transfer = siblings(
+        __name__, "alloc", "dimshuffle", "dot", "indexing", "manipulation", "math", "reductions", "reshape", "shape", "transfer"
+    )
 
 __all__ = ["TensorMethods", "seldom"]
 

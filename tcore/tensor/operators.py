@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from tcore import scalar
 from tcore.configuration import config
+from tcore.finders import siblings
 from tcore.scalar.dtypes import discrete_dtypes
-from tcore.tensor import dot, indexing, math, shape
 from tcore.tensor.constants import get_vector_length
 from tcore.tensor.conversion import AsTensorError
 from tcore.tensor.elemwise import Elemwise
@@ -19,6 +19,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from tcore.graph.variable import Variable
+
+if TYPE_CHECKING:
+    from tcore.tensor import dot, indexing, math, shape
+else:
+    dot, indexing, math, shape = siblings(__name__, "dot", "indexing", "math", "shape")
 
 __all__ = ["_tensor_py_operators"]
 
@@ -38,8 +43,7 @@ def _slash(x: Any, y: Any) -> Any:
     result = math.true_div(x, y)
     if config.int_division == "raise" and all(operand.type.dtype in discrete_dtypes for operand in result.owner.inputs):
         raise TypeError(
-            f"{x} / {y} divides integers, and int_division=raise: use // for an integer result, cast an operand to floats, "
-            "or call tcore.tensor.true_div"
+            f"{x} / {y} divides integers, and int_division=raise: use // for an integer result, cast an operand to floats, or call tcore.tensor.true_div"
         )
     return result
 

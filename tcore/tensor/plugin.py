@@ -20,7 +20,7 @@ _OPS = {
     "extremes": ("Argmax", "Argmin", "MaxAndArgmax"),
     "factors": ("Differentiated",),
     "fft": ("InverseRealFFT", "RealFFT"),
-    "fft_axes": ("FFT",),
+    "fft_axes": ("FFT", "HalfFFT", "InverseHalfFFT"),
     "ifelse": ("IfElse",),
     "incsubtensor": ("IncSubtensor",),
     "index_tricks": ("RavelMultiIndex", "UnravelIndex"),
@@ -56,11 +56,12 @@ _OPS = {
     "type_other": ("MakeSlice",),
     "vectorizing.loop": ("EachItem",),
 }
+_LIST_OPS = ("Append", "Count", "Extend", "GetItem", "Insert", "Length", "MakeList", "Remove", "Reverse")
 
 
 @hookimpl
 def tcore_types() -> list[TypeSpec | ConverterSpec | SharedSpec]:
-    """The Types of arrays, slices and None; numbers and arrays as constants and as shared variables."""
+    """The Types of arrays, slices, lists and None; numbers and arrays as constants and as shared variables."""
     return [
         ConverterSpec("builtins", load="tcore.tensor.conversion:convert"),
         ConverterSpec("numpy", load="tcore.tensor.conversion:convert"),
@@ -72,6 +73,7 @@ def tcore_types() -> list[TypeSpec | ConverterSpec | SharedSpec]:
         TypeSpec("TensorType", load="tcore.tensor.type:TensorType", summary="arrays of one dtype and broadcast pattern"),
         TypeSpec("SliceType", load="tcore.tensor.type_other:SliceType", summary="slices as values"),
         TypeSpec("RandomStateType", load="tcore.tensor.random.state:RandomStateType", summary="NumPy's generators"),
+        TypeSpec("TypedListType", load="tcore.typed_list.type:TypedListType", summary="lists of values of one Type"),
         TypeSpec("NoneTypeT", load="tcore.tensor.type_other:NoneTypeT", summary="None as a value"),
     ]
 
@@ -79,7 +81,11 @@ def tcore_types() -> list[TypeSpec | ConverterSpec | SharedSpec]:
 @hookimpl
 def tcore_ops() -> list[OpSpec]:
     """The ops on tensors."""
-    return [*(OpSpec(f"tcore.tensor.{module}:{name}") for module, names in _OPS.items() for name in names), OpSpec("tcore.scan_module.op:Scan")]
+    return [
+        *(OpSpec(f"tcore.tensor.{module}:{name}") for module, names in _OPS.items() for name in names),
+        OpSpec("tcore.scan_module.op:Scan"),
+        *(OpSpec(f"tcore.typed_list.basic:{name}") for name in _LIST_OPS),
+    ]
 
 
 @hookimpl

@@ -14,11 +14,10 @@ from tcore import scalar
 from tcore.configuration import config
 from tcore.graph.variable import Constant, Variable
 from tcore.scalar.dtypes import discrete_dtypes
-from tcore.tensor import careduce
-from tcore.tensor.careduce import CAReduce, Sum, axes_of, normal_axes, spread_over
+from tcore.tensor.careduce import All, Any_, CAReduce, Sum, axes_of, normal_axes, spread_over
 from tcore.tensor.conversion import as_tensor_variable
 from tcore.tensor.extremes import Argmin, MaxAndArgmax
-from tcore.tensor.math import cast, conj, isclose, sqr, sqrt, true_div
+from tcore.tensor.math import cast, conj, isclose, maximum, sqr, sqrt, true_div
 from tcore.tensor.products import Prod
 from tcore.tensor.type import TensorType
 
@@ -97,12 +96,12 @@ def prod(
 
 def all(x: Any, axis: Any = None, keepdims: bool = False) -> Variable:
     """Whether all elements over ``axis`` are true (not zero): bool."""
-    return _reduce(as_tensor_variable(x), axis, keepdims, careduce.All)
+    return _reduce(as_tensor_variable(x), axis, keepdims, All)
 
 
 def any(x: Any, axis: Any = None, keepdims: bool = False) -> Variable:
     """Whether any element over ``axis`` is true (not zero): bool."""
-    return _reduce(as_tensor_variable(x), axis, keepdims, careduce.Any_)
+    return _reduce(as_tensor_variable(x), axis, keepdims, Any_)
 
 
 def max_and_argmax(a: Any, axis: Any = None, keepdims: bool = False) -> list[Variable]:
@@ -148,7 +147,7 @@ def _length(x: Any, axes: tuple[int, ...], dtype: str) -> Any:
     for axis in axes:
         entry = cast(x.shape[axis], dtype)
         total = entry if total is None else total * entry
-    return total
+    return as_tensor_variable(np.asarray(1, dtype)) if total is None else total
 
 
 def mean(
@@ -204,16 +203,15 @@ def var(x: Any, axis: Any = None, ddof: int = 0, keepdims: bool = False, correct
     square = (centred * conj(centred)).real if variable.type.dtype.startswith("complex") else sqr(centred)
     if ddof == 0:
         result = mean(square, axis, keepdims=keepdims)
+        if corrected:
+            result = result - sqr(mean(centred, axis, keepdims=keepdims))  # type: ignore[operator]
     else:
         count = _length(variable, axes, square.dtype)
-        result = sum(square, axis=axis, keepdims=keepdims) / (count - ddof)  # type: ignore[operator]
-    if corrected:
-        error = sum(centred, axis=axis, keepdims=keepdims) if ddof else mean(centred, axis, keepdims=keepdims)
-        if ddof:
-            count = _length(variable, axes, square.dtype)
-            result = result - sqr(error) / (count * (count - ddof))
-        else:
-            result = result - sqr(error)  # type: ignore[operator]
+        total: Any = sum(square, axis=axis, keepdims=keepdims)
+        if corrected:
+            total = total - sqr(sum(centred, axis=axis, keepdims=keepdims)) / count
+        # more taken off than there is says nothing of the distances: infinite, not negative
+        result = total / maximum(count - ddof, 0)
     result.name = "var"
     return result
 

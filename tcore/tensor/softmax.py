@@ -13,12 +13,14 @@ from tcore.graph.floating import floating_point_errors
 from tcore.graph.op import Op
 from tcore.graph.variable import Variable
 from tcore.scalar.dtypes import float_dtypes
-from tcore.tensor import reductions
 from tcore.tensor.careduce import spread_over
 from tcore.tensor.conversion import as_tensor_variable
 from tcore.tensor.dimshuffle import dimshuffle
 from tcore.tensor.elemwise import elemwise_of
 from tcore.tensor.math import exp, isinf, log, switch
+from tcore.tensor.reductions import checked_axes
+from tcore.tensor.reductions import max as largest_of
+from tcore.tensor.reductions import sum as sum_of
 
 __all__ = ["LogSoftmax", "Softmax", "SoftmaxGrad", "logsoftmax", "logsumexp", "softmax"]
 
@@ -170,11 +172,11 @@ def logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Variable:
     m + log(sum(exp(x - m))), m = max(x). Blanchard, Higham and Higham 2021, doi:10.1093/imanum/draa038.
     """
     variable = _as_float(x)
-    axes = reductions.checked_axes(axis, variable.type.ndim)
-    largest = reductions.max(variable, axes, keepdims=True)
+    axes = checked_axes(axis, variable.type.ndim)
+    largest = largest_of(variable, axes, keepdims=True)
     # x - m is nan where both are infinite; a finite stand-in for m gives the right limit
     shift = switch(isinf(largest), 0, largest)
-    total = log(reductions.sum(exp(variable - shift), axes))
+    total = log(sum_of(exp(variable - shift), axes))
     flat = shift.dimshuffle(*[axis for axis in range(variable.type.ndim) if axis not in axes])
     result = total + flat
     return spread_over(result, variable.type.ndim, axes) if keepdims else result

@@ -8,9 +8,9 @@ import numpy as np
 from attrs import field
 
 from tcore.configuration import config
+from tcore.finders import names_elsewhere
 from tcore.graph import Apply, Constant, Op, Variable
 from tcore.graph.null_type import disconnected_type
-from tcore.plugins.finders import names_elsewhere
 from tcore.records import frozen
 from tcore.scalar import Scalar, get_scalar_type
 from tcore.scalar.dtypes import discrete_dtypes, integer_dtypes

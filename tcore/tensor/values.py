@@ -21,8 +21,9 @@ TOLERANCES = {
 
 def refuse_masked(value: Any) -> None:
     """Raise ValueError for a masked array: graphs compute all elements, so that its mask would be lost."""
-    masked = sys.modules.get("numpy.ma")  # who made a masked array has loaded it
-    if masked is not None and isinstance(value, masked.MaskedArray):
+    # who made a masked array has loaded the class; another thread may have loaded half of the module
+    masked = getattr(sys.modules.get("numpy.ma"), "MaskedArray", None)
+    if masked is not None and isinstance(value, masked):
         raise ValueError(
             f"masked arrays lose their mask in a graph, got one of shape {value.shape} with {np.ma.count_masked(value)} masked elements: "
             "say with value.filled(number) what stands in their places, or pass value.data to compute with what lies under the mask"

@@ -37,6 +37,11 @@ _STATEMENTS: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
     ("lowering", "a promise to optimizations, which take it out", "tensor.linalg.hints", ("Hint",)),
     ("lowering", "slices are no arrays: an index takes its parts, and optimization takes it out", "tensor.type_other", ("MakeSlice",)),
     ("infer_shape", "a slice has no shape", "tensor.type_other", ("MakeSlice",)),
+    # --- lists, which are no arrays
+    ("lowering", "lists are Python's: the op handles references to their elements", "typed_list.basic",
+     ("Append", "Count", "Extend", "GetItem", "Insert", "Length", "MakeList", "Remove", "Reverse")),
+    ("infer_shape", "a list has no shape, and that of an element only a run tells", "typed_list.basic",
+     ("Append", "Extend", "GetItem", "Insert", "MakeList", "Remove", "Reverse")),
     # --- memory and shapes, which linkers do without a kernel
     ("lowering", "allocates, computes nothing: the linker reserves the memory", "tensor.alloc", ("AllocEmpty",)),
     ("opencl cuda", "the host asks for the memory, and what fills it is a kernel", "tensor.alloc", ("AllocEmpty",)),
@@ -49,7 +54,7 @@ _STATEMENTS: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
      ("Dot22", "Dot22Scalar", "Gemm", "Gemv", "Ger")),
     ("lowering", "a product of matrices is no loop worth generating: BLAS computes it, and on devices a kernel in blocks", "tensor.dot", ("BatchedDot", "Dot")),
     ("lowering", "scipy.fft, with its threads", "tensor.fft", ("InverseRealFFT", "RealFFT")),
-    ("lowering", "scipy.fft, with its threads", "tensor.fft_axes", ("FFT",)),
+    ("lowering", "scipy.fft, with its threads", "tensor.fft_axes", ("FFT", "HalfFFT", "InverseHalfFFT")),
     *(("lowering", "LAPACK, no loop of ours: the CPU calls it by address, device arrays come to the host for it", f"tensor.linalg.{file}", names) for file, names in (
         ("cholesky", ("Cholesky", "CholeskyGrad")), ("determinant", ("Det", "SLogDet")), ("eigen", ("Eig", "Eigh", "Eigvalsh")), ("exponential", ("Expm", "ExpmGrad")),
         ("factorizations", ("QRFull", "QRIncomplete", "SVD")), ("inverse", ("MatrixInverse", "MatrixPinv")), ("least_squares", ("LeastSquares",)),

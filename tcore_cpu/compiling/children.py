@@ -8,7 +8,7 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-__all__ = ["Child", "CompileError", "run"]
+__all__ = ["Child", "CompileError", "check_written", "run"]
 
 
 class CompileError(RuntimeError):
@@ -40,7 +40,7 @@ class Child:
             self._process = subprocess.Popen(
                 # in the language in which we look for reasons in what it says
                 command, cwd=cwd, env={**os.environ, "TMPDIR": str(folder), "LC_ALL": "C"}, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT, text=True, errors="replace", process_group=0,
+                stderr=subprocess.STDOUT, process_group=0,
             )  # fmt: skip
         except OSError as error:
             raise CompileError(f"the compiler cannot be started: {error}\ncommand: {shlex.join(command)}") from error
@@ -48,7 +48,8 @@ class Child:
     def finish(self) -> tuple[int, str]:
         """Wait for its end: its exit status, and what it printed."""
         output, _ = self._process.communicate()
-        return self._process.returncode, output
+        # decoded here: a process that is opened as text loads the module of locales
+        return self._process.returncode, output.decode("utf-8", "replace").replace("\r\n", "\n")
 
     def end(self) -> None:
         """Kill it, and all that it started, unless it has ended."""
@@ -67,3 +68,16 @@ def run(command: Sequence[str], folder: Path, cwd: Path | None = None) -> tuple[
         return child.finish()
     finally:
         child.end()
+
+
+def check_written(target: Path, command: Sequence[str]) -> None:
+    """Refuse what succeeds without making a library: a program that is no compiler, or one with another interface.
+
+    Raises
+    ------
+    CompileError
+    """
+    if not target.exists():
+        raise CompileError(
+            f"{command[0]} said that it succeeded and wrote no library: is it a compiler with the interface of gcc (options cxx, CC)?\ncommand: {shlex.join(command)}"
+        )

@@ -231,6 +231,8 @@ class CvmLinker(CpuLinker):
         if tiles:
             rows = f", and {row} B for each element of a reduced row" if row else ""
             found.append(f"inside of kernels: at most {tiles / 1000:.3g} KB for each thread{rows}")
+        if any(stay.work is not None and stay.work.what == "rows" for stay in self._linked.draft.stays):
+            found.append("between a product and the kernel behind it: of a product of 2 MB and more only blocks of rows, at most 8 MB or 128 rows for each thread")
         if any(ran_by(node, self._linked) == "LAPACK" for nodes in self._linked.draft.order for node in nodes):
             found.append("inside of linear algebra: for each thread a copy of the matrices that a node reads and makes, and LAPACK's workspace")
         return tuple(found)

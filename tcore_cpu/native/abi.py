@@ -84,6 +84,7 @@ class Instruction(IntEnum):
     FORGET = 22
     LINALG = 23
     ROUTINE = 24
+    EPILOGUE = 25
     JUMP = 30
     REPEAT = 31
 

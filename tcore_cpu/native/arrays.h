@@ -13,3 +13,8 @@ static int64_t tc_elements(const tc_array *x)
         n *= x->dims[d];
     return n;
 }
+
+static int64_t tc_least(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}

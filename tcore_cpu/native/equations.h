@@ -1,7 +1,8 @@
 /* Factors, equations, inverses and determinants: what these operations do with one item of a stack.
  *
  * Options and the order of outputs and inputs are those of tcore_cpu/programs/linalg_steps.py. Fortran's matrices lie column by column;
- * where an operation on the transpose serves as well, rows are left as they are.
+ * where an operation on the transpose serves as well, rows are left as they are. Matrices that are factored with pivots are turned, though:
+ * whether one is found to be singular depends on which of the two is factored, and NumPy factors the matrix, not its transpose.
  */
 
 /* ---- numbers --------------------------------------------------------------------------------- */
@@ -190,24 +191,24 @@ static int tc_run_solve(tc_stack *s, tc_arena *arena, int64_t item)
         return tc_solve_symmetric(s, arena, to, a, b, s->option & TC_OF_LOWER ? 'L' : 'U');
     tc_sides sides = tc_sides_of(to, arena, size);
     char *matrix = tc_take(arena, (size_t)n * (size_t)n, (size_t)size);
-    int *pivots = tc_take(arena, (size_t)n, sizeof *pivots), turned = tc_is_rows(a, size);
+    int *pivots = tc_take(arena, (size_t)n, sizeof *pivots);
     if (!arena->base || n == 0)
         return 0;
-    tc_gather(matrix, turned ? tc_turned(a) : a, size); /* also without right sides: a singular matrix is refused */
+    tc_gather(matrix, a, size); /* also without right sides: a singular matrix is refused */
     int info = tc_lu_factor(s->letter, n, n, matrix, n, pivots);
     if (info)
         return info;
-    tc_solve_sides(s, sides, to, b, (tc_lu_equations){.transposed = turned, .n = n, .count = count, .factor = matrix, .pivots = pivots});
+    tc_solve_sides(s, sides, to, b, (tc_lu_equations){.n = n, .count = count, .factor = matrix, .pivots = pivots});
     return 0;
 }
 
-/* Triangles and pivots of the transpose of a matrix, for several equations: what lies row by row is copied as it is. */
+/* Triangles and pivots of a matrix, for several equations. */
 static int tc_run_factor(tc_stack *s, tc_arena *arena, int64_t item)
 {
     tc_piece to = tc_piece_of(s, 0, item), pivots = tc_piece_of(s, 1, item), a = tc_piece_of(s, 2, item);
     if (!arena->base || a.rows == 0)
         return 0;
-    tc_gather(to.data, tc_turned(a), s->size); /* without gaps, whatever the slot says: none but the next function reads it */
+    tc_gather(to.data, a, s->size); /* without gaps, whatever the slot says: none but the next function reads it */
     return tc_lu_factor(s->letter, a.rows, a.rows, to.data, a.rows, (int *)pivots.data);
 }
 
@@ -218,34 +219,47 @@ static int tc_run_solve_factored(tc_stack *s, tc_arena *arena, int64_t item)
     tc_sides sides = tc_sides_of(to, arena, s->size);
     if (!arena->base)
         return 0;
-    tc_solve_sides(s, sides, to, b, (tc_lu_equations){.transposed = !s->option, .n = factor.rows, .count = b.cols, .factor = factor.data,
+    tc_solve_sides(s, sides, to, b, (tc_lu_equations){.transposed = s->option, .n = factor.rows, .count = b.cols, .factor = factor.data,
                                                       .pivots = (const int *)pivots.data});
     return 0;
 }
 
+/* The inverse of a matrix that was factored: equations whose right sides are the columns of 1, made as the result wants them. */
+static void tc_invert_by_equations(tc_stack *s, tc_piece to, tc_sides sides, const char *factor, const int *pivots)
+{
+    const int64_t n = to.rows;
+    memset(sides.x, 0, (size_t)(n * n) * (size_t)s->size);
+    for (int64_t k = 0; k < n; k++)
+        tc_store_number(sides.x + k * (n + 1) * s->size, (tc_number){1, 0}, s->letter);
+    tc_lu_solve((tc_lu_equations){.letter = s->letter, .by_rows = sides.by_rows, .n = to.rows, .count = to.rows, .factor = factor,
+                                  .pivots = pivots, .x = sides.x});
+    tc_give_sides(sides, to, s->size);
+}
+
+/* By LAPACK where the factor is left to it as well, which is less work for the smallest. */
 static int tc_run_inverse(tc_stack *s, tc_arena *arena, int64_t item)
 {
-    tc_piece to = tc_piece_of(s, 0, item), x = tc_piece_of(s, 1, item);
-    int n = x.rows, size = s->size, rows = tc_is_rows(to, size);
-    char *a = rows ? to.data : tc_take(arena, (size_t)n * (size_t)n, (size_t)size);
+    tc_piece to = tc_piece_of(s, 0, item), a = tc_piece_of(s, 1, item);
+    int n = a.rows, size = s->size, divides = tc_factor_divides(n, TC_WHOLE_FACTOR);
+    char *matrix = tc_take(arena, (size_t)n * (size_t)n, (size_t)size);
     int *pivots = tc_take(arena, (size_t)n, sizeof *pivots);
+    tc_sides sides = divides ? tc_sides_of(to, arena, size) : (tc_sides){0};
     tc_workspace scratch = s->sizes;
-    if (!arena->base) {
+    if (!arena->base && !divides) {
         char answer[16] = {0};
         tc_workspace ask = {answer, NULL, NULL, -1, 0, 0};
-        tc_getri(s->letter, n, a, pivots, &ask);
+        tc_getri(s->letter, n, answer, pivots, &ask);
         s->sizes.lwork = scratch.lwork = tc_wanted(answer, s->letter);
     }
     scratch.work = tc_take(arena, (size_t)scratch.lwork, (size_t)size);
     if (!arena->base || n == 0)
         return 0;
-    /* The inverse of the transpose is the transpose of the inverse. */
-    tc_gather(a, rows ? tc_turned(x) : x, size);
-    int info = tc_getrf(s->letter, n, n, a, n, pivots);
-    if (!info)
-        info = tc_getri(s->letter, n, a, pivots, &scratch);
-    if (!info && !rows)
-        tc_spread(to, a, n, size);
+    tc_gather(matrix, a, size);
+    int info = tc_lu_factor(s->letter, n, n, matrix, n, pivots);
+    if (!info && divides)
+        tc_invert_by_equations(s, to, sides, matrix, pivots);
+    else if (!info && !(info = tc_getri(s->letter, n, matrix, pivots, &scratch)))
+        tc_spread(to, matrix, n, size);
     return info;
 }
 
@@ -260,8 +274,7 @@ static int tc_run_det(tc_stack *s, tc_arena *arena, int64_t item)
     int *pivots = tc_take(arena, (size_t)n, sizeof *pivots);
     if (!arena->base)
         return 0;
-    /* The transpose has the same. */
-    tc_gather(a, tc_is_rows(x, size) ? tc_turned(x) : x, size);
+    tc_gather(a, x, size);
     int singular = n > 0 && tc_lu_factor(s->letter, n, n, a, n, pivots) > 0;
     tc_number product = {1, 0};
     double logarithm = 0;

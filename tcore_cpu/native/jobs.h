@@ -80,6 +80,7 @@ static uint64_t tc_streamed(const tc_job *job, const tc_loop *loop, int64_t elem
 {
     const tc_kernel *kernel = job->kernel;
     uint64_t streamed = 0;
+    elements *= job->launch->whole;
     if (elements * TC_MAXITEM < tc_largest_cache())
         return 0;
     for (int p = 0; p < kernel->noperands; p++) {

@@ -329,7 +329,7 @@ void tc_copy(char *to, const int64_t *to_strides, const char *from, const int64_
     tc_kernel kernel = {.noperands = 2, .operands = operands};
     char *data[2] = {to, (char *)(uintptr_t)from};
     int64_t strides[2 * TC_MAXDIM];
-    tc_launch launch = {ndim, 0, extents, data, strides, NULL, NULL};
+    tc_launch launch = {ndim, 0, extents, data, strides, NULL, NULL, 1};
     tc_loop loop;
     memcpy(strides, to_strides, sizeof(int64_t) * (size_t)ndim);
     memcpy(strides + ndim, from_strides, sizeof(int64_t) * (size_t)ndim);

@@ -173,11 +173,6 @@ typedef struct {
     atomic_int failed;
 } tc_own_job;
 
-static int64_t tc_least(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
-
 /* One block of the result, from row `top` and column `left` on. */
 static void tc_own_block(const tc_own_job *j, char *scratch, int64_t top, int64_t left)
 {

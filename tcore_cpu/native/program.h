@@ -4,53 +4,111 @@
  * host can make. `tc_frame_run` then returns an event, and is called again when that is done.
  */
 
-/* Runs TC_OP_KERNEL; *at is behind its opcode and moves behind the instruction. */
-static int tc_step_kernel(tc_frame *f, const int64_t **at)
+/* A launch with what it points to, read from an instruction. */
+typedef struct {
+    tc_launch launch;
+    const tc_kernel *kernel;
+    int64_t extents[TC_MAXDIM], strides[TC_MAXREFS * TC_MAXDIM], ints[256], error[4];
+    char *data[TC_MAXREFS];
+    int64_t slots[TC_MAXREFS]; /* by operand; -1: none */
+    double elements;
+} tc_set_up;
+
+/* Reads TC_OP_KERNEL; `c` is behind its opcode. Returns where the next instruction is. */
+static const int64_t *tc_read_launch(const tc_frame *f, const int64_t *c, tc_set_up *s)
 {
-    const int64_t *c = *at;
-    const tc_kernel *kernel = &f->program->kernels[c[0]];
+    s->kernel = &f->program->kernels[c[0]];
     int ndim = (int)c[1], noperands = (int)c[3], nints = (int)c[4];
     uint32_t reduced = (uint32_t)c[2];
-    int64_t extents[TC_MAXDIM], strides[TC_MAXREFS * TC_MAXDIM], ints[256];
-    int64_t error[4] = {0, 0, 0, 0};
-    char *data[TC_MAXREFS];
-    double elements = 1;
-    int64_t made = -1;
     c += 5;
+    s->elements = 1;
     for (int d = 0; d < ndim; d++) {
-        extents[d] = f->regs[*c++];
-        elements *= (double)extents[d];
+        s->extents[d] = f->regs[*c++];
+        s->elements *= (double)s->extents[d];
     }
     for (int p = 0; p < noperands; p++) {
         int64_t slot = *c++, nterms = *c++;
         const tc_array *x = slot >= 0 ? &f->slots[slot] : NULL;
-        int64_t *own = strides + p * ndim;
-        data[p] = x ? x->data : NULL;
-        if (kernel->operands[p].written)
-            made = slot;
+        int64_t *own = s->strides + p * ndim;
+        s->data[p] = x ? x->data : NULL;
+        s->slots[p] = slot;
         memset(own, 0, sizeof(int64_t) * (size_t)ndim);
         for (; nterms > 0; nterms--, c += 3) {
             int64_t step = (x ? x->strides[c[1]] : 1) * (c[2] >= 0 ? f->regs[c[2]] : 1);
             if (c[0] >= 0)
                 own[c[0]] += step;
             else
-                data[p] += step;
+                s->data[p] += step;
         }
     }
     for (int k = 0; k < nints; k++)
-        ints[k] = f->regs[*c++];
-    *at = c;
-    tc_launch launch = {ndim, reduced, extents, data, strides, ints, error};
-    if (tc_watch_begins(f, elements * kernel->cost / 1000))
-        return tc_stop(f);
-    int status = tc_run_kernel(kernel, &launch);
+        s->ints[k] = f->regs[*c++];
+    memset(s->error, 0, sizeof s->error);
+    s->launch = (tc_launch){ndim, reduced, s->extents, s->data, s->strides, s->ints, s->error, 1};
+    return c;
+}
+
+/* How a launch ended: an event. */
+static int tc_launch_ends(tc_frame *f, const tc_set_up *s, int status)
+{
+    int64_t made = -1;
     if (tc_watch_ends(f))
         return tc_stop(f);
+    for (int p = 0; p < s->kernel->noperands; p++)
+        made = s->kernel->operands[p].written ? s->slots[p] : made;
     if (status)
         return tc_fail(f, TC_ERROR_MEMORY, -1, made, 0, 0, 0);
-    if (error[0])
-        return tc_fail(f, TC_ERROR_INDEX, error[0] - 1, -1, 0, error[1], error[2]);
+    if (s->error[0])
+        return tc_fail(f, TC_ERROR_INDEX, s->error[0] - 1, -1, 0, s->error[1], s->error[2]);
     return TC_DONE;
+}
+
+/* Runs TC_OP_KERNEL; *at is behind its opcode and moves behind the instruction. */
+static int tc_step_kernel(tc_frame *f, const int64_t **at)
+{
+    tc_set_up s;
+    *at = tc_read_launch(f, *at, &s);
+    if (tc_watch_begins(f, s.elements * s.kernel->cost / 1000))
+        return tc_stop(f);
+    return tc_launch_ends(f, &s, tc_run_kernel(s.kernel, &s.launch));
+}
+
+/* Nanoseconds of a product, about. */
+static double tc_gemm_cost(const tc_array *c, const tc_array *a)
+{
+    return (double)c->dims[0] * (double)c->dims[1] * (double)a->dims[1] * 0.05;
+}
+
+/* Runs TC_OP_EPILOGUE; *at is behind its opcode and moves behind the kernel's instruction. */
+static int tc_step_epilogue(tc_frame *f, const int64_t **at)
+{
+    const int64_t *c = *at, buffer = c[5];
+    tc_array *product = &f->slots[c[0]];
+    const tc_array *alpha = c[3] < 0 ? NULL : &f->slots[c[3]], *beta = c[4] < 0 ? NULL : &f->slots[c[4]];
+    tc_blocks_job job = {.axis = (int)c[6], .c = product, .a = &f->slots[c[1]], .b = &f->slots[c[2]], .alpha = alpha, .beta = beta};
+    const int64_t bytes = product->dims[0] * product->dims[1] * product->itemsize;
+    job.rows = tc_rows_of_block(product, job.a->dims[1]);
+    if (buffer >= 0 && job.rows == product->dims[0] && tc_take_buffer(f, product, buffer, bytes))
+        return tc_fail(f, TC_ERROR_MEMORY, -1, c[0], 0, bytes, 0);
+    tc_set_up s;
+    *at = tc_read_launch(f, c + 8, &s);
+    job.kernel = s.kernel, job.launch = &s.launch;
+    if (tc_watch_begins(f, tc_gemm_cost(product, job.a) + s.elements * s.kernel->cost / 1000))
+        return tc_stop(f);
+    int64_t code;
+    if (job.rows == product->dims[0]) {
+        code = tc_gemm(product, job.a, job.b, alpha, beta);
+        code = code || tc_is_stopped() ? code : tc_run_kernel(s.kernel, &s.launch) ? TC_ERROR_MEMORY : 0;
+    } else {
+        for (int p = 0; buffer >= 0 && p < s.kernel->noperands; p++)
+            job.shown |= s.slots[p] == c[0] ? (uint64_t)1 << p : 0;
+        code = tc_run_blocks(&job);
+    }
+    if (code && code != TC_ERROR_MEMORY) {
+        tc_watch_ends(f);
+        return tc_fail(f, code, -1, c[0], 0, 0, 0);
+    }
+    return tc_launch_ends(f, &s, code != 0);
 }
 
 static int tc_step_blas(tc_frame *f, int64_t instruction, const int64_t *c)
@@ -60,7 +118,7 @@ static int tc_step_blas(tc_frame *f, int64_t instruction, const int64_t *c)
     int64_t code;
     double rows = s[c[0]].ndim ? (double)s[c[0]].dims[0] : 1, work;
     switch (instruction) {
-    case TC_OP_GEMM: work = rows * (double)s[c[0]].dims[1] * (double)s[c[1]].dims[1] * 0.05; break;
+    case TC_OP_GEMM: work = tc_gemm_cost(&s[c[0]], &s[c[1]]); break;
     case TC_OP_GEMV: work = rows * (double)s[c[2]].dims[0] * 0.3; break;
     case TC_OP_GER: work = rows * (double)s[c[0]].dims[1] * 0.5; break;
     default: work = (double)s[c[1]].dims[0] * 0.3;
@@ -193,6 +251,11 @@ int tc_frame_run(tc_frame *f)
             break;
         case TC_OP_KERNEL:
             event = tc_step_kernel(f, &c);
+            if (event != TC_DONE)
+                return event;
+            break;
+        case TC_OP_EPILOGUE:
+            event = tc_step_epilogue(f, &c);
             if (event != TC_DONE)
                 return event;
             break;

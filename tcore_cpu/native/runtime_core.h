@@ -10,7 +10,7 @@
 #include <stddef.h>
 
 /* Raised whenever kernels compiled for an older runtime must not be loaded any more. */
-#define TC_ABI 5
+#define TC_ABI 6
 
 /* Elements in one call of a tile body; also the size of scratch tiles. */
 #define TC_TILE 512
@@ -122,6 +122,7 @@ typedef struct {
     const int64_t *strides; /* bytes, [operand][axis]; of an IOTA operand: its steps */
     const int64_t *ints;
     int64_t *error;
+    int64_t whole;          /* how many times as large the arrays are of which this launch reads and writes a part */
 } tc_launch;
 
 /* 0, or -1 when scratch could not be allocated. */
@@ -265,7 +266,7 @@ enum tc_instruction {
     TC_OP_SELECT = 5,    /* r condition a b */
     TC_OP_CHECK = 6,     /* code apply operand axis a b      error unless a == b */
     TC_OP_REQUIRE = 7,   /* code apply a b c                error unless a; b and c are reported */
-    TC_OP_ALLOC = 8,     /* slot buffer ndim nlike (register)*ndim (slot)*nlike    buffer -1: the host's */
+    TC_OP_ALLOC = 8,     /* slot buffer ndim nlike (register)*ndim (slot)*nlike    buffer -1: the host's; -2: no memory yet */
     TC_OP_VIEW = 9,      /* slot source nstart ndim (axis register)*nstart (register axis step)*ndim */
     TC_OP_RESHAPE = 10,  /* slot source buffer apply ndim (register)*ndim    a view where the source allows it */
     TC_OP_KERNEL = 11,   /* kernel ndim reduced noperands nints (register)*ndim operands (register)*nints
@@ -286,6 +287,8 @@ enum tc_instruction {
                             needs: bits of the routines of LAPACK that it calls, then of gemm and trsm;
                             core: how many of the last axes belong to an item, those before are the stack's */
     TC_OP_ROUTINE = 24,  /* routine apply nslots nargs (slot or -1)*nslots (argument)*nargs    see tc_routine */
+    TC_OP_EPILOGUE = 25, /* c a b alpha beta buffer axis    the product and the kernel behind it, TC_OP_KERNEL, by blocks of rows:
+                            those of c are the kernel's `axis`; buffer -1: c has memory, else only the kernel reads it */
     TC_OP_JUMP = 30,     /* r offset               goes on at `offset` from here where the register is 0 */
     TC_OP_REPEAT = 31    /* r end stop offset      counts r, and goes back to `offset` from here while it is below `end`
                             and register stop (-1: none) is 0 */

@@ -104,6 +104,9 @@ static int tc_take_buffer(tc_frame *f, tc_array *slot, int64_t buffer, int64_t b
     return 0;
 }
 
+/* Where slots are that have no memory yet. */
+static char tc_nowhere[TC_MAXITEM];
+
 /* Memory for a slot whose dims are set: a TC_ALLOC event, TC_FAILED, or TC_DONE when it is there. */
 static int tc_allocate(tc_frame *f, int64_t s, int64_t buffer, int nlike, const int64_t *like)
 {
@@ -117,6 +120,10 @@ static int tc_allocate(tc_frame *f, int64_t s, int64_t buffer, int nlike, const 
     slot->buffer = -1;
     if (bytes < 0)
         return tc_fail(f, TC_ERROR_MEMORY, -1, s, 0, bytes, 0);
+    if (buffer == -2) {
+        slot->data = tc_nowhere;
+        return TC_DONE;
+    }
     if (buffer < 0) {
         f->event_arg = s;
         return TC_ALLOC;

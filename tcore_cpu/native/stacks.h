@@ -79,25 +79,70 @@ static void tc_move_block(char *to, int64_t to_row, int64_t to_col, const char *
         TC_MOVE_BLOCK(tc_wide);
 }
 
-/* Copies a matrix; in squares that fit into the cache, so that a transpose reads and writes whole lines. */
+/* Rows and columns of the squares that a transpose goes by: whole lines of the cache are read and written. */
+#define TC_TURN_SIDE 8
+
+#define TC_TURN_SQUARE(type)                                                                                   \
+    for (int j = 0; j < TC_TURN_SIDE; j++)                                                                     \
+        for (int i = 0; i < TC_TURN_SIDE; i++)                                                                 \
+            *(type *)(to + j * to_col + i * (int64_t)sizeof(type)) = *(const type *)(from + i * from_row + j * (int64_t)sizeof(type))
+
+typedef uint64_t tc_two __attribute__((vector_size(16)));
+
+static void tc_turn_square(char *to, int64_t to_col, const char *from, int64_t from_row, int size)
+{
+    if (size == 4)
+        TC_TURN_SQUARE(uint32_t);
+    else if (size == 16)
+        TC_TURN_SQUARE(tc_wide);
+    else
+        for (int j = 0; j < TC_TURN_SIDE; j += 2)
+            for (int i = 0; i < TC_TURN_SIDE; i += 2) {
+                tc_two a, b;
+                memcpy(&a, from + i * from_row + j * 8, sizeof a);
+                memcpy(&b, from + (i + 1) * from_row + j * 8, sizeof b);
+                tc_two left = {a[0], b[0]}, right = {a[1], b[1]};
+                memcpy(to + j * to_col + i * 8, &left, sizeof left);
+                memcpy(to + (j + 1) * to_col + i * 8, &right, sizeof right);
+            }
+}
+
+/* A matrix between an order of rows (`from`: neighbours are those of a row) and one of columns (`to`). */
+static void tc_turn_matrix(char *to, int64_t to_col, const char *from, int64_t from_row, int rows, int cols, int size)
+{
+    for (int i = 0; i < rows; i += TC_TURN_SIDE)
+        for (int j = 0; j < cols; j += TC_TURN_SIDE) {
+            char *own = to + (int64_t)i * size + j * to_col;
+            const char *given = from + i * from_row + (int64_t)j * size;
+            int height = rows - i, width = cols - j;
+            if (height >= TC_TURN_SIDE && width >= TC_TURN_SIDE)
+                tc_turn_square(own, to_col, given, from_row, size);
+            else
+                tc_move_block(own, size, to_col, given, from_row, size, height < TC_TURN_SIDE ? height : TC_TURN_SIDE,
+                              width < TC_TURN_SIDE ? width : TC_TURN_SIDE, size);
+        }
+}
+
+/* Copies a matrix; by lines where they lie alike, else in squares that fit into the cache. */
 static void tc_move_matrix(char *to, int64_t to_row, int64_t to_col, const char *from, int64_t from_row, int64_t from_col, int rows,
                            int cols, int size)
 {
     enum { SIDE = 32 };
-    if (to_row == size && from_row == size) {
+    if (to_row == size && from_row == size)
         for (int j = 0; j < cols; j++)
             memcpy(to + j * to_col, from + j * from_col, (size_t)rows * (size_t)size);
-        return;
-    }
-    if (to_col == size && from_col == size) {
+    else if (to_col == size && from_col == size)
         for (int i = 0; i < rows; i++)
             memcpy(to + i * to_row, from + i * from_row, (size_t)cols * (size_t)size);
-        return;
-    }
-    for (int i = 0; i < rows; i += SIDE)
-        for (int j = 0; j < cols; j += SIDE)
-            tc_move_block(to + i * to_row + j * to_col, to_row, to_col, from + i * from_row + j * from_col, from_row, from_col,
-                          rows - i < SIDE ? rows - i : SIDE, cols - j < SIDE ? cols - j : SIDE, size);
+    else if (to_row == size && from_col == size)
+        tc_turn_matrix(to, to_col, from, from_row, rows, cols, size);
+    else if (to_col == size && from_row == size)
+        tc_turn_matrix(to, to_row, from, from_col, cols, rows, size);
+    else
+        for (int i = 0; i < rows; i += SIDE)
+            for (int j = 0; j < cols; j += SIDE)
+                tc_move_block(to + i * to_row + j * to_col, to_row, to_col, from + i * from_row + j * from_col, from_row, from_col,
+                              rows - i < SIDE ? rows - i : SIDE, cols - j < SIDE ? cols - j : SIDE, size);
 }
 
 /* A matrix column by column, as Fortran has it. */

@@ -20,7 +20,7 @@ from tcore_cpu.kernels.plans import SITE, KernelPlan, NotScheduled, Stride
 from tcore_cpu.native.abi import DTYPES, Failure, Instruction, IntegerFunction
 from tcore_cpu.programs.loop_bodies import SETS_REGISTER, LoopBody
 
-__all__ = ["HOST", "Assembler"]
+__all__ = ["HOST", "LATER", "Assembler"]
 
 _FUNCTIONS = {
     "add": IntegerFunction.ADD,
@@ -40,6 +40,8 @@ _FUNCTIONS = {
 _BOOLEAN = {"and": IntegerFunction.AND, "or": IntegerFunction.OR}
 HOST = -1
 """Buffer number of memory that the host allocates."""
+LATER = -2
+"""That of a slot that has lengths, and no memory yet."""
 
 
 @define(eq=False)
@@ -236,8 +238,8 @@ class Assembler:
         for axis, length in enumerate(lengths):
             self._known[Instruction.DIM, slot, axis] = length
 
-    def kernel(self, plan: KernelPlan, slot_of: Callable[[Buffer], int], site: int) -> None:
-        """Run a kernel; failed checks of its body name Apply number ``site``."""
+    def kernel(self, plan: KernelPlan, slot_of: Callable[[Buffer], int], site: int, behind: Sequence[int] = ()) -> None:
+        """Run a kernel, ``behind`` a product whose operands these are; failed checks of its body name Apply number ``site``."""
         extents = [self.index(extent, slot_of) for extent in plan.extents]
         operands: list[int] = []
         for operand in plan.operands:
@@ -256,6 +258,8 @@ class Assembler:
                 ints.append(self.index(value, slot_of))
         number = len(self.kernels)
         self.kernels.append(plan)
+        if behind:
+            self.emit(Instruction.EPILOGUE, *behind)
         self.emit(
             Instruction.KERNEL,
             number,

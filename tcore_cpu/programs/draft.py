@@ -19,7 +19,7 @@ from tcore_cpu.native.kept import RUNTIME_ABI
 
 __all__ = ["Draft", "Fused", "PythonStep", "decode", "encode"]
 
-_FORMAT = 4
+_FORMAT = 5
 
 
 @frozen(eq=False)

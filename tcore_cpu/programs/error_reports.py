@@ -11,6 +11,8 @@ import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
+import numpy as np
+
 from tcore.graph import Constant
 from tcore.graph.traversal import io_toposort
 from tcore.link.errors import ThunkView, raise_with_op
@@ -171,4 +173,8 @@ def _own_error(code: Failure, operand: int, axis: int, left: int, right: int) ->
         return ValueError(f"negative dimensions are not allowed: length {left} along axis {axis}")
     if code is Failure.RESHAPE:
         return ValueError(f"cannot reshape an array of {left} elements: {right} does not fit")
+    if code is Failure.LINALG:
+        return np.linalg.LinAlgError(
+            f"LAPACK found no result: the matrix is singular, not positive definite or not finite, or an iteration did not converge ({left})"
+        )
     return RuntimeError(f"native code failed: {code.name.lower()}")

@@ -62,7 +62,7 @@ def _kinds(node: Any) -> tuple[str, ...]:
         case linalg.Solve(A_structure=structure):
             return _SOLVERS[structure]
         case linalg.MatrixInverse():
-            return ("getrf", "getri")
+            return ("getrf", "getri", "gemm", "trsm")
         case linalg.Det() | linalg.SLogDet():
             return ("getrf", "gemm", "trsm")
         case linalg.QRFull() | linalg.QRIncomplete():

@@ -16,13 +16,14 @@ from tcore.graph import Constant
 from tcore.link.memory import Stay, Work
 from tcore_cpu.native.abi import Instruction
 from tcore_cpu.programs.assembler import HOST
+from tcore_cpu.programs.epilogues import Epilogue
 
 __all__ = ["Memory", "members"]
 
 
 def members(step: Any) -> tuple[Any, ...]:
     """The nodes of a step."""
-    return tuple(step.nodes) if isinstance(step, Group) else (step,)
+    return tuple(step.nodes) if isinstance(step, (Group, Epilogue)) else (step,)
 
 
 def _aliases(node: Any) -> dict[int, int]:
@@ -101,7 +102,7 @@ class Memory:
             for node in members(step):
                 for variable in (*node.inputs, *node.outputs):
                     self._last[self.root(variable)] = position
-            if not isinstance(step, Group) and self.may_be_called(step):
+            if not isinstance(step, (Group, Epilogue)) and self.may_be_called(step):
                 self.show(step)
         self._last.update(dict.fromkeys(self._kept, len(steps)))
 
@@ -122,6 +123,11 @@ class Memory:
             return False
         kept = root in self.inputs or (root in self._host and self._until(root, position) is None)
         return kept or self._last.get(root, -1) >= position
+
+    def passes(self, variable: Any, position: int) -> bool:
+        """Whether nobody reads a value behind a step, in which it is made."""
+        root = self.root(variable)
+        return self.share and root not in self._host and self._last.get(root, -1) <= position
 
     # -- places
 

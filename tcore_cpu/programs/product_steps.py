@@ -71,7 +71,7 @@ def _transposed(builder: ProgramBuilder, slot: int, dtype: str) -> int:
 def _product(builder: ProgramBuilder, node: Any, x: int, y: int, alpha: int = -1) -> None:
     assembler = builder.assembler
     slot = builder.new(node.outputs[0], [assembler.length(x, 0), assembler.length(y, 1)])
-    assembler.emit(Instruction.GEMM, slot, x, y, alpha, -1)
+    builder.multiply(slot, x, y, alpha, -1)
 
 
 def _dot22(builder: ProgramBuilder, node: Any) -> None:
@@ -110,7 +110,7 @@ def _gemm(builder: ProgramBuilder, node: Any) -> None:
     builder.check(node, 0, 0, assembler.length(z, 0), assembler.length(x, 0))
     builder.check(node, 0, 1, assembler.length(z, 1), assembler.length(y, 1))
     slot = _target(builder, node, z, 2, inplace=node.op.inplace, reads=not _is_zero(node.inputs[4]))
-    assembler.emit(Instruction.GEMM, slot, x, y, a, b)
+    builder.multiply(slot, x, y, a, b)
 
 
 def _gemv(builder: ProgramBuilder, node: Any) -> None:

@@ -19,8 +19,9 @@ from tcore_cpu.kernels.plans import CopyPlan, KernelPlan, NotScheduled
 from tcore_cpu.kernels.printer import UnitPrinter
 from tcore_cpu.kernels.schedule import schedule
 from tcore_cpu.native.abi import DTYPES, Failure, Instruction
-from tcore_cpu.programs.assembler import Assembler
+from tcore_cpu.programs.assembler import LATER, Assembler
 from tcore_cpu.programs.draft import Draft, Fused, PythonStep
+from tcore_cpu.programs.epilogues import Epilogue, Held, with_epilogues
 from tcore_cpu.programs.lengths import Lengths
 from tcore_cpu.programs.memory import Memory, members
 from tcore_cpu.programs.ordering import in_frugal_order
@@ -108,6 +109,8 @@ class ProgramBuilder:
         self.buffers: dict[Any, Buffer] = {}
         self.variables: dict[Buffer, Any] = {}
         self.factors: Factors | None = None  # made where there are equations
+        self.held: Held | None = None  # the product in front of the kernel at hand
+        self._plans: dict[Group, list[KernelPlan | CopyPlan]] = {}
 
     # -- variables
 
@@ -135,8 +138,13 @@ class ProgramBuilder:
 
     def new(self, variable: Any, lengths: Sequence[int], like: Sequence[int] = ()) -> int:
         """Memory for a variable; returns its slot."""
-        slot = self.slot(variable)
-        self.assembler.allocate(slot, self.buffer(variable, lengths), lengths, like)
+        slot, held = self.slot(variable), self.held
+        if held is not None and variable is held.step.variable and held.step.passes and self.memory.passes(variable, self.position):
+            held.buffer = self.memory.scratch(variable.type.dtype, lengths)
+            self.memory.note_work(held.step.work, held.buffer, self.position, self.position)
+            self.assembler.allocate(slot, LATER, lengths)
+        else:
+            self.assembler.allocate(slot, self.buffer(variable, lengths), lengths, like)
         return slot
 
     def buffer(self, variable: Any, lengths: Sequence[int] = ()) -> int:
@@ -183,6 +191,8 @@ class ProgramBuilder:
         )
         self.reasons.update(grouping.reasons)
         steps = in_frugal_order(grouping.steps, orderings, self.memory)
+        if granularity != "node":
+            steps = with_epilogues(self, steps)
         self.memory.follow(steps)
         for self.position, step in enumerate(steps):
             self.lengths = Lengths(self.made, self.readable)
@@ -212,10 +222,17 @@ class ProgramBuilder:
 
     def step(self, step: Any) -> None:
         """The instructions of one step, in Python where there is no other way."""
+        if isinstance(step, Epilogue):
+            self.held = Held(step)
+            self.single(step.product)
+            self.step(step.group)
+            self.multiply_held()
+            return
         if isinstance(step, Group):
             try:
                 self.kernel(step)
             except (NotScheduled, NotLowered) as reason:
+                self.multiply_held()
                 for node in step.nodes:
                     self.reasons[node] = str(reason)
                     self.single(node)
@@ -255,16 +272,41 @@ class ProgramBuilder:
         self.assembler.emit(Instruction.CALL, len(self.python))
         self.python.append(PythonStep(node, tuple(reads), writes))
 
+    # -- products
+
+    def multiply(self, *operands: int) -> None:
+        """A product: the slots of the result, of both factors, and of the numbers in front of product and result, -1 for none."""
+        if self.held is None:
+            self.assembler.emit(Instruction.GEMM, *operands)
+        else:
+            self.held.operands = operands
+
+    def multiply_held(self) -> None:
+        """The product in front of the kernel at hand by itself, if it was not emitted."""
+        held, self.held = self.held, None
+        if held is None or not held.operands:
+            return
+        if held.buffer >= 0:
+            slot = held.operands[0]
+            self.assembler.allocate(slot, held.buffer, [self.assembler.length(slot, axis) for axis in range(2)])
+        self.multiply(*held.operands)
+
     # -- kernels
+
+    def plans(self, step: Group) -> list[KernelPlan | CopyPlan]:
+        """What the runtime does for a group."""
+        if step not in self._plans:
+            equal = [(check.actual, check.expected) for check in step.checks]
+            self._plans[step] = schedule(step.kernel, self.printer, equal)
+        return self._plans[step]
 
     def kernel(self, step: Group) -> None:
         """Checks, memory and launches of a group."""
         kernel, assembler = step.kernel, self.assembler
         variables = dict(zip(kernel.inputs, step.inputs, strict=True))
         variables |= dict(zip(kernel.outputs, step.outputs, strict=True))
-        equal = [(check.actual, check.expected) for check in step.checks]
         shapes = [self.shape(step, k) for k in range(len(step.outputs))]
-        plans = schedule(kernel, self.printer, equal)
+        plans = self.plans(step)
         assembler.site = site = self.site(step)
 
         def slot_of(buffer: Buffer) -> int:
@@ -300,12 +342,17 @@ class ProgramBuilder:
                 if slot_of(plan.target) not in {self.slot(step.outputs[k]) for k in inplace}:
                     assembler.emit(Instruction.COPY, slot_of(plan.target), slot_of(plan.source))
             else:
-                assembler.kernel(plan, slot_of, site)
+                assembler.kernel(plan, slot_of, site, self.epilogue())
         phases = [phase for plan in plans if isinstance(plan, KernelPlan) for phase in plan.phases]
         bodies = dict.fromkeys(phase.body for phase in phases if phase.body is not None)
         launches = [plan for plan in plans if isinstance(plan, KernelPlan)]
         tiles = max((phase.tile_bytes for phase in phases), default=0)
         self.fused.append(Fused(self.told(step.nodes), tuple(bodies), tiles, max((sum(p.row_itemsizes) for p in launches), default=0)))
+
+    def epilogue(self) -> tuple[int, ...]:
+        """The operands of the instruction that joins the kernel at hand to a product; none where no product is held."""
+        held, self.held = self.held, None
+        return () if held is None or not held.operands else (*held.operands, held.buffer, held.step.axis)
 
     def shape(self, step: Group, k: int) -> tuple[Expr, ...]:
         """Lengths of an output, in terms of what is there before the kernel runs."""

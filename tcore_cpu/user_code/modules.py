@@ -16,7 +16,7 @@ from typing import Any
 from tcore.configuration import config
 from tcore.link import ValueLock
 from tcore.records import frozen
-from tcore_cpu.compiling.children import run
+from tcore_cpu.compiling.children import check_written, run
 from tcore_cpu.compiling.compiler import CompileError, extra_libraries, in_some_store, storage_faults, warn_of_output
 from tcore_cpu.compiling.libraries import Library
 from tcore_cpu.compiling.store import Store, configured_store
@@ -211,6 +211,7 @@ def _compile(text: ModuleText, folder: Path, home: Path | None = None) -> Path:
     if status:
         lines = output.strip().splitlines()[:30]
         raise CompileError("\n".join(["the compiler refused an op's C code:", *lines, f"command: {shlex.join(command)}"]))
+    check_written(target, command)
     if output.strip():
         warn_of_output(output)
     return target

@@ -18,7 +18,7 @@ from conformance_elementwise import SCALAR_OPS
 
 import tcore
 import tcore.tensor as T
-from tcore import gradient, scalar
+from tcore import gradient, scalar, typed_list
 from tcore.compile.copy_ops import DeepCopyOp, FromFunctionOp, OutputGuard
 from tcore.gradient.op_from_graph import OpFromGraph
 from tcore.gradient.shaping import ConsiderConstant
@@ -31,7 +31,7 @@ from tcore.tensor.alloc import AllocEmpty
 from tcore.tensor.cumulative import LinearRecurrence
 from tcore.tensor.elemwise import Elemwise
 from tcore.tensor.factors import Differentiated
-from tcore.tensor.fft_axes import FFT
+from tcore.tensor.fft_axes import FFT, HalfFFT, InverseHalfFFT
 from tcore.tensor.ifelse import ifelse
 from tcore.tensor.io import load, mpi
 from tcore.tensor.join import Join
@@ -221,8 +221,11 @@ case(
 )  # fmt: skip
 case(
     "Fourier transforms along any axes",
-    lambda x: [T.real(FFT((0, 1))(x)), T.imag(FFT((1,), "ortho")(x)), T.real(FFT((0,), "forward", True)(x))],
-    lambda x: [np.fft.fft2(x).real, np.fft.fft(x, norm="ortho").imag, np.fft.ifft(x, axis=0, norm="forward").real],
+    lambda x: [
+        T.real(FFT((0, 1))(x)), T.imag(FFT((1,), "ortho")(x)), T.real(FFT((0,), "forward", True)(x)),
+        T.imag(HalfFFT((0, 1))(x)), InverseHalfFFT((1, 0))(HalfFFT((1, 0))(x), x.shape[0]),
+    ],
+    lambda x: [np.fft.fft2(x).real, np.fft.fft(x, norm="ortho").imag, np.fft.ifft(x, axis=0, norm="forward").real, np.fft.rfft2(x).imag, x],
     RNG.normal(size=(2, 4)),
 )  # fmt: skip
 
@@ -359,6 +362,20 @@ case(
     None,
     COUNTS, COUNTS[::-1] + 2,
 )  # fmt: skip
+
+# --- lists
+
+
+def listed(x, y):
+    """What each op on lists gives, brought back into arrays."""
+    both = typed_list.make_list([x, y])
+    longer = typed_list.insert(typed_list.append(typed_list.extend(both, typed_list.reverse(both)), x), 1, y)  # x y y y x x
+    shorter = typed_list.remove(longer, y)
+    numbers = [typed_list.count(longer, y), typed_list.length(shorter)]
+    return [T.sin(longer[1]), shorter[2], longer[::-2][1], longer[numbers[0]] + x, *numbers]
+
+
+case("lists", listed, lambda x, y: [np.sin(y), y, y, y + x, 3, 5], VECTOR, VECTOR[::-1].copy(), gradient=False)
 
 # --- loops
 _STEP = scalar.Composite([_X, _Y], [scalar.add(scalar.mul(scalar.sin(_X), _Y), _Y), scalar.mul(_X, _X)])

@@ -6,9 +6,11 @@ import pytest
 from conformance_cases import CASES
 from conformance_ops import OPS
 
+import tcore
+import tcore.tensor as T
 from tcore.codegen.lowering import NotLowered
 from tcore.codegen.tables import lowering_table
-from tcore.graph import io_toposort
+from tcore.graph import Variable, get_test_value, io_toposort
 from tcore.tensor.io import mpi
 from tcore.testing import check_debug_mode, check_r_op, conformance
 from tcore.testing.coverage import coverage
@@ -66,6 +68,27 @@ def test_derivatives(backend, case):
     check_r_op(case)
 
 
+#: built of numbers of its own, which have no values; and of what other processes send, which they do when a function runs
+_WITHOUT_VALUES = {"constants in a Composite", "transfers"}
+
+
+@pytest.mark.backends("numpy")
+@pytest.mark.parametrize("case", [case for case in (*CASES, *OPS) if str(case) not in _WITHOUT_VALUES], ids=str)
+def test_values_while_building(backend, case):
+    """With test values, every output and every gradient has one when it is built, whatever graphs of its own an op builds on the way."""
+    with tcore.config.change_flags(compute_test_value="raise"):
+        inputs = [T.as_tensor_variable(value).type() for value in case.values]
+        for variable, value in zip(inputs, case.values, strict=True):
+            variable.tag.test_value = value
+        built = case.build(*inputs)
+        outputs = [built] if isinstance(built, Variable) else list(built)
+        costs = [output.sum() for output in outputs if getattr(output.type, "dtype", "").startswith("float")] if case.gradient else []
+        wrt = [variable for variable in inputs if variable.type.dtype.startswith(("float", "complex"))]
+        gradients = T.grad(sum(costs), wrt, disconnected_inputs="ignore") if costs and wrt else []
+        for variable in (*outputs, *gradients):
+            variable.type.filter(get_test_value(variable))
+
+
 def _with_inner(op):
     """The op and those that it applies to elements."""
     yield op
@@ -94,7 +117,8 @@ def test_every_derivative_has_a_case():
     shaping = {f"tcore.gradient.shaping:{name}" for name in ("ConsiderConstant", "DisconnectedGrad", "GradClip", "GradScale", "UndefinedGrad")}
     parallel = {f"tcore.tensor.io.mpi:{name}" for name in ("MPIRecv", "MPIRecvWait", "MPISend", "MPISendWait")}
     refused = {"tcore.tensor.random.function:RandomFunction", "tcore.tensor.linalg.eigen:EigvalshGrad", "tcore.compile.copy_ops:OutputGuard"}
-    assert {row.reference for row in coverage() if row.cells["grad"] not in ("", "none")} - tried == shaping | parallel | refused
+    lists = {f"tcore.typed_list.basic:{name}" for name in ("Append", "Extend", "GetItem", "Insert", "MakeList", "Remove", "Reverse")}
+    assert {row.reference for row in coverage() if row.cells["grad"] not in ("", "none")} - tried == shaping | parallel | refused | lists
 
 
 @pytest.mark.parametrize("declared", ["view_map", "destroy_map"])

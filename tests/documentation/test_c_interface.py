@@ -408,7 +408,7 @@ def test_python_objects_in_c_L7030_L7044():
     assert sys.getrefcount(value) == before
 
 
-def test_scipy_is_imported_when_it_is_needed_L8748():
+def test_scipy_is_imported_when_it_is_needed_L8748_L8760():
     """Ops on SciPy exist, and graphs are built of them, without it being imported."""
     program = """
 import sys

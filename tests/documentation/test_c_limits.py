@@ -15,6 +15,7 @@ import tcore.tensor as T
 from tcore.graph import Apply, MethodNotDefined, Op, Type
 from tcore.graph.c_interface import ask
 from tcore.tensor.signal.pool import pool_2d
+from tcore_cpu.compiling.compiler import CompileError
 from tcore_cpu.runtime.loading import runtime
 from tcore_cpu.user_code.block import Block
 from tcore_cpu.user_code.methods import module_text
@@ -183,7 +184,7 @@ def test_c_code_beyond_tensors_L7024_L7685():
 
 @pytest.mark.parametrize(
     ("chapter", "shows"),
-    [("Scalar, elementwise and reduction_L7015", "CAReduce"), ("SciPy_L7016", "scipy"), ("Sparse_L7017", "sparse"), ("Random_L7018", "Random"), ("OpenMP_L7019", "OpenMPOp")],
+    [("Scalar, elementwise and reduction_L7015", "CAReduce"), ("SciPy_L7016", "scipy"), ("Sparse_L7017", "sparse"), ("Random_L7018", "Random"), ("OpenMP_L7019", "OpenMPOp"), ("Numba_L7020", "numba")],
 )
 def test_the_guide_covers_each_family(chapter, shows):
     """Its programs run with the manual's other ones."""
@@ -224,3 +225,42 @@ def test_marks_that_are_copied_blindly_L7709(linker, in_c):
     for expression in (made, made * 2):
         with pytest.raises(TypeError, match=r"(?s)the op made an array of .*3.* axis 0.* is broadcastable.* so its length is 1.*caused the error: Longer"):
             tcore.function([x], expression, mode=tcore.Mode(linker, None))([1.0])
+
+
+class Scaled(Op):
+    """A number times one that stands in the text."""
+
+    __props__ = ("by",)
+
+    def __init__(self, by):
+        self.by = by
+
+    def make_node(self, x):
+        return Apply(self, [x], [x.type()])
+
+    def c_code(self, node, name, inputs, outputs, sub):
+        return f"{outputs[0]} = {inputs[0]} * {self.by};"
+
+    def c_code_cache_version(self):
+        return (1,)
+
+
+@pytest.mark.parametrize(
+    ("by", "text", "says"),
+    [
+        (31, "exit 0", r"(?s)said that it succeeded and wrote no library: is it a compiler with the interface of gcc.*command: "),
+        (32, 'echo "unknown option $1"; exit 2', r"(?s)refused an op's C code:.*unknown option -.*command: "),
+        (33, None, r"(?s)the compiler cannot be started.*command: "),
+    ],
+    ids=["does nothing", "other options", "no program"],
+)
+def test_compilers_with_another_interface_L13830(tmp_path, by, text, says):
+    """The error has the command and what came of it; a compiler that understands it makes the module."""
+    program = tmp_path / "compiler"
+    if text is not None:
+        program.write_text(f"#!/bin/sh\n{text}\n", encoding="utf-8")
+        program.chmod(0o755)
+    x = tcore.scalar.float64("x")
+    with tcore.config.change_flags(cxx=str(program), cpu__store=str(tmp_path / "store")), pytest.raises(CompileError, match=says):
+        tcore.function([x], Scaled(by)(x), mode=tcore.Mode("c|py", None))
+    assert tcore.function([x], Scaled(by)(x), mode=tcore.Mode("c|py", None))(2.0) == 2 * by

@@ -399,7 +399,7 @@ class TestDevices:
 
 @pytest.mark.skipif(unavailable("opencl") is not None, reason=str(unavailable("opencl")))
 @pytest.mark.parametrize("deterministic", ["default", "more"])
-def test_same_bits_in_every_run_L13377(deterministic):
+def test_same_bits_in_every_run_L13377_L13383(deterministic):
     """Devices add in a fixed order where indices repeat, whatever the flag says: float32 sums that depend on the order agree to the bit."""
     x, rows = T.fvector("x"), T.lvector("rows")
     rng = np.random.default_rng(5)

@@ -13,7 +13,7 @@ from tcore.graph import Apply, Constant, Feature, FunctionGraph, Variable
 from tcore.graph.debugprint import debugprint
 from tcore.graph.features import Revert
 from tcore.graph.op import performs
-from tcore.graph.traversal import io_toposort
+from tcore.graph.traversal import ancestors, io_toposort
 from tcore.link.program import run_until_done
 
 __all__ = ["RepeatedOptimizer", "Replacements", "agree", "shown"]
@@ -53,11 +53,17 @@ class Replacements(Feature):
         """
         pairs = {pair: reasons[0] for pair, reasons in self._pairs.items() if reasons}
         known = _computed(fgraph.inputs, values, [variable for pair in pairs for variable in pair])
-        for (old, new), reason in pairs.items():
-            if old in known and new in known and not _agree(old, new, known[old], known[new]):
-                raise BadOptimization(
-                    old, new, known[old], known[new], reason, str(debugprint(old, file="str")), str(debugprint(new, file="str"))
-                )
+        wrong = [(old, new) for old, new in pairs if old in known and new in known and not _agree(old, new, known[old], known[new])]
+        if wrong:
+            old, new = _first_cause(wrong)
+            texts = [str(debugprint(variable, file="str")) for variable in (old, new)]
+            raise BadOptimization(old, new, known[old], known[new], pairs[old, new], *texts)
+
+
+def _first_cause(wrong: Sequence[tuple[Variable, Variable]]) -> tuple[Variable, Variable]:
+    """The first pair whose replacement is not itself computed from what another pair put in wrongly."""
+    replacing = {new for _, new in wrong}
+    return next((pair for pair in wrong if replacing.isdisjoint(v for v in ancestors([pair[1]]) if v is not pair[1])), wrong[0])
 
 
 def agree(old: Variable, new: Variable, value: Any, other: Any) -> bool:

@@ -1,5 +1,6 @@
 """Linear algebra; the documented modules ``tcore.tensor.nlinalg`` and ``tcore.tensor.slinalg`` have its names."""
 
+import tcore.optimizer
 from tcore.tensor.dot import matrix_dot
 from tcore.tensor.linalg.cholesky import *
 from tcore.tensor.linalg.determinant import *

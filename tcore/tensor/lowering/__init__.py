@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tcore.compile  # noqa: F401 - floors below load as wholes, before modules of theirs
 from tcore.codegen.lowering import Lowering
 from tcore.tensor.lowering import allocation, cumulative, elementwise, indexing, joins, random, reductions, rows, searching, views
 

@@ -6,14 +6,19 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import reduce
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 import tcore.tensor as T
+from tcore.finders import siblings
 from tcore.graph import Variable
-from tcore.tensor.numpy_protocols import calculus, shapes, statistics
 from tcore.tensor.numpy_protocols.standard import FOURIER, NEWER_LINALG, cond, cross, norm, standard
+
+if TYPE_CHECKING:
+    from tcore.tensor.numpy_protocols import calculus, shapes, statistics
+else:
+    calculus, shapes, statistics = siblings(__name__, "calculus", "shapes", "statistics")
 
 __all__ = ["FUNCTIONS"]
 

@@ -37,8 +37,13 @@ def _sign(x: Any) -> Any:
     x = T.as_tensor_variable(x)
     if not x.type.dtype.startswith("complex"):
         return T.sgn(x)
-    size = abs(x)
-    return T.switch(T.eq(size, 0), x, x / T.switch(T.eq(size, 0), 1, size))
+    parts = T.real(x), T.imag(x)
+    longest = T.maximum(*map(abs, parts))
+    is_zero, one_is_infinite = T.eq(longest, 0), T.xor(*map(T.isinf, parts))
+    # over the longer part first, so that the size neither overflows nor is lost; an infinite part beside a finite one leaves nothing of that
+    units = [T.switch(T.and_(one_is_infinite, T.isinf(part)), T.copysign(_number(1, part), part), part / T.switch(is_zero, _number(1, part), longest)) for part in parts]
+    size = T.switch(is_zero, _number(1, longest), T.sqrt(T.sqr(units[0]) + T.sqr(units[1])))
+    return T.complex(*(unit / size for unit in units))
 
 
 def _signbit(x: Any) -> Any:
@@ -100,7 +105,7 @@ UFUNCS: Mapping[np.ufunc, Callable[..., Any]] = MappingProxyType(
         # bits
         np.bitwise_and: T.and_, np.bitwise_or: T.or_, np.bitwise_xor: T.xor, np.invert: T.invert, np.left_shift: T.left_shift, np.right_shift: T.right_shift,
         # whole numbers
-        np.floor: T.floor, np.ceil: T.ceil, np.trunc: T.trunc, np.nextafter: T.nextafter, np.rint: T.round_half_to_even,
+        np.floor: T.floor, np.ceil: T.ceil, np.trunc: T.trunc, np.nextafter: T.nextafter, np.rint: T.around,
     }
     # of NumPy 2.2
     | {getattr(np, name): meaning for name, meaning in (("matvec", _matvec), ("vecmat", _vecmat)) if hasattr(np, name)}

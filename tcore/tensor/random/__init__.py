@@ -5,6 +5,8 @@ from __future__ import annotations
 from importlib import import_module as _import_module
 from typing import TYPE_CHECKING
 
+import tcore.compile  # noqa: F401 - floors below load as wholes, before modules of theirs
+
 #: what programs use -> the module that has it; loaded by need, since rewrites and lowerings look into this package
 _HOMES = {
     "MRG_RandomStreams": "mrg_streams",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tcore.compile
+import tcore.optimizer  # noqa: F401 - floors below load as wholes, before modules of theirs
 from tcore.optimizer.rewrite import GlobalRewrite, Rewrite
 from tcore.tensor.rewrites import (
     alloc_lengths,

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tcore.graph.fgraph import FunctionGraph
     from tcore.graph.variable import Variable
 
-__all__ = ["REWRITES", "AllocLengths", "FillLengths"]
+__all__ = ["REWRITES", "AllocLengths", "FillLengths", "lengths_agree"]
 
 
 class FillLengths(Optimizer):
@@ -134,6 +134,23 @@ def _unproven(left: Any, right: Any, feature: Any) -> list[Variable]:
         if not left.type.broadcastable[axis] and not right.type.broadcastable[axis] and not feature.same_shape(left, right, axis, axis)
     ]
     return [eq(feature.get_shape(left, axis), feature.get_shape(right, axis)) for axis in open_axes]
+
+
+def lengths_agree(made: Any, model: Any, feature: Any) -> bool:
+    """Whether two variables are known to have equal lengths, or ``model`` is an Assert that makes sure of it."""
+    if feature.same_shape(made, model):
+        return True
+    node = model.owner
+    if node is None or not isinstance(node.op, Assert):
+        return False
+    checked = [c.owner.inputs for c in node.inputs[1:] if c.owner is not None and isinstance(c.owner.op, Elemwise) and isinstance(c.owner.op.scalar_op, scalar.EQ)]
+    same = feature.same_length
+
+    def sure(a: Any, b: Any) -> bool:
+        return same(a, b) or any((same(a, left) and same(b, right)) or (same(a, right) and same(b, left)) for left, right in checked)
+
+    lengths = feature.shape_of[made], feature.shape_of[model]
+    return None not in lengths and len(lengths[0]) == len(lengths[1]) and all(map(sure, *lengths))
 
 
 REWRITES = [

@@ -11,6 +11,7 @@ from tcore.tensor.alloc import Alloc, AllocEmpty, alloc
 from tcore.tensor.dimshuffle import DimShuffle
 from tcore.tensor.elemwise import Elemwise
 from tcore.tensor.math import second
+from tcore.tensor.rewrites.alloc_lengths import lengths_agree
 from tcore.tensor.rewrites.common import broadcast_like, elemwise_node, fitted, of_kind
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ def local_fill_to_alloc(node: Apply) -> Any:
 
 @rewrite(tracks=[Elemwise])
 def local_elemwise_alloc(node: Apply) -> Any:
-    """f(alloc(v, shape), y) -> f(v, y), where y has that shape"""
+    """f(alloc(v, shape), y) -> f(v, y), where y has that shape, or an Assert makes sure that it has"""
     feature = getattr(node.fgraph, "shape_feature", None)
     if not _new_memory(node) or len(node.inputs) < 2 or feature is None:
         return False
@@ -98,7 +99,7 @@ def local_elemwise_alloc(node: Apply) -> Any:
     changed = False
     for variable in node.inputs:
         if variable in allocs and (
-            any(feature.same_shape(variable, model) for model in models) or variable.type.broadcastable != flags  # type: ignore[attr-defined]
+            any(lengths_agree(variable, model, feature) for model in models) or variable.type.broadcastable != flags  # type: ignore[attr-defined]
         ) and models:
             value: Any = variable.owner.inputs[0]  # type: ignore[union-attr]
             missing = out.type.ndim - value.type.ndim

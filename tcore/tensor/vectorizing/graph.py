@@ -8,7 +8,6 @@ from typing import Any
 from tcore.graph import Variable
 from tcore.tensor.conversion import as_tensor_variable
 from tcore.tensor.math import cast
-from tcore.tensor.vectorizing import elements, indices, linalg, loop, products, shapes  # noqa: F401 - the rules
 from tcore.tensor.vectorizing.batch import Batch, Item
 from tcore.tensor.vectorizing.walk import batched_items
 

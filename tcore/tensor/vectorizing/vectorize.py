@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from typing import Any
 
-from tcore.graph import Variable
+from tcore.configuration import config
+from tcore.graph import Variable, get_test_value
+from tcore.graph.testvalues import MissingTestValueError
 from tcore.tensor.conversion import as_tensor_variable
 from tcore.tensor.shape import static_length
 from tcore.tensor.type import TensorType
@@ -69,6 +72,7 @@ class vectorize:
             if whole.type.ndim < len(names):
                 raise ValueError(f"{self.__name__}: argument {place} has {whole.type.ndim} axes, the signature {self.signature} asks for ({','.join(names)})")
             item = TensorType(whole.type.dtype, whole.type.broadcastable[whole.type.ndim - len(names) :])(whole.name)
+            _give_value(item, whole)
             handed[place] = item
             replace[item] = whole
         self._compare_lengths(cores, [replace[handed[place]] for place in places])
@@ -104,3 +108,10 @@ class vectorize:
             if result.type.ndim != len(names):
                 means = f"({','.join(names)})" + ("" if self.signature is not None else ", a number, since there is no signature")
                 raise ValueError(f"{self.__name__}: output {place} has {result.type.ndim} axes for one item, {means} was to be expected")
+
+
+def _give_value(item: Any, whole: Any) -> None:
+    """The first item of the batch's test value, where test values are used and there is one."""
+    if config.compute_test_value != "off":
+        with suppress(MissingTestValueError, IndexError):
+            item.tag.test_value = get_test_value(whole)[(0,) * (whole.type.ndim - item.type.ndim)]

@@ -13,6 +13,7 @@ is ``"float32"``. What differs, because a graph has no values yet:
 * ``bool(x)``, ``int(x)``, ``float(x)``, ``complex(x)``, ``operator.index(x)`` and ``x[key] = value`` are refused where they need values;
   write ``where`` and ``tcore.tensor.set_subtensor``.
 * ``x.shape`` is an integer vector of the graph. ``unstack`` and iteration need a length that is known while the graph is built.
+* A number of Python's takes the dtype of the tensor beside it in functions, ``add(x, 2)``; operators, ``x + 2``, have the dtypes of all of tcore.
 * Only axes whose length is *known* to be 1 are stretched to the length of others.
 * The default floating dtype is ``config.floatX``.
 """

@@ -13,6 +13,7 @@ from tcore.graph import Variable
 from tcore.scalar.dtypes import upcast
 from tcore.tensor.numpy_protocols import FUNCTIONS
 from tcore.tensor.xp.dtypes import dtype_name, on_device
+from tcore.tensor.xp.scalars import whole_number
 
 __all__ = [
     "arange", "asarray", "empty", "empty_like", "eye", "from_dlpack", "full", "full_like", "linspace", "meshgrid", "ones", "ones_like", "tril", "triu", "zeros", "zeros_like",
@@ -101,12 +102,13 @@ def arange(start: Any, /, stop: Any = None, step: Any = 1, *, dtype: Any = None,
 def linspace(start: Any, stop: Any, /, num: Any, *, dtype: Any = None, device: Any = None, endpoint: bool = True) -> Any:
     """``num`` numbers at equal distances from ``start`` to ``stop``, which is one of them unless ``endpoint`` is false."""
     start, stop = T.as_tensor_variable(start), T.as_tensor_variable(stop)
+    num = whole_number("linspace", "num", num, 0)
     is_complex = any(end.type.dtype.startswith("complex") for end in (start, stop))
     wanted = dtype_name(dtype) if dtype is not None else upcast(config.floatX, "complex64") if is_complex else config.floatX
     working = wanted if wanted.startswith(("float", "complex")) else "float64"
     start, stop = T.cast(start, working), T.cast(stop, working)
-    places = T.arange(T.as_tensor_variable(num))
-    steps = T.maximum(T.as_tensor_variable(num) - 1 if endpoint else num, 1)
+    places = T.arange(num)
+    steps = T.maximum(num - 1 if endpoint else num, 1)
     fraction = T.cast(places, "float64") / T.cast(steps, "float64")
     values = start + T.cast(fraction, working) * (stop - start)
     if endpoint:

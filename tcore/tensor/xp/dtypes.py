@@ -9,6 +9,7 @@ import numpy as np
 import tcore.tensor as T
 from tcore.graph import Variable
 from tcore.scalar.dtypes import upcast
+from tcore.tensor.xp.scalars import is_number, number_dtype
 
 __all__ = [
     "astype", "bool", "can_cast", "complex64", "complex128", "finfo", "float32", "float64", "iinfo", "int8", "int16", "int32", "int64", "isdtype", "result_type",
@@ -39,7 +40,8 @@ def on_device(x: Any, device: Any) -> Any:
 
 def astype(x: Any, dtype: Any, /, *, copy: Any = True, device: Any = None) -> Any:
     """The values of ``x`` in another dtype. Nothing in a graph is changed, so ``copy`` makes no difference."""
-    return on_device(T.cast(x, dtype_name(dtype)), device)
+    x, wanted = T.as_tensor_variable(x), dtype_name(dtype)
+    return on_device(T.neq(x, 0) if wanted == "bool" and x.type.dtype.startswith("complex") else T.cast(x, wanted), device)
 
 
 def can_cast(from_: Any, to: Any, /) -> Any:
@@ -69,5 +71,15 @@ def isdtype(dtype: Any, kind: Any) -> Any:
 
 
 def result_type(*arrays_and_dtypes: Any) -> str:
-    """The dtype that an operation on these tensors and dtypes gives."""
-    return upcast(*map(dtype_name, arrays_and_dtypes))
+    """The dtype that an operation on these tensors, dtypes and Python's numbers gives.
+
+    Raises
+    ------
+    ValueError
+        Without any.
+    """
+    if not arrays_and_dtypes:
+        raise ValueError("result_type takes one tensor, dtype or number, or more")
+    dtypes = [dtype_name(each) for each in arrays_and_dtypes if not is_number(each)]
+    common = upcast(*dtypes) if dtypes else None
+    return upcast(*dtypes, *(number_dtype(each, common) for each in arrays_and_dtypes if is_number(each)))

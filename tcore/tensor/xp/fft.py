@@ -1,4 +1,4 @@
-"""Fourier transforms: the extension ``fft`` of the standard. Real transforms are taken of complex ones, and half of those kept."""
+"""Fourier transforms: the extension ``fft`` of the standard."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from tcore.scalar.dtypes import discrete_dtypes
 from tcore.tensor._axes import along, checked_axis
 from tcore.tensor.assertion import Assert
 from tcore.tensor.fft import OPPOSITE, Norm
-from tcore.tensor.fft_axes import FFT
+from tcore.tensor.fft_axes import FFT, HalfFFT, InverseHalfFFT
 from tcore.tensor.xp.dtypes import dtype_name, on_device
-from tcore.tensor.xp.manipulation import flip
+from tcore.tensor.xp.scalars import whole_number
 
 __all__ = [
     "fft", "fftfreq", "fftn", "fftshift", "hfft", "ifft", "ifftn", "ifftshift", "ihfft", "irfft", "irfftn", "rfft", "rfftfreq", "rfftn",
@@ -115,10 +115,11 @@ def rfftn(x: Any, /, *, s: Any = None, axes: Any = None, norm: str = "backward")
 
 
 def _half(name: str, x: Any, s: Any, axes: Any, norm: Any) -> Any:
-    x = _real(name, x)
+    x, norm = _real(name, x), _checked(name, norm)
     places, lengths = _some_axes(name, x, s, axes)
-    found = _transform(name, x, lengths, places, norm, inverse=False)
-    return found[along(places[-1], slice(found.shape[places[-1]] // 2 + 1))]
+    for place, length in zip(places, lengths, strict=True):
+        x = _of_length(x, place, length)
+    return HalfFFT(places, norm)(x)
 
 
 def irfft(x: Any, /, *, n: Any = None, axis: int = -1, norm: str = "backward") -> Any:
@@ -136,12 +137,9 @@ def _whole(name: str, x: Any, s: Any, axes: Any, norm: Any) -> Any:
     places, lengths = _some_axes(name, x, s, axes)
     *others, last = places
     n = _at_least_one(name, 2 * (x.shape[last] - 1)) if lengths[-1] is None else lengths[-1]
-    half = _of_length(x, last, n // 2 + 1)
-    if others:
-        half = _transform(name, half, lengths[:-1], others, norm, inverse=True)
-    # the other half is that of the opposite frequencies
-    mirrored = T.conj(flip(half[along(last, slice(1, (n + 1) // 2))], axis=last))
-    return T.real(FFT((last,), norm, inverse=True)(T.concatenate([half, mirrored], axis=last)))
+    for place, length in zip(others, lengths, strict=False):
+        x = _of_length(x, place, length)
+    return InverseHalfFFT(places, norm)(_of_length(x, last, n // 2 + 1), n)
 
 
 def hfft(x: Any, /, *, n: Any = None, axis: int = -1, norm: str = "backward") -> Any:
@@ -156,13 +154,15 @@ def ihfft(x: Any, /, *, n: Any = None, axis: int = -1, norm: str = "backward") -
 
 def fftfreq(n: Any, /, *, d: Any = 1.0, dtype: Any = None, device: Any = None) -> Any:
     """The frequencies of the transform of ``n`` numbers at distances ``d``: first those from 0 on, then the negative ones."""
-    places = T.arange(T.as_tensor_variable(n))
+    n = whole_number("fftfreq", "n", n, 1)
+    places = T.arange(n)
     return _frequencies(T.switch(T.lt(places, (n + 1) // 2), places, places - n), n, d, dtype, device)
 
 
 def rfftfreq(n: Any, /, *, d: Any = 1.0, dtype: Any = None, device: Any = None) -> Any:
     """The frequencies from 0 on, of a half."""
-    return _frequencies(T.arange(T.as_tensor_variable(n // 2 + 1)), n, d, dtype, device)
+    n = whole_number("rfftfreq", "n", n, 1)
+    return _frequencies(T.arange(n // 2 + 1), n, d, dtype, device)
 
 
 def _frequencies(whole: Any, n: Any, d: Any, dtype: Any, device: Any) -> Any:

@@ -11,7 +11,7 @@ import tcore.tensor as T
 from tcore.tensor import linalg as lapack
 from tcore.tensor.cumulative import checked_axis
 from tcore.tensor.linalg.matrices import adjoint, as_array, as_rows
-from tcore.tensor.numpy_protocols import FUNCTIONS, UFUNCS
+from tcore.tensor.numpy_protocols import FUNCTIONS
 from tcore.tensor.reductions import checked_axes
 
 __all__ = [
@@ -51,7 +51,10 @@ class SVDResult(NamedTuple):
 
 # ---------------------------------------------------------------------------------------------------------- products
 
-matmul = UFUNCS[np.matmul]
+
+def matmul(x1: Any, x2: Any, /) -> Any:
+    """The product of matrices, or of stacks of them; vectors count as rows on the left and columns on the right."""
+    return T.matmul(x1, x2)
 
 
 def matrix_transpose(x: Any, /) -> Any:

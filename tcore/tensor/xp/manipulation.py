@@ -18,11 +18,6 @@ __all__ = [
     "unstack",
 ]  # fmt: skip
 
-broadcast_to = FUNCTIONS[np.broadcast_to]
-moveaxis = T.moveaxis
-permute_dims = T.transpose
-tile = T.tile
-
 
 def broadcast_arrays(*arrays: Any) -> list[Any]:
     """Each tensor in the shape that all of them have together."""
@@ -33,6 +28,11 @@ def broadcast_arrays(*arrays: Any) -> list[Any]:
     return [T.second(common, tensor) for tensor in tensors]
 
 
+def broadcast_to(x: Any, /, shape: Any) -> Any:
+    """``x`` in this shape, repeated along axes that it lacks or that are known to have length 1."""
+    return FUNCTIONS[np.broadcast_to](x, shape)
+
+
 def concat(arrays: Sequence[Any], /, *, axis: int | None = 0) -> Any:
     """Tensors one after the other along ``axis``; None flattens them first."""
     if axis is None:
@@ -40,7 +40,7 @@ def concat(arrays: Sequence[Any], /, *, axis: int | None = 0) -> Any:
     return T.concatenate(list(arrays), axis=axis)
 
 
-def expand_dims(x: Any, /, *, axis: Any = 0) -> Any:
+def expand_dims(x: Any, /, axis: Any = 0) -> Any:
     """``x`` with an axis of length 1 at ``axis`` of the result."""
     return FUNCTIONS[np.expand_dims](x, axis)
 
@@ -48,6 +48,16 @@ def expand_dims(x: Any, /, *, axis: Any = 0) -> Any:
 def flip(x: Any, /, *, axis: Any = None) -> Any:
     """``x`` backwards along ``axis``, an int or several; along all for None."""
     return FUNCTIONS[np.flip](x, axis)
+
+
+def moveaxis(x: Any, source: Any, destination: Any, /) -> Any:
+    """``x`` with the axes ``source`` at the places ``destination``; the others stay in their order."""
+    return T.moveaxis(x, source, destination)
+
+
+def permute_dims(x: Any, /, axes: Any) -> Any:
+    """``x`` with its axes in this order."""
+    return T.transpose(x, axes)
 
 
 def repeat(x: Any, repeats: Any, /, *, axis: int | None = None) -> Any:
@@ -80,6 +90,11 @@ def squeeze(x: Any, /, axis: Any) -> Any:
 def stack(arrays: Sequence[Any], /, *, axis: int = 0) -> Any:
     """Tensors of one shape along a new axis."""
     return T.stack(list(arrays), axis=axis)
+
+
+def tile(x: Any, repetitions: Any, /) -> Any:
+    """``x`` so many times along each axis."""
+    return T.tile(x, repetitions)
 
 
 def unstack(x: Any, /, *, axis: int = 0) -> tuple[Any, ...]:

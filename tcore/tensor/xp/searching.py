@@ -7,12 +7,11 @@ from typing import Any, NamedTuple
 import tcore.tensor as T
 from tcore.tensor._axes import checked_axis
 from tcore.tensor.xp.manipulation import flip
+from tcore.tensor.xp.scalars import operands
 
 __all__ = [
     "argmax", "argmin", "argsort", "nonzero", "searchsorted", "sort", "take", "take_along_axis", "unique_all", "unique_counts", "unique_inverse", "unique_values", "where",
 ]  # fmt: skip
-
-where = T.switch
 
 
 def argmax(x: Any, /, *, axis: int | None = None, keepdims: bool = False) -> Any:
@@ -63,6 +62,11 @@ def argsort(x: Any, /, *, axis: int = -1, descending: bool = False, stable: bool
     # the last of equals comes first in the flipped tensor, and becomes the last again when the result is flipped
     last = x.shape[checked_axis("argsort", axis, x)] - 1
     return last - flip(T.argsort(flip(x, axis=axis), axis, kind), axis=axis)
+
+
+def where(condition: Any, x1: Any, x2: Any, /) -> Any:
+    """The elements of ``x1`` where ``condition`` holds, else those of ``x2``."""
+    return T.switch(condition, *operands(x1, x2))
 
 
 class UniqueAll(NamedTuple):

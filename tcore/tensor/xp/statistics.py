@@ -55,8 +55,10 @@ def var(x: Any, /, *, axis: Any = None, correction: float = 0.0, keepdims: bool 
     if float(correction).is_integer():
         return T.var(x, axis, int(correction), keepdims)
     result: Any = T.var(x, axis, keepdims=keepdims)
-    count: Any = T.cast(T.prod(T.stack([x.shape[place] for place in checked_axes(axis, x.type.ndim)])), result.type.dtype)
-    return result * (count / (count - np.asarray(correction, result.type.dtype)))
+    count: Any = np.asarray(1, result.type.dtype)
+    for place in checked_axes(axis, x.type.ndim):
+        count = count * T.cast(x.shape[place], result.type.dtype)
+    return result * (count / T.maximum(count - np.asarray(correction, result.type.dtype), 0))
 
 
 def std(x: Any, /, *, axis: Any = None, correction: float = 0.0, keepdims: bool = False) -> Any:

@@ -16,7 +16,9 @@ from tcore.codegen.grouping import Group, Limits
 from tcore.codegen.stages import Map, Reduce
 from tcore.graph.apply import Apply
 from tcore.graph.op import Op
+from tcore.tensor.careduce import Supremum
 from tcore.tensor.elemwise import Elemwise
+from tcore.tensor.extremes import Argmax
 
 _spec = importlib.util.spec_from_file_location("codegen_graphs", Path(__file__).parent / "graphs.py")
 graphs = importlib.util.module_from_spec(_spec)
@@ -240,6 +242,44 @@ def test_inplace_does_not_read_its_operand_elsewhere() -> None:
     out = add(x, T.exp(x.T))
     _, grouping = grouped([x], [out])
     assert len(kernels(grouping)) == 2
+
+
+def _in_place(kind: Any) -> Any:
+    return Elemwise(kind, {0: 0})
+
+
+def _logsumexp(rows: Any) -> Any:
+    """As the optimizer writes it where the array may be overwritten."""
+    largest = Supremum((1,))(rows)
+    parts = _in_place(scalar.exp)(_in_place(scalar.sub)(rows, largest.dimshuffle(0, "x")))
+    return T.log(parts.sum(axis=1)) + largest
+
+
+ROW_PROGRAMS = {
+    "sum": lambda rows: T.sqr(rows).sum(axis=1),
+    "argmax": Argmax((1,)),
+    "softmax": T.softmax,
+    "logsumexp": _logsumexp,
+}
+
+
+@pytest.mark.parametrize("program", ROW_PROGRAMS)
+def test_what_only_a_kernel_reads_overwrites_nothing(program: str) -> None:
+    """Work in place on the way to a reduction: its result is but numbers inside of the kernel, so the kernel need not end there."""
+    x, b = T.dmatrix(), T.dvector()
+    rows = _in_place(scalar.add)(Opaque()(x), b)
+    (group,) = kernels(check([x, b], [ROW_PROGRAMS[program](rows)], [M, V]))
+    assert not group.inplace
+    assert len(group.outputs) == 1
+
+
+def test_what_others_read_is_overwritten_by_a_kernel_of_its_own() -> None:
+    """A result of work in place that the graph returns, too, stands in the operand's memory."""
+    x, b = T.dmatrix(), T.dvector()
+    rows = _in_place(scalar.add)(Opaque()(x), b)
+    for outputs in ([rows, rows.sum(axis=1)], [rows.sum(axis=1), Opaque()(rows)], [rows.sum(axis=1), rows[::2]]):
+        first, second = kernels(check([x, b], outputs, [M, V]))
+        assert (first.inplace, second.inplace) == ({0: 0}, {})
 
 
 def test_lazy_inputs_are_borders() -> None:

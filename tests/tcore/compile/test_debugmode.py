@@ -15,7 +15,7 @@ from tcore.compile.debugmode import BadOptimization, BadThunkOutput, BadViewMap,
 from tcore.compile.debugmode.memory import KINDS, kinds_of, offered
 from tcore.configuration import change_flags
 from tcore.graph import Apply, Feature, InconsistencyError, Op
-from tcore.optimizer import PatternSub, TopoOptimizer, local_optimizer
+from tcore.optimizer import PatternSub, SeqOptimizer, TopoOptimizer, local_optimizer
 from tcore.tensor.alloc import AllocEmpty
 
 v = T.dvector("v")
@@ -323,7 +323,23 @@ class TestOptimizations:
         assert "exp" in error.old_graph
         assert "expm1" in error.new_graph
 
-    def test_wrong_for_some_values_only(self):
+    def test_the_cause_is_named_not_what_follows_from_it_L13165(self):
+        """An earlier rule moved the factor, and what it put in has since been changed by the wrong one: that one is to blame."""
+
+        def exp_is_linear(node):
+            return [node.inputs[0] + 1]
+
+        def factor_first(node):
+            return [T.mul(*reversed(node.inputs))] if node.inputs[0].owner.op == T.exp else None
+
+        rules = SeqOptimizer(TopoOptimizer(local_optimizer([T.mul])(factor_first)), self.optimizer(exp_is_linear))
+        f = function([v], T.exp(v) * 2, mode=DebugMode(rules, stability_patience=1))
+        with pytest.raises(BadOptimization) as caught:
+            f([1.0])
+        assert "exp_is_linear" in str(caught.value.reason)
+        np.testing.assert_allclose([caught.value.old_r_val, caught.value.new_r_val], [np.exp([1.0]), [2.0]])
+
+    def test_wrong_for_some_values_only_L13056_L13082(self):
         """The check is one of values: it fires where they differ."""
 
         def exp_is_linear(node):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pdb  # noqa: T100 - replaced
 import warnings
 
 import numpy as np
@@ -12,13 +13,14 @@ pytest.importorskip("pyopencl", reason="pyopencl is not installed")
 import tcore
 import tcore.tensor as T
 from tcore.gpuarray.array import GpuArray
-from tcore.gpuarray.audit import CpuOpError
+from tcore.gpuarray.audit import CpuOpError, host_nodes
 from tcore.gpuarray.contexts import ContextNotDefined, get_context, reg_context
 from tcore.gpuarray.eye import GpuEye
 from tcore.gpuarray.lowered import GpuOp
 from tcore.gpuarray.transfer import GpuFromHost, HostFromGpu, as_gpuarray_variable, infer_context_name
 from tcore.gpuarray.type import GpuArrayType, gpuarray_shared_constructor
 from tcore.tensor.random.mrg_streams import MRG_RandomStreams
+from tcore.tensor.shared_randomstreams import RandomStreams
 
 pytestmark = pytest.mark.usefixtures("context")
 DEVICE = "opencl0:0"
@@ -204,9 +206,9 @@ class TestAssertNoCpuOpL13650:
         stays = T.zvector("z")
         return [x, stays], [T.exp(x), T.exp(stays)]
 
-    @pytest.mark.parametrize("action", ["raise", "warn", "ignore"])
-    def test_actions(self, action):
-        """An error or a warning that names the node and the user's line, or nothing."""
+    @pytest.mark.parametrize("action", ["raise", "warn", "ignore", "pdb"])
+    def test_actions_L5063_L5065_L5066_L5067(self, action, monkeypatch):
+        """An error or a warning that names the node and the user's line, the debugger, or nothing."""
         inputs, outputs = self.graph()
         with tcore.config.change_flags(assert_no_cpu_op=action), warnings.catch_warnings():
             warnings.simplefilter("error")
@@ -216,8 +218,29 @@ class TestAssertNoCpuOpL13650:
             elif action == "warn":
                 with pytest.warns(UserWarning, match="runs on the CPU"):
                     tcore.function(inputs, outputs)
+            elif action == "pdb":
+                stops = []
+                monkeypatch.setattr(pdb, "set_trace", lambda: stops.append(True))
+                tcore.function(inputs, outputs)
+                assert stops == [True]
             else:
                 tcore.function(inputs, outputs)
+
+    def test_nothing_is_missed_L5072(self):
+        """Whatever kind of op stays: in Python, of a library, of numbers without a device form, in place, a view, a draw."""
+
+        @tcore.as_op(itypes=[T.dvector], otypes=[T.dvector])
+        def python(x):
+            return x + 1
+
+        v, z, m = T.dvector("v"), T.zvector("z"), T.dmatrix("m")
+        outputs = [python(T.exp(v)), T.sort(T.sin(v)) * 2, T.exp(z), T.nlinalg.svd(T.tanh(m), compute_uv=0), RandomStreams(1).normal((3,))]
+        f = tcore.function([v, z, m], outputs)
+        found = [str(node.op) for node in host_nodes(f.maker.fgraph)]
+        for part in ("python", "SortOp", "exp", "SVD", "RandomFunction"):
+            assert any(part in op for op in found), (part, found)
+        on_device = [node for node in f.maker.fgraph.apply_nodes if any(isinstance(v.type, GpuArrayType) for v in (*node.inputs, *node.outputs))]
+        assert len(on_device) >= 3
 
     def test_all_on_the_device(self):
         """A graph that runs there as a whole passes, shapes and single numbers apart."""

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import scipy.special
 
+import tcore
 import tcore.tensor as T
 from tcore.configuration import config
 
@@ -364,3 +365,12 @@ def test_questions_about_whole_numbers(evaluate):
             assert not result.any()
     np.testing.assert_array_equal(evaluate(T.isclose(b, k), values), [False, False, False])
     np.testing.assert_array_equal(evaluate(T.isclose(b, b), values), [True, True, True])
+
+
+def test_around_of_complex_numbers():
+    """Real and imaginary parts each."""
+    z = T.zvector()
+    a = np.array([1.25 - 2.75j, 0.5 + 1.5j])
+    found = tcore.function([z], [T.around(z), T.around(z, 1), np.rint(z), np.round(z, -1)], mode="FAST_COMPILE")(a)
+    for got, wanted in zip(found, [np.round(a), np.round(a, 1), np.rint(a), np.round(a, -1)], strict=True):
+        np.testing.assert_array_equal(got, wanted)

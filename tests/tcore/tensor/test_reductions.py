@@ -310,3 +310,14 @@ def test_forms_of_axes(evaluate):
     kept = T.makeKeepDims(x, x.sum(axis=1), 1)
     assert kept.type.broadcastable == (False, True, False)
     np.testing.assert_array_equal(evaluate(kept, {x: value}), value.sum(axis=1, keepdims=True))
+
+
+def test_variance_of_too_few_elements(evaluate):
+    """Where ``ddof`` leaves none, or less: infinite, NaN of one element; never negative."""
+    x = T.dmatrix()
+    a = np.array([[1.0, 2.0], [1.0, 4.0]])
+    for corrected in (False, True):
+        found = evaluate([T.var(x, 0, 2, corrected=corrected), T.var(x, 0, 3, corrected=corrected), T.var(x, (), 1)], {x: a})
+        np.testing.assert_array_equal(found[0], [np.nan, np.inf])
+        np.testing.assert_array_equal(found[1], [np.nan, np.inf])
+        assert np.isnan(found[2]).all()

@@ -8,6 +8,7 @@ import pytest
 import tcore
 import tcore.tensor as T
 from tcore.tensor import Assert
+from tcore.tensor.alloc import Alloc
 
 x, y, v, n = T.dmatrix("x"), T.dmatrix("y"), T.dvector("v"), T.lscalar("n")
 
@@ -59,6 +60,26 @@ def test_option_L13712():
         f = tcore.function([x], x + T.zeros((2, 3)))
     assert not asserts(f)
     assert f(np.ones((4, 3))).shape == (4, 3)
+
+
+@pytest.mark.parametrize(
+    ("inputs", "build", "arguments"),
+    [
+        pytest.param([v, n], lambda: v * T.alloc(2.0, n), (np.arange(3.0), 3), id="a number"),
+        pytest.param([v, n], lambda: T.alloc(T.exp(v[0]), n) - v, (np.arange(3.0), 3), id="a computed number"),
+        pytest.param([x, n], lambda: x + T.alloc(T.sin(x[0]), n, 3), (np.ones((2, 3)), 2), id="a row"),
+        pytest.param([x, y, n], lambda: x * y * T.alloc(0.5, 3, n).T, (np.ones((2, 3)), np.ones((2, 3)), 2), id="transposed"),
+    ],
+)
+def test_what_is_checked_is_not_made_L13720(inputs, build, arguments):
+    """The check of lengths costs a comparison of numbers; the array that they were written down for is never made."""
+    f = tcore.function(inputs, build(), mode=tcore.Mode("vm", "fast_run"))
+    assert asserts(f)
+    assert not [node for node in f.maker.fgraph.apply_nodes if isinstance(node.op, Alloc)]
+    plain = tcore.function(inputs, build(), mode=tcore.Mode("py", None))
+    np.testing.assert_allclose(f(*arguments), plain(*arguments))
+    with pytest.raises(ValueError, match="Input dimension mis-match"):
+        f(*arguments[:-1], arguments[-1] + 1)
 
 
 def test_says_where():

@@ -1,17 +1,17 @@
 """Modules under a second name: mounts (``tcore.tensor.nnet`` is ``tcore_nnet``) and documented paths that the layout lacks.
 
 One module object, two names in ``sys.modules``: ``__spec__``, ``__name__`` and pickles stay those of the real module. Two
-finders do it. :class:`BelowFinder` stands first in line and answers from a table for names below a mount, which the
-ordinary machinery would load a second time. :class:`MissingFinder` stands last and is asked for names that nobody has.
-This module is imported by ``import tcore``: it imports next to nothing.
+finders do it. :class:`BelowFinder` stands first in line and answers for names below a mount, which the ordinary machinery would load a
+second time. :class:`MissingFinder` stands last and is asked for names that nobody has.
+
+This module is all that ``import tcore`` imports. It imports nothing of tcore, and no package lies between the two: while one
+thread loads tcore for the first time, what another loads below it may wait for tcore, and must hold nothing that tcore waits for.
 """
 
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import sys
-import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from importlib.machinery import ModuleSpec
@@ -69,59 +69,39 @@ class Facade(ModuleType):
         return getattr(self, self.__name__.rpartition(".")[2])(*args, **kwargs)
 
 
-class _AliasLoader:
-    """Gives the real module. The import machinery overwrites the spec of what it is given, so the spec is put back."""
-
-    def __init__(self, real: str) -> None:
-        self._real = real
-        self._spec: ModuleSpec | None = None
-
-    def create_module(self, spec: ModuleSpec) -> ModuleType:
-        module = importlib.import_module(self._real)
-        self._spec = module.__spec__
-        return module
-
-    def exec_module(self, module: ModuleType) -> None:
-        module.__spec__ = self._spec
-
-
-class _FacadeLoader:
-    def __init__(self, sources: tuple[str, ...], below: frozenset[str]) -> None:
-        self._sources = sources
-        self._below = below
-
-    def create_module(self, spec: ModuleSpec) -> ModuleType:
-        module = Facade(spec.name, f"Documented path, made of {', '.join(self._sources)}.")
-        module._sources = self._sources
-        module._below = self._below
-        return module
-
-    def exec_module(self, module: ModuleType) -> None:
-        """Nothing to run: names are looked up when they are used."""
-
-
 #: name below which everything is found in another package -> that package
 _aliases: dict[str, str] = {}
+
+
+def _real_name(fullname: str) -> str | None:
+    """The module that ``fullname`` is by the table of mounts, for names below one and for a mount that is not imported yet."""
+    above, rest = fullname, ""
+    while above:
+        real = _aliases.get(above)
+        if real is not None and (rest or above not in sys.modules):
+            return real + rest
+        above, _, last = above.rpartition(".")
+        rest = f".{last}{rest}"
+    return None
 
 
 class BelowFinder:
     """Names below a mount. First in line, and only a look into a table."""
 
-    @staticmethod
-    def find_spec(fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None) -> ModuleSpec | None:
+    def __init__(self, missing: MissingFinder) -> None:
+        self._missing = missing
+
+    def find_spec(self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None) -> ModuleSpec | None:
         """The spec of an alias, for a name below one."""
-        above, rest = fullname, ""
-        while above:
-            real = _aliases.get(above)
-            if real is not None and (rest or above not in sys.modules):
-                return _alias_spec(fullname, real + rest)
-            above, _, last = above.rpartition(".")
-            rest = f".{last}{rest}"
-        return None
+        return None if _real_name(fullname) is None else ModuleSpec(fullname, self._missing)  # type: ignore[arg-type]
 
 
 class MissingFinder:
-    """Documented paths and mounts, for names below ``tcore`` that no other finder knows. Last in line.
+    """Documented paths and mounts, for names below ``tcore`` that no other finder knows. Last in line; and the loader of what it finds.
+
+    Python asks finders while it holds the lock of all imports: one that imports anything waits for threads that wait for that
+    lock. So the finder promises whatever lies below ``tcore``, and the loader, which holds no lock but the module's own, looks it
+    up and raises the error that the finder did not.
 
     Parameters
     ----------
@@ -134,67 +114,83 @@ class MissingFinder:
     def __init__(self, documented: Callable[[], Mapping[str, Target]], mounted: Callable[[str], str | None]) -> None:
         self._documented = documented
         self._mounted = mounted
-        self._here = threading.local()
 
     def find_spec(self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None) -> ModuleSpec | None:
-        """The spec of a documented path or of a mount."""
+        """A spec for every public name below ``tcore``."""
         below = fullname[len(_ROOT) + 1 :]
         if not fullname.startswith(_ROOT + ".") or below.startswith("_") or "._" in below:
             return None
-        if not hasattr(self._here, "names"):
-            self._here.names = set()
-        names: set[str] = self._here.names
-        if fullname in names:  # the search itself asks for the name again, for instance through the plugin that has it
-            return None
-        names.add(fullname)
-        try:
+        return ModuleSpec(fullname, self)  # type: ignore[arg-type]
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType:
+        """The module of a mount or of a documented path; the real one, under one more name, or one made of several."""
+        name = spec.name
+        real = _real_name(name)
+        module = None if real is None else _module_if_there(real)
+        if module is None:
             table = self._documented()
-            entry = table.get(fullname)
-            if entry is None:
-                real = self._mounted(below)
-                if real is None:
-                    return None
-                _aliases[fullname] = real
-                _stand_in_line()
-                entry = real
-        finally:
-            names.discard(fullname)
-        if isinstance(entry, str):
-            return _alias_spec(fullname, entry)
-        deeper = frozenset(name.removeprefix(fullname + ".").partition(".")[0] for name in table if name.startswith(fullname + "."))
-        return importlib.util.spec_from_loader(fullname, _FacadeLoader(entry, deeper), is_package=bool(deeper))  # type: ignore[arg-type]
+            entry = table.get(name)
+            if isinstance(entry, tuple):
+                return _facade(name, entry, table)
+            real = entry
+            if real is None and name.startswith(_ROOT + "."):
+                real = self._mounted(name[len(_ROOT) + 1 :])
+                if real is not None:
+                    add_alias(name, real)
+            module = None if real is None else _module_if_there(real)
+        if module is None:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+        spec.loader_state = module.__spec__  # the import machinery overwrites the spec of what it is given
+        return module
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Nothing to run: the real module ran, and gets its own spec back; names of others are looked up when they are used."""
+        spec = module.__spec__
+        if spec is not None and spec.loader is self and spec.loader_state is not None:
+            module.__spec__ = spec.loader_state
 
 
-def _alias_spec(fullname: str, real: str) -> ModuleSpec | None:
-    if real not in sys.modules and importlib.util.find_spec(real) is None:
+def _module_if_there(name: str) -> ModuleType | None:
+    """The module of that name, or None where there is none; a module that is there and fails, fails."""
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if isinstance(error, MountError) or error.name is None or not f"{name}.".startswith(f"{error.name}."):
+            raise
         return None
-    return ModuleSpec(fullname, _AliasLoader(real), origin=real)  # type: ignore[arg-type]
 
 
-_below = BelowFinder()
-
-
-def _stand_in_line() -> None:
-    if _below not in sys.meta_path:
-        sys.meta_path.insert(0, _below)
+def _facade(name: str, sources: tuple[str, ...], table: Mapping[str, Target]) -> Facade:
+    module = Facade(name, f"Documented path, made of {', '.join(sources)}.")
+    module._sources = sources
+    module._below = frozenset(below.removeprefix(name + ".").partition(".")[0] for below in table if below.startswith(name + "."))
+    if module._below:
+        module.__path__ = []
+    return module
 
 
 def add_alias(name: str, real: str) -> None:
     """Make ``import name``, and everything below, mean the package ``real``."""
     _aliases[name] = real
-    _stand_in_line()
+    if not any(isinstance(finder, BelowFinder) for finder in sys.meta_path):
+        missing = next(finder for finder in sys.meta_path if isinstance(finder, MissingFinder))
+        sys.meta_path.insert(0, BelowFinder(missing))  # type: ignore[arg-type]
 
 
-def _mounted(name: str) -> str | None:
-    from tcore.plugins.process import manager  # the manager and what it needs load when a name is missing
-
-    return manager().mounted(name)
-
-
-def install(documented: Callable[[], Mapping[str, Target]]) -> None:
+def install(documented: Callable[[], Mapping[str, Target]], mounted: Callable[[str], str | None]) -> None:
     """Put the last finder in line, once per process."""
     if not any(isinstance(finder, MissingFinder) for finder in sys.meta_path):
-        sys.meta_path.append(MissingFinder(documented, _mounted))
+        sys.meta_path.append(MissingFinder(documented, mounted))  # type: ignore[arg-type]
+
+
+def siblings(module: str, *names: str) -> tuple[ModuleType, ...]:
+    """Modules of the package that ``module`` is in, for use while it is loaded.
+
+    ``from package import name`` would wait for all of the package. A thread that loads the package waits for this module, so that the two
+    would stop each other. Type checkers read the ordinary import beside it.
+    """
+    package = module.rpartition(".")[0]
+    return tuple(importlib.import_module(f"{package}.{name}") for name in names)
 
 
 def lazy_submodules(package: str) -> Callable[[str], Any]:
