@@ -135,6 +135,8 @@ class TensorType(TensorTypeC, Type):
             raise TypeError(f"wrong number of dimensions: expected {self.ndim} for {self}, got {array.ndim} with shape {array.shape}")
         if not array.flags.aligned:
             array = array.copy(order="K")
+        if not array.dtype.isnative:  # C code reads bytes as they lie
+            array = array.astype(self.numpy_dtype)
         for axis, (flag, length) in enumerate(zip(self.broadcastable, array.shape, strict=True)):
             if flag and length != 1:
                 raise TypeError(f"axis {axis} of {self} is broadcastable, so its length is 1: got shape {array.shape}")

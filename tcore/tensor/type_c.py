@@ -40,7 +40,7 @@ class TensorTypeC:
         return f"{name} = NULL;\n"
 
     def c_extract(self, name: str, sub: Mapping[str, str], check_input: bool = True) -> str:
-        """Borrow ``py_<name>`` as an array with a reference of our own, after checks of type, axes, dtype and alignment."""
+        """Borrow ``py_<name>`` as an array with a reference of our own, after checks of type, axes, dtype, alignment and byte order."""
         fail = sub["fail"]
         number = f"NPY_{self.dtype.upper()}"
         ndim = len(self.broadcastable)
@@ -59,6 +59,10 @@ class TensorTypeC:
         PyErr_Format(PyExc_NotImplementedError,
                      "expected an aligned array of type %ld ({number}), got a non-aligned one of type %ld",
                      (long) {number}, (long) PyArray_TYPE((PyArrayObject*) py_{name}));
+        {fail}
+    }}
+    if (PyArray_ISBYTESWAPPED((PyArrayObject*) py_{name})) {{
+        PyErr_SetString(PyExc_NotImplementedError, "expected an array ({number}) in the machine's byte order");
         {fail}
     }}
     if (PyArray_TYPE((PyArrayObject*) py_{name}) != {number}) {{

@@ -17,6 +17,7 @@ from tcore.link.storage import map_storage
 from tcore.scalar.type import Scalar
 from tcore.tensor.views_c import ViewC
 from tcore_cpu.linkers.cvm import CvmLinker
+from tcore_cpu.linkers.entries import is_plain
 from tcore_cpu.linkers.nodes import NativeNodes, NoNativeCode, brings_c_code
 from tcore_cpu.linkers.thunks import BlockThunk, NodeCall
 from tcore_cpu.user_code.block import Block
@@ -154,8 +155,12 @@ class CLinker(NativeNodes):
         return block, load_block(block), locks[0] if locks else None
 
     def native_entry(self, function: Any) -> Callable[..., Any] | None:
-        """That of the program, where the graph is one."""
-        return None if self._whole is None else self._whole.native_entry(function)
+        """That of the program, where the graph is one; else that of the block."""
+        if self._whole is not None:
+            return self._whole.native_entry(function)
+        if self._block is None or not is_plain(function, self._accepted()):
+            return None
+        return function.fn.entry(function)  # type: ignore[no-any-return]
 
     def code_gen(self) -> str:
         """The C++ text of the accepted graph as one block, which computes what has C code and calls the kernels of other nodes.

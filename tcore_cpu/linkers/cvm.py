@@ -9,20 +9,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from tcore.graph import Generic
 from tcore.graph.laziness import is_lazy
 from tcore.graph.traversal import io_toposort
 from tcore.link import Container, ValueLock
-from tcore.link.locks import hold, release
 from tcore.link.storage import map_storage
-from tcore.scalar.type import Scalar
 from tcore_cpu.compiling.compiler import Unit
 from tcore_cpu.linkers.base import CpuLinker, ran_by
+from tcore_cpu.linkers.entries import is_plain, program_entry
 from tcore_cpu.linkers.thunks import SegmentThunk
 from tcore_cpu.programs.draft import Draft, decode, encode
 from tcore_cpu.programs.linking import Linked, load_bodies, make_program
-from tcore_cpu.runtime.loading import load_blas, load_lapack, runtime
-from tcore_cpu.runtime.slots import is_array
+from tcore_cpu.runtime.loading import load_blas, load_lapack
 from tcore_cpu.runtime.wanted import wants_blas, wants_lapack
 
 if TYPE_CHECKING:
@@ -243,40 +240,9 @@ class CvmLinker(CpuLinker):
 
     def native_entry(self, function: Any) -> Callable[..., Any] | None:
         """The fast way to call ``function``: None where its calls need more than positions and storage."""
-        fgraph, plan = self._accepted(), function._plan
-        if not _is_plain(function, fgraph):
+        if not is_plain(function, self._accepted()):
             return None
         if self._machine is not None:
             enter = getattr(function.fn, "entry", None)  # a machine's thunk has one; that of a VM does not
             return None if enter is None else enter(function)  # type: ignore[no-any-return]
-        if self._linked is None:
-            return None
-        returned = len(function.outputs)
-        implicit = [k for k in range(len(function.input_storage)) if k not in set(plan.explicit)]
-        return runtime().Entry(  # type: ignore[no-any-return]
-            self._linked.program,
-            (*plan.explicit, *implicit),
-            tuple(function.input_storage[k].storage for k in implicit),
-            tuple(range(returned, returned + len(plan.updated))),
-            tuple(function.input_storage[k].storage for k in plan.updated),
-            tuple(range(returned)),
-            bool(function.unpack_single and returned == 1),
-            tuple(plan.locks),
-            hold,
-            release,
-        )
-
-
-def _is_plain(function: Any, fgraph: Any) -> bool:
-    """Whether calls of a function only fill cells and return what is made: a native entry can do that."""
-    explicit = function._plan.explicit
-    return (
-        function.output_keys is None
-        and all(function.defaults[k][0] and not function.defaults[k][1] for k in explicit)
-        and not any(output.borrow for output in function.outputs)
-        and not any(isinstance(v.type, Scalar) or not hasattr(v.type, "broadcastable") for v in fgraph.outputs)
-        and not any(container.strict for container in function.input_storage)
-        # an entry checks arrays and numbers by itself; what other types take only their filter knows
-        and all(is_array(kind) or isinstance(kind, Generic) for kind in (fgraph.inputs[k].type for k in explicit))
-        and not any(function._plan.lasting[k] for k in explicit)
-    )
+        return None if self._linked is None else program_entry(self._linked.program, function)

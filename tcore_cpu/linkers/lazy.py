@@ -3,26 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from tcore.compile.overwriting import make_room
 from tcore.link import Container
 from tcore.link.errors import raise_with_op
 from tcore.link.linker import LocalLinker
-from tcore.link.locks import hold, release
 from tcore.link.program import note_written
 from tcore.link.storage import map_storage, written_inputs
 from tcore.scalar.type import Scalar
 from tcore.tensor.ifelse import IfElse
 from tcore_cpu.linkers.base import CpuLinker, ran_by
+from tcore_cpu.linkers.entries import cells_entry
 from tcore_cpu.linkers.thunks import tidied
-from tcore_cpu.native.abi import DTYPES
 from tcore_cpu.programs.drafting import draft_regions, native_forms
 from tcore_cpu.programs.linking import Linked, load_bodies, make_program
 from tcore_cpu.programs.regions import Region, split
 from tcore_cpu.runtime.loading import runtime
-from tcore_cpu.runtime.slots import is_array
 
 if TYPE_CHECKING:
     from tcore.graph import Apply, Variable
@@ -174,38 +170,10 @@ class MachineThunk:
 
     def entry(self, function: Any) -> Any:
         """The fast way to call a function that this is the thunk of, whose calls only fill cells and return what is made."""
-        native, plan = getattr(runtime(), "LazyEntry", None), function._plan
-        if native is None:
-            return None
-        made = [self.storage_map[variable] for variable in self.fgraph.outputs]
-        returned = len(function.outputs)
-        return native(
-            self._machine,
-            tuple(_form(self.fgraph.inputs[k].type) for k in plan.explicit),
-            tuple(function.input_storage[k].storage for k in plan.explicit),
-            tuple(made[:returned]),
-            tuple(made[returned:]),
-            tuple(function.input_storage[k].storage for k in plan.updated),
-            tuple(function.output_storage[k].storage for k in plan.emptied),
-            bool(function.unpack_single and returned == 1),
-            partial(make_room, function, function._first) if plan.destroyed else None,
-            tuple(plan.locks),
-            hold,
-            release,
-            function._busy.acquire,
-            function._busy.release,
-        )
+        return cells_entry(self._machine, function, self.fgraph, self.storage_map)
 
     def free(self) -> None:
         """Nothing is kept between calls but outputs."""
-
-
-def _form(kind: Any) -> tuple[int, int, int]:
-    """How arrays of a type look to an entry: dtype, number of axes, and as bits which of these have length 1."""
-    if not is_array(kind):
-        return DTYPES["object"], 0, 0
-    flags = getattr(kind, "broadcastable", ())
-    return DTYPES[kind.dtype], len(flags), sum(1 << axis for axis, one in enumerate(flags) if one)
 
 
 class _Tidy:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from tcore.link.errors import ThunkView, name_input, raise_with_op
 from tcore.link.program import note_written
 from tcore.link.storage import written_inputs
 from tcore.scalar.type import Scalar
+from tcore_cpu.linkers.entries import cells_entry
 from tcore_cpu.runtime.slots import is_array
 
 if TYPE_CHECKING:
@@ -161,34 +162,58 @@ class BlockThunk:
         for cell in self._fresh:
             cell[0] = None
         try:
-            self._run()
+            self._block()
         except Exception as error:
-            node = self._block.failed_node()
-            if node is None:  # an input cannot be read: the error names it
-                raise
-            self.position_of_error = self.nodes.index(node)
-            note_written(error, written_inputs(self.fgraph, self.nodes[: self.position_of_error + 1]))
-            operands = self._block.failed_operands()
-            raise_with_op(self.fgraph, node, None if operands is None else ThunkView(operands, len(node.outputs)))
+            self._recover(error)
         for source, cell in self._copied:
             cell[0] = source[0]
 
-    def _run(self) -> None:
-        """Run on the values as they are; on tidy ones where an input cannot be read and that helps."""
-        try:
-            self._block()
-        except (NotImplementedError, TypeError):
+    def _recover(self, error: Exception) -> None:
+        """After ``error``: run on tidy values, where an input could not be read as it was and that helps.
+
+        Raises
+        ------
+        Exception
+            The error, with the node whose code failed, or with the name of the input.
+        """
+        if isinstance(error, (NotImplementedError, TypeError)) and self._block.failed_node() is None:
             values = [cell[0] for cell in self.inputs]
             tidy = [_behaved(type_, value) for type_, value in zip(self._types, values, strict=True)]
-            if self._block.failed_node() is not None or all(a is b for a, b in zip(tidy, values, strict=True)):
-                raise
-            try:
-                for cell, value in zip(self.inputs, tidy, strict=True):
-                    cell[0] = value
-                self._block()
-            finally:
-                for cell, value in zip(self.inputs, values, strict=True):
-                    cell[0] = value
+            if any(a is not b for a, b in zip(tidy, values, strict=True)):
+                try:
+                    for cell, value in zip(self.inputs, tidy, strict=True):
+                        cell[0] = value
+                    self._block()
+                    return
+                except Exception as second:
+                    error = second
+                finally:
+                    for cell, value in zip(self.inputs, values, strict=True):
+                        cell[0] = value
+        self._blame(error)
+
+    def _blame(self, error: Exception) -> NoReturn:
+        node = self._block.failed_node()
+        if node is None:  # an input cannot be read: the error names it
+            raise error
+        self.position_of_error = self.nodes.index(node)
+        note_written(error, written_inputs(self.fgraph, self.nodes[: self.position_of_error + 1]))
+        operands = self._block.failed_operands()
+        view = None if operands is None else ThunkView(operands, len(node.outputs))
+        raise_with_op(self.fgraph, node, view, (type(error), error, error.__traceback__))
+
+    def entry(self, function: Any) -> Callable[..., Any] | None:
+        """The fast way to call a function that this is the thunk of, whose calls only fill cells and return what is made."""
+        if any(_is_scalar(self.fgraph.inputs[k]) for k in function._plan.explicit):
+            return None  # the entry would make 0-d arrays of numbers
+        bare, emptied = self._block.bare(), [id(function.output_storage[k].storage) for k in function._plan.emptied]
+        if bare is None or not {id(cell) for cell in self._fresh}.issubset(emptied):
+            return cells_entry(self, function, self.fgraph, self.storage_map)
+        return cells_entry(bare, function, self.fgraph, self.storage_map, self._after_bare)
+
+    def _after_bare(self, error: Exception) -> None:
+        self._block.explain(error)
+        self._recover(error)
 
     def free(self) -> None:
         """Nothing is kept between calls but outputs."""

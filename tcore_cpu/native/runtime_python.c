@@ -17,7 +17,7 @@
 #include "native/python_steps.h"
 #include "native/machine.h"
 #include "native/machine_type.h"
-#include "native/lazy_entry.h"
+#include "native/cells_entry.h"
 
 #ifndef TC_SOURCE_HASH
 #define TC_SOURCE_HASH "unknown"
@@ -189,14 +189,14 @@ static int module_exec(PyObject *module)
     PyObject *machine = PyType_FromModuleAndSpec(module, &machine_spec, NULL);
     if (!machine || PyModule_AddObjectRef(module, "Machine", machine) < 0)
         return -1;
-    PyObject *lazy_entry = PyType_FromModuleAndSpec(module, &lazy_entry_spec, NULL);
-    if (!lazy_entry || PyModule_AddObjectRef(module, "LazyEntry", lazy_entry) < 0)
+    PyObject *cells_entry = PyType_FromModuleAndSpec(module, &cells_entry_spec, NULL);
+    if (!cells_entry || PyModule_AddObjectRef(module, "CellsEntry", cells_entry) < 0)
         return -1;
     Py_DECREF(program);
     Py_DECREF(entry);
     Py_DECREF(step);
     Py_DECREF(machine);
-    Py_DECREF(lazy_entry);
+    Py_DECREF(cells_entry);
     return PyModule_AddIntConstant(module, "ABI", TC_ABI) < 0 ||
                    PyModule_AddStringConstant(module, "SOURCE_HASH", TC_SOURCE_HASH) < 0
                ? -1

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, ClassVar
 
 from tcore.graph import Constant
@@ -124,6 +125,10 @@ class CThunk:
             raise
         for flag in self._flags:
             flag[0] = True
+
+    def bare(self) -> Callable[[], Any] | None:
+        """What runs the code as a call does, but for the explanation of errors; None where a run is more than that."""
+        return partial(self._run, self.struct) if self._lock is None and not self._flags else None
 
     def failed_node(self) -> Any:
         """The node that the last run failed in; None where it failed before any."""

@@ -259,7 +259,7 @@ def test_one_call_is_the_way_in():
     condition, x = T.bscalar(), T.dvector()
     total = tcore.shared(np.zeros(3))
     f = tcore.function([condition, x], [ifelse(condition, x + total, x * 2), x.sum()], updates=[(total, total + 1)], mode=MODE)
-    assert type(f._entry).__name__ == "LazyEntry"
+    assert type(f._entry).__name__ == "CellsEntry"
     value = np.arange(3.0)
     for step, given in enumerate([1, np.int8(1), np.array(1, "int8")]):
         assert f._entry(given, value) is not NotImplemented
@@ -308,7 +308,7 @@ def test_an_entry_within_itself():
 
     condition, x = T.bscalar(), T.dvector()
     f = tcore.function([condition, x], ifelse(condition, Again()(x + 0.5), x * 2), mode=MODE)
-    assert type(f._entry).__name__ == "LazyEntry"
+    assert type(f._entry).__name__ == "CellsEntry"
     np.testing.assert_array_equal(f(1, np.array([1.0])), [1.5 + 1.0 + 0.5 + 0.0])
     np.testing.assert_array_equal(f(0, np.array([1.0])), [2.0])
 

@@ -1,12 +1,13 @@
-/* The type LazyEntry: the fast way in of a function whose graph a Machine runs.
+/* The type CellsEntry: the fast way in of a function whose graph a Machine runs, or a block of users' C code.
  *
- * A machine works on cells, of which a function has one set. Where that is in use, by another thread or by a call around this one,
+ * These work on cells, of which a function has one set. Where that is in use, by another thread or by a call around this one,
  * the general path finds another; it also takes what is no array or number of exactly the right kind. */
 
 typedef struct {
     PyObject_HEAD
     vectorcallfunc vectorcall;
-    PyObject *machine;
+    PyObject *run;           /* called without arguments */
+    PyObject *fail;          /* called with the exception of `run`: computes in another way, or raises; or None */
     int nargs, unpack;
     input_spec *inputs;      /* by argument */
     PyObject *cells;         /* tuple of cells: where the arguments go */
@@ -14,16 +15,17 @@ typedef struct {
     PyObject *updates;       /* tuple of cells: new values of those in update_cells */
     PyObject *update_cells;  /* tuple of cells */
     PyObject *emptied;       /* tuple of cells: what nobody needs after a call */
-    PyObject *prepare;       /* called before the machine runs, for values that it overwrites; or None */
+    PyObject *prepare;       /* called before `run`, for values that it overwrites; or None */
     PyObject *plan, *hold, *release; /* locks of shared values, as those of an Entry */
     PyObject *enter, *leave; /* enter(False): whether the cells were free and are taken; leave() */
-} LazyEntry;
+} CellsEntry;
 
-static int lazy_entry_traverse(PyObject *self, visitproc visit, void *arg)
+static int cells_entry_traverse(PyObject *self, visitproc visit, void *arg)
 {
-    LazyEntry *e = (LazyEntry *)self;
+    CellsEntry *e = (CellsEntry *)self;
     Py_VISIT(Py_TYPE(self));
-    Py_VISIT(e->machine);
+    Py_VISIT(e->run);
+    Py_VISIT(e->fail);
     Py_VISIT(e->cells);
     Py_VISIT(e->results);
     Py_VISIT(e->updates);
@@ -36,10 +38,11 @@ static int lazy_entry_traverse(PyObject *self, visitproc visit, void *arg)
     return 0;
 }
 
-static int lazy_entry_clear(PyObject *self)
+static int cells_entry_clear(PyObject *self)
 {
-    LazyEntry *e = (LazyEntry *)self;
-    Py_CLEAR(e->machine);
+    CellsEntry *e = (CellsEntry *)self;
+    Py_CLEAR(e->run);
+    Py_CLEAR(e->fail);
     Py_CLEAR(e->cells);
     Py_CLEAR(e->results);
     Py_CLEAR(e->updates);
@@ -52,12 +55,12 @@ static int lazy_entry_clear(PyObject *self)
     return 0;
 }
 
-static void lazy_entry_dealloc(PyObject *self)
+static void cells_entry_dealloc(PyObject *self)
 {
-    LazyEntry *e = (LazyEntry *)self;
+    CellsEntry *e = (CellsEntry *)self;
     PyTypeObject *type = Py_TYPE(self);
     PyObject_GC_UnTrack(self);
-    lazy_entry_clear(self);
+    cells_entry_clear(self);
     Py_CLEAR(e->hold);
     Py_CLEAR(e->release);
     PyMem_Free(e->inputs);
@@ -66,7 +69,7 @@ static void lazy_entry_dealloc(PyObject *self)
 }
 
 /* The value of an argument for its cell, a new reference; NULL, without an exception, where it needs the general path. */
-static PyObject *lazy_value(const input_spec *spec, PyObject *value)
+static PyObject *cells_value(const input_spec *spec, PyObject *value)
 {
     long long room;
     if (spec->dtype == TC_OBJECT || is_fitting_array(spec, value))
@@ -81,8 +84,8 @@ static PyObject *lazy_value(const input_spec *spec, PyObject *value)
     return array;
 }
 
-/* The results as they are returned, once the machine has run and updates are stored: all of them or none. */
-static PyObject *lazy_answer(LazyEntry *e)
+/* The results as they are returned, once it has run and updates are stored: all of them or none. */
+static PyObject *cells_answer(CellsEntry *e)
 {
     Py_ssize_t nresults = PyTuple_GET_SIZE(e->results), nupdates = PyTuple_GET_SIZE(e->updates);
     PyObject *old = nupdates ? PyTuple_New(nupdates) : NULL, *answer;
@@ -107,8 +110,25 @@ static PyObject *lazy_answer(LazyEntry *e)
     return answer;
 }
 
-/* A call whose cells are its own: the arguments in them, the machine, and what nobody needs any more out of them. */
-static PyObject *lazy_run(LazyEntry *e, PyObject **values)
+/* Runs, or lets Python help where that raises an exception: a new reference, or NULL. */
+static PyObject *cells_compute(CellsEntry *e)
+{
+    PyObject *done = PyObject_CallNoArgs(e->run), *type, *error, *trace;
+    if (done || e->fail == Py_None || !PyErr_ExceptionMatches(PyExc_Exception))
+        return done;
+    PyErr_Fetch(&type, &error, &trace);
+    PyErr_NormalizeException(&type, &error, &trace);
+    if (trace)
+        PyException_SetTraceback(error, trace);
+    done = PyObject_CallOneArg(e->fail, error);
+    Py_XDECREF(type);
+    Py_XDECREF(error);
+    Py_XDECREF(trace);
+    return done;
+}
+
+/* A call whose cells are its own: the arguments in them, the run, and what nobody needs any more out of them. */
+static PyObject *cells_run(CellsEntry *e, PyObject **values)
 {
     PyObject *answer = NULL, *done = NULL, *type, *error, *trace;
     PyObject *held = PyTuple_GET_SIZE(e->plan) ? PyObject_CallOneArg(e->hold, e->plan) : NULL;
@@ -118,8 +138,8 @@ static PyObject *lazy_run(LazyEntry *e, PyObject **values)
         cell_set(PyTuple_GET_ITEM(e->cells, k), Py_NewRef(values[k]));
     if (e->prepare == Py_None || (done = PyObject_CallNoArgs(e->prepare))) {
         Py_XDECREF(done);
-        if ((done = PyObject_CallNoArgs(e->machine)))
-            answer = lazy_answer(e);
+        if ((done = cells_compute(e)))
+            answer = cells_answer(e);
     }
     Py_XDECREF(done);
     PyErr_Fetch(&type, &error, &trace);
@@ -132,9 +152,9 @@ static PyObject *lazy_run(LazyEntry *e, PyObject **values)
     return answer;
 }
 
-static PyObject *lazy_entry_call(PyObject *self, PyObject *const *args, size_t nargsf, PyObject *kwnames)
+static PyObject *cells_entry_call(PyObject *self, PyObject *const *args, size_t nargsf, PyObject *kwnames)
 {
-    LazyEntry *e = (LazyEntry *)self;
+    CellsEntry *e = (CellsEntry *)self;
     PyObject *small[16], **values = e->nargs <= 16 ? small : PyMem_Calloc((size_t)e->nargs, sizeof *values), *answer = NULL;
     int given = 0;
     if (!values)
@@ -142,7 +162,7 @@ static PyObject *lazy_entry_call(PyObject *self, PyObject *const *args, size_t n
     if (PyVectorcall_NARGS(nargsf) != e->nargs || (kwnames && PyTuple_GET_SIZE(kwnames)))
         goto general;
     for (; given < e->nargs; given++)
-        if (!(values[given] = lazy_value(&e->inputs[given], args[given])))
+        if (!(values[given] = cells_value(&e->inputs[given], args[given])))
             goto general;
     PyObject *entered = PyObject_CallOneArg(e->enter, Py_False);
     if (!entered)
@@ -150,7 +170,7 @@ static PyObject *lazy_entry_call(PyObject *self, PyObject *const *args, size_t n
     Py_DECREF(entered);
     if (entered != Py_True)
         goto general;
-    answer = lazy_run(e, values);
+    answer = cells_run(e, values);
     PyObject *type, *error, *trace, *left;
     PyErr_Fetch(&type, &error, &trace);
     if (!(left = PyObject_CallNoArgs(e->leave)))
@@ -168,21 +188,22 @@ done:
     return answer;
 }
 
-static PyObject *lazy_entry_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
+static PyObject *cells_entry_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 {
-    static char *names[] = {"machine", "inputs", "cells", "results", "updates", "update_cells", "emptied", "unpack", "prepare",
+    static char *names[] = {"run", "fail", "inputs", "cells", "results", "updates", "update_cells", "emptied", "unpack", "prepare",
                             "plan", "hold", "release", "enter", "leave", NULL};
-    PyObject *machine, *inputs, *cells, *results, *updates, *update_cells, *emptied, *prepare, *plan, *hold, *release, *enter, *leave;
+    PyObject *run, *fail, *inputs, *cells, *results, *updates, *update_cells, *emptied, *prepare, *plan, *hold, *release, *enter, *leave;
     int unpack;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OO!O!O!O!O!O!pOO!OOOO", names, &machine, &PyTuple_Type, &inputs, &PyTuple_Type, &cells,
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OOO!O!O!O!O!O!pOO!OOOO", names, &run, &fail, &PyTuple_Type, &inputs, &PyTuple_Type, &cells,
                                      &PyTuple_Type, &results, &PyTuple_Type, &updates, &PyTuple_Type, &update_cells, &PyTuple_Type,
                                      &emptied, &unpack, &prepare, &PyTuple_Type, &plan, &hold, &release, &enter, &leave))
         return NULL;
-    LazyEntry *e = (LazyEntry *)type->tp_alloc(type, 0);
+    CellsEntry *e = (CellsEntry *)type->tp_alloc(type, 0);
     if (!e)
         return NULL;
-    e->vectorcall = lazy_entry_call;
-    e->machine = Py_NewRef(machine);
+    e->vectorcall = cells_entry_call;
+    e->run = Py_NewRef(run);
+    e->fail = Py_NewRef(fail);
     e->cells = Py_NewRef(cells);
     e->results = Py_NewRef(results);
     e->updates = Py_NewRef(updates);
@@ -206,7 +227,7 @@ static PyObject *lazy_entry_new(PyTypeObject *type, PyObject *args, PyObject *kw
     if (PyTuple_GET_SIZE(cells) != e->nargs || PyTuple_GET_SIZE(updates) != PyTuple_GET_SIZE(update_cells) || !all_cells(cells) ||
         !all_cells(results) || !all_cells(updates) || !all_cells(update_cells) || !all_cells(emptied) ||
         (unpack && PyTuple_GET_SIZE(results) != 1)) {
-        PyErr_SetString(PyExc_ValueError, "the entry does not fit its machine");
+        PyErr_SetString(PyExc_ValueError, "the entry does not fit its cells");
         goto fail;
     }
     return (PyObject *)e;
@@ -215,24 +236,24 @@ fail:
     return NULL;
 }
 
-static PyMemberDef lazy_entry_members[] = {
-    {"__vectorcalloffset__", T_PYSSIZET, offsetof(LazyEntry, vectorcall), READONLY, NULL},
+static PyMemberDef cells_entry_members[] = {
+    {"__vectorcalloffset__", T_PYSSIZET, offsetof(CellsEntry, vectorcall), READONLY, NULL},
     {NULL, 0, 0, 0, NULL},
 };
 
-static PyType_Slot lazy_entry_slots[] = {
-    {Py_tp_new, lazy_entry_new},
-    {Py_tp_dealloc, lazy_entry_dealloc},
-    {Py_tp_traverse, lazy_entry_traverse},
-    {Py_tp_clear, lazy_entry_clear},
+static PyType_Slot cells_entry_slots[] = {
+    {Py_tp_new, cells_entry_new},
+    {Py_tp_dealloc, cells_entry_dealloc},
+    {Py_tp_traverse, cells_entry_traverse},
+    {Py_tp_clear, cells_entry_clear},
     {Py_tp_call, PyVectorcall_Call},
-    {Py_tp_members, lazy_entry_members},
-    {Py_tp_doc, "LazyEntry(machine, inputs, cells, results, updates, update_cells, emptied, unpack, prepare, plan, hold, release, enter, leave)\n\n"
-                "The fast way in of a function of a Machine: returns NotImplemented, before any effect, where a call needs the general path."},
+    {Py_tp_members, cells_entry_members},
+    {Py_tp_doc, "CellsEntry(run, fail, inputs, cells, results, updates, update_cells, emptied, unpack, prepare, plan, hold, release, enter, leave)\n\n"
+                "The fast way in of a function that is computed on cells: returns NotImplemented, before any effect, where a call needs the general path."},
     {0, NULL},
 };
 
-static PyType_Spec lazy_entry_spec = {
-    "tcore_cpu._runtime.LazyEntry", sizeof(LazyEntry), 0,
-    Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_HAVE_VECTORCALL, lazy_entry_slots,
+static PyType_Spec cells_entry_spec = {
+    "tcore_cpu._runtime.CellsEntry", sizeof(CellsEntry), 0,
+    Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_HAVE_VECTORCALL, cells_entry_slots,
 };
