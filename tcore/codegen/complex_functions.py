@@ -36,13 +36,13 @@ def _signed(x: Real, like: Real) -> Real:
 
 
 def exp(z: Complex) -> Complex:
-    """The exponential of the real part, turned; where that alone is too large, in two factors."""
+    """The exponential of the real part, turned; where that alone is too large, in three factors."""
     x, y = z
     most = _most(x)
     high = x > most
-    size = _of("exp", choose(high, x - most, x))
-    factor = choose(high, math.exp(most), x.like(1))
-    re, im = size * (_of("cos", y) * factor), size * (_of("sin", y) * factor)
+    size = _of("exp", choose(high, (x - most) / 2, x))
+    factor, again = choose(high, math.exp(most), x.like(1)), choose(high, size, x.like(1))
+    re, im = size * (_of("cos", y) * factor) * again, size * (_of("sin", y) * factor) * again
     bad = _bad(y)
     re = choose(both(bad, x.is_infinite()), choose(x > 0, x, x.like(0)), re)
     im = choose(both(bad, x.equals(-math.inf)), _signed(x.like(0), y), im)
@@ -116,22 +116,22 @@ def log1p(z: Complex) -> Complex:
     return _of("log", real_function("hypot", above, z[1])), real_function("atan2", z[1], above)
 
 
-def _hyperbolic(x: Real) -> tuple[Real, Real, Real]:
-    """Hyperbolic sine and cosine of a real number, and what both are still to be multiplied by."""
+def _hyperbolic(x: Real) -> tuple[Real, Real, Real, Real]:
+    """Hyperbolic sine and cosine of a real number, and the two factors of both where they are too large: a tiny number times all three may not be."""
     most, size = _most(x), abs(x)
     high = size > most
-    less = _of("expm1", choose(high, size - most, size))
+    less = _of("expm1", choose(high, (size - most) / 2, size))
     whole = less + 1
     sine, cosine = 0.5 * (less + less / whole), 0.5 * (whole + 1 / whole)
-    factor = choose(high, math.exp(most) / 2, x.like(1))
-    return _signed(choose(high, whole, sine), x), choose(high, whole, cosine), factor
+    factor, again = choose(high, math.exp(most) / 2, x.like(1)), choose(high, whole, x.like(1))
+    return _signed(choose(high, whole, sine), x), choose(high, whole, cosine), factor, again
 
 
 def sinh(z: Complex) -> Complex:
     """``sinh x cos y + i cosh x sin y``."""
     x, y = z
-    sine, cosine, factor = _hyperbolic(x)
-    re, im = sine * (_of("cos", y) * factor), cosine * (_of("sin", y) * factor)
+    sine, cosine, factor, again = _hyperbolic(x)
+    re, im = sine * (_of("cos", y) * factor) * again, cosine * (_of("sin", y) * factor) * again
     re = choose(_bad(y), choose(x.equals(0), x, choose(x.is_infinite(), math.inf, re)), re)
     return re, choose(y.equals(0), y, im)
 
@@ -139,8 +139,8 @@ def sinh(z: Complex) -> Complex:
 def cosh(z: Complex) -> Complex:
     """``cosh x cos y + i sinh x sin y``."""
     x, y = z
-    sine, cosine, factor = _hyperbolic(x)
-    re, im = cosine * (_of("cos", y) * factor), sine * (_of("sin", y) * factor)
+    sine, cosine, factor, again = _hyperbolic(x)
+    re, im = cosine * (_of("cos", y) * factor) * again, sine * (_of("sin", y) * factor) * again
     zero = x.like(0)
     re = choose(both(_bad(y), x.is_infinite()), math.inf, re)
     im = choose(both(_bad(y), x.equals(0)), zero, im)

@@ -40,7 +40,7 @@ class Child:
             self._process = subprocess.Popen(
                 # in the language in which we look for reasons in what it says
                 command, cwd=cwd, env={**os.environ, "TMPDIR": str(folder), "LC_ALL": "C"}, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT, text=True, errors="replace", process_group=0,
+                stderr=subprocess.STDOUT, process_group=0,
             )  # fmt: skip
         except OSError as error:
             raise CompileError(f"the compiler cannot be started: {error}\ncommand: {shlex.join(command)}") from error
@@ -48,7 +48,8 @@ class Child:
     def finish(self) -> tuple[int, str]:
         """Wait for its end: its exit status, and what it printed."""
         output, _ = self._process.communicate()
-        return self._process.returncode, output
+        # decoded here: a process that is opened as text loads the module of locales
+        return self._process.returncode, output.decode("utf-8", "replace").replace("\r\n", "\n")
 
     def end(self) -> None:
         """Kill it, and all that it started, unless it has ended."""

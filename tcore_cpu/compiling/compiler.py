@@ -19,7 +19,7 @@ from tcore.configuration import config
 from tcore.configuration.defaults import program
 from tcore.digests import digest
 from tcore.records import frozen
-from tcore_cpu.compiling.children import Child, CompileError, check_written
+from tcore_cpu.compiling.children import Child, CompileError, check_written, run
 from tcore_cpu.compiling.libraries import Library
 from tcore_cpu.compiling.store import Store, configured_store, replace_store
 from tcore_cpu.native.kept import RUNTIME_ABI
@@ -46,8 +46,8 @@ Made = TypeVar("Made")
 SEMANTIC_FLAGS = ("-ffp-contract=off", "-fwrapv", "-fno-math-errno", "-fno-strict-aliasing", "-fno-trapping-math")
 """Flags that decide what results are: part of every key."""
 _SPEED_FLAGS = ("-O2", "-ftree-vectorize", "-fopenmp-simd", "-march=native")
-_SHAPE_FLAGS = ("-std=gnu11", "-fPIC", "-shared", "-fvisibility=hidden")
-_CPLUSPLUS_SHAPE_FLAGS = ("-std=gnu++14", "-fPIC", "-shared", "-fvisibility=hidden", "-fpermissive")
+_SHAPE_FLAGS = ("-pipe", "-std=gnu11", "-fPIC", "-shared", "-fvisibility=hidden")
+_CPLUSPLUS_SHAPE_FLAGS = ("-pipe", "-std=gnu++14", "-fPIC", "-shared", "-fvisibility=hidden", "-fpermissive")
 _IDENTITIES = "compilers.json"
 
 
@@ -76,9 +76,7 @@ class Compiler:
         stamp = self.stamp()
         known = store.read_json(_IDENTITIES) or {}
         if not isinstance(known, dict) or stamp not in known:
-            import subprocess  # as below: a warm store starts no program
-
-            text = subprocess.run([*self.command, "--version"], capture_output=True, text=True, check=False).stdout
+            _, text = run([*self.command, "--version"], store.root)
             known = {**(known if isinstance(known, dict) else {}), stamp: text.partition("\n")[0]}
             store.write_json(_IDENTITIES, known)
         return str(known[stamp])
@@ -181,8 +179,21 @@ def compile_command(compiler: Compiler, unit: Unit, source: Path, target: Path) 
             command = shlex.split(config.cxx)
     quiet = [] if config.cmodule.compilation_warning else ["-w"]
     return [
-        *command, *_SPEED_FLAGS, *SEMANTIC_FLAGS, *shape, *quiet, "-x", language, str(source), "-o", str(target), *libraries_of(compiler)
+        *command, *_SPEED_FLAGS, *SEMANTIC_FLAGS, *shape, *quiet, "-x", language, str(source), "-o", str(target), *_linked_with(compiler, unit)
     ]  # fmt: skip
+
+
+def _linked_with(compiler: Compiler, unit: Unit) -> tuple[str, ...]:
+    """What a unit is linked with: of what gcc adds by itself, only the functions that its code calls where the processor lacks an instruction.
+
+    To read the C library takes the linker a fifth of the time of a small kernel. It is in every process already, and nothing of it is
+    bound to a library by a version but mathematics, which is named. Files that start programs are for constructors, which kernels lack.
+    """
+    libraries = libraries_of(compiler)
+    plain = compiler.command == (compiler.path,) and not unit.cplusplus and not extra_libraries()  # no flags such as those of sanitizers
+    if plain and _libc().startswith("glibc") and "gcc" in Path(compiler.path).resolve().name:
+        return ("-nostdlib", "-Wl,--as-needed", *libraries, "-lgcc")
+    return libraries
 
 
 def _fail(compiler: Compiler, command: Sequence[str], output: str) -> CompileError:
@@ -256,8 +267,8 @@ def _build(compiler: Compiler, units: Mapping[int, Unit], store: Store) -> dict[
     """
     with store.workplace() as folder:
         with storage_faults(folder):
-            built = _compile_all(compiler, units, folder)
-        about: dict[str, Any] = {"compiler": compiler.identity(store), "flags": [*_SPEED_FLAGS, *SEMANTIC_FLAGS]}
+            built, identity = _compile_all(compiler, units, folder, lambda: compiler.identity(store))
+        about: dict[str, Any] = {"compiler": identity, "flags": [*_SPEED_FLAGS, *SEMANTIC_FLAGS]}
         return {k: store.put(units[k].key, path, about) for k, path in built.items()}
 
 
@@ -268,11 +279,13 @@ def warn_of_output(text: str) -> None:
     logging.getLogger("tcore_cpu.compiling.compiler").warning("%s", text.rstrip())
 
 
-def _compile_all(compiler: Compiler, units: Mapping[int, Unit], folder: Path) -> dict[int, Path]:
+def _compile_all(compiler: Compiler, units: Mapping[int, Unit], folder: Path, meanwhile: Callable[[], Made]) -> tuple[dict[int, Path], Made]:
+    """The libraries made of some units, and what ``meanwhile`` gives, which is called while the first compilers are at work."""
     jobs = max(1, min(len(units), len(os.sched_getaffinity(0))))
     waiting = list(units.items())
     running: list[tuple[int, Path, Child]] = []
     built: dict[int, Path] = {}
+    given: list[Made] = []
     try:
         while waiting or running:
             while waiting and len(running) < jobs:
@@ -281,6 +294,8 @@ def _compile_all(compiler: Compiler, units: Mapping[int, Unit], folder: Path) ->
                 target = folder / f"{k}.so"
                 source.write_text(unit.source, encoding="utf-8")
                 running.append((k, target, Child(compile_command(compiler, unit, source, target), folder)))
+            if not given:
+                given.append(meanwhile())
             k, target, child = running[0]
             status, output = child.finish()
             if status:
@@ -293,4 +308,4 @@ def _compile_all(compiler: Compiler, units: Mapping[int, Unit], folder: Path) ->
     finally:
         for *_, child in running:
             child.end()
-    return built
+    return built, given[0]

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from tcore.configuration import config
 from tcore.digests import SIZE, digest
+from tcore_cpu.compiling.private import write_whole
 from tcore_cpu.compiling.store import PROGRAM_SUFFIX, configured_store
 from tcore_cpu.compiling.trust import belongs_to_us
 
@@ -49,15 +50,5 @@ def _read(store: Store, path: Path) -> bytes | None:
 
 def write(key: str, data: bytes) -> None:
     """Keep ``data`` for later processes. Where the store cannot be written nothing is kept: they compile, as this one did."""
-    import tempfile  # slow to import; a program that is recalled writes nothing
-
-    root = configured_store().root
     with contextlib.suppress(OSError):
-        handle, private = tempfile.mkstemp(dir=root, prefix=".tmp-")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(digest(data).digest() + data)
-            Path(private).replace(root / (key + PROGRAM_SUFFIX))
-        except BaseException:
-            Path(private).unlink(missing_ok=True)
-            raise
+        write_whole(configured_store().root / (key + PROGRAM_SUFFIX), digest(data).digest() + data)

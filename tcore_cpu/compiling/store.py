@@ -28,6 +28,7 @@ from tcore.configuration import config
 from tcore.digests import digest
 from tcore.records import frozen
 from tcore_cpu.compiling.libraries import Library, LoadError
+from tcore_cpu.compiling.private import make_folder, remove_folder, write_whole
 from tcore_cpu.compiling.trust import belongs_to_us, is_trusted, objection
 
 __all__ = ["PROGRAM_SUFFIX", "Store", "StoreWarning", "configured_store", "cpu_features", "open_store", "replace_store"]
@@ -55,13 +56,6 @@ def cpu_features() -> frozenset[str]:
     except OSError:
         pass
     return frozenset()
-
-
-def _remove(folder: str | os.PathLike[str]) -> None:
-    """Remove a folder with what is in it, as far as that can be done."""
-    import shutil  # loads all the formats of archives; a program whose kernels are all there removes nothing
-
-    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _tag(features: Iterable[str]) -> str:
@@ -174,16 +168,7 @@ class Store:
 
     def write_json(self, name: str, value: Any) -> None:
         """Write a small file atomically."""
-        import tempfile  # here and below: a program whose kernels are all there writes nothing, and it is slow to import
-
-        handle, private = tempfile.mkstemp(dir=self.root, prefix=".tmp-")
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                json.dump(value, file)
-            Path(private).replace(self.root / name)
-        except BaseException:
-            Path(private).unlink(missing_ok=True)
-            raise
+        write_whole(self.root / name, json.dumps(value).encode())
 
     def read_json(self, name: str) -> Any:
         """The value of a small file; None where it is missing or damaged."""
@@ -195,15 +180,13 @@ class Store:
     @contextlib.contextmanager
     def workplace(self) -> Any:
         """A private folder on the file system of the store, removed at the end, or in later runs with ``config.nocleanup``."""
-        import tempfile
-
         self.sweep()
-        folder = tempfile.mkdtemp(dir=self.root, prefix=".work-")
+        folder = make_folder(self.root)
         try:
-            yield Path(folder)
+            yield folder
         finally:
             if not config.nocleanup:
-                _remove(folder)
+                remove_folder(folder)
 
     def sweep(self, older_than: float = 3600.0) -> None:
         """Remove what processes left behind that were killed while they compiled: private folders and files, and libraries
@@ -231,7 +214,7 @@ class Store:
                     if not (private or orphan) or entry.stat(follow_symlinks=False).st_mtime > latest:
                         continue
                     if entry.is_dir(follow_symlinks=False):
-                        _remove(entry.path)
+                        remove_folder(entry.path)
                     else:
                         Path(entry.path).unlink()
 
@@ -288,14 +271,11 @@ def _is_usable(layer: Path) -> bool:
 
 def _stand_in(asked: tuple[str, ...], lower: tuple[Path, ...], problem: str) -> Store:
     """A private temporary store, with the reason as a warning."""
-    import tempfile
+    import tempfile  # knows where temporary folders go, and is slow to import
 
     temporary = Path(tempfile.mkdtemp(prefix="tcore-kernels-"))
-    atexit.register(_remove, temporary)
-    message = (
-        f"the kernel store {problem}: kernels of this process go to {temporary} and are lost when it ends; "
-        f"set the flag cpu.store to a folder of your own"
-    )
+    atexit.register(remove_folder, temporary)
+    message = f"the kernel store {problem}: kernels of this process go to {temporary} and are lost when it ends; set the flag cpu.store to a folder of your own"
     _opened[asked] = Store(temporary, lower)
     warnings.warn(message, StoreWarning, stacklevel=3)
     return _opened[asked]

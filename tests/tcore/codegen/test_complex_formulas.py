@@ -155,3 +155,25 @@ def test_gradient_of_a_complex_graph() -> None:
         at = np.eye(7)[k] * step
         numeric = (cost(V + at) - cost(V - at)) / (2 * step) + 1j * (cost(V + 1j * at) - cost(V - 1j * at)) / (2 * step)
         np.testing.assert_allclose(found[k], numeric, rtol=1e-5)
+
+
+@pytest.mark.parametrize("function", ["exp", "sinh", "cosh", "sin", "cos"])
+@pytest.mark.parametrize("dtype", ["complex64", "complex128"])
+def test_tiny_numbers_times_exponentials_beyond_the_largest(dtype: str, function: str) -> None:
+    """``exp(x) sin(y)`` is finite for a tiny ``y`` though ``exp(x)`` is not, and not even its square root: as from numbers of more range."""
+    part, wider = (np.dtype("f4"), np.float64) if dtype == "complex64" else (np.dtype("f8"), np.longdouble)
+    if np.finfo(wider).maxexp <= 2 * np.finfo(part).maxexp:
+        part, wider, dtype = np.dtype("f4"), np.dtype("f8").type, "complex64"  # long double is double here
+    info = np.finfo(part)
+    large = np.linspace(0.9, 2.1, 301).astype(part) * part.type(np.log(info.max))
+    tiny = np.full(large.shape, info.smallest_subnormal * 1000, part)
+    turned = function in ("sin", "cos")
+    z = np.empty(large.shape, dtype)
+    z.real, z.imag = (tiny, large) if turned else (large, tiny)
+    v = T.TensorType(dtype, (False,))("v")
+    got = tcore.function([v], getattr(T, function)(v))(z)
+    size = {"exp": np.exp, "cos": np.sinh, "cosh": np.sinh}.get(function, np.cosh)(large.astype(wider))
+    wanted = size * tiny.astype(wider) * (-1 if function == "cos" else 1)
+    with np.errstate(over="ignore"):
+        wanted = wanted.astype(part)
+    np.testing.assert_allclose(got.real if function == "sin" else got.imag, wanted, rtol=8 * info.eps)

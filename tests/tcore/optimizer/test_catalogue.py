@@ -43,7 +43,7 @@ def entries():
     return {entry.name: entry for entry in all_optimizations()}
 
 
-def test_every_rule_says_what_it_does(entries):
+def test_every_rule_says_what_it_does_L12057_L12059(entries):
     """``before -> after``, tags, a place, and a line of source."""
     silent = [entry.name for entry in entries.values() if "->" not in entry.rule]
     assert not silent, f"these say no `before -> after` in the first paragraph of their docstring: {', '.join(silent)}"

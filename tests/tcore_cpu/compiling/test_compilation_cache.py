@@ -499,7 +499,7 @@ def test_store_that_cannot_be_written(store, optimized, monkeypatch):
         raise OSError(28, "No space left on device")
 
     made()  # its kernel is there now
-    monkeypatch.setattr("tempfile.mkstemp", full)
+    monkeypatch.setattr("tcore_cpu.compiling.kept_programs.write_whole", full)
     before = kept(store)
     assert made()([0.0]) == 2
     assert len(optimized) == 2
