@@ -6,6 +6,7 @@ from typing import Any
 
 from tcore.graph import Variable
 from tcore.scalar.dtypes import discrete_dtypes
+from tcore.tensor._axes import checked_axis
 from tcore.tensor._lengths import product
 from tcore.tensor.assertion import assert_fitting
 from tcore.tensor.conversion import as_tensor_variable
@@ -47,6 +48,8 @@ def vecdot(x1: Any, x2: Any, axis: int = -1) -> Variable:
     """The inner products of vectors along ``axis`` of each tensor, the first conjugated; the other axes broadcast. As of ``matmul``, those of integers wrap."""
     x: Any = as_tensor_variable(x1)
     y: Any = as_tensor_variable(x2)
+    for each in (x, y):
+        checked_axis("vecdot", axis, each)
     if axis >= 0 and x.type.ndim != y.type.ndim:
         x, y, axis = moveaxis(x, axis, -1), moveaxis(y, axis, -1), -1
     products = conj(x) * y

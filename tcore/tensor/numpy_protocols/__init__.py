@@ -2,11 +2,15 @@
 
 NumPy hands a call over to an operand that has ``__array_ufunc__`` or ``__array_function__``. The tables say what each of its functions
 means for tensors; one that is not there is refused by name. Work of NumPy's that needs values (``out=``, ``where=``) is refused, too.
+
+Arguments are read by NumPy's own signature: the fifth of ``np.std`` is ``ddof`` here as well, though our function has fewer arguments before it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -67,4 +71,59 @@ def call_function(function: Any, args: Sequence[Any], options: Mapping[str, Any]
     name = f"{getattr(function, '__module__', 'numpy').replace('numpy', 'np')}.{getattr(function, '__name__', function)}"
     if meaning is None:
         raise TypeError(f"{name} has no meaning for tensors of a graph; what there is, is in tcore.tensor")
-    return meaning(*args, **options)
+    args, options = _by_name(function, args, options)
+    if options.get("out") is not None:
+        raise TypeError(f"{name}: out= cannot be an array or a variable, a graph has no values yet; take the result")
+    try:
+        return meaning(*args, **options)
+    except TypeError:
+        if (misfit := _misfit(meaning, args, options)) is not None:
+            raise TypeError(f"{name} with tensors of a graph {misfit}") from None
+        raise
+
+
+def _misfit(meaning: Callable[..., Any], args: Sequence[Any], options: Mapping[str, Any]) -> str | None:
+    """What a function takes, and why that is not what it was given; None if it is."""
+    if (signature := _signature(meaning)) is None:
+        return None
+    try:
+        signature.bind(*args, **options)
+    except TypeError as error:
+        return f"takes ({', '.join(str(each.replace(annotation=each.empty)) for each in signature.parameters.values())}): {error}"
+    return None
+
+
+@cache
+def _signature(function: Callable[..., Any]) -> inspect.Signature | None:
+    try:
+        return inspect.signature(function)
+    except (TypeError, ValueError):  # of a function in C
+        return None
+
+
+def _by_name(function: Any, args: Sequence[Any], options: Mapping[str, Any]) -> tuple[list[Any], dict[str, Any]]:
+    """The arguments that NumPy's function needs by place, what it has a default for by name and only where it is another value."""
+    signature = _signature(function)
+    if signature is None:
+        return list(args), dict(options)
+    places: list[Any] = []
+    names: dict[str, Any] = {}
+    for name, value in signature.bind(*args, **options).arguments.items():
+        parameter = signature.parameters[name]
+        if parameter.kind is parameter.VAR_POSITIONAL:
+            places += value
+        elif parameter.kind is parameter.VAR_KEYWORD:
+            names.update(value)
+        elif parameter.default is parameter.empty and parameter.kind is not parameter.KEYWORD_ONLY:
+            places.append(value)
+        elif not _same(value, parameter.default):
+            if parameter.kind is parameter.POSITIONAL_ONLY:
+                places.append(value)
+            else:
+                names[name] = value
+    return places, names
+
+
+def _same(value: Any, default: Any) -> bool:
+    """Whether an argument is the default; variables and arrays are never compared."""
+    return value is default or (type(value) is type(default) and isinstance(value, (bool, int, float, str)) and value == default)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from functools import reduce
+from functools import reduce, wraps
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +26,7 @@ __all__ = ["FUNCTIONS"]
 def _dtype(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
     """``function`` with a ``dtype`` that may be anything NumPy takes."""
 
+    @wraps(function)
     def call(*args: Any, dtype: Any = None, **options: Any) -> Any:
         return function(*args, **options) if dtype is None else function(*args, dtype=np.dtype(dtype).name, **options)
 
@@ -65,9 +66,42 @@ def _nan_to_num(x: Any, copy: bool = True, nan: Any = 0.0, posinf: Any = None, n
     return T.switch(T.isnan(x), number, T.switch(T.eq(x, np.inf), high, T.switch(T.eq(x, -np.inf), low, x)))
 
 
-def _clip(a: Any, a_min: Any = None, a_max: Any = None) -> Any:
+def _clip(a: Any, a_min: Any = None, a_max: Any = None, *, min: Any = None, max: Any = None) -> Any:
+    a_min, a_max = min if a_min is None else a_min, max if a_max is None else a_max
     a = a if a_min is None else T.maximum(a, a_min)
     return a if a_max is None else T.minimum(a, a_max)
+
+
+def _trace(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1, dtype: Any = None) -> Any:
+    return T.sum(T.diagonal(a, offset, axis1, axis2), axis=-1, dtype=dtype and np.dtype(dtype).name)
+
+
+def _cumulated(function: Callable[..., Any]) -> Callable[..., Any]:
+    def call(a: Any, axis: Any = None, dtype: Any = None) -> Any:
+        return function(a if dtype is None else T.cast(a, np.dtype(dtype).name), axis)
+
+    return call
+
+
+def _linspace(start: Any, stop: Any, num: Any = 50, endpoint: bool = True) -> Any:
+    return standard("linspace")(start, stop, num, endpoint=endpoint)
+
+
+def _transpose(a: Any, axes: Any = None) -> Any:
+    return T.transpose(a, (axes,) if isinstance(axes, int) else axes)
+
+
+def _tensorsolve(a: Any, b: Any, axes: Any = None) -> Any:
+    return T.nlinalg.tensorsolve(a, b, (axes,) if isinstance(axes, int) else axes)
+
+
+def _angle(z: Any, deg: bool = False) -> Any:
+    return T.rad2deg(T.angle(z)) if deg else T.angle(z)
+
+
+def _size(a: Any, axis: int | None = None) -> Any:
+    a = T.as_tensor_variable(a)
+    return a.size if axis is None else a.shape[axis]
 
 
 def _shape(a: Any) -> Any:
@@ -105,7 +139,7 @@ FUNCTIONS: Mapping[Any, Callable[..., Any]] = MappingProxyType(
         # reductions
         np.sum: _dtype("sum", T.sum), np.prod: _dtype("prod", T.prod), np.mean: _dtype("mean", T.mean), np.var: T.var, np.std: T.std,
         np.min: T.min, np.max: T.max, np.amin: T.min, np.amax: T.max, np.argmin: T.argmin, np.argmax: T.argmax,
-        np.all: T.all, np.any: T.any, np.ptp: T.ptp, np.cumsum: T.cumsum, np.cumprod: T.cumprod, np.diff: T.diff,
+        np.all: T.all, np.any: T.any, np.ptp: T.ptp, np.cumsum: _cumulated(T.cumsum), np.cumprod: _cumulated(T.cumprod), np.diff: T.diff,
         np.count_nonzero: lambda a, axis=None, keepdims=False: T.sum(T.neq(a, 0), axis=axis, keepdims=keepdims),
         np.average: statistics.average, np.median: statistics.median, np.quantile: statistics.quantile, np.percentile: statistics.percentile,
         np.nansum: statistics.nansum, np.nanprod: statistics.nanprod, np.nanmax: statistics.nanmax, np.nanmin: statistics.nanmin,
@@ -114,9 +148,9 @@ FUNCTIONS: Mapping[Any, Callable[..., Any]] = MappingProxyType(
         np.gradient: calculus.gradient, np.ediff1d: calculus.ediff1d, np.interp: calculus.interp,
         # products
         np.dot: T.dot, np.inner: lambda a, b: T.tensordot(a, b, [[-1], [-1]]), np.outer: T.outer, np.tensordot: T.tensordot, np.einsum: T.einsum,
-        np.vdot: lambda a, b: T.dot(T.conj(T.flatten(a)), T.flatten(b)), np.cross: cross, np.kron: lambda a, b: T.slinalg.kron(a, b), np.trace: T.trace,
+        np.vdot: lambda a, b: T.dot(T.conj(T.flatten(a)), T.flatten(b)), np.cross: cross, np.kron: lambda a, b: T.slinalg.kron(a, b), np.trace: _trace,
         # forms
-        np.reshape: shapes.reshape, np.ravel: lambda a: T.flatten(a), np.transpose: T.transpose, np.swapaxes: T.swapaxes, np.moveaxis: T.moveaxis,
+        np.reshape: shapes.reshape, np.ravel: lambda a: T.flatten(a), np.transpose: _transpose, np.swapaxes: T.swapaxes, np.moveaxis: T.moveaxis,
         np.squeeze: shapes.squeeze, np.expand_dims: shapes.expand_dims, np.broadcast_to: shapes.broadcast_to, np.flip: shapes.flip, np.roll: T.roll,
         np.tile: T.tile, np.repeat: T.repeat, np.concatenate: T.concatenate, np.split: shapes.split,
         np.stack: lambda arrays, axis=0: T.stack(list(arrays), axis=axis), np.hstack: shapes.hstack,
@@ -137,10 +171,10 @@ FUNCTIONS: Mapping[Any, Callable[..., Any]] = MappingProxyType(
         np.nan_to_num: _nan_to_num, np.sinc: _sinc, np.i0: lambda x: T.i0(x), np.fix: T.trunc,
         np.isposinf: lambda x: T.eq(x, np.inf), np.isneginf: lambda x: T.eq(x, -np.inf),
         np.iscomplex: lambda x: T.neq(T.imag(x), 0), np.isreal: lambda x: T.eq(T.imag(x), 0),
-        np.isclose: T.isclose, np.allclose: T.allclose, np.real: T.real, np.imag: T.imag, np.angle: T.angle, np.round: T.around, np.around: T.around,
+        np.isclose: T.isclose, np.allclose: T.allclose, np.real: T.real, np.imag: T.imag, np.angle: _angle, np.round: T.around, np.around: T.around,
         np.zeros_like: _dtype("zeros_like", T.zeros_like), np.ones_like: _dtype("ones_like", T.ones_like), np.full_like: _dtype("full_like", T.full_like),
         np.empty_like: _dtype("empty_like", T.zeros_like),
-        np.copy: T.tensor_copy, np.shape: _shape, np.ndim: lambda a: T.as_tensor_variable(a).type.ndim, np.size: lambda a: T.as_tensor_variable(a).size,
+        np.copy: lambda a: T.tensor_copy(a), np.shape: _shape, np.ndim: lambda a: T.as_tensor_variable(a).type.ndim, np.size: _size,
         np.iscomplexobj: lambda x: x.type.dtype.startswith("complex"), np.isrealobj: lambda x: not x.type.dtype.startswith("complex"),
         np.result_type: lambda *each: np.result_type(*(one.type.dtype if isinstance(one, Variable) else one for one in each)),
         # linear algebra
@@ -152,10 +186,10 @@ FUNCTIONS: Mapping[Any, Callable[..., Any]] = MappingProxyType(
         np.linalg.eigvalsh: lambda a, UPLO="L": T.slinalg.eigvalsh(a, lower=UPLO == "L"),
         np.linalg.svd: lambda a, full_matrices=True, compute_uv=True: T.nlinalg.svd(a, full_matrices, compute_uv),
         np.linalg.qr: lambda a, mode="reduced": T.nlinalg.qr(a, mode), np.linalg.matrix_power: lambda a, n: T.nlinalg.matrix_power(a, n),
-        np.linalg.tensorinv: lambda a, ind=2: T.nlinalg.tensorinv(a, ind), np.linalg.tensorsolve: lambda a, b, axes=None: T.nlinalg.tensorsolve(a, b, axes),
+        np.linalg.tensorinv: lambda a, ind=2: T.nlinalg.tensorinv(a, ind), np.linalg.tensorsolve: _tensorsolve,
         np.linalg.slogdet: standard("linalg.slogdet"), np.linalg.matrix_rank: standard("linalg.matrix_rank"),
         # of the standard
-        np.meshgrid: standard("meshgrid"), np.broadcast_arrays: standard("broadcast_arrays"), np.linspace: standard("linspace"),
+        np.meshgrid: standard("meshgrid"), np.broadcast_arrays: standard("broadcast_arrays"), np.linspace: _linspace,
         **FOURIER,
         **{getattr(np, name): meaning for name, meaning in _NEWER.items() if hasattr(np, name)},
         **{getattr(np.linalg, name): meaning for name, meaning in NEWER_LINALG.items() if hasattr(np.linalg, name)},

@@ -138,6 +138,10 @@ def rollaxis(a: Any, axis: int, start: int = 0) -> Any:
 def rot90(m: Any, k: int = 1, axes: Sequence[int] = (0, 1)) -> Any:
     """Turned ``k`` times from the first towards the second of ``axes``."""
     m = T.as_tensor_variable(m)
+    if not (isinstance(axes, Sequence) and len(axes) == 2):
+        raise ValueError(f"np.rot90: axes are two integers, got {axes!r}")
+    if not isinstance(k, (int, np.integer)):
+        raise TypeError(f"np.rot90: k is an integer that is known while the graph is built, got {k!r}")
     first, second = (checked_axis("np.rot90", axis, m) for axis in axes)
     if first == second:
         raise ValueError(f"np.rot90: axes must differ, got {tuple(axes)}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from importlib import import_module
 from typing import Any
@@ -13,15 +14,22 @@ import tcore.tensor as T
 __all__ = ["FOURIER", "NEWER_LINALG", "cond", "cross", "norm", "standard"]
 
 
-def standard(name: str) -> Callable[..., Any]:
+class standard:
     """The function of that namespace, such as ``linalg.det``."""
 
-    def call(*args: Any, **options: Any) -> Any:
-        home, _, function = name.rpartition(".")
-        return getattr(import_module(f"tcore.tensor.xp{home and '.'}{home}"), function)(*args, **options)
+    def __init__(self, name: str) -> None:
+        self.__name__ = name
 
-    call.__name__ = name
-    return call
+    def _function(self) -> Callable[..., Any]:
+        home, _, function = self.__name__.rpartition(".")
+        return getattr(import_module(f"tcore.tensor.xp{home and '.'}{home}"), function)  # type: ignore[no-any-return]
+
+    def __call__(self, *args: Any, **options: Any) -> Any:
+        return self._function()(*args, **options)
+
+    @property
+    def __signature__(self) -> inspect.Signature:
+        return inspect.signature(self._function())
 
 
 # ------------------------------------------------------------------------------------------------------ linear algebra
@@ -77,6 +85,9 @@ def _fourier(name: str, axis: int = -1) -> Callable[..., Any]:
 
 def _fourier_of_axes(name: str, axes: Any = None) -> Callable[..., Any]:
     def call(a: Any, s: Any = None, axes: Any = axes, norm: str | None = None) -> Any:
+        for what, given in (("s", s), ("axes", axes)):
+            if not (given is None or isinstance(given, (tuple, list, np.ndarray))):
+                raise TypeError(f"np.fft.{name}: {what} is a sequence with an integer for each axis, got {given!r}")
         return standard(f"fft.{name}")(a, s=s, axes=axes, norm=norm or "backward")
 
     return call

@@ -34,6 +34,8 @@ def _at_least_one(name: str, n: Any) -> Any:
     problem = f"{name}: the length of a transform is 1 or more"
     if isinstance(n, Variable):
         return Assert(problem)(n, T.ge(n, 1))
+    if not isinstance(n, (int, np.integer)):
+        raise TypeError(f"{problem}, an integer, got {n!r}")
     if n < 1:
         raise ValueError(f"{problem}, got {n}")
     return n

@@ -81,7 +81,7 @@ def cross(x1: Any, x2: Any, /, *, axis: int = -1) -> Any:
     """The vectors at right angles to pairs of vectors of three components along ``axis``."""
     x, y = T.as_tensor_variable(x1), T.as_tensor_variable(x2)
     ndim = max(x.type.ndim, y.type.ndim)
-    place = axis if axis < 0 else axis - ndim
+    place = checked_axis("cross", axis, x if x.type.ndim == ndim else y) - ndim
     (a, b, c), (p, q, r) = _components(x, place), _components(y, place)
     return T.stack([b * r - c * q, c * p - a * r, a * q - b * p], axis=place)
 
