@@ -11,6 +11,7 @@ then takes in the drafts that produce its inputs, where that is legal:
 * no path leaves the kernel and comes back (producers, and orderings that features demand, are edges);
 * both are needed under the same lazy conditions;
 * what a kernel destroys it reads only at the index that it writes, under no other name;
+* nodes whose work shows (``Op.in_sequence``: they print) stay in the order of the graph;
 * the limits of the language are kept.
 
 View ops at the rim of a kernel stay views: they cost nothing by themselves.
@@ -19,6 +20,7 @@ View ops at the rim of a kernel stay views: they cost nothing by themselves.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from itertools import pairwise
 from typing import Any, Literal
 
 from tcore.codegen import demand
@@ -76,11 +78,17 @@ def group(
     keep : callable, optional
         Says of an Apply whether it stays out of kernels although it has a lowering.
     """
-    grouper = _Grouper(list(nodes), set(outputs), table, limits or Limits(), orderings or {})
+    grouper = _Grouper(list(nodes), set(outputs), table, limits or Limits(), _in_sequence(nodes, orderings or {}))
     grouper.prepare(lazy_inputs or laziness.lazy_inputs, keep or _keep_none)
     if granularity == "segment":
         grouper.run()
     return Grouping(tuple(grouper.steps()), grouper.reasons)
+
+
+def _in_sequence(nodes: Sequence[Any], orderings: Mapping[Any, Sequence[Any]]) -> Mapping[Any, Sequence[Any]]:
+    """``orderings``, and each node whose work shows after the one before it."""
+    shown = [node for node in nodes if node.op.in_sequence]
+    return {**orderings, **{node: (*orderings.get(node, ()), before) for before, node in pairwise(shown)}} if len(shown) > 1 else orderings
 
 
 def _keep_none(node: Any) -> bool:

@@ -198,6 +198,8 @@ class Op(PureOp, CLinkerOp):
     __props__: ClassVar[tuple[str, ...]]
     #: False, where two threads must not run one node at once
     thread_safe: bool = True
+    #: True, where running it shows (it prints): such nodes run one after another in the order of the graph
+    in_sequence: bool = False
     #: True, where ``view_map`` says what an output may share, and it is a copy where a view is not possible
     copies_where_it_must: bool = False
     #: whether C code gets inputs that were checked

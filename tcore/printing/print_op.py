@@ -32,11 +32,12 @@ class Print(Op):
 
     Notes
     -----
-    Several of them print in the order in which they run; only if one depends on the other is that order certain. Rewrites
-    do not look through a Print, stability ones included.
+    Several of them print in the order of the optimized graph (``f.maker.fgraph.toposort()``), whatever runs together around them;
+    which of two comes first there is certain only if one depends on the other. Rewrites do not look through a Print, stability ones included.
     """
 
     view_map = {0: [0]}
+    in_sequence = True
 
     def __init__(
         self, message: str = "", attrs: Sequence[str] = ("__str__",), global_fn: Callable[[Print, Any], Any] = _print_values
