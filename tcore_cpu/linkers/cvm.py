@@ -134,7 +134,7 @@ class CvmLinker(CpuLinker):
                 saved, self._saved = self._saved, None
                 # the program of a pickle may call what this process lacks
                 libraries = (not wants_blas(order) or load_blas()) and (not wants_lapack(order) or load_lapack())
-                found = decode(saved, fgraph, order) if saved is not None and libraries else None
+                found = decode(saved, fgraph) if saved is not None and libraries else None
                 draft, self._units = found or self._draft(fgraph, order, fgraph.outputs)
                 self._linked = make_program(draft, load_bodies(self._units), fgraph)
             return self._linked

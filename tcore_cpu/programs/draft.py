@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tcore.graph import Constant
+from tcore.graph.traversal import io_toposort
 from tcore.link.memory import Round, Stay, Work
 from tcore.records import frozen
 from tcore_cpu.compiling.compiler import Unit, platform_abi
@@ -113,6 +114,11 @@ class Draft:
         return code.tobytes()
 
 
+def _by_structure(fgraph: Any) -> list[Any]:
+    """The nodes in an order that a pickle does not change: what features of the graph ask for may be told in another order there."""
+    return io_toposort(fgraph.inputs, fgraph.outputs)
+
+
 def _signature(fgraph: Any, order: Sequence[Any]) -> tuple[Any, ...]:
     """How the nodes hang together: equal for a graph and its pickle if both list the nodes in one order."""
     number = {node: k for k, node in enumerate(order)}
@@ -143,7 +149,9 @@ def encode(draft: Draft, units: Sequence[Unit], fgraph: Any, keys: Mapping[Any, 
     number = {node: k for k, node in enumerate(order)}
     places = _constant_places(fgraph, order)
     rounds = _rounds(draft)
+    standing = {node: k for k, node in enumerate(_by_structure(fgraph))}
     return {
+        "applies": [standing[node] for node in order],
         "format": (_FORMAT, RUNTIME_ABI, platform_abi()),
         "signature": _signature(fgraph, order),
         "units": [(unit.source, unit.count, unit.cplusplus) for unit in units],
@@ -200,9 +208,15 @@ def _stay(node: Any, k: int, told: tuple[Any, ...] | None, round_: Round | None,
     return Stay(work.variable, place, first, last, work, round_)
 
 
-def decode(data: Mapping[str, Any], fgraph: Any, order: Sequence[Any]) -> tuple[Draft, list[Unit]] | None:
+def decode(data: Mapping[str, Any], fgraph: Any) -> tuple[Draft, list[Unit]] | None:
     """What :func:`encode` was given, for the unpickled graph; None where it does not fit this graph, machine or version."""
-    if data["format"] != (_FORMAT, RUNTIME_ABI, platform_abi()) or data["signature"] != _signature(fgraph, order):
+    if data["format"] != (_FORMAT, RUNTIME_ABI, platform_abi()):
+        return None
+    nodes = _by_structure(fgraph)
+    if len(nodes) != len(data["applies"]):
+        return None
+    order = [nodes[k] for k in data["applies"]]
+    if data["signature"] != _signature(fgraph, order):
         return None
 
     def constant(place: Any) -> Any:
