@@ -19,8 +19,9 @@ from attrs import field
 
 from tcore.codegen.building import is_complex, part_dtype
 from tcore.codegen.expr import Axis, Buffer, Cast, Const, Expr, Extent, Fn, Load, Param, Select
-from tcore.codegen.functions import FUNCTIONS, HELPERS, cast_helper, kind
+from tcore.codegen.functions import FUNCTIONS, kind
 from tcore.codegen.half import HALF
+from tcore.codegen.helpers import HELPERS, cast_helper
 from tcore.codegen.kernel import body
 from tcore.codegen.lowering import NotLowered
 from tcore.codegen.opaque import Opaque, OpaqueCode

@@ -11,8 +11,9 @@ from typing import Any, ClassVar, NoReturn
 
 from tcore.codegen.building import imag, is_complex, pair, part_dtype, real
 from tcore.codegen.expr import Expr, Load, Param
-from tcore.codegen.functions import FUNCTIONS, HELPERS, kind
+from tcore.codegen.functions import FUNCTIONS, kind
 from tcore.codegen.half import HALF
+from tcore.codegen.helpers import HELPERS
 from tcore.codegen.lowering import NotLowered
 from tcore.codegen.printer import SHORT, Dialect, Source
 from tcore.codegen.scalar_ops import scalar_values

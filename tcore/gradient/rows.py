@@ -13,6 +13,7 @@ import numpy as np
 
 from tcore.compile.function import function
 from tcore.compile.io import Out
+from tcore.configuration import config
 from tcore.gradient.connection import is_discrete, is_null
 from tcore.gradient.reverse import graph_gradients
 from tcore.graph import Apply, Constant, Op, Variable, clone_get_equiv, io_toposort
@@ -80,8 +81,9 @@ class Rows(Op):
         from tcore.tensor.vectorizing import vectorize_graph
 
         places = TensorType("int64", (False,))("places")
-        rows = vectorize_graph(self.inner_outputs, {self.index: places})
-        results = [row.sum(axis=0) if total else row for row, total in zip(rows, self.summed, strict=True)]
+        with config.change_flags(compute_test_value="off"):  # as while a function is made: its inputs have no values
+            rows = vectorize_graph(self.inner_outputs, {self.index: places})
+            results = [row.sum(axis=0) if total else row for row, total in zip(rows, self.summed, strict=True)]
         return function(
             [places, *self.inner_inputs], [Out(result, borrow=True) for result in results], on_unused_input="ignore", name="rows"
         )

@@ -316,11 +316,6 @@ def take(a: Any, indices: Any, axis: Any = None, mode: str = "raise") -> Variabl
         indices = indices % a.shape[axis]
     elif mode != "raise":
         raise ValueError(f"take: mode is 'raise', 'wrap' or 'clip', got {mode!r}")
-    if indices.type.ndim == 1 and axis > 0:
-        # rows are taken in one sweep: bring the axis to the front and back
-        order = [axis, *[other for other in range(a.type.ndim) if other != axis]]
-        back = [order.index(other) for other in range(a.type.ndim)]
-        return advanced_subtensor1(a.dimshuffle(*order), indices).dimshuffle(*back)
     return index(a, (*[slice(None)] * axis, indices))
 
 

@@ -148,6 +148,14 @@ def test_take(evaluate, indices, axis, mode):
         np.testing.assert_array_equal(evaluate(x.take(index, axis, mode), {x: A}), A.take(index, axis, mode=mode))
 
 
+@pytest.mark.parametrize("axis", [0, 1, 2, -1])
+def test_take_out_of_range_names_the_axis(evaluate, axis):
+    value, index = np.zeros((3, 4, 5)), tt.lvector("index")
+    x, length = tt.dtensor3("x"), value.shape[axis]
+    with pytest.raises(IndexError, match=f"index {length} is out of bounds for axis {axis % 3} with size {length}"):
+        evaluate(x.take(index, axis), {x: value, index: np.array([0, length])})
+
+
 def test_nonzero(evaluate):
     """Places per axis, as vectors or one matrix, and the elements there."""
     x = tt.dmatrix("x")
