@@ -32,8 +32,8 @@ class Print(Op):
 
     Notes
     -----
-    Several of them print in the order of the optimized graph (``f.maker.fgraph.toposort()``), whatever runs together around them;
-    which of two comes first there is certain only if one depends on the other. Rewrites do not look through a Print, stability ones included.
+    Several of them print in the order of the optimized graph (``f.maker.fgraph.toposort()``), whatever runs together around them (what
+    ``ifelse`` leaves for later prints when it is needed); which of two comes first there is certain only if one depends on the other. Rewrites do not look through a Print, stability ones included.
     """
 
     view_map = {0: [0]}
