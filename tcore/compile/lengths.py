@@ -6,7 +6,7 @@ lengths that depend on computed values are ``?``.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from tcore import scalar
 from tcore.graph.variable import Constant
 
 if TYPE_CHECKING:
-    from tcore.graph import Apply, FunctionGraph, Variable
+    from tcore.graph import Apply, Variable
 
 __all__ = ["UNKNOWN", "Length", "Lengths"]
 
@@ -34,8 +34,10 @@ class Lengths:
 
     Parameters
     ----------
-    fgraph : FunctionGraph
-    shapes : dict from Variable to tuple of int
+    inputs : sequence of Variable
+    nodes : sequence of Apply
+        In order.
+    shapes : dict from Variable to tuple of lengths
         Of inputs, as far as they are known.
     values : dict from Variable to array
         Of inputs: what lengths may depend on.
@@ -44,15 +46,16 @@ class Lengths:
     """
 
     def __init__(
-        self, fgraph: FunctionGraph, shapes: Mapping[Variable, tuple[int, ...]], values: Mapping[Variable, Any], names: Mapping[Variable, str]
-    ) -> None:
+        self, inputs: Iterable[Variable], nodes: Iterable[Apply], shapes: Mapping[Variable, tuple[Length, ...]], values: Mapping[Variable, Any],
+        names: Mapping[Variable, str],
+    ) -> None:  # fmt: skip
         self._placeholders: dict[Any, str] = {}
         self._given = dict(values)
         self._shapes: dict[Any, tuple[Any, ...] | None] = {}
         self._found: dict[Any, Any] = {}
-        for variable in fgraph.inputs:
+        for variable in inputs:
             self._shapes[variable] = self._of_input(variable, shapes.get(variable), names.get(variable, str(variable)))
-        for node in fgraph.toposort():
+        for node in nodes:
             for variable in node.inputs:
                 if isinstance(variable, Constant) and variable not in self._shapes:
                     self._shapes[variable] = np.shape(variable.data) if hasattr(variable.type, "ndim") else None
@@ -64,6 +67,11 @@ class Lengths:
         shape = self._shapes.get(variable)
         flags = getattr(variable.type, "broadcastable", ())
         return tuple(1 if flag else self._length(length) for flag, length in zip(flags, shape or (), strict=False))
+
+    def value_of(self, variable: Variable) -> Any:
+        """The value of what may be a length or a shape; None where it is not known."""
+        found = UNKNOWN if _is_no_length(variable) else self._value(variable)
+        return None if isinstance(found, str) else found
 
     def bytes_of(self, variable: Variable) -> int | None:
         """The size of a value; None where a length is no number, or its elements have no size."""
@@ -85,11 +93,12 @@ class Lengths:
         self._placeholders[length] = name
         return length
 
-    def _of_input(self, variable: Variable, shape: tuple[int, ...] | None, name: str) -> tuple[Any, ...] | None:
+    def _of_input(self, variable: Variable, shape: tuple[Length, ...] | None, name: str) -> tuple[Any, ...] | None:
         ndim = getattr(variable.type, "ndim", None)
         if ndim is None:
             return None
-        return shape if shape is not None else tuple(self._placeholder(f"{name}.shape[{k}]") for k in range(ndim))
+        told = shape if shape is not None else [f"{name}.shape[{k}]" for k in range(ndim)]
+        return tuple(self._placeholder(length) if isinstance(length, str) else length for length in told)
 
     def _inferred(self, node: Apply) -> list[tuple[Any, ...] | None]:
         infer = getattr(node.op, "infer_shape", None)

@@ -28,7 +28,7 @@ class ValueMemory:
         A length that is not known is a text, such as ``x.shape[0]``; ``?`` where it depends on computed values.
     nbytes : int or None
     memory : str
-        ``buffer 3``, ``array``, or where it goes: ``result``, ``update``.
+        ``buffer 3``, ``array``, or where it goes: ``result``, ``update``; ``inside`` is what a node has for itself.
     first, last : int
         The steps from which through which it takes memory.
     read_until : int
@@ -64,7 +64,7 @@ class MemoryPlan:
     ----------
     name, linker, backend : str
     steps : tuple of tuple of int
-        The nodes of each step, by their numbers in ``explain()``; the nodes of a kernel are one step.
+        The nodes of each step, by their numbers in ``explain()``; the nodes of a kernel are one step, a loop is several.
     values : tuple of ValueMemory
     given : int or None
         Bytes of arguments, shared values and constants: there before the call.

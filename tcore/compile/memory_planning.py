@@ -1,19 +1,20 @@
 """The plan of a call's memory, worked out from a graph and what its linker tells.
 
 A linker tells what it knows by methods that all are optional: ``explain_memory()`` (its steps, and the :class:`Stay` of each value
-that has memory of its own), ``explain_scratch()`` (texts about the memory inside of kernels) and ``explain_kernels()``. One
-that tells nothing works node by node: each node makes arrays, which are freed as ``allow_gc`` says.
+that has memory of its own), ``lengths_of_work()`` (how large memory is whose size is its own affair), ``explain_scratch()`` (texts about
+the memory inside of kernels) and ``explain_kernels()``. One that tells nothing works node by node: each node makes arrays, which are
+freed as ``allow_gc`` says.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tcore.compile.lengths import Lengths
+from tcore.compile.lengths import Length, Lengths
 from tcore.compile.memory_plan import MemoryPlan, ValueMemory
 from tcore.graph.variable import Constant
 from tcore.link.memory import Stay
@@ -21,6 +22,7 @@ from tcore.link.memory import Stay
 if TYPE_CHECKING:
     from tcore.compile.function_module import Function
     from tcore.graph import Apply, FunctionGraph, Variable
+    from tcore.link.memory import Round, Work
 
 __all__ = ["memory_plan"]
 
@@ -32,17 +34,18 @@ def memory_plan(function: Function, arguments: Sequence[Any], named: Mapping[str
     order = fgraph.toposort()
     number = {node: k for k, node in enumerate(order)}
     shapes, values, names = _known_inputs(function, arguments, named)
-    lengths = Lengths(fgraph, shapes, values, names)
+    lengths = Lengths(fgraph.inputs, order, shapes, values, names)
+    inside = _Inside(lengths, getattr(linker, "lengths_of_work", None))
     steps, stays = _layout(function, linker, order)
     allow_gc = bool(getattr(linker, "allow_gc", True))
     step_of = {node: k for k, nodes in enumerate(steps) for node in nodes}
     reads = _Reads(fgraph, order, step_of)
     results = {reads.root(v): "update" for v in fgraph.outputs} | {reads.root(v): "result" for v in fgraph.outputs[: len(function.outputs)]}
-    placed = {stay.variable for stay in stays if stay.work is None}
+    placed = {stay.variable for stay in stays if stay.work is None and stay.round is None}
     reports = []
     for stay in stays:
-        if stay.work is not None:
-            reports += _work(stay, lengths, number, steps)
+        if stay.work is not None or stay.round is not None:
+            reports += inside.reports(stay, number, steps)
             continue
         variable, root = stay.variable, reads.root(stay.variable)
         if root is not variable and root in placed:
@@ -58,25 +61,73 @@ def memory_plan(function: Function, arguments: Sequence[Any], named: Mapping[str
     backend = getattr(linker, "backend_name", None) or (maker.mode.backend.name if hasattr(linker, "explain_node") else "numpy")
     kept = [*fgraph.inputs, *{v for node in order for v in node.inputs if isinstance(v, Constant)}]
     sizes = [lengths.bytes_of(variable) for variable in kept if hasattr(variable.type, "ndim")]
-    inside = tuple(names[fgraph.inputs[k]] for k in maker.updated_inputs if any(reads.root(v) is fgraph.inputs[k] for v in fgraph.outputs))
+    updated = tuple(names[fgraph.inputs[k]] for k in maker.updated_inputs if any(reads.root(v) is fgraph.inputs[k] for v in fgraph.outputs))
     return MemoryPlan(
         function.name or "", type(linker).__name__, backend, tuple(tuple(number[node] for node in nodes) for nodes in steps),
         tuple(sorted(reports, key=lambda report: (report.first, report.node))), None if None in sizes else sum(s for s in sizes if s is not None),
-        inside, tuple(getattr(linker, "explain_scratch", tuple)()), allow_gc,
+        updated, tuple(getattr(linker, "explain_scratch", tuple)()), allow_gc,
     )  # fmt: skip
 
 
-def _work(stay: Stay, lengths: Lengths, number: Mapping[Apply, int], steps: Sequence[Sequence[Apply]]) -> list[ValueMemory]:
-    """The memory of what is made of an input: none where it is too large for that."""
-    work, last = stay.work, len(steps) - 1 if stay.last is None else stay.last
-    assert work is not None
-    shape = lengths.of(work.variable)[: work.ndim]
-    known = [length for length in shape if isinstance(length, int)]
-    nbytes = prod(known) * np.dtype(work.dtype).itemsize if len(known) == len(shape) else None
-    if work.most is not None and (nbytes or 0) > work.most:
-        return []
-    node, until = number[work.node], max(number[each] for each in steps[last])
-    return [ValueMemory(node, f"{work.what} of {work.variable}", work.dtype, shape, nbytes, f"buffer {stay.place}", stay.first, last, until)]
+class _Inside:
+    """Memory that no value of the graph has: what nodes work in, and values of a loop's rounds.
+
+    Parameters
+    ----------
+    lengths : Lengths
+        Of the graph.
+    own : callable or None
+        The linker's ``lengths_of_work``.
+    """
+
+    def __init__(self, lengths: Lengths, own: Callable[[Work, Callable[[Variable], tuple[Length, ...]]], tuple[Length, ...] | None] | None) -> None:
+        self._own = own
+        self._lengths: dict[Round | None, Lengths] = {None: lengths}
+
+    def reports(self, stay: Stay, number: Mapping[Apply, int], steps: Sequence[Sequence[Apply]]) -> list[ValueMemory]:
+        """One, or none where there is no such memory."""
+        work, last = stay.work, len(steps) - 1 if stay.last is None else stay.last
+        lengths, variable = self._of(stay.round), stay.variable
+        what, dtype = (f"{work.what} of {variable}", work.dtype) if work is not None else (str(variable), variable.type.dtype)
+        shape = lengths.of(variable) if work is None else self._of_work(work, lengths)
+        if shape is None:
+            return []
+        known = [length for length in shape if isinstance(length, int)]
+        nbytes = prod(known) * np.dtype(dtype).itemsize if len(known) == len(shape) else None
+        if work is not None and work.most is not None and (nbytes or 0) > work.most:
+            return []
+        if stay.round is not None:
+            node, what = number[stay.round.outermost], f"a step's {what}"
+        else:
+            assert work is not None
+            node = number[work.node]
+        place = f"buffer {stay.place}" if stay.place >= 0 else "array" if work is None else "inside"
+        return [ValueMemory(node, what, dtype, shape, nbytes, place, stay.first, last, max(number[each] for each in steps[last]))]
+
+    def _of_work(self, work: Work, lengths: Lengths) -> tuple[Length, ...] | None:
+        if work.sized and self._own is not None:
+            return self._own(work, lengths.of)
+        shape = lengths.of(work.variable)[: work.ndim]
+        first = shape[0] if shape else 0
+        return (max(first, work.least), *shape[1:]) if isinstance(first, int) and shape else shape
+
+    def _of(self, wanted: Round | None) -> Lengths:
+        """The lengths of the graph of a round, which follow from those around."""
+        around: list[Round] = []
+        each = wanted
+        while each is not None and each not in self._lengths:
+            around.append(each)
+            each = each.around
+        for each in reversed(around):
+            outer, shapes, values = self._lengths[each.around], {}, {}
+            for variable, (position, is_row) in zip(each.inputs, each.shown, strict=True):
+                given = each.node.inputs[position]
+                shapes[variable] = outer.of(given)[is_row:]
+                value = None if is_row else outer.value_of(given)
+                if value is not None:
+                    values[variable] = value
+            self._lengths[each] = Lengths(each.inputs, each.nodes, shapes, values, {})
+        return self._lengths[wanted]
 
 
 def _known_inputs(

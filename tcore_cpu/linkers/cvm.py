@@ -25,7 +25,7 @@ from tcore_cpu.runtime.wanted import wants_blas, wants_lapack
 if TYPE_CHECKING:
     from tcore.graph import Apply, Variable
     from tcore.link.container import Cell, StorageMap
-    from tcore.link.memory import Stay
+    from tcore.link.memory import Stay, Work
     from tcore_cpu.linkers.lazy import LazyPrograms
     from tcore_cpu.linkers.nodes import NativeVM
 
@@ -134,7 +134,7 @@ class CvmLinker(CpuLinker):
                 saved, self._saved = self._saved, None
                 # the program of a pickle may call what this process lacks
                 libraries = (not wants_blas(order) or load_blas()) and (not wants_lapack(order) or load_lapack())
-                found = decode(saved, fgraph, order) if saved is not None and libraries else None
+                found = decode(saved, fgraph) if saved is not None and libraries else None
                 draft, self._units = found or self._draft(fgraph, order, fgraph.outputs)
                 self._linked = make_program(draft, load_bodies(self._units), fgraph)
             return self._linked
@@ -219,6 +219,18 @@ class CvmLinker(CpuLinker):
         """The steps of the program and the memory of its values; None where nodes run one by one."""
         return None if self._linked is None else (self._linked.draft.order, self._linked.draft.stays)
 
+    def lengths_of_work(self, work: Work, lengths_of: Callable[[Variable], Sequence[int | str]]) -> tuple[int | str, ...] | None:
+        """The lengths of memory whose size the runtime decides, given those of values; None where there is none of it."""
+        # for a report that few programs ask for, what only compiling needs
+        from tcore.configuration import config
+        from tcore_cpu.programs.epilogues import lengths_of_blocks
+        from tcore_cpu.runtime.blas import find_blas
+        from tcore_cpu.runtime.loading import runtime
+
+        found = find_blas()
+        threads = runtime().set_threads(config.threads) if found is not None and found.threads is not None else 1
+        return lengths_of_blocks(work, lengths_of, threads)
+
     def explain_scratch(self) -> tuple[str, ...]:
         """What kernels have for the time of a launch, and linear algebra for that of a call of LAPACK."""
         if self._linked is None:
@@ -228,7 +240,7 @@ class CvmLinker(CpuLinker):
         if tiles:
             rows = f", and {row} B for each element of a reduced row" if row else ""
             found.append(f"inside of kernels: at most {tiles / 1000:.3g} KB for each thread{rows}")
-        if any(stay.work is not None and stay.work.what == "rows" for stay in self._linked.draft.stays):
+        if any(stay.work is not None and stay.work.what == "blocks" for stay in self._linked.draft.stays):
             found.append("between a product and the kernel behind it: of a product of 2 MB and more only blocks of rows, at most 8 MB or 128 rows for each thread")
         if any(ran_by(node, self._linked) == "LAPACK" for nodes in self._linked.draft.order for node in nodes):
             found.append("inside of linear algebra: for each thread a copy of the matrices that a node reads and makes, and LAPACK's workspace")

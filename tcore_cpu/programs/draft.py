@@ -12,14 +12,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tcore.graph import Constant
-from tcore.link.memory import Stay, Work
+from tcore.graph.traversal import io_toposort
+from tcore.link.memory import Round, Stay, Work
 from tcore.records import frozen
 from tcore_cpu.compiling.compiler import Unit, platform_abi
 from tcore_cpu.native.kept import RUNTIME_ABI
 
 __all__ = ["Draft", "Fused", "PythonStep", "decode", "encode"]
 
-_FORMAT = 5
+_FORMAT = 6
 
 
 @frozen(eq=False)
@@ -79,7 +80,7 @@ class Draft:
     reasons : mapping from Apply to str
         Why nodes run in Python.
     order : tuple of tuples of Apply
-        The nodes of each step.
+        The nodes of each step; those of a round of a loop are steps of the loop.
     stays : tuple of Stay
         The memory of each computed value that has some.
     """
@@ -113,6 +114,11 @@ class Draft:
         return code.tobytes()
 
 
+def _by_structure(fgraph: Any) -> list[Any]:
+    """The nodes in an order that a pickle does not change: what features of the graph ask for may be told in another order there."""
+    return io_toposort(fgraph.inputs, fgraph.outputs)
+
+
 def _signature(fgraph: Any, order: Sequence[Any]) -> tuple[Any, ...]:
     """How the nodes hang together: equal for a graph and its pickle if both list the nodes in one order."""
     number = {node: k for k, node in enumerate(order)}
@@ -142,7 +148,10 @@ def encode(draft: Draft, units: Sequence[Unit], fgraph: Any, keys: Mapping[Any, 
     order = draft.applies
     number = {node: k for k, node in enumerate(order)}
     places = _constant_places(fgraph, order)
+    rounds = _rounds(draft)
+    standing = {node: k for k, node in enumerate(_by_structure(fgraph))}
     return {
+        "applies": [standing[node] for node in order],
         "format": (_FORMAT, RUNTIME_ABI, platform_abi()),
         "signature": _signature(fgraph, order),
         "units": [(unit.source, unit.count, unit.cplusplus) for unit in units],
@@ -160,29 +169,54 @@ def encode(draft: Draft, units: Sequence[Unit], fgraph: Any, keys: Mapping[Any, 
         "kernels": [([number[node] for node in kernel.nodes], kernel.bodies, kernel.tiles, kernel.row) for kernel in draft.kernels],
         "reasons": [(number[node], why) for node, why in draft.reasons.items()],
         "order": [[number[node] for node in nodes] for nodes in draft.order],
-        "stays": [(*_place_of(stay, number), stay.place, stay.first, stay.last) for stay in draft.stays],
+        # the graph of a round, too, is no part of this one
+        "rounds": [(number.get(r.node, r.node), r.inputs, r.nodes, r.shown, None if r.around is None else rounds[r.around]) for r in rounds],
+        "stays": [
+            (*_place_of(stay, number), None if stay.round is None else rounds[stay.round], stay.place, stay.first, stay.last)
+            for stay in draft.stays
+        ],
     }
 
 
-def _place_of(stay: Stay, number: Mapping[Any, int]) -> tuple[int, Any, tuple[Any, ...] | None]:
-    """Of a value: its node and its place among the outputs; of work: its node, the place of the input, and the rest."""
+def _rounds(draft: Draft) -> dict[Round, int]:
+    """The rounds that stays belong to, by number: those around others first."""
+    found: dict[Round, int] = {}
+    for stay in draft.stays:
+        around, each = [], stay.round
+        while each is not None and each not in found:
+            around.append(each)
+            each = each.around
+        for each in reversed(around):
+            found[each] = len(found)
+    return found
+
+
+def _place_of(stay: Stay, number: Mapping[Any, int]) -> tuple[Any, Any, tuple[Any, ...] | None]:
+    """Of a value: its node and its place among the outputs; of work: its node, the place of the input or output, and the rest."""
     work = stay.work
     if work is None:
-        return number[stay.variable.owner], stay.variable.index, None
-    return number[work.node], work.position, (work.what, work.dtype, work.ndim, work.most)
+        node = stay.variable.owner
+        return number.get(node, node), stay.variable.index, None
+    return number.get(work.node, work.node), work.position, (work.what, work.dtype, work.ndim, work.most, work.least, work.made, work.sized)
 
 
-def _stay(node: Any, k: int, told: tuple[Any, ...] | None, place: int, first: int, last: int | None) -> Stay:
+def _stay(node: Any, k: int, told: tuple[Any, ...] | None, round_: Round | None, place: int, first: int, last: int | None) -> Stay:
     if told is None:
-        return Stay(node.outputs[k], place, first, last)
+        return Stay(node.outputs[k], place, first, last, None, round_)
     what, *rest = told
     work = Work(what, node, k, *rest)
-    return Stay(work.variable, place, first, last, work)
+    return Stay(work.variable, place, first, last, work, round_)
 
 
-def decode(data: Mapping[str, Any], fgraph: Any, order: Sequence[Any]) -> tuple[Draft, list[Unit]] | None:
+def decode(data: Mapping[str, Any], fgraph: Any) -> tuple[Draft, list[Unit]] | None:
     """What :func:`encode` was given, for the unpickled graph; None where it does not fit this graph, machine or version."""
-    if data["format"] != (_FORMAT, RUNTIME_ABI, platform_abi()) or data["signature"] != _signature(fgraph, order):
+    if data["format"] != (_FORMAT, RUNTIME_ABI, platform_abi()):
+        return None
+    nodes = _by_structure(fgraph)
+    if len(nodes) != len(data["applies"]):
+        return None
+    order = [nodes[k] for k in data["applies"]]
+    if data["signature"] != _signature(fgraph, order):
         return None
 
     def constant(place: Any) -> Any:
@@ -191,6 +225,12 @@ def decode(data: Mapping[str, Any], fgraph: Any, order: Sequence[Any]) -> tuple[
         row, position = place
         return fgraph.outputs[position] if row < 0 else order[row].inputs[position]
 
+    def node(place: Any) -> Any:
+        return order[place] if isinstance(place, int) else place
+
+    rounds: list[Round] = []
+    for loop, inputs, nodes, shown, around in data["rounds"]:
+        rounds.append(Round(node(loop), inputs, nodes, shown, None if around is None else rounds[around]))
     draft = Draft(
         data["code"],
         data["bodies"],
@@ -198,13 +238,13 @@ def decode(data: Mapping[str, Any], fgraph: Any, order: Sequence[Any]) -> tuple[
         data["inputs"],
         tuple((slot, constant(place)) for slot, place in data["constants"]),
         data["outputs"],
-        tuple(PythonStep(order[row] if isinstance(row, int) else row, *rest) for row, *rest in data["steps"]),
+        tuple(PythonStep(node(row), *rest) for row, *rest in data["steps"]),
         tuple(order),
         data["makers"],
         data["buffers"],
         tuple(Fused(tuple(order[k] for k in rows), tuple(bodies), tiles, row) for rows, bodies, tiles, row in data["kernels"]),
         {order[row]: why for row, why in data["reasons"]},
         tuple(tuple(order[row] for row in rows) for rows in data["order"]),
-        tuple(_stay(order[row], *rest) for row, *rest in data["stays"]),
+        tuple(_stay(node(row), k, told, None if own is None else rounds[own], *rest) for row, k, told, own, *rest in data["stays"]),
     )
     return draft, [Unit(*unit) for unit in data["units"]]

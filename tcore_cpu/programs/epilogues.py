@@ -5,8 +5,10 @@ A product that nothing else reads needs no more memory than the blocks at hand.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from tcore.codegen.assemble import Group
 from tcore.codegen.expr import Const, Expr, Load
@@ -23,11 +25,32 @@ if TYPE_CHECKING:
     from tcore_cpu.kernels.plans import Operand
     from tcore_cpu.programs.program import ProgramBuilder
 
-__all__ = ["WHOLE_BELOW", "Epilogue", "Held", "with_epilogues"]
+__all__ = ["Epilogue", "Held", "lengths_of_blocks", "rows_of_block", "with_epilogues"]
+
+_BLOCKS_FROM = _BLOCK_BYTES = 2 << 20
+_LARGEST_BLOCK = 8 << 20
+_ROWS_FOR_TERM, _LEAST_ROWS, _LEAST_BLOCKS = 4, 128, 8
 
 
-WHOLE_BELOW = 2 << 20
-"""``TC_BLOCKS_FROM``: bytes from which a product goes by blocks."""
+def rows_of_block(rows: int, bytes_of_row: int, terms: int) -> int:
+    """The rows that are made at once of a product, whose sums have so many terms: ``tc_rows_of_block`` of the runtime."""
+    if rows * bytes_of_row < _BLOCKS_FROM:
+        return rows
+    share = -(-rows // _LEAST_BLOCKS)
+    block = min(_ROWS_FOR_TERM * terms, _LARGEST_BLOCK // bytes_of_row)
+    return min(max(min(max(block, _BLOCK_BYTES // bytes_of_row), share) // 16 * 16, _LEAST_ROWS), rows)
+
+
+def lengths_of_blocks(work: Work, lengths_of: Callable[[Any], Sequence[int | str]], threads: int) -> tuple[int | str, ...] | None:
+    """The lengths of what :attr:`Epilogue.works` tells; None where there is no such memory."""
+    rows, columns = lengths_of(work.variable)
+    terms = lengths_of(work.node.inputs[0])[1]
+    if isinstance(rows, str) or isinstance(columns, str) or isinstance(terms, str):
+        return (rows, columns) if work.what == "rows" else None
+    block = rows_of_block(rows, columns * np.dtype(work.dtype).itemsize, terms)
+    if work.what == "rows":
+        return (rows, columns) if block == rows else None
+    return None if block == rows else (min(threads, -(-rows // block)), block, columns)
 
 
 @frozen(eq=False)
@@ -49,10 +72,10 @@ class Epilogue:
         return self.product.outputs[0]
 
     @property
-    def work(self) -> Work:
-        """The memory of a product that passes: of a large one, only blocks."""
-        reader = next(node for node in self.group.nodes if self.variable in node.inputs)
-        return Work("rows", reader, reader.inputs.index(self.variable), self.variable.type.dtype, 2, most=WHOLE_BELOW - 1)
+    def works(self) -> tuple[Work, ...]:
+        """The memory of a product that passes: all its rows, or blocks of a large one."""
+        dtype = self.variable.type.dtype
+        return tuple(Work(what, self.product, 0, dtype, made=True, sized=True) for what in ("rows", "blocks"))
 
     @property
     def passes(self) -> bool:

@@ -22,7 +22,7 @@ class Factor:
     turned: bool
     """Whether it is that of the transpose."""
     node: Any
-    """The first that uses it, at step ``first``."""
+    """The first that uses it, at the moment ``first``."""
     first: int
 
 
@@ -59,10 +59,10 @@ class Factors:
         """The factor for the equations of a node, if it was made."""
         return self._made.get(_base(node.inputs[0])[0])
 
-    def keep(self, node: Any, slots: tuple[int, int], buffers: tuple[int, int], step: int) -> Factor:
-        """Note the factor of a node's matrix, made at a step."""
+    def keep(self, node: Any, slots: tuple[int, int], buffers: tuple[int, int], moment: int) -> Factor:
+        """Note the factor of a node's matrix, made at a moment."""
         matrix, turned = _base(node.inputs[0])
-        self._made[matrix] = factor = Factor(slots, buffers, turned, node, step)
+        self._made[matrix] = factor = Factor(slots, buffers, turned, node, moment)
         return factor
 
     def used(self, node: Any) -> bool:

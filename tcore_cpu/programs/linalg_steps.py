@@ -225,7 +225,7 @@ def _solve_by_factor(form: _Form, factors: Factors, lengths: Sequence[int], core
         works = Work("factors", factor.node, 0, matrix.dtype, matrix.ndim), Work("pivots", factor.node, 0, "int32", matrix.ndim - 1)
         for number, work in zip(factor.buffers, works, strict=True):
             builder.assembler.emit(Instruction.RELEASE, number)
-            builder.memory.note_work(work, number, factor.first, builder.position)
+            builder.memory.note_work(work, number, builder.position, factor.first)
 
 
 def _factor(form: _Form, factors: Factors) -> Factor:
@@ -239,7 +239,7 @@ def _factor(form: _Form, factors: Factors) -> Factor:
     for slot, buffer, own in zip(slots, buffers, (lengths, lengths[:-1]), strict=True):
         code.allocate(slot, buffer, own)
     _Form(builder, node, (matrix,), ndim - 2).run(LinearAlgebra.FACTOR, 0, slots, [2, 1])
-    return factors.keep(node, slots, buffers, builder.position)
+    return factors.keep(node, slots, buffers, builder.timeline.now)
 
 
 def _inverse(builder: ProgramBuilder, node: Any) -> None:

@@ -63,7 +63,7 @@ def as_steps_read(builder: ProgramBuilder, loop: Apply, position: int, n_steps: 
     memory, shown = code.slot(2, dtype), code.slot(2, dtype)
     number, builder.memory.buffers = builder.memory.buffers, builder.memory.buffers + 1
     work = Work("a copy", loop, position, dtype, 2, most=_NEAR)
-    builder.memory.note_work(work, number, builder.position, builder.position)
+    builder.memory.note_work(work, number, builder.position)
     lengths = [code.length(source, 0), code.length(source, 1)]
     zero = code.constant(0)
     otherwise = code.jump_unless(worth)

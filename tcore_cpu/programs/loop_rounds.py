@@ -11,6 +11,9 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from attrs import evolve
+
+from tcore.link.memory import Round
 from tcore.tensor.blas import Gemm, Gemv
 from tcore_cpu.native.abi import Instruction, IntegerFunction
 from tcore_cpu.programs.loop_rows import Rows
@@ -20,7 +23,18 @@ from tcore_cpu.programs.program import ProgramBuilder
 if TYPE_CHECKING:
     from tcore.graph import FunctionGraph
 
-__all__ = ["Round", "Step"]
+__all__ = ["Rounds", "Step"]
+
+
+def _shown(loop: Any, inputs: Sequence[Any]) -> tuple[tuple[int, bool], ...]:
+    """For each input of a round the position of the loop's input, and whether it is a row of that."""
+    layout, positions = loop.op.layout, range(len(loop.inputs))
+    reads, given = layout.inner_inputs(range(len(inputs))), layout.outer_inputs(positions)
+    found = dict(zip(reads.seqs, [(k, True) for k in given.seqs], strict=True))
+    for inner, outer in ((reads.mitmots, given.mitmots), (reads.states, given.states)):
+        found |= {place: (k, True) for places, k in zip(inner, outer, strict=True) for place in places}
+    found |= dict(zip(reads.non_seqs, [(k, False) for k in given.non_seqs], strict=True))
+    return tuple(found[place] for place in range(len(inputs)))
 
 
 class Step(ProgramBuilder):
@@ -35,13 +49,18 @@ class Step(ProgramBuilder):
     def __init__(self, outer: ProgramBuilder, loop: Any, step: FunctionGraph, table: Any) -> None:
         nodes, layout = list(step.toposort()), loop.op.layout
         super().__init__(step.inputs, nodes, step.outputs, table, outer.printer, outer.native, c_code=outer.c_code)
-        self.outer, self.loop, self.orderings = outer, loop, step.orderings()
+        self.outer, self.loop, self.orderings, self.timeline = outer, loop, step.orderings(), outer.timeline
         self.assembler, self.python, self.fused, self.constants, self.copied = outer.assembler, outer.python, outer.fused, outer.constants, outer.copied
         self.number = dict.fromkeys(nodes, outer.number[loop])
         self.memory = Memory(
-            nodes, self.inputs, (), outer.native, self.assembler.emit, outer.memory.share, kept=step.outputs, first=outer.memory.buffers
+            nodes, self.inputs, (), outer.native, self.assembler.emit, outer.memory.share,
+            timeline=self.timeline, kept=step.outputs, first=outer.memory.buffers,
         )  # fmt: skip
         self.reads, self.makes = layout.inner_inputs(step.inputs), layout.inner_outputs(step.outputs)
+        #: what the memory plan is told of it
+        self.round: Round = Round(loop, tuple(step.inputs), tuple(nodes), _shown(loop, step.inputs), outer.round if isinstance(outer, Step) else None)
+        #: buffers that have memory when a round ends
+        self.kept_buffers: list[int] = []
         #: how often nodes and results of a step read a variable
         self.uses = Counter([*(v for n in nodes for v in n.inputs), *step.outputs])
         #: results that may be made where their rows are: what emits that, given the registers of their lengths
@@ -56,6 +75,18 @@ class Step(ProgramBuilder):
             return super().new(variable, lengths, like)
         self.written.add(variable)
         return row(lengths)
+
+    def end_round(self, begin: int) -> None:
+        """What happens at the end of a round, whose first moment was ``begin``: memory that stays is there from the first to the last round."""
+        self.kept_buffers, end = self.memory.end_round(len(self.ends)), self.timeline.now
+        stays = [evolve(stay, round=self.round) for stay in self.memory.stays]
+        for number in self.kept_buffers:
+            at = [k for k, stay in enumerate(stays) if stay.place == number]
+            if at and stays[at[-1]].last is not None:
+                stays[at[0]] = evolve(stays[at[0]], first=begin)
+                stays[at[-1]] = evolve(stays[at[-1]], last=len(self.ends))
+        self.timeline.settle(stays, [*self.ends, end], self.rounds)
+        self.outer.rounds.append((begin, end))
 
     def told(self, nodes: Sequence[Any]) -> tuple[Any, ...]:
         """The outermost loop: the graph has no other of its nodes."""
@@ -86,7 +117,7 @@ class Step(ProgramBuilder):
         return [self.assembler.length(slot, axis) for axis in range(self.assembler.ndims[slot])]
 
 
-class Round:
+class Rounds:
     """Emits what one round consists of.
 
     Parameters
@@ -109,6 +140,7 @@ class Round:
     def emit(self, stop: list[int]) -> None:
         """Reads, the nodes, and writes; ``stop`` gets the register that ends the loop."""
         step, memory = self.step, self.step.outer.memory
+        begin = step.timeline.now + 1
         self.show_read()
         made = (*step.makes.states, *step.makes.nitsots)
         step.rows = self.rows_of_results(made) | self.rows_added_to()
@@ -127,6 +159,7 @@ class Round:
             self.write(rows, value, rows.depth)
         if self.layout.until:
             stop.append(self.code.value(step.array_slot(step.makes.until[0])))
+        step.end_round(begin)
 
     # -- reads
 

@@ -17,6 +17,7 @@ from tcore.compile.basemode import Mode
 from tcore.compile.maker import FunctionMaker
 from tcore.configuration import config
 from tcore.graph import Constant, clone
+from tcore.link.memory import Work
 from tcore.scan_module.layout import depth_of
 from tcore_cpu.kernels.lowerings import lowerings
 from tcore_cpu.kernels.plans import NotScheduled
@@ -25,7 +26,7 @@ from tcore_cpu.native.abi import Instruction, IntegerFunction
 from tcore_cpu.programs.assembler import HOST, Assembler
 from tcore_cpu.programs.lengths import Lengths
 from tcore_cpu.programs.loop_matrices import as_steps_read, multiplied_matrices
-from tcore_cpu.programs.loop_rounds import Round, Step
+from tcore_cpu.programs.loop_rounds import Rounds, Step
 from tcore_cpu.programs.loop_rows import Rows
 from tcore_cpu.programs.program import ProgramBuilder
 from tcore_cpu.runtime.slots import is_array
@@ -93,6 +94,12 @@ class _Loop:
         self.zero, self.one = self.code.constant(0), self.code.constant(1)
         self.depths = [*map(depth_of, self.layout.state_taps), *[0] * self.layout.n_nitsots]
         self.outputs = [*self.results.states, *self.results.nitsots]
+        #: what the memory plan is told of rows that use places in turn, and the buffers with those
+        self.rings = [
+            Work("places", node, v.index, v.type.dtype, v.type.ndim, least=max(depth, 1), made=True)
+            for v, depth in zip(self.outputs, self.depths, strict=True)
+        ]  # fmt: skip
+        self.ring_buffers: list[int] = []
 
     def emit(self) -> None:
         """All of it."""
@@ -110,13 +117,21 @@ class _Loop:
                 self.round.emit(stop)
             if none is not None:
                 none()
+            builder.timeline.begin(builder.told((self.node,)))
+            self.give_back(self.step.kept_buffers)
             self.finish()
+            self.give_back(self.ring_buffers)
         behind = code.jump_unless(self.zero)
         otherwise()
         with code.optional():
             builder.call(self.node)
             builder.python[-1] = evolve(builder.python[-1], spare=True)
         behind()
+
+    def give_back(self, buffers: Sequence[int]) -> None:
+        """Memory that only the rounds had."""
+        for number in buffers if self.builder.memory.share else ():
+            self.code.emit(Instruction.RELEASE, number)
 
     def usual(self) -> int:
         """A register that is 0 where the call is one for Python."""
@@ -156,7 +171,7 @@ class _Loop:
             else:
                 self.step.slots[variable] = as_steps_read(builder, self.node, position, self.n_steps, by_columns=by_columns)
         seqs = [Rows(code, None, 0, builder.array_slot(source)) for source in self.given.seqs]
-        self.round = Round(self.step, seqs, mitmots, self.rows, self.counter, self.allocate)
+        self.round = Rounds(self.step, seqs, mitmots, self.rows, self.counter, self.allocate)
 
     def mitmot(self, k: int) -> Rows:
         """The memory of a mitmot: that of its outer input, or a copy of it."""
@@ -195,6 +210,8 @@ class _Loop:
         if rows.places >= 0:
             number, builder.memory.buffers = builder.memory.buffers, builder.memory.buffers + 1
             self.code.allocate(rows.memory, number, [rows.places, *lengths])
+            builder.memory.note_work(self.rings[k], number, builder.position)
+            self.ring_buffers.append(number)
         elif self.layout.until:
             builder.memory.place_array(rows.variable, rows.memory, builder.position)
             self.code.allocate(rows.memory, HOST, [self.total(k), *lengths])

@@ -17,6 +17,7 @@ from tcore.link.memory import Stay, Work
 from tcore_cpu.native.abi import Instruction
 from tcore_cpu.programs.assembler import HOST
 from tcore_cpu.programs.epilogues import Epilogue
+from tcore_cpu.programs.timeline import Timeline
 
 __all__ = ["Memory", "members"]
 
@@ -49,6 +50,8 @@ class Memory:
         False: every value keeps memory of its own, until the call ends.
     kept : sequence of variables
         What is read behind the last step, in whatever memory it is.
+    timeline : Timeline
+        Tells the moment; values are placed from it on.
     first : int
         Number of the first buffer.
 
@@ -56,16 +59,16 @@ class Memory:
     ----------
     destroyed : set of inputs that some step overwrites
     stays : list of Stay
-        What was placed so far.
+        What was placed so far, from which moment through which step.
     buffers : int
         How many there are.
     """
 
     def __init__(
         self, nodes: Iterable[Any], inputs: Sequence[Any], outputs: Sequence[Any], native: Mapping[type, Any], emit: Callable[..., None],
-        share: bool = True, kept: Sequence[Any] = (), first: int = 0,
+        share: bool = True, *, timeline: Timeline, kept: Sequence[Any] = (), first: int = 0,
     ) -> None:  # fmt: skip
-        self.native, self.emit, self.share = native, emit, share
+        self.native, self.emit, self.share, self.timeline = native, emit, share, timeline
         self.inputs = frozenset(inputs)
         self.destroyed: set[Any] = set()
         self.stays: list[Stay] = []
@@ -87,7 +90,9 @@ class Memory:
         self._last: dict[Any, int] = {}
         self._free: dict[int, tuple[int, ...]] = {}  # buffers that nobody reads, and what tells their size
         self._sizes: dict[int, tuple[int, ...]] = {}
+        self._first_sizes: dict[int, tuple[int, ...]] = {}
         self._dead: list[int] = []  # those of them whose memory was not given back
+        self._full: set[int] = set()  # buffers with memory
         self._held: dict[Any, list[tuple[bool, int]]] = {}  # what a value has: slots of the host (True) or buffers
         self._scratch: list[int] = []  # buffers of the step at hand alone
         self._expiring: dict[int, list[Any]] = {}  # step -> whose memory is read until then
@@ -146,16 +151,12 @@ class Memory:
         if number is None:
             self.give_back()
             number = next(reversed(self._free), self.buffers)
-        self.buffers = max(self.buffers, number + 1)
-        self._free.pop(number, None)
-        if number in self._dead:
-            self._dead.remove(number)
-        self._sizes[number] = size
+        self._take(number, size)
         if not self.share:
-            self.stays.append(Stay(variable, number, position, None))
+            self.stays.append(Stay(variable, number, self.timeline.now, None))
             return number
         until = max(self._last.get(root, -1), position)
-        self.stays.append(Stay(variable, number, position, until))
+        self.stays.append(Stay(variable, number, self.timeline.now, until))
         self._hold(root, False, number, until)
         return number
 
@@ -163,17 +164,22 @@ class Memory:
         """A buffer that one step works in: the next step may have it for something else."""
         size = (int(np.dtype(dtype).itemsize), *sorted(lengths))
         number = next((each for each, other in reversed(self._free.items()) if other == size), self.buffers)
+        self._take(number, size)
+        self._scratch.append(number)
+        return number
+
+    def _take(self, number: int, size: tuple[int, ...]) -> None:
         self.buffers = max(self.buffers, number + 1)
         self._free.pop(number, None)
         if number in self._dead:
             self._dead.remove(number)
         self._sizes[number] = size
-        self._scratch.append(number)
-        return number
+        self._first_sizes.setdefault(number, size)
+        self._full.add(number)
 
-    def note_work(self, work: Work, number: int, first: int, last: int) -> None:
-        """Tell of a buffer that nodes have beside their values."""
-        self.stays.append(Stay(work.variable, number, first, last, work))
+    def note_work(self, work: Work, number: int, last: int, first: int | None = None) -> None:
+        """Tell of memory that nodes have beside their values from now on, or from a moment on, through a step."""
+        self.stays.append(Stay(work.variable, number, self.timeline.now if first is None else first, last, work))
 
     def place_array(self, variable: Any, slot: int, position: int) -> None:
         """The host makes an array for a value; it forgets it where nobody reads it any more."""
@@ -181,7 +187,7 @@ class Memory:
         if root in self.inputs or isinstance(root, Constant):
             return
         until = self._until(root, position)
-        self.stays.append(Stay(variable, HOST, position, until))
+        self.stays.append(Stay(variable, HOST, self.timeline.now, until))
         if until is not None:
             self._hold(root, True, slot, until)
 
@@ -204,7 +210,20 @@ class Memory:
         """Memory of buffers that nobody reads any more goes back, for what is allocated next."""
         for number in self._dead:
             self.emit(Instruction.RELEASE, number)
+        self._full.difference_update(self._dead)
         self._dead = []
+
+    def end_round(self, position: int) -> list[int]:
+        """Behind the steps of a round, of which there are ``position``: let the host forget what was kept until now, and give back memory that
+        the next round wants in another size; the buffers that still have some."""  # fmt: skip
+        for root in self._expiring.get(position, ()):
+            for host, place in self._held[root]:
+                if host:
+                    self.emit(Instruction.FORGET, place)
+        changed = [number for number in sorted(self._full) if self._sizes[number] != self._first_sizes[number]] if self.share else []
+        for number in changed:
+            self.emit(Instruction.RELEASE, number)
+        return sorted(self._full.difference(changed))
 
     def end_step(self, position: int) -> None:
         """Take back the buffers that nobody reads any more, and let the host forget its arrays."""

@@ -19,12 +19,13 @@ from tcore_cpu.kernels.plans import CopyPlan, KernelPlan, NotScheduled
 from tcore_cpu.kernels.printer import UnitPrinter
 from tcore_cpu.kernels.schedule import schedule
 from tcore_cpu.native.abi import DTYPES, Failure, Instruction
-from tcore_cpu.programs.assembler import LATER, Assembler
+from tcore_cpu.programs.assembler import HOST, LATER, Assembler
 from tcore_cpu.programs.draft import Draft, Fused, PythonStep
 from tcore_cpu.programs.epilogues import Epilogue, Held, with_epilogues
 from tcore_cpu.programs.lengths import Lengths
 from tcore_cpu.programs.memory import Memory, members
 from tcore_cpu.programs.ordering import in_frugal_order
+from tcore_cpu.programs.timeline import Timeline
 from tcore_cpu.runtime.slots import is_array
 
 if TYPE_CHECKING:
@@ -102,8 +103,11 @@ class ProgramBuilder:
         self.fused: list[Fused] = []
         self.number = {node: k for k, node in enumerate(self.nodes)}
         self.reasons: dict[Any, str] = {}
-        self.memory = Memory(self.nodes, self.inputs, self.outputs, native, self.assembler.emit, share)
+        self.timeline = Timeline()
+        self.memory = Memory(self.nodes, self.inputs, self.outputs, native, self.assembler.emit, share, timeline=self.timeline)
         self.position = 0
+        self.ends: list[int] = []  # the last moment of each step
+        self.rounds: list[tuple[int, int]] = []  # the first and last moment of the rounds of each loop
         self.copied: dict[int, tuple[int, int]] = {}  # slots with what a step may overwrite -> its node, and no output
         self.available: set[Any] = set(self.inputs)
         self.buffers: dict[Any, Buffer] = {}
@@ -141,7 +145,8 @@ class ProgramBuilder:
         slot, held = self.slot(variable), self.held
         if held is not None and variable is held.step.variable and held.step.passes and self.memory.passes(variable, self.position):
             held.buffer = self.memory.scratch(variable.type.dtype, lengths)
-            self.memory.note_work(held.step.work, held.buffer, self.position, self.position)
+            for work, buffer in zip(held.step.works, (held.buffer, HOST), strict=True):
+                self.memory.note_work(work, buffer, self.position)
             self.assembler.allocate(slot, LATER, lengths)
         else:
             self.assembler.allocate(slot, self.buffer(variable, lengths), lengths, like)
@@ -157,7 +162,8 @@ class ProgramBuilder:
         """All steps in order."""
         for variable in self.inputs:
             self.assembler.given.add(self.slot(variable))
-        steps = self.emit_steps(granularity, orderings)
+        self.emit_steps(granularity, orderings)
+        self.timeline.settle(self.memory.stays, self.ends, self.rounds)
         outputs = tuple(self.slot(variable) for variable in self.outputs)
         code, bodies = self.assembler.pack(self.memory.buffers)
         called = [step for step in self.python if not step.spare]
@@ -174,12 +180,12 @@ class ProgramBuilder:
             self.memory.buffers,
             tuple(self.fused),
             {step.node: self.reasons.get(step.node, "its op has no native form") for step in called},
-            tuple(map(members, steps)),
-            tuple({(stay.variable, stay.work): stay for stay in self.memory.stays}.values()),
+            tuple(self.timeline.moments),
+            self.timeline.told(),
         )
 
-    def emit_steps(self, granularity: str, orderings: Mapping[Any, Sequence[Any]]) -> list[Any]:
-        """The instructions of all steps; the steps in order."""
+    def emit_steps(self, granularity: str, orderings: Mapping[Any, Sequence[Any]]) -> None:
+        """The instructions of all steps in order."""
         grouping = group(
             self.nodes,
             self.outputs,
@@ -196,10 +202,11 @@ class ProgramBuilder:
         self.memory.follow(steps)
         for self.position, step in enumerate(steps):
             self.lengths = Lengths(self.made, self.readable)
+            self.timeline.begin(self.told(members(step)))
             self.step(step)
+            self.ends.append(self.timeline.now)
             self.available.update(v for node in members(step) for v in node.outputs if v in self.slots)
             self.memory.end_step(self.position)
-        return steps
 
     def stays_out(self, node: Any) -> bool:
         """BLAS is faster than any kernel, as C code of its own may be; views are cheap alone, but may vanish in kernels."""

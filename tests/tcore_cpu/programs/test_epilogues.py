@@ -12,7 +12,7 @@ import pytest
 import tcore
 import tcore.tensor as T
 from tcore_cpu import programs
-from tcore_cpu.programs.epilogues import WHOLE_BELOW
+from tcore_cpu.programs import epilogues
 from tcore_cpu.runtime.loading import runtime, runtime_kind
 
 pytestmark = [pytest.mark.backends("cpu"), pytest.mark.needs_compiler]
@@ -73,7 +73,9 @@ def test_products_that_pass_have_no_memory(backend):
     before = runtime().memory_watch()
     f(value, matrix)
     assert runtime().memory_most() - before < 8_000_000 or runtime_kind() != "extension"
-    assert f.memory_plan(value, matrix).peak == 8 * 4000
+    blocks = f.memory_plan(value, matrix).values[0]
+    assert (blocks.value, blocks.shape[1:], blocks.memory) == ("blocks of Dot22.0", (496, 500), "inside")
+    assert blocks.nbytes <= 2 * 496 * 500 * 8 * runtime().set_threads(0)
     small = f.memory_plan((100, 16), (16, 500))
     assert [(each.value, each.nbytes) for each in small.values if each.memory.startswith("buffer")] == [("rows of Dot22.0", 400_000)]
     assert "blocks of rows" in str(small)
@@ -136,9 +138,10 @@ def test_wrong_lengths_are_found_before_the_product(backend):
             f(*map(np.ones, shapes))
 
 
-def test_the_plan_knows_where_blocks_begin():
-    """The size from which products go by blocks is the runtime's."""
+def test_the_plan_knows_how_large_blocks_are():
+    """The numbers by which products go by blocks are the runtime's."""
     text = (Path(programs.__file__).parents[1] / "native" / "epilogues.h").read_text(encoding="utf-8")
-    shift = re.search(r"#define TC_BLOCKS_FROM \(\(int64_t\)(\d+) << (\d+)\)", text)
-    assert shift is not None
-    assert int(shift[1]) << int(shift[2]) == WHOLE_BELOW
+    found = re.findall(r"#define TC_(\w+) (?:\(\(int64_t\))?(\d+)(?: << (\d+)\))?\n", text)
+    numbers = {name: int(value) << int(shift or 0) for name, value, shift in found}
+    assert set(numbers) == {"BLOCKS_FROM", "BLOCK_BYTES", "LARGEST_BLOCK", "ROWS_FOR_TERM", "LEAST_ROWS", "LEAST_BLOCKS"}
+    assert numbers == {name: getattr(epilogues, f"_{name}") for name in numbers}

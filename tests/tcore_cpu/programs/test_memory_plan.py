@@ -66,8 +66,26 @@ def memory_of_indices():
     return tcore.function([x, v], T.inc_subtensor(T.zeros_like(x)[v], 2 * chosen)), rng.normal(size=(500, 300)), rng.permutation(500)[:300]
 
 
+def loop(step, rows, columns, **options):
+    """The last row of what four steps make of a matrix and another one."""
+    x, w = T.dmatrices("x", "w")
+    last = tcore.scan(step, outputs_info=x, non_sequences=w, n_steps=4)[0][-1]
+    rng = np.random.default_rng(0)
+    return tcore.function([x, w], last, **options), rng.normal(size=(rows, 300)), rng.normal(size=(300, columns)) / 30
+
+
+def loop_inside(h, w):
+    """The steps of a loop inside of a step."""
+    return tcore.scan(lambda g, w: T.tanh(T.dot(T.exp(T.dot(g, w)), w.T)), outputs_info=h, non_sequences=w, n_steps=3)[0][-1]
+
+
 GRAPHS = {
     "perceptron": perceptron,
+    "matrices in a loop": lambda: loop(lambda h, w: T.tanh(T.dot(T.tanh(T.dot(h, w)), w.T) + h), 300, 200),
+    "different sizes in a loop": lambda: loop(lambda h, w: T.dot(T.exp(T.dot(h, w)), w.T) - T.dot(T.dot(h, h.T), h), 400, 250),
+    "loop in a loop": lambda: loop(loop_inside, 250, 400),
+    "a loop's step with lengths of values": lambda: loop(lambda h, w: h + T.dot(h, T.ones((h.shape[1], 3 * w.shape[1])))[:, :300], 500, 100),
+    "factors in a loop": lambda: loop(lambda h, w: linalg.solve(T.dot(w, w.T), linalg.solve(T.dot(w, w.T), h)), 300, 300),
     "products": lambda: two_matrices(lambda x, y: T.dot(T.dot(T.dot(x, y), x), y)),
     "results": lambda: two_matrices(lambda x, y: [T.exp(x), T.dot(x, y), T.dot(T.dot(y, x), y)]),
     "different sizes": lambda: two_matrices(lambda x, y: T.dot(T.tanh(T.dot(x, y)), T.dot(x, T.exp(T.dot(y, x)).sum(axis=0)))),
@@ -86,6 +104,7 @@ def test_peak_is_what_a_call_takes(graph, backend):
     """Measured by the runtime; small buffers are no blocks, and stay from call to call."""
     f, *arguments = GRAPHS[graph]()
     plan = f.memory_plan(*arguments)
+    assert str(pickle.loads(pickle.dumps(f)).memory_plan(*arguments)) == str(plan)
     assert all(value.memory.startswith("buffer") or value.memory in ("array", "result") for value in plan.values)
     small = sum(value.nbytes for value in plan.values if value.nbytes < 1 << 18)
     found = measured(f, *arguments)
@@ -120,6 +139,38 @@ def test_matrix_of_a_loop(width, copies, backend):
     last = tcore.scan(lambda h, w: T.tanh(T.dot(w, h)), outputs_info=x, non_sequences=w, n_steps=50)[0][-1]
     plan = tcore.function([x, w], last).memory_plan((width,), (width, width))
     assert [value.nbytes for value in plan.values if value.value == "a copy of w"] == [8 * width * width] * copies
+
+
+def test_values_of_a_loops_steps(backend):
+    """Each has a line, at the loop, which tells how long it is there: other steps of the program know nothing of it."""
+    x, w = T.dmatrices("x", "w")
+    last = tcore.scan(lambda h, w: T.tanh(T.dot(T.tanh(T.dot(h, w)), w.T)), outputs_info=x, non_sequences=w, n_steps=4)[0][-1]
+    f = tcore.function([x, w], last)
+    plan = f.memory_plan((30, 40), (40, 50))
+    (number,) = [k for k, node in enumerate(f.maker.fgraph.toposort()) if str(node.op).startswith("for")]
+    inside = [value for value in plan.values if value.value.startswith("a step's")]
+    assert [value.shape for value in inside if value.dtype == "float64"] == [(30, 50), (30, 40)]
+    assert {value.node for value in plan.values if value in inside or value.value.startswith("places of")} == {number}
+    steps = [k for k, nodes in enumerate(plan.steps) if nodes == (number,)]
+    assert all(steps[0] < value.first <= value.last < steps[-1] for value in inside)
+    assert next(value.shape for value in f.memory_plan().values if value.value == inside[0].value) == ("x.shape[0]", "w.shape[1]")
+
+
+@pytest.mark.parametrize("rows", [3000, 100])
+def test_blocks_of_a_product(rows, backend):
+    """What lies between a product and the kernel behind it is as large as the runtime makes it; a short one is one block."""
+    x, w = T.dmatrices("x", "w")
+    f = tcore.function([x, w], T.tanh(T.dot(x, w)).sum(axis=1))
+    arguments = np.ones((rows, 40)), np.ones((40, 9000 if rows == 100 else 700))
+    with tcore.config.change_flags(threads=1):
+        try:
+            runtime().set_threads(1)
+            plan, found = f.memory_plan(*arguments), measured(f, *arguments)
+        finally:
+            runtime().set_threads(0)
+    product = plan.values[0]
+    assert product.value == ("rows of Dot22.0" if rows == 100 else "blocks of Dot22.0")
+    assert found - 2 <= product.nbytes == plan.peak - 8 * rows <= found
 
 
 def test_dead_arrays_of_python_steps_go(backend):

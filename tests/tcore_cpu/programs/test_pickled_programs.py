@@ -132,17 +132,35 @@ def test_reoptimized(folder, monkeypatch) -> None:
     np.testing.assert_allclose(f(np.ones((3, 3)))[1], 3)
 
 
+def test_nodes_that_come_in_another_order(folder, monkeypatch) -> None:
+    """What must run before what is told in another order by the unpickled graph; its program is that of the pickle nevertheless."""
+    s, w = T.dtensor3("s"), T.dmatrix("w")
+
+    def step(r, h, w):
+        g = T.tanh(T.dot(r, w) + h)
+        return g, T.dot(g, w.T).max(axis=0), (g * 2).T
+
+    rows, _ = tcore.scan(step, sequences=s, outputs_info=[T.zeros_like(s[0]), None, None], non_sequences=w)
+    f = tcore.function([s, w], T.grad(sum(row.sum() for row in rows), [s, w]))
+    text, arguments = pickle.dumps(f), (np.ones((3, 2, 4)), np.eye(4) / 4)
+    monkeypatch.delattr(drafting, "build")
+    g = pickle.loads(text)
+    for found, wanted in zip(g(*arguments), f(*arguments), strict=True):
+        np.testing.assert_array_equal(found, wanted)
+    assert g.memory_plan(*arguments).peak == f.memory_plan(*arguments).peak
+
+
 def test_a_pickle_that_does_not_fit_is_made_anew(folder, native) -> None:
-    """Another version or machine, or a graph whose nodes come in another order: the program is made from the graph."""
+    """Another version or machine, or another graph: the program is made from the graph."""
     x = T.dvector("x")
     f = native([x], T.exp(x) + x)
     name, saved = f.maker.linker.save()
-    fgraph, order = f.maker.fgraph, f.maker.fgraph.toposort()
+    fgraph = f.maker.fgraph
     assert name == "cpu"
-    assert decode(saved["program"], fgraph, order) is not None
-    for change in ({"format": (0, 0, "elsewhere")}, {"signature": ((), ())}):
+    assert decode(saved["program"], fgraph) is not None
+    for change in ({"format": (0, 0, "elsewhere")}, {"signature": ((), ())}, {"applies": []}):
         odd = {**saved, "program": {**saved["program"], **change}}
-        assert decode(odd["program"], fgraph, order) is None
+        assert decode(odd["program"], fgraph) is None
         linker = CvmLinker()
         linker.restore(odd)
         thunk, (given,), (result,) = linker.accept(fgraph).make_thunk()
