@@ -93,6 +93,42 @@ def test_in_loops(backend):
     np.testing.assert_allclose(tcore.function([x, w], last)(value, matrix), wanted, rtol=1e-9)
 
 
+@pytest.mark.parametrize("shared_with", ["nothing", "rows", "columns", "its transpose"])
+def test_where_the_kernel_may_overwrite_an_argument(shared_with, backend):
+    """No block of the kernel destroys what a later block is a product of."""
+    x, w, y = T.dmatrix("x"), T.dmatrix("w"), T.dmatrix("y")
+    f = tcore.function([x, w, tcore.In(y, mutable=True)], T.tanh(T.dot(x, w) + y))
+    left, right, target = RNG.normal(size=(3, 704, 704)) / 30
+    target = {"nothing": target, "rows": left, "columns": right, "its transpose": left.T}[shared_with]
+    wanted = np.tanh(left @ right + target)
+    np.testing.assert_allclose(f(left, right, target), wanted, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_updates(first, backend):
+    """A matrix that is a factor of the product and an operand of the kernel has the new value afterwards, as one and as the other factor."""
+    m, v = T.dmatrix("m"), tcore.shared(RNG.normal(size=(704, 704)) / 30)
+    product, multiplied = (T.dot(v, m), np.matmul) if first else (T.dot(m, v), lambda own, given: given @ own)
+    wanted, matrix = v.get_value(), RNG.normal(size=(704, 704)) / 30
+    f = tcore.function([m], [], updates={v: T.tanh(product + v)})
+    for _ in range(2):
+        f(matrix)
+        wanted = np.tanh(multiplied(wanted, matrix) + wanted)
+    np.testing.assert_allclose(v.get_value(), wanted, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("shape", [(1, 2, 400_000), (2047, 1, 129), (2049, 2, 128), (300_000, 2, 1)])
+def test_borders_of_blocks(shape, backend):
+    """One row that is larger than a block, sizes around the first that goes by blocks, and rows of one number."""
+    x, w = T.dmatrix("x"), T.dmatrix("w")
+    f = tcore.function([x, w], [T.argmax(T.dot(x, w), axis=1), T.exp(T.dot(x, w)).sum(axis=1)])
+    m, k, n = shape
+    left, right = RNG.normal(size=(m, k)), RNG.normal(size=(k, n))
+    place, total = f(left, right)
+    np.testing.assert_array_equal(place, np.argmax(left @ right, axis=1))
+    np.testing.assert_allclose(total, np.exp(left @ right).sum(axis=1), rtol=1e-10)
+
+
 def test_wrong_lengths_are_found_before_the_product(backend):
     """The error names the node of the kernel, or that of the product."""
     x, w, b = T.dmatrix("x"), T.dmatrix("w"), T.dvector("b")
