@@ -248,6 +248,7 @@ WITHOUT_NATIVE_CODE = (
 )
 #: tests of what holds only where the extension module is there
 NEED_THE_EXTENSION = (
+    "compiling/test_compilation_cache.py::test_second_process_loads_little",  # the cffi form loads more
     "programs/test_pickled_programs.py::test_worker_without_compiler",
     "runtime/test_memory.py::test_kept_memory_is_given_back_before_a_call_fails",  # results of the cffi form are memory of NumPy
     "runtime/test_runtime.py::test_large_results_come_from_the_cache",
