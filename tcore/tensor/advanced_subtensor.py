@@ -42,6 +42,8 @@ def integer_index(value: Any) -> Variable:
 
 def checked_take(x: Any, index: Any, axis: int = 0) -> Any:
     """``x[index]`` along an axis, with the index, axis and size in the error."""
+    if 0 in x.shape[:axis]:  # NumPy's take looks at no index then
+        check_index(x, [*[slice(None)] * axis, index])
     try:
         return x.take(index, axis=axis)
     except IndexError:
