@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pickle
 import subprocess
-import threading
 from pathlib import Path
 
 import numpy as np
 import pytest
+from in_threads import together
 
 import tcore
 import tcore.tensor as T
@@ -215,13 +215,7 @@ def test_kernels_in_the_block_L7153():
     np.testing.assert_allclose(f([1.0, 2.0], [0.3, 0.4]), np.exp([0.6, 1.2]).sum() + 0.09)
     assert {f.maker.linker.explain_node(node) for node in f.maker.fgraph.toposort()} >= {"C", "kernel"}
     again = pickle.loads(pickle.dumps(f))
-    results = {}
-    threads = [threading.Thread(target=lambda k: results.update({k: again([k, 0.0], [1.0, 2.0])}), args=(float(k),)) for k in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    np.testing.assert_allclose([results[k] for k in range(4)], np.exp(np.arange(4.0) + 1) + np.exp(2) + 1)
+    together(lambda k: np.testing.assert_allclose(again([float(k), 0.0], [1.0, 2.0]), np.exp(k + 1.0) + np.exp(2) + 1), 4)
 
     class OnlyPython(Op):
         __props__ = ()

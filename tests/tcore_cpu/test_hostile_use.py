@@ -6,11 +6,11 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 
 import numpy as np
 import pytest
+from in_threads import finish, in_thread, meanwhile, together
 
 import tcore
 import tcore.tensor as T
@@ -111,10 +111,7 @@ def test_interrupt_in_a_long_kernel(threads, interrupted, count) -> None:
     took = interrupted(lambda: f(value))
     assert took is not None, "the kernel went on to its end"
     np.testing.assert_array_equal(w.get_value(borrow=True), 0)
-    others = threading.Thread(target=lambda: w.set_value(np.zeros(3)), daemon=True)
-    others.start()
-    others.join(20)
-    assert not others.is_alive(), "the interrupted call keeps its lock"
+    finish(in_thread(w.set_value, np.zeros(3)))  # no lock is kept
     f(np.ones(3))
     y = 1.0
     for _ in range(150):
@@ -294,16 +291,7 @@ def test_fork_while_other_threads_call(host, threads) -> None:
         f = tcore.function([x], T.exp(x), updates=[(n, n + 1)])
     value = np.linspace(0, 1, 100_000)
     expected = f(value)
-    stop = threading.Event()
-
-    def work():
-        while not stop.is_set():
-            f(value)
-
-    pool = [threading.Thread(target=work, daemon=True) for _ in range(3)]
-    for thread in pool:
-        thread.start()
-    try:
+    with meanwhile(lambda: f(value), 3):
         for _ in range(8):
             pid = os.fork()
             if pid == 0:
@@ -312,11 +300,6 @@ def test_fork_while_other_threads_call(host, threads) -> None:
                 right = np.array_equal(f(value), expected) and float(n.get_value()) == before + 1
                 os._exit(0 if right else 1)
             assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
-    finally:
-        stop.set()
-        for thread in pool:
-            thread.join(20)
-    assert not any(thread.is_alive() for thread in pool)
 
 
 @pytest.mark.parametrize("lengths", [(2**62 + 1, 4), (2**32, 2**32), (-2, -2), (-4, -1)])
@@ -351,33 +334,20 @@ def test_threads_beside_a_busy_blas(threads) -> None:
     with tcore.config.change_flags(backend="cpu"):
         f = tcore.function([x], T.exp(-T.sqr(T.dot(x, x.T))).sum(axis=0), updates=[(w, w + 1)])
         g = tcore.function([x], T.exp(-T.sqr(T.dot(x, x.T))).sum(axis=0))
-    stop, wrong = threading.Event(), []
+    a = np.random.default_rng(0).normal(size=(150, 150))
+    product = a @ a
 
     def multiply():
-        a = np.random.default_rng(0).normal(size=(150, 150))
-        expected = a @ a
-        while not stop.is_set():
-            if not np.allclose(a @ a, expected, rtol=1e-10, atol=1e-10):
-                wrong.append("product of NumPy")
+        np.testing.assert_allclose(a @ a, product, rtol=1e-10, atol=1e-10)
 
     def call(number):
         value = np.random.default_rng(number).normal(size=(60, 40)) / 10
         expected = np.exp(-((value @ value.T) ** 2)).sum(axis=0)
         for function in (f, g) * 4:
-            if not np.allclose(function(value), expected, rtol=1e-12):
-                wrong.append(number)
+            np.testing.assert_allclose(function(value), expected, rtol=1e-12, atol=1e-8)
 
-    busy = [threading.Thread(target=multiply, daemon=True) for _ in range(2)]
-    callers = [threading.Thread(target=call, args=(number,), daemon=True) for number in range(32)]
-    for thread in (*busy, *callers):
-        thread.start()
-    for thread in callers:
-        thread.join(60)
-    stop.set()
-    for thread in busy:
-        thread.join(20)
-    assert not any(thread.is_alive() for thread in (*busy, *callers))
-    assert not wrong
+    with meanwhile(multiply, 2):
+        together(call, 32)
     assert w.get_value() == 32 * 4
 
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import threading
-
 import numpy as np
 import pytest
+from in_threads import together
 
 pytest.importorskip("tcore_cuda", reason="tcore-cuda is not installed")
 
@@ -49,14 +48,4 @@ def test_from_several_threads():
     """One function, called from four threads at once."""
     x = T.dvector("x")
     f = tcore.function([x], T.tanh(x).sum())
-    found = {}
-
-    def call(number):
-        found[number] = float(f(np.full(1000, float(number))))
-
-    workers = [threading.Thread(target=call, args=(number,)) for number in range(4)]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join()
-    assert found == pytest.approx({number: 1000 * np.tanh(number) for number in range(4)}, rel=1e-12)
+    together(lambda k: np.testing.assert_allclose(f(np.full(1000, float(k))), 1000 * np.tanh(k), rtol=1e-12), 4)

@@ -13,6 +13,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from in_threads import finish, in_thread
 
 pytest.importorskip("tcore_cuda", reason="tcore-cuda is not installed")
 
@@ -179,9 +180,7 @@ def test_memory(context, driver):
 def test_memory_is_freed_in_any_thread(context, driver):
     """The last reference may go in a thread that never saw the device."""
     held = [context.upload(np.ones(10))]
-    worker = threading.Thread(target=held.clear)
-    worker.start()
-    worker.join()
+    finish(in_thread(held.clear))
     assert driver.used == 0
     assert not driver.leaked
 

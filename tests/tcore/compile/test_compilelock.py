@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import threading
 import time
 
 import pytest
+from in_threads import finish, in_thread
 
 import tcore
 from tcore.gof import compilelock
@@ -58,11 +58,10 @@ def test_threads_wait_for_each_other(folder):
         with compilelock.lock_ctx(folder):
             order.append("second")
 
-    thread = threading.Thread(target=second)
-    thread.start()
+    other = in_thread(second)
     order.append("first")
     compilelock.release_lock()
-    thread.join()
+    finish(other)
     assert order == ["first", "second"]
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import copy
 import pickle
-import threading
 
 import numpy as np
 import pytest
+from in_threads import together
 from samples import AddInplace
 
 import tcore.tensor as T
@@ -243,30 +243,19 @@ class TestConcurrency:
         """32 threads that call one function get the right answers."""
         v = T.dvector("v")
         f = function([v], (v * 2 + 1) * v)
-        wrong = []
 
         def work(k):
             value = np.full(50, float(k))
             for _ in range(50):
-                if not np.all(f(value) == (value * 2 + 1) * value):
-                    wrong.append(k)
+                np.testing.assert_array_equal(f(value), (value * 2 + 1) * value)
 
-        threads = [threading.Thread(target=work, args=(k,)) for k in range(32)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join(60)
-        assert not wrong
+        together(work, 32)
 
     def test_updates_are_not_lost(self):
         """Each of many concurrent calls counts."""
         s = shared(0, name="s")
         f = function([], s, updates=[(s, s + 1)])
-        threads = [threading.Thread(target=lambda: [f() for _ in range(100)]) for _ in range(8)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join(60)
+        together(lambda k: [f() for _ in range(100)], 8)
         assert s.get_value() == 800
 
     def test_from_within_itself(self):

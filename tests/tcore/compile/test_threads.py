@@ -9,6 +9,7 @@ import time
 
 import numpy as np
 import pytest
+from in_threads import finish, in_thread, together
 
 import tcore.tensor as T
 from tcore import In, function, shared
@@ -17,27 +18,6 @@ from tcore.configuration import change_flags
 from tcore.graph import Apply, Op
 
 THREADS = 32
-
-
-def together(work, count=THREADS):
-    """Run ``work(k)`` in ``count`` threads at once; their errors are raised here, and a deadlock fails."""
-    start, errors = threading.Barrier(count, timeout=60), []
-
-    def run(k):
-        try:
-            start.wait()
-            work(k)
-        except BaseException as error:  # shown below, by the test's own thread
-            errors.append(error)
-
-    pool = [threading.Thread(target=run, args=(k,), daemon=True) for k in range(count)]
-    for thread in pool:
-        thread.start()
-    for thread in pool:
-        thread.join(60)
-    assert not any(thread.is_alive() for thread in pool), "threads wait for each other"
-    if errors:
-        raise errors[0]
 
 
 class Pause(Op):
@@ -85,7 +65,7 @@ def test_one_function_without_shared_values(host):
             np.testing.assert_allclose(first, np.exp(value) * factor, rtol=1e-14)
             np.testing.assert_allclose(second, (value + factor).sum(), rtol=1e-14)
 
-    together(work)
+    together(work, THREADS)
 
 
 @pytest.mark.parametrize("kind", ["nan", "debug", "monitor"])
@@ -109,7 +89,7 @@ def test_modes_that_look_at_every_node(kind):
             np.testing.assert_allclose(first, np.exp(value) * 2)
             np.testing.assert_allclose(second, (value + 1).sum())
 
-    together(work)
+    together(work, THREADS)
     assert calls.get_value() == 3 * THREADS
     if kind == "monitor":
         assert len(seen) == 3 * THREADS * len(f.maker.fgraph.apply_nodes)
@@ -120,7 +100,7 @@ def test_counter(host):
     n = shared(0.0, name="n")
     f = function([], n, updates=[(n, Pause(0.0001)(n) + 1)])
     seen = []
-    together(lambda k: seen.extend(float(f()) for _ in range(4)))
+    together(lambda k: seen.extend(float(f()) for _ in range(4)), THREADS)
     assert n.get_value() == 4 * THREADS
     assert sorted(seen) == list(range(4 * THREADS))
 
@@ -139,7 +119,7 @@ def test_update_in_place(host):
                 low, high = look()
                 assert low == high
 
-    together(work)
+    together(work, THREADS)
     np.testing.assert_array_equal(w.get_value(), 4 * THREADS // 2)
 
 
@@ -154,7 +134,7 @@ def test_two_functions_swap_two_values(host):
             assert sorted(map(float, (swap, back)[k % 2]())) == [1.0, 2.0]
             assert {float(a.get_value()), float(b.get_value())} <= {1.0, 2.0}
 
-    together(work)
+    together(work, THREADS)
     assert sorted([float(a.get_value()), float(b.get_value())]) == [1.0, 2.0]
 
 
@@ -163,7 +143,7 @@ def test_several_functions_and_set_value(host):
     total, other = shared(0.0, name="total"), shared(0.0, name="other")
     add = function([], [], updates=[(total, Pause(0.0001)(total) + 1), (other, other + 1)])
     move = function([], [], updates=[(other, Pause(0.0001)(other) + 1)])
-    together(lambda k: [(add, move)[k % 2]() for _ in range(3)])
+    together(lambda k: [(add, move)[k % 2]() for _ in range(3)], THREADS)
     assert total.get_value() == 3 * THREADS // 2
     assert other.get_value() == 3 * THREADS
 
@@ -176,14 +156,13 @@ def test_others_run_while_one_waits(host):
     free = function([x], x + 1)
     w.container.lock.acquire_write()
     try:
-        waiter = threading.Thread(target=slow, daemon=True)
-        waiter.start()
+        waiter = in_thread(slow)
         for k in range(50):
             assert free(float(k)) == k + 1
         assert w.container.value == 0
     finally:
         w.container.lock.release()
-    waiter.join(20)
+    finish(waiter)
     assert w.get_value() == 1
 
 
@@ -217,7 +196,7 @@ def test_recursion(host):
     op, x = Call(), T.dscalar("x")
     op.function = f = function([x], op(x) + x)
     assert f(10.0) == 55.0
-    together(lambda k: [f(float(k % 6)) == sum(range(k % 6 + 1)) or pytest.fail("wrong sum") for _ in range(3)])
+    together(lambda k: [f(float(k % 6)) == sum(range(k % 6 + 1)) or pytest.fail("wrong sum") for _ in range(3)], THREADS)
 
 
 class OwnThunk(Call):
@@ -242,7 +221,7 @@ def test_ops_with_thunks_of_their_own(host):
     op, x = OwnThunk(), T.dscalar("x")
     op.function = f = function([x], op(x) * 1.0)
     assert f(4.0) == 10.0
-    together(lambda k: [f(float(k % 6)) == sum(range(k % 6 + 1)) or pytest.fail("wrong sum") for _ in range(3)])
+    together(lambda k: [f(float(k % 6)) == sum(range(k % 6 + 1)) or pytest.fail("wrong sum") for _ in range(3)], THREADS)
 
 
 def test_recursion_that_updates(host):

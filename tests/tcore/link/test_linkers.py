@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import threading
 from pathlib import Path
 
 import numpy as np
 import pytest
+from in_threads import finish, in_thread
 
 import tcore.tensor as T
 from tcore.configuration import change_flags
@@ -477,10 +477,9 @@ def test_value_lock():
         order.append("read")
         lock.release()
 
-    thread = threading.Thread(target=read)
-    thread.start()
+    reader = in_thread(read)
     order.append("write")
     lock.release()
     lock.release()
-    thread.join(10)
+    finish(reader)
     assert order == ["write", "read"]

@@ -11,22 +11,10 @@ import threading
 import time
 
 import pytest
+from in_threads import finish, in_thread
 
 from tcore.link import ValueLock
 from tcore.link.locks import hold, release
-
-
-def in_thread(work):
-    """A started daemon thread: a deadlock fails the test instead of hanging it."""
-    thread = threading.Thread(target=work, daemon=True)
-    thread.start()
-    return thread
-
-
-def finished(*threads):
-    for thread in threads:
-        thread.join(20)
-    return not any(thread.is_alive() for thread in threads)
 
 
 def until(condition):
@@ -54,7 +42,7 @@ def test_read_modify_write_loses_nothing():
                 time.sleep(0)
                 counter[0] = value + 1
 
-    assert finished(*[in_thread(work) for _ in range(16)])
+    finish(*[in_thread(work) for _ in range(16)])
     assert counter == [320]
 
 
@@ -67,7 +55,7 @@ def test_readers_share():
         both.wait()
         lock.release()
 
-    assert finished(in_thread(work), in_thread(work))
+    finish(in_thread(work), in_thread(work))
     assert not both.broken
 
 
@@ -82,7 +70,7 @@ def test_opposite_orders_do_not_deadlock():
             release(held)
 
     plans = [((a, True), (b, True)), ((b, True), (a, True)), ((a, False), (b, True)), ((b, False), (a, True))]
-    assert finished(*[in_thread(lambda plan=plan: work(plan)) for plan in plans * 2])
+    finish(*[in_thread(work, plan) for plan in plans * 2])
 
 
 def test_a_call_that_waits_holds_nothing():
@@ -100,7 +88,7 @@ def test_a_call_that_waits_holds_nothing():
     until(waiting(1))
     assert b.writer is None
     release(mine)
-    assert finished(thread)
+    finish(thread)
     assert order == ["both"]
 
 
@@ -124,7 +112,7 @@ def test_readers_do_not_starve_a_writer():
     threads.append(in_thread(read))
     until(waiting(2))
     lock.release()
-    assert finished(*threads)
+    finish(*threads)
     assert order == ["write", "read"]
 
 
@@ -162,7 +150,7 @@ def test_a_circle_of_nested_calls_is_an_error():
         finally:
             release(outer)
 
-    assert finished(in_thread(lambda: work(a, b)), in_thread(lambda: work(b, a)))
+    finish(in_thread(work, a, b), in_thread(work, b, a))
     assert len(errors) == len(done) == 1
     assert "calls wait for each other" in errors[0]
 
@@ -183,7 +171,7 @@ def test_two_readers_that_both_want_to_write():
         finally:
             lock.release()
 
-    assert finished(in_thread(work), in_thread(work))
+    finish(in_thread(work), in_thread(work))
     assert len(errors) == len(done) == 1
 
 
@@ -222,9 +210,9 @@ def test_an_interrupted_wait_leaves_no_trace():
             lock.acquire_write()
     finally:
         signal.signal(signal.SIGALRM, old)
-    assert finished(*behind), "a reader waits for a writer that gave up"
+    finish(*behind, limit=10)  # they do not wait for a writer that gave up, nor for the reader to leave
     leave.set()
-    assert finished(reader)
+    finish(reader)
     with lock:
         pass
 
@@ -282,7 +270,7 @@ def test_signals_at_any_moment(calls):
         signal.signal(signal.SIGALRM, old)
         stop.set()
         sys.settrace(tracer)
-    assert finished(*threads)
+    finish(*threads)
     assert ticks
     assert all("a signal handler or a finalizer" in refusal for refusal in refusals)
     assert a.writer is None
@@ -313,4 +301,4 @@ def test_fork_while_others_hold_and_wait():
                 os._exit(0 if mine.writer == threading.get_ident() else 1)
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
     leave.set()
-    assert finished(*threads)
+    finish(*threads)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pickle
 import re
-import threading
 
 import numpy as np
 import pytest
+from in_threads import together
 
 import tcore
 import tcore.tensor as T
@@ -190,17 +190,13 @@ class TestLoops:
         inputs, result = rnn()
         f = tcore.function(inputs, result)
         values = [np.full((200, 3), 0.1 * k) for k in range(4)]
-        expected, got = [f(v, H, W) for v in values], [None] * 4
+        expected = [f(v, H, W) for v in values]
 
         def work(k):
             for _ in range(20):
-                got[k] = f(values[k], H, W)
+                np.testing.assert_array_equal(f(values[k], H, W), expected[k])
 
-        threads = [threading.Thread(target=work, args=(k,)) for k in range(4)]
-        [t.start() for t in threads]
-        [t.join() for t in threads]
-        for a, b in zip(got, expected, strict=True):
-            np.testing.assert_array_equal(a, b)
+        together(work, 4)
 
 
 class Doubled(Op):

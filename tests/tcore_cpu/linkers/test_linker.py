@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pickle
-import threading
 
 import numpy as np
 import pytest
+from in_threads import together
 
 import tcore.tensor as tt
 from tcore.compile.function import function
@@ -188,30 +188,19 @@ def test_thirty_two_threads(native, rng) -> None:
     f = native([x, y], tt.exp(PythonOnly()(x) * y).sum(axis=1) + tt.dot(x, x).sum())
     values = [rng.standard_normal((k % 5 * 30 + 2,) * 2) for k in range(32)]
     expected = [f(value, 0.5) for value in values]
-    wrong = []
 
     def work(k: int) -> None:
         for _ in range(20):
-            if not np.array_equal(f(values[k], 0.5), expected[k]):
-                wrong.append(k)
+            np.testing.assert_array_equal(f(values[k], 0.5), expected[k])
 
-    pool = [threading.Thread(target=work, args=(k,)) for k in range(32)]
-    for thread in pool:
-        thread.start()
-    for thread in pool:
-        thread.join()
-    assert not wrong
+    together(work, 32)
 
 
 def test_updates_from_many_threads(native) -> None:
     """Concurrent calls of an updating function lose no update."""
     n = tensor_constructor(np.asarray(0.0), name="n")
     f = native([], n, updates=[(n, n + 1)])
-    pool = [threading.Thread(target=lambda: [f() for _ in range(200)]) for _ in range(8)]
-    for thread in pool:
-        thread.start()
-    for thread in pool:
-        thread.join()
+    together(lambda k: [f() for _ in range(200)], 8)
     assert n.get_value() == 1600
 
 

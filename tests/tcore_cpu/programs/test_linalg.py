@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pickle
-import threading
 
 import numpy as np
 import pytest
 import scipy.linalg
+from in_threads import together
 
 import tcore
 import tcore.tensor as tt
@@ -262,19 +262,12 @@ def test_threads_give_the_same(native, threads):
     threads(1)
     once = f(stack)
     threads(4)
-    found = [None] * 4
 
     def call(k):
-        found[k] = f(stack)
-
-    workers = [threading.Thread(target=call, args=(k,)) for k in range(4)]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join()
-    for results in found:
-        for got, want in zip(results, once, strict=True):
+        for got, want in zip(f(stack), once, strict=True):
             np.testing.assert_array_equal(got, want)
+
+    together(call, 4)
 
 
 def test_other_types_run_in_python(native):

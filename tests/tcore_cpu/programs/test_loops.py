@@ -11,6 +11,7 @@ import time
 
 import numpy as np
 import pytest
+from in_threads import finish, in_thread, meanwhile, together
 
 import tcore
 import tcore.tensor as T
@@ -238,19 +239,12 @@ def test_threads(rng):
     f = compiled(given, scan(rnn, given[0], given[1], given[3])[0], NATIVE)
     tasks = [values(rng, n) for n in (3, 50, 200, 7)]
     expected = [f(*arguments) for arguments in tasks]
-    wrong = []
 
     def work(k):
         for _ in range(30):
-            if not np.array_equal(f(*tasks[k]), expected[k]):
-                wrong.append(k)
+            np.testing.assert_array_equal(f(*tasks[k % 4]), expected[k % 4])
 
-    workers = [threading.Thread(target=work, args=(k % 4,)) for k in range(8)]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join()
-    assert wrong == []
+    together(work, 8)
 
 
 @pytest.mark.skipif(threading.current_thread() is not threading.main_thread(), reason="signals need the main thread")
@@ -278,21 +272,18 @@ def test_other_threads_run_meanwhile():
     n = T.lscalar("n")
     f = tcore.function([n], scan(lambda s: T.sin(s) + 1, None, one, n_steps=n)[0][-1], mode=NATIVE)
     f(10)
-    ticks, done = [], threading.Event()
+    ticks = []
 
     def tick():
-        while not done.wait(0.001):
-            ticks.append(None)
+        time.sleep(0.001)
+        ticks.append(None)
 
-    other = threading.Thread(target=tick)
-    other.start()
-    while len(ticks) < 3:
-        time.sleep(0.01)
-    before = len(ticks)
-    f(1_000_000)
-    during = len(ticks) - before
-    done.set()
-    other.join()
+    with meanwhile(tick):
+        while len(ticks) < 3:
+            time.sleep(0.01)
+        before = len(ticks)
+        f(1_000_000)
+        during = len(ticks) - before
     assert during > 3
 
 
@@ -368,7 +359,5 @@ def test_first_kernel_of_a_process():
     for each in value:
         expected.append(0.9 * np.sin(expected[-1]) + each)
     found = []
-    worker = threading.Thread(target=lambda: found.append(f(value, 0.5)))
-    worker.start()
-    worker.join()
+    finish(in_thread(lambda: found.append(f(value, 0.5))))
     np.testing.assert_allclose(found[0], expected[1:])

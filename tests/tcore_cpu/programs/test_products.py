@@ -5,10 +5,10 @@ from __future__ import annotations
 import ctypes
 import os
 import signal
-import threading
 
 import numpy as np
 import pytest
+from in_threads import together
 
 import tcore.tensor as tt
 from tcore.tensor import blas
@@ -236,19 +236,13 @@ def test_the_number_of_threads_is_left_as_it_was(native, blas_threads):
     x = tt.dmatrix("x")
     f = native([x], tt.dot(x, x))
     value = rng.normal(size=(300, 300))
-    expected, wrong = value @ value, []
+    expected = value @ value
 
-    def work():
+    def work(k):
         for _ in range(20):
-            if not np.allclose(f(value), expected):
-                wrong.append(1)
+            assert np.allclose(f(value), expected)
 
-    workers = [threading.Thread(target=work) for _ in range(8)]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join()
-    assert not wrong
+    together(work, 8)
     assert get() == 2
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import sys
-import threading
 import time
 
 import numpy as np
 import pytest
+from in_threads import meanwhile
 
 import tcore
 import tcore.tensor as T
@@ -19,22 +19,18 @@ pytestmark = pytest.mark.skipif(runtime_kind() != "extension", reason="every cal
 @pytest.fixture
 def others():
     """Counts the turns of another thread, which has one only when this thread gives the lock up by itself."""
-    turns, interval, ended = [0], sys.getswitchinterval(), threading.Event()
+    turns, interval = [0], sys.getswitchinterval()
 
-    def run():
-        while not ended.is_set():
-            turns[0] += 1
-            time.sleep(0)
+    def turn():
+        turns[0] += 1
+        time.sleep(0)
 
-    thread = threading.Thread(target=run, daemon=True)
-    sys.setswitchinterval(1000)
-    try:
-        thread.start()
-        yield turns
-    finally:
-        sys.setswitchinterval(interval)
-        ended.set()
-        thread.join()
+    with meanwhile(turn):
+        sys.setswitchinterval(1000)
+        try:
+            yield turns
+        finally:
+            sys.setswitchinterval(interval)
 
 
 def had_turns(others, calls, *, most=2000) -> bool:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import sys
-import threading
 
 import numpy as np
 import pytest
+from in_threads import together
 
 import tcore
 import tcore.tensor as tt
@@ -169,17 +169,10 @@ def test_many_threads() -> None:
     x, total = tt.dvector("x"), tcore.shared(np.zeros(50))
     y = Doubles()(x)
     f = block_of([x], y, updates=[(total, total + y)])
-    bad = []
 
     def work(k: int) -> None:
         for _ in range(20):
-            if not np.array_equal(f(np.full(50, float(k))), np.full(50, 2.0 * k)):
-                bad.append(k)
+            np.testing.assert_array_equal(f(np.full(50, float(k))), np.full(50, 2.0 * k))
 
-    threads = [threading.Thread(target=work, args=(k,)) for k in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert not bad
+    together(work, 8)
     assert total.get_value()[0] == 20 * 2 * sum(range(8))

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import threading
-
 import numpy as np
 import pytest
 from c_vectors import VectorTimesScalar, VectorTimesVector
+from in_threads import together
 
 import tcore.tensor as tt
 from tcore.compile.function import function
@@ -103,19 +102,12 @@ def test_threads_have_structs_of_their_own() -> None:
     """Calls at once do not disturb each other."""
     x, y = tt.dvector("x"), tt.dscalar("y")
     f = function([x, y], VectorTimesScalar()(x, y), mode=Mode(linker=CvmLinker(), optimizer=None))
-    bad = []
 
     def work(k: int) -> None:
         for _ in range(50):
-            if not np.array_equal(f(np.full(50, float(k)), 2.0), np.full(50, 2.0 * k)):
-                bad.append(k)
+            np.testing.assert_array_equal(f(np.full(50, float(k)), 2.0), np.full(50, 2.0 * k))
 
-    threads = [threading.Thread(target=work, args=(k,)) for k in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert not bad
+    together(work, 8)
 
 
 def test_check_input_L6542_L8957() -> None:
@@ -184,17 +176,10 @@ def test_thirty_two_threads_that_update() -> None:
     x, y = tt.dvector("x"), tt.dscalar("y")
     total = tensor_constructor(np.zeros(3), name="total")
     f = function([x, y], VectorTimesScalar()(x, y), updates=[(total, total + VectorTimesScalar()(x, y))], mode=Mode(CvmLinker(), None))
-    bad = []
 
     def work(k: int) -> None:
         for _ in range(10):
-            if not np.array_equal(f(np.full(3, float(k)), 2.0), np.full(3, 2.0 * k)):
-                bad.append(k)
+            np.testing.assert_array_equal(f(np.full(3, float(k)), 2.0), np.full(3, 2.0 * k))
 
-    threads = [threading.Thread(target=work, args=(k,)) for k in range(32)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert not bad
+    together(work, 32)
     np.testing.assert_array_equal(total.get_value(), 10 * 2 * sum(range(32)))
