@@ -230,7 +230,8 @@ class Chi2SF(SciPyFunction):
         return -g * switch(lt(x, 0), 0.0, switch(eq(x, 0), at_zero, within)), None
 
     def impl(self, x: Any, k: Any) -> Any:
-        return _scipy("chdtrc")(k, x)
+        # what chdtrc is, but for negative x in old versions of SciPy: 1 there, and no number in new ones
+        return _scipy("gammaincc")(k / 2, x / 2)
 
 
 class J0(SciPyFunction):

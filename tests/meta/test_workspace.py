@@ -46,6 +46,15 @@ def test_versions_agree(package):
     assert getattr(module, "__version__", settings["version"]) == settings["version"]
 
 
+@pytest.mark.parametrize(("library", "pages"), [("NumPy", ("install", "porting")), ("SciPy", ("install",))])
+def test_the_manual_has_the_versions_that_are_admitted(library, pages):
+    """One lowest version in all packages, and what the manual says."""
+    required = [requirement for package in PACKAGES for requirement in project(package)["project"]["dependencies"]]
+    (lowest,) = {requirement.partition(">=")[2] for requirement in required if requirement.partition(">=")[0] == library.lower()}
+    for page in pages:
+        assert f"{library} {lowest} or later" in (ROOT / "docs" / f"{page}.md").read_text(encoding="utf-8")
+
+
 @pytest.mark.parametrize("package", PACKAGES)
 def test_wheel_lists(package):
     """Every tracked file of a package matches a pattern of its wheel, or is known to stay out."""

@@ -93,12 +93,20 @@ def _misfit(meaning: Callable[..., Any], args: Sequence[Any], options: Mapping[s
     return None
 
 
+#: of NumPy's functions in C, which tell theirs from NumPy 2.4 on; of the others that are in the table, our own takes the same
+SIGNATURES_IN_C = {
+    np.concatenate: inspect.signature(lambda arrays, /, axis=0, out=None, *, dtype=None, casting="same_kind": None),
+    np.dot: inspect.signature(lambda a, b, out=None: None),
+    np.empty_like: inspect.signature(lambda prototype, /, dtype=None, order="K", subok=True, shape=None, *, device=None: None),
+}
+
+
 @cache
 def _signature(function: Callable[..., Any]) -> inspect.Signature | None:
     try:
         return inspect.signature(function)
-    except (TypeError, ValueError):  # of a function in C
-        return None
+    except (TypeError, ValueError):
+        return SIGNATURES_IN_C.get(function)
 
 
 def _by_name(function: Any, args: Sequence[Any], options: Mapping[str, Any]) -> tuple[list[Any], dict[str, Any]]:

@@ -91,3 +91,10 @@ def test_chi_square_of_many_degrees(backend):
     x, k = T.dvector(), T.dvector()
     degrees, values, wanted = map(np.array, zip(*KNOWN, strict=True))
     np.testing.assert_allclose(tcore.function([x, k], T.chi2sf(x, k))(values, degrees), wanted, rtol=1e-9 if backend in BY_PERFORM else 2e-13)
+
+
+@pytest.mark.usefixtures("backend")
+def test_chi_square_of_negative_values():
+    """No number, whatever version of SciPy is there."""
+    x, k = T.dvectors("x", "k")
+    np.testing.assert_array_equal(tcore.function([x, k], T.chi2sf(x, k))([-1.0, -1e-3, 0.0], [3.0, 1.0, 2.0]), [np.nan, np.nan, 1.0])
