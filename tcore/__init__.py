@@ -127,6 +127,17 @@ _HOMES = {
     "scan_checkpoints": "tcore.scan_module",
 }
 
+#: what lower floors need of higher ones -> where that is, as above; :mod:`tcore.above` answers by it
+_ABOVE = {
+    "c_code_of_kernel": "tcore.tensor.kernel_c",
+    "evaluate": "tcore.compile.evaluate",
+    "function": "tcore.compile",
+    "host_backend": "tcore.compile.backends",
+    "Mode": "tcore.compile",
+    "scalar_helpers": "tcore.codegen.scalar_text:helpers",
+    "scalar_statements": "tcore.codegen.scalar_text:statements",
+}
+
 _finders.install(
     documented=lambda: _import_module("tcore.compat.paths").PATHS,
     mounted=lambda name: _import_module("tcore.plugins.process").manager().mounted(name),

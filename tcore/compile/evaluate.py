@@ -48,6 +48,3 @@ def evaluate(variable: Variable, inputs_to_values: Mapping[Any, Any]) -> Any:
     if compiled is None:
         compiled = cached[1][key] = function(inputs, variable, on_unused_input="raise")
     return compiled(*[inputs_to_values[entry] for entry in inputs])
-
-
-Variable.evaluator = staticmethod(evaluate)

@@ -6,9 +6,9 @@ and does without those that are missing.
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from tcore.above import from_above
 from tcore.graph.errors import MethodNotDefined
 
 if TYPE_CHECKING:
@@ -157,8 +157,7 @@ class CLinkerOp(CLinkerObject):
 
         An op that does not override it answers for C code of others around it, where a backend has native code for it: with a call of that.
         """
-        kernels: Any = import_module("tcore.tensor.kernel_c")  # stands above this floor
-        return str(kernels.c_code_of_kernel(self, node, inputs, outputs, sub))
+        return str(from_above("c_code_of_kernel")(self, node, inputs, outputs, sub))
 
     def c_code_cache_version_apply(self, node: Apply) -> tuple[Any, ...]:
         """As :meth:`c_code_cache_version`, for one node."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from importlib import import_module
 from typing import Any
 
 from attrs import field
 from attrs.validators import instance_of, optional
 
+from tcore.above import from_above
 from tcore.graph.apply import Apply
 from tcore.graph.op import Op
 from tcore.graph.type import Type, generic
@@ -184,6 +184,5 @@ class _FromAddress(Op):
 @lru_cache(maxsize=64)
 def _wrapper_of(type_: CDataType) -> Any:
     """The compiled function from an address to a value."""
-    compiling = import_module("tcore.compile")  # stands above this floor
-    address = generic()
-    return compiling.function([address], _FromAddress(type_)(address), mode=compiling.Mode("cvm", None))
+    address, function, mode = generic(), from_above("function"), from_above("Mode")
+    return function([address], _FromAddress(type_)(address), mode=mode("cvm", None))

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from tcore.above import from_above
 from tcore.configuration import config
 from tcore.graph.apply import Apply, NoParams
 from tcore.graph.c_interface import CLinkerOp
@@ -255,7 +255,7 @@ class Op(PureOp, CLinkerOp):
         no_recycling: Sequence[Variable],
     ) -> Any:
         """As :meth:`make_thunk`, on the op's own C code; None where it has none, or no backend compiles it."""
-        backend: Any = import_module("tcore.compile.backends").host_backend()  # stands above this floor
+        backend: Any = from_above("host_backend")()
         program = None if backend is None else backend.c_program(node)
         if program is None:
             return None

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from attrs import field
 
+from tcore.above import from_above
 from tcore.configuration import config
 from tcore.graph.node import Node
 from tcore.graph.pickling import leaf_state, reduce_variable, set_leaf_state
@@ -51,8 +51,6 @@ class Variable(Node):
     _tag: Scratchpad | None = field(init=False, default=None)
     #: functions that are called with each new variable: see :func:`tcore.graph.nodes_constructed`
     construction_observers: ClassVar[list[Callable[[Variable], None]]] = []
-    # set by tcore.compile, which stands above: (variable, inputs_to_values) -> value
-    evaluator: ClassVar[Callable[[Variable, Mapping[Any, Any]], Any] | None] = None
 
     if TYPE_CHECKING:  # what more a variable has depends on its type: tensors have ndim, shape, operators, …
 
@@ -119,10 +117,7 @@ class Variable(Node):
         Compiles a function on the first call and keeps it for further calls with the same inputs.
         For more than a try-out, use :func:`tcore.function`.
         """
-        if Variable.evaluator is None:
-            import_module("tcore.compile")  # sets the evaluator: it stands above this floor
-        assert Variable.evaluator is not None
-        return Variable.evaluator(self, inputs_to_values or {})
+        return from_above("evaluate")(self, inputs_to_values or {})
 
     def __str__(self) -> str:
         if self.name is not None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from tcore.above import from_above
 from tcore.graph.apply import Apply
 from tcore.graph.c_interface import derived, is_derived
 from tcore.graph.errors import MethodNotDefined
@@ -164,9 +164,9 @@ class ScalarOp(Op):
         if not loop_name:
             self._undefined("c_code")
         dtypes = [[v.type.dtype for v in variables] for variables in (node.inputs, node.outputs)]  # type: ignore[attr-defined]
-        text: Any = import_module("tcore.codegen.scalar_text")  # stands above this floor
+        statements = from_above("scalar_statements")
         try:
-            return text.statements(self, loop_name, *dtypes, inputs, outputs)  # type: ignore[no-any-return]
+            return statements(self, loop_name, *dtypes, inputs, outputs)  # type: ignore[no-any-return]
         except (NotImplementedError, KeyError) as error:
             raise MethodNotDefined(f"{self} defines no c_code for {', '.join(dtypes[0])}: {error}", type(self), "c_code") from error
 
@@ -186,8 +186,7 @@ class ScalarOp(Op):
         loop_name = self._loop_name_for_c()
         if not loop_name:
             self._undefined("c_support_code")
-        text: Any = import_module("tcore.codegen.scalar_text")
-        return text.helpers(self, loop_name)  # type: ignore[no-any-return]
+        return from_above("scalar_helpers")(self, loop_name)  # type: ignore[no-any-return]
 
     def c_code_cache_version(self) -> tuple[Any, ...]:
         """Version of the text above; none for ops with text of their own, which have a version of their own."""
