@@ -9,7 +9,8 @@ import functools
 from collections.abc import Iterable
 from typing import Any
 
-from tcore.codegen.grouping import Group, group
+from tcore.codegen.group import Group
+from tcore.codegen.grouping import group
 from tcore.codegen.lowering import NotLowered
 from tcore.codegen.schedule_gpu import schedule
 from tcore.codegen.tables import lowering_table

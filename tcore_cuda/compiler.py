@@ -13,8 +13,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from tcore.codegen.assemble import Group
 from tcore.codegen.gpu_program import GpuProgram
+from tcore.codegen.group import Group
 from tcore.codegen.schedule_gpu import schedule
 from tcore_cuda.printer import CudaDialect
 

@@ -11,51 +11,16 @@ from typing import Any
 
 from attrs import evolve
 
+from tcore.codegen.arrays import Arrays, runs_along
 from tcore.codegen.expr import Axis, Buffer, Expr, Extent, Load, index_const
-from tcore.codegen.facts import NodeFacts, is_unit, map_region, reads_elements, region_axes
+from tcore.codegen.facts import NodeFacts, is_unit, map_region, region_axes
+from tcore.codegen.group import Group
 from tcore.codegen.kernel import Check, Kernel, Requirement
-from tcore.codegen.lowering import axis_name
 from tcore.codegen.scratch import place_scratch
 from tcore.codegen.stages import Demand, Map, Prefix, Reduce, Regions, Scatter, Stage
 from tcore.codegen.walks import flatten, substitute
-from tcore.records import frozen
 
-__all__ = ["Group", "assemble"]
-
-
-@frozen(eq=False)
-class Group:
-    """Applies that run as one kernel.
-
-    Attributes
-    ----------
-    kernel : Kernel
-    nodes : tuple of Apply
-        In graph order.
-    inputs, outputs : tuple of Variable
-        Parallel to the kernel's buffers of these names.
-    shapes : tuple
-        For each output, its lengths in terms of ``Extent(buffer, axis)`` of inputs, where the lowering
-        says so; else of the output itself (the graph's ``infer_shape`` knows).
-    inplace : dict
-        Position of an output to that of the input whose memory it takes over.
-    checks : tuple of Check
-        Which lengths of operands must be equal, before the kernel runs.
-    requirements : tuple of Requirement
-        What else the member Applies demand, in order; conditions may read elements of ``inputs``.
-    """
-
-    kernel: Kernel
-    nodes: tuple[Any, ...]
-    inputs: tuple[Any, ...]
-    outputs: tuple[Any, ...]
-    shapes: tuple[tuple[Expr, ...], ...]
-    inplace: dict[int, int]
-    checks: tuple[Check, ...] = ()
-    requirements: tuple[Requirement, ...] = ()
-
-    def __repr__(self) -> str:
-        return f"Group({', '.join(str(node.op) for node in self.nodes)})"
+__all__ = ["assemble"]
 
 
 def assemble(
@@ -90,14 +55,9 @@ class _Builder:
         self.inlined, self.stored, self.find = inlined, list(stored), find
         self.roots_outer = tuple(find(a) for a in outer)
         self.roots_inner = tuple(find(a) for a in inner)
-        self.made = {v for f in self.facts for v in f.node.outputs}
-        self.buffers: dict[Any, Buffer] = {}  # operands and stored arrays, by Variable
-        self.inputs: dict[Any, Buffer] = {}
-        # What a variable or a lowering's own scratch is: (axes, value) of a Map, or a buffer.
+        self.arrays = Arrays(self.facts, (*self.roots_outer, *self.roots_inner), inlined, stored, find)
+        # What a variable or a lowering's own scratch is: (axes, value) of a Map.
         self.values: dict[Any, tuple[tuple[Axis | None, ...], Expr]] = {}
-        self.shapes: dict[Any, tuple[Expr, ...]] = {}
-        self.lengths: dict[Axis, list[Expr]] = {}
-        self.canonical: dict[Axis, Axis] = {}
         self.reduces: list[Reduce] = []
         self.borders: list[Stage] = []
         self.maps: list[tuple[Buffer, tuple[Axis, ...], Expr]] = []
@@ -105,127 +65,15 @@ class _Builder:
         self.requirements: list[Requirement] = []
         self.inplace_inputs: dict[Any, Any] = {}
 
-    # -- names
-
-    def operand(self, variable: Any) -> Buffer:
-        """The kernel's buffer for a variable from outside."""
-        found = self.inputs.get(variable)
-        if found is None:
-            flags = tuple(getattr(variable.type, "broadcastable", ()))
-            found = self.inputs[variable] = Buffer(f"x{len(self.inputs)}", variable.type.dtype, flags)
-        return found
-
-    def target(self, variable: Any) -> Buffer:
-        """The kernel's buffer for a variable that it stores."""
-        found = self.buffers.get(variable)
-        if found is None:
-            flags = tuple(getattr(variable.type, "broadcastable", ()))
-            name = f"z{self.stored.index(variable)}" if variable in self.stored else f"t{len(self.buffers)}"
-            found = self.buffers[variable] = Buffer(name, variable.type.dtype, flags)
-        return found
-
-    # -- axes and lengths
-
-    def name_axes(self) -> None:
-        """Give each class of equal axes one axis, whose length is known from outside the kernel."""
-        roots = {*self.roots_outer, *self.roots_inner}
-        for facts in self.facts:
-            if facts.node in self.inlined:
-                continue
-            for stage in facts.stages:
-                for axis in stage.loops:
-                    # a length that elements decide is that of the stored result
-                    if not is_unit(axis) and not reads_elements(axis.extent) and (root := self.find(axis)) in roots:
-                        self.lengths.setdefault(root, []).append(axis.extent)
-            for position, indices in facts.loads.items():
-                variable = facts.node.inputs[position]
-                if variable in self.made:
-                    continue
-                for index in indices:
-                    for k, item in enumerate(index):
-                        if isinstance(item, Axis) and runs_along(item) and (root := self.find(item)) in roots:
-                            self.lengths.setdefault(root, []).insert(0, Extent(self.operand(variable), k))
-            for position, axes in facts.produced.items():
-                variable = facts.node.outputs[position]
-                if variable in self.stored:
-                    for k, made in enumerate(axes):
-                        if made is not None and (root := self.find(made)) in roots:
-                            self.lengths.setdefault(root, []).append(Extent(self.target(variable), k))
-        for number, root in enumerate((*self.roots_outer, *self.roots_inner)):
-            self.canonical[root] = Axis.fresh(axis_name(number), self.lengths[root][0])
-
-    def settle(self) -> None:
-        """Replace lengths that are stated in terms of vanished arrays."""
-        for root, axis in list(self.canonical.items()):
-            known = [self.extent_rule([length]) for length in self.lengths[root]]
-            best = next((k[0] for k in known if not self.vanished(k[0])), known[0][0])
-            if best is not axis.extent:
-                self.canonical[root] = Axis.fresh(axis.name, best)
-
-    def vanished(self, length: Expr) -> bool:
-        """Whether a length refers to an array that is neither operand nor stored."""
-        alive = {*self.inputs.values(), *self.buffers.values()}
-        return any(isinstance(e, Extent) and e.buffer not in alive for e in flatten([length]))
-
-    def extent_rule(self, exprs: list[Expr]) -> list[Expr]:
-        """Rewrite lengths of node operands to lengths of kernel operands."""
-        for _ in range(len(self.facts) + 1):
-            new = substitute(exprs, self.extents)
-            if all(a is b for a, b in zip(new, exprs, strict=True)):
-                break
-            exprs = new
-        return exprs
-
-    @property
-    def extents(self) -> dict[Expr, Expr]:
-        return self._extents
-
-    def collect_extents(self) -> None:
-        """What the length of each array of each node is in terms of the kernel's arrays."""
-        self._extents: dict[Expr, Expr] = {}
-        shape_of: dict[Any, tuple[Expr, ...]] = {}
-        for facts in self.facts:
-            lowered = facts.lowered
-            for operand, variable in zip(lowered.inputs, facts.node.inputs, strict=True):
-                if operand.buffer is None:
-                    continue
-                for k in range(operand.buffer.ndim):
-                    mine = Extent(operand.buffer, k)
-                    if variable in shape_of:
-                        self._extents[mine] = shape_of[variable][k]
-                    elif variable in self.inputs or not operand.buffer.broadcastable[k]:
-                        self._extents[mine] = Extent(self.operand_name(variable), k)
-            own = dict(zip(lowered.outputs, facts.node.outputs, strict=True))
-            for stage in facts.stages:
-                if isinstance(stage, (Map, Reduce)):
-                    for buffer in stage.outputs:
-                        if buffer in own and not any(reads_elements(a.extent) for a in stage.axes):
-                            lengths = substitute([a.extent for a in stage.axes], self._extents)
-                            shape_of[own[buffer]] = tuple(lengths)
-            for buffer, variable in own.items():
-                if variable in self.stored:
-                    for k in range(buffer.ndim):
-                        self._extents[Extent(buffer, k)] = Extent(self.target(variable), k)
-                    shape_of.setdefault(variable, tuple(Extent(self.target(variable), k) for k in range(buffer.ndim)))
-        self.shapes = shape_of
-
-    def operand_name(self, variable: Any) -> Buffer:
-        return self.operand(variable)
-
-    # -- expressions
-
     def build(self, nodes: tuple[Any, ...]) -> Group:
         """The group."""
-        self.collect_extents()
-        self.name_axes()
-        self.settle()
         for facts in self.facts:
             self.add(facts)
         kernel = self.kernel()
         used = set(kernel.inputs)
-        inputs = {b: v for v, b in self.inputs.items() if b in used}
+        inputs = {b: v for v, b in self.arrays.inputs.items() if b in used}
         outputs = tuple(self.stored)
-        shapes = tuple(tuple(self.extent_rule(list(self.shapes.get(v, ())))) for v in outputs)
+        shapes = tuple(tuple(self.arrays.extent_rule(list(self.arrays.shapes.get(v, ())))) for v in outputs)
         places = {v: k for k, v in enumerate(inputs.values())}
         inplace = {
             k: places[source]
@@ -244,7 +92,7 @@ class _Builder:
         }
         results = dict(zip(lowered.outputs, node.outputs, strict=True))
         for out, shown in (getattr(node.op, "destroy_map", None) or {}).items():
-            if node.inputs[shown[0]] not in self.made:
+            if node.inputs[shown[0]] not in self.arrays.made:
                 self.inplace_inputs[node.outputs[out]] = node.inputs[shown[0]]
         self.demand(facts)
         inside = node not in self.inlined
@@ -254,7 +102,7 @@ class _Builder:
             if isinstance(expr, Axis):
                 return names.get(expr)
             if isinstance(expr, Extent):
-                return self.extent_rule([expr])[0]
+                return self.arrays.extent_rule([expr])[0]
             if isinstance(expr, Load):
                 return self.element(sources.get(expr.buffer, results.get(expr.buffer, expr.buffer)), expr.index)
             return None
@@ -265,8 +113,8 @@ class _Builder:
                     continue
                 if is_unit(axis):
                     names[axis] = index_const(0)
-                elif inside and self.find(axis) in self.canonical:
-                    names[axis] = self.canonical[self.find(axis)]
+                elif inside and self.find(axis) in self.arrays.canonical:
+                    names[axis] = self.arrays.canonical[self.find(axis)]
                 else:
                     names[axis] = Axis.fresh(axis.name, substitute([axis.extent], rule)[0])
 
@@ -286,9 +134,9 @@ class _Builder:
                     if not isinstance(item, Axis) or not runs_along(item) or operand.buffer is None:
                         continue
                     root = self.find(item)
-                    expected = self.canonical[root].extent if root in self.canonical else item.extent
-                    actual, expected = self.extent_rule([Extent(operand.buffer, k), expected])
-                    if actual is not expected and not self.vanished(actual) and not self.vanished(expected):
+                    expected = self.arrays.canonical[root].extent if root in self.arrays.canonical else item.extent
+                    actual, expected = self.arrays.extent_rule([Extent(operand.buffer, k), expected])
+                    if actual is not expected and not self.arrays.vanished(actual) and not self.arrays.vanished(expected):
                         self.checks.append(Check(facts.node, position, k, actual, expected))
 
     def element(self, source: Any, index: tuple[Expr, ...]) -> Expr:
@@ -297,11 +145,11 @@ class _Builder:
             axes, value = self.values[source]
             moved: dict[Expr, Expr] = {axis: item for axis, item in zip(axes, index, strict=True) if axis is not None and axis is not item}
             return substitute([value], moved)[0] if moved else value
-        if source in self.buffers:
-            return Load(self.buffers[source], index)
+        if source in self.arrays.buffers:
+            return Load(self.arrays.buffers[source], index)
         if isinstance(source, Buffer):
             return Load(source, index)
-        return Load(self.operand(source), index)
+        return Load(self.arrays.operand(source), index)
 
     def take(
         self,
@@ -317,22 +165,14 @@ class _Builder:
                 key = results.get(buffer, buffer)
                 self.values[key] = (axes, value)
                 if key in self.stored:
-                    self.maps.append((self.target(key), tuple(a for a in axes if a is not None), value))
+                    self.maps.append((self.arrays.target(key), tuple(a for a in axes if a is not None), value))
         elif isinstance(stage, Reduce):
             kept = tuple(new for a in stage.axes if isinstance(new := names[a], Axis))
             reduced = tuple(new for a in stage.reduced if isinstance(new := names[a], Axis))
-            outputs = tuple(self.reduce_target(buffer, results.get(buffer, buffer)) for buffer in stage.outputs)
+            outputs = tuple(self.arrays.reduced(buffer, results.get(buffer, buffer)) for buffer in stage.outputs)
             self.reduces.append(evolve(stage, axes=kept, reduced=reduced, outputs=outputs))
         else:
             self.borders.append(self.border(stage, names, results, sources))
-
-    def reduce_target(self, buffer: Buffer, key: Any) -> Buffer:
-        """Where a reduction leaves its result: an output of the kernel, or scratch."""
-        if key not in self.buffers:
-            if key in self.stored:
-                return self.target(key)
-            self.buffers[key] = Buffer(f"t{len(self.buffers)}", buffer.dtype, buffer.broadcastable)
-        return self.buffers[key]
 
     def border(
         self, stage: Stage, names: dict[Axis, Any], results: dict[Buffer, Any], sources: dict[Buffer, Any]
@@ -341,8 +181,8 @@ class _Builder:
 
         def array(buffer: Buffer) -> Buffer:
             if buffer in results:
-                return self.target(results[buffer])
-            return self.operand(sources[buffer])
+                return self.arrays.target(results[buffer])
+            return self.arrays.operand(sources[buffer])
 
         axes = {a: new for a, new in names.items() if isinstance(new, Axis)}
         if isinstance(stage, Regions):
@@ -352,7 +192,7 @@ class _Builder:
             return evolve(stage, output=array(stage.output), base=base, regions=regions)
         if isinstance(stage, Scatter):
             base = array(stage.base) if stage.base is not None else None
-            checked = tuple((k, self.extent_rule([length])[0]) for k, length in stage.checked)
+            checked = tuple((k, self.arrays.extent_rule([length])[0]) for k, length in stage.checked)
             kept = tuple(axes[a] for a in stage.axes if a in axes)
             return evolve(stage, output=array(stage.output), axes=kept, base=base, checked=checked)
         assert isinstance(stage, Prefix)
@@ -363,9 +203,9 @@ class _Builder:
 
     def kernel(self) -> Kernel:
         """Stages in order, values shared between phases in scratch."""
-        outer = tuple(self.canonical[a] for a in self.roots_outer)
-        inner = tuple(self.canonical[a] for a in self.roots_inner)
-        outputs = tuple(self.target(v) for v in self.stored)
+        outer = tuple(self.arrays.canonical[a] for a in self.roots_outer)
+        inner = tuple(self.arrays.canonical[a] for a in self.roots_inner)
+        outputs = tuple(self.arrays.target(v) for v in self.stored)
         plan = place_scratch(outer, inner, self.reduces, self.maps, outputs)
         stages = (*plan.stages, *self.borders)
         read: dict[Buffer, None] = {}
@@ -380,7 +220,7 @@ class _Builder:
             if isinstance(expr, Load):
                 read[expr.buffer] = None
         measured = self.length_sources(outer, inner, stages)
-        order = [b for b in self.inputs.values() if b in read or b in measured]
+        order = [b for b in self.arrays.inputs.values() if b in read or b in measured]
         return Kernel(outer, inner, stages, tuple(order), outputs, plan.outer_scratch, plan.row_scratch)
 
     def length_sources(self, outer: tuple[Axis, ...], inner: tuple[Axis, ...], stages: tuple[Stage, ...]) -> set[Buffer]:
@@ -394,13 +234,8 @@ class _Builder:
         # checks run before the kernel, and arrays that are only measured are needed for them and for the outputs' shapes
         roots += [expr for check in self.checks for expr in (check.actual, check.expected)]
         roots += [requirement.condition for requirement in self.requirements]
-        roots += [e for v in self.stored for e in self.extent_rule(list(self.shapes.get(v, ())))]
+        roots += [e for v in self.stored for e in self.arrays.extent_rule(list(self.arrays.shapes.get(v, ())))]
         return {e.buffer for e in flatten(roots) if isinstance(e, Extent)}
-
-
-def runs_along(axis: Axis) -> bool:
-    """Whether operands that are read at ``axis`` itself have its length: not where a lowering computes another one."""
-    return isinstance(axis.extent, Extent)
 
 
 def _in_order(facts: Sequence[NodeFacts]) -> list[NodeFacts]:

@@ -24,15 +24,16 @@ from itertools import pairwise
 from typing import Any, Literal
 
 from tcore.codegen import demand
-from tcore.codegen.assemble import Group, assemble
+from tcore.codegen.assemble import assemble
 from tcore.codegen.drafts import Draft, Limits
 from tcore.codegen.facts import NodeFacts, lower_all
+from tcore.codegen.group import Group
 from tcore.codegen.lowering import LoweringTable
 from tcore.codegen.merging import Merging, Space
 from tcore.graph import laziness
 from tcore.records import frozen
 
-__all__ = ["Group", "Grouping", "Limits", "group"]
+__all__ = ["Grouping", "Limits", "group"]
 
 
 @frozen(eq=False)

@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from tcore.codegen.assemble import Group
+from tcore.codegen.group import Group
 from tcore.gpuarray.array import GpuArray
 from tcore.graph import Apply, Constant, Variable
 from tcore.link.errors import raise_with_op

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from tcore.codegen.assemble import Group
 from tcore.codegen.expr import Buffer, Expr, Extent
 from tcore.codegen.gpu_program import host_integer, length_function
+from tcore.codegen.group import Group
 from tcore.codegen.grouping import group
 from tcore.codegen.schedule_gpu import schedule
 from tcore.codegen.tables import lowering_table

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
-from tcore.codegen.assemble import Group
+from tcore.codegen.group import Group
 from tcore.codegen.grouping import Grouping, group
 from tcore.codegen.tables import lowering_table
 from tcore.compile.backends import host_backend

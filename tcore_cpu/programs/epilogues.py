@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tcore.codegen.assemble import Group
 from tcore.codegen.expr import Const, Expr, Load
+from tcore.codegen.group import Group
 from tcore.codegen.lowering import NotLowered
 from tcore.codegen.walks import flatten
 from tcore.link.memory import Work

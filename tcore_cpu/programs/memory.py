@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from tcore.codegen.grouping import Group
+from tcore.codegen.group import Group
 from tcore.graph import Constant
 from tcore.link.memory import Stay, Work
 from tcore_cpu.native.abi import Instruction

@@ -11,7 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from tcore.codegen.expr import Buffer, Expr, Extent, Load
-from tcore.codegen.grouping import Group, Limits, group
+from tcore.codegen.group import Group
+from tcore.codegen.grouping import Limits, group
 from tcore.codegen.lowering import LoweringTable, NotLowered
 from tcore.codegen.walks import flatten
 from tcore.graph import Constant

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from tcore.codegen.grouping import Group, Grouping, group
+from tcore.codegen.group import Group
+from tcore.codegen.grouping import Grouping, group
 from tcore.codegen.interpret import run_kernel
 from tcore.codegen.lowering import LoweringTable
 from tcore.graph.fgraph import FunctionGraph

@@ -12,7 +12,8 @@ from attrs import frozen
 
 import tcore.tensor as T
 from tcore import scalar
-from tcore.codegen.grouping import Group, Limits
+from tcore.codegen.group import Group
+from tcore.codegen.grouping import Limits
 from tcore.codegen.stages import Map, Reduce
 from tcore.graph.apply import Apply
 from tcore.graph.op import Op
