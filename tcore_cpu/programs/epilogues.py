@@ -127,7 +127,7 @@ def _rows(builder: ProgramBuilder, product: Any, group: Group) -> int | None:
     if shown or any(memory.root(group.inputs[k]) in factors for k in group.inplace.values()):
         return None  # read in another order, or a block's kernel would overwrite what the next block is a product of
     try:
-        plans = builder.plans(group)
+        plans = builder.kernels.plans(group)
     except (NotScheduled, NotLowered):
         return None
     if len(plans) != 1 or not isinstance(plans[0], KernelPlan) or plans[0].order is not KernelOrder.ANY:

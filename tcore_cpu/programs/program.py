@@ -10,24 +10,23 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from tcore.codegen.expr import Buffer, Expr, Extent, Load
+from tcore.codegen.expr import Buffer
 from tcore.codegen.group import Group
 from tcore.codegen.grouping import Limits, group
 from tcore.codegen.lowering import LoweringTable, NotLowered
-from tcore.codegen.walks import flatten
 from tcore.graph import Constant
-from tcore_cpu.kernels.plans import CopyPlan, KernelPlan, NotScheduled
+from tcore_cpu.kernels.plans import NotScheduled
 from tcore_cpu.kernels.printer import UnitPrinter
-from tcore_cpu.kernels.schedule import schedule
 from tcore_cpu.native.abi import DTYPES, Failure, Instruction
 from tcore_cpu.programs.assembler import HOST, LATER, Assembler
 from tcore_cpu.programs.draft import Draft, Fused, PythonStep
 from tcore_cpu.programs.epilogues import Epilogue, Held, with_epilogues
+from tcore_cpu.programs.kernel_steps import KernelSteps
 from tcore_cpu.programs.lengths import Lengths
 from tcore_cpu.programs.memory import Memory, members
 from tcore_cpu.programs.ordering import in_frugal_order
 from tcore_cpu.programs.timeline import Timeline
-from tcore_cpu.runtime.slots import is_array
+from tcore_cpu.runtime.slots import is_array, ndim_of
 
 if TYPE_CHECKING:
     from tcore_cpu.programs.factors import Factors
@@ -37,10 +36,6 @@ __all__ = ["NativeStep", "ProgramBuilder", "build"]
 _LIMITS = Limits(operands=16)
 
 NativeStep = Callable[["ProgramBuilder", Any], None]
-
-
-def _ndim(type_: Any) -> int:
-    return int(getattr(type_, "ndim", 0)) if is_array(type_) else 0
 
 
 def _mask(type_: Any) -> int:
@@ -115,7 +110,7 @@ class ProgramBuilder:
         self.variables: dict[Buffer, Any] = {}
         self.factors: Factors | None = None  # made where there are equations
         self.held: Held | None = None  # the product in front of the kernel at hand
-        self._plans: dict[Group, list[KernelPlan | CopyPlan]] = {}
+        self.kernels = KernelSteps(self)
 
     # -- variables
 
@@ -124,7 +119,7 @@ class ProgramBuilder:
         found = self.slots.get(variable)
         if found is None:
             dtype = variable.type.dtype if is_array(variable.type) else "object"
-            found = self.slots[variable] = self.assembler.slot(_ndim(variable.type), dtype)
+            found = self.slots[variable] = self.assembler.slot(ndim_of(variable.type), dtype)
             if isinstance(variable, Constant):
                 self.constants[variable] = found
         return found
@@ -156,6 +151,21 @@ class ProgramBuilder:
     def buffer(self, variable: Any, lengths: Sequence[int] = ()) -> int:
         """The buffer in which a variable is made."""
         return self.memory.place(variable, self.slot(variable), lengths, self.position)
+
+    def made(self, variable: Any) -> Buffer | None:
+        """The buffer under which the lengths of a variable are known that is computed already."""
+        if (variable not in self.available and not isinstance(variable, Constant)) or not is_array(variable.type):
+            return None
+        found = self.buffers.get(variable)
+        if found is None:
+            flags = tuple(getattr(variable.type, "broadcastable", ()))
+            found = self.buffers[variable] = Buffer("made", variable.type.dtype, flags)
+            self.variables[found] = variable
+        return found
+
+    def readable(self, variable: Any) -> bool:
+        """Whether the elements of an available variable are still in its memory at this step."""
+        return self.memory.readable(variable, self.position)
 
     # -- planning
 
@@ -220,7 +230,7 @@ class ProgramBuilder:
         """How the runtime checks an input."""
         type_ = variable.type
         dtype = DTYPES[type_.dtype if is_array(type_) else "object"]
-        return self.slots[variable], dtype, _ndim(type_), _mask(type_), int(variable in self.memory.destroyed)
+        return self.slots[variable], dtype, ndim_of(type_), _mask(type_), int(variable in self.memory.destroyed)
 
     def told(self, nodes: Sequence[Any]) -> tuple[Any, ...]:
         """The nodes of the graph that nodes of this program stand for: themselves."""
@@ -238,7 +248,7 @@ class ProgramBuilder:
             return
         if isinstance(step, Group):
             try:
-                self.kernel(step)
+                self.kernels.emit(step)
             except (NotScheduled, NotLowered) as reason:
                 self.multiply_held()
                 for node in step.nodes:
@@ -268,7 +278,7 @@ class ProgramBuilder:
             slot = self.slot(variable)
             # values that are no arrays (generators) are objects, which nothing else can be a view of
             if k in destroyed and self.memory.root(variable) in self.memory.destroyed and is_array(variable.type):
-                own = self.assembler.slot(_ndim(variable.type), variable.type.dtype)
+                own = self.assembler.slot(ndim_of(variable.type), variable.type.dtype)
                 self.copied[own] = self.number[node], -1
                 self.assembler.emit(Instruction.PRIVATE, own, slot)
                 slot = own
@@ -299,114 +309,10 @@ class ProgramBuilder:
             self.assembler.allocate(slot, held.buffer, [self.assembler.length(slot, axis) for axis in range(2)])
         self.multiply(*held.operands)
 
-    # -- kernels
-
-    def plans(self, step: Group) -> list[KernelPlan | CopyPlan]:
-        """What the runtime does for a group."""
-        if step not in self._plans:
-            equal = [(check.actual, check.expected) for check in step.checks]
-            self._plans[step] = schedule(step.kernel, self.printer, equal)
-        return self._plans[step]
-
-    def kernel(self, step: Group) -> None:
-        """Checks, memory and launches of a group."""
-        kernel, assembler = step.kernel, self.assembler
-        variables = dict(zip(kernel.inputs, step.inputs, strict=True))
-        variables |= dict(zip(kernel.outputs, step.outputs, strict=True))
-        shapes = [self.shape(step, k) for k in range(len(step.outputs))]
-        plans = self.plans(step)
-        assembler.site = site = self.site(step)
-
-        def slot_of(buffer: Buffer) -> int:
-            return self.array_slot(variables[buffer] if buffer in variables else self.variables[buffer])
-
-        stated = set(kernel.outputs)
-        for check in step.checks:
-            if any(isinstance(e, Extent) and e.buffer in stated for e in flatten([check.actual, check.expected])):
-                continue  # nothing to compare with before the output is there
-            left, right = assembler.index(check.actual, slot_of), assembler.index(check.expected, slot_of)
-            if left != right:
-                number = self.number[check.node]
-                assembler.emit(Instruction.CHECK, Failure.SHAPE, number, check.operand, check.axis, left, right)
-        for requirement in step.requirements:
-            fine = assembler.index(requirement.condition, slot_of)
-            failure = Failure.DOUBT if requirement.doubtful else Failure.DEMAND
-            assembler.emit(Instruction.REQUIRE, failure, self.number[requirement.node], fine, fine, fine)
-        inplace = self.taken_over(step, plans)
-        for k, variable in enumerate(step.outputs):
-            if k in inplace:
-                source = self.slot(step.inputs[step.inplace[k]])
-                assembler.emit(Instruction.PRIVATE, self.slot(variable), source)
-                continue
-            flags = variable.type.broadcastable if hasattr(variable.type, "broadcastable") else ()
-            lengths = [
-                assembler.constant(1) if flag else assembler.index(length, slot_of)
-                for flag, length in zip(flags, shapes[k], strict=True)
-            ]
-            like = [self.slot(v) for v in step.inputs if _ndim(v.type) == len(lengths) > 1]
-            self.new(variable, lengths, like)
-        for plan in plans:
-            if isinstance(plan, CopyPlan):
-                if slot_of(plan.target) not in {self.slot(step.outputs[k]) for k in inplace}:
-                    assembler.emit(Instruction.COPY, slot_of(plan.target), slot_of(plan.source))
-            else:
-                assembler.kernel(plan, slot_of, site, self.epilogue())
-        phases = [phase for plan in plans if isinstance(plan, KernelPlan) for phase in plan.phases]
-        bodies = dict.fromkeys(phase.body for phase in phases if phase.body is not None)
-        launches = [plan for plan in plans if isinstance(plan, KernelPlan)]
-        tiles = max((phase.tile_bytes for phase in phases), default=0)
-        self.fused.append(Fused(self.told(step.nodes), tuple(bodies), tiles, max((sum(p.row_itemsizes) for p in launches), default=0)))
-
     def epilogue(self) -> tuple[int, ...]:
         """The operands of the instruction that joins the kernel at hand to a product; none where no product is held."""
         held, self.held = self.held, None
         return () if held is None or not held.operands else (*held.operands, held.buffer, held.step.axis)
-
-    def shape(self, step: Group, k: int) -> tuple[Expr, ...]:
-        """Lengths of an output, in terms of what is there before the kernel runs."""
-        if k in step.inplace:
-            return ()
-        variable, lengths, kernel = step.outputs[k], step.shapes[k], step.kernel
-        known = {*kernel.inputs, *kernel.outputs[:k]}
-        if len(lengths) == kernel.outputs[k].ndim and all(
-            e.buffer in known for e in flatten(lengths) if isinstance(e, (Extent, Load))
-        ):
-            return lengths
-        for stage in kernel.stages:
-            base = getattr(stage, "base", None)
-            if base is not None and stage.outputs[0] is kernel.outputs[k]:
-                return tuple(Extent(base, axis) for axis in range(base.ndim))
-        return self.lengths.of(variable)
-
-    def made(self, variable: Any) -> Buffer | None:
-        """The buffer under which the lengths of a variable are known that is computed already."""
-        if (variable not in self.available and not isinstance(variable, Constant)) or not is_array(variable.type):
-            return None
-        found = self.buffers.get(variable)
-        if found is None:
-            flags = tuple(getattr(variable.type, "broadcastable", ()))
-            found = self.buffers[variable] = Buffer("made", variable.type.dtype, flags)
-            self.variables[found] = variable
-        return found
-
-    def readable(self, variable: Any) -> bool:
-        """Whether the elements of an available variable are still in its memory at this step."""
-        return self.memory.readable(variable, self.position)
-
-    def taken_over(self, step: Group, plans: Sequence[KernelPlan | CopyPlan]) -> set[int]:
-        """Outputs that take over the memory of an input: not where several passes might still read it."""
-        kernels = [plan for plan in plans if isinstance(plan, KernelPlan)]
-        forced = any(getattr(stage, "inplace", False) for stage in step.kernel.stages)
-        if not forced and (len(kernels) != 1 or len(kernels[0].phases) != 1):
-            return set()
-        return set(step.inplace)
-
-    def site(self, step: Group) -> int:
-        """The Apply that a failed index check names."""
-        for node in step.nodes:
-            if "Subtensor" in type(node.op).__name__:
-                return self.number[node]
-        return self.number[step.nodes[0]]
 
     # -- for native steps
 
