@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -55,8 +55,14 @@ transpose = Transpose()
 
 
 @frozen
-class AddSS(Op):
-    """The sum of two sparse matrices, in the format of the first."""
+class _OfEqualShapes(Op):
+    """What sums and products of two sparse matrices share: equal shapes, the format of the first."""
+
+    word: ClassVar[str]
+
+    def combined(self, x: Any, y: Any) -> Any:
+        """The result for two matrices of SciPy."""
+        raise NotImplementedError
 
     def make_node(self, x: Any, y: Any) -> Apply:
         x, y = compressed(x), compressed(y)
@@ -65,46 +71,44 @@ class AddSS(Op):
     def perform(self, node: Apply, inputs: Sequence[Any], output_storage: Sequence[list[Any]], params: Any = None) -> None:
         x, y = inputs
         if x.shape != y.shape:
-            raise ValueError(f"add: sparse matrices have equal shapes, got {x.shape} and {y.shape}")
+            raise ValueError(f"{self.word}: sparse matrices have equal shapes, got {x.shape} and {y.shape}")
         kind = node.outputs[0].type
-        output_storage[0][0] = (x + y).asformat(kind.format).astype(kind.dtype, copy=False)
+        output_storage[0][0] = self.combined(x, y).asformat(kind.format).astype(kind.dtype, copy=False)  # type: ignore[attr-defined]
 
     def infer_shape(self, node: Apply, shapes: Sequence[Any]) -> list[Any]:
         return [shapes[0]]
+
+    def __str__(self) -> str:
+        return type(self).__name__
+
+
+@frozen
+class AddSS(_OfEqualShapes):
+    """The sum of two sparse matrices, in the format of the first."""
+
+    word = "add"
+
+    def combined(self, x: Any, y: Any) -> Any:
+        return x + y
 
     def grad(self, inputs: Sequence[Variable], output_grads: Sequence[Variable]) -> list[Variable]:
         """The gradient itself for both."""
         return [output_grads[0], output_grads[0]]
 
-    def __str__(self) -> str:
-        return "AddSS"
-
 
 @frozen
-class MulSS(Op):
+class MulSS(_OfEqualShapes):
     """The elementwise product of two sparse matrices, in the format of the first."""
 
-    def make_node(self, x: Any, y: Any) -> Apply:
-        x, y = compressed(x), compressed(y)
-        return Apply(self, [x, y], [SparseType(x.type.format, upcast(x.type.dtype, y.type.dtype))()])
+    word = "mul"
 
-    def perform(self, node: Apply, inputs: Sequence[Any], output_storage: Sequence[list[Any]], params: Any = None) -> None:
-        x, y = inputs
-        if x.shape != y.shape:
-            raise ValueError(f"mul: sparse matrices have equal shapes, got {x.shape} and {y.shape}")
-        kind = node.outputs[0].type
-        output_storage[0][0] = x.multiply(y).asformat(kind.format).astype(kind.dtype, copy=False)
-
-    def infer_shape(self, node: Apply, shapes: Sequence[Any]) -> list[Any]:
-        return [shapes[0]]
+    def combined(self, x: Any, y: Any) -> Any:
+        return x.multiply(y)
 
     def grad(self, inputs: Sequence[Variable], output_grads: Sequence[Variable]) -> list[Variable]:
         """By the product rule."""
         (x, y), (g,) = inputs, output_grads
         return [mul(g, y), mul(g, x)]
-
-    def __str__(self) -> str:
-        return "MulSS"
 
 
 @frozen
