@@ -111,19 +111,8 @@ class TypeSpec(_Named):
 
 
 @frozen
-class ConverterSpec:
-    """Makes variables of foreign values, for ``as_variable``.
-
-    ``values`` is the module prefix of the classes it takes (``"scipy.sparse"``), which the plugin also lists in the
-    entry-point group ``tcore.values``. ``load`` names ``convert(value, name) -> Variable | None`` (None: not mine).
-    """
-
-    values: str = field(validator=_module)
-    load: str = field(validator=_reference)
-
-    @property
-    def label(self) -> str:
-        return self.values
+class _Free:
+    """What claims no name: others may say the same."""
 
     @property
     def claims(self) -> tuple[tuple[str, str], ...]:
@@ -131,8 +120,8 @@ class ConverterSpec:
 
 
 @frozen
-class SharedSpec:
-    """Makes shared variables of foreign values; ``load`` names a constructor of the documented protocol."""
+class _OfValues(_Free):
+    """What is for values whose classes stand below the module ``values``, under which it is listed."""
 
     values: str = field(validator=_module)
     load: str = field(validator=_reference)
@@ -141,9 +130,19 @@ class SharedSpec:
     def label(self) -> str:
         return self.values
 
-    @property
-    def claims(self) -> tuple[tuple[str, str], ...]:
-        return ()
+
+@frozen
+class ConverterSpec(_OfValues):
+    """Makes variables of foreign values, for ``as_variable``.
+
+    ``values`` is the module prefix of the classes it takes (``"scipy.sparse"``), which the plugin also lists in the
+    entry-point group ``tcore.values``. ``load`` names ``convert(value, name) -> Variable | None`` (None: not mine).
+    """
+
+
+@frozen
+class SharedSpec(_OfValues):
+    """Makes shared variables of foreign values; ``load`` names a constructor of the documented protocol."""
 
 
 @frozen
@@ -251,7 +250,7 @@ class CommandSpec(_Named):
 
 
 @frozen
-class ReportLine:
+class ReportLine(_Free):
     """One line of ``tcore doctor``.
 
     ``status`` is ``ok``, ``info``, ``missing`` (something optional is not there) or ``problem``; for the last two
@@ -272,10 +271,6 @@ class ReportLine:
     @property
     def label(self) -> str:
         return self.topic
-
-    @property
-    def claims(self) -> tuple[tuple[str, str], ...]:
-        return ()
 
 
 @frozen
