@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import doctest
 import functools
+import pkgutil
 import re
 import sys
 import types
@@ -59,6 +60,42 @@ def test_pages_have_code():
     """A page that should show programs does; the pattern finds blocks."""
     counted = {page.name: len(list(blocks(page))) for page in pages()}
     assert all(counted.values()), counted
+
+
+#: texts that stand between single backquotes
+TOKEN = re.compile(r"`([^`\n]+)`")
+PROSE = [*sorted((ROOT / "docs").glob("*.md")), *sorted(ROOT.glob("*/README.md")), ROOT / "README.md", ROOT / "CONTRIBUTING.md"]
+#: of Python, and sections of a distribution's metadata
+NOT_OURS = {"Python.h", *(f"tcore.{group}" for group in ("api", "modules", "backends", "devices", "commands", "values"))}
+
+
+def tokens(page):
+    return set(TOKEN.findall(FENCE.sub("", page.read_text(encoding="utf-8")))) - NOT_OURS
+
+
+def has(name):
+    """Whether a dotted name is a module, or an attribute of one."""
+    try:
+        pkgutil.resolve_name(name)
+    except AttributeError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("page", PROSE, ids=lambda page: str(page.relative_to(ROOT)))
+def test_what_a_page_names_is_there(page):
+    """Files of the checkout, by the end of their path, and names of tcore."""
+    ends = [token for token in tokens(page) if re.fullmatch(r"[\w./]*\w\.(py|h|md|toml)", token)]
+    paths = [path.as_posix() for folder in ROOT.iterdir() if not folder.name.startswith((".", "dist")) for path in (folder.rglob("*.*") if folder.is_dir() else [folder])]
+    assert not [end for end in ends if not any(f"/{path}".endswith(f"/{end}") for path in paths)]
+    names = [match[1] for token in tokens(page) if (match := re.fullmatch(r"((?:tcore|T)(?:\.\w+)+)(\(.*\))?", token))]
+    assert not [name for name in names if not has(re.sub(r"^T\b", "tcore.tensor", name))]
+
+
+@pytest.mark.parametrize("page", PROSE, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_somewhere(page):
+    links = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", FENCE.sub("", page.read_text(encoding="utf-8")))
+    assert not [link for link in links if not (page.parent / link).exists()]
 
 
 def test_every_page_is_listed():

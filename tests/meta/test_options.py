@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import fnmatch
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -78,6 +80,14 @@ def test_the_manual_tells() -> None:
         for name in names.split():
             section = name.rpartition(".")[0]
             assert f"`{name}`" in chapter or f"`{section}.*`" in chapter, name
+
+
+def test_the_manual_tells_of_no_other(read: set[str]) -> None:
+    """What something reads has an effect."""
+    text = (ROOT / "docs/configuration.md").read_text(encoding="utf-8")
+    told = [name for line in text.partition("## Options without effect")[2].splitlines() for name in re.findall(r"`([\w.*]+)`", line.rpartition("|")[0].rpartition("|")[0])]
+    assert told
+    assert not [option for option in read & OPTIONS for name in told if fnmatch.fnmatchcase(option, name)]
 
 
 def test_every_option_explains_itself() -> None:
