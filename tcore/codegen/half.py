@@ -88,4 +88,7 @@ HALF_HELPERS: dict[tuple[str, str], str] = {
     ("to_f16", "float64"): _FROM_FLOAT64,
     ("half", WIDE): _ROUNDED,
 }
-"""Texts by name and dtype of the operand: conversions, and ``half``, the nearest number of half precision as a float32."""
+"""Texts by name and dtype of the operand: conversions, and ``half``, the nearest number of half precision as a float32.
+
+The CPU's routines round by the same texts, which stand once more in ``native/halves.h``: they are built where the core need not be.
+"""

@@ -253,7 +253,7 @@ static int64_t tc_bincount(const tc_array *out, const tc_array *x, const tc_arra
             ((float *)out->data)[k] = (float)sums[k];
     if (out->dtype == TC_FLOAT16)
         for (int64_t k = 0; k < bins; k++)
-            ((uint16_t *)out->data)[k] = tc_to_half(sums[k]);
+            ((uint16_t *)out->data)[k] = tc_to_f16_f64(sums[k]);
     if (out->dtype != TC_FLOAT64)
         tc_block_free(sums);
     return 0;

@@ -128,7 +128,7 @@ TC_OWN_NUMBERS(tc_own_8, uint8_t, uint16_t, TC_AS_IT_IS, TC_AS_IT_IS, TC_OWN_PLU
 TC_OWN_NUMBERS(tc_own_16, uint16_t, uint16_t, TC_AS_IT_IS, TC_AS_IT_IS, TC_OWN_PLUS)
 TC_OWN_NUMBERS(tc_own_32, uint32_t, uint32_t, TC_AS_IT_IS, TC_AS_IT_IS, TC_OWN_PLUS)
 TC_OWN_NUMBERS(tc_own_64, uint64_t, uint64_t, TC_AS_IT_IS, TC_AS_IT_IS, TC_OWN_PLUS)
-TC_OWN_NUMBERS(tc_own_half, uint16_t, float, tc_from_half, tc_f32_to_half, TC_OWN_PLUS)
+TC_OWN_NUMBERS(tc_own_half, uint16_t, float, tc_from_half, tc_to_f16_f32, TC_OWN_PLUS)
 
 /* How numbers of a type are multiplied. */
 typedef struct {

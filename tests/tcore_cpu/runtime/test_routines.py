@@ -7,8 +7,10 @@ import pytest
 
 import tcore
 import tcore.tensor as T
+from tcore.codegen.half import HALF_HELPERS
 from tcore.tensor.random.from_uniform import choice_from_uniform
 from tcore.tensor.searching import Unique
+from tcore_cpu.native.build import FOLDER
 
 RNG = np.random.default_rng(8)
 DTYPES = ["bool", "int8", "uint16", "int32", "uint64", "int64", "float16", "float32", "float64", "complex64", "complex128"]
@@ -77,6 +79,12 @@ def test_weights_of_half_precision() -> None:
         wanted = np.bincount(places[: len(weights)], weights)
         with np.errstate(over="ignore"):
             np.testing.assert_array_equal(made(places[: len(weights)], weights), wanted.astype("float16"))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_halves_are_rounded_by_the_text_of_kernels(dtype):
+    """A rule that changes in one place changes in the other."""
+    assert HALF_HELPERS["to_f16", dtype] in (FOLDER / "native" / "halves.h").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("shape", [(4, 3, 5), (8, 9, 7), (20, 30, 40), (2, 3, 1), (0, 3, 2), (3, 0, 4), (70, 2, 33)])
