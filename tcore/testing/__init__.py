@@ -3,8 +3,8 @@
 Switch the pytest part on in the top ``conftest.py`` with ``pytest_plugins = ["tcore.testing.plugin"]``.
 """
 
+from tcore.testing.cases import OpCase
 from tcore.testing.conformance import (
-    OpCase,
     check_backend,
     check_declared_changes,
     check_gradient,

@@ -6,7 +6,7 @@ import warnings
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tcore.testing.conformance import OpCase
+    from tcore.testing.cases import OpCase
 
 __all__ = ["check_debug_mode"]
 

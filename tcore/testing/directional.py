@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tcore.graph import Variable
-    from tcore.testing.conformance import OpCase
+    from tcore.testing.cases import OpCase
 
 __all__ = ["check_r_op"]
 

@@ -11,7 +11,7 @@ import scipy.special
 import tcore.tensor as T
 from tcore import scalar
 from tcore.tensor.elemwise import Elemwise
-from tcore.testing.conformance import OpCase
+from tcore.testing.cases import OpCase
 
 __all__ = ["CASES"]
 

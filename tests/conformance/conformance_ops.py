@@ -44,7 +44,7 @@ from tcore.tensor.recurrence import Recurrence
 from tcore.tensor.scalars import ScalarFromTensor, TensorFromScalar
 from tcore.tensor.shape import Shape_i
 from tcore.tensor.softmax import SoftmaxGrad, logsoftmax
-from tcore.testing.conformance import OpCase
+from tcore.testing.cases import OpCase
 
 __all__ = ["OPS"]
 
