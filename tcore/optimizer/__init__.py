@@ -12,7 +12,8 @@ from tcore.optimizer.base import (
 )
 from tcore.optimizer.commutative import CommutativeMergeOptimizer
 from tcore.optimizer.constant_folding import constant_folding
-from tcore.optimizer.database import DB, EquilibriumDB, LocalGroupDB, ProxyDB, SequenceDB, TopoDB
+from tcore.optimizer.database import DB
+from tcore.optimizer.database_kinds import EquilibriumDB, LocalGroupDB, ProxyDB, SequenceDB, TopoDB
 from tcore.optimizer.equilibrium import EquilibriumOptimizer
 from tcore.optimizer.groups import LocalOptGroup, OpRemove, OpSub
 from tcore.optimizer.merge import MergeFeature, MergeOptimizer

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from attrs import asdict, field
 
 from tcore.optimizer.base import FromFunctionLocalOptimizer, FromFunctionOptimizer
-from tcore.optimizer.database import DB, ProxyDB, SequenceDB, TopoDB
+from tcore.optimizer.database import DB
+from tcore.optimizer.database_kinds import ProxyDB, SequenceDB, TopoDB
 from tcore.optimizer.equilibrium import EquilibriumOptimizer
 from tcore.optimizer.groups import LocalOptGroup, OpRemove, OpSub
 from tcore.optimizer.navigators import NavigatorOptimizer

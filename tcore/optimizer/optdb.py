@@ -14,7 +14,8 @@ from tcore.graph.fgraph import FunctionGraph
 from tcore.optimizer.base import Optimizer
 from tcore.optimizer.commutative import CommutativeMergeOptimizer
 from tcore.optimizer.constant_folding import constant_folding
-from tcore.optimizer.database import EquilibriumDB, LocalGroupDB, SequenceDB, TopoDB, declaring
+from tcore.optimizer.database import declaring
+from tcore.optimizer.database_kinds import EquilibriumDB, LocalGroupDB, SequenceDB, TopoDB
 from tcore.optimizer.merge import MergeOptimizer
 from tcore.optimizer.replacing import InplaceOrderError
 from tcore.optimizer.tracing import CheckStackTrace

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 from attrs import field
 
 from tcore.optimizer.base import FromFunctionLocalOptimizer, LocalOptimizer, Optimizer
-from tcore.optimizer.database import DB, EquilibriumDB, LocalGroupDB, SequenceDB, TopoDB
+from tcore.optimizer.database import DB
+from tcore.optimizer.database_kinds import EquilibriumDB, LocalGroupDB, SequenceDB, TopoDB
 from tcore.records import frozen
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from tcore import scalar
 from tcore.optimizer.base import FromFunctionLocalOptimizer, LocalOptimizer
-from tcore.optimizer.database import SequenceDB
+from tcore.optimizer.database_kinds import SequenceDB
 from tcore.optimizer.equilibrium import EquilibriumOptimizer
 from tcore.optimizer.navigators import TopoOptimizer
 from tcore.optimizer.rewrite import ASSUME_FINITE, GlobalRewrite, Stage, rewrite

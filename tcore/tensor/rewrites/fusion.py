@@ -9,7 +9,7 @@ from tcore.graph.errors import InconsistencyError
 from tcore.graph.features import ReplaceValidate
 from tcore.graph.trace import note_origins
 from tcore.optimizer.base import FromFunctionLocalOptimizer, LocalOptimizer, Optimizer
-from tcore.optimizer.database import SequenceDB
+from tcore.optimizer.database_kinds import SequenceDB
 from tcore.optimizer.failures import report_local_failure
 from tcore.optimizer.rewrite import ASSUME_FINITE, GlobalRewrite, Rewrite
 from tcore.optimizer.tracing import inherit
