@@ -11,6 +11,18 @@ typedef struct {
     int64_t count[TC_LEVELS];
 } tc_lane_sum;
 
+/* Scratch of one such sum. */
+#define TC_LANE_SUM_BYTES ((size_t)TC_LEVELS * TC_TILE * TC_MAXITEM)
+
+/* Sum number s of a phase, with nothing in it. */
+static void tc_lane_begin(tc_lane_sum *sum, char *scratch, int s)
+{
+    for (int level = 0; level < TC_LEVELS; level++) {
+        sum->level[level] = scratch + (size_t)s * TC_LANE_SUM_BYTES + (size_t)level * TC_TILE * TC_MAXITEM;
+        sum->count[level] = 0;
+    }
+}
+
 static void tc_lane_push(tc_lane_sum *sum, int level, int op, int dtype, int source, const void *values, int64_t n,
                          int itemsize)
 {
@@ -98,7 +110,7 @@ typedef struct {
 /* A level-0 phase of a tile of n lanes that begin at `at` of a run: all rows; its results go to the cells. 0: stopped halfway. */
 static int tc_lane_phase(tc_job *job, const tc_phase *phase, int64_t run, int64_t at, int64_t n, const tc_lane_scratch *scratch)
 {
-    const tc_params params = {job->launch->ints, job->launch->error, 0, 1, 0};
+    const tc_params params = {job->launch->ints, job->launch->error, 0, 1, 0, 0};
     int64_t row_inner = tc_inner(&job->row);
     int itemsize = 0, direct = tc_reads_rows(job, phase, &itemsize);
     tc_lane_sum sums[TC_MAXCELLS];
@@ -106,10 +118,7 @@ static int tc_lane_phase(tc_job *job, const tc_phase *phase, int64_t run, int64_
     char *origin[TC_MAXREFS], *base[TC_MAXREFS];
     uint8_t tile[TC_MAXREFS], packed[TC_MAXREFS];
     for (int s = 0; s < phase->nreductions; s++)
-        for (int level = 0; level < TC_LEVELS; level++) {
-            sums[s].level[level] = scratch->sums + (size_t)(s * TC_LEVELS + level) * TC_TILE * TC_MAXITEM;
-            sums[s].count[level] = 0;
-        }
+        tc_lane_begin(&sums[s], scratch->sums, s);
     for (int r = 0; r < phase->nrefs; r++)
         if (phase->refs[r].kind == TC_REF_ARRAY) {
             int p = phase->refs[r].index;
@@ -166,12 +175,11 @@ static void tc_lanes_task(void *context, int64_t begin, int64_t end)
     tc_job *job = context;
     const tc_kernel *kernel = job->kernel;
     size_t tiles_bytes = tc_tiles_scratch(job);
-    size_t sum_bytes = (size_t)TC_LEVELS * TC_TILE * TC_MAXITEM;
     int most = 0;
     for (int p = 0; p < kernel->nphases; p++)
         most = kernel->phases[p].nreductions > most ? kernel->phases[p].nreductions : most;
     tc_lane_scratch scratch;
-    scratch.tiles = tc_scratch_get(tiles_bytes + TC_CELLS_BYTES + sum_bytes * (size_t)most);
+    scratch.tiles = tc_scratch_get(tiles_bytes + TC_CELLS_BYTES + TC_LANE_SUM_BYTES * (size_t)most);
     if (!scratch.tiles) {
         atomic_store(&job->failed, 1);
         return;
