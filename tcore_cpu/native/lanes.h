@@ -11,18 +11,6 @@ typedef struct {
     int64_t count[TC_LEVELS];
 } tc_lane_sum;
 
-/* Scratch of one such sum. */
-#define TC_LANE_SUM_BYTES ((size_t)TC_LEVELS * TC_TILE * TC_MAXITEM)
-
-/* Sum number s of a phase, with nothing in it. */
-static void tc_lane_begin(tc_lane_sum *sum, char *scratch, int s)
-{
-    for (int level = 0; level < TC_LEVELS; level++) {
-        sum->level[level] = scratch + (size_t)s * TC_LANE_SUM_BYTES + (size_t)level * TC_TILE * TC_MAXITEM;
-        sum->count[level] = 0;
-    }
-}
-
 static void tc_lane_push(tc_lane_sum *sum, int level, int op, int dtype, int source, const void *values, int64_t n,
                          int itemsize)
 {
@@ -118,7 +106,10 @@ static int tc_lane_phase(tc_job *job, const tc_phase *phase, int64_t run, int64_
     char *origin[TC_MAXREFS], *base[TC_MAXREFS];
     uint8_t tile[TC_MAXREFS], packed[TC_MAXREFS];
     for (int s = 0; s < phase->nreductions; s++)
-        tc_lane_begin(&sums[s], scratch->sums, s);
+        for (int level = 0; level < TC_LEVELS; level++) {
+            sums[s].level[level] = scratch->sums + (size_t)(s * TC_LEVELS + level) * TC_TILE * TC_MAXITEM;
+            sums[s].count[level] = 0;
+        }
     for (int r = 0; r < phase->nrefs; r++)
         if (phase->refs[r].kind == TC_REF_ARRAY) {
             int p = phase->refs[r].index;
@@ -175,11 +166,12 @@ static void tc_lanes_task(void *context, int64_t begin, int64_t end)
     tc_job *job = context;
     const tc_kernel *kernel = job->kernel;
     size_t tiles_bytes = tc_tiles_scratch(job);
+    size_t sum_bytes = (size_t)TC_LEVELS * TC_TILE * TC_MAXITEM;
     int most = 0;
     for (int p = 0; p < kernel->nphases; p++)
         most = kernel->phases[p].nreductions > most ? kernel->phases[p].nreductions : most;
     tc_lane_scratch scratch;
-    scratch.tiles = tc_scratch_get(tiles_bytes + TC_CELLS_BYTES + TC_LANE_SUM_BYTES * (size_t)most);
+    scratch.tiles = tc_scratch_get(tiles_bytes + TC_CELLS_BYTES + sum_bytes * (size_t)most);
     if (!scratch.tiles) {
         atomic_store(&job->failed, 1);
         return;

@@ -4,9 +4,8 @@
 /* Longest rows for which turning pays: longer where positions are looked for, since a row alone is read twice for them. */
 #define TC_TURNED_ROW 40
 #define TC_TURNED_POSITIONS 100
-/* Longest row that lanes sum as quickly from memory as it is. */
-#define TC_UNTURNED_ROW 8
-/* Fewest rows, and how many bytes of them there may be at once, so that they stay in a cache nearby. */
+/* Fewest rows for one pass, and for several; and how many bytes of them there may be at once, so that they stay in a cache nearby. */
+#define TC_TURNED_ONCE 4
 #define TC_TURNED_ROWS 16
 #define TC_TURNED_BYTES ((int64_t)64 << 10)
 
@@ -22,6 +21,11 @@ static size_t tc_turned_bytes(const tc_job *job, int p)
     return (size_t)(tc_turned_pitch(job, job->kernel->operands[p].itemsize) * (job->row.str[p][0] ? job->row.total : 1));
 }
 
+static size_t tc_turned_sum_bytes(const tc_job *job)
+{
+    return (size_t)(tc_turned_pitch(job, TC_MAXITEM) * TC_WIDTH);
+}
+
 /* Whether a phase over elements sees operand p as one of them. */
 static int tc_is_turned(const tc_kernel *kernel, int p)
 {
@@ -30,6 +34,37 @@ static int tc_is_turned(const tc_kernel *kernel, int p)
             if (kernel->phases[f].refs[r].kind == TC_REF_ARRAY && kernel->phases[f].refs[r].index == p)
                 return 1;
     return 0;
+}
+
+/* Accumulators of a reduction of n rows side by side. Sums and products have as many as those of one row alone (see folds.h), in the same order: a
+ * row has the same bits either way. */
+typedef struct {
+    char *line;
+    int64_t pitch, lines;
+} tc_turned_sum;
+
+static void tc_turned_push(const tc_turned_sum *sum, const tc_reduction *reduction, const void *values, int64_t k, int64_t n)
+{
+    const int op = reduction->op, dtype = reduction->dtype;
+    char *line = sum->line + k % sum->lines * sum->pitch;
+    if (k < sum->lines && op == TC_SUM)
+        memset(line, 0, (size_t)(n * tc_itemsize(dtype)));
+    if (reduction->source != dtype)
+        tc_add_wide_rows(reduction->source, line, values, n);
+    else if (k < sum->lines && op != TC_SUM)
+        memcpy(line, values, (size_t)(n * tc_itemsize(dtype)));
+    else
+        tc_fold_rows(op, dtype, line, values, n);
+}
+
+static void tc_turned_value(const tc_turned_sum *sum, const tc_reduction *reduction, int64_t length, char *to, int64_t n)
+{
+    const int64_t held = length < sum->lines ? length : sum->lines;
+    for (int64_t half = sum->lines / 2; half; half /= 2)
+        for (int64_t j = 0; j < half && j + half < held; j++)
+            tc_fold_rows(reduction->op, reduction->dtype, sum->line + j * sum->pitch, sum->line + (j + half) * sum->pitch, n);
+    memcpy(to, sum->line, (size_t)(n * tc_itemsize(reduction->dtype)));
+    tc_normalize(reduction->dtype, to, n);
 }
 
 /* One tile: n rows that begin at `at` of a run, and the scratch of its thread. */
@@ -68,7 +103,7 @@ static void tc_turned_phase(const tc_turned_tile *t, const tc_phase *phase)
     void *ptr[TC_MAXREFS];
     int64_t step[TC_MAXREFS], offsets[64];
     uint8_t tile[TC_MAXREFS];
-    tc_lane_sum sums[TC_MAXCELLS];
+    tc_turned_sum sums[TC_MAXCELLS];
     for (int row = 0; row < job->kernel->nrows; row++) {
         offsets[row] = rows - t->rows;
         rows += tc_turned_pitch(job, job->kernel->row_itemsizes[row]) * job->row.total;
@@ -101,8 +136,10 @@ static void tc_turned_phase(const tc_turned_tile *t, const tc_phase *phase)
             break;
         }
     }
-    for (int s = 0; s < phase->nreductions; s++)
-        tc_lane_begin(&sums[s], t->sums, s);
+    for (int s = 0; s < phase->nreductions; s++) {
+        const int op = phase->reductions[s].op;
+        sums[s] = (tc_turned_sum){t->sums + (size_t)s * tc_turned_sum_bytes(job), tc_turned_pitch(job, TC_MAXITEM), op == TC_SUM || op == TC_PROD ? TC_WIDTH : 1};
+    }
     for (int64_t k = 0; k < job->row.total; k++) {
         if (phase->body)
             tc_call_body(phase, t->n, ptr, tile, &params);
@@ -113,7 +150,7 @@ static void tc_turned_phase(const tc_turned_tile *t, const tc_phase *phase)
                 tc_keep_best(reduction->op, reduction->dtype, tc_cell(t->cells, reduction->cell), (int64_t *)tc_cell(t->cells, reduction->cell2),
                              ptr[reduction->value], (int64_t)(intptr_t)job->launch->data[q] + k * job->row.str[q][0], k == 0, t->n);
             } else
-                tc_lane_push(&sums[s], 0, reduction->op, reduction->dtype, reduction->source, ptr[reduction->value], t->n, tc_itemsize(reduction->dtype));
+                tc_turned_push(&sums[s], reduction, ptr[reduction->value], k, t->n);
         }
         for (int r = 0; r < phase->nrefs; r++)
             ptr[r] = (char *)ptr[r] + step[r];
@@ -121,7 +158,7 @@ static void tc_turned_phase(const tc_turned_tile *t, const tc_phase *phase)
     for (int s = 0; s < phase->nreductions; s++) {
         const tc_reduction *reduction = &phase->reductions[s];
         if (reduction->op != TC_ARGMIN && reduction->op != TC_ARGMAX)
-            tc_lane_value(&sums[s], reduction->op, reduction->dtype, tc_cell(t->cells, reduction->cell), t->n, tc_itemsize(reduction->dtype));
+            tc_turned_value(&sums[s], reduction, job->row.total, tc_cell(t->cells, reduction->cell), t->n);
     }
 }
 
@@ -138,7 +175,7 @@ static void tc_turned_task(void *context, int64_t begin, int64_t end)
         rows += (size_t)(tc_turned_pitch(job, kernel->row_itemsizes[row]) * job->row.total);
     for (int p = 0; p < kernel->noperands; p++)
         operands += tc_is_turned(kernel, p) ? tc_turned_bytes(job, p) : 0;
-    t.tiles = tc_scratch_get(tiles + TC_CELLS_BYTES + rows + operands + sums * TC_LANE_SUM_BYTES);
+    t.tiles = tc_scratch_get(tiles + TC_CELLS_BYTES + rows + operands + sums * tc_turned_sum_bytes(job));
     if (!t.tiles) {
         atomic_store(&job->failed, 1);
         return;
@@ -146,7 +183,7 @@ static void tc_turned_task(void *context, int64_t begin, int64_t end)
     t.cells = t.tiles + tiles;
     t.rows = t.cells + TC_CELLS_BYTES;
     t.sums = t.rows + rows;
-    char *turned = t.sums + sums * TC_LANE_SUM_BYTES;
+    char *turned = t.sums + sums * tc_turned_sum_bytes(job);
     for (int p = 0; p < kernel->noperands; p++) {
         t.turned[p] = tc_is_turned(kernel, p) ? turned : NULL;
         turned += t.turned[p] ? tc_turned_bytes(job, p) : 0;
@@ -169,14 +206,14 @@ static void tc_turned_task(void *context, int64_t begin, int64_t end)
 static int tc_wants_turning(const tc_job *job)
 {
     const tc_kernel *kernel = job->kernel;
-    int64_t votes = 0, longest = TC_TURNED_ROW;
+    int64_t votes = 0, longest = TC_TURNED_ROW, passes = 0;
+    for (int p = 0; p < kernel->nphases; p++)
+        passes += kernel->phases[p].level == 0;
     for (int p = 0; p < kernel->nphases; p++)
         for (int s = 0; s < kernel->phases[p].nreductions; s++)
             if (kernel->phases[p].reductions[s].position >= 0)
                 longest = TC_TURNED_POSITIONS;
-    if (job->row.nd != 1 || job->row.total < 1 || job->row.total > longest || tc_inner(&job->kept) < TC_TURNED_ROWS)
-        return 0;
-    if (job->row.total < TC_UNTURNED_ROW && tc_only_folds(kernel) && tc_runs_in_lanes(&kernel->phases[0]))
+    if (job->row.nd != 1 || job->row.total < 1 || job->row.total > longest || tc_inner(&job->kept) < (passes > 1 ? TC_TURNED_ROWS : TC_TURNED_ONCE))
         return 0;
     for (int p = 0; p < kernel->nphases; p++)
         for (int r = 0; r < kernel->phases[p].nrefs && kernel->phases[p].level == 0; r++) {

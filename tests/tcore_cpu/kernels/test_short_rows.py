@@ -163,3 +163,19 @@ def test_threads_change_no_bit(optimized, rng, threads) -> None:
         threads(count)
         for ours, theirs in zip(f(value), alone, strict=True):
             np.testing.assert_array_equal(ours, theirs)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32", "complex128", "complex64"])
+def test_neighbours_change_no_bit(optimized, rng, dtype) -> None:
+    """A row has the same results alone as among others, and with gaps around it as without."""
+    x = tt.TensorType(dtype, (False, False))("x")
+    e = tt.exp(x)
+    f = optimized([x], [e / e.sum(axis=1, keepdims=True), (x * x).sum(axis=1), x.sum(axis=1), x.prod(axis=1)])
+    for length in (1, 2, 3, 7, 8, 10, 15, 16, 17, 24, 31, 32, 33, 40, 41):
+        value = sample((150, length), dtype, rng)
+        wide = np.zeros((150, length + 3), dtype)
+        wide[:, 1:-2] = value
+        whole = f(value)
+        for part, rows in ((value[:1], slice(1)), (value[7:12], slice(7, 12)), (value[30:], slice(30, None)), (wide[:, 1:-2], slice(None))):
+            for ours, all_ in zip(f(part), whole, strict=True):
+                np.testing.assert_array_equal(ours, all_[rows])
