@@ -146,6 +146,17 @@ class Softmax(MatrixRow):
 
 
 @frozen
+class SoftmaxOfClasses(Softmax):
+    """The same of many short rows, as behind a classifier."""
+
+    name = "softmax-short-rows"
+    summary = "softmax over the rows of 200000 x 10"
+    goal = Goal(peer=1.0, numpy=0.5)
+    n: int = 200_000
+    m: int = 10
+
+
+@frozen
 class LayerNorm(MatrixRow):
     """Mean and variance of each row, then scale and offset by column."""
 
@@ -309,4 +320,4 @@ class LogSumExpGradient(MatrixRow):
         return both
 
 
-ROWS = (Sum(axis=0), Sum(axis=1), Softmax(), LayerNorm(), LogSumExp(), LogSumExpGradient())
+ROWS = (Sum(axis=0), Sum(axis=1), Softmax(), SoftmaxOfClasses(), LayerNorm(), LogSumExp(), LogSumExpGradient())

@@ -263,7 +263,7 @@ class BorderBuilder(Builder):
         lines += [f"{state} = {names[value]};" for state, value in zip(states, stage.step, strict=True)]
         for buffer, value in zip(stage.outputs, stage.step, strict=False):
             lines.append(f"{current.ref(RefKind.ARRAY, self.target(buffer, stage.axes), buffer.dtype, 1)} = {names[value]};")
-        body = self.printer.body(current.pointers, lines, lanes=False, simd=current.simd)
+        body = self.printer.body(current.pointers, lines, simd=current.simd)
         self.current = None
         self.phases.append(Phase(body, 0, False, tuple(current.refs), ()))
 
@@ -304,7 +304,7 @@ class BorderBuilder(Builder):
         every, last = (stores, []) if stage.ordered in stage.axes else ([], stores)
         length = f"q->ints[{self.int_argument(stage.ordered.extent)}]"
         lines += [f"for (tc_i64 t = 0; t < {length}; t++) {{", *(f"    {line}" for line in inside + every), "}", *last]
-        body = self.printer.body(current.pointers, lines, lanes=False, simd=False)
+        body = self.printer.body(current.pointers, lines, simd=False)
         self.current = None
         self.phases.append(Phase(body, 0, False, tuple(current.refs), ()))
 

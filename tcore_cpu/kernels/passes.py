@@ -181,12 +181,26 @@ class Pass:
         run = [] if lanes or self.simd else self.run_of_gathers(guarded)
         if run:
             body = printer.written_body(self.pointers, [*run, "for (tc_i64 i = 0; i < n; i++) {", *self.lines(flat, guarded, {}, blocks=False)[0], "}"])
-        elif blocks is not None:
-            whole = ["n &= ~(tc_i64)63;"] if lanes else []
-            body = printer.written_body(self.pointers, [*whole, *blocks.loop(lines, printer.source, simd=self.simd)])
         else:
-            body = printer.body(self.pointers, lines, lanes=lanes, simd=self.simd, single=not builder.axes)
+            loop = self.loop(lines, blocks)
+            one_each = self.level == 0 and self.gives_each_lane_its_cells()
+            if one_each:
+                loop = ["if (q->lanes) {", *self.loop(*self.lines(flat, guarded, {})), "} else {", *loop, "}"]
+            whole = ["n &= ~(tc_i64)63;"] if lanes else []
+            body = printer.written_body(self.pointers, [*whole, *loop])
+            return Phase(body, self.level, lanes, tuple(self.refs), tuple(self.reductions), one_each)
         return Phase(body, self.level, lanes, tuple(self.refs), tuple(self.reductions))
+
+    def loop(self, lines: Sequence[str], blocks: HalfTiles | None) -> list[str]:
+        """The loop of a body around the statements for one element."""
+        printer = self.builder.printer
+        return blocks.loop(lines, printer.source, simd=self.simd) if blocks else printer.loop(lines, simd=self.simd, single=not self.builder.axes)
+
+    def gives_each_lane_its_cells(self) -> bool:
+        """Texts of cells become those of elements, as where a tile has rows side by side; whether there are any."""
+        cells = {key: text for key, text in self.texts.items() if key[0] is RefKind.CELL and text.startswith("*")}
+        self.texts |= {key: f"{text[1:]}[i]" for key, text in cells.items()}
+        return bool(cells)
 
     def lines(self, flat: list[Expr], guarded: frozenset[Load], names: dict[Expr, str], *, blocks: bool = True) -> tuple[list[str], HalfTiles | None]:
         """Statements for one element, and the operands of half precision that they want converted by blocks, where there are some."""

@@ -42,13 +42,17 @@ class Operand:
 
 @frozen(eq=False)
 class Phase:
-    """One pass: the number of its body (None: reductions read operands as they are), level, references, reductions."""
+    """One pass: the number of its body (None: reductions read operands as they are), level, references, reductions.
+
+    ``lanes``: the body takes whole vectors only; ``by_lane``: it has a form for tiles of rows side by side, which read a cell for each element.
+    """
 
     body: int | None
     level: int
     lanes: bool
     refs: tuple[tuple[int, int, int, int], ...]
     reductions: tuple[tuple[int, int, int, int, int, int, int], ...]
+    by_lane: bool = False
 
     @property
     def tile_bytes(self) -> int:

@@ -30,7 +30,7 @@ _PRELUDE = """\
 typedef uint8_t tc_b8; typedef int8_t tc_i8; typedef uint8_t tc_u8; typedef int16_t tc_i16; typedef uint16_t tc_u16;
 typedef int32_t tc_i32; typedef uint32_t tc_u32; typedef int64_t tc_i64; typedef uint64_t tc_u64;
 typedef uint16_t tc_f16; typedef float tc_f32; typedef double tc_f64;
-typedef struct { const tc_i64 *ints; tc_i64 *error; tc_i64 part, parts, run; } tc_params;
+typedef struct { const tc_i64 *ints; tc_i64 *error; tc_i64 part, parts, run, lanes; } tc_params;
 #define TC_INLINE static inline __attribute__((unused))
 #define TC_I64(x) INT64_C(x)
 #define TC_U64(x) UINT64_C(x)
@@ -123,17 +123,15 @@ class UnitPrinter:
             lines.append(f"const {self.type(expr.dtype)} {names[expr]} = {text};")
         return lines
 
-    def body(self, setup: Sequence[str], lines: Sequence[str], *, lanes: bool, simd: bool, single: bool = False) -> int:
-        """Add a body that runs ``lines`` for each ``i`` (for one only, if ``single``); returns its number in the table."""
+    def body(self, setup: Sequence[str], lines: Sequence[str], *, simd: bool) -> int:
+        """Add a body that runs ``lines`` for each ``i``; returns its number in the table."""
+        return self.written_body(setup, self.loop(lines, simd=simd))
+
+    def loop(self, lines: Sequence[str], *, simd: bool, single: bool = False) -> list[str]:
+        """``lines`` for each ``i``, or for one only, if ``single``."""
         if single:
-            return self.written_body(setup, ["enum { i = 0 };", *lines])
-        text = _declarations(setup, lines)
-        if lanes:
-            text += "    n &= ~(tc_i64)63;\n"
-        if simd:
-            text += '    _Pragma("omp simd")\n'
-        text += "    for (tc_i64 i = 0; i < n; i++) {\n" + "".join(f"        {line}\n" for line in lines) + "    }\n"
-        return self.bodies.setdefault(text, len(self.bodies))
+            return ["enum { i = 0 };", *lines]
+        return ['_Pragma("omp simd")'] * simd + ["for (tc_i64 i = 0; i < n; i++) {", *(f"    {line}" for line in lines), "}"]
 
     def written_body(self, setup: Sequence[str], lines: Sequence[str]) -> int:
         """Add a body whose ``lines`` have the loops that they need; returns its number in the table."""

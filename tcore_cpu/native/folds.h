@@ -249,6 +249,16 @@ typedef int64_t tc_i64x8 __attribute__((vector_size(64)));
             to[i] = ISNAN(a) ? a : (ISNAN(v) || LESS(v, a)) ? v : a;            \
         }                                                                       \
     }                                                                           \
+    /* Extremes so far and where they were found, of n rows side by side whose next elements, at `position`, are x. */ \
+    TC_CLONES static void NAME##_best(T *restrict best, int64_t *restrict where, const T *restrict x, int64_t position, int64_t n) \
+    {                                                                           \
+        for (int64_t i = 0; i < n; i++) {                                       \
+            T v = x[i], a = best[i];                                            \
+            int better = (!ISNAN(a)) & (ISNAN(v) | LESS(v, a));                  \
+            best[i] = better ? v : a;                                           \
+            where[i] = better ? position : where[i];                            \
+        }                                                                       \
+    }                                                                           \
     /* Whether (v, p) beats (a, q): NaN first, then the extreme, then the lower position. */ \
     static int NAME##_wins(T v, int64_t p, T a, int64_t q)                      \
     {                                                                           \

@@ -46,6 +46,7 @@ static void tc_read_kernel(tc_reader *r, tc_kernel *kernel)
         phases[p].body = (tc_body)(intptr_t)tc_read(r);
         phases[p].level = (int32_t)tc_read(r);
         phases[p].lanes = (int32_t)tc_read(r);
+        phases[p].by_lane = (int32_t)tc_read(r);
         phases[p].nrefs = tc_read_count(r, TC_MAXREFS);
         phases[p].nreductions = tc_read_count(r, TC_MAXCELLS);
         phases[p].refs = (tc_ref *)tc_read_ints(r, 4 * (int64_t)phases[p].nrefs);

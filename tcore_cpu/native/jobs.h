@@ -5,6 +5,7 @@
  *   map    no reduced axis: tiles of the merged domain
  *   rows   reduced axes are walked for one kept index at a time (row programs, sums over inner axes)
  *   prefix the reduced axis is an ordered one: tiles of kept indices take step after step, or walk along it
+ *   turned short rows: a tile of them is turned, so that they stand side by side
  *   lanes  the kept axis is innermost in memory: a tile of kept indices accumulates row after row
  */
 

@@ -6,7 +6,7 @@ from enum import IntEnum
 
 __all__ = ["DTYPES", "MAX_DIMS", "RUNTIME_ABI", "Failure"]
 
-RUNTIME_ABI = 6
+RUNTIME_ABI = 7
 """``TC_ABI``: part of the keys of the kernel store."""
 
 MAX_DIMS = 32

@@ -4,7 +4,7 @@
 static void tc_run_single(const tc_kernel *kernel, const tc_launch *launch)
 {
     const tc_phase *phase = &kernel->phases[0];
-    const tc_params params = {launch->ints, launch->error, 0, 1, 0};
+    const tc_params params = {launch->ints, launch->error, 0, 1, 0, 0};
     void *ptr[TC_MAXREFS];
     uint8_t tile[TC_MAXREFS];
     int64_t iota[TC_MAXREFS];
@@ -25,7 +25,7 @@ static void tc_run_single(const tc_kernel *kernel, const tc_launch *launch)
 static int tc_run_short(const tc_kernel *kernel, const tc_launch *launch, int64_t total)
 {
     const tc_phase *phase = &kernel->phases[0];
-    const tc_params params = {launch->ints, launch->error, 0, 1, 0};
+    const tc_params params = {launch->ints, launch->error, 0, 1, 0, 0};
     void *ptr[TC_MAXREFS];
     uint8_t tile[TC_MAXREFS];
     for (int r = 0; r < phase->nrefs; r++) {
@@ -76,6 +76,8 @@ int tc_run_kernel(const tc_kernel *kernel, const tc_launch *launch)
         tc_plan_loop(&job.row, kernel, launch, 1);
         if (kernel->order == TC_ORDER_PREFIX)
             tc_run_prefix(&job);
+        else if (tc_wants_turning(&job))
+            tc_run_turned(&job);
         else if (tc_wants_lanes(&job))
             tc_run_lanes(&job);
         else

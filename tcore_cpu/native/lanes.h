@@ -98,7 +98,7 @@ typedef struct {
 /* A level-0 phase of a tile of n lanes that begin at `at` of a run: all rows; its results go to the cells. 0: stopped halfway. */
 static int tc_lane_phase(tc_job *job, const tc_phase *phase, int64_t run, int64_t at, int64_t n, const tc_lane_scratch *scratch)
 {
-    const tc_params params = {job->launch->ints, job->launch->error, 0, 1, 0};
+    const tc_params params = {job->launch->ints, job->launch->error, 0, 1, 0, 0};
     int64_t row_inner = tc_inner(&job->row);
     int itemsize = 0, direct = tc_reads_rows(job, phase, &itemsize);
     tc_lane_sum sums[TC_MAXCELLS];

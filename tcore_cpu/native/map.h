@@ -8,7 +8,7 @@
 static void tc_map_linear(tc_job *job, int64_t begin, int64_t end, char *scratch)
 {
     const tc_phase *phase = job->phase;
-    const tc_params params = {job->launch->ints, job->launch->error, job->part, job->parts, job->in_runs};
+    const tc_params params = {job->launch->ints, job->launch->error, job->part, job->parts, job->in_runs, 0};
     void *ptr[TC_MAXREFS];
     uint8_t tile[TC_MAXREFS];
     for (int64_t t = begin; t < end; t++) {
@@ -38,7 +38,7 @@ static void tc_map_linear(tc_job *job, int64_t begin, int64_t end, char *scratch
 static void tc_map_runs(tc_job *job, int64_t begin, int64_t end, char *scratch)
 {
     const tc_phase *phase = job->phase;
-    const tc_params params = {job->launch->ints, job->launch->error, job->part, job->parts, job->in_runs};
+    const tc_params params = {job->launch->ints, job->launch->error, job->part, job->parts, job->in_runs, 0};
     const tc_loop *loop = &job->kept;
     int64_t inner = tc_inner(loop), run = -1;
     void *ptr[TC_MAXREFS];

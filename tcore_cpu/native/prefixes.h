@@ -12,7 +12,7 @@ static void tc_across_task(void *context, int64_t begin, int64_t end)
 {
     tc_job *job = context;
     const tc_phase *phase = job->phase;
-    const tc_params params = {job->launch->ints, job->launch->error, 0, 1, 0};
+    const tc_params params = {job->launch->ints, job->launch->error, 0, 1, 0, 0};
     int64_t inner = tc_inner(&job->kept);
     char *scratch = tc_scratch_get(tc_phase_scratch(job, phase));
     void *ptr[TC_MAXREFS];

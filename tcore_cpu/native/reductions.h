@@ -166,6 +166,24 @@ static int64_t tc_find(int dtype, const void *x, int64_t n, const void *best)
     return 0;
 }
 
+/* The extremes of n rows side by side, whose elements at `position` are x, the `first` ones that are looked at or not. */
+static void tc_keep_best(int op, int dtype, void *best, int64_t *where, const void *x, int64_t position, int first, int64_t n)
+{
+    if (first) {
+        memcpy(best, x, (size_t)(n * tc_itemsize(dtype)));
+        for (int64_t i = 0; i < n; i++)
+            where[i] = position;
+        return;
+    }
+#define TC_BEST_MIN(T, S) tc_min_##S##_best(best, where, x, position, n);
+#define TC_BEST_MAX(T, S) tc_max_##S##_best(best, where, x, position, n);
+    if (op == TC_ARGMIN) {
+        TC_DISPATCH(dtype, TC_BEST_MIN)
+    } else {
+        TC_DISPATCH(dtype, TC_BEST_MAX)
+    }
+}
+
 static int tc_wins(int op, int dtype, const void *v, int64_t p, const void *a, int64_t q)
 {
 #define TC_WINS_MIN(T, S) return tc_min_##S##_wins(*(const T *)v, p, *(const T *)a, q);

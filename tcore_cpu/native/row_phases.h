@@ -18,7 +18,7 @@ static size_t tc_row_offset(const tc_job *job, int row)
 static void tc_row_tiles(tc_job *job, const tc_phase *phase, int64_t kept_run, int64_t kept_at, int64_t batch,
                          char *cells, char *rows, char *scratch, int64_t begin, int64_t end, tc_cascade *sums)
 {
-    const tc_params params = {job->launch->ints, job->launch->error, 0, 1, 0};
+    const tc_params params = {job->launch->ints, job->launch->error, 0, 1, 0, 0};
     const tc_loop *loop = &job->row, *kept = &job->kept;
     const int64_t inner = tc_inner(loop), span = job->span, per_run = (inner + span - 1) / span;
     int64_t run = -1;
@@ -287,7 +287,7 @@ static void tc_pass_pieces(const tc_job *job, tc_pass *pass, int64_t b, const tc
 static void tc_pass_row(const tc_job *job, tc_pass *pass, int64_t b, char *cells)
 {
     const tc_phase *phase = pass->phase;
-    const tc_params params = {job->launch->ints, job->launch->error, 0, 1, 0};
+    const tc_params params = {job->launch->ints, job->launch->error, 0, 1, 0, 0};
     const int64_t length = job->row.total;
     for (int r = 0; r < phase->nrefs; r++) {
         const tc_ref *ref = &phase->refs[r];

@@ -4,7 +4,7 @@
 static void tc_once_phase(tc_job *job, const tc_phase *phase, int64_t run, int64_t at, int64_t n, char *cells,
                           char *scratch)
 {
-    const tc_params params = {job->launch->ints, job->launch->error, 0, 1, 0};
+    const tc_params params = {job->launch->ints, job->launch->error, 0, 1, 0, 0};
     void *ptr[TC_MAXREFS];
     char *base[TC_MAXREFS];
     uint8_t tile[TC_MAXREFS], packed[TC_MAXREFS];

@@ -26,6 +26,8 @@
 #include "native/row_phases.h"
 #include "native/rows.h"
 #include "native/lanes.h"
+#include "native/turning.h"
+#include "native/turned_rows.h"
 #include "native/prefixes.h"
 #include "native/kernels.h"
 #include "native/vectors.h"

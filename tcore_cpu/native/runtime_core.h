@@ -10,7 +10,7 @@
 #include <stddef.h>
 
 /* Raised whenever kernels compiled for an older runtime must not be loaded any more. */
-#define TC_ABI 6
+#define TC_ABI 7
 
 /* Elements in one call of a tile body; also the size of scratch tiles. */
 #define TC_TILE 512
@@ -29,13 +29,15 @@
 
 /* What a body gets beside its pointers: integers (strides, lengths), the error word, and which part of the results it is to make:
  * number `part` of `parts`. Bodies whose kernel is not cut into parts look at neither. `run`: the elements are neighbours along the last
- * axis, and references of kind PLACE and LINE show the first one only. */
+ * axis, and references of kind PLACE and LINE show the first one only. `lanes`: they are of different rows, and each reads CELL
+ * references of its own. */
 typedef struct {
     const int64_t *ints;
     int64_t *error;
     int64_t part;
     int64_t parts;
     int64_t run;
+    int64_t lanes;
 } tc_params;
 
 typedef void (*tc_body)(int64_t n, void *const *ptr, const tc_params *params);
@@ -88,6 +90,7 @@ typedef struct {
     tc_body body; /* NULL: the reductions read the operands themselves */
     int32_t level; /* 0: once per element; 1: once per row */
     int32_t lanes; /* 1: call with whole vectors only */
+    int32_t by_lane; /* 1: the body has a form for lanes that read CELL references of their own */
     int32_t nrefs;
     int32_t nreductions;
     const tc_ref *refs;

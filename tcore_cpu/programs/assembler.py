@@ -341,7 +341,7 @@ class Assembler:
             for phase in plan.phases:
                 if phase.body is not None:
                     bodies.append((len(spec), phase.body))
-                spec += [0, phase.level, int(phase.lanes)]
+                spec += [0, phase.level, int(phase.lanes), int(phase.by_lane)]
                 spec += [len(phase.refs), len(phase.reductions)]
                 spec += [part for ref in phase.refs for part in ref]
                 spec += [part for reduction in phase.reductions for part in reduction]
