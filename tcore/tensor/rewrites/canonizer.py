@@ -197,9 +197,10 @@ class Canonizer(LocalOptimizer):
         """Whether the dtype cannot hold constants as one number: an infinity, or a product that is nearly or wholly rounded to 0."""
         if not np.isfinite(folded):
             return True
-        if self._neutral == 0 or np.asarray(folded).dtype.kind not in "fc" or any(value == 0 for value in above):
+        dtype = np.asarray(folded).dtype
+        if self._neutral == 0 or dtype.kind not in "fc" or any(value == 0 for value in above):
             return False
-        return bool(abs(folded) < np.finfo(folded.dtype).tiny)
+        return bool(abs(folded) < np.finfo(dtype).tiny)
 
     # ------------------------------------------------------------ the rule
 
