@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from tcore.configuration.reaction import react
 from tcore.gradient.connection import as_list, checked_variables, connection_pattern, format_as, is_disconnected, is_discrete, is_null
 from tcore.gradient.errors import DisconnectedInputError
+from tcore.gradient.patterns import of_pattern
 from tcore.gradient.reverse import float_zeros, graph_gradients, no_derivative
 from tcore.graph import Apply, MethodNotDefined, Variable, ancestors, as_variable, clone_get_equiv, io_toposort
 from tcore.graph.null_type import disconnected_type
@@ -61,7 +62,7 @@ def Rop(
         have, needed = getattr(point.type, "ndim", None), getattr(target.type, "ndim", None)
         if have != needed:
             raise ValueError(f"the evaluation point of {target} has {have} dimensions, {target} has {needed}: they must agree")
-        tangents[target] = _of_dtype(point, target)
+        tangents[target] = of_pattern(_of_dtype(point, target), target)
     # nodes above a target are not left out: a target may depend on another one
     for node in io_toposort(targets, functions):
         _through(node, tangents)

@@ -18,6 +18,7 @@ from tcore.gradient.connection import (
     is_null,
 )
 from tcore.gradient.errors import DisconnectedInputError, NullTypeGradError
+from tcore.gradient.patterns import of_pattern
 from tcore.graph import Apply, MethodNotDefined, Variable, as_variable, io_toposort
 from tcore.graph.null_type import disconnected_type
 from tcore.graph.testvalues import computed_afterwards
@@ -148,7 +149,7 @@ def _checked_known(variable: Any, value: Any) -> Variable:
         raise TypeError(f"the known gradient of {variable} has {have} dimensions, {variable} has {needed}: they must agree")
     if is_discrete(gradient):
         raise TypeError(f"the known gradient of {variable} has the integer dtype {gradient.type.dtype}; gradients are floating")
-    return gradient
+    return of_pattern(gradient, variable)  # type: ignore[no-any-return]
 
 
 def _disconnected(target: Variable, cost: Variable | None, on_disconnected: str, as_what: str) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,6 +18,7 @@ __all__ = [
     "complex_dtypes",
     "continuous_dtypes",
     "discrete_dtypes",
+    "dtype_name",
     "float_dtypes",
     "int_dtypes",
     "integer_dtypes",
@@ -35,6 +36,29 @@ continuous_dtypes = (*float_dtypes, *complex_dtypes)
 all_dtypes = (*discrete_dtypes, *continuous_dtypes)
 
 Preference = Callable[..., Sequence["Scalar"]]
+
+
+def dtype_name(dtype: Any) -> str:
+    """The name of an element type given by name, by a NumPy dtype in any byte order, or by a class such as ``np.float32``.
+
+    ``"floatX"`` stands for ``config.floatX``.
+
+    Raises
+    ------
+    TypeError
+        If there is no such element type.
+    """
+    if isinstance(dtype, str) and dtype in all_dtypes:
+        return dtype
+    if isinstance(dtype, str) and dtype == "floatX":
+        return config.floatX
+    try:
+        name = None if dtype is None else np.dtype(dtype).name  # None is float64 for NumPy
+    except TypeError:
+        name = None
+    if name not in all_dtypes:
+        raise TypeError(f"no such element type: {dtype!r}; there are {', '.join(all_dtypes)}")
+    return name
 
 
 @lru_cache(maxsize=4096)

@@ -10,17 +10,10 @@ from attrs import field, frozen
 
 from tcore.configuration import config
 from tcore.graph.type import Type
-from tcore.scalar.dtypes import all_dtypes
+from tcore.scalar.dtypes import dtype_name
 from tcore.scalar.type_c import ScalarC
 
 __all__ = ["Scalar", "get_scalar_type"]
-
-
-def _known(dtype: str) -> str:
-    name = config.floatX if dtype == "floatX" else np.dtype(dtype).name if not isinstance(dtype, str) else dtype
-    if name not in all_dtypes:
-        raise TypeError(f"no such element type: {dtype!r}; there are {', '.join(all_dtypes)}")
-    return name
 
 
 @frozen(slots=False, repr=False)
@@ -31,7 +24,7 @@ class Scalar(ScalarC, Type):
     0-d tensors.
     """
 
-    dtype: str = field(converter=_known)
+    dtype: str = field(converter=dtype_name)
 
     @property
     def ndim(self) -> int:

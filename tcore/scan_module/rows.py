@@ -5,18 +5,22 @@ from __future__ import annotations
 from typing import Any
 
 from tcore.scalar.arithmetic import Minimum
+from tcore.tensor.assertion import Assert
 from tcore.tensor.constants import constant_int
 from tcore.tensor.dimshuffle import DimShuffle
 from tcore.tensor.dot import Dot
 from tcore.tensor.elemwise import Elemwise
+from tcore.tensor.math import ge
 from tcore.tensor.scalars import ScalarFromTensor
 from tcore.tensor.shape import Shape, Shape_i
 from tcore.tensor.subtensor import Subtensor, fill_index
 
-__all__ = ["first_rows", "has_enough_rows", "has_rows", "is_length_of"]
+__all__ = ["checked_rows", "first_rows", "has_enough_rows", "has_rows", "is_length_of"]
 
 #: how many nodes are looked at before the answer is "unknown"
 _PATIENCE = 64
+#: what a loop says of a sequence that is too short, where no loop is left to say it; the number of steps is the last input
+_ENOUGH = Assert("scan: a sequence has {} elements from its first tap on, too few for {} steps", ValueError, shown=2)
 
 
 def is_length_of(n_steps: Any, sequence: Any) -> bool:
@@ -32,8 +36,11 @@ def is_length_of(n_steps: Any, sequence: Any) -> bool:
     return len(node.inputs) == 2 and constant_int(node.inputs[1]) == 0
 
 
-def has_rows(variable: Any, n_steps: Any) -> bool:
-    """Whether ``variable`` surely has ``n_steps`` rows and no more; a loop that finds fewer raises."""
+def has_rows(variable: Any, n_steps: Any, *, looked_at: bool = True) -> bool:
+    """Whether ``variable`` surely has ``n_steps`` rows and no more.
+
+    Of a slice ``rows[:n_steps]`` that is said because a loop that finds fewer raises, but for ``looked_at=False``: then no loop looks.
+    """
     waiting = [variable]
     for _ in range(_PATIENCE):
         if not waiting:
@@ -41,14 +48,14 @@ def has_rows(variable: Any, n_steps: Any) -> bool:
         current = waiting.pop()
         if is_length_of(n_steps, current):
             continue
-        needed = _needed(current, n_steps)
+        needed = _needed(current, n_steps, looked_at)
         if needed is None:
             return False
         waiting += needed
     return False
 
 
-def _needed(variable: Any, n_steps: Any) -> list[Any] | None:
+def _needed(variable: Any, n_steps: Any, looked_at: bool) -> list[Any] | None:
     """Other variables that must have ``n_steps`` rows, so that ``variable`` has; None where nothing tells."""
     node = variable.owner
     if node is None:
@@ -61,8 +68,10 @@ def _needed(variable: Any, n_steps: Any) -> list[Any] | None:
         return [node.inputs[0]] if op.new_order and op.new_order[0] == 0 else None
     if isinstance(op, Dot):
         return [node.inputs[0]] if node.inputs[0].type.ndim == 2 else None
+    if op == _ENOUGH:
+        return [node.inputs[0]]
     if isinstance(op, Subtensor):
-        return _of_slice(node, n_steps)
+        return _of_slice(node, n_steps, looked_at)
     layout = getattr(op, "layout", None)
     if layout is not None and not layout.until and node.inputs[0] is n_steps:
         first = layout.n_mitmots + layout.n_states
@@ -71,7 +80,7 @@ def _needed(variable: Any, n_steps: Any) -> list[Any] | None:
     return None
 
 
-def _of_slice(node: Any, n_steps: Any) -> list[Any] | None:
+def _of_slice(node: Any, n_steps: Any, looked_at: bool) -> list[Any] | None:
     first, *_ = fill_index(node.op.idx_list, node.inputs[1:])
     if not isinstance(first, slice):
         return None
@@ -79,7 +88,7 @@ def _of_slice(node: Any, n_steps: Any) -> list[Any] | None:
     if first.start is None and first.stop is None and step in (1, -1, None):
         return [node.inputs[0]]
     if first.start is None and first.step is None and _is(first.stop, n_steps):
-        return []
+        return [] if looked_at or has_enough_rows(node.inputs[0], n_steps) else None
     # the rows of a state after those before the first step
     source = node.inputs[0].owner
     layout = getattr(source.op, "layout", None) if source is not None else None
@@ -97,7 +106,7 @@ def _is(scalar: Any, n_steps: Any) -> bool:
 
 
 def has_enough_rows(variable: Any, n_steps: Any) -> bool:
-    """Whether ``variable`` surely has ``n_steps`` rows or more: it has no more, or its length is one of those of which that is the least."""
+    """Whether ``variable`` surely has ``n_steps`` rows or more, though no loop looks: its length is one of those of which that is the least, or is checked."""
     waiting = [n_steps]
     for _ in range(_PATIENCE):
         if not waiting:
@@ -108,9 +117,20 @@ def has_enough_rows(variable: Any, n_steps: Any) -> bool:
         node = length.owner
         if node is not None and isinstance(node.op, Elemwise) and isinstance(node.op.scalar_op, Minimum):
             waiting += node.inputs
-    return has_rows(variable, n_steps)
+    made = variable.owner
+    if made is not None and made.op == _ENOUGH and made.inputs[-1] is n_steps:
+        return True
+    return has_rows(variable, n_steps, looked_at=False)
 
 
 def first_rows(variable: Any, n_steps: Any) -> Any:
     """``variable[:n_steps]``, or ``variable`` itself where that is known to be the same."""
     return variable if has_rows(variable, n_steps) else variable[:n_steps]
+
+
+def checked_rows(variable: Any, n_steps: Any) -> Any:
+    """The same for a computation in place of the loop, which is an error as well where there are fewer rows."""
+    if not has_enough_rows(variable, n_steps):
+        length = variable.shape[0]
+        variable = _ENOUGH(variable, ge(length, n_steps), length, n_steps)
+    return first_rows(variable, n_steps)

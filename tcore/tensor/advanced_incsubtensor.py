@@ -23,6 +23,7 @@ from tcore.tensor.advanced_subtensor import (
 from tcore.tensor.alloc import sum_to_type
 from tcore.tensor.conversion import as_tensor_variable
 from tcore.tensor.incsubtensor import check_increment, discrete_gradients
+from tcore.tensor.last_writers import of_last_writers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -73,13 +74,18 @@ class _AdvancedIncrement(Op):
         return [[True], [True], *[[False]] * (len(node.inputs) - 2)]
 
     def grad(self, inputs: Sequence[Variable], output_grads: Sequence[Variable]) -> list[Variable]:
-        """To ``x`` everywhere, or where it was not overwritten; to ``y`` what arrives at its places."""
+        """To ``x`` everywhere, or where it was not overwritten; to ``y`` what arrives at its places, at those written twice to the last."""
         (x, y, *index), (g,) = inputs, output_grads
         if x.type.dtype in discrete_dtypes:
             return discrete_gradients(inputs, len(index))
         gx = evolve(self, inplace=False)(g, y.zeros_like(dtype=g.type.dtype), *index) if self.set_instead_of_inc else g
-        gy = y.zeros_like(dtype=config.floatX) if y.type.dtype in discrete_dtypes else sum_to_type(self._take(g, index), y)
-        return [gx, gy, *[disconnected_type() for _ in index]]
+        return [gx, self._gradient_of_value(x, y, index, g), *[disconnected_type() for _ in index]]
+
+    def _gradient_of_value(self, x: Variable, y: Any, index: Sequence[Variable], g: Variable) -> Variable:
+        if y.type.dtype in discrete_dtypes:
+            return y.zeros_like(dtype=config.floatX)
+        part = self._take(g, index)
+        return sum_to_type(of_last_writers(part, x, index, advanced_set_subtensor) if self.set_instead_of_inc else part, y)
 
     def R_op(self, inputs: Sequence[Variable], eval_points: Sequence[Variable | None]) -> list[Variable | None]:
         x, y, *index = inputs

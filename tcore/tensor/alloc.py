@@ -11,6 +11,7 @@ from tcore.configuration import config
 from tcore.graph import Apply, FieldlessOp, Op, Variable
 from tcore.graph.null_type import Unconnected, disconnected_type
 from tcore.records import frozen
+from tcore.scalar.dtypes import dtype_name
 from tcore.tensor._lengths import as_length
 from tcore.tensor.alloc_c import AllocC, AllocEmptyC, EyeC
 from tcore.tensor.constants import constant_int, get_vector_length, scalar_value_of, value_behind
@@ -145,7 +146,7 @@ scalar_value_of.register(Alloc, value_behind)
 
 
 def _dtype(dtype: Any) -> str:
-    return config.floatX if dtype is None or dtype == "floatX" else str(np.dtype(dtype))
+    return config.floatX if dtype is None else dtype_name(dtype)
 
 
 @frozen

@@ -15,7 +15,7 @@ from tcore.graph.floating import floating_point_errors
 from tcore.graph.op import Op
 from tcore.graph.variable import Variable
 from tcore.records import frozen
-from tcore.scalar.dtypes import discrete_dtypes, float_dtypes
+from tcore.scalar.dtypes import discrete_dtypes, dtype_name, float_dtypes
 from tcore.scalar.op import ScalarOp
 from tcore.tensor.careduce_c import CAReduceC
 from tcore.tensor.conversion import as_tensor_variable
@@ -223,6 +223,11 @@ def accumulator_dtype(dtype: str) -> str:
     return "complex128" if dtype.startswith("complex") else "float64"
 
 
+def _named(dtype: Any) -> str | None:
+    """A dtype by its name; None and "floatX", whose meaning comes later, as they are."""
+    return dtype if dtype is None or (isinstance(dtype, str) and dtype == "floatX") else dtype_name(dtype)
+
+
 @frozen(slots=False, str=False, repr=False)
 class CAReduceDtype(CAReduce):
     """A reduction with a dtype for the result and one for its accumulator.
@@ -237,8 +242,8 @@ class CAReduceDtype(CAReduce):
         Of the accumulator. None: at least int64, uint64, float64 or complex128, by kind.
     """
 
-    dtype: str | None = None
-    acc_dtype: str | None = None
+    dtype: str | None = field(default=None, converter=_named)
+    acc_dtype: str | None = field(default=None, converter=_named)
 
     def clone(self, **changes: Any) -> CAReduce:
         """The same op with another ``axis``, ``dtype`` or ``acc_dtype``."""

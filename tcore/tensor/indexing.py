@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -51,6 +51,8 @@ class MaskIndices(Unconnected, Op):
     lengths.
     """
 
+    #: no two elements of the outputs together are alike
+    places_differ: ClassVar[bool] = True
     ndim: int
 
     def make_node(self, mask: Any, lengths: Any = None) -> Apply:

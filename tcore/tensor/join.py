@@ -12,7 +12,7 @@ from tcore.configuration import config
 from tcore.graph import Apply, Op, Variable
 from tcore.graph.null_type import DisconnectedType, disconnected_type
 from tcore.records import frozen
-from tcore.scalar.dtypes import discrete_dtypes, upcast
+from tcore.scalar.dtypes import discrete_dtypes, dtype_name, upcast
 from tcore.tensor._lengths import Length, as_length, plus
 from tcore.tensor.alloc import integer_scalar
 from tcore.tensor.alloc_c import JoinC, MakeVectorC, SplitC
@@ -288,7 +288,7 @@ def split(x: Any, splits_size: Any, n_splits: int, axis: Any = 0) -> list[Variab
 class MakeVector(MakeVectorC, Op):
     """Scalars as a vector: ``MakeVector(dtype)(*scalars)``; an empty vector of none."""
 
-    dtype: str = field(default="int64", converter=lambda dtype: str(np.dtype(dtype)))
+    dtype: str = field(default="int64", converter=dtype_name)
     #: element i of the result is input i
     elements_are_inputs: ClassVar[bool] = True
 

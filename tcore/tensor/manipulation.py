@@ -122,6 +122,8 @@ class Repeat(Op):
         x, repeats = inputs
         if len(repeats) not in (1, x.shape[self.axis]):
             raise ValueError(f"repeat: axis {self.axis} has length {x.shape[self.axis]}, there are {len(repeats)} counts")
+        if repeats.dtype.kind == "i" and (repeats < 0).any():  # NumPy looks at none where there is nothing to repeat
+            raise ValueError(f"repeat: counts are not negative, got {int(repeats.min())}")
         output_storage[0][0] = np.repeat(x, repeats, axis=self.axis)
 
     def infer_shape(self, node: Apply, shapes: Sequence[Any]) -> list[tuple[Any, ...]]:

@@ -8,9 +8,8 @@ from typing import Any
 import numpy as np
 
 from tcore import scalar
-from tcore.configuration import config
 from tcore.graph.variable import Variable
-from tcore.scalar.dtypes import complex_dtypes, discrete_dtypes
+from tcore.scalar.dtypes import complex_dtypes, discrete_dtypes, dtype_name
 from tcore.scalar.op import ScalarOp
 from tcore.tensor.conversion import as_tensor_variable
 from tcore.tensor.elemwise import Elemwise, elemwise_of
@@ -252,7 +251,7 @@ def cast(x: Any, dtype: str) -> Variable:
         From complex to real: take ``real``, ``imag``, ``abs_`` or ``angle``.
     """
     variable = as_tensor_variable(x)
-    wanted = config.floatX if dtype == "floatX" else scalar.get_scalar_type(str(dtype)).dtype
+    wanted = dtype_name(dtype)
     if variable.dtype == wanted:
         return variable
     if variable.dtype in complex_dtypes and wanted not in complex_dtypes:

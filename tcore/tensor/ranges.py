@@ -11,7 +11,7 @@ from tcore.configuration import config
 from tcore.graph import Apply, Op, Variable
 from tcore.graph.null_type import disconnected_type
 from tcore.records import frozen
-from tcore.scalar.dtypes import discrete_dtypes, upcast
+from tcore.scalar.dtypes import discrete_dtypes, dtype_name, upcast
 from tcore.tensor._lengths import as_length, ceil_divided, greatest, less
 from tcore.tensor.alloc import alloc
 from tcore.tensor.alloc_c import ARangeC
@@ -30,7 +30,7 @@ __all__ = ["ARange", "arange", "mgrid", "ogrid"]
 class ARange(ARangeC, Op):
     """The numbers ``start + i * step`` before ``stop``, as a vector: ``ARange(dtype)(start, stop, step)``."""
 
-    dtype: str = field(converter=lambda dtype: str(np.dtype(dtype)))
+    dtype: str = field(converter=dtype_name)
 
     def make_node(self, start: Any, stop: Any, step: Any) -> Apply:
         scalars = [as_tensor_variable(value) for value in (start, stop, step)]

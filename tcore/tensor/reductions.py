@@ -170,6 +170,7 @@ def mean(
         Kept for compatibility; there is no mean op.
     """
     x = as_tensor_variable(input)
+    dtype = dtype if dtype is None or (isinstance(dtype, str) and dtype == "floatX") else scalar.dtypes.dtype_name(dtype)
     sum_dtype = dtype
     if dtype in (None, "floatX") and x.type.dtype == "float16":
         sum_dtype = "float32"  # a sum of halves overflows at 65504

@@ -13,7 +13,7 @@ from tcore.configuration import config
 from tcore.graph.trace import is_paused
 from tcore.graph.type import Type
 from tcore.graph.variable import Variable
-from tcore.scalar.dtypes import all_dtypes, complex_dtypes
+from tcore.scalar.dtypes import complex_dtypes, dtype_name
 from tcore.scalar.type import Scalar, get_scalar_type
 from tcore.tensor.type_c import TensorTypeC
 from tcore.tensor.upcasts import report_float64
@@ -28,13 +28,6 @@ _PATTERN_NAMES = {
     (False, True): "col",
     (False, False): "matrix",
 }
-
-
-def _known_dtype(dtype: Any) -> str:
-    name = config.floatX if dtype == "floatX" else dtype if dtype in all_dtypes else np.dtype(dtype).name
-    if name not in all_dtypes:
-        raise TypeError(f"no such element type for tensors: {dtype!r}; there are {', '.join(all_dtypes)}")
-    return name
 
 
 def _flags(broadcastable: Iterable[Any]) -> tuple[bool, ...]:
@@ -59,7 +52,7 @@ class TensorType(TensorTypeC, Type):
         Lengths known when the graph was made: a hint that does not take part in comparisons.
     """
 
-    dtype: str = field(converter=_known_dtype)
+    dtype: str = field(converter=dtype_name)
     broadcastable: tuple[bool, ...] = field(converter=_flags)
     name: str | None = field(default=None, eq=False)
     sparse_grad: bool = field(default=False, eq=False)

@@ -60,6 +60,58 @@ def test_index_out_of_range_of_empty_results(backend, case):
     assert f(value, np.zeros(0, int)).size == 0
 
 
+STRETCHED = {
+    "vectors": ([1], [0, 2, 3]),
+    "the other": ([0, 2, 1], [-1]),
+    "both": ([[1], [2]], [[0, 2, 3]]),
+    "three": ([[1, 1, 0]], [[0], [3]]),
+    "to nothing": ([1], np.zeros(0, int)),
+    "of one": ([1], [2]),
+}
+
+
+@pytest.mark.parametrize("use", ["taken", "computed", "set", "incremented", "gradient"])
+@pytest.mark.parametrize("name", STRETCHED)
+def test_stretched_index_arrays(backend, name, use):
+    """Index arrays of length 1 stretch as in NumPy, with a mark in their types and without."""
+    first, second = map(np.array, STRETCHED[name])
+    x, i, j = T.dmatrix("x"), *(T.TensorType("int64", (False,) * index.ndim)() for index in (first, second))
+    outputs = {
+        "taken": lambda: x[i, j],
+        "computed": lambda: T.exp(x)[i + 0, 1 * j] * 2,
+        "set": lambda: T.set_subtensor(x[i, j], 7.0),
+        "incremented": lambda: T.inc_subtensor(x[i, j], x[0, 0]),
+        "gradient": lambda: tcore.grad(T.sqr(x[i, j]).sum(), x),
+    }
+    value = np.linspace(-1, 1, 12).reshape(3, 4)
+    expected = value.copy() if use != "gradient" else np.zeros((3, 4))
+    if use in ("taken", "computed"):
+        expected = value[first, second] if use == "taken" else np.exp(value)[first, second] * 2
+    elif use == "set":
+        expected[first, second] = 7
+    else:
+        np.add.at(expected, (first, second), value[0, 0] if use == "incremented" else 2 * value[first, second])
+    f = tcore.function([x, i, j], outputs[use]())
+    np.testing.assert_allclose(f(value, first, second), expected, rtol=1e-12)
+    with pytest.raises((IndexError, ValueError)):
+        f(value, np.resize(first, (2,) * first.ndim), np.resize(second, (3,) * second.ndim))
+    np.testing.assert_allclose(f(value, first, second), expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("use", ["taken", "set", "incremented"])
+def test_index_out_of_range_beside_an_empty_one(backend, use):
+    """An index outside is refused where another index array has no elements; no loop of the result would look at it."""
+    x, i, j = T.dmatrix("x"), T.lvector("i"), T.lvector("j")
+    part = x[i.dimshuffle(0, "x"), j]
+    f = tcore.function([x, i, j], {"taken": part, "set": T.set_subtensor(part, 1.0), "incremented": T.inc_subtensor(part, 1.0)}[use])
+    value = np.ones((3, 2))
+    for first, second, axis, size in (([], [5], 1, 2), ([-4], [], 0, 3)):
+        with pytest.raises(IndexError, match=f"out of bounds for axis {axis} with size {size}"):
+            f(value, first, second)
+    empty = np.ones((0, 1)) if use == "taken" else value
+    np.testing.assert_array_equal(f(value, [], [1]), empty)
+
+
 @pytest.mark.parametrize("shapes", [((3, 4), (3, 5)), ((1, 4), (3, 4))], ids=str)
 def test_shape_mismatch(backend, shapes):
     """Lengths that differ are a ValueError; a length of 1 stretches only where its type says so."""

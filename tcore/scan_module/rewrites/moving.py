@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from tcore.graph import Constant, Variable
 from tcore.scan_module.rewrites.batching import batched
 from tcore.scan_module.rewrites.common import Opened
-from tcore.scan_module.rows import first_rows
+from tcore.scan_module.rows import checked_rows
 from tcore.tensor.dimshuffle import DimShuffle
 from tcore.tensor.rebroadcast import Rebroadcast
 from tcore.tensor.reshape import Reshape
@@ -32,7 +32,7 @@ def may_move(node: Apply) -> bool:
 def rows_before(loop: Opened) -> tuple[dict[Variable, Any], dict[Variable, Any]]:
     """The rows that are known before the loop, one for each step, and the values that are the same in all."""
     parts = loop.parts
-    return {part.inner: first_rows(part.outer, parts.n_steps) for part in parts.seqs}, {part.inner: part.outer for part in parts.non_seqs}
+    return {part.inner: checked_rows(part.outer, parts.n_steps) for part in parts.seqs}, {part.inner: part.outer for part in parts.non_seqs}
 
 
 def all_rows(inner: Apply, rows: dict[Variable, Any], fixed: dict[Variable, Any]) -> list[Variable] | None:

@@ -11,6 +11,7 @@ from attrs import field
 from tcore.graph import Apply, Constant, Op, Variable, generic
 from tcore.graph.null_type import grad_undefined
 from tcore.records import frozen
+from tcore.scalar.dtypes import dtype_name
 from tcore.tensor.type import TensorType
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def _mmap_mode(mode: Any) -> Literal["c"] | None:
 class LoadFromDisk(Op):
     """The path of an ``.npy`` file -> the array in it. It is read at each call."""
 
-    dtype: str = field(converter=lambda dtype: np.dtype(dtype).name)
+    dtype: str = field(converter=dtype_name)
     broadcastable: tuple[bool, ...] = field(converter=lambda flags: tuple(bool(flag) for flag in flags))
     mmap_mode: Literal["c"] | None = field(default=None, converter=_mmap_mode)
 

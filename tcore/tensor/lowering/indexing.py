@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import reduce
 from typing import Any
 
-from tcore.codegen.building import cast
+from tcore.codegen.building import cast, select
 from tcore.codegen.expr import Axis, Const, Expr, Fn, index_const
 from tcore.codegen.functions import apply_function
 from tcore.codegen.lowering import NotLowered, Operand, Target, lowers
@@ -35,21 +35,34 @@ def lower_advanced_subtensor1(op: Any, out: Target, x: Operand, index: Operand) 
     _looked_up(x, 0, index)
     axes = out.over((*index.shape, *x.shape[1:]))
     place = _bounded(index[axes[0]], x.shape[0])
-    return [*_looked_at(index.shape, x.shape[1:]), Map((out.buffer,), axes, (x[(place, *axes[1:])],))]
+    return [*_looked_at([index], x.shape[1:]), Map((out.buffer,), axes, (x[(place, *axes[1:])],))]
 
 
-def _looked_at(made: Sequence[Expr], kept: Sequence[Expr]) -> list[Demand]:
+def _test(name: str, left: Expr, right: Expr) -> Expr:
+    return apply_function(name, (left, right), "bool")
+
+
+def _both(conditions: Sequence[Expr]) -> Expr:
+    return reduce(lambda a, b: _test("and", a, b), conditions)
+
+
+def _looked_at(arrays: Sequence[Operand], kept: Sequence[Expr]) -> list[Demand]:
     """Indices count, too, where the result has no elements for the lengths of other axes: no loop would look at them.
 
-    ``made`` are the lengths of the index arrays, ``kept`` those of the axes that stay.
+    ``arrays`` are those of the index, which may be of no elements, too; ``kept`` the lengths of the axes that stay.
     """
-    made, kept = ([n for n in lengths if not isinstance(n, Const)] for lengths in (made, kept))
-    if not kept:
+    other = [n for n in kept if not isinstance(n, Const)]
+    if len(arrays) == 1 and not other:
         return []
-    some = [apply_function("ne", (n, index_const(0)), "bool") for n in kept]
-    none = [apply_function("eq", (n, index_const(0)), "bool") for n in made]
-    fine = reduce(lambda a, b: apply_function("and", (a, b), "bool"), some)
-    return [Demand((reduce(lambda a, b: apply_function("or", (a, b), "bool"), none, fine),), doubtful=True)]
+    lengths = [[n for n in array.shape if not isinstance(n, Const)] for array in arrays]
+    zero = index_const(0)
+    alike: list[Expr] = []
+    if any(lengths) and all(lengths):  # nothing is left out where no array has elements
+        alike = [_both([reduce(lambda a, b: _test("or", a, b), [_test("eq", n, zero) for n in own]) for own in lengths])]
+    some = [_test("ne", n, zero) for n in (*other, *(n for own in lengths for n in own if len(arrays) > 1))]
+    if not some:
+        return []
+    return [Demand((reduce(lambda a, b: _test("or", a, b), alike, _both(some)),), doubtful=True)]
 
 
 @lowers(AdvancedSubtensor)
@@ -59,7 +72,7 @@ def lower_advanced_subtensor(op: Any, out: Target, x: Operand, *entries: Operand
     for axis in plan.arrays:
         _looked_up(x, axis, entries[axis])
     axes = out.over(plan.lengths)
-    return [*_looked_at(plan.made, plan.kept), Map((out.buffer,), axes, (x[plan.place(axes, checked=True)],))]
+    return [*plan.demands, Map((out.buffer,), axes, (x[plan.place(axes, checked=True)],))]
 
 
 class _AdvancedIndex:
@@ -74,6 +87,8 @@ class _AdvancedIndex:
         self.first = self.arrays[0] if together else 0
         self.ndim = max(entries[k].ndim for k in self.arrays)
         self.made = [self._made(axis) for axis in range(self.ndim)]
+        # NumPy stretches an index array of length 1 whatever its mark says
+        fits = [self._fits(k, axis) for k in self.arrays for axis in range(self.ndim) if self._may_stretch(k, axis)]
         self.slices: dict[int, tuple[Expr, int, bool]] = {}
         self.kept: list[Expr] = []
         for axis, length in enumerate(shape):
@@ -83,14 +98,37 @@ class _AdvancedIndex:
             self.slices[axis] = (start, step, count is length)
             self.kept.append(count)
         self.lengths = [*self.kept[: self.first], *self.made, *self.kept[self.first :]]
+        self.demands = [*([Demand(tuple(fits))] if fits else []), *_looked_at([entries[k] for k in self.arrays], self.kept)]
+
+    def _length(self, k: int, axis: int) -> Expr | None:
+        """Length of an index array along an axis of all of them together, None where it is marked to stretch."""
+        own = axis - (self.ndim - self.entries[k].ndim)
+        return None if own < 0 or self.entries[k].broadcastable[own] else self.entries[k].shape[own]
 
     def _made(self, axis: int) -> Expr:
         """Length of an axis of the broadcast index arrays."""
-        for k in self.arrays:
-            own = axis - (self.ndim - self.entries[k].ndim)
-            if own >= 0 and not self.entries[k].broadcastable[own]:
-                return self.entries[k].shape[own]
-        return index_const(1)
+        found = [n for k in self.arrays if (n := self._length(k, axis)) is not None]
+        length = found[-1] if found else index_const(1)
+        for other in reversed(found[:-1]):
+            length = select(_test("eq", other, index_const(1)), length, other)
+        return length
+
+    def _may_stretch(self, k: int, axis: int) -> bool:
+        """Whether an index array has no mark along an axis along which another has none."""
+        return self._length(k, axis) is not None and any(self._length(other, axis) is not None for other in self.arrays if other != k)
+
+    def _fits(self, k: int, axis: int) -> Expr:
+        own: Any = self._length(k, axis)
+        return _test("or", _test("eq", own, index_const(1)), _test("eq", own, self.made[axis]))
+
+    def _read(self, k: int, made: Sequence[Axis]) -> Expr:
+        """The element of an index array for an index of all of them together."""
+        place: list[Expr] = list(made)
+        for axis in range(self.ndim):
+            if self._may_stretch(k, axis):
+                longer = _test("ne", self._length(k, axis), index_const(1))  # type: ignore[arg-type]
+                place[axis] = made[axis] * cast(longer, "int64")
+        return self.entries[k][place[self.ndim - self.entries[k].ndim :]]
 
     def _slice(self, axis: int, length: Expr) -> tuple[Expr, int, Expr]:
         if axis >= len(self.entries):
@@ -108,8 +146,7 @@ class _AdvancedIndex:
         place: list[Expr] = []
         for axis, length in enumerate(self.shape):
             if axis in self.arrays:
-                entry = self.entries[axis]
-                index = entry[made[self.ndim - entry.ndim :]]
+                index = self._read(axis, made)
                 place.append(_bounded(index, length) if checked else cast(index, "int64"))
             else:
                 start, step, whole = self.slices[axis]
@@ -151,7 +188,7 @@ def lower_advanced_inc_subtensor(op: Any, out: Target, x: Operand, y: Operand, *
     combine = "set" if op.set_instead_of_inc else "inc"
     place = tuple(plan.place(axes, checked=False))
     scatter = Scatter(out.buffer, axes, place, value, combine, checked, x.buffer, op.inplace)  # type: ignore[arg-type]
-    return [*fits(y, plan.lengths), scatter]
+    return [*plan.demands, *fits(y, plan.lengths), scatter]
 
 
 LOWERINGS = (

@@ -14,7 +14,7 @@ import numpy as np
 
 from tcore.configuration import config
 from tcore.graph import Variable
-from tcore.scalar.dtypes import discrete_dtypes, upcast
+from tcore.scalar.dtypes import discrete_dtypes, dtype_name, upcast
 from tcore.tensor.conversion import as_tensor_variable
 from tcore.tensor.random import draws
 from tcore.tensor.random.function import RandomFunction
@@ -34,7 +34,7 @@ def _float_dtype(dtype: str | None, *parameters: Variable) -> str:
     """``dtype``, or what holds the parameters and is at least as wide as floatX."""
     if dtype is None:
         return str(upcast(config.floatX, *(parameter.type.dtype for parameter in parameters)))
-    return config.floatX if dtype == "floatX" else str(dtype)
+    return dtype_name(dtype)
 
 
 def _of_floats(dtype: str, what: str) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 
 from tcore.configuration import config
 from tcore.graph import Variable
-from tcore.scalar.dtypes import discrete_dtypes, upcast
+from tcore.scalar.dtypes import discrete_dtypes, dtype_name, upcast
 from tcore.scalar.normal_quantile import normal_quantile as scalar_normal_quantile
 from tcore.tensor.assertion import Assert
 from tcore.tensor.conversion import as_tensor_variable
@@ -209,7 +209,7 @@ def _bounds(a: Any, b: Any, dtype: str | None, what: str) -> tuple[Variable, Var
     a, b = as_tensor_variable(a), as_tensor_variable(b)
     if dtype is None:
         dtype = str(upcast(config.floatX, a.type.dtype, b.type.dtype))
-    dtype = config.floatX if dtype == "floatX" else str(np.dtype(dtype))
+    dtype = dtype_name(dtype)
     if dtype not in SLACK:
         raise TypeError(f"{what}: the numbers are floats, got dtype {dtype}")
     return cast(a, dtype), cast(b, dtype), dtype

@@ -189,9 +189,18 @@ class Canonizer(LocalOptimizer):
             return [constant, *num], denum
         with np.errstate(all="ignore"):
             folded = self.calculate(above, below, aslist=True, out_type=out_type)
-        if folded and not np.isfinite(folded[0]):
+        if folded and self._out_of_range(folded[0], above):
             return list(orig_num), list(orig_denum)
         return [*folded, *num], denum
+
+    def _out_of_range(self, folded: Any, above: Sequence[Any]) -> bool:
+        """Whether the dtype cannot hold constants as one number: an infinity, or a product that is nearly or wholly rounded to 0."""
+        if not np.isfinite(folded):
+            return True
+        dtype = np.asarray(folded).dtype
+        if self._neutral == 0 or dtype.kind not in "fc" or any(value == 0 for value in above):
+            return False
+        return bool(abs(folded) < np.finfo(dtype).tiny)
 
     # ------------------------------------------------------------ the rule
 
@@ -262,12 +271,17 @@ class Canonizer(LocalOptimizer):
 
     def _simplified(self, terms: tuple[list[Any], list[Any]], out: Any) -> Any:
         num, denum = self.simplify(list(terms[0]), list(terms[1]), out.type)
-        if self._is_made_of(out, num, denum):
+        if self._keeps_constants(num, denum) or self._is_made_of(out, num, denum):
             return None
         num = [v if isinstance(v, Variable) else constant_like(v, out) for v in num]
         if not num and not denum:
             return constant_like(self.calculate([], []), out)
         return self.merge_num_denum(*_widened(num, denum, out.type.dtype))
+
+    def _keeps_constants(self, num: Sequence[Any], denum: Sequence[Any]) -> bool:
+        """Whether finite constants stay several because none holds them: in another order x may meet them as 0 or infinity."""
+        constants = [value for value in map(self.get_constant, (*num, *denum)) if value is not None]
+        return len(constants) > 1 and bool(np.isfinite(constants).all())
 
     def _is_made_of(self, out: Any, num: Sequence[Any], denum: Sequence[Any]) -> bool:
         """Whether :meth:`merge_num_denum` of these terms would make ``out`` again: most visits find it so, and build nothing."""

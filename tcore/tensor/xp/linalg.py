@@ -197,7 +197,10 @@ def matrix_rank(x: Any, /, *, rtol: Any = None) -> Any:
     values = svdvals(x)
     if rtol is None:
         rtol = T.cast(T.max(x.shape[-2:]), values.type.dtype) * np.finfo(values.type.dtype).eps
-    return T.sum(T.gt(values, rtol * T.max(values, axis=-1, keepdims=True)), axis=-1)
+    # singular values are not negative: a zero beside them is the largest only where a side of the matrix has no length
+    zero = T.zeros((*[values.shape[axis] for axis in range(values.type.ndim - 1)], 1), values.type.dtype)
+    largest = T.max(T.concatenate([values, zero], axis=-1), axis=-1, keepdims=True)
+    return T.sum(T.gt(values, rtol * largest), axis=-1)
 
 
 def qr(x: Any, /, *, mode: Any = "reduced") -> QRResult:

@@ -35,7 +35,7 @@ def _on_opencl(step: Group, operands: list[Any], blank: list[Any]) -> list[Any]:
     """Print, build and launch on the first OpenCL device."""
     import pyopencl as cl
 
-    from tcore.codegen.gpu_program import evaluate_length
+    from tcore.codegen.gpu_program import evaluate_length, host_integer
     from tcore.codegen.schedule_gpu import schedule
     from tcore_opencl.printer import OpenCLDialect
 
@@ -51,8 +51,12 @@ def _on_opencl(step: Group, operands: list[Any], blank: list[Any]) -> list[Any]:
     arrays = [np.copy(a, order="A") for a in arrays]
     record = np.zeros(3, "int64")
     errors = cl.Buffer(context, cl.mem_flags.READ_WRITE | cl.mem_flags.COPY_HOST_PTR, hostbuf=record)
-    block = program.block.pack([a.shape for a in arrays], [[s // a.itemsize for s in a.strides] for a in arrays], [0] * len(arrays))
     number = {buffer: k for k, buffer in enumerate((*step.kernel.outputs, *step.kernel.inputs))}
+    computed = [
+        host_integer(n, lambda b, axis: arrays[number[b]].shape[axis], lambda b, index: int(arrays[number[b]][index])) for n in program.block.computed
+    ]
+    strides = [[s // a.itemsize for s in a.strides] for a in arrays]
+    block = program.block.pack([a.shape for a in arrays], strides, [0] * len(arrays), computed)
     for launch in program.launches:
         if all(evaluate_length(extent, lambda b, axis: arrays[number[b]].shape[axis]) for extent in launch.work):
             kernel = cl.Kernel(built, launch.name)

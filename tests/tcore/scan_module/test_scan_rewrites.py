@@ -221,3 +221,32 @@ def test_recurrence_of_a_gradient():
     compiled([x, s], [result, *T.grad(result.sum(), [x, s])], np.array([0.1, -0.4, 700.0]), 0.2)
     f = tcore.function([x, s], result)
     assert np.isfinite(f([1000.0, 1.0], 0.0)).all()
+
+
+SHORT = {
+    "computed outside": lambda v, n: tcore.scan(lambda a: a * a, sequences=v, n_steps=n)[0],
+    "handed on": lambda v, n: tcore.scan(lambda a: a, sequences=v, n_steps=n)[0],
+    "computed outside in part": lambda v, n: tcore.scan(lambda a, b: a * a + b, sequences=v, outputs_info=np.float64(0), n_steps=n)[0],
+    "summed": lambda v, n: tcore.scan(lambda a, b: T.sqr(a) + b, sequences=v, outputs_info=np.float64(0), n_steps=n)[0][-1],
+    "with a longer one": lambda v, n: tcore.scan(lambda a, b: a * b, sequences=[v, T.arange(10.0)], n_steps=n)[0],
+    "cut before": lambda v, n: tcore.scan(lambda a: a * 2, sequences=v[:n], n_steps=n)[0],
+    "taps": lambda v, n: tcore.scan(lambda a, b: a * b, sequences={"input": T.concatenate([v, v[:1]]), "taps": [0, 1]}, n_steps=n)[0],
+    "backwards": lambda v, n: tcore.scan(lambda a: a * 2, sequences=v, n_steps=n, go_backwards=True)[0],
+    "gradient": lambda v, n: tcore.grad(tcore.scan(lambda a: a * a, sequences=v, n_steps=n)[0].sum(), v),
+    "products": lambda v, n: tcore.scan(lambda row, w: T.dot(row, w), sequences=T.outer(v, v), non_sequences=v, n_steps=n)[0],
+}
+
+
+@pytest.mark.parametrize("known", [False, True], ids=["computed", "known"])
+@pytest.mark.parametrize("name", SHORT)
+def test_sequences_that_are_too_short(name, known):
+    """They are refused, as documented, also where no loop is left that would look; the right ones, and longer ones, are not."""
+    v, n = T.dvector("v"), T.lscalar("n")
+    f = tcore.function([v, n], SHORT[name](v, 5 if known else n), on_unused_input="ignore")
+    plain = tcore.function([v, n], SHORT[name](v, 5 if known else n), mode="FAST_COMPILE", on_unused_input="ignore")
+    for length in (2, 4):
+        with pytest.raises(ValueError, match=f"has {length} elements from its first tap on, too few for 5 steps"):
+            f(np.ones(length), 5)
+    for length in (5, 7):
+        value = np.linspace(1, 2, length)
+        np.testing.assert_allclose(f(value, 5), plain(value, 5), rtol=1e-12)

@@ -243,3 +243,47 @@ def test_constructors_by_hand():
     assert T.tensor("float32", (True, False)).type == T.frow
     assert repr(T.matrix) == "<tensor constructor matrix>"
     assert repr(T.matrices) == "<tensor constructor matrices>"
+
+
+FORMS = [np.dtype("float32"), np.float32, np.dtype(">f4"), "f4"]
+TAKERS = {
+    "TensorType": lambda dtype: TensorType(dtype, (False,))(),
+    "tensor": lambda dtype: T.tensor(dtype, (False,)),
+    "matrix": lambda dtype: T.matrix(dtype=dtype),
+    "cast": lambda dtype: T.cast(T.dvector(), dtype),
+    "astype": lambda dtype: T.dvector().astype(dtype),
+    "sum": lambda dtype: T.dvector().sum(dtype=dtype),
+    "prod": lambda dtype: T.dvector().prod(dtype=dtype),
+    "mean": lambda dtype: T.dvector().mean(dtype=dtype),
+    "zeros": lambda dtype: T.zeros((2,), dtype),
+    "full": lambda dtype: T.full((2,), 1, dtype),
+    "arange": lambda dtype: T.arange(3, dtype=dtype),
+    "eye": lambda dtype: T.eye(3, dtype=dtype),
+    "make_vector": lambda dtype: T.MakeVector(dtype)(T.fscalar(), T.fscalar()),
+    "uniform": lambda dtype: T.shared_randomstreams.RandomStreams(1).uniform((2,), dtype=dtype),
+}
+
+
+@pytest.mark.parametrize("form", FORMS, ids=str)
+@pytest.mark.parametrize("name", TAKERS)
+def test_element_types_in_any_form(name, form):
+    """NumPy's dtypes, in any byte order, and scalar classes mean the dtype of their name; reductions of the result work."""
+    made = TAKERS[name](form)
+    assert type(made.type.dtype) is str
+    assert made.type.dtype == "float32"
+    assert made.type == TensorType("float32", made.type.broadcastable)
+    assert made.prod().type.dtype == "float32"
+
+
+def test_accumulators_in_any_form():
+    """An accumulator, too, is a name."""
+    node = T.fvector().sum(acc_dtype=np.float64).owner
+    assert type(node.op.acc_dtype) is str
+    assert node.op.acc_dtype == "float64"
+
+
+@pytest.mark.parametrize("name", [name for name in TAKERS if name not in ("sum", "prod", "mean", "full", "matrix", "zeros", "arange", "eye", "uniform")])
+def test_no_element_type(name):
+    """None is no dtype where one must be given; NumPy would take float64."""
+    with pytest.raises(TypeError, match="no such element type: None"):
+        TAKERS[name](None)

@@ -390,3 +390,31 @@ def test_forms_of_a_rule(name, build, op):
         assert any(op in str(node.op) for node in graph.toposort()), graph
     assert graph.outputs[0].type == expression.type
     np.testing.assert_allclose(value_of(graph), value_of(reference), rtol=1e-9, atol=1e-12)
+
+
+FAR_CONSTANTS = {
+    "quotients by large ones": lambda x, large, small: x / large / large,
+    "quotients by small ones": lambda x, large, small: x / small / small,
+    "products with small ones": lambda x, large, small: x * small * small,
+    "products with large ones": lambda x, large, small: x * large * large,
+    "a small one over a large one": lambda x, large, small: x * small / large,
+    "a large one over a small one": lambda x, large, small: x * large / small,
+    "small ones and a large one": lambda x, large, small: x * small * small * large,
+    "sums": lambda x, large, small: x + large + large,
+}
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64", "complex128"])
+@pytest.mark.parametrize("name", FAR_CONSTANTS)
+def test_constants_that_no_constant_holds(name, dtype):
+    """Their product or sum is 0, infinite or of few digits, what x gives with one after the other is not."""
+    build = FAR_CONSTANTS[name]
+    far = {"float16": 4e4, "float32": 2e38, "float64": 1e308, "complex128": 1e308}[dtype]
+    values = np.array([1, far, 1 / far, -far], dtype)
+    large, small = np.array(far, dtype), np.array(1 / far, dtype)
+    x = T.TensorType(dtype, (False,))("x")
+    with np.errstate(all="ignore"):
+        expected = build(values, large, small)
+    assert np.isfinite(expected).any()
+    computed = tcore.function([x], build(x, T.constant(large), T.constant(small)), mode=Mode("py"))(values)
+    np.testing.assert_allclose(computed, expected, rtol=5e-3 if dtype == "float16" else 1e-6, atol=0)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from namespaces import A, B, C, P, S, check, computed
 
+import tcore
 import tcore.tensor as T
 from tcore.tensor import xp
 
@@ -73,3 +74,12 @@ def test_inner_products_of_integers():
         n = np.array([[100, 27, 3], [0, 0, 1]]).astype(dtype)
         check(lambda np, n: [np.vecdot(n, n), np.vecdot(n, n[0, :]), np.vecdot(n, n, axis=0)], n)
     check(lambda np, x, y: np.vecdot(x, y, axis=0), A, A[:, 0])
+
+
+@pytest.mark.parametrize("mode", ["FAST_RUN", "FAST_COMPILE"])
+@pytest.mark.parametrize("shape", [(0, 0), (3, 0), (0, 3), (2, 0, 0), (0, 3, 3), (2, 2)])
+def test_rank_of_no_elements(shape, mode):
+    """0, as in NumPy, where a side of the matrix has no length."""
+    x = T.TensorType("float64", (False,) * len(shape))("x")
+    f = tcore.function([x], xp.linalg.matrix_rank(x), mode=mode)
+    np.testing.assert_array_equal(f(np.ones(shape)), np.linalg.matrix_rank(np.ones(shape)))
