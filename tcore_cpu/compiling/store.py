@@ -54,7 +54,7 @@ class StoreWarning(RuntimeWarning):
 def cpu_features() -> frozenset[str]:
     """The features that this CPU states (on Linux), for ``-march=native`` code."""
     try:
-        with open("/proc/cpuinfo", encoding="ascii", errors="replace") as file:
+        with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as file:
             for line in file:
                 name, _, value = line.partition(":")
                 if name.strip() in ("flags", "Features"):
