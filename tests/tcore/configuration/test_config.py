@@ -280,8 +280,6 @@ def test_register(fresh: Config) -> None:
     assert fresh.new.option == 1
     with pytest.raises(DuplicateOptionError, match="'deep' and the section of that name"):
         fresh.register(Option(name="deep", default=1, doc="Also a section."))
-    fresh.unregister("new.option")
-    assert not hasattr(fresh.new, "option")
 
 
 def test_given_before_registered() -> None:
