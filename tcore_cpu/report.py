@@ -82,7 +82,7 @@ def _store(topic: str) -> ReportLine:
     store = configured_store()
     if store.root != Path(config.cpu.store).expanduser():
         return ReportLine(topic, "problem", f"{config.cpu.store} cannot be used", "set the flag cpu.store to a folder of your own")
-    above = f", above {', '.join(map(str, store.layers))}" if store.layers else ""
+    above = f", above {', '.join(store.layers)}" if store.layers else ""
     return ReportLine(topic, "ok", f"{store.root}, {store.entries()} libraries{above}")
 
 

@@ -86,7 +86,7 @@ def _left_behind(root: Path) -> Iterator[Path]:
     latest = time.time() - _AT_WORK
     for path in root.iterdir() if root.is_dir() else ():
         private = path.name.startswith((".work-", ".tmp-"))
-        orphan = path.suffix == ".so" and not path.with_suffix(".json").exists()
+        orphan = path.suffix == ".so" and not path.with_suffix(".record").exists()
         if (private or orphan) and path.lstat().st_mtime <= latest:
             yield path
 
@@ -125,7 +125,7 @@ def clear() -> None:
     """Remove everything that was compiled."""
     root = _store()
     count = len(list(entries(root)))
-    _remove(path for pattern in ("*.so", "*.json", "*.program", "node_*.cpp") for path in root.glob(pattern))
+    _remove(path for pattern in ("*.so", "*.record", "*.program", "node_*.cpp") for path in root.glob(pattern))
     _remove(_left_behind(root))
     click.echo(f"removed {count} libraries from {root}")
 

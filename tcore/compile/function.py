@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 import sys
 import time
 from copy import copy
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tcore.compile.errors import UnusedInputError
@@ -187,7 +187,7 @@ def _caller() -> str | None:
     frame = sys._getframe(2)
     while frame is not None and frame.f_globals.get("__name__", "").startswith("tcore.compile"):
         frame = frame.f_back  # type: ignore[assignment]
-    return None if frame is None else f"{Path(frame.f_code.co_filename).name}:{frame.f_lineno}"
+    return None if frame is None else f"{os.path.basename(frame.f_code.co_filename)}:{frame.f_lineno}"  # noqa: PTH119 - every first result would wait for pathlib
 
 
 def function_dump(
@@ -226,6 +226,6 @@ def function_dump(
         "rebuild_strict": rebuild_strict, "allow_input_downcast": allow_input_downcast, "profile": profile,
         "on_unused_input": on_unused_input, "updates_transactional": updates_transactional,
     }  # fmt: skip
-    with Path(filename).open("wb") as file:
+    with open(filename, "wb") as file:  # noqa: PTH123 - as above
         StripPickler(file, protocol=pickle.HIGHEST_PROTOCOL, extra_tag_to_remove=extra_tag_to_remove).dump(arguments)
 

@@ -22,7 +22,8 @@ from tcore.link.memory import Stay
 if TYPE_CHECKING:
     from tcore.compile.function_module import Function
     from tcore.graph import Apply, FunctionGraph, Variable
-    from tcore.link.memory import Round, Work
+    from tcore.link.rounds import Round
+    from tcore.link.work import Work
 
 __all__ = ["memory_plan"]
 

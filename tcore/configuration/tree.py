@@ -107,15 +107,6 @@ class Config(Section):
                 self._sections[parent].__dict__[last] = section
             self.__dict__["options"] = table
 
-    def unregister(self, *names: str) -> None:
-        """Take options out again, for a plugin that failed half-way."""
-        with self._lock:
-            self.__dict__["options"] = {name: option for name, option in self.options.items() if name not in names}
-            for name in names:
-                section, _, last = name.rpartition(".")
-                self._sections[section].__dict__.pop(last, None)
-                self._sources.pop(name, None)
-
     # -- values -------------------------------------------------------------------------------------------------------
 
     def _first_read(self, section: Section, name: str) -> Any:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tcore.graph.errors import NullTypeError
-from tcore.graph.type import Type
+from tcore.graph.type import SingletonType, Type
 from tcore.records import frozen
 
 if TYPE_CHECKING:
@@ -60,8 +60,7 @@ class NullType(Type):
 null_type = NullType()
 
 
-@frozen(str=False)
-class DisconnectedType(Type):
+class DisconnectedType(SingletonType):
     """The type of a gradient with respect to something that the cost does not depend on through this path.
 
     It differs from a gradient of zeros: asking for it is most often a mistake in the program.
@@ -78,9 +77,6 @@ class DisconnectedType(Type):
     def values_eq(self, a: Any, b: Any, force_same_dtype: bool = True) -> bool:
         """Refuse every value."""
         raise NullTypeError(_NO_VALUE)
-
-    def __str__(self) -> str:
-        return "DisconnectedType"
 
 
 _NO_VALUE = (

@@ -185,6 +185,9 @@ class SingletonType(Type):
     def __hash__(self) -> int:
         return hash(type(self))
 
+    def __repr__(self) -> str:
+        return f"{type(self).__qualname__}()"
+
     def __str__(self) -> str:
         return type(self).__name__
 

@@ -3,6 +3,8 @@
 Each is a value: frozen, compared by content, checked when it is made. Where a record has ``load``, it is a reference
 ``"package.module:attribute"`` that the core follows when the thing is used for the first time, so that declaring costs
 nothing. References to other packages (``requires``) are names only.
+
+Records that hold the same differ by their class alone, which has no fields of its own and no decorator.
 """
 
 from __future__ import annotations
@@ -87,10 +89,11 @@ class Declaration(Protocol):
 
 @frozen
 class _Named:
-    """What is listed under its name, which no other declaration of its kind may have."""
+    """What is loaded, and listed under its name, which no other declaration of its kind may have."""
 
     kind: ClassVar[str]
     name: str = field(validator=_name)
+    load: str = field(validator=_reference)
 
     @property
     def label(self) -> str:
@@ -102,26 +105,22 @@ class _Named:
 
 
 @frozen
-class TypeSpec(_Named):
-    """A Type of the plugin, listed under ``name``."""
+class _Described(_Named):
+    """The same with a sentence about it."""
 
-    kind: ClassVar[str] = "type"
-    load: str = field(validator=_reference)
     summary: str = ""
 
 
-@frozen
-class _Free:
-    """What claims no name: others may say the same."""
+class TypeSpec(_Described):
+    """A Type of the plugin, listed under ``name``."""
 
-    @property
-    def claims(self) -> tuple[tuple[str, str], ...]:
-        return ()
+    __slots__ = ()
+    kind = "type"
 
 
 @frozen
-class _OfValues(_Free):
-    """What is for values whose classes stand below the module ``values``, under which it is listed."""
+class _ForValues:
+    """What makes variables of foreign values: those of classes below the module ``values``."""
 
     values: str = field(validator=_module)
     load: str = field(validator=_reference)
@@ -130,27 +129,32 @@ class _OfValues(_Free):
     def label(self) -> str:
         return self.values
 
+    @property
+    def claims(self) -> tuple[tuple[str, str], ...]:
+        return ()
 
-@frozen
-class ConverterSpec(_OfValues):
+
+class ConverterSpec(_ForValues):
     """Makes variables of foreign values, for ``as_variable``.
 
     ``values`` is the module prefix of the classes it takes (``"scipy.sparse"``), which the plugin also lists in the
     entry-point group ``tcore.values``. ``load`` names ``convert(value, name) -> Variable | None`` (None: not mine).
     """
 
+    __slots__ = ()
 
-@frozen
-class SharedSpec(_OfValues):
+
+class SharedSpec(_ForValues):
     """Makes shared variables of foreign values; ``load`` names a constructor of the documented protocol."""
 
+    __slots__ = ()
 
-@frozen
+
 class TransferSpec(_Named):
     """Moves variables to another Type; ``load`` names ``transfer(variable, target) -> Variable | None``."""
 
-    kind: ClassVar[str] = "transfer"
-    load: str = field(validator=_reference)
+    __slots__ = ()
+    kind = "transfer"
 
 
 @frozen
@@ -188,8 +192,7 @@ class RewriteGroup(_Named):
         Modules or packages of ops: the group takes part in graphs that hold an op of theirs only, and is not imported before.
     """
 
-    kind: ClassVar[str] = "rewrite group"
-    load: str = field(validator=_reference)
+    kind = "rewrite group"
     tags: tuple[str, ...] = field(default=(), converter=_tuple, validator=_names)
     requires: tuple[str, ...] = field(default=(), converter=_tuple, validator=_names)
     modules: tuple[str, ...] = field(default=(), converter=_tuple, validator=_names)
@@ -203,18 +206,15 @@ class RewriteGroup(_Named):
 class LoweringGroup(_Named):
     """Lowerings of ops to the loop IR; ``load`` names a sequence of functions marked with ``@lowers``."""
 
-    kind: ClassVar[str] = "lowering group"
-    load: str = field(validator=_reference)
+    kind = "lowering group"
     requires: tuple[str, ...] = field(default=(), converter=_tuple, validator=_names)
 
 
 @frozen
-class BackendSpec(_Named):
+class BackendSpec(_Described):
     """A backend: ``load`` names its class (see ``tcore.link``), ``linkers`` the linker names that it answers to."""
 
-    kind: ClassVar[str] = "backend"
-    load: str = field(validator=_reference)
-    summary: str = ""
+    kind = "backend"
     linkers: tuple[str, ...] = field(default=(), converter=_tuple, validator=_names)
     languages: tuple[str, ...] = field(default=(), converter=_tuple, validator=_names)
 
@@ -240,17 +240,15 @@ class DeviceSpec:
         return (("device", self.family),)
 
 
-@frozen
-class CommandSpec(_Named):
+class CommandSpec(_Described):
     """A subcommand of ``tcore``; ``load`` names a ``click`` command."""
 
-    kind: ClassVar[str] = "command"
-    load: str = field(validator=_reference)
-    summary: str = ""
+    __slots__ = ()
+    kind = "command"
 
 
 @frozen
-class ReportLine(_Free):
+class ReportLine:
     """One line of ``tcore doctor``.
 
     ``status`` is ``ok``, ``info``, ``missing`` (something optional is not there) or ``problem``; for the last two
@@ -272,10 +270,13 @@ class ReportLine(_Free):
     def label(self) -> str:
         return self.topic
 
+    @property
+    def claims(self) -> tuple[tuple[str, str], ...]:
+        return ()
 
-@frozen
+
 class Observer(_Named):
     """A watcher of compilations and calls; ``load`` names an object with any of ``compiled``, ``called``, ``failed``."""
 
-    kind: ClassVar[str] = "observer"
-    load: str = field(validator=_reference)
+    __slots__ = ()
+    kind = "observer"

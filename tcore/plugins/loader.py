@@ -58,6 +58,7 @@ class Loader:
         self._tables = Tables()
         self._states: dict[str, PluginState] = {}
         self._warned: set[str] = set()
+        self._modules: dict[str, Any] = {}
         self._pluggy: PluginManager | None = None
         self._by_class: dict[tuple[type, type], tuple[Tables, object, tuple[Callable[..., Any], ...]]] = {}
         self._packages: dict[str, tuple[Candidate, ...]] = {}
@@ -176,19 +177,17 @@ class Loader:
 
     @property
     def pluggy(self) -> PluginManager:
-        """The pluggy manager with the modules of all loaded plugins."""
+        """The pluggy manager with the modules of all loaded plugins, made for whoever asks first: tcore itself reads the tables."""
         self._load_builtins()
-        return self._pluggy_manager()
+        from tcore.plugins.loading import new_pluggy_manager  # outside the lock: another thread's import may need that
 
-    def _pluggy_manager(self) -> PluginManager:
-        """The one manager, made on first need. What it imports is imported outside the lock: another thread's import may need that."""
-        if self._pluggy is None:
-            from tcore.plugins.loading import new_pluggy_manager
-
-            made = new_pluggy_manager()
-            with self._lock:
-                self._pluggy = self._pluggy or made
-        return self._pluggy
+        made = new_pluggy_manager()
+        with self._lock:
+            self._pluggy = self._pluggy or made
+            for name, module in self._modules.items():
+                if not self._pluggy.has_plugin(name):
+                    self._pluggy.register(module, name=name)
+            return self._pluggy
 
     def _load_builtins(self) -> None:
         for candidate in self._builtins:
@@ -250,10 +249,9 @@ class Loader:
         try:
             module = import_plugin(candidate)
             declared = collect(candidate, module)
-            registry = self._pluggy_manager()
             with self._lock:
                 if self._status(candidate.name) != ACTIVE:  # else another thread was faster
-                    self._commit(candidate, module, declared, registry)
+                    self._commit(candidate, module, declared)
                 state = self._states[candidate.name]
         except KeyboardInterrupt:
             raise
@@ -263,15 +261,14 @@ class Loader:
             self._config.warn_of_unknown_names(section)
         return state
 
-    def _commit(self, candidate: Candidate, module: Any, declared: Declared, registry: PluginManager) -> None:
+    def _commit(self, candidate: Candidate, module: Any, declared: Declared) -> None:
         """Swap in the tables with one more plugin. Everything that can fail comes before the first change."""
+        same = next((name for name, other in self._modules.items() if other is module), None)
+        if same is not None:
+            raise PluginError(f"its hooks are those of plugin {same!r}: {candidate.target} is loaded under that name")
         tables = self._tables.with_plugin(declared)
         self._config.register(*declared.options)
-        try:
-            registry.register(module, name=candidate.name)
-        except BaseException:
-            self._config.unregister(*(option.name for option in declared.options))
-            raise
+        self._modules[candidate.name] = module
         self._tables = tables
         self._states[candidate.name] = _state_of(candidate, ACTIVE)
 

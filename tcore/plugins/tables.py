@@ -27,7 +27,7 @@ from tcore.plugins.discovery import Candidate
 from tcore.plugins.errors import DuplicateNameError
 from tcore.records import frozen
 
-__all__ = ["HOOK_RECORDS", "Declared", "Owned", "Tables"]
+__all__ = ["HOOK_RECORDS", "Declared", "Tables"]
 
 D = TypeVar("D")
 
@@ -76,14 +76,6 @@ class Declared:
 
 
 @frozen
-class Owned:
-    """A declaration with the name of its plugin."""
-
-    plugin: str
-    record: Declaration
-
-
-@frozen
 class Tables:
     """The declarations of the loaded plugins, always in the same order whatever the order of loading was."""
 
@@ -100,12 +92,13 @@ class Tables:
             If it claims a name that another plugin, or it itself, has already.
         """
         claims = dict(self._claims)
-        for record in (*declared.records, *map(_OptionClaim, declared.options)):
-            for kind, name in record.claims:
-                other = claims.get((kind, name))
-                if other is not None:
-                    raise DuplicateNameError(f"{kind} {name!r} is declared by {other.describe()} and by {declared.candidate.describe()}")
-                claims[kind, name] = declared.candidate
+        names = [claim for record in declared.records for claim in record.claims]
+        names += [("option", option.name) for option in declared.options]
+        for kind, name in names:
+            other = claims.get((kind, name))
+            if other is not None:
+                raise DuplicateNameError(f"{kind} {name!r} is declared by {other.describe()} and by {declared.candidate.describe()}")
+            claims[kind, name] = declared.candidate
         plugins = tuple(sorted((*self.plugins, declared), key=lambda item: item.order))
         return Tables(plugins, MappingProxyType(claims))
 
@@ -116,18 +109,3 @@ class Tables:
     def declared_by(self, plugin: str) -> Declared | None:
         """What a loaded plugin declares."""
         return next((declared for declared in self.plugins if declared.plugin == plugin), None)
-
-
-@frozen
-class _OptionClaim:
-    """An option as something with a name that nobody else may claim."""
-
-    option: Option
-
-    @property
-    def label(self) -> str:
-        return self.option.name
-
-    @property
-    def claims(self) -> tuple[tuple[str, str], ...]:
-        return (("option", self.option.name),)

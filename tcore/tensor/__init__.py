@@ -12,10 +12,7 @@ from tcore.finders import lazy_submodules as _lazy_submodules
 
 # the variable classes first: the modules below make constants
 from tcore.tensor.var import *  # isort: skip
-from tcore.tensor.advanced_incsubtensor import *
-from tcore.tensor.advanced_subtensor import *
 from tcore.tensor.alloc import *
-from tcore.tensor.assertion import *
 from tcore.tensor.careduce import *
 from tcore.tensor.constants import *
 from tcore.tensor.constructors import *
@@ -24,22 +21,15 @@ from tcore.tensor.dimshuffle import *
 from tcore.tensor.dot import *
 from tcore.tensor.elemwise import *
 from tcore.tensor.errors import *
-from tcore.tensor.extremes import *
-from tcore.tensor.incsubtensor import *
-from tcore.tensor.indexing import *
 from tcore.tensor.join import *
-from tcore.tensor.manipulation import *
 from tcore.tensor.math import *
-from tcore.tensor.ranges import *
 from tcore.tensor.rebroadcast import *
 from tcore.tensor.reductions import *
 from tcore.tensor.reshape import *
 from tcore.tensor.scalars import *
 from tcore.tensor.shape import *
 from tcore.tensor.softmax import *
-from tcore.tensor.subtensor import *
 from tcore.tensor.transfer import *
-from tcore.tensor.type_other import *
 
 import tcore.tensor.constant_rules  # noqa: F401 - adds rules  # isort: skip
 
@@ -47,6 +37,20 @@ import tcore.tensor.constant_rules  # noqa: F401 - adds rules  # isort: skip
 
 #: documented names that live elsewhere: on floors above this one, or too seldom used to load at once
 _ELSEWHERE = {
+    **dict.fromkeys(("Assert", "assert_fitting", "assert_op"), "tcore.tensor.assertion"),
+    **dict.fromkeys(("Argmax", "Argmin", "MaxAndArgmax"), "tcore.tensor.extremes"),
+    **dict.fromkeys(("MaskIndices", "flatnonzero", "inc_subtensor", "index", "mask_indices"), "tcore.tensor.indexing"),
+    **dict.fromkeys(("nonzero", "nonzero_values", "set_subtensor", "take"), "tcore.tensor.indexing"),
+    **dict.fromkeys(("Subtensor", "get_idx_list", "index_list", "index_scalar"), "tcore.tensor.subtensor"),
+    **dict.fromkeys(("AdvancedSubtensor", "AdvancedSubtensor1", "adv_index_result"), "tcore.tensor.advanced_subtensor"),
+    **dict.fromkeys(("advanced_subtensor", "advanced_subtensor1", "sparse_grad"), "tcore.tensor.advanced_subtensor"),
+    **dict.fromkeys(("AdvancedIncSubtensor", "AdvancedIncSubtensor1"), "tcore.tensor.advanced_incsubtensor"),
+    **dict.fromkeys(("advanced_inc_subtensor", "advanced_inc_subtensor1"), "tcore.tensor.advanced_incsubtensor"),
+    **dict.fromkeys(("CpuContiguous", "Repeat", "cpu_contiguous", "repeat", "roll", "tile"), "tcore.tensor.manipulation"),
+    **dict.fromkeys(("ARange", "arange", "mgrid", "ogrid"), "tcore.tensor.ranges"),
+    **dict.fromkeys(("MakeSlice", "NoneConst", "NoneTypeT", "SliceConstant", "SliceType"), "tcore.tensor.type_other"),
+    **dict.fromkeys(("as_int_none_variable", "make_slice", "none_type_t", "slicetype"), "tcore.tensor.type_other"),
+    "IncSubtensor": "tcore.tensor.incsubtensor",
     **dict.fromkeys(("choose", "compress"), "tcore.tensor.choosing"),
     **dict.fromkeys(("vectorize", "vectorize_graph"), "tcore.tensor.vectorizing"),
     **dict.fromkeys(("einsum", "matmul", "vecdot"), "tcore.tensor.contraction"),
@@ -88,18 +92,28 @@ __all__ = sorted(  # noqa: PLE0605 - what the families list
 )
 
 if _TYPE_CHECKING:
+    from tcore.tensor.advanced_incsubtensor import *
+    from tcore.tensor.advanced_subtensor import *
+    from tcore.tensor.assertion import *
     from tcore.tensor.blas import *
     from tcore.tensor.choosing import *
     from tcore.tensor.contraction import *
     from tcore.tensor.cumulative import *
     from tcore.tensor.diagonals import *
     from tcore.tensor.differences import *
+    from tcore.tensor.extremes import *
+    from tcore.tensor.incsubtensor import *
     from tcore.tensor.index_tricks import *
+    from tcore.tensor.indexing import *
     from tcore.tensor.io import load as load
+    from tcore.tensor.manipulation import *
+    from tcore.tensor.ranges import *
     from tcore.tensor.searching import *
     from tcore.tensor.sorting import *
     from tcore.tensor.special import *
+    from tcore.tensor.subtensor import *
     from tcore.tensor.triangles import *
+    from tcore.tensor.type_other import *
 else:
     _submodule = _lazy_submodules(__name__)
 

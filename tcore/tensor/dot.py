@@ -10,7 +10,6 @@ import numpy as np
 from tcore.graph import Apply, FieldlessOp, Variable
 from tcore.scalar.dtypes import upcast
 from tcore.tensor._lengths import product
-from tcore.tensor.assertion import assert_fitting
 from tcore.tensor.conversion import as_tensor_variable
 from tcore.tensor.gradients import as_gradient_of, bilinear_tangent
 from tcore.tensor.math import conj, eq
@@ -266,6 +265,8 @@ def _tensordot(a: Any, b: Any, axes: Any, batched: bool, name: str) -> Variable:
     if a_axes and not len(a_axes) == len(a_kept) == len(b_kept) == 1:
         # the product compares products of lengths, and its errors speak of them; the check is one of numbers, for the sake of devices
         equal = [eq(a_shape[i], b_shape[j]) for i, j in zip(a_axes, b_axes, strict=True)]
+        from tcore.tensor.assertion import assert_fitting  # few products need one
+
         inner_a, inner_b = (assert_fitting(f"{name}: the axes that are summed over differ in length", inner, equal, [a, b]) for inner in (inner_a, inner_b))
     if len(a_kept) != 1 or len(a_axes) != 1:
         a_moved = a_moved.reshape((*batch_lengths, product(a_kept_lengths), inner_a), ndim=first + 2)

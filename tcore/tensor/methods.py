@@ -10,17 +10,17 @@ from tcore.tensor.constants import get_scalar_constant_value
 from tcore.tensor.shape import specify_shape
 
 if TYPE_CHECKING:
-    from tcore.tensor import alloc, dimshuffle, dot, indexing, manipulation, math, reductions, reshape, shape, transfer
+    from tcore.tensor import alloc, dimshuffle, dot, math, reductions, reshape, shape, transfer
 else:
-    alloc, dimshuffle, dot, indexing, manipulation, math, reductions, reshape, shape, transfer = siblings(
-        __name__, "alloc", "dimshuffle", "dot", "indexing", "manipulation", "math", "reductions", "reshape", "shape", "transfer"
+    alloc, dimshuffle, dot, math, reductions, reshape, shape, transfer = siblings(
+        __name__, "alloc", "dimshuffle", "dot", "math", "reductions", "reshape", "shape", "transfer"
     )
 
 __all__ = ["TensorMethods", "seldom"]
 
 
 def seldom(module: str) -> Any:
-    """A module of this package that few programs need, and that is not imported before one does."""
+    """A module of this package that many programs do not need, and that is not imported before one does."""
     return import_module(f"tcore.tensor.{module}")
 
 
@@ -64,15 +64,15 @@ class TensorMethods:
 
     def take(self, indices: Any, axis: int | None = None, mode: str = "raise") -> Any:
         """The elements at ``indices`` along ``axis``, as :func:`numpy.take` gives them."""
-        return indexing.take(self, indices, axis, mode)
+        return seldom("indexing").take(self, indices, axis, mode)
 
     def nonzero(self, return_matrix: bool = False) -> Any:
         """The places of elements that are not zero: a tuple of vectors, or a matrix with a row per axis."""
-        return indexing.nonzero(self, return_matrix)
+        return seldom("indexing").nonzero(self, return_matrix)
 
     def nonzero_values(self) -> Any:
         """The elements that are not zero, as a vector."""
-        return indexing.nonzero_values(self)
+        return seldom("indexing").nonzero_values(self)
 
     def diagonal(self, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
         """A diagonal of two axes, as the last axis."""
@@ -84,7 +84,7 @@ class TensorMethods:
 
     def repeat(self, repeats: Any, axis: int | None = None) -> Any:
         """Each element several times; see :func:`tcore.tensor.repeat`."""
-        return manipulation.repeat(self, repeats, axis)
+        return seldom("manipulation").repeat(self, repeats, axis)
 
     # ------------------------------------------------------------ axes
 

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from tcore.graph.variable import Variable
 
 if TYPE_CHECKING:
-    from tcore.tensor import dot, indexing, math, shape
+    from tcore.tensor import dot, math, shape
 else:
-    dot, indexing, math, shape = siblings(__name__, "dot", "indexing", "math", "shape")
+    dot, math, shape = siblings(__name__, "dot", "math", "shape")
 
 __all__ = ["_tensor_py_operators"]
 
@@ -119,7 +119,7 @@ class _tensor_py_operators(TensorMethods):
     # ------------------------------------------------------------ items
 
     def __getitem__(self, key: Any) -> Any:
-        return indexing.index(self, key)
+        return seldom("indexing").index(self, key)
 
     def __setitem__(self, key: Any, value: Any) -> NoReturn:
         raise TypeError("tensor variables cannot be changed: use set_subtensor(x[key], value) or inc_subtensor(x[key], value), which give a new one")

@@ -16,9 +16,7 @@ from tcore.graph.variable import Constant, Variable
 from tcore.scalar.dtypes import discrete_dtypes
 from tcore.tensor.careduce import All, Any_, CAReduce, Sum, axes_of, normal_axes, spread_over
 from tcore.tensor.conversion import as_tensor_variable
-from tcore.tensor.extremes import Argmin, MaxAndArgmax
 from tcore.tensor.math import cast, conj, isclose, maximum, sqr, sqrt, true_div
-from tcore.tensor.products import Prod
 from tcore.tensor.type import TensorType
 
 __all__ = [
@@ -91,6 +89,8 @@ def prod(
     and is wrong where the promise is broken.
     """
     x = as_tensor_variable(input)
+    from tcore.tensor.products import Prod  # as other seldom used ops, loaded when one is asked for
+
     return _reduce(x, axis, keepdims, lambda axes: Prod(axes, dtype, acc_dtype, no_zeros_in_input))
 
 
@@ -106,6 +106,8 @@ def any(x: Any, axis: Any = None, keepdims: bool = False) -> Variable:
 
 def max_and_argmax(a: Any, axis: Any = None, keepdims: bool = False) -> list[Variable]:
     """``[largest element, index of its first occurrence]`` over ``axis``; over the flattened tensor for None."""
+    from tcore.tensor.extremes import MaxAndArgmax
+
     x = as_tensor_variable(a)
     axes = checked_axes(axis, x.type.ndim)
     outputs = MaxAndArgmax(axes)(x)
@@ -135,6 +137,8 @@ def min(x: Any, axis: Any = None, keepdims: bool = False) -> Variable:
 
 def argmin(x: Any, axis: Any = None, keepdims: bool = False) -> Variable:
     """The int64 index of the first smallest element over ``axis``; over the flattened tensor for None."""
+    from tcore.tensor.extremes import Argmin
+
     variable = as_tensor_variable(x)
     axes = checked_axes(axis, variable.type.ndim)
     out = Argmin(axes)(variable)

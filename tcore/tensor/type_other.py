@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tcore.graph import Apply, Constant, FieldlessOp, Type, Variable
+from tcore.graph import Apply, Constant, FieldlessOp, Variable
 from tcore.graph.null_type import Unconnected
-from tcore.records import frozen
+from tcore.graph.type import SingletonType
 from tcore.tensor.alloc import integer_scalar
 from tcore.tensor.scalars import tensor_from_scalar
 
@@ -28,8 +28,7 @@ __all__ = [
 ]
 
 
-@frozen(repr=False)
-class NoneTypeT(Type):
+class NoneTypeT(SingletonType):
     """The type of None, for ops with an optional input."""
 
     def filter(self, value: Any, strict: bool = False, allow_downcast: bool | None = None) -> Any:
@@ -37,9 +36,6 @@ class NoneTypeT(Type):
         if value is not None:
             raise TypeError(f"expected None, got {value!r}")
         return None
-
-    def __str__(self) -> str:
-        return "NoneTypeT"
 
 
 none_type_t = NoneTypeT()
@@ -55,8 +51,7 @@ class _NoneConstant(Constant):
 NoneConst = _NoneConstant(none_type_t, None, name="NoneConst")
 
 
-@frozen(repr=False)
-class SliceType(Type):
+class SliceType(SingletonType):
     """The type of Python slices of integers and None."""
 
     def filter(self, value: Any, strict: bool = False, allow_downcast: bool | None = None) -> Any:

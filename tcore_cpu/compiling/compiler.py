@@ -12,8 +12,7 @@ import platform
 import shlex
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from tcore.configuration import config
 from tcore.configuration.defaults import program
@@ -23,6 +22,9 @@ from tcore_cpu.compiling.children import Child, CompileError, check_written, run
 from tcore_cpu.compiling.libraries import Library
 from tcore_cpu.compiling.store import Store, configured_store, replace_store
 from tcore_cpu.native.kept import RUNTIME_ABI
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 __all__ = [
     "SEMANTIC_FLAGS",
@@ -48,7 +50,7 @@ SEMANTIC_FLAGS = ("-ffp-contract=off", "-fwrapv", "-fno-math-errno", "-fno-stric
 _SPEED_FLAGS = ("-O2", "-ftree-vectorize", "-fopenmp-simd", "-march=native")
 _SHAPE_FLAGS = ("-pipe", "-std=gnu11", "-fPIC", "-shared", "-fvisibility=hidden")
 _CPLUSPLUS_SHAPE_FLAGS = ("-pipe", "-std=gnu++14", "-fPIC", "-shared", "-fvisibility=hidden", "-fpermissive")
-_IDENTITIES = "compilers.json"
+_IDENTITIES = "compilers.record"
 
 
 @frozen
@@ -68,18 +70,18 @@ class Compiler:
 
     def stamp(self) -> str:
         """A text that changes when the compiler's file does; starts no program."""
-        info = Path(self.path).stat()
+        info = os.stat(self.path)
         return f"{self.path}:{info.st_size}:{info.st_mtime_ns}"
 
     def identity(self, store: Store) -> str:
         """First line of its version text, cached in the store."""
         stamp = self.stamp()
-        known = store.read_json(_IDENTITIES) or {}
-        if not isinstance(known, dict) or stamp not in known:
+        known = store.read_record(_IDENTITIES)
+        if stamp not in known:
             _, text = run([*self.command, "--version"], store.root)
-            known = {**(known if isinstance(known, dict) else {}), stamp: text.partition("\n")[0]}
-            store.write_json(_IDENTITIES, known)
-        return str(known[stamp])
+            known = {**known, stamp: text.partition("\n")[0]}
+            store.write_record(_IDENTITIES, known)
+        return known[stamp]
 
 
 @frozen
@@ -112,11 +114,11 @@ def find_compiler() -> Compiler | None:
     folder, name = os.path.split(config.cxx)
     for other, own in (("clang++", "clang"), ("g++", "gcc"), ("c++", "cc")):
         if name.startswith(other):
-            found = _which(str(Path(folder, own + name[len(other) :])))
+            found = _which(os.path.join(folder, own + name[len(other) :]))
             if found is not None:
                 return found
     words = shlex.split(config.cxx)
-    if Path(words[0]).name == "zig":
+    if os.path.basename(words[0]) == "zig":
         words = [words[0], "cc"]
     return _which("gcc") or _which("clang") or _which("cc") or _which(shlex.join(words))
 
@@ -191,7 +193,7 @@ def _linked_with(compiler: Compiler, unit: Unit) -> tuple[str, ...]:
     """
     libraries = libraries_of(compiler)
     plain = compiler.command == (compiler.path,) and not unit.cplusplus and not extra_libraries()  # no flags such as those of sanitizers
-    if plain and _libc().startswith("glibc") and "gcc" in Path(compiler.path).resolve().name:
+    if plain and _libc().startswith("glibc") and "gcc" in os.path.basename(os.path.realpath(compiler.path)):
         return ("-nostdlib", "-Wl,--as-needed", *libraries, "-lgcc")
     return libraries
 
@@ -268,7 +270,7 @@ def _build(compiler: Compiler, units: Mapping[int, Unit], store: Store) -> dict[
     with store.workplace() as folder:
         with storage_faults(folder):
             built, identity = _compile_all(compiler, units, folder, lambda: compiler.identity(store))
-        about: dict[str, Any] = {"compiler": identity, "flags": [*_SPEED_FLAGS, *SEMANTIC_FLAGS]}
+        about = {"compiler": identity, "flags": shlex.join((*_SPEED_FLAGS, *SEMANTIC_FLAGS))}
         return {k: store.put(units[k].key, path, about) for k, path in built.items()}
 
 

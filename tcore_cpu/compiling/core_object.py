@@ -9,7 +9,6 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from tcore_cpu.compiling.children import run
 from tcore_cpu.compiling.compiler import CompileError, Compiler, find_compiler, in_some_store, platform_abi, storage_faults
@@ -20,8 +19,8 @@ from tcore_cpu.native import build as runtime_build
 __all__ = ["core_library", "core_object", "run_compiler"]
 
 
-def _about(compiler: Compiler) -> dict[str, Any]:
-    return {"compiler": compiler.path, "flags": list(runtime_build.COMPILE_FLAGS)}
+def _about(compiler: Compiler) -> dict[str, str]:
+    return {"compiler": compiler.path, "flags": shlex.join(runtime_build.COMPILE_FLAGS)}
 
 
 def core_object(compiler: Compiler, store: Store) -> Path:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tcore.configuration import config
@@ -26,19 +25,20 @@ __all__ = ["read", "write"]
 def read(key: str) -> bytes | None:
     """What :func:`write` was given under ``key``; None where it is not there any more, or not sound."""
     store = configured_store()
-    for layer in (store.root, *store.layers):
-        found = _read(store, layer / (key + PROGRAM_SUFFIX))
+    for layer in (store.folder, *store.layers):
+        found = _read(store, os.path.join(layer, key + PROGRAM_SUFFIX))
         if found is not None:
             return found
     return None
 
 
-def _read(store: Store, path: Path) -> bytes | None:
+def _read(store: Store, path: str) -> bytes | None:
     try:
         unused = store.unused(path)
-        if unused > config.cmodule.age_thresh_use or not belongs_to_us(path.stat()):
+        if unused > config.cmodule.age_thresh_use or not belongs_to_us(os.stat(path)):
             return None
-        content = path.read_bytes()
+        with open(path, "rb") as file:
+            content = file.read()
         if unused > config.cmodule.age_thresh_use / 24:
             with contextlib.suppress(OSError):  # another process may have removed it
                 os.utime(path)
@@ -51,4 +51,4 @@ def _read(store: Store, path: Path) -> bytes | None:
 def write(key: str, data: bytes) -> None:
     """Keep ``data`` for later processes. Where the store cannot be written nothing is kept: they compile, as this one did."""
     with contextlib.suppress(OSError):
-        write_whole(configured_store().root / (key + PROGRAM_SUFFIX), digest(data).digest() + data)
+        write_whole(os.path.join(configured_store().folder, key + PROGRAM_SUFFIX), digest(data).digest() + data)

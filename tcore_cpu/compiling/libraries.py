@@ -27,7 +27,7 @@ class Library:
 
     Parameters
     ----------
-    path : Path
+    file : str
     compiled : bool
         Whether it was made just now.
 
@@ -36,18 +36,26 @@ class Library:
     LoadError
     """
 
-    def __init__(self, path: Path, *, compiled: bool = False) -> None:
+    def __init__(self, file: str, *, compiled: bool = False) -> None:
         self.compiled = compiled
         # else functions of the C library, which the process has loaded already, would hide those of amdlibm
         mode = ctypes.DEFAULT_MODE | (getattr(os, "RTLD_DEEPBIND", 0) if config.lib.amdlibm else 0)
         self._library: ctypes.CDLL | None = None
         try:
             with IMPORTS:
-                self._library = ctypes.CDLL(str(path), mode)
+                self._library = ctypes.CDLL(file, mode)
         except OSError as error:
-            advice = f"; {path.parent} {NO_PROGRAMS}: set the flag cpu.store to a folder elsewhere" if refuses_programs(path.parent) else ""
+            folder = os.path.dirname(file)
+            advice = f"; {folder} {NO_PROGRAMS}: set the flag cpu.store to a folder elsewhere" if refuses_programs(folder) else ""
             raise LoadError(f"a compiled library cannot be loaded: {error}{advice}") from error
-        self.path = path
+        self._file = file
+
+    @property
+    def path(self) -> Path:
+        """Where it is."""
+        from pathlib import Path  # whoever only calls what is in a library needs none, and would wait for it
+
+        return Path(self._file)
 
     def table(self, symbol: str, length: int) -> list[int]:
         """The addresses in the pointer table ``symbol``."""

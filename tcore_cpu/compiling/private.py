@@ -6,7 +6,10 @@ from __future__ import annotations
 
 import contextlib
 import os
-from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 __all__ = ["make_folder", "remove_folder", "write_whole"]
 
@@ -15,21 +18,22 @@ def _name(prefix: str) -> str:
     return prefix + os.urandom(12).hex()
 
 
-def write_whole(path: Path, data: bytes) -> None:
+def write_whole(path: str | os.PathLike[str], data: bytes) -> None:
     """Write a file that others see whole or not at all, readable by its owner only.
 
     Raises
     ------
     OSError
     """
-    private = path.parent / _name(".tmp-")
+    private = os.path.join(os.path.dirname(path), _name(".tmp-"))
     handle = os.open(private, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0), 0o600)
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data)
-        private.replace(path)
+        os.replace(private, path)
     except BaseException:
-        private.unlink(missing_ok=True)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(private)
         raise
 
 
@@ -57,5 +61,5 @@ def remove_folder(folder: str | os.PathLike[str]) -> None:
             return
         for entry in entries:
             with contextlib.suppress(OSError):
-                os.unlink(entry.path)  # noqa: PTH108  it is no Path
-        os.rmdir(folder)  # noqa: PTH106
+                os.unlink(entry.path)
+        os.rmdir(folder)

@@ -5,10 +5,6 @@ from __future__ import annotations
 import os
 import stat
 import time
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 __all__ = ["NO_PROGRAMS", "belongs_to_us", "is_trusted", "objection", "refuses_programs"]
 
@@ -21,19 +17,23 @@ def belongs_to_us(info: os.stat_result) -> bool:
     return info.st_uid in (os.getuid(), 0) and not info.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
 
 
-def is_trusted(path: Path) -> bool:
+def is_trusted(path: str) -> bool:
     """Whether nobody but this user and root could have put libraries into an existing folder."""
     try:
-        info = path.stat()
+        info = os.stat(path)
     except OSError:
         return False
     return stat.S_ISDIR(info.st_mode) and belongs_to_us(info) and _exposed_by(path) is None
 
 
-def _exposed_by(root: Path) -> Path | None:
+def _exposed_by(root: str) -> str | None:
     """The folder above ``root`` in which anyone may put something else in its place; None where there is none."""
-    for folder in reversed(root.resolve().parents):
-        mode = folder.stat().st_mode
+    path, above = os.path.realpath(root), []
+    while (parent := os.path.dirname(path)) != path:
+        above.append(parent)
+        path = parent
+    for folder in reversed(above):
+        mode = os.stat(folder).st_mode
         if not mode & (stat.S_IXGRP | stat.S_IXOTH):
             return None  # nobody else comes further
         if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
@@ -41,7 +41,7 @@ def _exposed_by(root: Path) -> Path | None:
     return None
 
 
-def refuses_programs(folder: Path) -> bool:
+def refuses_programs(folder: str) -> bool:
     """Whether the system loads no library from a folder."""
     try:
         return bool(os.statvfs(folder).f_flag & getattr(os, "ST_NOEXEC", 0))
@@ -49,11 +49,11 @@ def refuses_programs(folder: Path) -> bool:
         return False
 
 
-def objection(root: Path) -> str | None:
+def objection(root: str) -> str | None:
     """Why ``root`` cannot be the store, None if it can."""
     try:
-        root.mkdir(mode=0o700, parents=True, exist_ok=True)
-        info = root.stat()
+        os.makedirs(root, 0o700, exist_ok=True)
+        info = os.stat(root)
     except FileExistsError:
         return "is no folder"
     except OSError as error:
@@ -64,10 +64,10 @@ def objection(root: Path) -> str | None:
         return f"can be written by others (mode {stat.S_IMODE(info.st_mode):o}; chmod go-w makes it yours alone)"
     if (folder := _exposed_by(root)) is not None:
         return f"can be replaced by others, who can write {folder} (chmod o-w or chmod +t {folder} prevents it)"
-    probe = root / f".tmp-{os.getpid()}-{time.time_ns()}"
+    probe = os.path.join(root, f".tmp-{os.getpid()}-{time.time_ns()}")
     try:
         os.close(os.open(probe, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-        probe.unlink()
+        os.unlink(probe)
     except OSError as error:
         return f"cannot be written ({error.strerror})"
     return NO_PROGRAMS if refuses_programs(root) else None

@@ -25,7 +25,8 @@ from tcore_cpu.runtime.wanted import wants_blas, wants_lapack
 if TYPE_CHECKING:
     from tcore.graph import Apply, Variable
     from tcore.link.container import Cell, StorageMap
-    from tcore.link.memory import Stay, Work
+    from tcore.link.memory import Stay
+    from tcore.link.work import Work
     from tcore_cpu.linkers.lazy import LazyPrograms
     from tcore_cpu.linkers.nodes import NativeVM
 

@@ -9,14 +9,17 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tcore.graph import Constant
 from tcore.graph.traversal import io_toposort
-from tcore.link.memory import Round, Stay, Work
+from tcore.link.memory import Stay
 from tcore.records import frozen
 from tcore_cpu.compiling.compiler import Unit, platform_abi
 from tcore_cpu.native.kept import RUNTIME_ABI
+
+if TYPE_CHECKING:
+    from tcore.link.rounds import Round
 
 __all__ = ["Draft", "Fused", "PythonStep", "decode", "encode"]
 
@@ -203,6 +206,8 @@ def _place_of(stay: Stay, number: Mapping[Any, int]) -> tuple[Any, Any, tuple[An
 def _stay(node: Any, k: int, told: tuple[Any, ...] | None, round_: Round | None, place: int, first: int, last: int | None) -> Stay:
     if told is None:
         return Stay(node.outputs[k], place, first, last, None, round_)
+    from tcore.link.work import Work  # most programs have none, and no rounds
+
     what, *rest = told
     work = Work(what, node, k, *rest)
     return Stay(work.variable, place, first, last, work, round_)
@@ -229,6 +234,8 @@ def decode(data: Mapping[str, Any], fgraph: Any) -> tuple[Draft, list[Unit]] | N
         return order[place] if isinstance(place, int) else place
 
     rounds: list[Round] = []
+    if data["rounds"]:
+        from tcore.link.rounds import Round
     for loop, inputs, nodes, shown, around in data["rounds"]:
         rounds.append(Round(node(loop), inputs, nodes, shown, None if around is None else rounds[around]))
     draft = Draft(

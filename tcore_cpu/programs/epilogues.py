@@ -14,7 +14,7 @@ from tcore.codegen.expr import Const, Expr, Load
 from tcore.codegen.group import Group
 from tcore.codegen.lowering import NotLowered
 from tcore.codegen.walks import flatten
-from tcore.link.memory import Work
+from tcore.link.work import Work
 from tcore.records import define, frozen
 from tcore.tensor.blas import Dot22, Dot22Scalar, Gemm, blas_dtypes
 from tcore.tensor.dot import Dot

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from tcore.link.memory import Work
+from tcore.link.work import Work
 from tcore.records import frozen
 from tcore.tensor import linalg
 from tcore_cpu.kernels.plans import NotScheduled

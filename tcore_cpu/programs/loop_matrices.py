@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tcore.link.memory import Work
+from tcore.link.work import Work
 from tcore.tensor.blas import Gemv
 from tcore.tensor.dimshuffle import DimShuffle
 from tcore.tensor.dot import Dot

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import evolve
 
-from tcore.link.memory import Round
+from tcore.link.rounds import Round
 from tcore.tensor.blas import Gemm, Gemv
 from tcore_cpu.native.abi import Instruction, IntegerFunction
 from tcore_cpu.programs.loop_rows import Rows

@@ -17,7 +17,7 @@ from tcore.compile.basemode import Mode
 from tcore.compile.maker import FunctionMaker
 from tcore.configuration import config
 from tcore.graph import Constant, clone
-from tcore.link.memory import Work
+from tcore.link.work import Work
 from tcore.scan_module.layout import depth_of
 from tcore_cpu.kernels.lowerings import lowerings
 from tcore_cpu.kernels.plans import NotScheduled

@@ -13,7 +13,8 @@ import numpy as np
 
 from tcore.codegen.group import Group
 from tcore.graph import Constant
-from tcore.link.memory import Stay, Work
+from tcore.link.memory import Stay
+from tcore.link.work import Work
 from tcore_cpu.native.abi import Instruction
 from tcore_cpu.programs.assembler import HOST
 from tcore_cpu.programs.epilogues import Epilogue

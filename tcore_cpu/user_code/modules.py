@@ -130,7 +130,7 @@ def _compile_into(store: Store, key: str, text: ModuleText) -> Library:
     with store.workplace() as folder:
         with storage_faults(folder):
             built = _compile(text, folder, store.root)
-        library = store.put(key, built, {"flags": command_of(text)})
+        library = store.put(key, built, {"flags": shlex.join(command_of(text))})
         built.with_suffix(".cpp").replace(store.root / f"{text.name}.cpp")
     return library
 
@@ -144,7 +144,7 @@ def _compile_aside(text: ModuleText) -> Library:
         atexit.register(private.cleanup)  # as late as can be, and before Python complains that nobody did
         folder = Path(private.name)
         with storage_faults(folder):
-            return Library(_compile(text, folder), compiled=True)
+            return Library(str(_compile(text, folder)), compiled=True)
     except OSError as error:
         raise CompileError(
             f"an op's C code can be compiled nowhere: {tempfile.gettempdir()} cannot be written ({error.strerror}); "

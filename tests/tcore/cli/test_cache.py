@@ -22,7 +22,7 @@ def store(tmp_path):
     root.mkdir()
     for name in ("abc.f1", "node_1_0-2.f1"):
         (root / f"{name}.so").write_bytes(b"x" * 10)
-        (root / f"{name}.json").write_text("{}")
+        (root / f"{name}.record").write_text("{}")
     (root / "node_1_0.cpp").write_text("int y;")
     (root / "orphan.f1.so").write_bytes(b"y")
     (root / ".work-1").mkdir()
@@ -63,7 +63,7 @@ def test_clear_L1340_L7870(store):
 def test_cleanup(store):
     """What is in use stays."""
     assert "removed 3 files and folders" in run("cleanup")
-    assert {path.name for path in store.iterdir()} == {"abc.f1.so", "abc.f1.json", "node_1_0-2.f1.so", "node_1_0-2.f1.json", "node_1_0.cpp", "notes.txt", ".work-now"}
+    assert {path.name for path in store.iterdir()} == {"abc.f1.so", "abc.f1.record", "node_1_0-2.f1.so", "node_1_0-2.f1.record", "node_1_0.cpp", "notes.txt", ".work-now"}
 
 
 def test_purge(store, monkeypatch, tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import textwrap
 
 import pytest
@@ -10,6 +11,7 @@ from tcore.configuration import config
 from tcore.plugins import api
 from tcore.plugins.core import Manager
 from tcore.plugins.discovery import Installed
+from tcore.plugins.errors import PluginError
 
 PLUGIN = """
     from tcore.plugins import BackendSpec, DeviceSpec, RewriteGroup, hookimpl
@@ -462,6 +464,16 @@ def test_managers_alone() -> None:
     broken = Manager(config, builtins=[("odd", "tcore.no_such_module")], scan=Installed)
     with pytest.raises(ModuleNotFoundError, match="tcore.no_such_module"):
         broken.active_for([])
+
+
+def test_one_module_under_two_names() -> None:
+    """Its hooks count once: the second plugin is refused, with the name of the first; the pluggy manager has the first alone."""
+    manager = Manager(config, builtins=[("one", "tcore.tensor.plugin")], scan=Installed)
+    assert manager.pluggy.list_name_plugin() == [("one", importlib.import_module("tcore.tensor.plugin"))]
+    assert manager.pluggy is manager.pluggy
+    twice = Manager(config, builtins=[("one", "tcore.tensor.plugin"), ("two", "tcore.tensor.plugin")], scan=Installed)
+    with pytest.raises(PluginError, match="its hooks are those of plugin 'one': tcore.tensor.plugin is loaded under that name"):
+        _ = twice.tables
 
 
 def test_plugins_of_older_cores(monkeypatch) -> None:

@@ -57,10 +57,10 @@ def test_damaged_entries_are_made_again(folder, damage) -> None:
     content = path.read_bytes()
     del library
     if damage == "record":
-        path.with_suffix(".json").write_text("{", encoding="utf-8")
+        path.with_suffix(".record").write_text("{", encoding="utf-8")
     elif damage == "format":  # written by another version
-        record = path.with_suffix(".json")
-        record.write_text(record.read_text(encoding="utf-8").replace('"format": ', '"format": 9'), encoding="utf-8")
+        record = path.with_suffix(".record")
+        record.write_text(record.read_text(encoding="utf-8").replace("format\t", "format\t9"), encoding="utf-8")
     else:
         path.unlink()
         path.write_bytes(content[: len(content) // 2] if damage == "truncated" else b"#!/bin/sh\n" + content)
@@ -70,6 +70,39 @@ def test_damaged_entries_are_made_again(folder, damage) -> None:
     (again,) = load_units([Unit(SOURCE, 1)])
     assert again.table("tc_table", 1)[0]
     assert store.find(Unit(SOURCE, 1).key) is not None
+
+
+def test_record_without_its_end(folder) -> None:
+    """A record that was cut off anywhere, even where it still has lines, is as good as none."""
+    (library,) = load_units([Unit(SOURCE, 1)])
+    record = library.path.with_suffix(".record")
+    whole = record.read_bytes()
+    store = open_store(folder)
+    for length in (*range(0, len(whole), 17), len(whole) - 2):
+        record.write_bytes(whole[:length])
+        assert store.find(Unit(SOURCE, 1).key) is None
+    record.write_bytes(whole)
+    assert store.find(Unit(SOURCE, 1).key) is not None
+
+
+def test_records_hold_any_text(folder) -> None:
+    """Paths of compilers may hold whatever file systems take."""
+    store = open_store(folder)
+    store.write_record("compilers.record", {"/opt/c c\tc": "one\ttwo", "\udcff": "first\nsecond\r", "plain": ""})
+    assert store.read_record("compilers.record") == {"/opt/c c": "c\tone\ttwo", "\\udcff": "first second\r", "plain": ""}
+    (folder / "compilers.record").write_bytes(b"\xff\t\n")
+    assert store.read_record("compilers.record") == {}
+
+
+@pytest.mark.parametrize("form", ["{}", "{}/", "{}//"])
+def test_separators_at_the_end_of_a_folder(folder, form) -> None:
+    """They change neither what is found nor that it ages."""
+    (library,) = load_units([Unit(SOURCE, 1)])
+    os.utime(library.path.with_suffix(".record"), (0, 0))
+    store = Store(form.format(folder))
+    assert store.root == folder
+    assert store.find(Unit(SOURCE, 1).key) is None
+    assert Store(folder.parent / "upper", (form.format(folder),)).find(Unit(SOURCE, 1).key) is not None
 
 
 def test_entries_of_another_version(folder, monkeypatch) -> None:
@@ -223,7 +256,7 @@ class TestAgeL14070:
     @pytest.fixture
     def record(self, folder) -> Path:
         (library,) = load_units([Unit(SOURCE, 1)])
-        return library.path.with_suffix(".json")
+        return library.path.with_suffix(".record")
 
     @staticmethod
     def age(record: Path, seconds: float) -> None:
@@ -270,11 +303,11 @@ class TestAgeL14070:
 
         def records(version: int) -> set[Path]:
             """What a function with this version adds to the store."""
-            before = set(folder.glob("*.json")) if folder.exists() else set()
+            before = set(folder.glob("*.record")) if folder.exists() else set()
             x = tt.dvector("x")
             with config.change_flags(backend="cpu"):
                 np.testing.assert_array_equal(function([x], Versioned(version)(x))([1.0, 2]), [1, 2])
-            return {path for path in folder.glob("*.json") if path.with_suffix(".so").exists()} - before
+            return {path for path in folder.glob("*.record") if path.with_suffix(".so").exists()} - before
 
         (old,), (new,) = records(1), records(2)
         self.age(old, 40 * self.DAY)

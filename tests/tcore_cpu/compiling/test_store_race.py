@@ -57,7 +57,7 @@ def check(process: subprocess.Popen[str], functions: int) -> None:
 def leftovers(folder: Path) -> list[str]:
     """Private files and folders, and libraries without a record."""
     names = sorted(path.name for path in folder.iterdir())
-    return [n for n in names if n.startswith(".") or (n.endswith(".so") and n[:-3] + ".json" not in names)]
+    return [n for n in names if n.startswith(".") or (n.endswith(".so") and n[:-3] + ".record" not in names)]
 
 
 def run(folder: Path, functions: int, kill_after: float) -> None:
@@ -98,14 +98,14 @@ def test_leftovers_go_with_the_next_compilation(tmp_path) -> None:
     for name in (".work-old", ".work-young"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "0.c").write_text("int x;", encoding="utf-8")
-    for name in (".tmp-old", ".tmp-young", "orphan.so", "kept-1.so", "kept-1.json", "kept.cpp", "gone.cpp"):
+    for name in (".tmp-old", ".tmp-young", "orphan.so", "kept-1.so", "kept-1.record", "kept.cpp", "gone.cpp"):
         (tmp_path / name).write_text("{}", encoding="utf-8")
-    for name in (".work-old", ".tmp-old", "orphan.so", "kept-1.so", "kept-1.json", "kept.cpp", "gone.cpp"):
+    for name in (".work-old", ".tmp-old", "orphan.so", "kept-1.so", "kept-1.record", "kept.cpp", "gone.cpp"):
         os.utime(tmp_path / name, (old, old))
     store = Store(tmp_path)
     with store.workplace():
         names = {path.name for path in tmp_path.iterdir()}
-    assert names >= {".work-young", ".tmp-young", "kept-1.so", "kept-1.json", "kept.cpp"}
+    assert names >= {".work-young", ".tmp-young", "kept-1.so", "kept-1.record", "kept.cpp"}
     assert not names & {".work-old", ".tmp-old", "orphan.so", "gone.cpp"}
 
 
@@ -115,8 +115,8 @@ def test_record_of_another_library(tmp_path) -> None:
     with config.change_flags(cpu__store=str(tmp_path / "kernels")):
         (one,) = load_units([Unit(source.format(1), 1)])
         (two,) = load_units([Unit(source.format(2), 1)])
-        record = two.path.with_suffix(".json").read_bytes()
-        one.path.with_suffix(".json").write_bytes(record)
+        record = two.path.with_suffix(".record").read_bytes()
+        one.path.with_suffix(".record").write_bytes(record)
         assert open_store(tmp_path / "kernels").find(Unit(source.format(1), 1).key) is None
         (again,) = load_units([Unit(source.format(1), 1)])
         assert again.compiled
