@@ -27,6 +27,7 @@
 #include "native/rows.h"
 #include "native/lanes.h"
 #include "native/turning.h"
+#include "native/line_sums.h"
 #include "native/turned_rows.h"
 #include "native/prefixes.h"
 #include "native/kernels.h"

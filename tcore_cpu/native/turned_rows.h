@@ -43,6 +43,13 @@ typedef struct {
     int64_t pitch, lines;
 } tc_turned_sum;
 
+/* Whether a reduction sums lines as they are (see line_sums.h), of a phase whose references move by `step` from element to element. */
+static int tc_sums_lines(const tc_reduction *reduction, const int64_t *step)
+{
+    const int dtype = reduction->dtype;
+    return reduction->op == TC_SUM && reduction->source == dtype && (dtype == TC_FLOAT64 || dtype == TC_FLOAT32) && step[reduction->value];
+}
+
 static void tc_turned_push(const tc_turned_sum *sum, const tc_reduction *reduction, const void *values, int64_t k, int64_t n)
 {
     const int op = reduction->op, dtype = reduction->dtype;
@@ -94,6 +101,20 @@ static void tc_turn_all(const tc_turned_tile *t, int storing)
     }
 }
 
+/* While the elements k of all rows are computed: a part of what the next tile reads, and of where this one is stored, comes into the caches. */
+static void tc_expect_tile(const tc_turned_tile *t, int64_t k)
+{
+    const tc_job *job = t->job;
+    for (int p = 0; p < job->kernel->noperands; p++) {
+        const tc_operand *operand = &job->kernel->operands[p];
+        const int64_t across = job->kept.str[p][job->kept.nd - 1], begin = k * t->n / job->row.total, end = (k + 1) * t->n / job->row.total;
+        if (!t->turned[p] || operand->kind != TC_OPERAND_ARRAY || job->row.str[p][0] != operand->itemsize || across != operand->itemsize * job->row.total)
+            continue;
+        const char *memory = job->launch->data[p] + tc_run_offset(&job->kept, p, t->run) + t->at * across;
+        tc_ask_for(memory + (operand->written == 1 ? begin : t->n + begin) * across, (end - begin) * across);
+    }
+}
+
 /* A level-0 phase of a tile: element after element; its results go to the cells. */
 static void tc_turned_phase(const tc_turned_tile *t, const tc_phase *phase)
 {
@@ -141,10 +162,14 @@ static void tc_turned_phase(const tc_turned_tile *t, const tc_phase *phase)
         sums[s] = (tc_turned_sum){t->sums + (size_t)s * tc_turned_sum_bytes(job), tc_turned_pitch(job, TC_MAXITEM), op == TC_SUM || op == TC_PROD ? TC_WIDTH : 1};
     }
     for (int64_t k = 0; k < job->row.total; k++) {
+        if (phase == &job->kernel->phases[0])
+            tc_expect_tile(t, k);
         if (phase->body)
             tc_call_body(phase, t->n, ptr, tile, &params);
         for (int s = 0; s < phase->nreductions; s++) {
             const tc_reduction *reduction = &phase->reductions[s];
+            if (tc_sums_lines(reduction, step))
+                continue; /* all at once, below */
             if (reduction->op == TC_ARGMIN || reduction->op == TC_ARGMAX) {
                 int q = phase->refs[reduction->position].index;
                 tc_keep_best(reduction->op, reduction->dtype, tc_cell(t->cells, reduction->cell), (int64_t *)tc_cell(t->cells, reduction->cell2),
@@ -157,8 +182,15 @@ static void tc_turned_phase(const tc_turned_tile *t, const tc_phase *phase)
     }
     for (int s = 0; s < phase->nreductions; s++) {
         const tc_reduction *reduction = &phase->reductions[s];
-        if (reduction->op != TC_ARGMIN && reduction->op != TC_ARGMAX)
-            tc_turned_value(&sums[s], reduction, job->row.total, tc_cell(t->cells, reduction->cell), t->n);
+        char *cell = tc_cell(t->cells, reduction->cell);
+        if (tc_sums_lines(reduction, step)) {
+            const char *lines = (char *)ptr[reduction->value] - job->row.total * step[reduction->value];
+            if (reduction->dtype == TC_FLOAT64)
+                tc_sum_of_lines_f64((double *)cell, lines, step[reduction->value], job->row.total, t->n);
+            else
+                tc_sum_of_lines_f32((float *)cell, lines, step[reduction->value], job->row.total, t->n);
+        } else if (reduction->op != TC_ARGMIN && reduction->op != TC_ARGMAX)
+            tc_turned_value(&sums[s], reduction, job->row.total, cell, t->n);
     }
 }
 
