@@ -77,8 +77,9 @@ static void tc_turned_value(const tc_turned_sum *sum, const tc_reduction *reduct
 /* One tile: n rows that begin at `at` of a run, and the scratch of its thread. */
 typedef struct {
     tc_job *job;
-    int64_t run, at, n;
+    int64_t run, at, n, passes;
     char *tiles, *cells, *rows, *sums;
+    char *staged; /* what goes around the caches, as memory has it */
     char *turned[TC_MAXREFS]; /* by operand; NULL: only what is done once per row looks at it, in memory */
 } tc_turned_tile;
 
@@ -96,27 +97,31 @@ static void tc_turn_all(const tc_turned_tile *t, int storing)
         if (operand->kind == TC_OPERAND_IOTA) {
             for (int64_t k = 0; k < length && !storing; k++)
                 tc_iota_run((int64_t *)(t->turned[p] + k * pitch), (int64_t)(intptr_t)memory + k * along, across, t->n);
+        } else if (storing && (job->streamed >> p & 1) && across == length * operand->itemsize) {
+            tc_turn(t->turned[p], pitch, t->staged, across, along, t->n, length, operand->itemsize, storing);
+            tc_stream(memory, t->staged, (size_t)(t->n * across));
         } else if (storing ? operand->written : operand->written != 1)
             tc_turn(t->turned[p], pitch, memory, across, along, t->n, length, operand->itemsize, storing);
     }
 }
 
-/* While the elements k of all rows are computed: a part of what the next tile reads, and of where this one is stored, comes into the caches. */
-static void tc_expect_tile(const tc_turned_tile *t, int64_t k)
+/* While a tile is computed, step k of `steps`: a part of what the next tile reads, and of where this one is stored, comes into the caches. */
+static void tc_expect_tile(const tc_turned_tile *t, int64_t k, int64_t steps)
 {
     const tc_job *job = t->job;
     for (int p = 0; p < job->kernel->noperands; p++) {
         const tc_operand *operand = &job->kernel->operands[p];
-        const int64_t across = job->kept.str[p][job->kept.nd - 1], begin = k * t->n / job->row.total, end = (k + 1) * t->n / job->row.total;
+        const int64_t across = job->kept.str[p][job->kept.nd - 1], begin = k * t->n / steps, end = (k + 1) * t->n / steps;
         if (!t->turned[p] || operand->kind != TC_OPERAND_ARRAY || job->row.str[p][0] != operand->itemsize || across != operand->itemsize * job->row.total)
             continue;
         const char *memory = job->launch->data[p] + tc_run_offset(&job->kept, p, t->run) + t->at * across;
-        tc_ask_for(memory + (operand->written == 1 ? begin : t->n + begin) * across, (end - begin) * across);
+        if (!(job->streamed >> p & 1))
+            tc_ask_for(memory + (operand->written == 1 ? begin : t->n + begin) * across, (end - begin) * across);
     }
 }
 
 /* A level-0 phase of a tile: element after element; its results go to the cells. */
-static void tc_turned_phase(const tc_turned_tile *t, const tc_phase *phase)
+static void tc_turned_phase(const tc_turned_tile *t, const tc_phase *phase, int64_t pass)
 {
     const tc_job *job = t->job;
     const tc_params params = {job->launch->ints, job->launch->error, 0, 1, 0, 1};
@@ -162,8 +167,7 @@ static void tc_turned_phase(const tc_turned_tile *t, const tc_phase *phase)
         sums[s] = (tc_turned_sum){t->sums + (size_t)s * tc_turned_sum_bytes(job), tc_turned_pitch(job, TC_MAXITEM), op == TC_SUM || op == TC_PROD ? TC_WIDTH : 1};
     }
     for (int64_t k = 0; k < job->row.total; k++) {
-        if (phase == &job->kernel->phases[0])
-            tc_expect_tile(t, k);
+        tc_expect_tile(t, pass * job->row.total + k, t->passes * job->row.total);
         if (phase->body)
             tc_call_body(phase, t->n, ptr, tile, &params);
         for (int s = 0; s < phase->nreductions; s++) {
@@ -200,14 +204,19 @@ static void tc_turned_task(void *context, int64_t begin, int64_t end)
     const tc_kernel *kernel = job->kernel;
     const int64_t inner = tc_inner(&job->kept);
     tc_turned_tile t = {.job = job};
-    size_t tiles = tc_tiles_scratch(job), rows = 0, operands = 0, sums = 0;
+    size_t tiles = tc_tiles_scratch(job), rows = 0, operands = 0, sums = 0, staged = 0;
     for (int p = 0; p < kernel->nphases; p++)
         sums = (size_t)kernel->phases[p].nreductions > sums ? (size_t)kernel->phases[p].nreductions : sums;
+    for (int p = 0; p < kernel->nphases; p++)
+        t.passes += kernel->phases[p].level == 0;
     for (int row = 0; row < kernel->nrows; row++)
         rows += (size_t)(tc_turned_pitch(job, kernel->row_itemsizes[row]) * job->row.total);
-    for (int p = 0; p < kernel->noperands; p++)
+    for (int p = 0; p < kernel->noperands; p++) {
         operands += tc_is_turned(kernel, p) ? tc_turned_bytes(job, p) : 0;
-    t.tiles = tc_scratch_get(tiles + TC_CELLS_BYTES + rows + operands + sums * tc_turned_sum_bytes(job));
+        if (job->streamed >> p & 1)
+            staged = (size_t)(TC_MAXITEM * job->row.total * job->tile);
+    }
+    t.tiles = tc_scratch_get(tiles + TC_CELLS_BYTES + rows + operands + sums * tc_turned_sum_bytes(job) + staged);
     if (!t.tiles) {
         atomic_store(&job->failed, 1);
         return;
@@ -220,18 +229,20 @@ static void tc_turned_task(void *context, int64_t begin, int64_t end)
         t.turned[p] = tc_is_turned(kernel, p) ? turned : NULL;
         turned += t.turned[p] ? tc_turned_bytes(job, p) : 0;
     }
+    t.staged = turned;
     for (int64_t k = begin; k < end && !tc_is_stopped(); k++) {
         t.run = k / job->per_run;
         t.at = k % job->per_run * job->tile;
         t.n = inner - t.at < job->tile ? inner - t.at : job->tile;
         tc_turn_all(&t, 0);
-        for (int p = 0; p < kernel->nphases; p++)
+        for (int p = 0, pass = 0; p < kernel->nphases; p++)
             if (kernel->phases[p].level == 1)
                 tc_once_phase(job, &kernel->phases[p], t.run, t.at, t.n, t.cells, t.tiles);
             else
-                tc_turned_phase(&t, &kernel->phases[p]);
+                tc_turned_phase(&t, &kernel->phases[p], pass++);
         tc_turn_all(&t, 1);
     }
+    tc_stream_end(job);
 }
 
 /* Whether rows are short, and nothing that is stored is read under another name: results are in memory at the end only. */
@@ -278,7 +289,7 @@ static void tc_run_turned(tc_job *job)
     int64_t rows = TC_TURNED_BYTES / (bytes * job->row.total + 1) / 64 * 64;
     job->span = job->tile = rows < 64 ? 64 : rows < TC_TILE ? rows : TC_TILE;
     job->per_run = (inner + job->tile - 1) / job->tile;
-    job->streamed = 0;
+    job->streamed = tc_streamed(job, &job->row, elements);
     int64_t tasks = job->kept.total / inner * job->per_run;
     if (tc_worth_threads(kernel, elements))
         tc_parallel_for(tasks, tc_grain_of(kernel, elements / tasks), tc_turned_task, job);
