@@ -34,7 +34,7 @@ def small(rng, dtype, shape):
 
 def regular(rng, dtype, shape):
     """Matrices that are far from singular, in order of memory, of columns, or with gaps."""
-    made = rng.normal(size=shape) + 3 * max(shape) * np.eye(*shape)
+    made = rng.normal(size=shape) + 3 * (1 + max(shape)) * np.eye(*shape)
     if np.dtype(dtype).kind == "c":
         made = made + 1j * rng.normal(size=shape)
     room = np.empty([2 * n for n in shape], dtype)
