@@ -152,19 +152,6 @@ def test_rows_of_indices(optimized, rng) -> None:
     np.testing.assert_array_equal(largest, np.where(places > index[:, None] % 3, value[index], 0.0).max(axis=1))
 
 
-def test_threads_change_no_bit(optimized, rng, threads) -> None:
-    x = tt.dmatrix("x")
-    e = tt.exp(x)
-    f = optimized([x], [e / e.sum(axis=1, keepdims=True), x.argmax(axis=1), (x * x).sum(axis=1)])
-    value = rng.normal(size=(5003, 11))
-    threads(1)
-    alone = f(value)
-    for count in (2, 3):
-        threads(count)
-        for ours, theirs in zip(f(value), alone, strict=True):
-            np.testing.assert_array_equal(ours, theirs)
-
-
 @pytest.mark.parametrize("dtype", ["float64", "float32", "complex128", "complex64"])
 def test_neighbours_change_no_bit(optimized, rng, dtype) -> None:
     """A row has the same results alone as among others, and with gaps around it as without."""
